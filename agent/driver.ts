@@ -1,0 +1,64 @@
+/**
+ * What an agent needs of a printer. Every kind of printer (simulated, IPP, SNMP, Bambu, an external command) is one
+ * implementation; the agent adds the session, the log memory, the reporting and the updates.
+ */
+import type { LogEntry, OrderStep, Structure } from '../schemas/types.ts';
+
+/** The part of a structure that only the printer knows; the agent adds session, revision, time and reason. */
+export type PrinterStructure = Pick<Structure, 'apparatus' | 'units'> &
+  Partial<Pick<Structure, 'site' | 'labels' | 'timezone'>>;
+
+/** An error as the printer shows it; the agent's log memory numbers it. */
+export type PrinterEvent = Omit<LogEntry, 'seq'>;
+
+export interface PrinterCounters {
+  /** Life counter in pages; absent when the printer doesn't tell. */
+  pages?: number;
+  /** Whether it prints now: nothing is installed meanwhile. */
+  printing?: boolean;
+}
+
+/** What a driver tells between two reads. */
+export interface DriverEvents {
+  /** A new error, in the order in which it happened. */
+  error(event: PrinterEvent): void;
+  /** Units or versions may have changed: read the structure again. */
+  changed(): void;
+}
+
+/** A verified image, ready to be installed. */
+export interface Image {
+  step: OrderStep;
+  /** The file that holds it, or undefined where the driver only needs to know which it is (simulated). */
+  file?: string;
+}
+
+/** Why a driver can't do something, in words an operator understands. */
+export interface DriverRefusal {
+  code: string;
+  message: string;
+}
+
+export interface Driver {
+  /** Short word for the kind of driver: `simulated`, `ipp`, … */
+  readonly kind: string;
+  /** Begins to watch the printer; events may come from now on. */
+  start(events: DriverEvents): Promise<void>;
+  stop(): Promise<void>;
+  /** What the printer is made of now. Rejects when the printer doesn't answer. */
+  readStructure(): Promise<PrinterStructure>;
+  readCounters(): Promise<PrinterCounters>;
+  /** Undefined when software can be installed on `subject`, else why it can't. */
+  cannotInstall(subject: string): DriverRefusal | undefined;
+  /**
+   * Installs one image (or several that belong together) and resolves when the printer runs it or will after a
+   * restart. Must be safe to repeat: after a power loss the agent calls it again for the same step.
+   */
+  install(images: Image[], progress: (share: number) => void): Promise<void>;
+  /** Puts back what `install` replaced. */
+  rollback(images: Image[]): Promise<void>;
+  /** Whether the printer works after the installation; rejects with the reason when it doesn't. */
+  selfTest(): Promise<void>;
+  /** Restarts the printer (or the unit), as an installation demands. */
+  restart(): Promise<void>;
+}

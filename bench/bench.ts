@@ -1,0 +1,54 @@
+/**
+ * `npm run bench -- NAME [--json]`: runs one benchmark with its peers in the same run, prints a table of figures and
+ * ratios, and records them under `bench/results/`. With --json the last line is one JSON object.
+ */
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+
+/** What a benchmark gives back. */
+export interface BenchResult {
+  /** Every figure by name, its unit last in the name (`entries_per_s`). */
+  figures: Record<string, number | string>;
+  /** Ratios to the peers measured in the same run. */
+  ratios: Record<string, number>;
+  /** Bars: what the ratio or figure must be, and whether it is. */
+  bars: { name: string; value: number; bar: string; met: boolean }[];
+}
+
+export interface BenchModule {
+  run(args: string[]): Promise<BenchResult>;
+}
+
+const BENCHES: Record<string, () => Promise<BenchModule>> = {};
+
+const args = process.argv.slice(2);
+const name = args.find((arg) => !arg.startsWith('-'));
+const load = name === undefined ? undefined : BENCHES[name];
+if (!load || name === undefined) {
+  process.stderr.write(`usage: npm run bench -- ${Object.keys(BENCHES).join(' | ')} [--json]\n`);
+  process.exit(args.includes('--help') ? 0 : 1);
+}
+const started = new Date();
+const result = await (await load()).run(args.filter((arg) => arg !== name && arg !== '--json'));
+const record = {
+  bench: name,
+  at: started.toISOString(),
+  command: `npm run bench -- ${args.join(' ')}`,
+  machine: {
+    node: process.version,
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+  },
+  ...result,
+};
+writeFileSync(new URL(`./results/${name}.json`, import.meta.url), `${JSON.stringify(record, null, 2)}\n`);
+const rows = (title: string, values: Record<string, unknown>) =>
+  `${title}\n${Object.entries(values)
+    .map(([key, value]) => `  ${key.padEnd(56)} ${value}`)
+    .join('\n')}\n`;
+process.stdout.write(rows('figures', result.figures) + rows('ratios', result.ratios));
+for (const bar of result.bars) {
+  process.stdout.write(`${bar.met ? 'met   ' : 'MISSED'} ${bar.name}: ${bar.value} (${bar.bar})\n`);
+}
+if (args.includes('--json')) process.stdout.write(`${JSON.stringify(record)}\n`);

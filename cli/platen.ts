@@ -1,0 +1,45 @@
+/**
+ * `platen`: the command line. Every command is a file in `commands/`, loaded only when it is asked for, so that
+ * `platen judge` doesn't pay for a broker.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { PlatenError, reasonOf } from '../schemas/errors.ts';
+
+interface CommandModule {
+  command(): Command;
+}
+
+const COMMANDS: Record<string, () => Promise<CommandModule>> = {};
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+async function main(argv: string[]): Promise<void> {
+  const program = new Command('platen')
+    .description('Administrates fleets of printers over MQTT.')
+    .version(version)
+    .showHelpAfterError('(platen --help shows what there is)');
+  const asked = argv[2];
+  const names = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
+  for (const name of names) {
+    const load = COMMANDS[name];
+    if (load) program.addCommand((await load()).command());
+  }
+  program.exitOverride();
+  for (const child of program.commands) child.exitOverride();
+  await program.parseAsync(argv);
+}
+
+try {
+  await main(process.argv);
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode;
+  } else {
+    const shown = error instanceof PlatenError ? `${error.message}\n  ${error.hint}` : reasonOf(error);
+    process.stderr.write(`platen: ${shown}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The one catalogue of errors. A code is stable and never reused: programs outside match on it, people search
+ * for it. `message` and `hint` are templates whose `{name}` places are filled from the arguments.
+ */
+export const ERRORS = {
+  // What a payload can be refused for (answered on `platen/v1/printers/{printer}/refused`).
+  'payload/not-json': { message: 'The payload is not a JSON object: {reason}', hint: 'Send UTF-8 JSON.' },
+  'payload/schema': {
+    message: 'The payload breaks its schema: {reason}',
+    hint: 'See schemas/{schema}.json.',
+  },
+  'payload/too-large': {
+    message: 'The payload has {bytes} bytes, the limit is {limit}',
+    hint: 'Send smaller batches.',
+  },
+  'payload/wrong-printer': { message: 'The topic belongs to another printer', hint: 'Use your own id.' },
+  'payload/duplicate-symbol': {
+    message: 'The symbol "{symbol}" names more than one unit',
+    hint: 'Every unit of a printer needs a symbol of its own; "apparatus" is reserved.',
+  },
+  'payload/seq-backwards': {
+    message: 'Entry {seq} follows entry {previous}: seq must grow within a message',
+    hint: 'Send entries in the order of their seq.',
+  },
+  'payload/revision-backwards': {
+    message: 'Revision {revision} of session {session} is older than revision {known}',
+    hint: 'Let revision grow within a session.',
+  },
+  'payload/unknown-topic': { message: 'There is no uplink "{topic}"', hint: 'See the AsyncAPI document.' },
+  // Requests.
+  'request/unknown-method': {
+    message: 'There is no method "{method}"',
+    hint: 'See docs/reference/operators.md.',
+  },
+  'request/invalid': {
+    message: 'The parameters are wrong: {reason}',
+    hint: 'See docs/reference/operators.md.',
+  },
+  'request/not-allowed': { message: 'The role {role} may not call {method}', hint: 'Ask an administrator.' },
+  'request/not-found': { message: 'There is no {kind} "{id}"', hint: 'List them first.' },
+  'request/conflict': { message: '{reason}', hint: 'Read the current state, then try again.' },
+  'request/internal': { message: 'The center failed: {reason}', hint: 'Look at the center log.' },
+  // Documents that operators write.
+  'catalog/invalid': {
+    message: 'The catalog has {count} errors, the first: {reason}',
+    hint: 'platen catalog check',
+  },
+  'rules/invalid': {
+    message: 'The rules have {count} errors, the first: {reason}',
+    hint: 'platen rules test',
+  },
+  // Start and settings.
+  'setting/invalid': { message: 'The setting {name} is wrong: {reason}', hint: '{hint}' },
+  'setting/open-access': {
+    message: 'PLATEN_ACCESS=open is refused: the listener {listener} is not on loopback',
+    hint: 'Bind every listener to 127.0.0.1 or ::1, or use credentials.',
+  },
+  'start/database': { message: 'The database cannot be used: {reason}', hint: '{hint}' },
+  'start/port': {
+    message: 'Port {port} on {host} cannot be used: {reason}',
+    hint: 'Set {setting} to a free port.',
+  },
+} as const;
+
+/** A stable error code. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What an error looks like on the wire. */
+export interface ErrorBody {
+  code: ErrorCode;
+  message: string;
+  hint: string;
+}
+
+function fill(template: string, values: Record<string, string | number>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? `{${name}}`));
+}
+
+/** An error from the catalogue. `body` is its form on the wire. */
+export class PlatenError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, values: Record<string, string | number> = {}, options?: { cause?: unknown }) {
+    super(fill(ERRORS[code].message, values), options);
+    this.name = 'PlatenError';
+    this.code = code;
+    this.hint = fill(ERRORS[code].hint, values);
+  }
+
+  get body(): ErrorBody {
+    return { code: this.code, message: this.message, hint: this.hint };
+  }
+}
+
+/** What to say of something that was thrown, whatever it is. */
+export function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+}

@@ -1,0 +1,50 @@
+/**
+ * Roles, and which request method each may call: the table "Who may do what" of the wire contract.
+ */
+export const ROLES = ['printer', 'viewer', 'operator', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+const READ = 'viewer';
+const RUN = 'operator';
+const OWN = 'admin';
+
+/** Every request method with the least role that may call it. */
+export const METHOD_ROLES = {
+  'fleet.summary': READ,
+  'printers.list': READ,
+  'printers.get': READ,
+  'printers.errors': READ,
+  'printers.enroll': OWN,
+  'printers.revoke': OWN,
+  'structure.request': RUN,
+  'errors.request': RUN,
+  'policy.set': RUN,
+  'catalog.get': READ,
+  'catalog.put': OWN,
+  'catalog.impact': READ,
+  'rules.get': READ,
+  'rules.put': OWN,
+  'troubles.list': READ,
+  'troubles.close': RUN,
+  'releases.list': READ,
+  'campaigns.preview': READ,
+  'campaigns.create': RUN,
+  'campaigns.pause': RUN,
+  'campaigns.resume': RUN,
+  'campaigns.abort': RUN,
+  'campaigns.get': READ,
+  'campaigns.list': READ,
+  'audit.list': READ,
+} as const satisfies Record<string, Role>;
+
+export type Method = keyof typeof METHOD_ROLES;
+
+/** Whether `name` is a request method of the contract. */
+export function isMethod(name: string): name is Method {
+  return Object.hasOwn(METHOD_ROLES, name);
+}
+
+/** Whether somebody with `role` may call `method`. */
+export function mayCall(role: Role, method: Method): boolean {
+  return role !== 'printer' && ROLES.indexOf(role) >= ROLES.indexOf(METHOD_ROLES[method]);
+}

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { generateTypes } from './generate.ts';
+import { parsePayload, schemaFault } from './validate.ts';
+
+test('the committed types are what the schemas say', async () => {
+  expect(await generateTypes()).toBe(readFileSync(new URL('./types.ts', import.meta.url), 'utf8'));
+});
+
+test('the structure of the wire contract is right, and one without a session is not', () => {
+  const structure = {
+    session: '01JD',
+    revision: 7,
+    at: '2026-11-22T07:00:00Z',
+    reason: 'connect',
+    apparatus: { model: 'C360', software: [{ id: 'acme.controller', vendor: 'acme', version: '3.1.0' }] },
+    units: [{ symbol: 'engine', kind: 'engine', model: 'EN-36' }],
+  };
+  expect(schemaFault('structure', structure)).toBeUndefined();
+  expect(schemaFault('structure', { ...structure, session: undefined })).toMatch(/session/);
+});
+
+test.each([
+  ['not JSON', '{', 'payload/not-json'],
+  ['not an object', '[]', 'payload/not-json'],
+  ['null', 'null', 'payload/not-json'],
+  ['breaks the schema', '{"state":"away","session":"a"}', 'payload/schema'],
+])('a payload that is %s is refused with its code', (_, text, code) => {
+  expect(() => parsePayload('presence', Buffer.from(text))).toThrow(expect.objectContaining({ code }));
+});
+
+test('bytes that are not UTF-8 are refused', () => {
+  expect(() => parsePayload('presence', Buffer.from([0x22, 0xff, 0x22]))).toThrow(
+    expect.objectContaining({ code: 'payload/not-json' }),
+  );
+});

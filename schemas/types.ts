@@ -1,0 +1,790 @@
+// Generated from the JSON Schemas beside it by `npm run schemas`. Do not edit.
+/**
+ * The answer to an ask.
+ */
+export interface Answer {
+  /**
+   * The ask's id.
+   */
+  id: string;
+  status: 'ok' | 'error';
+  data?: {};
+  error?: {
+    /**
+     * Stable code.
+     */
+    code: string;
+    /**
+     * What went wrong, in a sentence.
+     */
+    message: string;
+    /**
+     * What to do about it.
+     */
+    hint?: string;
+  };
+}
+/**
+ * A printer asks for what the center has accumulated.
+ */
+export interface Ask {
+  /**
+   * Names the answer's topic.
+   */
+  id: string;
+  params?: {};
+}
+/**
+ * An update over many printers.
+ */
+export interface Campaign {
+  /**
+   * Campaign id.
+   */
+  id: string;
+  title?: string;
+  state: 'draft' | 'proposed' | 'running' | 'paused' | 'halted' | 'finished' | 'aborted';
+  /**
+   * Why it is in this state.
+   */
+  reason?: string;
+  /**
+   * The trouble it cures.
+   */
+  trouble?: string;
+  software?: {
+    id: string;
+    range?: string;
+  };
+  targets?: number;
+  counts: {
+    [k: string]: number;
+  };
+  excluded?: {
+    [k: string]: number;
+  };
+  /**
+   * Creation.
+   */
+  createdAt: string;
+  /**
+   * Last change.
+   */
+  updatedAt?: string;
+  guard?: {};
+  /**
+   * Who created it.
+   */
+  by?: string;
+}
+/**
+ * Every entry up to `upTo` is stored or known lost.
+ */
+export interface ErrorsAck {
+  /**
+   * Log memory.
+   */
+  log: string;
+  upTo: number;
+}
+/**
+ * A batch of entries from a printer's log memory.
+ */
+export interface ErrorBatch {
+  /**
+   * Id of this log memory; a new one means that the memory was reset.
+   */
+  log: string;
+  /**
+   * The oldest entry still in memory.
+   */
+  first: number;
+  reason: 'event' | 'periodic' | 'request' | 'accumulated';
+  /**
+   * The request it answers.
+   */
+  request?: string;
+  /**
+   * @maxItems 500
+   */
+  entries: LogEntry[];
+}
+export interface LogEntry {
+  seq: number;
+  /**
+   * When it happened.
+   */
+  at: string;
+  /**
+   * The error code.
+   */
+  code: string;
+  severity: 'info' | 'warning' | 'error' | 'fatal';
+  /**
+   * Names one unit or function of this printer, unique in it.
+   */
+  unit?: string;
+  /**
+   * Life counter in pages at that moment.
+   */
+  pages?: number;
+  detail?: {};
+}
+/**
+ * Something that happened in the fleet.
+ */
+export interface FleetEvent {
+  /**
+   * When.
+   */
+  at: string;
+  kind: string;
+  printer?: string;
+  /**
+   * A word for what happened.
+   */
+  what: string;
+  data?: {};
+}
+/**
+ * Counts over the fleet, refreshed at most once a second.
+ */
+export interface FleetSummary {
+  /**
+   * When it was counted.
+   */
+  at: string;
+  printers: number;
+  presence: {
+    [k: string]: number;
+  };
+  verdict: {
+    [k: string]: number;
+  };
+  model: {
+    [k: string]: number;
+  };
+  troubles: {
+    open: number;
+  };
+  campaigns: {
+    running: number;
+  };
+}
+/**
+ * The one reply to a request.
+ */
+export interface OperatorReply {
+  /**
+   * The request's id.
+   */
+  id: string;
+  status: 'ok' | 'accepted' | 'error';
+  data?: {};
+  error?: {
+    /**
+     * Stable code.
+     */
+    code: string;
+    /**
+     * What went wrong, in a sentence.
+     */
+    message: string;
+    /**
+     * What to do about it.
+     */
+    hint?: string;
+  };
+}
+/**
+ * A request of an operator.
+ */
+export interface OperatorRequest {
+  /**
+   * Names the reply's topic.
+   */
+  id: string;
+  params?: {};
+}
+/**
+ * The software a printer is to install now.
+ */
+export interface Order {
+  /**
+   * Id of this execution.
+   */
+  execution: string;
+  attempt: number;
+  /**
+   * The campaign it belongs to.
+   */
+  campaign?: string;
+  /**
+   * Silent past it: failed.
+   */
+  deadline?: string;
+  /**
+   * Base address of the repository.
+   */
+  repository: string;
+  structure?: {
+    /**
+     * Session of the structure that was judged.
+     */
+    session: string;
+    revision: number;
+  };
+  /**
+   * Start no earlier: downloads are spread.
+   */
+  notBefore?: string;
+  window?: MaintenanceWindow;
+  /**
+   * Withdraws the order; honoured until installing.
+   */
+  cancel?: boolean;
+  /**
+   * @minItems 1
+   * @maxItems 256
+   */
+  steps: OrderStep[];
+}
+export interface MaintenanceWindow {
+  /**
+   * Local time HH:MM in the printer's zone.
+   */
+  from: string;
+  /**
+   * Local time HH:MM.
+   */
+  to: string;
+  /**
+   * ISO weekdays, 1 Monday.
+   *
+   * @maxItems 7
+   */
+  days?: number[];
+}
+export interface OrderStep {
+  /**
+   * `symbol:softwareId` for software, `symbol` for a unit.
+   */
+  subject: string;
+  from?: string;
+  to: string;
+  /**
+   * TUF target path.
+   */
+  target: string;
+  /**
+   * Bytes.
+   */
+  length: number;
+  sha256: string;
+  /**
+   * Steps with the same number are installed as one transaction.
+   */
+  together?: number;
+}
+/**
+ * How a printer reports.
+ */
+export interface Policy {
+  structure?: {
+    /**
+     * Period of structure reports.
+     */
+    every?: string;
+  };
+  errors?: {
+    mode?: 'stream' | 'periodic' | 'accumulate';
+    /**
+     * Period in periodic mode.
+     */
+    every?: string;
+    /**
+     * Send when so many entries wait.
+     */
+    atEntries?: number;
+  };
+}
+/**
+ * Whether a printer's agent is connected; also its will.
+ */
+export interface Presence {
+  state: 'online' | 'offline';
+  /**
+   * Id of this agent start.
+   */
+  session: string;
+  /**
+   * When it was said.
+   */
+  at?: string;
+}
+/**
+ * Told to a printer whose payload was refused as a whole.
+ */
+export interface Refused {
+  topic: string;
+  code: string;
+  message: string;
+}
+/**
+ * The center asks a printer to report now.
+ */
+export interface DownlinkRequest {
+  /**
+   * Comes back as `request`.
+   */
+  id: string;
+  since?: {
+    /**
+     * Log memory.
+     */
+    log: string;
+    /**
+     * Send what follows this entry.
+     */
+    seq: number;
+  };
+}
+/**
+ * What a printer is made of.
+ */
+export interface Structure {
+  /**
+   * Id of the agent start that wrote it.
+   */
+  session: string;
+  /**
+   * Grows with every structure of a session.
+   */
+  revision: number;
+  /**
+   * When the structure was read.
+   */
+  at: string;
+  reason: 'connect' | 'change' | 'periodic' | 'request';
+  /**
+   * The request it answers.
+   */
+  request?: string;
+  apparatus: Apparatus;
+  /**
+   * @maxItems 1024
+   */
+  units: Unit[];
+  site?: string;
+  labels?: {
+    [k: string]: string;
+  };
+  /**
+   * IANA time zone.
+   */
+  timezone?: string;
+}
+export interface Apparatus {
+  model: string;
+  serial?: string;
+  hardware?: string;
+  /**
+   * @maxItems 1024
+   */
+  software?: InstalledSoftware[];
+}
+export interface InstalledSoftware {
+  /**
+   * Software id.
+   */
+  id: string;
+  /**
+   * The preparer of the software.
+   */
+  vendor?: string;
+  /**
+   * Missing: unknown.
+   */
+  version?: string;
+}
+export interface Unit {
+  /**
+   * Names one unit or function of this printer, unique in it.
+   */
+  symbol: string;
+  kind: string;
+  model: string;
+  serial?: string;
+  hardware?: string;
+  /**
+   * A spare is in the printer but not in use; default active.
+   */
+  state?: 'active' | 'spare';
+  /**
+   * @maxItems 1024
+   */
+  software?: InstalledSoftware[];
+}
+/**
+ * What was concluded from the error logs.
+ */
+export interface Trouble {
+  /**
+   * Trouble id.
+   */
+  id: string;
+  rule: string;
+  title?: string;
+  /**
+   * Missing for troubles of the fleet.
+   */
+  printer?: string;
+  unit?: string;
+  /**
+   * What it was kept by.
+   */
+  scope?: string;
+  state: 'open' | 'escalated' | 'cured' | 'cleared' | 'closed';
+  severity: string;
+  count?: number;
+  /**
+   * Event time of the entry that opened it.
+   */
+  openedAt: string;
+  /**
+   * Last change.
+   */
+  updatedAt?: string;
+  /**
+   * When it ended.
+   */
+  closedAt?: string;
+  /**
+   * Entries that led to it.
+   *
+   * @maxItems 100
+   */
+  evidence: {
+    /**
+     * Log memory.
+     */
+    log: string;
+    seq: number;
+    printer?: string;
+  }[];
+  remedy?: {};
+  /**
+   * What the remedy comes to: campaign, counts, exclusions.
+   */
+  proposal?: {};
+  note?: string;
+  explanation?: string;
+}
+/**
+ * Progress of an order, told by the printer.
+ */
+export interface UpdateReport {
+  /**
+   * The order's execution.
+   */
+  execution: string;
+  attempt: number;
+  /**
+   * Grows with every report of an attempt.
+   */
+  seq: number;
+  state:
+    | 'accepted'
+    | 'deferred'
+    | 'rejected'
+    | 'downloading'
+    | 'verified'
+    | 'installing'
+    | 'self-testing'
+    | 'claimed'
+    | 'rolled-back'
+    | 'failed'
+    | 'cancelled';
+  step?: number;
+  progress?: number;
+  error?: ErrorReport;
+}
+export interface ErrorReport {
+  /**
+   * Stable code.
+   */
+  code: string;
+  /**
+   * What went wrong, in a sentence.
+   */
+  message: string;
+  /**
+   * What to do about it.
+   */
+  hint?: string;
+}
+/**
+ * Whether a printer's parts fit together, and what would make them fit.
+ */
+export interface Verdict {
+  structure: {
+    /**
+     * Session of the judged structure.
+     */
+    session: string;
+    revision: number;
+  };
+  /**
+   * The catalog's name, or '' when there is none.
+   */
+  catalog: string;
+  status: 'compatible' | 'incompatible' | 'unknown';
+  /**
+   * @maxItems 1000
+   */
+  findings: Finding[];
+  /**
+   * What could not be judged and why.
+   *
+   * @maxItems 1000
+   */
+  unknown?: Finding[];
+  remedy?: Remedy;
+  /**
+   * When there is no remedy: the smallest set of rules that cannot hold together.
+   */
+  explanation?: string;
+  /**
+   * When it was judged.
+   */
+  at?: string;
+}
+export interface Finding {
+  /**
+   * The rule, as a sentence that names it.
+   */
+  rule: string;
+  /**
+   * @maxItems 256
+   *
+   * Items: `symbol:softwareId` for software, `symbol` for a unit.
+   */
+  subjects: string[];
+  severity: 'boot' | 'function';
+  message: string;
+}
+export interface Remedy {
+  /**
+   * @maxItems 512
+   */
+  software: {
+    /**
+     * `symbol:softwareId` for software, `symbol` for a unit.
+     */
+    subject: string;
+    from?: string;
+    to: string;
+  }[];
+  /**
+   * @maxItems 128
+   */
+  structure: {
+    /**
+     * Names one unit or function of this printer, unique in it.
+     */
+    symbol: string;
+    /**
+     * Model that is there.
+     */
+    replace?: string;
+    /**
+     * Model that fits.
+     */
+    with?: string;
+    /**
+     * Symbol of a spare unit to switch to.
+     */
+    switchTo?: string;
+  }[];
+  /**
+   * @maxItems 2048
+   */
+  steps: string[][];
+}
+/**
+ * What the first start writes to admin.json.
+ */
+export interface AdminCredentials {
+  username: string;
+  password: string;
+}
+/**
+ * What goes together: apparatus, units and software.
+ */
+export interface Catalog {
+  /**
+   * Name of this revision.
+   */
+  catalog: string;
+  /**
+   * @maxItems 10000
+   */
+  apparatus?: ApparatusModel[];
+  /**
+   * @maxItems 100000
+   */
+  units?: UnitModel[];
+  /**
+   * @maxItems 100000
+   */
+  software?: SoftwareProduct[];
+}
+export interface ApparatusModel {
+  model: string;
+  transactional?: boolean;
+  /**
+   * @maxItems 128
+   */
+  slots?: Slot[];
+  /**
+   * @maxItems 1000
+   */
+  requires?: Constraint[];
+  /**
+   * @maxItems 1000
+   */
+  conflicts?: Constraint[];
+}
+export interface Slot {
+  kind: string;
+  /**
+   * @maxItems 1000
+   */
+  models: string[];
+  min?: number;
+  max?: number;
+}
+export interface Constraint {
+  software?: string;
+  vendor?: string;
+  range?: string;
+  kind?: string;
+  model?: string;
+  hardware?: string;
+  /**
+   * @maxItems 1000
+   */
+  apparatus?: string[];
+  of?: 'every' | 'some';
+  optional?: boolean;
+  severity?: 'function' | 'boot';
+  because?: string;
+}
+export interface UnitModel {
+  model: string;
+  kind?: string;
+  /**
+   * @maxItems 1000
+   */
+  requires?: Constraint[];
+  /**
+   * @maxItems 1000
+   */
+  conflicts?: Constraint[];
+}
+export interface SoftwareProduct {
+  id: string;
+  vendor?: string;
+  scheme?: 'semver' | 'dotted' | 'text';
+  on?: RunsOn;
+  /**
+   * @maxItems 100000
+   */
+  releases: Release[];
+}
+export interface RunsOn {
+  kind?: string;
+  /**
+   * @maxItems 1000
+   */
+  models?: string[];
+  hardware?: string;
+}
+export interface Release {
+  version: string;
+  status?: 'released' | 'staged' | 'withdrawn';
+  from?: string;
+  downgradeFrom?: string;
+  /**
+   * @maxItems 1000
+   */
+  fixes?: string[];
+  /**
+   * @maxItems 1000
+   */
+  requires?: Constraint[];
+  /**
+   * @maxItems 1000
+   */
+  conflicts?: Constraint[];
+}
+/**
+ * What the error logs mean. The full grammar of `where` and `when` is checked by the compiler, which names the JSON path.
+ */
+export interface TroubleRules {
+  /**
+   * Name of this revision.
+   */
+  rules: string;
+  /**
+   * @maxItems 10000
+   */
+  list: TroubleRule[];
+  /**
+   * Expectations that are run before the rules are taken.
+   *
+   * @maxItems 10000
+   */
+  tests?: {}[];
+}
+export interface TroubleRule {
+  id: string;
+  title?: string;
+  scope?: {
+    /**
+     * @maxItems 1000
+     */
+    models?: string[];
+    kind?: string;
+    software?: {
+      id: string;
+      range?: string;
+    };
+  };
+  where?: {};
+  /**
+   * @maxItems 8
+   */
+  by?: string[];
+  when: {};
+  clear?: {};
+  /**
+   * A trouble that reopens within it is the same one.
+   */
+  dedup?: string;
+  /**
+   * How far behind an entry may be.
+   */
+  late?: string;
+  /**
+   * @maxItems 16
+   */
+  severity?: unknown[][];
+  /**
+   * @maxItems 100
+   */
+  suppressedBy?: string[];
+  remedy?: {};
+  fleet?: boolean;
+  auto?: boolean;
+}

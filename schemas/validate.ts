@@ -1,0 +1,132 @@
+/**
+ * Checks payloads and documents against the JSON Schemas. Everything that enters the system passes here once.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import addFormatsModule from 'ajv-formats';
+import { PlatenError, reasonOf } from './errors.ts';
+import type {
+  AdminCredentials,
+  Answer,
+  Ask,
+  Campaign,
+  Catalog,
+  DownlinkRequest,
+  ErrorBatch,
+  ErrorsAck,
+  FleetEvent,
+  FleetSummary,
+  OperatorReply,
+  OperatorRequest,
+  Order,
+  Policy,
+  Presence,
+  Refused,
+  Structure,
+  Trouble,
+  TroubleRules,
+  UpdateReport,
+  Verdict,
+} from './types.ts';
+
+/** Schema name (its file) to the type it describes. */
+export interface SchemaTypes {
+  presence: Presence;
+  structure: Structure;
+  errors: ErrorBatch;
+  update: UpdateReport;
+  ask: Ask;
+  answer: Answer;
+  refused: Refused;
+  policy: Policy;
+  request: DownlinkRequest;
+  'errors-ack': ErrorsAck;
+  verdict: Verdict;
+  order: Order;
+  'operator-request': OperatorRequest;
+  'operator-reply': OperatorReply;
+  'fleet-summary': FleetSummary;
+  'fleet-event': FleetEvent;
+  trouble: Trouble;
+  campaign: Campaign;
+  admin: AdminCredentials;
+  catalog: Catalog;
+  rules: TroubleRules;
+}
+export type SchemaName = keyof SchemaTypes;
+
+// ajv-formats is CommonJS: under Node its default export is the module's `default`.
+const addFormats = addFormatsModule as unknown as (ajv: Ajv) => Ajv;
+
+const ajv = new Ajv({
+  allErrors: false,
+  strict: true,
+  allowUnionTypes: true,
+  strictTypes: false,
+  strictRequired: false,
+});
+addFormats(ajv);
+
+for (const folder of ['wire', 'documents']) {
+  const base = new URL(`./${folder}/`, import.meta.url);
+  for (const file of readdirSync(base)) {
+    ajv.addSchema(JSON.parse(readFileSync(new URL(file, base), 'utf8')) as object);
+  }
+}
+
+const compiled = new Map<SchemaName, ValidateFunction>();
+
+function validatorFor(name: SchemaName): ValidateFunction {
+  let validate = compiled.get(name);
+  if (!validate) {
+    validate = ajv.getSchema(`${name}.json`);
+    if (!validate) throw new Error(`there is no schema "${name}"`);
+    compiled.set(name, validate);
+  }
+  return validate;
+}
+
+function sentence(error: ErrorObject | undefined): string {
+  if (!error) return 'unknown reason';
+  const where = error.instancePath || '/';
+  const detail =
+    error.keyword === 'enum' ? ` (${(error.params['allowedValues'] as unknown[]).join(', ')})` : '';
+  return `${where} ${error.message ?? 'is wrong'}${detail}`;
+}
+
+/**
+ * Why `value` breaks its schema, or undefined when it doesn't.
+ */
+export function schemaFault<N extends SchemaName>(name: N, value: unknown): string | undefined {
+  const validate = validatorFor(name);
+  return validate(value) ? undefined : sentence(validate.errors?.[0]);
+}
+
+/**
+ * `value` as what its schema says it is.
+ * @throws PlatenError payload/schema with the JSON path of the first fault
+ */
+export function checkSchema<N extends SchemaName>(name: N, value: unknown): SchemaTypes[N] {
+  const reason = schemaFault(name, value);
+  if (reason !== undefined) throw new PlatenError('payload/schema', { reason, schema: name });
+  return value as SchemaTypes[N];
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Parses a payload: UTF-8, JSON, an object, and right by its schema.
+ * @throws PlatenError payload/not-json, payload/schema
+ */
+export function parsePayload<N extends SchemaName>(name: N, payload: Uint8Array): SchemaTypes[N] {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(payload));
+  } catch (error) {
+    throw new PlatenError('payload/not-json', { reason: reasonOf(error) });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new PlatenError('payload/not-json', { reason: 'an object is expected' });
+  }
+  return checkSchema(name, value);
+}
