@@ -788,3 +788,289 @@ export interface TroubleRule {
   fleet?: boolean;
   auto?: boolean;
 }
+/**
+ * Parameters of `audit.list`.
+ */
+export interface AuditListParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  actor?: string;
+  method?: string;
+}
+/**
+ * Parameters of `campaigns.abort`.
+ */
+export interface CampaignsAbortParams {
+  id: string;
+}
+/**
+ * Parameters of `campaigns.create`.
+ */
+export interface CampaignsCreateParams {
+  title?: string;
+  software?: {
+    id: string;
+    range?: string;
+  };
+  filter?: PrinterFilter;
+  trouble?: string;
+  options?: {};
+}
+/**
+ * Which printers; an empty filter is the whole fleet.
+ */
+export interface PrinterFilter {
+  idPrefix?: string;
+  model?: string;
+  site?: string;
+  /**
+   * Every label named must have this value.
+   */
+  label?: {
+    [k: string]: string;
+  };
+  verdict?: 'compatible' | 'incompatible' | 'unknown' | 'none';
+  presence?: 'online' | 'offline';
+  software?: {
+    id: string;
+    range?: string;
+  };
+  /**
+   * Only printers with (or without) an open trouble.
+   */
+  trouble?: boolean;
+  /**
+   * Only printers with an open trouble of this rule.
+   */
+  rule?: string;
+}
+/**
+ * Parameters of `campaigns.get`.
+ */
+export interface CampaignsGetParams {
+  id: string;
+}
+/**
+ * Parameters of `campaigns.list`.
+ */
+export interface CampaignsListParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  state?: 'draft' | 'proposed' | 'running' | 'paused' | 'halted' | 'finished' | 'aborted';
+}
+/**
+ * Parameters of `campaigns.pause`.
+ */
+export interface CampaignsPauseParams {
+  id: string;
+}
+/**
+ * Parameters of `campaigns.preview`.
+ */
+export interface CampaignsPreviewParams {
+  title?: string;
+  software?: {
+    id: string;
+    range?: string;
+  };
+  filter?: PrinterFilter;
+  trouble?: string;
+  options?: {};
+}
+/**
+ * Parameters of `campaigns.resume`.
+ */
+export interface CampaignsResumeParams {
+  id: string;
+}
+/**
+ * Parameters of `catalog.get`.
+ */
+export interface CatalogGetParams {
+  revision?: number;
+}
+/**
+ * Parameters of `catalog.impact`.
+ */
+export interface CatalogImpactParams {
+  document: {};
+  examples?: number;
+}
+/**
+ * Parameters of `catalog.put`.
+ */
+export interface CatalogPutParams {
+  document: {};
+}
+/**
+ * Parameters of `errors.request`.
+ */
+export interface ErrorsRequestParams {
+  printer?: string;
+  filter?: PrinterFilter;
+  since?: {
+    log: string;
+    seq: number;
+  };
+}
+/**
+ * Parameters of `fleet.summary`.
+ */
+export interface FleetSummaryParams {}
+/**
+ * Parameters of `policy.set`.
+ */
+export interface PolicySetParams {
+  printer?: string;
+  filter?: PrinterFilter;
+  /**
+   * Set the fleet's default.
+   */
+  default?: boolean;
+  policy: PolicyDocument;
+}
+export interface PolicyDocument {
+  structure?: {
+    /**
+     * Period of structure reports.
+     */
+    every?: string;
+  };
+  errors?: {
+    mode?: 'stream' | 'periodic' | 'accumulate';
+    /**
+     * Period in periodic mode.
+     */
+    every?: string;
+    /**
+     * Send when so many entries wait.
+     */
+    atEntries?: number;
+  };
+}
+/**
+ * Parameters of `printers.enroll`.
+ */
+export interface PrintersEnrollParams {
+  printer?: string;
+  /**
+   * @minItems 1
+   * @maxItems 1000
+   */
+  printers?: string[];
+}
+/**
+ * Parameters of `printers.errors`.
+ */
+export interface PrintersErrorsParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  printer: string;
+  code?: string;
+  since?: string;
+  until?: string;
+}
+/**
+ * Parameters of `printers.get`.
+ */
+export interface PrintersGetParams {
+  printer: string;
+}
+/**
+ * Parameters of `printers.list`.
+ */
+export interface PrintersListParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  filter?: PrinterFilter;
+}
+/**
+ * Parameters of `printers.revoke`.
+ */
+export interface PrintersRevokeParams {
+  printer: string;
+}
+/**
+ * Parameters of `releases.list`.
+ */
+export interface ReleasesListParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  software?: string;
+}
+/**
+ * Parameters of `rules.get`.
+ */
+export interface RulesGetParams {
+  revision?: number;
+}
+/**
+ * Parameters of `rules.put`.
+ */
+export interface RulesPutParams {
+  document: {};
+}
+/**
+ * Parameters of `structure.request`.
+ */
+export interface StructureRequestParams {
+  printer?: string;
+  filter?: PrinterFilter;
+}
+/**
+ * Parameters of `troubles.close`.
+ */
+export interface TroublesCloseParams {
+  id: string;
+  note?: string;
+}
+/**
+ * Parameters of `troubles.list`.
+ */
+export interface TroublesListParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  printer?: string;
+  rule?: string;
+  state?: 'open' | 'escalated' | 'cured' | 'cleared' | 'closed';
+  /**
+   * Only those that are open or escalated.
+   */
+  open?: boolean;
+}

@@ -9,22 +9,47 @@ import type {
   AdminCredentials,
   Answer,
   Ask,
+  AuditListParams,
   Campaign,
+  CampaignsAbortParams,
+  CampaignsCreateParams,
+  CampaignsGetParams,
+  CampaignsListParams,
+  CampaignsPauseParams,
+  CampaignsPreviewParams,
+  CampaignsResumeParams,
   Catalog,
+  CatalogGetParams,
+  CatalogImpactParams,
+  CatalogPutParams,
   DownlinkRequest,
   ErrorBatch,
   ErrorsAck,
+  ErrorsRequestParams,
   FleetEvent,
   FleetSummary,
+  FleetSummaryParams,
   OperatorReply,
   OperatorRequest,
   Order,
   Policy,
+  PolicySetParams,
   Presence,
+  PrintersEnrollParams,
+  PrintersErrorsParams,
+  PrintersGetParams,
+  PrintersListParams,
+  PrintersRevokeParams,
   Refused,
+  ReleasesListParams,
+  RulesGetParams,
+  RulesPutParams,
   Structure,
+  StructureRequestParams,
   Trouble,
   TroubleRules,
+  TroublesCloseParams,
+  TroublesListParams,
   UpdateReport,
   Verdict,
 } from './types.ts';
@@ -55,6 +80,35 @@ export interface SchemaTypes {
 }
 export type SchemaName = keyof SchemaTypes;
 
+/** Request method to the type of its parameters (`schemas/methods/`). */
+export interface MethodParams {
+  'fleet.summary': FleetSummaryParams;
+  'printers.list': PrintersListParams;
+  'printers.get': PrintersGetParams;
+  'printers.errors': PrintersErrorsParams;
+  'printers.enroll': PrintersEnrollParams;
+  'printers.revoke': PrintersRevokeParams;
+  'structure.request': StructureRequestParams;
+  'errors.request': ErrorsRequestParams;
+  'policy.set': PolicySetParams;
+  'catalog.get': CatalogGetParams;
+  'catalog.put': CatalogPutParams;
+  'catalog.impact': CatalogImpactParams;
+  'rules.get': RulesGetParams;
+  'rules.put': RulesPutParams;
+  'troubles.list': TroublesListParams;
+  'troubles.close': TroublesCloseParams;
+  'releases.list': ReleasesListParams;
+  'campaigns.preview': CampaignsPreviewParams;
+  'campaigns.create': CampaignsCreateParams;
+  'campaigns.pause': CampaignsPauseParams;
+  'campaigns.resume': CampaignsResumeParams;
+  'campaigns.abort': CampaignsAbortParams;
+  'campaigns.get': CampaignsGetParams;
+  'campaigns.list': CampaignsListParams;
+  'audit.list': AuditListParams;
+}
+
 // ajv-formats is CommonJS: under Node its default export is the module's `default`.
 const addFormats = addFormatsModule as unknown as (ajv: Ajv) => Ajv;
 
@@ -67,16 +121,16 @@ const ajv = new Ajv({
 });
 addFormats(ajv);
 
-for (const folder of ['wire', 'documents']) {
+for (const folder of ['wire', 'documents', 'methods']) {
   const base = new URL(`./${folder}/`, import.meta.url);
   for (const file of readdirSync(base)) {
     ajv.addSchema(JSON.parse(readFileSync(new URL(file, base), 'utf8')) as object);
   }
 }
 
-const compiled = new Map<SchemaName, ValidateFunction>();
+const compiled = new Map<string, ValidateFunction>();
 
-function validatorFor(name: SchemaName): ValidateFunction {
+function validatorFor(name: SchemaName | keyof MethodParams): ValidateFunction {
   let validate = compiled.get(name);
   if (!validate) {
     validate = ajv.getSchema(`${name}.json`);
@@ -100,6 +154,16 @@ function sentence(error: ErrorObject | undefined): string {
 export function schemaFault<N extends SchemaName>(name: N, value: unknown): string | undefined {
   const validate = validatorFor(name);
   return validate(value) ? undefined : sentence(validate.errors?.[0]);
+}
+
+/**
+ * The parameters of a request as its method has them.
+ * @throws PlatenError request/invalid with the JSON path of the first fault
+ */
+export function checkParams<M extends keyof MethodParams>(method: M, params: unknown): MethodParams[M] {
+  const validate = validatorFor(method);
+  if (!validate(params)) throw new PlatenError('request/invalid', { reason: sentence(validate.errors?.[0]) });
+  return params as MethodParams[M];
 }
 
 /**
