@@ -1,0 +1,54 @@
+/**
+ * Where the agent and its updater meet. The agent hears orders and carries reports; the updater downloads, verifies
+ * and installs. Neither knows how the other does it.
+ */
+import type { Logger } from 'pino';
+import type { Order, Structure, UpdateReport, Verdict } from '../schemas/types.ts';
+import type { Driver } from './driver.ts';
+
+/** A report as the updater writes it; the agent numbers it (`seq` grows within an attempt, over restarts too). */
+export type UnnumberedReport = Omit<UpdateReport, 'seq'>;
+
+export interface Updater {
+  /**
+   * The order that holds now, undefined when there is none. Called again with the same order after every connect
+   * (the topic is retained), so taking the same (execution, attempt) twice must do nothing the second time.
+   */
+  onOrder(order: Order | undefined): void;
+  /** Stops what can be stopped (a download), waits for what can't (an installation), keeps its journal. */
+  stop(): Promise<void>;
+}
+
+/** What the agent offers its updater. */
+export interface UpdaterContext {
+  /** The printer's id. */
+  printer: string;
+  /**
+   * The driver. `restart()` of this one also begins a new session of the agent: the old connection ends, a new one
+   * with a new session id reports the structure with reason `connect`. It resolves once the printer is up again,
+   * not when the center heard of it.
+   */
+  driver: Driver;
+  /**
+   * Sends a report. Kept until the broker acknowledged it and sent again after a reconnect; of reports that wait in
+   * the same state only the newest is kept (progress is not history).
+   */
+  report(report: UnnumberedReport): void;
+  /** The structure may have changed: the agent reads it and sends it with reason `change`. */
+  structureChanged(): void;
+  /** The structure as it was last sent; undefined before the first one. */
+  currentStructure(): Structure | undefined;
+  /** The verdict the center gave last; undefined before the first one. */
+  currentVerdict(): Verdict | undefined;
+  log: Logger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Folder for the updater's journal and partial downloads; undefined for an agent that keeps nothing on disk. */
+  folder?: string;
+  /** Runs `task` after `ms` milliseconds unless the returned function is called first. */
+  after(ms: number, task: () => void): () => void;
+  /** A number in [0, 1), seeded in simulations. */
+  random(): number;
+}
+
+export type UpdaterFactory = (context: UpdaterContext) => Updater;
