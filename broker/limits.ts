@@ -1,0 +1,128 @@
+/**
+ * Every limit of the broker, with its unit last in the name. All can be set (`createBroker({ limits })`, flags of
+ * `platen broker`); a limit that is hit is counted by its name and told.
+ */
+export interface BrokerLimits {
+  /** A whole control packet, its fixed header included. */
+  packetBytesMax: number;
+  /** The same before CONNECT was accepted: strangers get less memory. */
+  connectPacketBytesMax: number;
+  /** From the accepted socket to a complete CONNECT. */
+  connectMsMax: number;
+  /** Of client ids, in bytes of UTF-8. */
+  clientIdBytesMax: number;
+  /** Open connections, over all listeners. */
+  connectionsMax: number;
+  /** Open connections from one address. */
+  connectionsPerAddressMax: number;
+  /** Sockets that wait for their turn in a storm; more are closed at once. */
+  waitingConnectionsMax: number;
+  /** Connections begun per second; the others wait. */
+  connectsPerSecondMax: number;
+  /** Authentications under way at the same time. */
+  authenticationsMax: number;
+  /** Keepalive the broker accepts; longer ones (and 0) are supervised as if they were this long. 0 = as asked. */
+  keepaliveSecondsMax: number;
+  /** Of topics and filters, in bytes of UTF-8. */
+  topicBytesMax: number;
+  /** Levels of a topic or filter. */
+  topicLevelsMax: number;
+  /** Subscriptions of one session. */
+  subscriptionsMax: number;
+  /** Messages a client may publish per second, kept by not reading it for a while. 0 = unbounded. */
+  publishesPerSecondMax: number;
+  /** Bytes a client may send per second, kept by not reading it for a while. 0 = unbounded. */
+  bytesPerSecondMax: number;
+  /** Publishes of one client handed over and not yet acknowledged; then it isn't read. */
+  inboundInFlightMax: number;
+  /** Bytes of payload of one client handed over and not yet acknowledged; then it isn't read. */
+  inboundInFlightBytesMax: number;
+  /** QoS 2 publishes of one client between PUBREC and PUBREL; more close the connection. */
+  inboundQos2Max: number;
+  /** QoS 1 and 2 messages sent to one client and not yet acknowledged. */
+  outboundInFlightMax: number;
+  /** Bytes written to a socket that its peer hasn't taken; then deliveries wait in the session's queue. */
+  outboundSocketBytesMax: number;
+  /** Messages waiting for one connected subscriber; more and it is disconnected (`slow-consumer`). */
+  queuedMessagesMax: number;
+  /** Bytes waiting for one connected subscriber; more and it is disconnected (`slow-consumer`). */
+  queuedBytesMax: number;
+  /** How long a subscriber may take nothing while something waits for it; then it is disconnected. */
+  stalledMsMax: number;
+  /** Messages kept for a session whose client is away. */
+  offlineMessagesMax: number;
+  /** Bytes kept for a session whose client is away. */
+  offlineBytesMax: number;
+  /** What gives way when a queue for an absent client is full. */
+  offlineFull: 'drop-oldest' | 'drop-newest';
+  /** Sessions kept without a connection; the one away longest gives way. */
+  offlineSessionsMax: number;
+  /** How long a session is kept without a connection. */
+  offlineSecondsMax: number;
+  /** Retained documents. */
+  retainedMax: number;
+  /** Bytes of all retained payloads. */
+  retainedBytesMax: number;
+  /** Connections begun by one id, user or address within `flapWindowMs` before it is banned for `flapBanMs`. */
+  flapConnectsMax: number;
+  flapWindowMs: number;
+  flapBanMs: number;
+  /** Wrong passwords for one user or from one address within `flapWindowMs` before it is banned. */
+  failuresMax: number;
+  /** Ids, users and addresses watched for flapping and failures. */
+  watchedMax: number;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const DEFAULT_LIMITS: BrokerLimits = {
+  packetBytesMax: MIB,
+  connectPacketBytesMax: 128 * KIB,
+  connectMsMax: 15_000,
+  clientIdBytesMax: 256,
+  connectionsMax: 19_000,
+  connectionsPerAddressMax: 19_000,
+  waitingConnectionsMax: 19_000,
+  connectsPerSecondMax: 10_000,
+  authenticationsMax: 64,
+  keepaliveSecondsMax: 0,
+  topicBytesMax: KIB,
+  topicLevelsMax: 200,
+  subscriptionsMax: 1_000,
+  publishesPerSecondMax: 0,
+  bytesPerSecondMax: 0,
+  inboundInFlightMax: 1_000,
+  inboundInFlightBytesMax: 4 * MIB,
+  inboundQos2Max: 1_000,
+  outboundInFlightMax: 64,
+  outboundSocketBytesMax: 256 * KIB,
+  queuedMessagesMax: 50_000,
+  queuedBytesMax: 16 * MIB,
+  stalledMsMax: 30_000,
+  offlineMessagesMax: 1_000,
+  offlineBytesMax: 4 * MIB,
+  offlineFull: 'drop-oldest',
+  offlineSessionsMax: 100_000,
+  offlineSecondsMax: 7 * 24 * 3600,
+  retainedMax: 2_000_000,
+  retainedBytesMax: 4096 * MIB,
+  flapConnectsMax: 60,
+  flapWindowMs: 60_000,
+  flapBanMs: 30_000,
+  failuresMax: 30,
+  watchedMax: 100_000,
+};
+
+/** What `PLATEN_ACCESS=open` uses instead: what the protocol itself allows, because conformance suites try it. */
+export const OPEN_LIMITS: Partial<BrokerLimits> = {
+  packetBytesMax: 256 * MIB + 5,
+  connectPacketBytesMax: 400 * KIB,
+  clientIdBytesMax: 65_535,
+  topicBytesMax: 65_535,
+  subscriptionsMax: 100_000,
+  inboundQos2Max: 65_535,
+  connectsPerSecondMax: 100_000,
+  flapConnectsMax: 1_000_000,
+  failuresMax: 1_000_000,
+};

@@ -1,0 +1,34 @@
+/**
+ * Where retained documents last. The broker holds all of them in memory; a backend makes them survive a restart.
+ */
+
+/** A quality of service of MQTT. */
+export type QoS = 0 | 1 | 2;
+
+/** A retained document. */
+export interface RetainedDocument {
+  topic: string;
+  payload: Buffer;
+  qos: QoS;
+}
+
+/** A change of one topic's document; `payload` undefined: the topic holds none any more. */
+export interface RetainedChange {
+  topic: string;
+  payload: Buffer | undefined;
+  qos: QoS;
+}
+
+/**
+ * Implemented by a file (`file-backend.ts`) and by the center's Postgres store. The broker calls `load` once, before
+ * it listens, and never calls `write` again before the last call has settled: changes that come meanwhile are
+ * collected into the next one (group commit), at most one a topic.
+ */
+export interface RetainedBackend {
+  /** Every document, in any order. */
+  load(): AsyncIterable<RetainedDocument>;
+  /** Resolves when every change is durable. A rejection fails every publish that waits for one of these changes. */
+  write(changes: RetainedChange[]): Promise<void>;
+  /** Called once, after the last write. */
+  close?(): Promise<void>;
+}
