@@ -22,9 +22,10 @@ export interface PublishOptions {
 /**
  * Handles one message. The returned promise settles when the message is durable: only then may the broker
  * acknowledge it. It rejects only when the message must not be acknowledged (the store is gone); a message that is
- * refused for its content resolves, because sending it again would not mend it.
+ * refused for its content resolves with 'refused' (it is acknowledged, because sending it again would not mend it, but
+ * neither delivered nor retained).
  */
-export type LinkHandler = (message: LinkMessage) => Promise<void>;
+export type LinkHandler = (message: LinkMessage) => Promise<'refused' | undefined>;
 
 export interface Link {
   /** Begins to hear. */

@@ -1,0 +1,45 @@
+/**
+ * What happens in the fleet, told once: on `platen/v1/fleet/events/{kind}` for whoever listens there, and to listeners
+ * in this process (the story at the terminal, metrics).
+ */
+import type { Logger } from 'pino';
+import { reasonOf } from '../../schemas/errors.ts';
+import { type FleetEventKind, fleetTopic } from '../../schemas/topics.ts';
+import type { FleetEvent } from '../../schemas/types.ts';
+import type { Link } from '../link.ts';
+
+export type FleetEventListener = (event: FleetEvent) => void;
+
+export class FleetEvents {
+  readonly #link: Link;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #listeners = new Set<FleetEventListener>();
+
+  constructor(link: Link, log: Logger, now: () => number) {
+    this.#link = link;
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** Tells of something that happened. Never fails: an event is news, not a record (records are in the store). */
+  tell(
+    kind: FleetEventKind,
+    what: string,
+    details: { printer?: string; data?: Record<string, unknown> } = {},
+  ): void {
+    const event: FleetEvent = { at: new Date(this.#now()).toISOString(), kind, what, ...details };
+    for (const listener of this.#listeners) listener(event);
+    this.#link
+      .publish(fleetTopic.event(kind), JSON.stringify(event), { qos: 0, retain: false })
+      .catch((error: unknown) =>
+        this.#log.warn({ kind, reason: reasonOf(error) }, 'a fleet event was not told'),
+      );
+  }
+
+  /** Hears every event of this process until the returned function is called. */
+  listen(listener: FleetEventListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * What printers send: each uplink is checked as a whole, made durable, and handed to the capabilities that conclude
+ * something from it. The promise of `handle` settles when the message is durable; conclusions come after it, because
+ * a printer need not wait for them and they can be drawn again from the store.
+ */
+import type { Logger } from 'pino';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { type ParsedTopic, PRINTER_ID, printerTopic, type UplinkKind } from '../../schemas/topics.ts';
+import type {
+  ErrorBatch,
+  ErrorsAck,
+  LogEntry,
+  Presence,
+  Structure,
+  UpdateReport,
+} from '../../schemas/types.ts';
+import { parsePayload } from '../../schemas/validate.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Link, LinkMessage } from '../link.ts';
+import type { FleetEvents } from './events.ts';
+import type { Refusals } from './refusals.ts';
+
+/** The durable side, in `store/ingest.ts`. Every promise resolves after the commit. */
+export interface IngestPort {
+  structure(
+    printer: string,
+    document: Structure,
+  ): Promise<{ outcome: 'new' | 'same' | 'stale'; previous?: Structure }>;
+  errors(printer: string, batch: ErrorBatch): Promise<{ upTo: number; fresh: LogEntry[]; lost: number }>;
+  /** `changed` is false for the will of an older session and for a repetition. */
+  presence(printer: string, presence: Presence): Promise<{ changed: boolean }>;
+  update(printer: string, report: UpdateReport): Promise<void>;
+}
+
+/** Who concludes something from what was stored. None of these throws; each looks after its own failures. */
+export interface Conclusions {
+  onStructure(printer: string, structure: Structure, previous: Structure | undefined): void;
+  onEntries(printer: string, log: string, entries: LogEntry[]): void;
+  onUpdateReport(printer: string, report: UpdateReport): void;
+  onPresence(printer: string, presence: Presence): void;
+  onAsk(printer: string, method: string, payload: Buffer): Promise<void>;
+}
+
+const BYTES_MAX: Record<UplinkKind, number> = {
+  structure: CENTER_LIMITS.structure_payload_bytes_max,
+  errors: CENTER_LIMITS.errors_payload_bytes_max,
+  presence: CENTER_LIMITS.payload_bytes_max,
+  update: CENTER_LIMITS.payload_bytes_max,
+  ask: CENTER_LIMITS.payload_bytes_max,
+};
+
+/**
+ * Refuses a structure in which a symbol names two things.
+ * @throws PlatenError payload/duplicate-symbol
+ */
+export function checkSymbols(structure: Structure): void {
+  const seen = new Set<string>(['apparatus']);
+  for (const { symbol } of structure.units) {
+    if (seen.has(symbol)) throw new PlatenError('payload/duplicate-symbol', { symbol });
+    seen.add(symbol);
+  }
+}
+
+/**
+ * Refuses a batch whose entries don't grow.
+ * @throws PlatenError payload/seq-backwards
+ */
+export function checkSequence(batch: ErrorBatch): void {
+  let previous = 0;
+  for (const { seq } of batch.entries) {
+    if (seq <= previous) throw new PlatenError('payload/seq-backwards', { seq, previous });
+    previous = seq;
+  }
+}
+
+export class Uplinks {
+  readonly #ingest: IngestPort;
+  readonly #conclusions: Conclusions;
+  readonly #refusals: Refusals;
+  readonly #events: FleetEvents;
+  readonly #link: Link;
+  readonly #log: Logger;
+  /** Uplinks taken and entries stored, by kind: read by the metrics. */
+  readonly counts = { presence: 0, structure: 0, errors: 0, update: 0, ask: 0, entries: 0, entries_lost: 0 };
+
+  constructor(parts: {
+    ingest: IngestPort;
+    conclusions: Conclusions;
+    refusals: Refusals;
+    events: FleetEvents;
+    link: Link;
+    log: Logger;
+  }) {
+    this.#ingest = parts.ingest;
+    this.#conclusions = parts.conclusions;
+    this.#refusals = parts.refusals;
+    this.#events = parts.events;
+    this.#link = parts.link;
+    this.#log = parts.log;
+  }
+
+  /**
+   * Handles one uplink of a printer.
+   * @returns 'refused' when its content was refused (it was counted and told), otherwise nothing
+   * @throws what the store throws when it can't take the message: it must then not be acknowledged
+   */
+  async handle(
+    message: LinkMessage,
+    parsed: ParsedTopic & { from: 'printer' },
+  ): Promise<'refused' | undefined> {
+    const { printer, kind } = parsed;
+    // An emptied retained document ("none") says nothing that has to be kept.
+    if (message.payload.length === 0 && (kind === 'structure' || kind === 'presence')) return undefined;
+    try {
+      if (!PRINTER_ID.test(printer)) throw new PlatenError('payload/wrong-printer');
+      if (message.publisher?.role === 'printer' && message.publisher.name !== printer) {
+        throw new PlatenError('payload/wrong-printer');
+      }
+      if (message.payload.length > BYTES_MAX[kind]) {
+        throw new PlatenError('payload/too-large', { bytes: message.payload.length, limit: BYTES_MAX[kind] });
+      }
+      await this.#take(printer, kind, parsed.method, message);
+      this.counts[kind] += 1;
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof PlatenError) || !error.code.startsWith('payload/')) throw error;
+      this.#refusals.refuse(printer, kind, message.topic, error);
+      return 'refused';
+    }
+  }
+
+  async #take(printer: string, kind: UplinkKind, method: string, message: LinkMessage): Promise<void> {
+    switch (kind) {
+      case 'structure':
+        return this.#structure(printer, parsePayload('structure', message.payload));
+      case 'errors':
+        return this.#errors(printer, parsePayload('errors', message.payload));
+      case 'presence':
+        return this.#presence(printer, parsePayload('presence', message.payload));
+      case 'update': {
+        const report = parsePayload('update', message.payload);
+        await this.#ingest.update(printer, report);
+        this.#conclusions.onUpdateReport(printer, report);
+        return;
+      }
+      case 'ask':
+        await this.#conclusions.onAsk(printer, method, message.payload);
+    }
+  }
+
+  async #structure(printer: string, structure: Structure): Promise<void> {
+    checkSymbols(structure);
+    const { outcome, previous } = await this.#ingest.structure(printer, structure);
+    if (outcome === 'stale') {
+      throw new PlatenError('payload/revision-backwards', {
+        revision: structure.revision,
+        session: structure.session,
+        known: previous?.revision ?? structure.revision,
+      });
+    }
+    if (outcome === 'same') return;
+    this.#events.tell('structure', structure.reason, {
+      printer,
+      data: { session: structure.session, revision: structure.revision, request: structure.request },
+    });
+    this.#conclusions.onStructure(printer, structure, previous);
+  }
+
+  async #errors(printer: string, batch: ErrorBatch): Promise<void> {
+    checkSequence(batch);
+    const { upTo, fresh, lost } = await this.#ingest.errors(printer, batch);
+    this.counts.entries += fresh.length;
+    this.counts.entries_lost += lost;
+    const ack: ErrorsAck = { log: batch.log, upTo };
+    this.#link
+      .publish(printerTopic.errorsAck(printer), JSON.stringify(ack), { qos: 1, retain: false })
+      .catch((error: unknown) =>
+        this.#log.warn({ printer, reason: reasonOf(error) }, 'errors/ack was not sent'),
+      );
+    if (fresh.length > 0) this.#conclusions.onEntries(printer, batch.log, fresh);
+  }
+
+  async #presence(printer: string, presence: Presence): Promise<void> {
+    const { changed } = await this.#ingest.presence(printer, presence);
+    if (!changed) return;
+    this.#events.tell('presence', presence.state, { printer });
+    this.#conclusions.onPresence(printer, presence);
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * Every limit of the center, with its unit last in its name. Nothing in the center grows without one of these.
+ */
+export const CENTER_LIMITS = {
+  /** An uplink payload (contract: 64 KiB for error batches; structures may be larger). */
+  errors_payload_bytes_max: 64 * 1024,
+  structure_payload_bytes_max: 256 * 1024,
+  payload_bytes_max: 64 * 1024,
+  /** An operator's request: a catalog of a maker with many releases is the largest. */
+  request_payload_bytes_max: 16 * 1024 * 1024,
+  /** Printer and kind pairs whose first refusal was logged. */
+  refusals_remembered_max: 10_000,
+  /** Printers whose verdict waits to be computed; more wait in the store and are taken in pages. */
+  verdict_page_printers: 500,
+  /** Distinct structures whose judgement is remembered. */
+  judgement_memo_max: 20_000,
+  /** Time for choosing a remedy for one structure. */
+  choose_budget_ms_max: 2_000,
+  /** Findings in a verdict. */
+  verdict_findings_max: 200,
+  /** Requests of operators under way at once. */
+  requests_under_way_max: 256,
+  /** Least time between two summaries. */
+  summary_interval_ms_min: 1_000,
+  /** Default and greatest page of a list. */
+  page_default: 100,
+  page_max: 1_000,
+  /** Printers that one request (policy.set, structure.request …) is applied to a page at a time. */
+  request_page_printers: 500,
+  /** Troubles, history entries and options in one answer to a printer. */
+  answer_items_max: 200,
+  /** Time in which the center must have stopped after SIGTERM. */
+  stop_ms_max: 10_000,
+} as const;

@@ -1,0 +1,46 @@
+/**
+ * The link to the embedded broker: the broker calls the center before it acknowledges a publish, the center publishes
+ * straight into the broker.
+ */
+import type { Link, LinkHandler, LinkMessage, PublishOptions } from './link.ts';
+
+/** What the link needs of a broker. */
+export interface PublishingBroker {
+  publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
+}
+
+export class InProcessLink implements Link {
+  #broker: PublishingBroker | undefined;
+  #handler: LinkHandler | undefined;
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  /** The broker is made with `uplink` as its hook, so it comes after the link. */
+  attach(broker: PublishingBroker): void {
+    this.#broker = broker;
+  }
+
+  /** The broker's hook: settles when the message is durable, rejects when it must not be acknowledged. */
+  readonly uplink = (message: LinkMessage): ReturnType<LinkHandler> => {
+    if (!this.#handler) return Promise.reject(new Error('the center does not listen yet'));
+    const work = this.#handler(message);
+    this.#underWay.add(work);
+    const forget = () => this.#underWay.delete(work);
+    work.then(forget, forget);
+    return work;
+  };
+
+  start(handler: LinkHandler): Promise<void> {
+    this.#handler = handler;
+    return Promise.resolve();
+  }
+
+  publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void> {
+    if (!this.#broker) return Promise.reject(new Error('the broker is not attached yet'));
+    return this.#broker.publish(topic, payload, options);
+  }
+
+  async stop(): Promise<void> {
+    this.#handler = undefined;
+    await Promise.allSettled(this.#underWay);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Logs: pino's JSON, or, for a person at a terminal, only what went wrong as a plain line. What a person should see
+ * of the fleet is told by `story.ts`, not by the log.
+ */
+import { Writable } from 'node:stream';
+import { type Logger, pino } from 'pino';
+
+/** Where secrets could stand in a logged object: they are cut before they are written. */
+const SECRET_PATHS = [
+  'password',
+  '*.password',
+  'credentials',
+  '*.credentials',
+  'authorization',
+  '*.authorization',
+];
+
+interface Line {
+  level: number;
+  time: number;
+  msg?: string;
+  err?: { message?: string; code?: string };
+  hint?: string;
+}
+
+/** A time of day for a terminal line. */
+export function clock(time_ms: number): string {
+  return new Date(time_ms).toTimeString().slice(0, 8);
+}
+
+function readable(out: NodeJS.WritableStream): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(chunk, _encoding, done) {
+      for (const text of String(chunk).split('\n')) {
+        if (text === '') continue;
+        const line = JSON.parse(text) as Line;
+        const word =
+          line.level >= pino.levels.values['error']!
+            ? 'error'
+            : line.level >= pino.levels.values['warn']!
+              ? 'warning'
+              : '';
+        const parts = [
+          clock(line.time),
+          word,
+          line.msg ?? '',
+          line.err?.message ? `(${line.err.message})` : '',
+          line.hint ?? '',
+        ];
+        out.write(`${parts.filter((part) => part !== '').join('  ')}\n`);
+      }
+      done();
+    },
+  });
+}
+
+/** A logger that writes JSON to stdout, or in `story` mode readable lines of warnings and worse, and start and stop. */
+export function createLog(mode: 'story' | 'json', level: string): Logger {
+  const options = { level, redact: { paths: SECRET_PATHS, censor: '[secret]' } };
+  return mode === 'json' ? pino(options) : pino(options, readable(process.stdout));
+}

@@ -1,0 +1,40 @@
+import { isLoopback, readSettings } from './settings.ts';
+
+test('a flag wins over the environment, the environment over the default', () => {
+  expect(readSettings({}, {}).mqttPort).toBe(1883);
+  expect(readSettings({}, { PLATEN_MQTT_PORT: '2000' }).mqttPort).toBe(2000);
+  expect(readSettings({ mqttPort: '3000' }, { PLATEN_MQTT_PORT: '2000' }).mqttPort).toBe(3000);
+});
+
+test.each([
+  ['PLATEN_MQTT_PORT', '70000'],
+  ['PLATEN_MQTT_PORT', 'x'],
+  ['PLATEN_HTTP_PORT', '-1'],
+  ['PLATEN_DEMO', '1.5'],
+  ['PLATEN_DATABASE_URL', 'mysql://localhost/x'],
+  ['PLATEN_REDIS_URL', 'nonsense'],
+  ['PLATEN_ACCESS', 'ajar'],
+  ['PLATEN_LOG', 'xml'],
+  ['PLATEN_LOG_LEVEL', 'loud'],
+])('a wrong %s (%s) is an error that names it', (name, value) => {
+  expect(() => readSettings({}, { [name]: value })).toThrow(
+    expect.objectContaining({ code: 'setting/invalid', message: expect.stringContaining(name) }),
+  );
+});
+
+test('open access is refused as soon as a listener is not on loopback', () => {
+  expect(readSettings({}, { PLATEN_ACCESS: 'open' }).access).toBe('open');
+  expect(() => readSettings({ host: '0.0.0.0' }, { PLATEN_ACCESS: 'open' })).toThrow(
+    expect.objectContaining({ code: 'setting/open-access' }),
+  );
+});
+
+test.each([
+  ['127.0.0.1', true],
+  ['127.9.9.9', true],
+  ['::1', true],
+  ['localhost', true],
+  ['0.0.0.0', false],
+  ['::', false],
+  ['127.example.org', false],
+])('%s on loopback: %s', (host, loopback) => expect(isLoopback(host)).toBe(loopback));

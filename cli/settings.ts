@@ -1,0 +1,194 @@
+/**
+ * Settings: a flag, else its environment variable, else the default. Every wrong value is an error that names the
+ * setting, because a service that starts with half of what was meant is worse than one that doesn't start.
+ */
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { PlatenError } from '../schemas/errors.ts';
+
+/** The settings of the process contract, read and checked. */
+export interface Settings {
+  host: string;
+  /** Ports; 0 takes a free one, which the ready line tells. */
+  mqttPort: number;
+  /** Undefined: no TLS listener. */
+  mqttsPort: number | undefined;
+  httpPort: number;
+  /** Absolute path of the data folder. */
+  data: string;
+  /** Undefined: the embedded Postgres under the data folder. */
+  databaseUrl: string | undefined;
+  /** Undefined: a single node, the queue on Postgres. */
+  redisUrl: string | undefined;
+  /** Number of simulated printers. */
+  demo: number;
+  access: 'closed' | 'open';
+  log: 'story' | 'json';
+  logLevel: string;
+  /** How long log entries are kept, in days. */
+  retentionDays: number;
+}
+
+interface SettingDefinition {
+  flag: string;
+  env: string;
+  description: string;
+  fallback: string | undefined;
+}
+
+const PORT_MAX = 65_535;
+const DEMO_PRINTERS_MAX = 1_000;
+const RETENTION_DAYS_MAX = 3_660;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+const DEFINITIONS = {
+  host: {
+    flag: '--host <address>',
+    env: 'PLATEN_HOST',
+    description: 'address that every listener binds to',
+    fallback: '127.0.0.1',
+  },
+  mqttPort: {
+    flag: '--mqtt-port <port>',
+    env: 'PLATEN_MQTT_PORT',
+    description: 'MQTT over TCP',
+    fallback: '1883',
+  },
+  mqttsPort: {
+    flag: '--mqtts-port <port>',
+    env: 'PLATEN_MQTTS_PORT',
+    description: 'MQTT over TLS (default: off)',
+    fallback: undefined,
+  },
+  httpPort: {
+    flag: '--http-port <port>',
+    env: 'PLATEN_HTTP_PORT',
+    description: 'HTTP: /mqtt, /repository/, /metrics, /healthz, /readyz',
+    fallback: '8080',
+  },
+  data: { flag: '--data <folder>', env: 'PLATEN_DATA', description: 'data folder', fallback: '.platen' },
+  databaseUrl: {
+    flag: '--database-url <url>',
+    env: 'PLATEN_DATABASE_URL',
+    description: 'Postgres to use (default: an embedded one under the data folder)',
+    fallback: undefined,
+  },
+  redisUrl: {
+    flag: '--redis-url <url>',
+    env: 'PLATEN_REDIS_URL',
+    description: 'Redis for the queue (default: the queue is on Postgres)',
+    fallback: undefined,
+  },
+  demo: { flag: '--demo-printers <n>', env: 'PLATEN_DEMO', description: 'simulated printers', fallback: '0' },
+  access: {
+    flag: '--access <closed|open>',
+    env: 'PLATEN_ACCESS',
+    description: 'open: no credentials, loopback only',
+    fallback: 'closed',
+  },
+  log: {
+    flag: '--log <story|json>',
+    env: 'PLATEN_LOG',
+    description: 'readable lines, or JSON',
+    fallback: 'story',
+  },
+  logLevel: {
+    flag: '--log-level <level>',
+    env: 'PLATEN_LOG_LEVEL',
+    description: LOG_LEVELS.join(', '),
+    fallback: 'info',
+  },
+  retentionDays: {
+    flag: '--retention-days <days>',
+    env: 'PLATEN_RETENTION_DAYS',
+    description: 'how long log entries are kept',
+    fallback: '400',
+  },
+} as const satisfies Record<keyof Settings, SettingDefinition>;
+
+/** Adds the flags of these settings to a command. */
+export function addSettings(command: Command, names: readonly (keyof Settings)[]): Command {
+  for (const name of names) {
+    const { flag, env, description, fallback } = DEFINITIONS[name];
+    const suffix = fallback === undefined ? ` (${env})` : ` (${env}, default ${fallback})`;
+    command.addOption(new Option(flag, description + suffix));
+  }
+  return command;
+}
+
+function optionName(flag: string): string {
+  return new Option(flag).attributeName();
+}
+
+function wrong(name: keyof Settings, reason: string): PlatenError {
+  const { flag, env } = DEFINITIONS[name];
+  return new PlatenError('setting/invalid', {
+    name: env,
+    reason,
+    hint: `Give ${flag.split(' ')[0]} or ${env} another value.`,
+  });
+}
+
+function integer(name: keyof Settings, text: string, max: number, min = 0): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max) {
+    throw wrong(name, `"${text}" is not a whole number from ${min} to ${max}`);
+  }
+  return value;
+}
+
+function oneOf<T extends string>(name: keyof Settings, text: string, values: readonly T[]): T {
+  const value = values.find((candidate) => candidate === text);
+  if (value === undefined) throw wrong(name, `"${text}" is none of ${values.join(', ')}`);
+  return value;
+}
+
+function url(name: keyof Settings, text: string | undefined, protocols: string[]): string | undefined {
+  if (text === undefined) return undefined;
+  if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
+    throw wrong(
+      name,
+      `an address beginning with ${protocols.map((protocol) => `${protocol}//`).join(' or ')} is expected`,
+    );
+  }
+  return text;
+}
+
+/** Whether an address can only be reached from this machine. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/**
+ * Reads the settings.
+ * @param flags the parsed options of the command; @param env the environment
+ * @throws PlatenError setting/invalid, setting/open-access
+ */
+export function readSettings(flags: Record<string, unknown>, env: NodeJS.ProcessEnv): Settings {
+  const text = (name: keyof Settings): string | undefined => {
+    const { flag, env: variable, fallback } = DEFINITIONS[name];
+    const given = flags[optionName(flag)] ?? env[variable];
+    return given === undefined || given === '' ? fallback : String(given);
+  };
+  const required = (name: keyof Settings) => text(name) ?? '';
+  const mqttsPort = text('mqttsPort');
+  const settings: Settings = {
+    host: required('host'),
+    mqttPort: integer('mqttPort', required('mqttPort'), PORT_MAX),
+    mqttsPort: mqttsPort === undefined ? undefined : integer('mqttsPort', mqttsPort, PORT_MAX),
+    httpPort: integer('httpPort', required('httpPort'), PORT_MAX),
+    data: resolve(required('data')),
+    databaseUrl: url('databaseUrl', text('databaseUrl'), ['postgres:', 'postgresql:']),
+    redisUrl: url('redisUrl', text('redisUrl'), ['redis:', 'rediss:']),
+    demo: integer('demo', required('demo'), DEMO_PRINTERS_MAX),
+    access: oneOf('access', required('access'), ['closed', 'open'] as const),
+    log: oneOf('log', required('log'), ['story', 'json'] as const),
+    logLevel: oneOf('logLevel', required('logLevel'), LOG_LEVELS),
+    retentionDays: integer('retentionDays', required('retentionDays'), RETENTION_DAYS_MAX, 1),
+  };
+  if (settings.access === 'open' && !isLoopback(settings.host)) {
+    throw new PlatenError('setting/open-access', { listener: settings.host });
+  }
+  return settings;
+}
