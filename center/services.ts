@@ -3,11 +3,141 @@
  * together in `center.ts`.
  */
 import type { Logger } from 'pino';
+import type { Role } from '../schemas/roles.ts';
+import type {
+  Catalog,
+  Policy,
+  PrinterFilter,
+  Structure,
+  Trouble,
+  TroubleRules,
+  Verdict,
+} from '../schemas/types.ts';
+import type { FleetEvents } from './fleet/events.ts';
+import type { Policies } from './fleet/policies.ts';
+import type { PrinterRequests } from './fleet/requests.ts';
+import type { Summary } from './fleet/summary.ts';
 import type { Link } from './link.ts';
+
+/** A page of a list: `next` is the cursor of the following page, absent on the last one. */
+export interface Page<Item> {
+  items: Item[];
+  next?: string;
+}
+
+/** Paging as requests have it. */
+export interface PageRequest {
+  limit: number;
+  cursor: string | undefined;
+}
+
+/** One printer in a list. */
+export interface PrinterItem {
+  printer: string;
+  model?: string;
+  serial?: string;
+  site?: string;
+  labels?: Record<string, string>;
+  presence: 'online' | 'offline';
+  lastSeen?: string;
+  verdict: Verdict['status'] | 'none';
+  openTroubles: number;
+}
+
+/** Everything that is known of one printer. */
+export interface PrinterDetails extends PrinterItem {
+  structure?: Structure;
+  verdictDocument?: Verdict;
+  policy?: Policy;
+  /** Changes between structures, newest first. */
+  changes: Record<string, unknown>[];
+  /** Log memories with their cursors and known losses. */
+  logs: { log: string; upTo: number; lost: number }[];
+}
+
+/** One stored log entry. */
+export interface StoredEntry {
+  log: string;
+  seq: number;
+  at: string;
+  code: string;
+  severity: string;
+  unit?: string;
+  pages?: number;
+  detail?: Record<string, unknown>;
+}
+
+/** Questions about the fleet, answered by the store. */
+export interface FleetQueries {
+  list(filter: PrinterFilter, page: PageRequest): Promise<Page<PrinterItem>>;
+  get(printer: string): Promise<PrinterDetails | undefined>;
+  errors(
+    printer: string,
+    query: { code?: string; since?: string; until?: string },
+    page: PageRequest,
+  ): Promise<Page<StoredEntry>>;
+}
+
+/** Printers' and operators' credentials. */
+export interface Accounts {
+  /** Enrols printers (or renews their passwords); gives each one's new password, in the order asked. */
+  enroll(printers: string[]): Promise<{ printer: string; password: string }[]>;
+  /** Takes a printer's or an operator's credentials away and ends its connections; false when there were none. */
+  revoke(name: string): Promise<boolean>;
+  putUser(name: string, role: Exclude<Role, 'printer'>, password?: string): Promise<string>;
+  listUsers(): Promise<{ name: string; role: Role }[]>;
+  roleOf(name: string): Promise<Role | undefined>;
+}
+
+/** A document in its revisions. */
+export interface Revision<Document> {
+  revision: number;
+  at: string;
+  by: string;
+  document: Document;
+}
+
+/** The catalog and the rules: checked, stored as revisions, in force at once. */
+export interface DocumentService<Document> {
+  get(revision?: number): Promise<Revision<Document> | undefined>;
+  /** @throws PlatenError catalog/invalid, rules/invalid */
+  put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }>;
+}
+
+/** What a catalog revision would change, before it is put. */
+export interface CatalogService extends DocumentService<Catalog> {
+  impact(document: unknown, examples: number): Promise<Record<string, unknown>>;
+}
+
+export interface TroubleQueries {
+  list(
+    filter: { printer?: string; rule?: string; state?: Trouble['state']; open?: boolean },
+    page: PageRequest,
+  ): Promise<Page<Trouble>>;
+  /** @throws PlatenError request/not-found, request/conflict */
+  close(id: string, note: string, by: string): Promise<Trouble>;
+}
+
+export interface AuditQueries {
+  list(
+    filter: { actor?: string; method?: string },
+    page: PageRequest,
+  ): Promise<Page<Record<string, unknown>>>;
+}
 
 export interface Services {
   link: Link;
   log: Logger;
   /** The time now, in milliseconds since the epoch: passed in, so that tests can hold it. */
   now(): number;
+  events: FleetEvents;
+  summary: Summary;
+  fleet: FleetQueries;
+  accounts: Accounts;
+  policies: Policies;
+  requests: PrinterRequests;
+  catalog: CatalogService;
+  rules: DocumentService<TroubleRules>;
+  troubles: TroubleQueries;
+  audit: AuditQueries;
 }

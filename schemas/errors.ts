@@ -39,6 +39,7 @@ export const ERRORS = {
   'request/not-allowed': { message: 'The role {role} may not call {method}', hint: 'Ask an administrator.' },
   'request/not-found': { message: 'There is no {kind} "{id}"', hint: 'List them first.' },
   'request/conflict': { message: '{reason}', hint: 'Read the current state, then try again.' },
+  'request/busy': { message: 'Too many requests are under way', hint: 'Try again in a moment.' },
   'request/internal': { message: 'The center failed: {reason}', hint: 'Look at the center log.' },
   // Documents that operators write.
   'catalog/invalid': {

@@ -35,6 +35,9 @@ export const METHOD_ROLES = {
   'campaigns.get': READ,
   'campaigns.list': READ,
   'audit.list': READ,
+  'users.list': OWN,
+  'users.put': OWN,
+  'users.remove': OWN,
 } as const satisfies Record<string, Role>;
 
 export type Method = keyof typeof METHOD_ROLES;

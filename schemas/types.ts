@@ -1074,3 +1074,24 @@ export interface TroublesListParams {
    */
   open?: boolean;
 }
+/**
+ * Parameters of `users.list`.
+ */
+export interface UsersListParams {}
+/**
+ * Parameters of `users.put`.
+ */
+export interface UsersPutParams {
+  name: string;
+  role: 'viewer' | 'operator' | 'admin';
+  /**
+   * Made by the center when it is missing.
+   */
+  password?: string;
+}
+/**
+ * Parameters of `users.remove`.
+ */
+export interface UsersRemoveParams {
+  name: string;
+}

@@ -51,6 +51,9 @@ import type {
   TroublesCloseParams,
   TroublesListParams,
   UpdateReport,
+  UsersListParams,
+  UsersPutParams,
+  UsersRemoveParams,
   Verdict,
 } from './types.ts';
 
@@ -107,6 +110,9 @@ export interface MethodParams {
   'campaigns.get': CampaignsGetParams;
   'campaigns.list': CampaignsListParams;
   'audit.list': AuditListParams;
+  'users.list': UsersListParams;
+  'users.put': UsersPutParams;
+  'users.remove': UsersRemoveParams;
 }
 
 // ajv-formats is CommonJS: under Node its default export is the module's `default`.

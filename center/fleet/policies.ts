@@ -1,0 +1,62 @@
+/**
+ * Reporting policies: the fleet's default, and what single printers have instead. A printer's policy is a retained
+ * document, so it finds it when it connects.
+ */
+import { printerTopic } from '../../schemas/topics.ts';
+import type { Policy } from '../../schemas/types.ts';
+import type { Link } from '../link.ts';
+
+/** Contract: stream, structure every 6 h. */
+export const DEFAULT_POLICY: Policy = {
+  structure: { every: 'PT6H' },
+  errors: { mode: 'stream', every: 'PT10M', atEntries: 50 },
+};
+
+/** The durable side of policies. */
+export interface PolicyStore {
+  defaultPolicy(): Promise<Policy | undefined>;
+  putDefaultPolicy(policy: Policy): Promise<void>;
+  policyOf(printer: string): Promise<Policy | undefined>;
+  putPolicy(printer: string, policy: Policy): Promise<void>;
+}
+
+/** `change` over `base`, group by group, so that one can be set without repeating the other. */
+export function mergePolicy(base: Policy, change: Policy): Policy {
+  return {
+    structure: { ...base.structure, ...change.structure },
+    errors: { ...base.errors, ...change.errors },
+  };
+}
+
+export class Policies {
+  readonly #store: PolicyStore;
+  readonly #link: Link;
+
+  constructor(store: PolicyStore, link: Link) {
+    this.#store = store;
+    this.#link = link;
+  }
+
+  /** The policy that holds for a printer: its own over the fleet's default over the contract's. */
+  async of(printer: string): Promise<Policy> {
+    const fleet = mergePolicy(DEFAULT_POLICY, (await this.#store.defaultPolicy()) ?? {});
+    return mergePolicy(fleet, (await this.#store.policyOf(printer)) ?? {});
+  }
+
+  /** Sets what one printer has instead of the default, and tells it. */
+  async set(printer: string, change: Policy): Promise<void> {
+    await this.#store.putPolicy(printer, mergePolicy((await this.#store.policyOf(printer)) ?? {}, change));
+    await this.tell(printer);
+  }
+
+  /** Sets the fleet's default. The printers are told by whoever asked, in pages. */
+  async setDefault(change: Policy): Promise<void> {
+    await this.#store.putDefaultPolicy(mergePolicy((await this.#store.defaultPolicy()) ?? {}, change));
+  }
+
+  /** Publishes the policy that holds for a printer on its retained topic. */
+  async tell(printer: string): Promise<void> {
+    const policy = await this.of(printer);
+    await this.#link.publish(printerTopic.policy(printer), JSON.stringify(policy), { qos: 1, retain: true });
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The center asks printers to report now (claims 9 and 20), one or many.
+ */
+import { randomUUID } from 'node:crypto';
+import { printerTopic } from '../../schemas/topics.ts';
+import type { DownlinkRequest, PrinterFilter } from '../../schemas/types.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Link } from '../link.ts';
+import type { FleetQueries } from '../services.ts';
+
+export class PrinterRequests {
+  readonly #link: Link;
+  readonly #fleet: () => FleetQueries;
+
+  constructor(link: Link, fleet: () => FleetQueries) {
+    this.#link = link;
+    this.#fleet = fleet;
+  }
+
+  /** Asks one printer for its structure or its log; gives the id that comes back with the report. */
+  async ask(
+    printer: string,
+    what: 'structure' | 'errors',
+    since?: { log: string; seq: number },
+  ): Promise<string> {
+    const request: DownlinkRequest = { id: randomUUID(), ...(since ? { since } : {}) };
+    const topic =
+      what === 'structure' ? printerTopic.requestStructure(printer) : printerTopic.requestErrors(printer);
+    await this.#link.publish(topic, JSON.stringify(request), { qos: 1, retain: false });
+    return request.id;
+  }
+
+  /** Does something for every printer of a filter, page by page; gives how many there were. */
+  async forEach(filter: PrinterFilter, action: (printer: string) => Promise<unknown>): Promise<number> {
+    let count = 0;
+    let cursor: string | undefined;
+    do {
+      const page = await this.#fleet().list(filter, { limit: CENTER_LIMITS.request_page_printers, cursor });
+      await Promise.all(page.items.map(({ printer }) => action(printer)));
+      count += page.items.length;
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return count;
+  }
+}

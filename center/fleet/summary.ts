@@ -1,0 +1,79 @@
+/**
+ * `platen/v1/fleet/summary`: counts over the fleet, published retained at most once a second, and less often when
+ * counting takes long, so that a fleet of a million doesn't spend its database on being counted.
+ */
+import type { Logger } from 'pino';
+import { reasonOf } from '../../schemas/errors.ts';
+import { fleetTopic } from '../../schemas/topics.ts';
+import type { FleetSummary } from '../../schemas/types.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Link } from '../link.ts';
+
+/** Counting may take at most this share of the time. */
+const COUNTING_SHARE_MAX = 0.05;
+
+export class Summary {
+  readonly #count: () => Promise<Omit<FleetSummary, 'at'>>;
+  readonly #link: Link;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  #timer: NodeJS.Timeout | undefined;
+  #last = '';
+  #dirty = false;
+  #stopped = false;
+
+  constructor(parts: {
+    count: () => Promise<Omit<FleetSummary, 'at'>>;
+    link: Link;
+    log: Logger;
+    now: () => number;
+  }) {
+    this.#count = parts.count;
+    this.#link = parts.link;
+    this.#log = parts.log;
+    this.#now = parts.now;
+  }
+
+  async current(): Promise<FleetSummary> {
+    return { at: new Date(this.#now()).toISOString(), ...(await this.#count()) };
+  }
+
+  /** Something changed: the summary is counted and published soon. */
+  touch(): void {
+    this.#dirty = true;
+    if (this.#timer || this.#stopped) return;
+    this.#timer = setTimeout(() => void this.#refresh(), CENTER_LIMITS.summary_interval_ms_min);
+    this.#timer.unref();
+  }
+
+  async #refresh(): Promise<void> {
+    const started = performance.now();
+    let pause_ms = 0;
+    this.#dirty = false;
+    try {
+      const counts = await this.#count();
+      const text = JSON.stringify(counts);
+      if (text !== this.#last) {
+        const summary: FleetSummary = { at: new Date(this.#now()).toISOString(), ...counts };
+        await this.#link.publish(fleetTopic.summary, JSON.stringify(summary), { qos: 0, retain: true });
+        this.#last = text;
+      }
+      pause_ms = (performance.now() - started) / COUNTING_SHARE_MAX;
+    } catch (error) {
+      this.#log.warn(
+        { reason: reasonOf(error) },
+        'the summary was not published; the next change tries again',
+      );
+    }
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#dirty) this.touch();
+    }, pause_ms);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+}

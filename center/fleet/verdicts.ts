@@ -1,0 +1,163 @@
+/**
+ * Verdicts: every structure is judged against the current catalog, the verdict is stored, published retained and told.
+ * Printers wait in a set, not in a list: whatever comes meanwhile for the same printer, only its newest structure is
+ * judged, and a verdict never overtakes a newer one.
+ */
+import type { Logger } from 'pino';
+import { reasonOf } from '../../schemas/errors.ts';
+import { printerTopic } from '../../schemas/topics.ts';
+import type { Structure, Verdict } from '../../schemas/types.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Link } from '../link.ts';
+import type { FleetEvents } from './events.ts';
+
+/** What judging and choosing gives for one structure, memoised by the compatibility engine. */
+export type Assessment = Pick<Verdict, 'status' | 'findings' | 'unknown' | 'remedy' | 'explanation'>;
+
+/** The compatibility engine with its current catalog. */
+export interface Assessor {
+  /** Name of the catalog, '' when there is none. */
+  readonly catalog: string;
+  assess(structure: Structure): Promise<Assessment>;
+}
+
+/** The durable side of verdicts. */
+export interface VerdictStore {
+  /** Stores a verdict unless the printer has a newer structure; tells what stood there before. */
+  putVerdict(printer: string, verdict: Verdict): Promise<{ stored: boolean; previous?: Verdict }>;
+  currentStructure(printer: string): Promise<Structure | undefined>;
+  /** Printers in the order of their ids, after `after`. */
+  printerPage(after: string, limit: number): Promise<string[]>;
+  /** Printers whose current structure has no verdict, or one under another catalog. */
+  unjudgedPage(catalog: string, after: string, limit: number): Promise<string[]>;
+}
+
+/** Who acts on a verdict: the order for an incompatible printer, claim 12. */
+export type VerdictListener = (printer: string, structure: Structure, verdict: Verdict) => void;
+
+export class Verdicts {
+  readonly #store: VerdictStore;
+  readonly #assessor: () => Assessor;
+  readonly #link: Link;
+  readonly #events: FleetEvents;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #listeners: VerdictListener[] = [];
+  /** Waiting printers with the structure if it is at hand; it is read from the store otherwise. */
+  readonly #waiting = new Map<string, Structure | undefined>();
+  #working: Promise<void> | undefined;
+  #rejudging: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(parts: {
+    store: VerdictStore;
+    assessor: () => Assessor;
+    link: Link;
+    events: FleetEvents;
+    log: Logger;
+    now: () => number;
+  }) {
+    this.#store = parts.store;
+    this.#assessor = parts.assessor;
+    this.#link = parts.link;
+    this.#events = parts.events;
+    this.#log = parts.log;
+    this.#now = parts.now;
+  }
+
+  onVerdict(listener: VerdictListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Judges a printer soon. */
+  judge(printer: string, structure?: Structure): void {
+    if (this.#stopped) return;
+    this.#waiting.set(printer, structure);
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  /** Judges the whole fleet again in the background, after the catalog changed or a start. */
+  judgeFleet(): void {
+    this.#rejudging = (this.#rejudging ?? Promise.resolve()).then(() => this.#judgeFleet());
+  }
+
+  async #judgeFleet(): Promise<void> {
+    const { catalog } = this.#assessor();
+    let after = '';
+    while (!this.#stopped && this.#assessor().catalog === catalog) {
+      let page: string[];
+      try {
+        page = await this.#store.unjudgedPage(catalog, after, CENTER_LIMITS.verdict_page_printers);
+      } catch (error) {
+        this.#log.error(
+          { reason: reasonOf(error) },
+          'judging the fleet again was broken off; the next start goes on',
+        );
+        return;
+      }
+      if (page.length === 0) return;
+      for (const printer of page) if (!this.#waiting.has(printer)) this.judge(printer);
+      after = page.at(-1) ?? after;
+      // One page at a time, so that structures that arrive now aren't behind the whole fleet.
+      await this.#working;
+    }
+  }
+
+  async #work(): Promise<void> {
+    while (this.#waiting.size > 0 && !this.#stopped) {
+      const batch = [...this.#waiting].slice(0, CENTER_LIMITS.verdict_page_printers);
+      for (const [printer] of batch) this.#waiting.delete(printer);
+      await Promise.all(batch.map(([printer, structure]) => this.#judgeOne(printer, structure)));
+    }
+  }
+
+  async #judgeOne(printer: string, given: Structure | undefined): Promise<void> {
+    try {
+      const structure = given ?? (await this.#store.currentStructure(printer));
+      if (!structure) return;
+      const assessor = this.#assessor();
+      const assessment = await assessor.assess(structure);
+      const verdict: Verdict = {
+        structure: { session: structure.session, revision: structure.revision },
+        catalog: assessor.catalog,
+        at: new Date(this.#now()).toISOString(),
+        ...assessment,
+        findings: assessment.findings.slice(0, CENTER_LIMITS.verdict_findings_max),
+        unknown: assessment.unknown?.slice(0, CENTER_LIMITS.verdict_findings_max),
+      };
+      const { stored, previous } = await this.#store.putVerdict(printer, verdict);
+      if (!stored) return;
+      await this.#link.publish(printerTopic.verdict(printer), JSON.stringify(verdict), {
+        qos: 1,
+        retain: true,
+      });
+      if (
+        previous?.status !== verdict.status ||
+        JSON.stringify(previous?.findings) !== JSON.stringify(verdict.findings)
+      ) {
+        this.#events.tell('verdict', verdict.status, {
+          printer,
+          data: {
+            findings: verdict.findings.length,
+            first: verdict.findings[0]?.message,
+            remedy: verdict.remedy,
+          },
+        });
+      }
+      for (const listener of this.#listeners) listener(printer, structure, verdict);
+    } catch (error) {
+      this.#log.error(
+        { printer, reason: reasonOf(error) },
+        'a structure was not judged; the next start judges it',
+      );
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#working;
+    await this.#rejudging;
+  }
+}

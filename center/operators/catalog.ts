@@ -1,0 +1,32 @@
+import { PlatenError } from '../../schemas/errors.ts';
+import { defineMethod } from './method.ts';
+
+/** The catalog in force, or an older revision. */
+export const catalogGet = defineMethod('catalog.get', 'reads', async ({ revision }, _caller, { catalog }) => {
+  const found = await catalog.get(revision);
+  if (!found)
+    throw new PlatenError('request/not-found', {
+      kind: 'catalog revision',
+      id: String(revision ?? 'current'),
+    });
+  return { data: { ...found } };
+});
+
+/** Puts a new revision in force; the fleet is judged again in the background. */
+export const catalogPut = defineMethod(
+  'catalog.put',
+  'changes',
+  async ({ document }, caller, { catalog }) => ({
+    status: 'accepted',
+    data: { ...(await catalog.put(document, caller.name)) },
+  }),
+);
+
+/** What a catalog would change in the fleet, by count and example; nothing is put. */
+export const catalogImpact = defineMethod(
+  'catalog.impact',
+  'reads',
+  async (params, _caller, { catalog }) => ({
+    data: await catalog.impact(params.document, params.examples ?? 5),
+  }),
+);

@@ -1,0 +1,46 @@
+/**
+ * Every request method there is.
+ */
+import { auditList } from './audit-list.ts';
+import { catalogGet, catalogImpact, catalogPut } from './catalog.ts';
+import { fleetSummary } from './fleet-summary.ts';
+import type { MethodDefinition } from './method.ts';
+import { policySet } from './policy-set.ts';
+import { printersEnroll } from './printers-enroll.ts';
+import { printersErrors } from './printers-errors.ts';
+import { printersGet } from './printers-get.ts';
+import { printersList } from './printers-list.ts';
+import { printersRevoke } from './printers-revoke.ts';
+import { errorsRequest, structureRequest } from './report-requests.ts';
+import { rulesGet, rulesPut } from './rules.ts';
+import { troublesClose, troublesList } from './troubles.ts';
+import { usersList, usersPut, usersRemove } from './users.ts';
+
+const ALL = [
+  auditList,
+  catalogGet,
+  catalogImpact,
+  catalogPut,
+  errorsRequest,
+  fleetSummary,
+  policySet,
+  printersEnroll,
+  printersErrors,
+  printersGet,
+  printersList,
+  printersRevoke,
+  rulesGet,
+  rulesPut,
+  structureRequest,
+  troublesClose,
+  troublesList,
+  usersList,
+  usersPut,
+  usersRemove,
+];
+
+/** Methods by name. */
+export const METHODS: ReadonlyMap<string, MethodDefinition> = new Map(
+  // Each handler takes the parameters of its own method; the dispatcher has checked them against that method's schema.
+  ALL.map((definition) => [definition.method, definition as unknown as MethodDefinition]),
+);

@@ -1,0 +1,18 @@
+import { PlatenError } from '../../schemas/errors.ts';
+import { defineMethod } from './method.ts';
+
+/** Gives printers credentials. The passwords are in the reply and nowhere else; asking again makes new ones. */
+export const printersEnroll = defineMethod(
+  'printers.enroll',
+  'changes',
+  async (params, _caller, { accounts }) => {
+    const printers = [
+      ...new Set([...(params.printer === undefined ? [] : [params.printer]), ...(params.printers ?? [])]),
+    ];
+    if (printers.length === 0) {
+      throw new PlatenError('request/invalid', { reason: '/ needs "printer" or "printers"' });
+    }
+    const items = await accounts.enroll(printers);
+    return { data: { items, ...(params.printer === undefined ? {} : items[0]) } };
+  },
+);

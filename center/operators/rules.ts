@@ -1,0 +1,15 @@
+import { PlatenError } from '../../schemas/errors.ts';
+import { defineMethod } from './method.ts';
+
+/** The trouble rules in force, or an older revision. */
+export const rulesGet = defineMethod('rules.get', 'reads', async ({ revision }, _caller, { rules }) => {
+  const found = await rules.get(revision);
+  if (!found)
+    throw new PlatenError('request/not-found', { kind: 'rules revision', id: String(revision ?? 'current') });
+  return { data: { ...found } };
+});
+
+/** Puts new rules in force. */
+export const rulesPut = defineMethod('rules.put', 'changes', async ({ document }, caller, { rules }) => ({
+  data: { ...(await rules.put(document, caller.name)) },
+}));

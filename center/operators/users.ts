@@ -1,0 +1,27 @@
+import { PlatenError } from '../../schemas/errors.ts';
+import { defineMethod } from './method.ts';
+
+/** Operators' accounts and their roles. */
+export const usersList = defineMethod('users.list', 'reads', async (_params, _caller, { accounts }) => ({
+  data: { items: await accounts.listUsers() },
+}));
+
+/** Creates an operator's account or changes its role or password; the password is in the reply and nowhere else. */
+export const usersPut = defineMethod(
+  'users.put',
+  'changes',
+  async ({ name, role, password }, _caller, { accounts }) => ({
+    data: { name, role, password: await accounts.putUser(name, role, password) },
+  }),
+);
+
+/** Removes an operator's account; its connections end at once. */
+export const usersRemove = defineMethod('users.remove', 'changes', async ({ name }, caller, { accounts }) => {
+  if (name === caller.name)
+    throw new PlatenError('request/conflict', { reason: 'Nobody removes the own account' });
+  const role = await accounts.roleOf(name);
+  if (role === undefined || role === 'printer')
+    throw new PlatenError('request/not-found', { kind: 'user', id: name });
+  await accounts.revoke(name);
+  return { data: { name } };
+});
