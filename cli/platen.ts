@@ -10,7 +10,10 @@ interface CommandModule {
   command(): Command;
 }
 
-const COMMANDS: Record<string, () => Promise<CommandModule>> = {};
+const COMMANDS: Record<string, () => Promise<CommandModule>> = {
+  enroll: () => import('./commands/enroll.ts'),
+  request: () => import('./commands/request.ts'),
+};
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
