@@ -1,0 +1,271 @@
+/**
+ * The connection to Postgres: a pool, transactions, and the knowledge of whether the database is there. While it is
+ * lost, operations wait for it; what was under way fails, and is tried again only by those who know that doing it
+ * twice does no harm (the group commits).
+ */
+import pg from 'pg';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
+import { migrate } from './migrate.ts';
+
+/** What the store needs of a log; pino's logger has it. */
+export interface StoreLog {
+  info(fields: object | string, message?: string): void;
+  warn(fields: object | string, message?: string): void;
+  error(fields: object | string, message?: string): void;
+}
+
+export type DatabaseSource =
+  /** A Postgres of one's own (`PLATEN_DATABASE_URL`). */
+  | { url: string }
+  /** The embedded one, its data under this folder. */
+  | { dataFolder: string };
+
+export type Client = pg.PoolClient;
+
+const POOL_CONNECTIONS_MAX = 12;
+const CONNECT_MS_MAX = 10_000;
+const PROBE_EVERY_MS = 200;
+/** How long an operation waits for a lost database before it gives up. */
+const WAIT_MS_MAX = 30_000;
+
+// Sequence numbers and counters stay far below 2^53: as numbers they are easier to live with than as strings.
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
+
+export interface Database {
+  /** For other users of the same database (the queue); holds the password. */
+  readonly url: string;
+  /** The embedded server, if it is one. */
+  readonly embedded: EmbeddedPostgres | undefined;
+  /** Whether the database is there, as far as is known. */
+  ready(): boolean;
+  /** Runs one statement and gives its rows. */
+  query<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
+  /** Runs `work` in a transaction: committed when it resolves, rolled back when it throws. */
+  transaction<T>(work: (client: Client) => Promise<T>): Promise<T>;
+  /** Lends a connection without a transaction around it. */
+  borrow<T>(work: (client: Client) => Promise<T>): Promise<T>;
+  /** Resolves when the database is there; rejects when it isn't within `ms_max` or the database is closed. */
+  whenReady(ms_max?: number): Promise<void>;
+  onLost(listener: (reason: string) => void): void;
+  onBack(listener: () => void): void;
+  close(): Promise<void>;
+}
+
+/** Whether an error says that the connection or the server went away, not that the statement was wrong. */
+export function isLostConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string') {
+    if (/^(08...|57P0[1235]|53300)$/.test(code)) return true;
+    if (/^(ECONN|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/.test(code))
+      return true;
+  }
+  return /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|connection timeout|not queryable/i.test(
+    error.message,
+  );
+}
+
+class PostgresDatabase implements Database {
+  readonly url: string;
+  readonly embedded: EmbeddedPostgres | undefined;
+  #pool: pg.Pool;
+  #log: StoreLog;
+  #lost = false;
+  #closed = false;
+  #waiting = new Set<(error?: Error) => void>();
+  #lostListeners: ((reason: string) => void)[] = [];
+  #backListeners: (() => void)[] = [];
+  #probe: NodeJS.Timeout | undefined;
+
+  constructor(url: string, embedded: EmbeddedPostgres | undefined, log: StoreLog) {
+    this.url = url;
+    this.embedded = embedded;
+    this.#log = log;
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: POOL_CONNECTIONS_MAX,
+      connectionTimeoutMillis: CONNECT_MS_MAX,
+      idleTimeoutMillis: 60_000,
+      application_name: 'platen',
+    });
+    // An idle connection that breaks is the first sign of a lost server.
+    this.#pool.on('error', (error) => this.#noticed(error));
+  }
+
+  ready(): boolean {
+    return !this.#lost && !this.#closed;
+  }
+
+  onLost(listener: (reason: string) => void): void {
+    this.#lostListeners.push(listener);
+  }
+
+  onBack(listener: () => void): void {
+    this.#backListeners.push(listener);
+  }
+
+  async query<R extends object>(text: string, values?: unknown[]): Promise<R[]> {
+    return this.borrow(async (client) => (await client.query<R>(text, values)).rows);
+  }
+
+  async borrow<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const client = await this.#connect();
+    let broken: Error | undefined;
+    // A connection may break while nothing waits for it: unheard, that would end the process.
+    const heard = (error: Error) => {
+      broken = error;
+    };
+    client.on('error', heard);
+    try {
+      return await work(client);
+    } catch (error) {
+      if (isLostConnection(error)) {
+        broken = error as Error;
+        this.#noticed(broken);
+      }
+      throw error;
+    } finally {
+      client.off('error', heard);
+      client.release(broken);
+    }
+  }
+
+  async transaction<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    return this.borrow(async (client) => {
+      await client.query('BEGIN');
+      try {
+        const result = await work(client);
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        if (!isLostConnection(error)) await client.query('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  async #connect(): Promise<Client> {
+    const end = Date.now() + WAIT_MS_MAX;
+    for (;;) {
+      await this.whenReady(Math.max(end - Date.now(), 1));
+      try {
+        return await this.#pool.connect();
+      } catch (error) {
+        if (!isLostConnection(error)) throw error;
+        this.#noticed(error as Error);
+      }
+    }
+  }
+
+  whenReady(ms_max = WAIT_MS_MAX): Promise<void> {
+    if (this.#closed) return Promise.reject(new Error('the database is closed'));
+    if (!this.#lost) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => settle(new Error('the database is lost')), ms_max);
+      const settle = (error?: Error) => {
+        clearTimeout(timer);
+        this.#waiting.delete(settle);
+        if (error) reject(error);
+        else resolve();
+      };
+      this.#waiting.add(settle);
+    });
+  }
+
+  #noticed(error: Error): void {
+    if (this.#lost || this.#closed || !isLostConnection(error)) return;
+    this.#lost = true;
+    const reason = reasonOf(error);
+    this.#log.error({ reason }, 'the database is lost');
+    for (const listener of this.#lostListeners) listener(reason);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#probe = setTimeout(() => {
+      this.#try().then(
+        () => this.#back(),
+        () => this.#schedule(),
+      );
+    }, PROBE_EVERY_MS);
+  }
+
+  async #try(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: 2_000 });
+    // What the query rejects with says it already.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query('SELECT 1');
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  #back(): void {
+    if (this.#closed) return;
+    this.#lost = false;
+    this.#log.info('the database is back');
+    for (const settle of [...this.#waiting]) settle();
+    for (const listener of this.#backListeners) listener();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#probe);
+    for (const settle of [...this.#waiting]) settle(new Error('the database is closed'));
+    await this.#pool.end();
+    await this.embedded?.stop();
+  }
+}
+
+/** `url` without its password, for messages. */
+export function withoutPassword(url: string): string {
+  try {
+    const parsed = new URL(url);
+    parsed.password = '';
+    return parsed.href;
+  } catch {
+    return 'the address that was given';
+  }
+}
+
+/**
+ * Opens the database and brings its tables up to date.
+ * @throws PlatenError start/database when it can't be reached or used
+ */
+export async function openDatabase(source: DatabaseSource, log: StoreLog): Promise<Database> {
+  const embedded = 'url' in source ? undefined : await startEmbeddedPostgres(source.dataFolder, log);
+  const url = embedded ? embedded.url : (source as { url: string }).url;
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await migrate(client, log);
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    await embedded?.stop();
+    if (error instanceof PlatenError) throw error;
+    throw new PlatenError(
+      'start/database',
+      {
+        reason: `${withoutPassword(url)}: ${connectReason(error)}`,
+        hint: embedded
+          ? `Look at ${embedded.folder}.`
+          : 'Check PLATEN_DATABASE_URL and that the server runs; without it Platen uses its own.',
+      },
+      { cause: error },
+    );
+  }
+  await client.end();
+  return new PostgresDatabase(url, embedded, log);
+}
+
+/** Node gathers the attempts at several addresses in an error without a message of its own. */
+function connectReason(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.map(reasonOf).join('; ');
+  return reasonOf(error);
+}
