@@ -29,6 +29,14 @@ export const CENTER_LIMITS = {
   request_page_printers: 500,
   /** Troubles, history entries and options in one answer to a printer. */
   answer_items_max: 200,
+  /** Entries (and messages) that one statement stores. */
+  ingest_batch_entries_max: 20_000,
+  /** Messages of one kind that wait for the database; more are not acknowledged. */
+  ingest_waiting_max: 200_000,
+  /** Log memories whose cursor is kept in memory. */
+  streams_remembered_max: 200_000,
+  /** Structures, presences or reports that one statement stores. */
+  ingest_batch_documents_max: 2_000,
   /** Time in which the center must have stopped after SIGTERM. */
   stop_ms_max: 10_000,
 } as const;

@@ -29,7 +29,7 @@ export interface IngestPort {
   errors(printer: string, batch: ErrorBatch): Promise<{ upTo: number; fresh: LogEntry[]; lost: number }>;
   /** `changed` is false for the will of an older session and for a repetition. */
   presence(printer: string, presence: Presence): Promise<{ changed: boolean }>;
-  update(printer: string, report: UpdateReport): Promise<void>;
+  update(printer: string, report: UpdateReport): Promise<unknown>;
 }
 
 /** Who concludes something from what was stored. None of these throws; each looks after its own failures. */

@@ -1,0 +1,244 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { ErrorBatch, LogEntry, Structure } from '../../schemas/types.ts';
+import { openStore, type Store } from './store.ts';
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+let folder: string;
+let store: Store;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'platen-ingest-'));
+  store = await openStore({ source: { dataFolder: folder }, log: silent });
+});
+
+afterAll(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function entry(seq: number, more: Partial<LogEntry> = {}): LogEntry {
+  return { seq, at: '2026-11-22T07:00:00.000Z', code: 'J-7201', severity: 'error', ...more };
+}
+
+function batch(log: string, first: number, seqs: number[]): ErrorBatch {
+  return { log, first, reason: 'event', entries: seqs.map((seq) => entry(seq)) };
+}
+
+async function stored(printer: string): Promise<number[]> {
+  const rows = await store.database.query<{ seq: number }>(
+    'SELECT seq FROM error_entries WHERE printer = $1 ORDER BY seq',
+    [printer],
+  );
+  return rows.map((row) => row.seq);
+}
+
+function structure(more: Partial<Structure> = {}): Structure {
+  return {
+    session: 's1',
+    revision: 1,
+    at: '2026-11-22T07:00:00Z',
+    reason: 'connect',
+    apparatus: {
+      model: 'C360',
+      serial: 'A7',
+      software: [{ id: 'acme.controller', vendor: 'acme', version: '3.1.0' }],
+    },
+    units: [
+      {
+        symbol: 'engine',
+        kind: 'engine',
+        model: 'EN-36',
+        serial: 'E-1',
+        software: [{ id: 'acme.engine', version: '2.4.0' }],
+      },
+    ],
+    site: 'berlin-3',
+    labels: { ring: 'canary' },
+    ...more,
+  };
+}
+
+test('an entry that is sent again is stored once, and only the first time it is fresh', async () => {
+  const first = await store.ingest.errors('again', batch('L', 1, [1, 2, 3]));
+  const second = await store.ingest.errors('again', batch('L', 1, [2, 3, 4]));
+  expect(first).toEqual({ upTo: 3, fresh: [entry(1), entry(2), entry(3)], lost: 0 });
+  expect(second).toEqual({ upTo: 4, fresh: [entry(4)], lost: 0 });
+  expect(await stored('again')).toEqual([1, 2, 3, 4]);
+});
+
+test('the same batch many times at once is stored once', async () => {
+  const results = await Promise.all(
+    Array.from({ length: 50 }, () => store.ingest.errors('storm', batch('L', 1, [1, 2]))),
+  );
+  expect(results.flatMap((result) => result.fresh).length).toBe(2);
+  expect(results.every((result) => result.upTo === 2)).toBe(true);
+  expect(await stored('storm')).toEqual([1, 2]);
+});
+
+test('a gap holds the cursor back until it is filled or known lost', async () => {
+  await store.ingest.errors('gap', batch('L', 1, [1, 2]));
+  expect(await store.ingest.errors('gap', batch('L', 1, [6, 7]))).toMatchObject({
+    upTo: 2,
+    missing: { from: 3, to: 5 },
+  });
+  expect(await store.ingest.errors('gap', batch('L', 1, [3]))).toMatchObject({ upTo: 3, lost: 0 });
+  expect(await store.ingest.errors('gap', batch('L', 6, [8]))).toMatchObject({ upTo: 8, lost: 2 });
+  // What was given up for lost came late after all.
+  expect(await store.ingest.errors('gap', batch('L', 6, [4, 5]))).toMatchObject({ upTo: 8, lost: 0 });
+  expect(await stored('gap')).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
+test('a log memory that was reset begins anew', async () => {
+  await store.ingest.errors('reset', batch('L1', 1, [1, 2]));
+  expect(await store.ingest.errors('reset', batch('L2', 1, [1]))).toMatchObject({ upTo: 1 });
+  expect(await stored('reset')).toEqual([1, 1, 2]);
+});
+
+test('another center on the same database neither loses nor doubles entries', async () => {
+  const other = await openStore({ source: { url: store.database.url }, log: silent });
+  try {
+    const seqs = Array.from({ length: 200 }, (_, index) => index + 1);
+    const results = await Promise.all(
+      seqs.map((seq) =>
+        (seq % 2 === 0 ? other : store).ingest.errors(`two-${seq % 3}`, batch('L', 1, [seq, seq + 1])),
+      ),
+    );
+    const total = results.reduce((sum, result) => sum + result.fresh.length, 0);
+    const rows = await store.database.query<{ n: number }>(
+      `SELECT count(*) AS n FROM error_entries WHERE printer LIKE 'two-%'`,
+    );
+    expect(rows[0]?.n).toBe(total);
+    const doubled = await store.database.query(
+      `SELECT printer, seq FROM error_entries WHERE printer LIKE 'two-%' GROUP BY 1, 2 HAVING count(*) > 1`,
+    );
+    expect(doubled).toEqual([]);
+  } finally {
+    await other.close();
+  }
+});
+
+test('what Postgres refuses in text is replaced, not a reason to refuse the log', async () => {
+  const odd = { seq: 1, at: '0000-01-01T00:00:60Z', code: 'A\u0000', detail: { text: '\ud800 \u0000' } };
+  const result = await store.ingest.errors('odd', {
+    ...batch('L', 1, []),
+    entries: [entry(1, odd)],
+  });
+  expect(result.upTo).toBe(1);
+  const [row] = await store.printers.errors('odd', { limit: 1 });
+  expect(row).toMatchObject({ code: 'A\uFFFD', detail: { text: '\uFFFD \uFFFD' } });
+});
+
+test('a structure is new, the same, or stale; a swapped serial is a change', async () => {
+  expect(await store.ingest.structure('p1', structure())).toEqual({ outcome: 'new', changes: [] });
+  expect(await store.ingest.structure('p1', structure({ revision: 2 }))).toMatchObject({ outcome: 'same' });
+  const swapped = structure({ revision: 3 });
+  (swapped.units[0] as { serial: string }).serial = 'E-2';
+  const result = await store.ingest.structure('p1', swapped);
+  expect(result.outcome).toBe('new');
+  expect(result.previous).toEqual(structure({ revision: 2 }));
+  expect(result.changes).toEqual([{ kind: 'unit-serial', subject: 'engine', from: 'E-1', to: 'E-2' }]);
+  expect(await store.ingest.structure('p1', structure({ revision: 2 }))).toMatchObject({ outcome: 'stale' });
+  expect(await store.ingest.structure('p1', structure({ session: 's2' }))).toMatchObject({ outcome: 'new' });
+  // The old session's word, overtaken on its way.
+  expect(await store.ingest.structure('p1', structure({ revision: 9 }))).toMatchObject({ outcome: 'stale' });
+  expect((await store.printers.get('p1'))?.structure?.session).toBe('s2');
+  expect((await store.printers.history('p1', 10)).length).toBe(3);
+});
+
+test('the will of an older session changes nothing', async () => {
+  const say = (state: 'online' | 'offline', session: string) =>
+    store.ingest.presence('will', { state, session, at: '2026-11-22T07:00:00Z' });
+  expect(await say('online', 'a')).toEqual({ changed: true });
+  expect(await say('online', 'a')).toEqual({ changed: false });
+  expect(await say('online', 'b')).toEqual({ changed: true });
+  expect(await say('offline', 'a')).toEqual({ changed: false });
+  expect((await store.printers.get('will'))?.online).toBe(true);
+  expect(await say('offline', 'b')).toEqual({ changed: true });
+});
+
+test('an update report is stored once', async () => {
+  const report = { execution: 'x', attempt: 1, seq: 1, state: 'accepted' as const };
+  const results = await Promise.all([
+    store.ingest.update('p', report),
+    store.ingest.update('p', report),
+    store.ingest.update('p', { ...report, seq: 2 }),
+  ]);
+  expect(results.map((result) => result.fresh)).toEqual([true, false, true]);
+  expect(await store.ingest.update('p', report)).toEqual({ fresh: false });
+});
+
+test('lists find printers by what they are looked for and page by id', async () => {
+  for (const id of ['list-1', 'list-2', 'list-3']) await store.ingest.structure(id, structure());
+  const ids = async (filter: Parameters<Store['printers']['list']>[0], limit = 10, after?: string) =>
+    (await store.printers.list({ idPrefix: 'list-', ...filter }, limit, after)).map((row) => row.id);
+  expect(await ids({})).toEqual(['list-1', 'list-2', 'list-3']);
+  expect(await ids({}, 2)).toEqual(['list-1', 'list-2']);
+  expect(await ids({}, 2, 'list-2')).toEqual(['list-3']);
+  expect(await ids({ labels: { ring: 'canary' }, model: 'C360', site: 'berlin-3' })).toHaveLength(3);
+  expect(await ids({ labels: { ring: 'other' } })).toEqual([]);
+  expect(await ids({ software: { id: 'acme.engine', versions: ['2.4.0'] } })).toHaveLength(3);
+  expect(await ids({ software: { id: 'acme.engine', versions: ['2.5.0'] } })).toEqual([]);
+  expect(await store.printers.versionsOf('acme.engine')).toEqual(['2.4.0']);
+  await store.printers.putVerdicts([
+    {
+      printer: 'list-2',
+      verdict: {
+        structure: { session: 's1', revision: 1 },
+        catalog: 'c',
+        status: 'incompatible',
+        findings: [],
+      },
+    },
+  ]);
+  expect(await ids({ verdict: 'incompatible' })).toEqual(['list-2']);
+  expect(await ids({ verdict: 'none' })).toEqual(['list-1', 'list-3']);
+  const counts = await store.printers.counts();
+  expect(counts.verdict['incompatible']).toBe(1);
+  expect(counts.model['C360']).toBeGreaterThanOrEqual(3);
+});
+
+test('entries page backwards without holes', async () => {
+  const entries = Array.from({ length: 30 }, (_, index) =>
+    entry(index + 1, { at: new Date(Date.UTC(2026, 10, 22, 7, Math.floor(index / 4))).toISOString() }),
+  );
+  await store.ingest.errors('pages', { ...batch('L', 1, []), entries });
+  const seen: number[] = [];
+  let before: { at: string; log: string; seq: number } | undefined;
+  for (;;) {
+    const page = await store.printers.errors('pages', { limit: 7, ...(before ? { before } : {}) });
+    seen.push(...page.map((row) => row.seq));
+    before = page.at(-1);
+    if (page.length < 7) break;
+  }
+  expect(seen).toEqual(Array.from({ length: 30 }, (_, index) => 30 - index));
+});
+
+test('a put makes a new revision and none is changed in place', async () => {
+  const one = await store.documents.put('catalog', 'r1', { catalog: 'r1' }, 'ann');
+  expect((await store.documents.put('catalog', 'r1', { catalog: 'r1' }, 'ben')).number).toBe(one.number);
+  await expect(
+    store.documents.put('catalog', 'r1', { catalog: 'r1', units: [] }, 'ann'),
+  ).rejects.toMatchObject({ code: 'request/conflict' });
+  await store.documents.put('catalog', 'r2', { catalog: 'r2' }, 'ann');
+  expect((await store.documents.get('catalog'))?.name).toBe('r2');
+  expect((await store.documents.get('catalog', 'r1'))?.document).toEqual({ catalog: 'r1' });
+  expect((await store.documents.list('catalog', 10)).map((one) => one.name)).toEqual(['r2', 'r1']);
+});
+
+test('retained messages come back, the last of a topic, emptied ones not', async () => {
+  const payload = (text: string) => Buffer.from(text);
+  await store.retained.write([
+    { topic: 'a', payload: payload('1'), qos: 1 },
+    { topic: 'b', payload: payload('2'), qos: 0 },
+  ]);
+  await store.retained.write([
+    { topic: 'a', payload: undefined, qos: 0 },
+    { topic: 'b', payload: payload('3'), qos: 1 },
+  ]);
+  const all = [];
+  for await (const one of store.retained.load()) all.push(one);
+  expect(all).toEqual([{ topic: 'b', payload: payload('3'), qos: 1 }]);
+});

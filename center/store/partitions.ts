@@ -1,0 +1,66 @@
+/**
+ * Partitions of the entries: made ahead of time, dropped whole when everything in them is older than the retention.
+ */
+import type { Database, StoreLog } from './database.ts';
+
+const DAY_MS = 86_400_000;
+/** A partition holds this many days, counted from the epoch. */
+export const PARTITION_DAYS = 7;
+/** How many partitions stand ready beyond the current one. */
+export const PARTITIONS_AHEAD = 3;
+const TABLE = 'entries';
+
+interface Span {
+  name: string;
+  from: Date;
+  to: Date;
+}
+
+function spanAt(ms: number): Span {
+  const width_ms = PARTITION_DAYS * DAY_MS;
+  const from = new Date(Math.floor(ms / width_ms) * width_ms);
+  return {
+    name: `${TABLE}_${from.toISOString().slice(0, 10).replaceAll('-', '')}`,
+    from,
+    to: new Date(from.getTime() + width_ms),
+  };
+}
+
+async function existing(database: Database): Promise<string[]> {
+  const rows = await database.query<{ name: string }>(
+    `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     WHERE i.inhparent = '${TABLE}'::regclass ORDER BY 1`,
+  );
+  return rows.map((row) => row.name);
+}
+
+/** Makes the partitions around and ahead of `now_ms`. Several processes may do it at once. */
+export async function makePartitions(database: Database, now_ms: number): Promise<void> {
+  const known = new Set(await existing(database));
+  // One behind: the clock may be set back a little.
+  for (let ahead = -1; ahead <= PARTITIONS_AHEAD; ahead += 1) {
+    const span = spanAt(now_ms + ahead * PARTITION_DAYS * DAY_MS);
+    if (known.has(span.name)) continue;
+    await database.query(
+      `CREATE TABLE IF NOT EXISTS ${span.name} PARTITION OF ${TABLE}
+       FOR VALUES FROM ('${span.from.toISOString()}') TO ('${span.to.toISOString()}')`,
+    );
+  }
+}
+
+/** Drops the partitions that hold nothing younger than `retention_days`; gives their names. */
+export async function dropPartitions(
+  database: Database,
+  now_ms: number,
+  retention_days: number,
+  log: StoreLog,
+): Promise<string[]> {
+  const limit = spanAt(now_ms - retention_days * DAY_MS).name;
+  // Names sort as their dates do.
+  const old = (await existing(database)).filter((name) => name < limit);
+  for (const name of old) {
+    await database.query(`DROP TABLE ${name}`);
+    log.info({ partition: name, retention_days }, 'entries beyond the retention were dropped');
+  }
+  return old;
+}
