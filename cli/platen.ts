@@ -10,10 +10,7 @@ interface CommandModule {
   command(): Command;
 }
 
-const COMMANDS: Record<string, () => Promise<CommandModule>> = {
-  enroll: () => import('./commands/enroll.ts'),
-  request: () => import('./commands/request.ts'),
-};
+const COMMANDS: Record<string, () => Promise<CommandModule>> = {};
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;

@@ -1,0 +1,87 @@
+/**
+ * Who may connect: printers and people, each with the hash of a password. Making and checking hashes is the caller's
+ * business; the store only keeps them.
+ */
+import type { Role } from '../../schemas/roles.ts';
+import type { Database } from './database.ts';
+
+export interface Credential {
+  name: string;
+  role: Role;
+  hash: string;
+  /** RFC 3339. */
+  createdAt: string;
+  /** RFC 3339; missing while it is valid. */
+  revokedAt?: string;
+}
+
+interface Row {
+  name: string;
+  role: Role;
+  hash: string;
+  created_at: Date;
+  revoked_at: Date | null;
+}
+
+function fromRow(row: Row): Credential {
+  return {
+    name: row.name,
+    role: row.role,
+    hash: row.hash,
+    createdAt: row.created_at.toISOString(),
+    ...(row.revoked_at ? { revokedAt: row.revoked_at.toISOString() } : {}),
+  };
+}
+
+export class Credentials {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Sets somebody's credential, replacing one that is there; one that was revoked is valid again. */
+  async put(name: string, role: Role, hash: string): Promise<void> {
+    await this.#database.transaction(async (client) => {
+      await client.query(
+        `INSERT INTO credentials (name, role, hash) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, revoked_at = NULL`,
+        [name, role, hash],
+      );
+      if (role === 'printer') {
+        await client.query('INSERT INTO printers (id) VALUES ($1) ON CONFLICT DO NOTHING', [name]);
+      }
+    });
+  }
+
+  /** Enrols many printers at once: those that are known get the new hash. */
+  async putPrinters(list: { name: string; hash: string }[]): Promise<void> {
+    const names = list.map((one) => one.name);
+    await this.#database.transaction(async (client) => {
+      await client.query(
+        `INSERT INTO credentials (name, role, hash)
+         SELECT u.name, 'printer', u.hash FROM unnest($1::text[], $2::text[]) AS u (name, hash)
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, revoked_at = NULL`,
+        [names, list.map((one) => one.hash)],
+      );
+      await client.query('INSERT INTO printers (id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING', [
+        names,
+      ]);
+    });
+  }
+
+  /** The credential of this name, revoked or not. */
+  async find(name: string): Promise<Credential | undefined> {
+    const [row] = await this.#database.query<Row>('SELECT * FROM credentials WHERE name = $1', [name]);
+    return row && fromRow(row);
+  }
+
+  /** Gives false when there was no valid one. */
+  async revoke(name: string): Promise<boolean> {
+    const rows = await this.#database.query(
+      'UPDATE credentials SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL RETURNING name',
+      [name],
+    );
+    return rows.length > 0;
+  }
+}
