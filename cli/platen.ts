@@ -10,7 +10,10 @@ interface CommandModule {
   command(): Command;
 }
 
-const COMMANDS: Record<string, () => Promise<CommandModule>> = {};
+const COMMANDS: Record<string, () => Promise<CommandModule>> = {
+  judge: () => import('./commands/judge.ts'),
+  choose: () => import('./commands/choose.ts'),
+};
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;

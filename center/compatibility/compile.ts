@@ -1,0 +1,252 @@
+/**
+ * Checks a catalog and compiles it into tables. What is wrong is told as a compiler tells it, with the JSON path.
+ */
+import type {
+  ApparatusModel,
+  Catalog,
+  Constraint,
+  Release,
+  RunsOn,
+  Slot,
+  SoftwareProduct,
+} from '../../schemas/types.ts';
+import { diagnoseTables } from './diagnose.ts';
+import type {
+  CompiledApparatus,
+  CompiledCatalog,
+  CompiledRelease,
+  CompiledSlot,
+  Placement,
+  Product,
+  Rule,
+  Target,
+} from './tables.ts';
+import type { Diagnostic } from './types.ts';
+import { compareVersions, SCHEMES, type VersionRange } from './versions.ts';
+import { placementText, ruleText, slotText } from './wording.ts';
+
+/** Collects diagnostics while the document is walked. */
+class Notes {
+  readonly list: Diagnostic[] = [];
+  error(path: string, message: string): void {
+    this.list.push({ path, severity: 'error', message });
+  }
+  warn(path: string, message: string): void {
+    this.list.push({ path, severity: 'warning', message });
+  }
+}
+
+function hardwareRange(text: string | undefined, path: string, notes: Notes): VersionRange | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return SCHEMES.hardware.range(text);
+  } catch (error) {
+    notes.error(path, (error as Error).message);
+    return undefined;
+  }
+}
+
+function compileTarget(constraint: Constraint, path: string, notes: Notes): Target | undefined {
+  const { software, vendor, range, kind, model, hardware, apparatus } = constraint;
+  const ofSoftware = software !== undefined || vendor !== undefined || range !== undefined;
+  const ofUnit = kind !== undefined || model !== undefined || hardware !== undefined;
+  const ofApparatus = apparatus !== undefined;
+  if (Number(ofSoftware) + Number(ofUnit) + Number(ofApparatus) !== 1) {
+    notes.error(
+      path,
+      'a constraint names software ("software", "vendor", "range"), or units ("kind", "model", "hardware"), or "apparatus": exactly one of these',
+    );
+    return undefined;
+  }
+  if (ofApparatus) return { type: 'apparatus', models: new Set(apparatus) };
+  if (ofUnit) {
+    return { type: 'unit', kind, model, hardware: hardwareRange(hardware, `${path}.hardware`, notes) };
+  }
+  if (software === undefined) {
+    notes.error(path, '"vendor" and "range" need "software"');
+    return undefined;
+  }
+  return { type: 'software', id: software, vendor, range };
+}
+
+function compileRules(
+  owner: string,
+  declared: { requires?: Constraint[]; conflicts?: Constraint[] },
+  path: string,
+  notes: Notes,
+): Rule[] {
+  const rules: Rule[] = [];
+  for (const kind of ['requires', 'conflicts'] as const) {
+    for (const [i, constraint] of (declared[kind] ?? []).entries()) {
+      const target = compileTarget(constraint, `${path}.${kind}[${i}]`, notes);
+      if (!target) continue;
+      rules.push({
+        kind,
+        target,
+        every: constraint.of !== 'some',
+        optional: constraint.optional === true,
+        severity: constraint.severity ?? 'function',
+        because: constraint.because,
+        text: ruleText(owner, kind, constraint),
+        sameness: samenessOf(kind, constraint),
+      });
+    }
+  }
+  return rules;
+}
+
+function samenessOf(kind: 'requires' | 'conflicts', constraint: Constraint): string {
+  const { software, vendor, range, kind: unitKind, model, hardware, apparatus } = constraint;
+  return JSON.stringify([
+    kind,
+    [software, vendor, range, unitKind, model, hardware, apparatus].map((part) => part ?? null),
+    constraint.of ?? 'every',
+    constraint.optional ?? false,
+    constraint.severity ?? 'function',
+    constraint.because ?? null,
+  ]);
+}
+
+function compilePlacement(on: RunsOn | undefined, path: string, notes: Notes): Placement | undefined {
+  if (!on) return undefined;
+  return {
+    kind: on.kind,
+    models: on.models && new Set(on.models),
+    hardware: hardwareRange(on.hardware, `${path}.hardware`, notes),
+    text: placementText(on),
+  };
+}
+
+function compileReleases(software: SoftwareProduct, path: string, notes: Notes): CompiledRelease[] {
+  const scheme = SCHEMES[software.scheme ?? 'semver'];
+  const seen = new Set<string>();
+  const releases: CompiledRelease[] = [];
+  for (const [i, release] of software.releases.entries()) {
+    const at = `${path}.releases[${i}]`;
+    const key = scheme.parse(release.version);
+    if (key === undefined) {
+      notes.error(`${at}.version`, `"${release.version}" is no ${scheme.name} version`);
+      continue;
+    }
+    if (seen.has(release.version)) {
+      notes.error(`${at}.version`, `${software.id} ${release.version} stands here twice`);
+      continue;
+    }
+    seen.add(release.version);
+    releases.push(compileRelease(software, release, key, at, notes));
+  }
+  return releases.sort((a, b) => compareVersions(scheme, a, b));
+}
+
+function compileRelease(
+  software: SoftwareProduct,
+  release: Release,
+  key: CompiledRelease['key'],
+  path: string,
+  notes: Notes,
+): CompiledRelease {
+  return {
+    version: release.version,
+    key,
+    status: release.status ?? 'released',
+    from: release.from,
+    downgradeFrom: release.downgradeFrom,
+    fixes: release.fixes ?? [],
+    rules: compileRules(`${software.id}@${release.version}`, release, path, notes),
+  };
+}
+
+function compileProducts(catalog: Catalog, notes: Notes): Product[] {
+  const seen = new Set<string>();
+  const products: Product[] = [];
+  for (const [i, software] of (catalog.software ?? []).entries()) {
+    const path = `$.software[${i}]`;
+    const identity = JSON.stringify([software.id, software.vendor ?? null]);
+    if (seen.has(identity)) {
+      const by = software.vendor === undefined ? '' : ` by ${software.vendor}`;
+      notes.error(`${path}.id`, `software ${software.id}${by} stands here twice`);
+      continue;
+    }
+    seen.add(identity);
+    const releases = compileReleases(software, path, notes);
+    products.push({
+      index: products.length,
+      id: software.id,
+      vendor: software.vendor,
+      scheme: SCHEMES[software.scheme ?? 'semver'],
+      on: compilePlacement(software.on, `${path}.on`, notes),
+      releases,
+      keys: releases.map((release) => release.key),
+      indexOf: new Map(releases.map((release, index) => [release.version, index])),
+      marks: new Map(),
+    });
+  }
+  return products;
+}
+
+function compileSlot(slot: Slot, path: string, notes: Notes): CompiledSlot {
+  const min = slot.min ?? 0;
+  const max = slot.max ?? Number.POSITIVE_INFINITY;
+  if (min > max) notes.error(path, `min ${min} is above max ${max}`);
+  return {
+    kind: slot.kind,
+    models: new Set(slot.models),
+    modelList: slot.models,
+    min,
+    max,
+    text: slotText(slot),
+  };
+}
+
+function compileApparatus(model: ApparatusModel, path: string, notes: Notes): CompiledApparatus {
+  return {
+    model: model.model,
+    transactional: model.transactional === true,
+    slots: model.slots?.map((slot, i) => compileSlot(slot, `${path}.slots[${i}]`, notes)),
+    rules: compileRules(model.model, model, path, notes),
+  };
+}
+
+/** Compiles what may stand once per model, and notes what stands there twice. */
+function byModel<T extends { model: string }, C>(
+  list: readonly T[] | undefined,
+  name: string,
+  notes: Notes,
+  compile: (entry: T, path: string) => C,
+): Map<string, C> {
+  const compiled = new Map<string, C>();
+  for (const [i, entry] of (list ?? []).entries()) {
+    const path = `$.${name}[${i}]`;
+    if (compiled.has(entry.model)) notes.error(`${path}.model`, `model ${entry.model} stands here twice`);
+    else compiled.set(entry.model, compile(entry, path));
+  }
+  return compiled;
+}
+
+/**
+ * Compiles a catalog that has passed its schema.
+ * With a diagnostic of severity `error` the tables are incomplete and must not be used.
+ */
+export function compileCatalog(document: Catalog): { catalog: CompiledCatalog; diagnostics: Diagnostic[] } {
+  const notes = new Notes();
+  const products = compileProducts(document, notes);
+  const productsOf = new Map<string, Product[]>();
+  for (const product of products) {
+    const sharing = productsOf.get(product.id);
+    if (sharing) sharing.push(product);
+    else productsOf.set(product.id, [product]);
+  }
+  const catalog: CompiledCatalog = {
+    name: document.catalog,
+    products,
+    productsOf,
+    apparatus: byModel(document.apparatus, 'apparatus', notes, (entry, path) =>
+      compileApparatus(entry, path, notes),
+    ),
+    units: byModel(document.units, 'units', notes, (entry, path) =>
+      compileRules(entry.model, entry, path, notes),
+    ),
+  };
+  diagnoseTables(document, catalog, notes.list);
+  return { catalog, diagnostics: notes.list };
+}

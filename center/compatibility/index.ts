@@ -1,0 +1,10 @@
+/**
+ * Compatibility: what goes together, what is wrong, what would be right, and how to get there.
+ * Pure: no I/O, no clock. Semantics: docs/reference/compatibility.md.
+ */
+export { choose } from './choose.ts';
+export { compileCatalog } from './compile.ts';
+export { judge } from './judge.ts';
+export { signatureOf } from './signature.ts';
+export type { CompiledCatalog } from './tables.ts';
+export type * from './types.ts';

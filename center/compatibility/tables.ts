@@ -1,0 +1,95 @@
+/**
+ * The compiled form of a catalog: what judge, choose and plan look things up in.
+ */
+import type { Scheme, VersionKey, VersionRange } from './versions.ts';
+
+export interface CompiledRelease {
+  version: string;
+  key: VersionKey;
+  status: 'released' | 'staged' | 'withdrawn';
+  /** Where one may step from; undefined: any older version. */
+  from: string | undefined;
+  /** Where one may step down from; undefined: nowhere. */
+  downgradeFrom: string | undefined;
+  fixes: readonly string[];
+  rules: readonly Rule[];
+}
+
+/** A software product of one vendor. */
+export interface Product {
+  index: number;
+  id: string;
+  vendor: string | undefined;
+  scheme: Scheme;
+  on: Placement | undefined;
+  /** Ascending in the order of the scheme. */
+  releases: readonly CompiledRelease[];
+  /** The keys of `releases`. */
+  keys: readonly VersionKey[];
+  /** Version text to index in `releases`. */
+  indexOf: ReadonlyMap<string, number>;
+  /** Range text to marks over `releases`, filled when first asked. */
+  marks: Map<string, Uint8Array>;
+}
+
+/** Where software runs. */
+export interface Placement {
+  kind: string | undefined;
+  models: ReadonlySet<string> | undefined;
+  hardware: VersionRange | undefined;
+  text: string;
+}
+
+export type Target =
+  | { type: 'software'; id: string; vendor: string | undefined; range: string | undefined }
+  | {
+      type: 'unit';
+      kind: string | undefined;
+      model: string | undefined;
+      hardware: VersionRange | undefined;
+    }
+  | { type: 'apparatus'; models: ReadonlySet<string> };
+
+/** One `requires` or `conflicts`. */
+export interface Rule {
+  kind: 'requires' | 'conflicts';
+  target: Target;
+  every: boolean;
+  optional: boolean;
+  severity: 'boot' | 'function';
+  because: string | undefined;
+  /** The rule as a sentence that names it: `acme.controller@3.1.0 requires acme.engine >=2.5.0`. */
+  text: string;
+  /** Equal for rules that say the same, whoever declares them. */
+  sameness: string;
+}
+
+export interface CompiledSlot {
+  kind: string;
+  models: ReadonlySet<string>;
+  /** In the catalog's order. */
+  modelList: readonly string[];
+  min: number;
+  max: number;
+  text: string;
+}
+
+export interface CompiledApparatus {
+  model: string;
+  transactional: boolean;
+  /** Undefined: the catalog says nothing of what it takes. */
+  slots: readonly CompiledSlot[] | undefined;
+  rules: readonly Rule[];
+}
+
+export interface CompiledCatalog {
+  /** The name of the revision. */
+  name: string;
+  products: readonly Product[];
+  /** Products of a software id, one per vendor. */
+  productsOf: ReadonlyMap<string, readonly Product[]>;
+  /** Empty: the catalog says nothing of apparatus. */
+  apparatus: ReadonlyMap<string, CompiledApparatus>;
+  /** Rules of unit models. */
+  units: ReadonlyMap<string, readonly Rule[]>;
+}

@@ -1,0 +1,12 @@
+/** `platen judge`: judges structures against a catalog, offline. */
+import type { Command } from 'commander';
+import { judge } from '../../center/compatibility/index.ts';
+import { structureCommand } from '../structure-lines.ts';
+
+export function command(): Command {
+  return structureCommand(
+    'judge',
+    'Judge whether the parts of printers fit together: JSON lines in, JSON lines out.',
+    (catalog) => (line) => judge(catalog, line.structure),
+  );
+}
