@@ -13,6 +13,8 @@ interface CommandModule {
 const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   judge: () => import('./commands/judge.ts'),
   choose: () => import('./commands/choose.ts'),
+  enroll: () => import('./commands/enroll.ts'),
+  request: () => import('./commands/request.ts'),
 };
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

@@ -1,0 +1,109 @@
+/**
+ * What a printer can read of what was made of its reports (claim 4): `ask/{method}` → `answer/{id}`. A printer only
+ * ever sees what is its own.
+ */
+import type { Logger } from 'pino';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { printerTopic } from '../../schemas/topics.ts';
+import type { Answer, Structure } from '../../schemas/types.ts';
+import { parsePayload } from '../../schemas/validate.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Services, StoredEntry } from '../services.ts';
+
+/** What would fit a structure: versions by software subject, models by unit. */
+export type OptionsOf = (structure: Structure) => Promise<Record<string, unknown>>;
+
+const HOUR_MS = 3_600_000;
+
+/** Errors per 1,000 pages and by code over the entries given (newest first). */
+export function ratesOf(entries: StoredEntry[]): Record<string, unknown> {
+  const byCode: Record<string, number> = {};
+  for (const { code } of entries) byCode[code] = (byCode[code] ?? 0) + 1;
+  const pages = entries.flatMap(({ pages }) => (pages === undefined ? [] : [pages]));
+  const printed = pages.length > 1 ? Math.max(...pages) - Math.min(...pages) : 0;
+  const times = entries.map(({ at }) => Date.parse(at));
+  const span_h = times.length > 1 ? (Math.max(...times) - Math.min(...times)) / HOUR_MS : 0;
+  return {
+    byCode,
+    per1000Pages: printed > 0 ? (entries.length * 1_000) / printed : null,
+    perHour: span_h > 0 ? entries.length / span_h : null,
+  };
+}
+
+export class Asks {
+  readonly #services: Services;
+  readonly #optionsOf: OptionsOf;
+  readonly #log: Logger;
+
+  constructor(services: Services, optionsOf: OptionsOf, log: Logger) {
+    this.#services = services;
+    this.#optionsOf = optionsOf;
+    this.#log = log;
+  }
+
+  /**
+   * Answers one ask.
+   * @throws PlatenError payload/* when there is no id to answer to
+   */
+  async handle(printer: string, method: string, payload: Buffer): Promise<void> {
+    const { id, params = {} } = parsePayload('ask', payload);
+    let answer: Answer;
+    try {
+      answer = {
+        id,
+        status: 'ok',
+        data: await this.#answer(printer, method, params as Record<string, unknown>),
+      };
+    } catch (error) {
+      if (!(error instanceof PlatenError))
+        this.#log.error({ printer, method, reason: reasonOf(error) }, 'an ask failed');
+      const { code, message } =
+        error instanceof PlatenError
+          ? error.body
+          : new PlatenError('request/internal', { reason: reasonOf(error) }).body;
+      answer = { id, status: 'error', error: { code, message } };
+    }
+    await this.#services.link.publish(printerTopic.answer(printer, id), JSON.stringify(answer), {
+      qos: 1,
+      retain: false,
+    });
+  }
+
+  async #answer(
+    printer: string,
+    method: string,
+    params: Record<string, unknown>,
+  ): Promise<Record<string, unknown>> {
+    const { fleet, troubles } = this.#services;
+    const limit = CENTER_LIMITS.answer_items_max;
+    switch (method) {
+      case 'history': {
+        const code = typeof params['code'] === 'string' ? { code: params['code'] } : {};
+        const { items } = await fleet.errors(printer, code, { limit, cursor: undefined });
+        const details = await fleet.get(printer);
+        return { items, rates: ratesOf(items), logs: details?.logs ?? [], changes: details?.changes ?? [] };
+      }
+      case 'troubles': {
+        const { items } = await troubles.list({ printer }, { limit, cursor: undefined });
+        return {
+          open: items.filter(({ state }) => state === 'open' || state === 'escalated'),
+          closed: items.filter(({ state }) => state !== 'open' && state !== 'escalated'),
+        };
+      }
+      case 'verdict': {
+        const details = await fleet.get(printer);
+        if (!details?.verdictDocument)
+          throw new PlatenError('request/not-found', { kind: 'verdict', id: printer });
+        return { ...details.verdictDocument };
+      }
+      case 'options': {
+        const details = await fleet.get(printer);
+        if (!details?.structure)
+          throw new PlatenError('request/not-found', { kind: 'structure', id: printer });
+        return this.#optionsOf(details.structure);
+      }
+      default:
+        throw new PlatenError('request/unknown-method', { method });
+    }
+  }
+}

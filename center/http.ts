@@ -1,0 +1,92 @@
+/**
+ * The HTTP side: health, metrics and the release repository. MQTT over WebSocket is attached to the same server by
+ * whoever puts broker and center together.
+ */
+import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import fastifyStatic from '@fastify/static';
+import fastify from 'fastify';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { PlatenError, reasonOf } from '../schemas/errors.ts';
+
+/** Whether a part is ready, and if not, why. */
+export type Readiness = () => { ready: boolean; reason?: string };
+
+export interface HttpOptions {
+  host: string;
+  port: number;
+  /** Folder served under `/repository/`, made when it is missing; undefined: none. */
+  repository: string | undefined;
+  registry: Registry;
+  /** By name of the part. */
+  readiness: Record<string, Readiness>;
+  log: Logger;
+}
+
+export interface HttpServer {
+  readonly server: Server;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Headers bigger than this are no request of ours. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * Starts the HTTP server.
+ * @throws PlatenError start/port
+ */
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const app = fastify({
+    logger: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Keep-alive connections must not hold up the stop.
+    forceCloseConnections: true,
+  });
+  app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }));
+  app.get('/readyz', (_request, reply) => {
+    const parts = Object.entries(options.readiness).map(([name, readiness]) => [name, readiness()] as const);
+    const ready = parts.every(([, part]) => part.ready);
+    return reply
+      .code(ready ? 200 : 503)
+      .send({ status: ready ? 'ready' : 'not ready', parts: Object.fromEntries(parts) });
+  });
+  app.get('/metrics', async (_request, reply) =>
+    reply.header('content-type', options.registry.contentType).send(await options.registry.metrics()),
+  );
+  if (options.repository !== undefined) {
+    mkdirSync(options.repository, { recursive: true });
+    await app.register(fastifyStatic, {
+      root: options.repository,
+      prefix: '/repository/',
+      acceptRanges: true,
+      // Metadata changes in place, targets never do: their names carry the version and their hash is signed.
+      cacheControl: false,
+      dotfiles: 'deny',
+      index: false,
+    });
+  }
+  app.setErrorHandler((error, request, reply) => {
+    const status = (error as { statusCode?: number }).statusCode ?? 500;
+    if (status >= 500)
+      options.log.error({ url: request.url, reason: reasonOf(error) }, 'an HTTP request failed');
+    return reply.code(status).send({ error: status >= 500 ? 'internal error' : reasonOf(error) });
+  });
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    throw new PlatenError('start/port', {
+      port: options.port,
+      host: options.host,
+      reason: reasonOf(error),
+      setting: 'PLATEN_HTTP_PORT',
+    });
+  }
+  return {
+    server: app.server,
+    port: (app.server.address() as AddressInfo).port,
+    close: () => app.close(),
+  };
+}

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { OperatorClient, readCredentials } from '../operator-client.ts';
+import { addSettings, readSettings } from '../settings.ts';
+
+interface EnrollFlags {
+  credentials?: string;
+  url?: string;
+  json?: boolean;
+}
+
+/** `platen enroll PRINTER…`: gives printers credentials and prints each password once. */
+export function command(): Command {
+  const enroll = new Command('enroll')
+    .description('give printers credentials; each password is printed once and kept nowhere')
+    .argument('<printer...>', 'printer ids: [A-Za-z0-9][A-Za-z0-9._-]{0,63}')
+    .option(
+      '--credentials <file>',
+      'credentials of an administrator (default: admin.json in the data folder)',
+    )
+    .option('--url <url>', 'the broker (default: mqtt:// with the host and port settings)')
+    .option('--json', 'one JSON object {"printer","password"} a line');
+  addSettings(enroll, ['host', 'mqttPort', 'data']);
+  enroll.action(async (printers: string[], flags: EnrollFlags) => {
+    const settings = readSettings(enroll.opts(), process.env);
+    const { username, password } = readCredentials(flags.credentials ?? join(settings.data, 'admin.json'));
+    const url = flags.url ?? `mqtt://${settings.host}:${settings.mqttPort}`;
+    const operator = await OperatorClient.connect({ url, username, password });
+    try {
+      const { items } = (await operator.call('printers.enroll', { printers })) as {
+        items: { printer: string; password: string }[];
+      };
+      for (const item of items) {
+        const plain = items.length === 1 ? item.password : `${item.printer} ${item.password}`;
+        process.stdout.write(`${flags.json ? JSON.stringify(item) : plain}\n`);
+      }
+    } finally {
+      await operator.close();
+    }
+  });
+  return enroll;
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { METHOD_ROLES } from '../../schemas/roles.ts';
+import type { OperatorReply } from '../../schemas/types.ts';
+import { OperatorClient, readCredentials } from '../operator-client.ts';
+import { addSettings, readSettings } from '../settings.ts';
+
+interface RequestFlags {
+  credentials?: string;
+  url?: string;
+  json?: boolean;
+}
+
+function parseParams(text: string): Record<string, unknown> {
+  const source = text.startsWith('@') ? readFileSync(text.slice(1), 'utf8') : text;
+  try {
+    return JSON.parse(source) as Record<string, unknown>;
+  } catch (error) {
+    throw new PlatenError('request/invalid', { reason: `not JSON: ${reasonOf(error)}` });
+  }
+}
+
+function show(reply: OperatorReply, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(reply)}\n`);
+  } else if (reply.status === 'error') {
+    process.stderr.write(
+      `platen: ${reply.error?.message} [${reply.error?.code}]\n  ${reply.error?.hint ?? ''}\n`,
+    );
+  } else {
+    process.stdout.write(`${JSON.stringify(reply.data, null, 2)}\n`);
+  }
+  if (reply.status === 'error') process.exitCode = 1;
+}
+
+/** `platen request METHOD [PARAMS]`: any request of the contract, its reply on stdout. */
+export function command(): Command {
+  const request = new Command('request')
+    .description('send a request to a running center and print its reply')
+    .argument('<method>', Object.keys(METHOD_ROLES).join(', '))
+    .argument('[params]', 'parameters as JSON, or @FILE', '{}')
+    .option('--credentials <file>', 'credentials of an operator (default: admin.json in the data folder)')
+    .option('--url <url>', 'the broker (default: mqtt:// with the host and port settings)')
+    .option('--json', 'the whole reply on one line, instead of its data laid out');
+  addSettings(request, ['host', 'mqttPort', 'data']);
+  request.action(async (method: string, params: string, flags: RequestFlags) => {
+    const settings = readSettings(request.opts(), process.env);
+    const parsed = parseParams(params);
+    const { username, password } = readCredentials(flags.credentials ?? join(settings.data, 'admin.json'));
+    const url = flags.url ?? `mqtt://${settings.host}:${settings.mqttPort}`;
+    const operator = await OperatorClient.connect({ url, username, password });
+    try {
+      show(await operator.request(method, parsed), flags.json ?? false);
+    } finally {
+      await operator.close();
+    }
+  });
+  return request;
+}

@@ -1,0 +1,133 @@
+/**
+ * An operator on the broker: sends a request, waits for its one reply. Used by the commands that talk to a running
+ * center, and by the tests.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import mqtt, { type MqttClient } from 'mqtt';
+import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { opsTopic } from '../schemas/topics.ts';
+import type { AdminCredentials, OperatorReply } from '../schemas/types.ts';
+import { checkSchema } from '../schemas/validate.ts';
+
+export interface OperatorClientOptions {
+  url: string;
+  username: string;
+  password: string;
+  /** How long to wait for the connection and for each reply. */
+  timeout_ms?: number;
+}
+
+const TIMEOUT_MS = 30_000;
+
+/** Reads `admin.json` (or a file like it). */
+export function readCredentials(file: string): AdminCredentials {
+  try {
+    return checkSchema('admin', JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    throw new PlatenError('setting/invalid', {
+      name: file,
+      reason: reasonOf(error),
+      hint: 'The first start of `platen up` writes it; give --data or --credentials to name another one.',
+    });
+  }
+}
+
+export class OperatorClient {
+  readonly #client: MqttClient;
+  readonly #username: string;
+  readonly #timeout_ms: number;
+  readonly #waiting = new Map<string, (reply: OperatorReply) => void>();
+
+  private constructor(client: MqttClient, username: string, timeout_ms: number) {
+    this.#client = client;
+    this.#username = username;
+    this.#timeout_ms = timeout_ms;
+    client.on('message', (topic, payload) => {
+      const id = topic.slice(topic.lastIndexOf('/') + 1);
+      const resolve = this.#waiting.get(id);
+      if (!resolve || !topic.startsWith(opsTopic.reply(username, ''))) return;
+      this.#waiting.delete(id);
+      resolve(checkSchema('operator-reply', JSON.parse(payload.toString('utf8'))));
+    });
+  }
+
+  /** @throws when the broker can't be reached or refuses the credentials */
+  static async connect(options: OperatorClientOptions): Promise<OperatorClient> {
+    const timeout_ms = options.timeout_ms ?? TIMEOUT_MS;
+    let client: MqttClient;
+    try {
+      client = await mqtt.connectAsync(
+        options.url,
+        {
+          username: options.username,
+          password: options.password,
+          clientId: `${options.username}-${randomUUID().slice(0, 8)}`,
+          connectTimeout: timeout_ms,
+          reconnectPeriod: 0,
+        },
+        false,
+      );
+    } catch (error) {
+      throw new Error(
+        `${options.url} can't be reached as ${options.username}: ${reasonOf(error)}. Is platen up?`,
+        {
+          cause: error,
+        },
+      );
+    }
+    const operator = new OperatorClient(client, options.username, timeout_ms);
+    await client.subscribeAsync(opsTopic.reply(options.username, '+'), { qos: 1 });
+    return operator;
+  }
+
+  /** Sends one request; resolves with its reply, whatever its status. */
+  async request(method: string, params: Record<string, unknown> = {}): Promise<OperatorReply> {
+    const id = randomUUID();
+    const reply = new Promise<OperatorReply>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new Error(`no reply to ${method} within ${this.#timeout_ms / 1_000} s`));
+      }, this.#timeout_ms);
+      this.#waiting.set(id, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
+    await this.#client.publishAsync(
+      opsTopic.request(this.#username, method),
+      JSON.stringify({ id, params }),
+      { qos: 1 },
+    );
+    return reply;
+  }
+
+  /**
+   * The data of a reply.
+   * @throws Error with code, message and hint when the reply is an error
+   */
+  async call(method: string, params: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+    const reply = await this.request(method, params);
+    if (reply.status === 'error') {
+      throw new Error(
+        `${method}: ${reply.error?.message} [${reply.error?.code}]\n  ${reply.error?.hint ?? ''}`,
+      );
+    }
+    return (reply.data ?? {}) as Record<string, unknown>;
+  }
+
+  /** Hears a topic filter until `close`. */
+  async subscribe(
+    filter: string,
+    listener: (topic: string, payload: Buffer, retained: boolean) => void,
+  ): Promise<void> {
+    this.#client.on('message', (topic, payload, packet) => {
+      if (!topic.startsWith(opsTopic.reply(this.#username, ''))) listener(topic, payload, packet.retain);
+    });
+    await this.#client.subscribeAsync(filter, { qos: 1 });
+  }
+
+  close(): Promise<void> {
+    return this.#client.endAsync();
+  }
+}
