@@ -61,6 +61,24 @@ export const ERRORS = {
     message: 'Port {port} on {host} cannot be used: {reason}',
     hint: 'Set {setting} to a free port.',
   },
+  // The agent beside real printers.
+  'agent/mapping': {
+    message: 'The mapping table {file} is wrong: {reason}',
+    hint: 'See schemas/documents/mapping.json and docs/guides/real-printers.md.',
+  },
+  'agent/config': {
+    message: 'The agent configuration {file} is wrong: {reason}',
+    hint: 'See docs/reference/agent-config.md.',
+  },
+  'agent/recording': {
+    message: 'The recorded answer {file} cannot be read: {reason}',
+    hint: 'snmpwalk -On output, snmprec, JSON, IPP attributes as JSON or ipptool output are understood.',
+  },
+  'agent/no-answer': {
+    message: '{url} does not answer: {reason}',
+    hint: 'Is the printer on, is the address right, is the protocol enabled? Try: platen agent doctor {url}',
+  },
+  'agent/driver': { message: 'The driver of {url} failed: {reason}', hint: '{hint}' },
 } as const;
 
 /** A stable error code. */

@@ -729,6 +729,203 @@ export interface Release {
   conflicts?: Constraint[];
 }
 /**
+ * How one make's words become ours: alert codes, vendor codes, firmware names, units, private objects. Regular expressions are JavaScript's, without regard to case; the first entry that fits wins; what no entry fits is passed on under its own name.
+ */
+export interface Mapping {
+  /**
+   * Name of this table.
+   */
+  mapping: string;
+  /**
+   * Which printers it is for; a table without it is for all of them.
+   */
+  match?: {
+    /**
+     * The make's names as printers write them. They are also taken off the front of model names.
+     *
+     * @maxItems 32
+     */
+    make?: string[];
+    /**
+     * Models as globs (* and ?).
+     *
+     * @maxItems 256
+     */
+    model?: string[];
+    /**
+     * Numbers below 1.3.6.1.4.1 in sysObjectID.
+     *
+     * @maxItems 16
+     */
+    enterprise?: number[];
+  };
+  /**
+   * The preparer of the software, and the first part of its ids.
+   */
+  vendor?: string;
+  /**
+   * Rewrites a model name.
+   *
+   * @maxItems 1000
+   */
+  models?: ModelRule[];
+  /**
+   * What a row of prtAlertTable or of printer-alert means.
+   *
+   * @maxItems 10000
+   */
+  alerts?: AlertRule[];
+  /**
+   * What a condition is worth, by its IPP keyword.
+   *
+   * @maxItems 10000
+   */
+  keywords?: KeywordRule[];
+  /**
+   * Finds the vendor's own code in what the printer says.
+   *
+   * @maxItems 1000
+   */
+  vendorCodes?: VendorCodeRule[];
+  /**
+   * Where a firmware component belongs, by its name.
+   *
+   * @maxItems 1000
+   */
+  software?: SoftwareRule[];
+  /**
+   * Kind of a unit, by its model.
+   *
+   * @maxItems 1000
+   */
+  units?: UnitRule[];
+  /**
+   * Private SNMP objects that hold what the standard ones lack.
+   *
+   * @maxItems 200
+   */
+  objects?: ObjectRule[];
+}
+export interface ModelRule {
+  pattern: string;
+  /**
+   * May use $1 …
+   */
+  model: string;
+}
+export interface AlertRule {
+  /**
+   * PrtAlertCodeTC or the vendor's own number.
+   */
+  code?: number;
+  /**
+   * Its name, as printer-alert writes it.
+   */
+  label?: string;
+  /**
+   * PrtAlertGroupTC by name.
+   */
+  group?: string;
+  /**
+   * Pattern that the description must fit.
+   */
+  description?: string;
+  /**
+   * IPP keyword; {group} is the group's word.
+   */
+  keyword?: string;
+  /**
+   * Stands above what the printer says.
+   */
+  severity?: 'info' | 'warning' | 'error' | 'fatal';
+  /**
+   * Our code; default the vendor's code, else the keyword.
+   */
+  as?: string;
+  /**
+   * An ordinary state, no entry.
+   */
+  ignore?: boolean;
+}
+export interface KeywordRule {
+  /**
+   * Fits the whole keyword.
+   */
+  pattern: string;
+  /**
+   * Stands above what the printer says.
+   */
+  severity?: 'info' | 'warning' | 'error' | 'fatal';
+  /**
+   * Where the printer says nothing.
+   */
+  usual?: 'info' | 'warning' | 'error' | 'fatal';
+  /**
+   * Our code.
+   */
+  as?: string;
+  /**
+   * Another word for the same condition.
+   */
+  keyword?: string;
+  ignore?: boolean;
+}
+export interface VendorCodeRule {
+  /**
+   * Default description.
+   */
+  from?: 'description' | 'location' | 'code';
+  pattern: string;
+  /**
+   * May use $1 …
+   */
+  code: string;
+  /**
+   * Only for conditions whose keyword fits.
+   */
+  keyword?: string;
+  severity?: 'info' | 'warning' | 'error' | 'fatal';
+}
+export interface SoftwareRule {
+  name: string;
+  /**
+   * apparatus, or the kind of unit.
+   */
+  on: string;
+  /**
+   * Second part of the software id.
+   */
+  id?: string;
+  /**
+   * Model of the unit; may use $1 …
+   */
+  model?: string;
+  /**
+   * Another preparer.
+   */
+  vendor?: string;
+  /**
+   * A printer may have several: the symbol gets a number.
+   */
+  several?: boolean;
+}
+export interface UnitRule {
+  model: string;
+  kind: string;
+}
+export interface ObjectRule {
+  oid: string;
+  is: 'device-id' | 'model' | 'serial' | 'version' | 'pages' | 'hardware';
+  /**
+   * Firmware component that a version belongs to.
+   */
+  name?: string;
+  /**
+   * Takes the first group out of the value.
+   */
+  pattern?: string;
+}
+/**
  * What the error logs mean. The full grammar of `where` and `when` is checked by the compiler, which names the JSON path.
  */
 export interface TroubleRules {

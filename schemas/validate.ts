@@ -29,6 +29,7 @@ import type {
   FleetEvent,
   FleetSummary,
   FleetSummaryParams,
+  Mapping,
   OperatorReply,
   OperatorRequest,
   Order,
@@ -80,6 +81,7 @@ export interface SchemaTypes {
   admin: AdminCredentials;
   catalog: Catalog;
   rules: TroubleRules;
+  mapping: Mapping;
 }
 export type SchemaName = keyof SchemaTypes;
 

@@ -1,0 +1,230 @@
+/**
+ * One alert of a printer (a row of prtAlertTable, a value of printer-alert, a state reason) as a condition of ours.
+ */
+import type { Condition, Severity } from './reading.ts';
+import { TEXT_MAX } from './reading.ts';
+import { expand, type Tables } from './tables.ts';
+import { clip, slug, tidy } from './text.ts';
+
+/** PrtAlertGroupTC (IANA-PRINTER-MIB) by number. */
+export const ALERT_GROUPS: Record<number, string> = {
+  1: 'other',
+  2: 'unknown',
+  3: 'hostResourcesMIBStorageTable',
+  4: 'hostResourcesMIBDeviceTable',
+  5: 'generalPrinter',
+  6: 'cover',
+  7: 'localization',
+  8: 'input',
+  9: 'output',
+  10: 'marker',
+  11: 'markerSupplies',
+  12: 'markerColorant',
+  13: 'mediaPath',
+  14: 'channel',
+  15: 'interpreter',
+  16: 'consoleDisplayBuffer',
+  17: 'consoleLights',
+  18: 'alert',
+  30: 'finDevice',
+  31: 'finSupply',
+  32: 'finSupplyMediaInput',
+  33: 'finAttribute',
+};
+
+/** PrtAlertSeverityLevelTC by number. */
+export const ALERT_SEVERITIES: Record<number, string> = {
+  1: 'other',
+  3: 'critical',
+  4: 'warning',
+  5: 'warningBinaryChangeEvent',
+};
+
+/** PrtAlertTrainingLevelTC by number. */
+export const ALERT_TRAINING: Record<number, string> = {
+  1: 'other',
+  2: 'unknown',
+  3: 'untrained',
+  4: 'trained',
+  5: 'fieldService',
+  6: 'management',
+  7: 'noInterventionRequired',
+};
+
+/** An alert as a printer tells it, numbers already turned into names where they have any. */
+export interface RawAlert {
+  /** prtAlertCode; a number of its own where the vendor defined one. */
+  code?: number;
+  /** Its name as printer-alert writes it (`subunitEmpty`). */
+  label?: string;
+  /** IPP keyword, where the printer says it itself (a state reason). */
+  keyword?: string;
+  /** `critical`, `warning`, … or the suffix of a state reason: `error`, `warning`, `report`. */
+  severity?: string;
+  training?: string;
+  group?: string;
+  groupIndex?: number;
+  location?: number;
+  description?: string;
+  index?: string;
+  ticks?: number;
+}
+
+/** Words of groups in keywords: `{group}-empty` on finDevice is `finisher-empty`. */
+const GROUP_WORDS: Record<string, string> = {
+  finDevice: 'finisher',
+  finSupply: 'finisher-supply',
+  finSupplyMediaInput: 'inserter',
+  finAttribute: 'finisher',
+  markerSupplies: 'marker-supply',
+  markerColorant: 'marker',
+  mediaPath: 'media-path',
+  generalPrinter: 'printer',
+};
+
+function groupWord(group: string | undefined): string {
+  if (group === undefined || group === 'other' || group === 'unknown') return 'subunit';
+  return GROUP_WORDS[group] ?? slug(group.replace(/([a-z])([A-Z])/g, '$1-$2'));
+}
+
+const LEVELS: Record<string, Severity> = {
+  critical: 'error',
+  criticalbinarychangeevent: 'error',
+  error: 'error',
+  warning: 'warning',
+  warningbinarychangeevent: 'warning',
+  warningunarychangeevent: 'warning',
+  report: 'info',
+  other: 'info',
+};
+
+/** Where the alert stands, as a symbol of this printer; undefined when it names no unit that is there. */
+export function unitOf(
+  group: string | undefined,
+  index: number | undefined,
+  symbols: Set<string>,
+): string | undefined {
+  const at = (prefix: string) => {
+    const symbol = `${prefix}.${index ?? 0}`;
+    return symbols.has(symbol) ? symbol : undefined;
+  };
+  switch (group) {
+    case 'input':
+      return at('input');
+    case 'output':
+      return at('output');
+    case 'finDevice':
+    case 'finAttribute':
+    case 'finSupply':
+    case 'finSupplyMediaInput':
+      return at('finisher') ?? (symbols.has('finisher.1') ? 'finisher.1' : undefined);
+    case 'marker':
+    case 'markerSupplies':
+    case 'markerColorant':
+    case 'mediaPath':
+      return symbols.has('engine') ? 'engine' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** The vendor's own code in what the printer says, and what the table says it is worth. */
+function vendorCode(
+  alert: RawAlert,
+  keyword: string,
+  tables: Tables,
+): { code: string; severity?: Severity } | undefined {
+  for (const rule of tables.vendorCodes) {
+    if (rule.fits.keyword && !rule.fits.keyword.test(keyword)) continue;
+    const from = rule.from ?? 'description';
+    const number = from === 'location' ? alert.location : alert.code;
+    // Below 1 a location says "not applicable" (-1) or "none" (0).
+    const text =
+      from === 'description'
+        ? alert.description
+        : number === undefined || number < 1
+          ? undefined
+          : String(number);
+    const code =
+      text === undefined || !rule.fits.pattern ? undefined : expand(rule.fits.pattern, text, rule.code);
+    if (code) return { code, ...(rule.severity === undefined ? {} : { severity: rule.severity }) };
+  }
+  return undefined;
+}
+
+/** What an alert becomes; undefined for an ordinary state that the tables say to ignore. */
+export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string>): Condition | undefined {
+  const description = alert.description === undefined ? undefined : tidy(alert.description);
+  const rule = tables.alerts.find((candidate) => {
+    if (
+      candidate.code === undefined &&
+      candidate.label === undefined &&
+      candidate.fits.description === undefined
+    )
+      return false;
+    const byCode = alert.code !== undefined && candidate.code === alert.code;
+    const byLabel =
+      alert.label !== undefined &&
+      candidate.label !== undefined &&
+      candidate.label.toLowerCase() === alert.label.toLowerCase();
+    const asksCode = candidate.code !== undefined || candidate.label !== undefined;
+    if (asksCode && !byCode && !byLabel) return false;
+    if (candidate.group !== undefined && candidate.group !== alert.group) return false;
+    return candidate.fits.description === undefined || candidate.fits.description.test(description ?? '');
+  });
+  if (rule?.ignore) return undefined;
+  // Unmapped codes keep their own name or number.
+  const own =
+    alert.keyword ??
+    (alert.label !== undefined && !/^(other|unknown)$/i.test(alert.label)
+      ? slug(alert.label.replace(/([a-z])([A-Z])/g, '$1-$2'))
+      : alert.code !== undefined && alert.code > 2
+        ? `alert-${alert.code}`
+        : 'other');
+  let keyword =
+    (alert.keyword === undefined ? rule?.keyword : undefined)?.replace('{group}', groupWord(alert.group)) ??
+    own;
+  // A rule may rename the keyword once (old spellings); what the new one is worth stands in the rules behind it.
+  let worth = tables.keywords.find((candidate) => candidate.fits.pattern?.test(keyword));
+  if (worth?.keyword !== undefined && worth.fits.pattern) {
+    keyword = expand(worth.fits.pattern, keyword, worth.keyword) ?? keyword;
+    worth =
+      tables.keywords.find(
+        (candidate) => candidate.keyword === undefined && candidate.fits.pattern?.test(keyword),
+      ) ?? worth;
+  }
+  if (worth?.ignore) return undefined;
+  const vendor = vendorCode(alert, keyword, tables);
+  const level = alert.severity === undefined ? undefined : LEVELS[alert.severity.toLowerCase()];
+  const unmapped = rule === undefined && alert.keyword === undefined;
+  const serviceOnly =
+    alert.training === 'fieldService' && level === 'error' && (unmapped || keyword === 'other');
+  const severity: Severity =
+    rule?.severity ??
+    vendor?.severity ??
+    worth?.severity ??
+    (serviceOnly ? 'fatal' : (level ?? worth?.usual ?? 'error'));
+  const unit = unitOf(alert.group, alert.groupIndex, symbols);
+  const code =
+    rule?.as ??
+    vendor?.code ??
+    worth?.as ??
+    (keyword === 'other' && description ? slug(description) : keyword);
+  const detail: Condition['detail'] = { keyword };
+  if (alert.code !== undefined) detail['alertCode'] = alert.code;
+  if (alert.label !== undefined) detail['alert'] = clip(alert.label, 128);
+  if (alert.group !== undefined) detail['group'] = clip(alert.group, 64);
+  if (alert.groupIndex !== undefined && alert.groupIndex >= 0) detail['groupIndex'] = alert.groupIndex;
+  if (alert.location !== undefined && alert.location >= 0) detail['location'] = alert.location;
+  if (alert.training !== undefined) detail['training'] = clip(alert.training, 32);
+  if (description) detail['description'] = clip(description, 512);
+  return {
+    code: clip(code, TEXT_MAX.code),
+    severity,
+    ...(unit === undefined ? {} : { unit }),
+    keyword,
+    ...(alert.index === undefined ? {} : { occurrence: alert.index }),
+    ...(alert.ticks === undefined ? {} : { ticks: alert.ticks }),
+    detail,
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * What one read of a printer becomes, whatever protocol it came by: the structure, the conditions that hold now, the
+ * counters, where every field came from, and what was missing.
+ */
+import type { InstalledSoftware, LogEntry, Unit } from '../../schemas/types.ts';
+import type { PrinterStructure } from '../driver.ts';
+
+/** Where a field came from. */
+export type Source = 'ipp' | 'snmp' | 'bambu' | 'command';
+
+export type Severity = LogEntry['severity'];
+
+/**
+ * Something that is the case now: a row of prtAlertTable, a state reason, an HMS code. Printers list what holds, not what
+ * happened; `conditions.ts` turns the difference between two reads into log entries.
+ */
+export interface Condition {
+  /** Our code: the vendor's own where it could be told (`J-7218`), else the IPP keyword (`media-jam`). */
+  code: string;
+  severity: Severity;
+  /** Symbol of the unit it is on, where that is known. */
+  unit?: string;
+  /** IPP keyword of the condition, whatever the vendor calls it. */
+  keyword?: string;
+  /** Tells one occurrence from the next where the printer numbers them (prtAlertIndex). */
+  occurrence?: string;
+  /** When it began: hundredths of a second of the printer's own up-time (prtAlertTime). */
+  ticks?: number;
+  /** When it began, where the printer has a clock (RFC 3339). */
+  at?: string;
+  detail: Record<string, string | number | boolean>;
+}
+
+/** A field that was looked for and not found, for `platen agent doctor`. */
+export interface Missing {
+  /** Name of the field: `apparatus.serial`, `apparatus.software[engine].version`, `alerts`. */
+  field: string;
+  /** Why that matters, in a sentence. */
+  because: string;
+}
+
+export interface ReadCounters {
+  /** Life counter in pages as the printer shows it, not yet corrected for wraps. */
+  pages?: number;
+  /** Bits of that counter: it begins at 0 again after 2^bits. Absent: it doesn't wrap. */
+  pagesBits?: number;
+  printing?: boolean;
+}
+
+export interface Reading {
+  source: Source;
+  structure: PrinterStructure;
+  /** Path of a structure field (`apparatus.serial`, `finisher.1.model`) to where it came from. */
+  sources: Record<string, Source>;
+  conditions: Condition[];
+  /** Whether the conditions are all that hold: a half-answer clears nothing. */
+  conditionsWhole: boolean;
+  counters: ReadCounters;
+  /** Hundredths of a second since the printer's management started (sysUpTime, printer-up-time). */
+  upTimeTicks?: number;
+  /** Make, model and tables that were used, for the doctor. */
+  identity: { make?: string; model?: string; tables: string[] };
+  missing: Missing[];
+}
+
+export type FoundUnit = Unit & { software: InstalledSoftware[] };
+
+/** Limits of the wire contract that texts of printers have to be cut to (schemas/wire/structure.json, errors.json). */
+export const TEXT_MAX = {
+  code: 64,
+  symbol: 64,
+  kind: 64,
+  model: 256,
+  serial: 256,
+  hardware: 64,
+  softwareId: 128,
+  version: 128,
+};

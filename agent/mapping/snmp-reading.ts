@@ -1,0 +1,428 @@
+/**
+ * What an SNMP answer becomes: Printer MIB (RFC 3805), Finisher MIB (RFC 3806), Host Resources (RFC 2790), Entity MIB
+ * and the private objects of the tables. Pure; every table may be missing, short or odd.
+ */
+import { ALERT_GROUPS, ALERT_SEVERITIES, ALERT_TRAINING, conditionOf, type RawAlert } from './alert.ts';
+import { type DeviceId, parseDeviceId } from './keyed-text.ts';
+import type { Condition, ReadCounters, Reading } from './reading.ts';
+import {
+  intOf,
+  OID,
+  octetsOf,
+  type SnmpAnswer,
+  type SnmpRows,
+  type SnmpValue,
+  textOf,
+} from './snmp-answer.ts';
+import { splitNameAndVersion, versionsInDescription } from './software-names.ts';
+import { StructureBuilder } from './structure-builder.ts';
+import { expand, type Identity, type MappingTables, modelIn, modelName, type Tables } from './tables.ts';
+import { meaningful } from './text.ts';
+
+/** The row index of the printer among the host's devices; 1 nearly everywhere, but not in print servers. */
+export function printerIndex(answer: SnmpAnswer): string {
+  for (const [index, row] of answer.rows(OID.hrDevice)) {
+    if (textOf(row.get(2)) === OID.hrDevicePrinter) return index;
+  }
+  for (const entry of [OID.prtGeneral, OID.hrPrinter]) {
+    const first = answer.rows(entry).keys().next();
+    if (!first.done) return first.value;
+  }
+  for (const entry of [OID.prtInput, OID.prtOutput, OID.prtMarker, OID.prtAlert]) {
+    const first = answer.rows(entry).keys().next();
+    if (!first.done) return first.value.split('.')[0] ?? '1';
+  }
+  return '1';
+}
+
+/** Rows of one device in a table that is indexed by device and number; the number stays as key. */
+function rowsOf(rows: SnmpRows, device: string): Map<number, Map<number, SnmpValue>> {
+  const found = new Map<number, Map<number, SnmpValue>>();
+  for (const [index, row] of rows) {
+    const parts = index.split('.');
+    // Some printers leave the device out of the index.
+    if (parts.length === 1) found.set(Number(parts[0]), row);
+    else if (parts[0] === device) found.set(Number(parts[parts.length - 1]), row);
+  }
+  return found;
+}
+
+/** MIBenum of the character set that the printer's texts are in (prtGeneralCurrentLocalization → prtLocalization.4). */
+function charsetOf(answer: SnmpAnswer, device: string): number | undefined {
+  const current = intOf(answer.rows(OID.prtGeneral).get(device)?.get(2)) ?? 1;
+  const rows = rowsOf(answer.rows(OID.prtLocalization), device);
+  return intOf((rows.get(current) ?? rows.values().next().value)?.get(4));
+}
+
+function deviceIdOf(answer: SnmpAnswer, tables: MappingTables): DeviceId | undefined {
+  for (const oid of tables.deviceIdObjects()) {
+    const text = answer.text(oid);
+    if (text?.includes(':')) {
+      const id = parseDeviceId(text);
+      if (id.model !== undefined || id.make !== undefined) return id;
+    }
+  }
+  return undefined;
+}
+
+/** Make, model and enterprise as far as the answer tells them, before any table is chosen. */
+export function identify(
+  answer: SnmpAnswer,
+  mapping: MappingTables,
+): { identity: Identity; deviceId?: DeviceId } {
+  const device = printerIndex(answer);
+  const deviceId = deviceIdOf(answer, mapping);
+  const description = meaningful(textOf(answer.rows(OID.hrDevice).get(device)?.get(3)));
+  const systemText = meaningful(answer.text(OID.sysDescr), 1024);
+  const systemId = answer.text(OID.sysObjectId)?.replace(/^\./, '') ?? '';
+  const enterprise = systemId.startsWith(`${OID.enterprises}.`) ? Number(systemId.split('.')[6]) : undefined;
+  const model = deviceId?.model ?? description;
+  return {
+    identity: {
+      ...(deviceId?.make === undefined ? {} : { make: deviceId.make }),
+      ...(model === undefined ? {} : { model }),
+      ...(systemText === undefined ? {} : { text: systemText }),
+      ...(enterprise === undefined || !Number.isInteger(enterprise) ? {} : { enterprise }),
+    },
+    ...(deviceId === undefined ? {} : { deviceId }),
+  };
+}
+
+/** Value of the first private object of that kind which says something. */
+function privateText(answer: SnmpAnswer, tables: Tables, is: string): string | undefined {
+  for (const rule of tables.objects) {
+    if (rule.is !== is) continue;
+    const value = privateValue(answer, rule.oid);
+    const text = meaningful(textOf(value), 1024);
+    if (text === undefined) continue;
+    const found = rule.fits.pattern ? expand(rule.fits.pattern, text, '$1') : text;
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** A private object by its OID, with or without the instance behind it. */
+function privateValue(answer: SnmpAnswer, oid: string): SnmpValue | undefined {
+  return answer.values.get(oid) ?? answer.values.get(`${oid}.0`) ?? answer.values.get(`${oid}.1`);
+}
+
+/** FinDeviceTypeTC (RFC 3806) to our kinds. */
+const FINISHER_KINDS: Record<number, string> = {
+  4: 'folder',
+  5: 'binder',
+  6: 'trimmer',
+  7: 'die-cutter',
+  8: 'puncher',
+  9: 'perforator',
+  10: 'slitter',
+  11: 'separation-cutter',
+  12: 'imprinter',
+  13: 'wrapper',
+  14: 'bander',
+  15: 'envelope-maker',
+  16: 'stacker',
+  17: 'sheet-rotator',
+  18: 'inserter',
+};
+
+/** finDeviceAssociatedOutputs: one octet an index by the RFC, digits as text in the field. */
+function associatedOutputs(value: SnmpValue | undefined): number[] {
+  const octets = octetsOf(value);
+  if (!octets) return [];
+  const text = Buffer.from(octets).toString('latin1').replaceAll('\0', '');
+  if (/^[\d,; ]+$/.test(text))
+    return text
+      .split(/[,; ]+/)
+      .filter(Boolean)
+      .map(Number);
+  return [...octets].filter((octet) => octet > 0);
+}
+
+/** hrPrinterDetectedErrorState (RFC 2790), bit 0 first, as IPP keywords. */
+const DETECTED_ERRORS: [string, string][] = [
+  ['media-low', 'warning'],
+  ['media-empty', 'error'],
+  ['toner-low', 'warning'],
+  ['toner-empty', 'error'],
+  ['cover-open', 'error'],
+  ['media-jam', 'error'],
+  ['offline', 'warning'],
+  ['service-requested', 'error'],
+  ['input-tray-missing', 'error'],
+  ['output-tray-missing', 'error'],
+  ['marker-supply-missing', 'error'],
+  ['output-area-almost-full', 'warning'],
+  ['output-area-full', 'error'],
+  ['input-tray-empty', 'warning'],
+  ['overdue-preventive-maintenance', 'warning'],
+];
+
+/** Keywords of alerts that say the same as a detected-error bit: a tray that is empty is no second error. */
+const SAME_AS_BIT: Record<string, RegExp> = {
+  'media-low': /^media-low$|^input-.*low/,
+  'media-empty': /^media-(empty|needed)$|^input-.*empty/,
+  'input-tray-empty': /^media-(empty|needed)$|^input-.*empty/,
+  'toner-low': /(low|almost-empty|near-limit|life-almost-over)$/,
+  'toner-empty': /(empty|life-over|at-limit)$/,
+  'cover-open': /(cover|door|interlock)-open$|-opened$/,
+  'media-jam': /jam$/,
+  'service-requested': /(failure|error|temp|temperature|life-over)$|^alert-|^other$/,
+  'input-tray-missing': /(tray|input).*missing$/,
+  'output-tray-missing': /(tray|output).*missing$/,
+  'marker-supply-missing': /missing$/,
+  'output-area-almost-full': /almost-full$/,
+  'output-area-full': /full$/,
+};
+
+/** Conditions of a read: the alert table, and the detected-error bits that it leaves unsaid. */
+export function readConditions(
+  answer: SnmpAnswer,
+  device: string,
+  tables: Tables,
+  symbols: Set<string>,
+): Condition[] {
+  const charset = charsetOf(answer, device);
+  const conditions: Condition[] = [];
+  for (const [index, row] of rowsOf(answer.rows(OID.prtAlert), device)) {
+    const alert = alertOfRow(String(index), row, charset);
+    // A row without a code or a description was cut: it says nothing yet.
+    if (alert.code === undefined && !alert.description) continue;
+    const condition = conditionOf(alert, tables, symbols);
+    if (condition) conditions.push(condition);
+  }
+  const bits = octetsOf(answer.rows(OID.hrPrinter).get(device)?.get(2)) ?? new Uint8Array();
+  const said = conditions.map((condition) => condition.keyword ?? '');
+  DETECTED_ERRORS.forEach(([keyword, severity], bit) => {
+    if (!(((bits[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1)) return;
+    const same = SAME_AS_BIT[keyword];
+    if (same && said.some((word) => same.test(word))) return;
+    const condition = conditionOf({ keyword, severity }, tables, symbols);
+    if (condition)
+      conditions.push({ ...condition, detail: { ...condition.detail, from: 'hrPrinterDetectedErrorState' } });
+  });
+  return conditions;
+}
+
+/** One row of prtAlertTable (or the variables of a printerV2Alert trap) as an alert. */
+export function alertOfRow(index: string, row: Map<number, SnmpValue>, charset?: number): RawAlert {
+  const severity = intOf(row.get(2));
+  const training = intOf(row.get(3));
+  const group = intOf(row.get(4));
+  const alert: RawAlert = { index };
+  const code = intOf(row.get(7));
+  if (code !== undefined) alert.code = code;
+  if (severity !== undefined) alert.severity = ALERT_SEVERITIES[severity] ?? 'other';
+  if (training !== undefined) alert.training = ALERT_TRAINING[training] ?? 'other';
+  if (group !== undefined) alert.group = ALERT_GROUPS[group] ?? `group-${group}`;
+  const groupIndex = intOf(row.get(5));
+  if (groupIndex !== undefined) alert.groupIndex = groupIndex;
+  const location = intOf(row.get(6));
+  if (location !== undefined) alert.location = location;
+  const description = textOf(row.get(8), charset);
+  if (description) alert.description = description;
+  const ticks = intOf(row.get(9));
+  if (ticks !== undefined && ticks > 0) alert.ticks = ticks;
+  return alert;
+}
+
+/** prtMarkerCounterUnit values that count paper: impressions, sheets. */
+const PAGE_UNITS = new Set([7, 8]);
+
+export function readCounters(answer: SnmpAnswer, device: string, tables: Tables): ReadCounters {
+  const counters: ReadCounters = {};
+  const status = intOf(answer.rows(OID.hrPrinter).get(device)?.get(1));
+  if (status !== undefined) counters.printing = status === 4;
+  for (const row of rowsOf(answer.rows(OID.prtMarker), device).values()) {
+    const unit = intOf(row.get(3));
+    const life = intOf(row.get(4));
+    if (life === undefined || life < 0 || (unit !== undefined && !PAGE_UNITS.has(unit))) continue;
+    // Several markers each count their own passes: the most is the printer's.
+    if (counters.pages === undefined || life > counters.pages) {
+      counters.pages = life;
+      counters.pagesBits = row.get(4)?.type === 'counter64' ? 64 : 32;
+    }
+  }
+  if (counters.pages === undefined) {
+    const own = Number(privateText(answer, tables, 'pages'));
+    if (Number.isSafeInteger(own) && own >= 0) counters.pages = own;
+  }
+  return counters;
+}
+
+export function snmpReading(answer: SnmpAnswer, mapping: MappingTables): Reading {
+  const device = printerIndex(answer);
+  const { identity, deviceId } = identify(answer, mapping);
+  const tables = mapping.select(identity);
+  const charset = charsetOf(answer, device);
+  const general = answer.rows(OID.prtGeneral).get(device);
+  const hrDescription = meaningful(textOf(answer.rows(OID.hrDevice).get(device)?.get(3), charset));
+  const systemText = meaningful(answer.text(OID.sysDescr, charset), 1024);
+  const make = deviceId?.make ?? makeIn([hrDescription, systemText], tables);
+  const rawModel =
+    meaningful(deviceId?.model) ??
+    privateText(answer, tables, 'model') ??
+    hrDescription ??
+    meaningful(textOf(general?.get(16), charset)) ??
+    systemText?.split(/[;,]/)[0];
+  const model = rawModel === undefined ? undefined : modelName(rawModel, tables, make);
+  const serial =
+    meaningful(textOf(general?.get(17), charset)) ??
+    privateText(answer, tables, 'serial') ??
+    meaningful(deviceId?.serial);
+  const hardware = privateText(answer, tables, 'hardware');
+  const builder = new StructureBuilder('snmp', tables, {
+    ...(make === undefined ? {} : { make }),
+    ...(model === undefined ? {} : { model }),
+    ...(serial === undefined ? {} : { serial }),
+    ...(hardware === undefined ? {} : { hardware }),
+  });
+  addPaperUnits(answer, device, charset, builder);
+  addFinishers(answer, device, charset, tables, builder);
+  addSoftware(answer, charset, tables, builder, deviceId, systemText);
+  const structure = builder.structure();
+  const alerts = answer.rows(OID.prtAlert).size > 0 || !answer.brokenOff.has(OID.prtAlert);
+  if (answer.rows(OID.prtGeneral).size === 0 && answer.rows(OID.prtMarker).size === 0) {
+    builder.missing.push({
+      field: 'Printer MIB',
+      because: 'The printer offers no Printer MIB (or the community may not read it).',
+    });
+  }
+  const upTimeTicks = answer.int(OID.sysUpTime);
+  return {
+    source: 'snmp',
+    structure,
+    sources: builder.sources,
+    conditions: readConditions(answer, device, tables, builder.symbols),
+    conditionsWhole: alerts && !answer.brokenOff.has(OID.prtAlert),
+    counters: readCounters(answer, device, tables),
+    ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
+    identity: {
+      ...(make === undefined ? {} : { make }),
+      ...(model === undefined ? {} : { model }),
+      tables: tables.names,
+    },
+    missing: builder.missing,
+  };
+}
+
+/** The make whose name begins one of the texts. */
+function makeIn(texts: (string | undefined)[], tables: Tables): string | undefined {
+  return tables.makeNames.find((name) =>
+    texts.some((text) => text?.toLowerCase().startsWith(name.toLowerCase())),
+  );
+}
+
+/** Trays and bins. Name, vendor, model, version and serial stand in other columns for the two. */
+function addPaperUnits(
+  answer: SnmpAnswer,
+  device: string,
+  charset: number | undefined,
+  builder: StructureBuilder,
+): void {
+  const tables = [
+    {
+      entry: OID.prtInput,
+      symbol: 'input',
+      name: 13,
+      vendor: 14,
+      model: 15,
+      version: 16,
+      serial: 17,
+      description: 18,
+    },
+    {
+      entry: OID.prtOutput,
+      symbol: 'output',
+      name: 7,
+      vendor: 8,
+      model: 9,
+      version: 10,
+      serial: 11,
+      description: 12,
+    },
+  ];
+  for (const table of tables) {
+    for (const [number, row] of rowsOf(answer.rows(table.entry), device)) {
+      const text = (column: number) => meaningful(textOf(row.get(column), charset));
+      const model = text(table.model);
+      const name = text(table.name) ?? text(table.description) ?? `${table.symbol} ${number}`;
+      const serial = text(table.serial);
+      const unit = builder.addUnit({
+        symbol: `${table.symbol}.${number}`,
+        kind: table.symbol === 'input' ? 'tray' : 'output',
+        ...(model === undefined ? {} : { model }),
+        name,
+        ...(serial === undefined ? {} : { serial }),
+      });
+      const version = text(table.version);
+      if (unit && version !== undefined) builder.addUnitVersion(unit, version, text(table.vendor));
+    }
+  }
+}
+
+function addFinishers(
+  answer: SnmpAnswer,
+  device: string,
+  charset: number | undefined,
+  tables: Tables,
+  builder: StructureBuilder,
+): void {
+  const outputs = rowsOf(answer.rows(OID.prtOutput), device);
+  const seen = new Set<string>();
+  for (const [number, row] of rowsOf(answer.rows(OID.finDevice), device)) {
+    if (intOf(row.get(3)) === 5) continue; // finDevicePresentOnOff notPresent
+    const description = meaningful(textOf(row.get(10), charset));
+    const kind = FINISHER_KINDS[intOf(row.get(2)) ?? 2] ?? 'finisher';
+    // The Finisher MIB has neither model nor serial: the output that the device works on has them.
+    const output = associatedOutputs(row.get(8))
+      .map((index) => outputs.get(index))
+      .find((candidate) => meaningful(textOf(candidate?.get(9), charset)) !== undefined);
+    const model = modelIn(description, tables) ?? meaningful(textOf(output?.get(9), charset));
+    const serial = meaningful(textOf(output?.get(11), charset));
+    // Stapler, puncher and folder of one finisher are functions of one unit.
+    const same = model === undefined ? undefined : `${model}\0${serial ?? ''}`;
+    if (same !== undefined && seen.has(same)) continue;
+    if (same !== undefined) seen.add(same);
+    builder.addUnit({
+      symbol: `finisher.${number}`,
+      kind,
+      ...(model === undefined ? {} : { model }),
+      ...(description === undefined ? {} : { name: description }),
+      ...(serial === undefined ? {} : { serial }),
+    });
+  }
+}
+
+function addSoftware(
+  answer: SnmpAnswer,
+  charset: number | undefined,
+  tables: Tables,
+  builder: StructureBuilder,
+  deviceId: DeviceId | undefined,
+  systemText: string | undefined,
+): void {
+  for (const row of answer.rows(OID.hrSWInstalled).values()) {
+    const text = meaningful(textOf(row.get(2), charset), 512);
+    if (text === undefined) continue;
+    const { name, version } = splitNameAndVersion(text, builder.models);
+    builder.addSoftware(name, version);
+  }
+  for (const row of answer.rows(OID.entPhysical).values()) {
+    const version = meaningful(textOf(row.get(9), charset)) ?? meaningful(textOf(row.get(10), charset));
+    const name = meaningful(textOf(row.get(7), charset)) ?? meaningful(textOf(row.get(2), charset));
+    if (version !== undefined && name !== undefined) builder.addSoftware(name, version);
+  }
+  for (const rule of tables.objects) {
+    if (rule.is !== 'version') continue;
+    const whole = meaningful(textOf(privateValue(answer, rule.oid), charset), 512);
+    if (whole === undefined) continue;
+    const version = rule.fits.pattern ? expand(rule.fits.pattern, whole, '$1') : whole;
+    if (version) builder.addSoftware(rule.name ?? 'Firmware', version);
+  }
+  const described = systemText === undefined ? [] : versionsInDescription(systemText);
+  for (const { name, version } of described) {
+    if (described.length > 1 || !builder.hasApparatusSoftware) builder.addSoftware(name, version);
+  }
+  const firmware = meaningful(deviceId?.firmware);
+  if (firmware !== undefined && !builder.hasApparatusSoftware) builder.addSoftware('Firmware', firmware);
+}
