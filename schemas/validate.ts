@@ -45,7 +45,6 @@ import type {
   ReleasesListParams,
   RulesGetParams,
   RulesPutParams,
-  Scenario,
   Structure,
   StructureRequestParams,
   Trouble,
@@ -83,7 +82,6 @@ export interface SchemaTypes {
   catalog: Catalog;
   rules: TroubleRules;
   mapping: Mapping;
-  scenario: Scenario;
 }
 export type SchemaName = keyof SchemaTypes;
 
