@@ -79,6 +79,94 @@ export const ERRORS = {
     hint: 'Is the printer on, is the address right, is the protocol enabled? Try: platen agent doctor {url}',
   },
   'agent/driver': { message: 'The driver of {url} failed: {reason}', hint: '{hint}' },
+  // Releases.
+  'release/bad-key': {
+    message: '{name} holds no usable signing key: {reason}',
+    hint: 'Give an Ed25519 private key as PKCS#8 PEM: openssl genpkey -algorithm ed25519',
+  },
+  'release/wrong-key': {
+    message: 'The key {key} may not sign {role}',
+    hint: 'Sign with a key that root (or the delegation) names for that role.',
+  },
+  'release/ceremony': {
+    message: 'The keys cannot be arranged so: {reason}',
+    hint: 'See docs/guides/releasing.md.',
+  },
+  'release/no-repository': {
+    message: 'There is no release repository in {dir}',
+    hint: 'Run platen release init first.',
+  },
+  'release/unreadable': {
+    message: 'The release metadata in {dir} cannot be read: {reason}',
+    hint: 'Restore the folder from a copy; versioned files never change.',
+  },
+  'release/invalid': { message: 'The release is refused: {reason}', hint: 'See docs/guides/releasing.md.' },
+  'release/exists': {
+    message: '{software} {version} was released already, with other bytes',
+    hint: 'A release never changes: give the new bytes a new version.',
+  },
+  'release/nothing-staged': {
+    message: 'Nothing is staged for {role}',
+    hint: 'platen release status shows what is staged.',
+  },
+  'release/unsigned': {
+    message: 'Not enough signatures: {reason}',
+    hint: 'Have the missing keys sign with platen release sign, then publish again.',
+  },
+  'release/disagrees': {
+    message: 'The catalog and the signed metadata of {software} {version} disagree: {reason}',
+    hint: 'Release a new version, or correct the catalog.',
+  },
+  // Why a printer refuses an order, or fails it (`error.code` of an update report).
+  'update/wrong-printer': {
+    message: 'The order was made for another printer: {reason}',
+    hint: 'Nothing was installed; look at who can publish orders.',
+  },
+  'update/replayed': {
+    message: 'The order {execution} was carried out or ended before',
+    hint: 'Nothing was installed; look at who can publish orders.',
+  },
+  'update/structure-changed': {
+    message: '{subject} has {actual}, the order expects {expected}',
+    hint: 'The center judges the printer anew.',
+  },
+  'update/unknown-subject': {
+    message: 'There is no {subject} in this printer',
+    hint: 'The center judges the printer anew.',
+  },
+  'update/cannot-install': { message: '{subject} cannot be updated: {reason}', hint: 'Update it by hand.' },
+  'update/bad-order': { message: 'The order makes no sense: {reason}', hint: 'Report it with its document.' },
+  'update/unreachable': {
+    message: '{target} could not be downloaded: {reason}',
+    hint: 'Is the repository reachable from the printer? It is tried again.',
+  },
+  'update/too-long': {
+    message: '{target} is longer than the {length} bytes that were signed',
+    hint: 'The repository does not serve what was signed.',
+  },
+  'update/too-short': {
+    message: '{target} ends after {bytes} of {length} bytes',
+    hint: 'The repository does not serve what was signed.',
+  },
+  'update/bad-hash': {
+    message: '{target} has the SHA-256 {actual}, not {expected}',
+    hint: 'The repository does not serve what was signed.',
+  },
+  'update/no-space': {
+    message: 'No room for {target}: {reason}',
+    hint: 'Free some storage; it is tried again.',
+  },
+  'update/install-failed': {
+    message: '{subject} could not be installed: {reason}',
+    hint: 'It was rolled back.',
+  },
+  'update/self-test-failed': { message: 'The self-test failed: {reason}', hint: 'It was rolled back.' },
+  'update/rollback-failed': {
+    message: 'The order failed ({cause}) and could not be taken back: {reason}',
+    hint: 'Send a technician: the printer may not start.',
+  },
+  'update/cancelled': { message: 'The order was withdrawn', hint: 'Nothing was installed.' },
+  'update/expired': { message: 'The order held until {deadline}', hint: 'Nothing was installed.' },
 } as const;
 
 /** A stable error code. */
