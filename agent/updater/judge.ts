@@ -1,0 +1,69 @@
+/**
+ * The agent judges an order against what its own printer is made of, whatever the center thought. Pure.
+ */
+import { PlatenError } from '../../schemas/errors.ts';
+import type { Order, OrderStep } from '../../schemas/types.ts';
+import type { Driver, PrinterStructure } from '../driver.ts';
+
+/** Steps that are installed together, in the order of installation. */
+export type StepGroup = readonly OrderStep[];
+
+/** The order's steps in groups: neighbours with the same `together` are one transaction. */
+export function groupsOf(steps: readonly OrderStep[]): StepGroup[] {
+  const groups: OrderStep[][] = [];
+  let last: number | undefined;
+  for (const step of steps) {
+    const group = groups.at(-1);
+    if (group && step.together !== undefined && step.together === last) group.push(step);
+    else groups.push([step]);
+    last = step.together;
+  }
+  return groups;
+}
+
+/** The installed version of `symbol:software`; null when it is there and tells no version, undefined when it isn't. */
+export function installedVersion(structure: PrinterStructure, subject: string): string | null | undefined {
+  const colon = subject.indexOf(':');
+  if (colon < 0) return undefined;
+  const symbol = subject.slice(0, colon);
+  const part =
+    symbol === 'apparatus' ? structure.apparatus : structure.units.find((unit) => unit.symbol === symbol);
+  const installed = part?.software?.find((each) => each.id === subject.slice(colon + 1));
+  return installed && (installed.version ?? null);
+}
+
+/**
+ * Refuses an order that doesn't fit this printer.
+ * @param done how many of the steps are installed already (after a power loss)
+ * @throws PlatenError update/unknown-subject, update/structure-changed, update/cannot-install, update/bad-order
+ */
+export function judgeOrder(
+  order: Order,
+  structure: PrinterStructure,
+  driver: Pick<Driver, 'cannotInstall'>,
+  done = 0,
+): void {
+  const versions = new Map<string, string | null>();
+  for (const [index, step] of order.steps.entries()) {
+    const { subject, from, to } = step;
+    if (!subject.includes(':')) {
+      throw new PlatenError('update/bad-order', { reason: `"${subject}" names no software` });
+    }
+    const refusal = driver.cannotInstall(subject);
+    if (refusal) throw new PlatenError('update/cannot-install', { subject, reason: refusal.message });
+    let current = versions.get(subject);
+    if (current === undefined) {
+      const installed = installedVersion(structure, subject);
+      if (installed === undefined) throw new PlatenError('update/unknown-subject', { subject });
+      current = installed;
+    }
+    if (index >= done && from !== undefined && current !== from) {
+      throw new PlatenError('update/structure-changed', {
+        subject,
+        actual: current ?? 'no known version',
+        expected: from,
+      });
+    }
+    if (index >= done || current === to) versions.set(subject, to);
+  }
+}

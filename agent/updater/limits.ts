@@ -1,0 +1,17 @@
+/** Limits of the updater. */
+
+/** Nothing came for so long: the connection is given up and resumed, in ms. */
+export const DOWNLOAD_IDLE_MS = 30_000;
+/** Tries that bring no byte before a download is given up (the center offers the order again later). */
+export const DOWNLOAD_TRIES_MAX = 6;
+/** Full jitter under a ceiling that doubles from the first to the second value, in ms. */
+export const DOWNLOAD_RETRY_MS = 250;
+export const DOWNLOAD_RETRY_MS_MAX = 30_000;
+/** Progress is reported when it grew by so much. */
+export const PROGRESS_SHARE = 0.25;
+/** How often a printer that prints is looked at again, in ms. */
+export const PRINTING_POLL_MS = 30_000;
+/** Longest timer that Node takes, in ms. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;
+/** Executions that are remembered as ended, so that a replayed order is known. */
+export const ENDED_REMEMBERED_MAX = 64;

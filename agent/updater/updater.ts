@@ -1,0 +1,353 @@
+/**
+ * The printer's side of an update: judges an order again, downloads, verifies, installs group by group under a journal,
+ * tests, and takes everything back in reverse when something fails. One order at a time.
+ *
+ * After a power loss it goes on from the journal: a group that was being installed is installed again (drivers must
+ * take that), a rollback that was under way is finished first.
+ */
+import { join } from 'node:path';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import type { ErrorReport, Order, UpdateReport } from '../../schemas/types.ts';
+import type { Image, PrinterStructure } from '../driver.ts';
+import type { Updater, UpdaterContext, UpdaterFactory } from '../updater-seam.ts';
+import { download } from './download.ts';
+import { fileJournal, type Journal, type JournalEntry, type JournalState, memoryJournal } from './journal.ts';
+import { groupsOf, judgeOrder, type StepGroup } from './judge.ts';
+import { ENDED_REMEMBERED_MAX, PRINTING_POLL_MS, PROGRESS_SHARE, TIMER_MS_MAX } from './limits.ts';
+import { isOpen, untilOpen } from './window.ts';
+
+/** Checks an order against signed metadata before anything is downloaded; throws a PlatenError `update/…`. */
+export type Trust = (order: Order, structure: PrinterStructure, signal: AbortSignal) => Promise<void>;
+
+export interface UpdaterOptions {
+  /** Where the journal is; default a file in the agent's folder, or memory when it has none. */
+  journal?: Journal;
+  trust?: Trust;
+}
+
+/** Why work before the installation was broken off. */
+class Withdrawn extends Error {
+  readonly tell: boolean;
+  constructor(tell: boolean) {
+    super('the order was withdrawn');
+    this.tell = tell;
+  }
+}
+
+function errorReport(error: unknown, fallback: ErrorReport['code']): ErrorReport {
+  if (error instanceof PlatenError) return error.body;
+  return { code: fallback, message: reasonOf(error) };
+}
+
+function keyOf(order: Order): string {
+  return `${order.execution}/${order.attempt}`;
+}
+
+class OrderUpdater implements Updater {
+  readonly #context: UpdaterContext;
+  readonly #journal: Journal;
+  readonly #trust: Trust | undefined;
+  #state: JournalState;
+  #wanted: Order | undefined;
+  #working: Promise<void> | undefined;
+  /** The order that is being prepared, and how to break it off; undefined while it installs. */
+  #preparing: { key: string; abort: AbortController } | undefined;
+  #stopped = false;
+  /** The order has been put before us since we looked at it last. */
+  #asked = false;
+
+  constructor(context: UpdaterContext, options: UpdaterOptions) {
+    this.#context = context;
+    this.#journal =
+      options.journal ?? (context.folder ? fileJournal(join(context.folder, 'updater')) : memoryJournal());
+    this.#trust = options.trust;
+    this.#state = this.#journal.load();
+    const entry = this.#state.current;
+    // What was begun is ended, whether or not the order still stands; what was only taken waits for it.
+    if (entry && entry.phase !== 'taken' && entry.phase !== 'ended') this.#begin();
+  }
+
+  onOrder(order: Order | undefined): void {
+    this.#wanted = order;
+    this.#asked = true;
+    const preparing = this.#preparing;
+    if (preparing && (order === undefined || order.cancel === true || keyOf(order) !== preparing.key)) {
+      preparing.abort.abort(new Withdrawn(order?.cancel === true && keyOf(order) === preparing.key));
+    }
+    this.#begin();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#preparing?.abort.abort(new Withdrawn(false));
+    await this.#working;
+  }
+
+  #begin(): void {
+    if (this.#working || this.#stopped) return;
+    this.#working = this.#work()
+      .catch((error: unknown) => {
+        // Only the journal itself can fail here: without it nothing may be installed.
+        this.#context.log.error({ reason: reasonOf(error) }, 'the updater stopped');
+        this.#stopped = true;
+      })
+      .finally(() => {
+        this.#working = undefined;
+      });
+  }
+
+  /** Works until nothing is left to do. */
+  async #work(): Promise<void> {
+    for (;;) {
+      const entry = this.#state.current;
+      if (entry && entry.phase !== 'taken' && entry.phase !== 'ended') {
+        await this.#finish(entry);
+        continue;
+      }
+      const order = this.#wanted;
+      if (this.#stopped || !this.#asked || order === undefined) return;
+      this.#asked = false;
+      const key = keyOf(order);
+      if (entry?.phase === 'ended' && keyOf(entry.order) === key) {
+        // It asks again, so it may not have heard.
+        if (entry.outcome) this.#report(order, entry.outcome.state, { error: entry.outcome.error });
+        return;
+      }
+      if (this.#state.ended.includes(key) && !(entry?.phase === 'taken' && keyOf(entry.order) === key)) {
+        const error = new PlatenError('update/replayed', { execution: order.execution });
+        this.#report(order, 'rejected', { error: error.body });
+        return;
+      }
+      if (order.cancel === true) {
+        this.#end({ order, phase: 'taken', group: 0 }, 'cancelled');
+        return;
+      }
+      await this.#take(order);
+    }
+  }
+
+  #save(entry: JournalEntry): void {
+    this.#state = { ...this.#state, current: entry };
+    this.#journal.save(this.#state);
+  }
+
+  #report(
+    order: Order,
+    state: UpdateReport['state'],
+    more: { step?: number; progress?: number; error?: ErrorReport } = {},
+  ): void {
+    this.#context.report({ execution: order.execution, attempt: order.attempt, state, ...more });
+  }
+
+  #end(entry: JournalEntry, state: NonNullable<JournalEntry['outcome']>['state'], error?: ErrorReport): void {
+    const key = keyOf(entry.order);
+    const ended = this.#state.ended.filter((each) => each !== key).slice(1 - ENDED_REMEMBERED_MAX);
+    this.#state = {
+      ended: [...ended, key],
+      current: { ...entry, phase: 'ended', outcome: { state, error } },
+    };
+    this.#journal.save(this.#state);
+    this.#report(entry.order, state, { error });
+  }
+
+  #wait(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = this.#context.after(Math.min(ms, TIMER_MS_MAX), done);
+      if (signal?.aborted) done();
+      else signal?.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  /** Judges, downloads and waits for the right moment: everything that can be broken off. */
+  async #take(order: Order): Promise<void> {
+    const abort = new AbortController();
+    const { signal } = abort;
+    const { driver, log } = this.#context;
+    const entry: JournalEntry = { order, phase: 'taken', group: 0 };
+    this.#preparing = { key: keyOf(order), abort };
+    try {
+      const structure = await driver.readStructure();
+      this.#checkDeadline(order);
+      judgeOrder(order, structure, driver);
+      await this.#trust?.(order, structure, signal);
+      this.#save(entry);
+      this.#report(order, 'accepted');
+      await this.#untilTime(order, signal);
+      const files = await this.#downloadAll(order, signal);
+      this.#report(order, 'verified', { progress: 1 });
+      await this.#untilAllowed(order, structure.timezone ?? 'UTC', signal);
+      // Much may have happened since the order was taken.
+      this.#checkDeadline(order);
+      judgeOrder(order, await driver.readStructure(), driver);
+      signal.throwIfAborted();
+      this.#preparing = undefined;
+      this.#save({ ...entry, phase: 'installing' });
+      log.info({ execution: order.execution, steps: order.steps.length, files: files.size }, 'installing');
+    } catch (error) {
+      this.#preparing = undefined;
+      if (error instanceof Withdrawn) {
+        if (error.tell) this.#end(entry, 'cancelled');
+        return;
+      }
+      const report = errorReport(error, 'update/unreachable');
+      log.warn({ execution: order.execution, code: report.code, reason: report.message }, 'order refused');
+      const transient = report.code === 'update/unreachable' || report.code === 'update/no-space';
+      this.#end(entry, transient ? 'failed' : 'rejected', report);
+    }
+  }
+
+  #checkDeadline({ deadline }: Order): void {
+    if (deadline !== undefined && Date.parse(deadline) <= this.#context.now()) {
+      throw new PlatenError('update/expired', { deadline });
+    }
+  }
+
+  async #untilTime(order: Order, signal: AbortSignal): Promise<void> {
+    if (order.notBefore === undefined) return;
+    const at = Date.parse(order.notBefore);
+    for (let told = false; this.#context.now() < at; ) {
+      if (!told) this.#report(order, 'deferred');
+      told = true;
+      await this.#wait(at - this.#context.now(), signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  /** Waits for the maintenance window and for the printer to stand still. */
+  async #untilAllowed(order: Order, timezone: string, signal: AbortSignal): Promise<void> {
+    const { driver, now } = this.#context;
+    for (let told = false; ; ) {
+      let waitMs = 0;
+      if (order.window && !isOpen(order.window, timezone, now())) {
+        waitMs = untilOpen(order.window, timezone, now()) ?? PRINTING_POLL_MS;
+      } else if ((await driver.readCounters()).printing === true) {
+        waitMs = PRINTING_POLL_MS;
+      }
+      if (waitMs === 0) return;
+      if (!told) this.#report(order, 'deferred');
+      told = true;
+      await this.#wait(waitMs, signal);
+      signal.throwIfAborted();
+      this.#checkDeadline(order);
+    }
+  }
+
+  async #downloadAll(order: Order, signal: AbortSignal): Promise<Map<string, string | undefined>> {
+    const { folder, random } = this.#context;
+    const total = order.steps.reduce((sum, step) => sum + step.length, 0) || 1;
+    const files = new Map<string, string | undefined>();
+    let before = 0;
+    let told = 0;
+    this.#report(order, 'downloading', { step: 0, progress: 0 });
+    for (const [step, wanted] of order.steps.entries()) {
+      if (!files.has(wanted.sha256)) {
+        const file = await download(wanted, {
+          repository: order.repository,
+          folder: folder && join(folder, 'updater', 'images'),
+          signal,
+          random,
+          wait: (ms) => this.#wait(ms, signal),
+          progress: (bytes) => {
+            const share = (before + bytes) / total;
+            if (share - told < PROGRESS_SHARE) return;
+            told = share;
+            this.#report(order, 'downloading', { step, progress: Math.min(1, share) });
+          },
+        });
+        files.set(wanted.sha256, file);
+      }
+      before += wanted.length;
+    }
+    return files;
+  }
+
+  #images(group: StepGroup): Image[] {
+    const { folder } = this.#context;
+    return group.map((step) => ({
+      step,
+      ...(folder ? { file: join(folder, 'updater', 'images', step.sha256) } : {}),
+    }));
+  }
+
+  /** Goes on from where the journal stands, until the order has ended. */
+  async #finish(entry: JournalEntry): Promise<void> {
+    const groups = groupsOf(entry.order.steps);
+    if (entry.phase === 'installing') await this.#install(entry, groups);
+    else if (entry.phase === 'testing') await this.#test(entry, groups);
+    else await this.#rollBack(entry, groups);
+  }
+
+  async #install(entry: JournalEntry, groups: StepGroup[]): Promise<void> {
+    const { order } = entry;
+    const { driver } = this.#context;
+    let step = groups.slice(0, entry.group).reduce((sum, group) => sum + group.length, 0);
+    for (let at = entry.group; at < groups.length; at++) {
+      const group = groups[at] ?? [];
+      this.#save({ ...entry, phase: 'installing', group: at });
+      this.#report(order, 'installing', { step, progress: step / order.steps.length });
+      try {
+        await driver.install(this.#images(group), () => {});
+      } catch (error) {
+        const subject = group.map((each) => each.subject).join(', ');
+        const failure =
+          error instanceof PlatenError
+            ? error
+            : new PlatenError('update/install-failed', { subject, reason: reasonOf(error) });
+        this.#save({ ...entry, phase: 'rolling-back', group: at, error: failure.body });
+        return;
+      }
+      step += group.length;
+    }
+    this.#save({ ...entry, phase: 'testing', group: groups.length });
+  }
+
+  async #test(entry: JournalEntry, groups: StepGroup[]): Promise<void> {
+    const { order } = entry;
+    const { driver, log } = this.#context;
+    this.#report(order, 'self-testing', { step: order.steps.length - 1, progress: 0 });
+    try {
+      await driver.restart();
+      await driver.selfTest();
+    } catch (error) {
+      const failure = new PlatenError('update/self-test-failed', { reason: reasonOf(error) });
+      this.#save({ ...entry, phase: 'rolling-back', group: groups.length - 1, error: failure.body });
+      return;
+    }
+    log.info({ execution: order.execution }, 'installed');
+    this.#end(entry, 'claimed');
+    this.#context.structureChanged();
+  }
+
+  async #rollBack(entry: JournalEntry, groups: StepGroup[]): Promise<void> {
+    const { order, error } = entry;
+    const { driver, log } = this.#context;
+    log.warn({ execution: order.execution, code: error?.code, reason: error?.message }, 'rolling back');
+    try {
+      for (let at = entry.group; at >= 0; at--) {
+        this.#save({ ...entry, phase: 'rolling-back', group: at });
+        await driver.rollback(this.#images(groups[at] ?? []).reverse());
+      }
+      await driver.restart();
+    } catch (failure) {
+      const report = new PlatenError('update/rollback-failed', {
+        cause: error?.message ?? 'unknown',
+        reason: reasonOf(failure),
+      });
+      this.#end(entry, 'failed', report.body);
+      this.#context.structureChanged();
+      return;
+    }
+    this.#end(entry, 'rolled-back', error);
+    this.#context.structureChanged();
+  }
+}
+
+/** Makes the updater of an agent. */
+export function createUpdater(options: UpdaterOptions = {}): UpdaterFactory {
+  return (context) => new OrderUpdater(context, options);
+}
