@@ -10,13 +10,15 @@ CREATE TABLE documents (
 );
 CREATE INDEX documents_current ON documents (kind, number DESC);
 
--- How printers report: the fleet's default, and what single printers have instead.
+-- How printers report. Exactly one default; filters apply in the order of their number, the printer's own last.
 CREATE TABLE policies (
-  scope    text NOT NULL CHECK (scope IN ('default', 'printer')),
+  number   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  scope    text NOT NULL CHECK (scope IN ('default', 'filter', 'printer')),
   key      text COLLATE "C" NOT NULL DEFAULT '',
   document jsonb NOT NULL,
   set_at   timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (scope, key)
+  set_by   text NOT NULL,
+  UNIQUE (scope, key)
 );
 
 -- What printers told of their orders.

@@ -1,0 +1,98 @@
+/**
+ * From a remedy to the order document that a printer gets. Pure.
+ */
+import type { MaintenanceWindow, Order, OrderStep, Remedy, Structure } from '../../schemas/types.ts';
+import { type Execution, isEnd, versionOf } from './order-state.ts';
+import type { ReleaseTarget } from './release/targets.ts';
+
+/** What an execution is to do; fixed when it is created. */
+export interface ExecutionPlan {
+  steps: OrderStep[];
+  /** The structure that was judged: proof must come from a later session. */
+  structure: { session: string; revision: number };
+  window?: MaintenanceWindow;
+  /** Downloads start no earlier (milliseconds since the epoch): they are spread. */
+  notBefore?: number;
+}
+
+export type PlanOutcome = { ok: true; steps: OrderStep[] } | { ok: false; reason: string; missing?: string };
+
+/**
+ * The steps of an order. A remedy's step is `[subject, version]`, or several such pairs in one list when they must be
+ * installed together.
+ * @param find the signed target of a release
+ */
+export function orderSteps(
+  structure: Structure,
+  remedy: Pick<Remedy, 'software' | 'steps'>,
+  find: (software: string, version: string) => ReleaseTarget | undefined,
+): PlanOutcome {
+  const steps: OrderStep[] = [];
+  const now = new Map<string, string | undefined>();
+  let group = 0;
+  const lists =
+    remedy.steps.length > 0 ? remedy.steps : remedy.software.map(({ subject, to }) => [subject, to]);
+  for (const list of lists) {
+    if (list.length === 0 || list.length % 2 !== 0)
+      return { ok: false, reason: 'a step of the remedy is not made of pairs' };
+    if (list.length > 2) group++;
+    for (let at = 0; at < list.length; at += 2) {
+      const [subject, to] = [list[at] ?? '', list[at + 1] ?? ''];
+      const colon = subject.indexOf(':');
+      if (colon < 0) return { ok: false, reason: `"${subject}" names no software` };
+      const release = find(subject.slice(colon + 1), to);
+      if (!release)
+        return {
+          ok: false,
+          reason: `${subject.slice(colon + 1)} ${to} is not in the repository`,
+          missing: subject,
+        };
+      if (release.custom.revoked !== undefined) {
+        return {
+          ok: false,
+          reason: `${subject.slice(colon + 1)} ${to} was revoked: ${release.custom.revoked}`,
+        };
+      }
+      const from = now.has(subject) ? now.get(subject) : versionOf(structure, subject);
+      steps.push({
+        subject,
+        ...(from === undefined ? {} : { from }),
+        to,
+        target: release.target,
+        length: release.length,
+        sha256: release.sha256,
+        ...(list.length > 2 ? { together: group } : {}),
+      });
+      now.set(subject, to);
+    }
+  }
+  return steps.length > 0
+    ? { ok: true, steps }
+    : { ok: false, reason: 'the remedy has no software to install' };
+}
+
+/**
+ * The retained order of an execution, or undefined when there is none (planned, or ended).
+ * @param repository base address, with a slash at its end
+ */
+export function orderDocument(
+  id: string,
+  execution: Execution,
+  plan: ExecutionPlan,
+  campaign: string | undefined,
+  repository: string,
+): Order | undefined {
+  if (execution.state === 'planned' || isEnd(execution.state)) return undefined;
+  return {
+    execution: id,
+    attempt: execution.attempt,
+    ...(campaign === undefined ? {} : { campaign }),
+    deadline: new Date(execution.deadlineAt).toISOString(),
+    repository,
+    structure: plan.structure,
+    ...(plan.notBefore === undefined ? {} : { notBefore: new Date(plan.notBefore).toISOString() }),
+    ...(plan.window === undefined ? {} : { window: plan.window }),
+    ...(execution.cancel === undefined ? {} : { cancel: true }),
+    steps: plan.steps,
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * Parts that the tests of orders share: a database in a temporary folder, a Redis, a structure to begin with.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { Structure } from '../../../schemas/types.ts';
+import { openStore, type Store } from '../../store/store.ts';
+
+export const silent = pino({ level: 'silent' });
+
+export interface TestStore {
+  store: Store;
+  folder: string;
+  close(): Promise<void>;
+}
+
+/** A store on an embedded Postgres of its own. */
+export async function testStore(): Promise<TestStore> {
+  const folder = mkdtempSync(join(tmpdir(), 'platen-update-'));
+  const store = await openStore({ source: { dataFolder: folder }, log: silent });
+  return {
+    store,
+    folder,
+    close: async () => {
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A real redis-server that keeps nothing. */
+export async function testRedis(): Promise<{ url: string; close(): Promise<void> }> {
+  const port = await freePort();
+  const child: ChildProcess = spawn(
+    'redis-server',
+    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  await new Promise<void>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
+    child.stdout?.on('data', (chunk: Buffer) => {
+      if (chunk.toString().includes('Ready to accept connections')) resolve();
+    });
+  });
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    close: async () => {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill();
+      await gone;
+    },
+  };
+}
+
+/** The structure of a printer that the tests' releases fit. */
+export function testStructure(engine = '2.4.0', session = 's1', more: Partial<Structure> = {}): Structure {
+  return {
+    session,
+    revision: 1,
+    at: '2026-11-22T07:00:00Z',
+    reason: 'connect',
+    apparatus: { model: 'C360', software: [{ id: 'acme.controller', vendor: 'acme', version: '3.1.0' }] },
+    units: [
+      {
+        symbol: 'engine',
+        kind: 'engine',
+        model: 'EN-36',
+        software: [{ id: 'acme.engine', vendor: 'acme', version: engine }],
+      },
+    ],
+    ...more,
+  };
+}
+
+/** Resolves when `look` gives something; fails after `msMax`. */
+export async function eventually<T>(
+  look: () => T | undefined | Promise<T | undefined>,
+  msMax = 15_000,
+): Promise<T> {
+  for (const end = Date.now() + msMax; ; ) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > end) throw new Error(`nothing came within ${msMax} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
