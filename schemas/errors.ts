@@ -50,6 +50,29 @@ export const ERRORS = {
     message: 'The rules have {count} errors, the first: {reason}',
     hint: 'platen rules test',
   },
+  // The printer's side.
+  'agent/printer-id': {
+    message: 'The printer id "{printer}" cannot be used',
+    hint: 'Letters, digits, dot, underscore and hyphen, at most 64, beginning with a letter or digit.',
+  },
+  'agent/ask-timeout': {
+    message: 'The center did not answer {method} within {seconds} s',
+    hint: 'Look whether the center runs.',
+  },
+  'agent/ask-refused': {
+    message: 'The center refused {method}: {code}, {reason}',
+    hint: 'See docs/reference/agent.md.',
+  },
+  'agent/ask-too-many': {
+    message: 'More than {limit} questions wait for their answer',
+    hint: 'Wait for some of them first.',
+  },
+  'agent/stopped': { message: 'The agent of {printer} is stopped', hint: 'Start it first.' },
+  // Simulations.
+  'scenario/invalid': {
+    message: 'The scenario is wrong: {reason}',
+    hint: 'See schemas/documents/scenario.json and docs/guides/simulating.md.',
+  },
   // Start and settings.
   'setting/invalid': { message: 'The setting {name} is wrong: {reason}', hint: '{hint}' },
   'setting/open-access': {

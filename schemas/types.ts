@@ -985,6 +985,234 @@ export interface TroubleRule {
   fleet?: boolean;
   auto?: boolean;
 }
+export type Chance = number;
+
+/**
+ * A fleet of simulated printers and what happens to it.
+ */
+export interface Scenario {
+  /**
+   * Name of the scenario.
+   */
+  scenario: string;
+  title?: string;
+  /**
+   * Same seed, same fleet and same chances.
+   */
+  seed?: number;
+  /**
+   * @minItems 1
+   * @maxItems 1000
+   */
+  populations: Population[];
+  /**
+   * @maxItems 10000
+   */
+  timeline?: TimelineEvent[];
+}
+/**
+ * Printers of one kind.
+ */
+export interface Population {
+  /**
+   * Printer ids begin with it unless `id` says otherwise.
+   */
+  name: string;
+  /**
+   * Printers; also its share when the fleet is scaled.
+   */
+  count: number;
+  /**
+   * Printer id, {n} is the number within the population; default name-{n}.
+   */
+  id?: string;
+  apparatus: {
+    model: string;
+    /**
+     * Made up when missing.
+     */
+    serial?: string;
+    hardware?: string;
+    /**
+     * @maxItems 1024
+     */
+    software?: ScenarioSoftware[];
+  };
+  /**
+   * @maxItems 1024
+   */
+  units?: ScenarioUnit[];
+  /**
+   * Versions that differ within the population, drawn by share.
+   *
+   * @maxItems 100
+   */
+  variants?: {
+    share: number;
+    versions: {
+      [k: string]: string;
+    };
+  }[];
+  /**
+   * @maxItems 1000
+   */
+  sites?: string[];
+  timezone?: string;
+  labels?: {
+    [k: string]: string;
+  };
+  pages?: number;
+  pagesPerHour?: number;
+  /**
+   * Share of the time in which it prints.
+   */
+  busy?: number;
+  connectAfter?: string;
+  /**
+   * Size of the log memory.
+   */
+  memory?: {
+    entries?: number;
+    bytes?: number;
+    freeAcknowledged?: boolean;
+  };
+  /**
+   * As in policy.json: holds until the center sets one.
+   */
+  policy?: {};
+  /**
+   * @maxItems 100
+   */
+  errors?: ScenarioErrors[];
+  /**
+   * How installations go; chances between 0 and 1.
+   */
+  install?: {
+    takes?: string;
+    restart?: string;
+    selfTest?: string;
+    fails?: Chance;
+    selfTestFails?: Chance;
+    bricks?: Chance;
+    rollbackFails?: Chance;
+    lies?: Chance;
+    /**
+     * @maxItems 1000
+     */
+    refuses?: string[];
+  };
+}
+export interface ScenarioSoftware {
+  id: string;
+  vendor?: string;
+  version?: string;
+}
+export interface ScenarioUnit {
+  symbol: string;
+  kind: string;
+  model: string;
+  /**
+   * Made up when missing.
+   */
+  serial?: string;
+  hardware?: string;
+  state?: 'active' | 'spare';
+  /**
+   * @maxItems 1024
+   */
+  software?: ScenarioSoftware[];
+}
+export interface ScenarioErrors {
+  code: string;
+  severity: 'info' | 'warning' | 'error' | 'fatal';
+  unit?: string;
+  /**
+   * Mean time between two of them on one printer.
+   */
+  every: string;
+  spread?: 'regular' | 'random';
+  /**
+   * Share of the printers that suffer it; default all.
+   */
+  share?: number;
+  /**
+   * Only while this software is installed.
+   */
+  while?: {
+    id: string;
+    range?: string;
+    /**
+     * @minItems 1
+     * @maxItems 1000
+     */
+    versions?: string[];
+  };
+  detail?: {};
+}
+export interface TimelineEvent {
+  /**
+   * After the start of the simulation.
+   */
+  at: string;
+  /**
+   * Again after each such time.
+   */
+  every?: string;
+  /**
+   * To whom it happens; every printer when nothing is said.
+   */
+  printers?: {
+    /**
+     * @minItems 1
+     * @maxItems 1000
+     */
+    ids?: string[];
+    population?: string;
+    share?: number;
+    count?: number;
+  };
+  do:
+    | 'remove-unit'
+    | 'add-unit'
+    | 'swap-unit'
+    | 'set-version'
+    | 'emit-errors'
+    | 'cut-connection'
+    | 'power-off'
+    | 'restart'
+    | 'overflow-log';
+  /**
+   * remove-unit, swap-unit.
+   */
+  symbol?: string;
+  unit?: ScenarioUnit;
+  /**
+   * swap-unit: what differs; a new serial is made up when none is given.
+   */
+  change?: {
+    model?: string;
+    serial?: string;
+    hardware?: string;
+  };
+  /**
+   * set-version: symbol:softwareId.
+   */
+  subject?: string;
+  version?: string;
+  /**
+   * emit-errors, overflow-log.
+   */
+  code?: string;
+  severity?: 'info' | 'warning' | 'error' | 'fatal';
+  /**
+   * How many errors; overflow-log: twice the memory unless it is said.
+   */
+  entries?: number;
+  /**
+   * power-off: how long; for ever when missing.
+   */
+  for?: string;
+}
 /**
  * Parameters of `audit.list`.
  */

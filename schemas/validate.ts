@@ -45,6 +45,7 @@ import type {
   ReleasesListParams,
   RulesGetParams,
   RulesPutParams,
+  Scenario,
   Structure,
   StructureRequestParams,
   Trouble,
@@ -82,6 +83,7 @@ export interface SchemaTypes {
   catalog: Catalog;
   rules: TroubleRules;
   mapping: Mapping;
+  scenario: Scenario;
 }
 export type SchemaName = keyof SchemaTypes;
 

@@ -1,0 +1,33 @@
+/**
+ * How long to wait before the next attempt to connect.
+ */
+import type { Random } from './random.ts';
+
+/**
+ * Full jitter: a uniform draw under a ceiling that doubles with every attempt. After an outage of the broker
+ * thousands of printers come back spread over the ceiling instead of in waves.
+ */
+export class Backoff {
+  #attempt = 0;
+  readonly #first: number;
+  readonly #most: number;
+  readonly #random: Random;
+
+  constructor(firstMs: number, mostMs: number, random: Random) {
+    this.#first = firstMs;
+    this.#most = mostMs;
+    this.#random = random;
+  }
+
+  /** Milliseconds to wait before the next attempt. */
+  next(): number {
+    const ceiling = Math.min(this.#most, this.#first * 2 ** Math.min(this.#attempt, 30));
+    this.#attempt++;
+    return this.#random() * ceiling;
+  }
+
+  /** An attempt worked. */
+  reset(): void {
+    this.#attempt = 0;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * A limit on everything that can grow in an agent. Thousands of agents share one process in a simulation, so the
+ * figures are those of one agent.
+ */
+
+/** Entries of one error batch (contract: at most 500). */
+export const BATCH_ENTRIES_MAX = 500;
+/** Bytes of one error batch (contract: 64 KiB), less what the envelope around the entries may take. */
+export const BATCH_ENTRIES_BYTES_MAX = 64 * 1024 - 512;
+/** Error batches that may wait for the broker's acknowledgement at once; further entries are sent together later. */
+export const BATCHES_IN_FLIGHT_MAX = 4;
+/** Bytes of one entry's `detail`; larger ones are replaced by a remark, or no batch could carry them. */
+export const ENTRY_DETAIL_BYTES_MAX = 8 * 1024;
+/** Entries a log memory keeps unless told otherwise. */
+export const LOG_ENTRIES_DEFAULT = 10_000;
+/** Bytes a log memory keeps unless told otherwise. */
+export const LOG_BYTES_DEFAULT = 4 * 1024 * 1024;
+/** Entries and bytes a log memory may be set to keep at most. */
+export const LOG_ENTRIES_MAX = 1_000_000;
+export const LOG_BYTES_MAX = 256 * 1024 * 1024;
+/** Requests of the center (`request/structure`, `request/errors`, each) that wait to be answered. */
+export const REQUESTS_WAITING_MAX = 16;
+/** Update reports that wait for the broker's acknowledgement; the oldest goes when there are more. */
+export const REPORTS_WAITING_MAX = 64;
+/** `ask` calls that wait for their answer. */
+export const ASKS_WAITING_MAX = 32;
+/** Bytes of a downlink that is looked at; anything larger is dropped. */
+export const DOWNLINK_BYTES_MAX = 1024 * 1024;
+
+/** How long an answer to `ask` is waited for, in ms. */
+export const ASK_TIMEOUT_MS = 30_000;
+/** Without `errors/ack` for so long after the last batch, what is not acknowledged is sent again; doubled each time. */
+export const ACK_TIMEOUT_MS = 60_000;
+export const ACK_TIMEOUT_MS_MAX = 15 * 60_000;
+/** A driver that can't read its printer is asked again after so long, doubled each time. */
+export const READ_RETRY_MS = 2_000;
+export const READ_RETRY_MS_MAX = 5 * 60_000;
+/** Reconnect: full jitter under a ceiling that doubles from the first to the second value, in ms. */
+export const RECONNECT_MS = 1_000;
+export const RECONNECT_MS_MAX = 2 * 60_000;
+/** A connection that lasted so long ends the doubling. */
+export const CONNECTION_STABLE_MS = 10_000;
+/** MQTT keep-alive in seconds. */
+export const KEEPALIVE_S = 60;
+/** How long a connection may take to be accepted, in ms. */
+export const CONNECT_TIMEOUT_MS = 30_000;
+/** How long `stop` waits for the farewell to be acknowledged, in ms. */
+export const FAREWELL_MS = 2_000;
+/** Shortest period a policy may set, in ms: a wrong `PT0S` must not make a printer spin. */
+export const PERIOD_MS_MIN = 100;
+/** Update report numbers reserved on disk at once: one write for so many reports. */
+export const REPORT_NUMBERS_RESERVED = 100;

@@ -1,0 +1,95 @@
+/**
+ * The agent's transport over mqtt.js: mqtt://, mqtts://, ws://, wss://.
+ *
+ * Every connection is a client of its own and mqtt.js' reconnecting is off: its store would send what was under way
+ * once more after a reconnect, a stale retained structure behind the new one; the agent knows better what to repeat.
+ */
+import mqtt, { type IClientOptions } from 'mqtt';
+import { type Connection, ConnectionRefused, type Transport } from './transport.ts';
+
+export interface MqttTransportOptions {
+  url: string;
+  /** Certificate authority in PEM for mqtts:// and wss://; the system's by default. */
+  ca?: string;
+}
+
+const CONNACK_REASONS: Record<number, string> = {
+  1: 'the broker does not speak MQTT 3.1.1',
+  2: 'the broker refuses the client id',
+  3: 'the broker is unavailable',
+  4: 'the broker refuses the user name or password',
+  5: 'the broker does not authorize this printer',
+};
+
+/** What a CONNACK's return code says (MQTT 3.1.1, table 3.1). */
+export function connackReason(returnCode: number): string {
+  return CONNACK_REASONS[returnCode] ?? `the broker refuses with return code ${returnCode}`;
+}
+
+function refusal(error: Error): Error {
+  const { code } = error as Error & { code?: unknown };
+  return typeof code === 'number' && code >= 1 && code <= 5
+    ? new ConnectionRefused(code, connackReason(code))
+    : error;
+}
+
+/** A transport that reaches the broker at `url`. */
+export function mqttTransport(transport: MqttTransportOptions): Transport {
+  return {
+    connect(options, events): Connection {
+      const settings: IClientOptions = {
+        protocolVersion: 4,
+        clientId: options.clientId,
+        username: options.username,
+        password: options.password,
+        clean: true,
+        keepalive: options.keepalive,
+        connectTimeout: options.timeoutMs,
+        reconnectPeriod: 0,
+        resubscribe: false,
+        will: { ...options.will, payload: Buffer.from(options.will.payload), qos: 1, retain: true },
+        ...(transport.ca === undefined ? {} : { ca: transport.ca }),
+      };
+      const client = mqtt.connect(transport.url, settings);
+      let open = true;
+      let reason: Error | undefined;
+      const closed = (why?: Error) => {
+        if (!open) return;
+        open = false;
+        client.end(true);
+        events.closed(why);
+      };
+      client.on('connect', () => {
+        if (!open) return;
+        client.subscribe(options.filters, { qos: 1 }, (error, granted) => {
+          const refused = granted?.find((grant) => grant.qos === 128);
+          if (refused)
+            closed(new ConnectionRefused(128, `the broker refuses the subscription ${refused.topic}`));
+          else if (error) closed(error);
+        });
+        events.connected();
+      });
+      client.on('message', (topic, payload) => {
+        if (open) events.message(topic, payload);
+      });
+      client.on('error', (error) => {
+        reason = refusal(error);
+      });
+      client.on('close', () => closed(reason ?? new Error('the connection was closed')));
+      return {
+        publish(topic, payload, retain, acknowledged) {
+          client.publish(topic, payload, { qos: 1, retain }, (error) => {
+            if (open && !error) acknowledged();
+          });
+        },
+        end() {
+          open = false;
+          client.end(false);
+        },
+        cut() {
+          client.stream.destroy();
+        },
+      };
+    },
+  };
+}
