@@ -11,6 +11,7 @@ interface CommandModule {
 }
 
 const COMMANDS: Record<string, () => Promise<CommandModule>> = {
+  rules: () => import('./commands/rules.ts'),
   judge: () => import('./commands/judge.ts'),
   choose: () => import('./commands/choose.ts'),
   enroll: () => import('./commands/enroll.ts'),

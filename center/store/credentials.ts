@@ -84,4 +84,21 @@ export class Credentials {
     );
     return rows.length > 0;
   }
+
+  /** People with a valid credential, by name. */
+  async listUsers(): Promise<Credential[]> {
+    const rows = await this.#database.query<Row>(
+      `SELECT * FROM credentials WHERE role <> 'printer' AND revoked_at IS NULL ORDER BY name`,
+    );
+    return rows.map(fromRow);
+  }
+
+  /** The role of a valid credential. */
+  async roleOf(name: string): Promise<Role | undefined> {
+    const [row] = await this.#database.query<{ role: Role }>(
+      'SELECT role FROM credentials WHERE name = $1 AND revoked_at IS NULL',
+      [name],
+    );
+    return row?.role;
+  }
 }

@@ -1,6 +1,8 @@
 /** The documents that operators write: revisions of the catalog and of the trouble rules, and policies. */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Catalog, Policy, TroubleRules } from '../../schemas/types.ts';
+import type { PolicyStore } from '../fleet/policies.ts';
+import type { AuditQueries, Page, PageRequest } from '../services.ts';
 import type { Database } from './database.ts';
 import { storableJson } from './storable.ts';
 
@@ -73,12 +75,13 @@ export class Documents {
     });
   }
 
-  /** The latest revision, or the one of this name. */
-  async get<K extends DocumentKind>(kind: K, name?: string): Promise<Revision<K> | undefined> {
+  /** The latest revision, or the one of this number or name. */
+  async get<K extends DocumentKind>(kind: K, which?: number | string): Promise<Revision<K> | undefined> {
     const [row] = await this.#database.query<Row>(
-      `SELECT * FROM documents WHERE kind = $1 AND ($2::text IS NULL OR name = $2)
+      `SELECT * FROM documents
+       WHERE kind = $1 AND ($2::text IS NULL OR name = $2) AND ($3::int8 IS NULL OR number = $3)
        ORDER BY number DESC LIMIT 1`,
-      [kind, name ?? null],
+      [kind, typeof which === 'string' ? which : null, typeof which === 'number' ? which : null],
     );
     return row && fromRow(row);
   }
@@ -103,41 +106,44 @@ export class Documents {
   }
 }
 
-export type PolicyScope = 'default' | 'printer';
-
-/** How printers report: the fleet's default, and what single printers were told instead. */
-export class Policies {
+/** How printers report: the fleet's default, and what single printers have instead. */
+export class PolicyRows implements PolicyStore {
   readonly #database: Database;
 
   constructor(database: Database) {
     this.#database = database;
   }
 
-  /** Sets the policy of many printers, or the default (`printers` undefined). */
-  async set(document: Policy, setBy: string, printers?: string[]): Promise<void> {
+  defaultPolicy(): Promise<Policy | undefined> {
+    return this.#get('default', '');
+  }
+
+  putDefaultPolicy(policy: Policy): Promise<void> {
+    return this.#put('default', '', policy);
+  }
+
+  policyOf(printer: string): Promise<Policy | undefined> {
+    return this.#get('printer', printer);
+  }
+
+  putPolicy(printer: string, policy: Policy): Promise<void> {
+    return this.#put('printer', printer, policy);
+  }
+
+  async #get(scope: string, key: string): Promise<Policy | undefined> {
+    const [row] = await this.#database.query<{ document: Policy }>(
+      'SELECT document FROM policies WHERE scope = $1 AND key = $2',
+      [scope, key],
+    );
+    return row?.document;
+  }
+
+  async #put(scope: string, key: string, policy: Policy): Promise<void> {
     await this.#database.query(
-      `INSERT INTO policies (scope, key, document, set_by)
-       SELECT $1, unnest($2::text[]), $3, $4
-       ON CONFLICT (scope, key) DO UPDATE SET document = excluded.document, set_by = excluded.set_by, set_at = now()`,
-      [printers ? 'printer' : 'default', printers ?? [''], storableJson(document), setBy],
+      `INSERT INTO policies (scope, key, document) VALUES ($1, $2, $3)
+       ON CONFLICT (scope, key) DO UPDATE SET document = excluded.document, set_at = now()`,
+      [scope, key, storableJson(policy)],
     );
-  }
-
-  /** The default, if one was set. */
-  async default(): Promise<Policy | undefined> {
-    const [row] = await this.#database.query<{ document: Policy }>(
-      `SELECT document FROM policies WHERE scope = 'default' AND key = ''`,
-    );
-    return row?.document;
-  }
-
-  /** What this printer was told; undefined when the default holds for it. */
-  async of(printer: string): Promise<Policy | undefined> {
-    const [row] = await this.#database.query<{ document: Policy }>(
-      `SELECT document FROM policies WHERE scope = 'printer' AND key = $1`,
-      [printer],
-    );
-    return row?.document;
   }
 }
 
@@ -154,7 +160,7 @@ export interface AuditRecord {
 }
 
 /** Who asked for what, and what came of it. */
-export class Audit {
+export class Audit implements AuditQueries {
   readonly #database: Database;
 
   constructor(database: Database) {
@@ -168,19 +174,23 @@ export class Audit {
     );
   }
 
-  /** The latest first; `before` is the id that the page starts below. */
-  async list(query: {
-    limit: number;
-    before?: number;
-    actor?: string;
-    method?: string;
-  }): Promise<AuditRecord[]> {
-    const rows = await this.#database.query<AuditRecord & { at: Date | string }>(
+  /** The latest first. */
+  async list(
+    filter: { actor?: string; method?: string },
+    page: PageRequest,
+  ): Promise<Page<AuditRecord & Record<string, unknown>>> {
+    const before = page.cursor === undefined ? null : Number(page.cursor);
+    if (before !== null && !Number.isSafeInteger(before)) {
+      throw new PlatenError('request/invalid', { reason: '/cursor is not one that a reply gave' });
+    }
+    const rows = await this.#database.query<Omit<AuditRecord, 'at'> & { at: Date }>(
       `SELECT id, at, actor, role, method, params, outcome FROM audit
        WHERE ($2::int8 IS NULL OR id < $2) AND ($3::text IS NULL OR actor = $3) AND ($4::text IS NULL OR method = $4)
        ORDER BY id DESC LIMIT $1`,
-      [query.limit, query.before ?? null, query.actor ?? null, query.method ?? null],
+      [page.limit + 1, before, filter.actor ?? null, filter.method ?? null],
     );
-    return rows.map((row) => ({ ...row, at: new Date(row.at).toISOString() }));
+    const items = rows.slice(0, page.limit).map((row) => ({ ...row, at: row.at.toISOString() }));
+    const last = items.at(-1);
+    return { items, ...(rows.length > page.limit && last ? { next: String(last.id) } : {}) };
   }
 }

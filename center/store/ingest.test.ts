@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ErrorBatch, LogEntry, Structure } from '../../schemas/types.ts';
+import { StoredFleet } from './fleet-queries.ts';
 import { openStore, type Store } from './store.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -182,19 +183,33 @@ test('lists find printers by what they are looked for and page by id', async () 
   expect(await ids({ software: { id: 'acme.engine', versions: ['2.4.0'] } })).toHaveLength(3);
   expect(await ids({ software: { id: 'acme.engine', versions: ['2.5.0'] } })).toEqual([]);
   expect(await store.printers.versionsOf('acme.engine')).toEqual(['2.4.0']);
-  await store.printers.putVerdicts([
-    {
-      printer: 'list-2',
-      verdict: {
-        structure: { session: 's1', revision: 1 },
-        catalog: 'c',
-        status: 'incompatible',
-        findings: [],
-      },
-    },
-  ]);
+  const verdict = {
+    structure: { session: 's1', revision: 1 },
+    catalog: 'c',
+    status: 'incompatible' as const,
+    findings: [],
+  };
+  expect(await store.verdicts.unjudgedPage('c', 'list-', 10)).toEqual(['list-1', 'list-2', 'list-3', 'p1']);
+  expect(await store.verdicts.putVerdict('list-2', verdict)).toEqual({ stored: true });
+  expect(await store.verdicts.putVerdict('list-2', verdict)).toEqual({ stored: true, previous: verdict });
+  const old = { ...verdict, structure: { session: 's0', revision: 1 } };
+  expect(await store.verdicts.putVerdict('list-1', old)).toEqual({ stored: false });
+  expect(await store.verdicts.unjudgedPage('c', 'list-', 10)).toEqual(['list-1', 'list-3', 'p1']);
   expect(await ids({ verdict: 'incompatible' })).toEqual(['list-2']);
   expect(await ids({ verdict: 'none' })).toEqual(['list-1', 'list-3']);
+  await store.printers.setOpenTroubles([{ printer: 'list-3', open: [{ trouble: 't', rule: 'jam' }] }]);
+  expect(await ids({ openTrouble: true })).toEqual(['list-3']);
+  expect(await ids({ rule: 'jam' })).toEqual(['list-3']);
+  expect(await ids({ rule: 'other' })).toEqual([]);
+  const fleet = new StoredFleet(store.printers, (_software, range) => (version) => version === range);
+  const page = await fleet.list({ idPrefix: 'list-' }, { limit: 2, cursor: undefined });
+  expect(page.items.map((item) => item.printer)).toEqual(['list-1', 'list-2']);
+  const rest = await fleet.list({ idPrefix: 'list-' }, { limit: 2, cursor: page.next });
+  expect(rest).toMatchObject({ items: [{ printer: 'list-3', openTroubles: 1, verdict: 'none' }] });
+  expect(rest.next).toBeUndefined();
+  const ranged = { idPrefix: 'list-', software: { id: 'acme.engine', range: '2.4.0' } };
+  expect((await fleet.list(ranged, { limit: 9, cursor: undefined })).items).toHaveLength(3);
+  await expect(fleet.list({}, { limit: 2, cursor: 'x' })).rejects.toMatchObject({ code: 'request/invalid' });
   const counts = await store.printers.counts();
   expect(counts.verdict['incompatible']).toBe(1);
   expect(counts.model['C360']).toBeGreaterThanOrEqual(3);

@@ -4,7 +4,6 @@
  */
 import type { LogEntry, Structure, Verdict } from '../../schemas/types.ts';
 import type { Client, Database } from './database.ts';
-import { storableJson } from './storable.ts';
 import type { StructureChange } from './structure-changes.ts';
 
 export interface PrinterFilter {
@@ -17,6 +16,8 @@ export interface PrinterFilter {
   verdict?: Verdict['status'] | 'none';
   online?: boolean;
   openTrouble?: boolean;
+  /** Has an open trouble of this rule. */
+  rule?: string;
   /** Has this software installed, in one of these versions when they are given. */
   software?: { id: string; versions?: string[] };
 }
@@ -113,6 +114,11 @@ function conditions(filter: PrinterFilter): { where: string[]; values: unknown[]
   if (filter.openTrouble !== undefined) {
     where.push(filter.openTrouble ? 'p.open_troubles > 0' : 'p.open_troubles = 0');
   }
+  if (filter.rule !== undefined) {
+    where.push(
+      `EXISTS (SELECT 1 FROM printer_troubles t WHERE t.printer = p.id AND t.rule = ${value(filter.rule)})`,
+    );
+  }
   if (filter.software) {
     const versions = filter.software.versions;
     const inVersions = versions ? ` AND i.version = ANY(${value(versions)})` : '';
@@ -141,27 +147,6 @@ export class Printers {
       values,
     );
     return rows.map(fromRow);
-  }
-
-  /** As `list`, each with its structure: what judging the fleet again walks over. */
-  async listWithStructure(
-    filter: PrinterFilter,
-    limit: number,
-    after?: string,
-  ): Promise<{ id: string; structure: Structure; verdictCatalog?: string }[]> {
-    const { where, values } = conditions(filter);
-    if (after !== undefined) where.push(`p.id > $${values.push(after)}`);
-    const rows = await this.#database.query<{ id: string; document: Structure; catalog: string | null }>(
-      `SELECT p.id, s.document, v.catalog FROM printers p JOIN structures s ON s.printer = p.id
-       LEFT JOIN verdicts v ON v.printer = p.id
-       ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY p.id LIMIT $${values.push(limit)}`,
-      values,
-    );
-    return rows.map((row) => ({
-      id: row.id,
-      structure: row.document,
-      ...(row.catalog === null ? {} : { verdictCatalog: row.catalog }),
-    }));
   }
 
   /** Which versions of a software are installed anywhere: a range is resolved to versions with it. */
@@ -201,15 +186,6 @@ export class Printers {
     };
   }
 
-  /** The structure a printer reported last. */
-  async structure(id: string): Promise<Structure | undefined> {
-    const [row] = await this.#database.query<{ document: Structure }>(
-      'SELECT document FROM structures WHERE printer = $1',
-      [id],
-    );
-    return row?.document;
-  }
-
   /** What changed in a printer, the latest first. */
   async history(
     id: string,
@@ -243,6 +219,7 @@ export class Printers {
       limit: number;
       before?: { at: string; log: string; seq: number };
       since?: string;
+      until?: string;
       code?: string;
     },
   ): Promise<EntryRow[]> {
@@ -263,7 +240,7 @@ export class Printers {
          SELECT * FROM entries e
          WHERE e.stream = s.id AND ($3::timestamptz IS NULL OR e.at <= $3) AND ($6::timestamptz IS NULL OR e.at >= $6)
            AND ($3::timestamptz IS NULL OR (e.at, s.log, e.seq) < ($3, $4, $5))
-           AND ($7::text IS NULL OR e.code = $7)
+           AND ($7::text IS NULL OR e.code = $7) AND ($8::timestamptz IS NULL OR e.at <= $8)
          ORDER BY e.at DESC, e.seq DESC LIMIT $2) e
        WHERE s.printer = $1 ORDER BY e.at DESC, s.log DESC, e.seq DESC LIMIT $2`,
       [
@@ -274,6 +251,7 @@ export class Printers {
         query.before?.seq ?? 0,
         query.since ?? null,
         query.code ?? null,
+        query.until ?? null,
       ],
     );
     return rows.map((row) => ({
@@ -314,39 +292,29 @@ export class Printers {
     return counts;
   }
 
-  /** Keeps verdicts, of many printers at once. */
-  async putVerdicts(list: { printer: string; verdict: Verdict }[], client?: Client): Promise<void> {
-    // One statement may touch a row once only: the last verdict of a printer counts.
-    const last = [...new Map(list.map((one) => [one.printer, one.verdict])).entries()].sort();
-    const text = `
-      WITH given AS (
-        SELECT * FROM unnest($1::text[], $2::text[], $3::int8[], $4::text[], $5::text[], $6::jsonb[])
-          AS u (printer, session, revision, catalog, status, document)),
-      kept AS (
-        INSERT INTO verdicts (printer, session, revision, catalog, status, document, at)
-        SELECT *, now() FROM given
-        ON CONFLICT (printer) DO UPDATE SET session = excluded.session, revision = excluded.revision,
-          catalog = excluded.catalog, status = excluded.status, document = excluded.document, at = excluded.at)
-      UPDATE printers p SET verdict = g.status FROM given g
-      WHERE p.id = g.printer AND p.verdict IS DISTINCT FROM g.status`;
-    const values = [
-      last.map(([printer]) => printer),
-      last.map(([, verdict]) => verdict.structure.session),
-      last.map(([, verdict]) => verdict.structure.revision),
-      last.map(([, verdict]) => verdict.catalog),
-      last.map(([, verdict]) => verdict.status),
-      last.map(([, verdict]) => storableJson(verdict)),
-    ];
-    if (client) await client.query(text, values);
-    else await this.#database.query(text, values);
-  }
-
-  /** Tells how many open troubles printers have: what lists are filtered by. */
-  async setOpenTroubles(list: { printer: string; open: number }[], client?: Client): Promise<void> {
-    const text = `UPDATE printers p SET open_troubles = u.open
-      FROM unnest($1::text[], $2::int[]) AS u (printer, open) WHERE p.id = u.printer`;
-    const values = [list.map((one) => one.printer), list.map((one) => one.open)];
-    if (client) await client.query(text, values);
-    else await this.#database.query(text, values);
+  /**
+   * Tells which rules a printer has open troubles of (one id a trouble): what lists are filtered by. To be called in
+   * the transaction that opens or closes them.
+   */
+  async setOpenTroubles(
+    list: { printer: string; open: { trouble: string; rule: string }[] }[],
+    client?: Client,
+  ) {
+    const run = async (on: Client) => {
+      const printers = list.map((one) => one.printer);
+      const rows = list.flatMap(({ printer, open }) => open.map((one) => ({ printer, ...one })));
+      await on.query('DELETE FROM printer_troubles WHERE printer = ANY($1)', [printers]);
+      await on.query(
+        `INSERT INTO printer_troubles (printer, trouble, rule) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])`,
+        [rows.map((row) => row.printer), rows.map((row) => row.trouble), rows.map((row) => row.rule)],
+      );
+      await on.query(
+        `UPDATE printers p SET open_troubles = u.open
+         FROM unnest($1::text[], $2::int[]) AS u (printer, open) WHERE p.id = u.printer`,
+        [printers, list.map((one) => one.open.length)],
+      );
+    };
+    if (client) await run(client);
+    else await this.#database.transaction(run);
   }
 }

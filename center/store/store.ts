@@ -4,11 +4,12 @@
 import { reasonOf } from '../../schemas/errors.ts';
 import { Credentials } from './credentials.ts';
 import { type Database, type DatabaseSource, openDatabase, type StoreLog } from './database.ts';
-import { Audit, Documents, Policies } from './documents.ts';
+import { Audit, Documents, PolicyRows } from './documents.ts';
 import { IngestWriter } from './ingest.ts';
 import { dropPartitions, makePartitions } from './partitions.ts';
 import { Printers } from './printers.ts';
 import { PostgresRetained } from './retained.ts';
+import { VerdictRows } from './verdict-rows.ts';
 
 /** How long entries are kept when nothing is set. */
 export const RETENTION_DAYS_DEFAULT = 400;
@@ -29,9 +30,10 @@ export interface Store {
   readonly retained: PostgresRetained;
   readonly credentials: Credentials;
   readonly documents: Documents;
-  readonly policies: Policies;
+  readonly policies: PolicyRows;
   readonly audit: Audit;
   readonly printers: Printers;
+  readonly verdicts: VerdictRows;
   /** Makes partitions ahead and drops what is beyond the retention; done at the start and then every hour. */
   maintain(): Promise<void>;
   /** Waits for what is under way, then closes the database. */
@@ -46,6 +48,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { log, retention_days = RETENTION_DAYS_DEFAULT, now = Date.now } = options;
   const database = await openDatabase(options.source, log);
   const ingest = new IngestWriter(database, now);
+  const verdicts = new VerdictRows(database);
   const maintain = async () => {
     await makePartitions(database, now());
     await dropPartitions(database, now(), retention_days, log);
@@ -68,13 +71,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     retained: new PostgresRetained(database),
     credentials: new Credentials(database),
     documents: new Documents(database),
-    policies: new Policies(database),
+    policies: new PolicyRows(database),
     audit: new Audit(database),
     printers: new Printers(database),
+    verdicts,
     maintain,
     async close() {
       clearInterval(timer);
       await ingest.close();
+      await verdicts.close();
       await database.close();
     },
   };

@@ -30,6 +30,15 @@ CREATE INDEX printers_online  ON printers (online, id);
 CREATE INDEX printers_trouble ON printers (id) WHERE open_troubles > 0;
 CREATE INDEX printers_labels  ON printers USING gin (labels jsonb_path_ops);
 
+-- Open troubles of printers, as lists are filtered by them. The truth about troubles is elsewhere.
+CREATE TABLE printer_troubles (
+  printer text COLLATE "C" NOT NULL,
+  trouble text COLLATE "C" NOT NULL,
+  rule    text COLLATE "C" NOT NULL,
+  PRIMARY KEY (printer, trouble)
+);
+CREATE INDEX printer_troubles_rule ON printer_troubles (rule, printer);
+
 -- The structure that a printer reported last.
 CREATE TABLE structures (
   printer          text COLLATE "C" PRIMARY KEY,

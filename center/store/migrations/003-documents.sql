@@ -10,15 +10,13 @@ CREATE TABLE documents (
 );
 CREATE INDEX documents_current ON documents (kind, number DESC);
 
--- How printers report. Exactly one default; filters apply in the order of their number, the printer's own last.
+-- How printers report: the fleet's default, and what single printers have instead.
 CREATE TABLE policies (
-  number   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  scope    text NOT NULL CHECK (scope IN ('default', 'filter', 'printer')),
+  scope    text NOT NULL CHECK (scope IN ('default', 'printer')),
   key      text COLLATE "C" NOT NULL DEFAULT '',
   document jsonb NOT NULL,
   set_at   timestamptz NOT NULL DEFAULT now(),
-  set_by   text NOT NULL,
-  UNIQUE (scope, key)
+  PRIMARY KEY (scope, key)
 );
 
 -- What printers told of their orders.

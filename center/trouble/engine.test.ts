@@ -1,0 +1,166 @@
+import type { LogEntry, TroubleRules } from '../../schemas/types.ts';
+import { compileRules, contextOf, parseTime, TroubleEngine } from './index.ts';
+import { Replay, troubleLine } from './replay.ts';
+
+const T0 = Date.parse('2026-11-01T00:00:00Z');
+const HOUR = 3_600_000;
+
+function entry(seq: number, hours: number, code = 'J-7201', more: Partial<LogEntry> = {}): LogEntry {
+  return { seq, at: new Date(T0 + hours * HOUR).toISOString(), code, severity: 'error', ...more };
+}
+
+function compiled(...list: object[]) {
+  const { rules, diagnostics, errors } = compileRules({ rules: 'r', list } as unknown as TroubleRules);
+  expect(diagnostics).toEqual([]);
+  expect(errors).toBe(0);
+  return rules;
+}
+
+const jams = {
+  id: 'jams',
+  where: { all: [['code', 'prefix', 'J-72']] },
+  by: ['printer', 'unit'],
+  when: { count: { ge: 3, over: 'PT72H' } },
+  clear: { quiet: 'P1D' },
+  dedup: 'PT6H',
+  severity: [
+    ['minor', 3],
+    ['major', 5],
+  ],
+};
+
+test('a trouble opens with the third jam, escalates, clears after a quiet day and reopens as the same one', () => {
+  const engine = new TroubleEngine(compiled(jams));
+  const at = (hours: number) => T0 + hours * HOUR;
+  expect(engine.apply('p', 'l', [entry(1, 0), entry(2, 1)])).toEqual([]);
+  const [opened] = engine.apply('p', 'l', [entry(3, 2)]);
+  expect(opened).toMatchObject({
+    kind: 'opened',
+    trouble: {
+      rule: 'jams',
+      openedAt: '2026-11-01T02:00:00Z',
+      severity: 'minor',
+      scope: { printer: 'p' },
+      evidence: [{ seq: 1 }, { seq: 2 }, { seq: 3 }],
+    },
+  });
+  expect(engine.apply('p', 'l', [entry(4, 3)]).map(({ kind }) => kind)).toEqual(['evidence']);
+  expect(engine.apply('p', 'l', [entry(5, 4)])).toMatchObject([
+    { kind: 'escalated', trouble: { severity: 'major' } },
+  ]);
+  expect(engine.advance(at(27))).toEqual([]);
+  expect(engine.advance(at(28))).toMatchObject([
+    { kind: 'cleared', trouble: { closedAt: '2026-11-02T04:00:00Z' } },
+  ]);
+  const again = engine.apply('p', 'l', [entry(6, 30)]);
+  expect(again[0]).toMatchObject({ kind: 'reopened', trouble: { id: opened?.trouble.id, reopened: 1 } });
+});
+
+test('a late entry is put in its place, a repeated one changes nothing, one too late is counted', () => {
+  const engine = new TroubleEngine(compiled(jams));
+  engine.apply('p', 'l', [entry(1, 0), entry(3, 1)]);
+  expect(engine.apply('p', 'l', [entry(3, 1), entry(1, 0)])).toEqual([]);
+  const changes = engine.apply('p', 'l', [entry(2, 0.5)]);
+  expect(changes).toMatchObject([{ kind: 'opened', trouble: { openedAt: '2026-11-01T01:00:00Z' } }]);
+  engine.apply('p', 'l', [entry(4, 10)]);
+  expect(engine.late).toBe(0);
+  engine.apply('p', 'l', [entry(5, 8)]);
+  expect(engine.late).toBe(1);
+});
+
+test('a late entry that shows there was no trouble withdraws it', () => {
+  const engine = new TroubleEngine(
+    compiled({
+      id: 'door',
+      when: {
+        absent: {
+          after: { all: [['code', '=', 'open']] },
+          of: { all: [['code', '=', 'closed']] },
+          within: 'PT30M',
+        },
+      },
+    }),
+  );
+  engine.apply('p', 'l', [entry(1, 0, 'open')]);
+  expect(engine.advance(T0 + HOUR)).toMatchObject([
+    { kind: 'opened', trouble: { openedAt: '2026-11-01T00:30:00Z', evidence: [{ seq: 1 }] } },
+  ]);
+  expect(engine.apply('p', 'l', [entry(2, 0.25, 'closed')]).map(({ kind }) => kind)).toEqual(['withdrawn']);
+});
+
+test('scope looks at the structure that was in force', () => {
+  const rules = compiled({
+    id: 'r',
+    scope: { models: ['C3*'], kind: 'finisher', software: { id: 'acme.engine', range: '>=2.3 <2.5' } },
+    when: { count: { ge: 1, over: 'PT1H' } },
+  });
+  const structure = (version: string) =>
+    contextOf({
+      apparatus: { model: 'C360' },
+      units: [
+        { symbol: 'fin', kind: 'finisher', model: 'FS' },
+        { symbol: 'engine', kind: 'engine', model: 'EN', software: [{ id: 'acme.engine', version }] },
+      ],
+    });
+  const engine = new TroubleEngine(rules);
+  expect(engine.apply('p', 'l', [entry(1, 0, 'X', { unit: 'fin' })])).toEqual([]);
+  engine.context('p', structure('2.4.0'), T0);
+  engine.context('p', structure('2.5.0'), T0 + 5 * HOUR);
+  expect(engine.apply('p', 'l', [entry(2, 6, 'X', { unit: 'fin' })])).toEqual([]);
+  expect(engine.apply('p', 'l', [entry(3, 5.5, 'X', { unit: 'engine' })])).toEqual([]);
+  engine.context('q', structure('2.4.0'));
+  expect(engine.apply('q', 'l', [entry(1, 6, 'X', { unit: 'fin' })])).toMatchObject([{ kind: 'opened' }]);
+});
+
+test('a wrong rule is told with the JSON path', () => {
+  const { diagnostics } = compileRules({
+    rules: 'r',
+    list: [
+      { id: 'a', when: { count: { ge: 0, over: 'soon' } }, where: { all: [['cod', '=', 'x']] } },
+      { id: 'a', when: { count: {}, seq: {} }, suppressedBy: ['none'] },
+    ],
+  } as unknown as TroubleRules);
+  expect(diagnostics.map(({ path }) => path)).toEqual([
+    '/list/0/when/count/ge',
+    '/list/0/when/count/over',
+    '/list/0/where/all/0/0',
+    '/list/1/when',
+    '/list/1/id',
+    '/list/1/suppressedBy/0',
+  ]);
+});
+
+test('a replayed log gives a line for each trouble, by opening', () => {
+  const replay = new Replay(compiled({ ...jams, by: ['printer'] }));
+  for (const hours of [5, 6, 7]) replay.take({ printer: 'b', log: 'l', ...entry(hours, hours), unknown: 1 });
+  for (const hours of [1, 2, 3]) replay.take({ printer: 'a', log: 'l', ...entry(hours, hours) });
+  expect(replay.finish().map(troubleLine)).toEqual([
+    {
+      rule: 'jams',
+      printer: 'a',
+      unit: null,
+      openedAt: '2026-11-01T03:00:00Z',
+      closedAt: null,
+      severity: 'minor',
+      evidence: [1, 2, 3],
+    },
+    {
+      rule: 'jams',
+      printer: 'b',
+      unit: null,
+      openedAt: '2026-11-01T07:00:00Z',
+      closedAt: null,
+      severity: 'minor',
+      evidence: [5, 6, 7],
+    },
+  ]);
+});
+
+test('times are RFC 3339 with any fraction and offset', () => {
+  expect(parseTime('2026-11-01T00:00:00Z')).toBe(T0);
+  expect(parseTime('2026-11-01T02:00:00.123456+02:00')).toBe(T0 + 123);
+  expect(parseTime('2026-10-31t20:30:00-03:30')).toBe(T0);
+  expect(parseTime('2026-02-30T00:00:00Z')).toBeNaN();
+  expect(parseTime('2026-11-01T24:00:00Z')).toBeNaN();
+  expect(parseTime('2026-11-01')).toBeNaN();
+});

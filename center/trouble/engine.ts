@@ -1,0 +1,428 @@
+/**
+ * The trouble engine: entries in, changes of troubles out. Pure: no I/O and no clock; time is event time, and `now`
+ * is passed in.
+ *
+ * An entry is taken when it is at most `late` behind the newest entry of its printer. The troubles depend on the set
+ * of entries taken and on `now`, not on how the entries were cut, ordered or repeated.
+ */
+import { createHash } from 'node:crypto';
+import type { LogEntry } from '../../schemas/types.ts';
+import type { CompiledRules, RulePlace } from './compile.ts';
+import { ContextClass, type InRange, type PrinterContext, semverInRange } from './context.ts';
+import { DeadlineQueue } from './deadlines.ts';
+import type { KeyScope } from './key-state.ts';
+import { Lane, type LaneTrouble } from './lane.ts';
+import { CONTEXTS_MAX, PENDING_MAX } from './limits.ts';
+import { Odometer } from './rate.ts';
+import type { CompiledRule } from './rule.ts';
+import type { Sighting } from './sighting.ts';
+import { formatTime, parseTime } from './time.ts';
+import type { Facts } from './where.ts';
+
+/** A trouble as it is told. */
+export interface TroubleView {
+  /** The same for the same rule, key and opening, wherever it is worked out. */
+  id: string;
+  rule: string;
+  title: string | undefined;
+  /** Which printer, unit, code, model and site it is kept for, as far as the rule's `by` names them. */
+  scope: KeyScope;
+  key: string;
+  openedAt: string;
+  closedAt: string | undefined;
+  severity: string;
+  /** Entries counted to it. */
+  count: number;
+  /** The highest number that was compared with `ge`. */
+  measure: number;
+  evidence: { printer: string; log: string; seq: number }[];
+  reopened: number;
+}
+
+export interface TroubleChange {
+  /** `withdrawn`: entries that came late show that there never was such a trouble. */
+  kind: 'opened' | 'evidence' | 'escalated' | 'reopened' | 'cleared' | 'withdrawn';
+  trouble: TroubleView;
+}
+
+export interface EngineOptions {
+  /** False: troubles are told by `finish` only (replaying a file). Default true. */
+  prompt?: boolean;
+  /** Tells whether a version of some software lies in a range. */
+  inRange?: InRange;
+  /** Sightings of one key that may wait for late ones; default `PENDING_MAX`. */
+  pendingMax?: number;
+}
+
+interface Printer {
+  id: string;
+  /** Newest event time seen, ms. */
+  watermark: number;
+  contexts: { from: number; shared: ContextClass }[];
+  odometer: Odometer | undefined;
+  lanes: Map<string, Lane>;
+}
+
+/** What was told last of a trouble. */
+interface Told {
+  view: TroubleView;
+  severity: number;
+  count: number;
+  reopened: number;
+  closedAt: number | undefined;
+}
+
+interface LaneRecord {
+  told: Map<string, Told>;
+  /** The deadline that is queued. */
+  queued: number;
+  /** Pending sightings at which it is worth settling again. */
+  settleAt: number;
+}
+
+const SETTLE_MIN = 32;
+export const SEVERITY_DEFAULT = 'minor';
+
+export class TroubleEngine {
+  readonly rules: CompiledRules;
+  /** Entries that came too late for a rule, by rule. */
+  late = 0;
+  /** Ended troubles that were settled and not yet taken (without `prompt`). */
+  private settledTroubles: LaneTrouble[] = [];
+  private readonly prompt: boolean;
+  private readonly inRange: InRange;
+  private readonly pendingMax: number;
+  private readonly printers = new Map<string, Printer>();
+  private readonly shared = new Map<string, ContextClass>();
+  private readonly nothingKnown: ContextClass;
+  /** Lanes of rules that are not kept by printer. */
+  private readonly fleetLanes = new Map<string, Lane>();
+  private readonly records = new Map<Lane, LaneRecord>();
+  private readonly deadlines = new DeadlineQueue<Lane>();
+  private readonly touched = new Set<Lane>();
+  private now = Number.NEGATIVE_INFINITY;
+  private readonly usesPages: boolean;
+  private readonly facts: Facts = {
+    printer: '',
+    code: '',
+    severity: 'info',
+    unit: undefined,
+    kind: undefined,
+    model: undefined,
+    site: undefined,
+    detail: undefined,
+  };
+
+  constructor(rules: CompiledRules, options: EngineOptions = {}) {
+    this.rules = rules;
+    this.prompt = options.prompt ?? true;
+    this.inRange = options.inRange ?? semverInRange;
+    this.pendingMax = options.pendingMax ?? PENDING_MAX;
+    this.usesPages = rules.rules.some((rule) => rule.usesPages);
+    this.nothingKnown = new ContextClass({ units: {}, software: [] }, rules.index, this.inRange);
+  }
+
+  /**
+   * Tells what a printer is made of from event time `from` on (default: from its newest entry on). Entries before
+   * the first structure are judged by the first.
+   */
+  context(printer: string, context: PrinterContext, from?: number): void {
+    const record = this.printer(printer);
+    const signature = JSON.stringify(context);
+    let shared = this.shared.get(signature);
+    if (!shared) {
+      shared = new ContextClass(context, this.rules.index, this.inRange);
+      this.shared.set(signature, shared);
+    }
+    const start = from ?? record.watermark;
+    const { contexts } = record;
+    const last = contexts.at(-1);
+    if (last?.shared === shared && start >= last.from) return;
+    let place = contexts.length;
+    while (place > 0 && (contexts[place - 1]?.from ?? 0) > start) place -= 1;
+    contexts.splice(place, 0, { from: start, shared });
+    if (contexts.length > CONTEXTS_MAX) contexts.shift();
+  }
+
+  private printer(id: string): Printer {
+    let printer = this.printers.get(id);
+    if (!printer) {
+      printer = {
+        id,
+        watermark: Number.NEGATIVE_INFINITY,
+        contexts: [],
+        odometer: this.usesPages ? new Odometer() : undefined,
+        lanes: new Map(),
+      };
+      this.printers.set(id, printer);
+    }
+    return printer;
+  }
+
+  /**
+   * Judges entries of one log of one printer. Entries seen before change nothing.
+   * @returns what changed, in the order of the lanes touched; nothing without `prompt`
+   */
+  apply(printer: string, log: string, entries: LogEntry[]): TroubleChange[] {
+    const record = this.printer(printer);
+    for (const entry of entries) this.judge(record, log, entry, parseTime(entry.at));
+    return this.prompt ? this.tell() : [];
+  }
+
+  /** Judges one entry whose time is already parsed; without `prompt` nothing need be called after it. */
+  judge(printer: Printer | string, log: string, entry: Omit<LogEntry, 'at'>, at: number): void {
+    const record = typeof printer === 'string' ? this.printer(printer) : printer;
+    if (Number.isNaN(at)) return;
+    const pages = entry.pages ?? -1;
+    if (pages >= 0 && record.odometer && at >= record.watermark - this.rules.lateMaxMs) {
+      if (record.odometer.add(at, log, entry.seq, pages)) {
+        for (const lane of record.lanes.values()) if (lane.odometer) this.touch(lane).upset();
+      }
+    }
+    if (at > record.watermark) record.watermark = at;
+    const known = contextAt(record, at) ?? this.nothingKnown;
+    const candidates = known.candidates(entry.code);
+    if (candidates.length === 0) return;
+    const { context } = known;
+    const { facts } = this;
+    facts.printer = record.id;
+    facts.code = entry.code;
+    facts.severity = entry.severity;
+    facts.unit = entry.unit;
+    facts.kind = entry.unit === undefined ? undefined : context.units[entry.unit]?.kind;
+    facts.model = context.model;
+    facts.site = context.site;
+    facts.detail = entry.detail as Record<string, unknown> | undefined;
+    for (const place of candidates) {
+      const { rule } = place;
+      if (rule.scope.kind !== undefined && facts.kind !== rule.scope.kind) continue;
+      if (!rule.test(facts) || !known.hasSoftware(rule, entry.unit)) continue;
+      let mask = 0;
+      for (let bit = 0; bit < rule.inner.length; bit += 1) if (rule.inner[bit]?.(facts)) mask |= 1 << bit;
+      if (rule.inner.length > 0 && mask === 0 && rule.innerOnly) continue;
+      if (at < record.watermark - rule.lateMs) {
+        this.late += 1;
+        continue;
+      }
+      const sighting: Sighting = {
+        at,
+        printer: record.id,
+        log,
+        seq: entry.seq,
+        rule: place.place,
+        key: keyOf(rule, facts),
+        mask,
+        pages,
+        values: rule.fields.length === 0 ? NO_VALUES : rule.fields.map((read) => textOf(read(facts))),
+      };
+      this.sight(record, place, sighting);
+    }
+  }
+
+  private sight(printer: Printer, place: RulePlace, sighting: Sighting): void {
+    const { rule } = place;
+    const group = this.rules.groups[place.group];
+    if (!group) return;
+    const name = group.joint ? `${place.group}` : `${place.group} ${sighting.key}`;
+    const lanes = rule.perPrinter ? printer.lanes : this.fleetLanes;
+    let lane = lanes.get(name);
+    if (!lane) {
+      const odometer = group.rules.some((member) => member.usesPages) ? printer.odometer : undefined;
+      lane = new Lane(group, scopeOf(rule, this.facts), odometer, this.prompt);
+      lanes.set(name, lane);
+    }
+    if (!lane.add(sighting, () => scopeOf(rule, this.facts))) {
+      this.late += 1;
+      return;
+    }
+    const record = this.recordOf(lane);
+    if (lane.pending.length >= record.settleAt) this.settle(lane, record, printer.watermark, rule.perPrinter);
+    if (this.prompt) this.touched.add(lane);
+  }
+
+  private recordOf(lane: Lane): LaneRecord {
+    let record = this.records.get(lane);
+    if (!record) {
+      record = { told: new Map(), queued: Number.POSITIVE_INFINITY, settleAt: SETTLE_MIN };
+      this.records.set(lane, record);
+    }
+    return record;
+  }
+
+  private touch(lane: Lane): Lane {
+    this.touched.add(lane);
+    return lane;
+  }
+
+  private settle(lane: Lane, record: LaneRecord, watermark: number, perPrinter: boolean): void {
+    let ended: LaneTrouble[] = [];
+    if (perPrinter) ended = lane.settle(watermark - lane.group.lateMs);
+    if (lane.pending.length >= this.pendingMax) {
+      // Too many wait: the oldest half is settled before its time, and late entries among them are lost.
+      const middle = lane.pending[lane.pending.length >> 1] as Sighting;
+      const first = lane.pending[0] as Sighting;
+      ended = ended.concat(lane.settle(middle.at > first.at ? middle.at : middle.at + 1));
+    }
+    record.settleAt = Math.max(SETTLE_MIN, lane.pending.length * 2);
+    if (this.prompt) {
+      // What has ended for good is told before it is forgotten.
+      if (ended.length > 0) this.tellLane(lane, ended);
+    } else {
+      for (const trouble of ended) this.settledTroubles.push(trouble);
+    }
+  }
+
+  private pendingChanges: TroubleChange[] = [];
+
+  private tell(): TroubleChange[] {
+    for (const lane of this.touched) this.tellLane(lane, []);
+    this.touched.clear();
+    const changes = this.pendingChanges;
+    this.pendingChanges = [];
+    return changes;
+  }
+
+  private tellLane(lane: Lane, ended: LaneTrouble[]): void {
+    const record = this.recordOf(lane);
+    const current = ended.concat(lane.troubles(this.now));
+    const seen = new Set<string>();
+    for (const trouble of current) {
+      const { life } = trouble;
+      const id = idOf(trouble);
+      if (seen.has(id)) continue;
+      seen.add(id);
+      const told = record.told.get(id);
+      const kind = changeOf(told, trouble);
+      if (!kind) continue;
+      const view = viewOf(trouble);
+      record.told.set(id, {
+        view,
+        severity: life.severity,
+        count: life.count,
+        reopened: life.reopened,
+        closedAt: life.closedAt,
+      });
+      for (const one of kind) this.pendingChanges.push({ kind: one, trouble: view });
+    }
+    for (const [id, told] of record.told) {
+      if (!seen.has(id)) {
+        this.pendingChanges.push({ kind: 'withdrawn', trouble: told.view });
+        record.told.delete(id);
+      }
+    }
+    for (const trouble of ended) record.told.delete(idOf(trouble));
+    const deadline = lane.deadline();
+    if (deadline < record.queued) {
+      record.queued = deadline;
+      this.deadlines.push(deadline, lane);
+    }
+  }
+
+  /** Tells what has become of the troubles when event time has come to `now` (ms). Never goes back. */
+  advance(now: number): TroubleChange[] {
+    if (now > this.now) this.now = now;
+    for (const [deadline, lane] of this.deadlines.until(this.now)) {
+      const record = this.recordOf(lane);
+      if (record.queued !== deadline) continue;
+      record.queued = Number.POSITIVE_INFINITY;
+      this.touched.add(lane);
+    }
+    return this.tell();
+  }
+
+  /** All troubles as of event time `now`, by opening; for an engine without `prompt`. */
+  finish(now: number): TroubleView[] {
+    const all = this.settledTroubles;
+    this.settledTroubles = [];
+    for (const printer of this.printers.values()) {
+      for (const lane of printer.lanes.values()) all.push(...lane.troubles(now));
+    }
+    for (const lane of this.fleetLanes.values()) all.push(...lane.troubles(now));
+    const rank = new Map(this.rules.rules.map((rule, index) => [rule, index]));
+    all.sort(
+      (left, right) =>
+        left.life.openedAt - right.life.openedAt ||
+        (rank.get(left.rule) ?? 0) - (rank.get(right.rule) ?? 0) ||
+        (left.key < right.key ? -1 : left.key > right.key ? 1 : 0),
+    );
+    return all.map(viewOf);
+  }
+}
+
+const NO_VALUES: readonly (string | undefined)[] = [];
+
+function textOf(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function contextAt(printer: Printer, at: number): ContextClass | undefined {
+  const { contexts } = printer;
+  for (let index = contexts.length - 1; index > 0; index -= 1) {
+    const context = contexts[index];
+    if (context && context.from <= at) return context.shared;
+  }
+  return contexts[0]?.shared;
+}
+
+// The parts of a key are joined by a character that no id may hold.
+function keyOf(rule: CompiledRule, facts: Facts): string {
+  if (rule.by.length === 1) {
+    const [only] = rule.by;
+    return only === undefined || only === 'fleet' ? '' : (facts[only] ?? '');
+  }
+  let key = '';
+  for (const name of rule.by) if (name !== 'fleet') key += `${facts[name] ?? ''}\u001f`;
+  return key;
+}
+
+function scopeOf(rule: CompiledRule, facts: Facts): KeyScope {
+  const scope: KeyScope = {};
+  for (const name of rule.by) {
+    if (name === 'fleet') continue;
+    const value = facts[name];
+    if (value !== undefined) scope[name] = value;
+  }
+  return scope;
+}
+
+function idOf({ rule, key, life }: LaneTrouble): string {
+  life.id ??= createHash('sha256')
+    .update(JSON.stringify([rule.id, key, life.openedAt]))
+    .digest('base64url')
+    .slice(0, 22);
+  return life.id;
+}
+
+function changeOf(told: Told | undefined, { life }: LaneTrouble): TroubleChange['kind'][] | undefined {
+  const kinds: TroubleChange['kind'][] = [];
+  if (!told) {
+    kinds.push('opened');
+  } else {
+    if (life.reopened > told.reopened || (told.closedAt !== undefined && life.closedAt === undefined)) {
+      kinds.push('reopened');
+    }
+    if (life.severity > told.severity) kinds.push('escalated');
+    else if (life.severity !== told.severity || life.count !== told.count) kinds.push('evidence');
+  }
+  if (life.closedAt !== undefined && told?.closedAt !== life.closedAt) kinds.push('cleared');
+  return kinds.length > 0 ? kinds : undefined;
+}
+
+function viewOf(trouble: LaneTrouble): TroubleView {
+  const { rule, key, scope, life } = trouble;
+  return {
+    id: idOf(trouble),
+    rule: rule.id,
+    title: rule.title,
+    scope,
+    key,
+    openedAt: formatTime(life.openedAt),
+    closedAt: life.closedAt === undefined ? undefined : formatTime(life.closedAt),
+    severity: rule.severity[life.severity]?.name ?? SEVERITY_DEFAULT,
+    count: life.count,
+    measure: life.measure,
+    evidence: life.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),
+    reopened: life.reopened,
+  };
+}

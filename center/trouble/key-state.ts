@@ -1,0 +1,278 @@
+/**
+ * The state of one rule for one key: its conditions and the life of its trouble. Fed in event order only; what time
+ * alone does is done when it is told how far time has come.
+ */
+import { type ConditionState, newState } from './conditions.ts';
+import { EVIDENCE_MAX } from './limits.ts';
+import type { Odometer } from './rate.ts';
+import type { CompiledRule, Formula } from './rule.ts';
+import { compareSightings, type Sighting } from './sighting.ts';
+
+/** What a key stands for; only the names in the rule's `by` are there. */
+export interface KeyScope {
+  printer?: string;
+  unit?: string;
+  code?: string;
+  model?: string;
+  site?: string;
+}
+
+/** A trouble as the rules see it. Times are event times, ms. */
+export interface TroubleLife {
+  /** Worked out when it is first told. */
+  id: string | undefined;
+  openedAt: number;
+  /** When it cleared; undefined while it is open. */
+  closedAt: number | undefined;
+  /** Index into the rule's severities, -1 before the first threshold. */
+  severity: number;
+  /** The highest number that was compared with `ge` so far. */
+  measure: number;
+  /** The entries that led to it, at most `EVIDENCE_MAX`; `count` tells how many there were. */
+  evidence: Sighting[];
+  count: number;
+  /** The newest entry that was counted. */
+  newest: Sighting | undefined;
+  /** How often it came back within `dedup`. */
+  reopened: number;
+}
+
+export interface KeyState {
+  key: string;
+  scope: KeyScope;
+  conditions: ConditionState[];
+  /** The trouble that is open, or the last one as long as it may reopen. */
+  trouble: TroubleLife | undefined;
+  /** Event time of the last sign of the trouble. */
+  lastSign: number;
+  /** The newest signs, for `clear: {lt, over}`; at most `lt` of them. */
+  signs: number[];
+}
+
+/** What the state reports. */
+export interface KeySurroundings {
+  odometer: Odometer | undefined;
+  /** Whether an open trouble of another rule keeps this one silent at `at`. */
+  silenced: (rule: CompiledRule, at: number) => boolean;
+  /** Takes a trouble that will never change again. */
+  shed: (rule: CompiledRule, state: KeyState, trouble: TroubleLife) => void;
+}
+
+export function newKeyState(rule: CompiledRule, key: string, scope: KeyScope): KeyState {
+  return {
+    key,
+    scope,
+    conditions: rule.conditions.map(newState),
+    trouble: undefined,
+    lastSign: Number.NEGATIVE_INFINITY,
+    signs: [],
+  };
+}
+
+export function cloneKeyState(state: KeyState): KeyState {
+  return {
+    key: state.key,
+    scope: state.scope,
+    conditions: state.conditions.map(({ marks, level }) => ({ marks: marks.slice(), level })),
+    trouble: state.trouble && { ...state.trouble, evidence: state.trouble.evidence.slice() },
+    lastSign: state.lastSign,
+    signs: state.signs.slice(),
+  };
+}
+
+function evaluate(rule: CompiledRule, state: KeyState, formula: Formula, at: number): boolean {
+  if (typeof formula === 'number') {
+    const condition = rule.conditions[formula];
+    const own = state.conditions[formula];
+    return condition !== undefined && own !== undefined && condition.holds(own, at);
+  }
+  if ('all' in formula) {
+    return formula.all.length > 0 && formula.all.every((part) => evaluate(rule, state, part, at));
+  }
+  if ('any' in formula) return formula.any.some((part) => evaluate(rule, state, part, at));
+  return !evaluate(rule, state, formula.not, at);
+}
+
+/** Feeds one sighting; everything before it in event order was fed already. */
+export function feed(rule: CompiledRule, state: KeyState, sighting: Sighting, around: KeySurroundings): void {
+  let sign = false;
+  const { conditions, negated } = rule;
+  for (let index = 0; index < conditions.length; index += 1) {
+    const condition = conditions[index];
+    const own = state.conditions[index];
+    if (!condition || !own) continue;
+    const wentOn = condition.lasting === true && own.level > 0;
+    const mine = condition.take(own, sighting, around.odometer);
+    if (negated[index]) continue;
+    if (mine) sign = true;
+    // What lasted until now ends with this sighting: quiet begins here.
+    if (wentOn && own.level === 0) note(rule, state, sighting.at);
+  }
+  if (!sign) return;
+  note(rule, state, sighting.at);
+  consider(rule, state, sighting.at, sighting, around);
+}
+
+function note(rule: CompiledRule, state: KeyState, at: number): void {
+  state.lastSign = at;
+  const { clear } = rule;
+  if (clear && 'lt' in clear) {
+    state.signs.push(at);
+    if (state.signs.length > clear.lt) state.signs.shift();
+  }
+}
+
+/** Opens, reopens or escalates at `at`, when the rule says so. */
+function consider(
+  rule: CompiledRule,
+  state: KeyState,
+  at: number,
+  sighting: Sighting | undefined,
+  around: KeySurroundings,
+): void {
+  const { trouble } = state;
+  if (trouble && trouble.closedAt === undefined) {
+    if (sighting) addEvidence(trouble, [sighting]);
+    escalate(rule, state, trouble, at);
+    return;
+  }
+  const only = rule.formula === 0 ? rule.conditions[0] : undefined;
+  const holds =
+    only !== undefined
+      ? only.holds(state.conditions[0] as ConditionState, at)
+      : evaluate(rule, state, rule.formula, at);
+  if (!holds || (rule.suppressedBy.length > 0 && around.silenced(rule, at))) return;
+  const evidence = collect(rule, state, at);
+  if (trouble && trouble.closedAt !== undefined) {
+    if (at - trouble.closedAt <= rule.dedupMs) {
+      trouble.closedAt = undefined;
+      trouble.reopened += 1;
+      addEvidence(trouble, evidence);
+      escalate(rule, state, trouble, at);
+      return;
+    }
+    around.shed(rule, state, trouble);
+  }
+  const fresh: TroubleLife = {
+    id: undefined,
+    openedAt: at,
+    closedAt: undefined,
+    severity: -1,
+    measure: 0,
+    evidence: [],
+    count: 0,
+    newest: undefined,
+    reopened: 0,
+  };
+  addEvidence(fresh, evidence);
+  escalate(rule, state, fresh, at);
+  state.trouble = fresh;
+}
+
+function collect(rule: CompiledRule, state: KeyState, at: number): Sighting[] {
+  const found = new Set<Sighting>();
+  for (let index = 0; index < rule.conditions.length; index += 1) {
+    const condition = rule.conditions[index];
+    const own = state.conditions[index];
+    if (!condition || !own || rule.negated[index] || !condition.holds(own, at)) continue;
+    for (const mark of condition.evidence(own, at)) found.add(mark);
+  }
+  return [...found].sort(compareSightings);
+}
+
+function addEvidence(trouble: TroubleLife, sightings: Sighting[]): void {
+  for (const sighting of sightings) {
+    const { evidence, newest } = trouble;
+    if (newest && compareSightings(newest, sighting) >= 0) {
+      // Seen before, or (beyond the limit) taken to be: a window that reopens a trouble overlaps its evidence.
+      if (evidence.length >= EVIDENCE_MAX) continue;
+      if (evidence.some((known) => compareSightings(known, sighting) === 0)) continue;
+    } else {
+      trouble.newest = sighting;
+    }
+    trouble.count += 1;
+    if (evidence.length < EVIDENCE_MAX) evidence.push(sighting);
+  }
+}
+
+function escalate(rule: CompiledRule, state: KeyState, trouble: TroubleLife, at: number): void {
+  let measure = 0;
+  let measured = false;
+  for (let index = 0; index < rule.conditions.length; index += 1) {
+    const condition = rule.conditions[index];
+    const own = state.conditions[index];
+    if (!condition || !own || rule.negated[index]) continue;
+    const mine = condition.measure(own, at);
+    if (mine > 0) measured = true;
+    measure = Math.max(measure, mine);
+  }
+  if (!measured) measure = trouble.count;
+  trouble.measure = Math.max(trouble.measure, measure);
+  const { severity } = rule;
+  while (trouble.severity + 1 < severity.length) {
+    const next = severity[trouble.severity + 1];
+    if (!next || trouble.measure < next.from) break;
+    trouble.severity += 1;
+  }
+}
+
+function clearsAt(rule: CompiledRule, state: KeyState): number {
+  const { trouble } = state;
+  const { clear } = rule;
+  if (!clear || !trouble || trouble.closedAt !== undefined) return Number.POSITIVE_INFINITY;
+  for (let index = 0; index < rule.conditions.length; index += 1) {
+    const own = state.conditions[index];
+    if (rule.conditions[index]?.lasting && !rule.negated[index] && own && own.level > 0) {
+      return Number.POSITIVE_INFINITY;
+    }
+  }
+  if ('quietMs' in clear) return Math.max(state.lastSign, trouble.openedAt) + clear.quietMs;
+  // The moment the lt-th newest sign leaves the window, fewer than lt are left in it.
+  const [oldest] = state.signs;
+  if (state.signs.length < clear.lt || oldest === undefined) return trouble.openedAt;
+  return Math.max(trouble.openedAt, oldest + clear.overMs);
+}
+
+/** The next event time at which time alone changes something; Infinity when there is none. */
+export function nextDeadline(rule: CompiledRule, state: KeyState): number {
+  let next = clearsAt(rule, state);
+  for (let index = 0; index < rule.conditions.length; index += 1) {
+    const condition = rule.conditions[index];
+    const own = state.conditions[index];
+    if (!condition || !own) continue;
+    if (condition.deadline) next = Math.min(next, condition.deadline(own));
+    if (rule.negated[index]) {
+      const ends = condition.ends(own);
+      // Only what ends after the last sighting is news.
+      if (ends > state.lastSign) next = Math.min(next, ends);
+    }
+  }
+  return next;
+}
+
+/** Does what is due at `at`, which is what `nextDeadline` told. */
+export function pass(rule: CompiledRule, state: KeyState, at: number, around: KeySurroundings): void {
+  let changed = false;
+  for (let index = 0; index < rule.conditions.length; index += 1) {
+    const condition = rule.conditions[index];
+    const own = state.conditions[index];
+    if (!condition || !own) continue;
+    if (condition.deadline && condition.fire && condition.deadline(own) <= at) {
+      const [fired] = condition.evidence(own, at);
+      condition.fire(own);
+      changed = true;
+      if (!rule.negated[index]) {
+        note(rule, state, at);
+        const { trouble } = state;
+        const mark = own.marks[0] ?? fired;
+        if (trouble && trouble.closedAt === undefined && mark) addEvidence(trouble, [mark]);
+      }
+    }
+    if (rule.negated[index] && condition.ends(own) <= at && condition.ends(own) > state.lastSign) {
+      state.lastSign = at;
+      changed = true;
+    }
+  }
+  if (changed) consider(rule, state, at, undefined, around);
+  if (clearsAt(rule, state) <= at && state.trouble) state.trouble.closedAt = at;
+}

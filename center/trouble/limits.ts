@@ -1,0 +1,26 @@
+/** What a trouble rule and the state it keeps may grow to. */
+
+/** Highest `ge`, and therefore the number of sightings that one condition keeps for one key. */
+export const GE_MAX = 10_000;
+/** Inner wheres of one rule (they are bits of a 31 bit mask). */
+export const INNER_WHERES_MAX = 30;
+/** Patterns of one `seq`, `cooccur` or `flap`. */
+export const SEQUENCE_MAX = 16;
+/** Sightings of `after` that wait at once for one key. */
+export const WAITING_MAX = 100;
+/** Sightings of one `rate` window for one key. */
+export const RATE_SIGHTINGS_MAX = 1000;
+/** Page counter readings kept for one printer. */
+export const ODOMETER_READINGS_MAX = 4096;
+/** Evidence of one trouble, entries; further ones are only counted. */
+export const EVIDENCE_MAX = 100;
+/** Sightings of one key that wait for late ones; beyond it the oldest half is settled early. */
+export const PENDING_MAX = 4096;
+/** Structures of one printer that are remembered, to judge late entries by the one that was in force. */
+export const CONTEXTS_MAX = 16;
+/** Codes whose candidate rules are remembered for one sort of printer. */
+export const CODES_CACHED_MAX = 20_000;
+/** How far behind an entry may be when the rule doesn't say, ms. */
+export const LATE_DEFAULT_MS = 3_600_000;
+/** Sightings of one key that may wait for late ones while a file is replayed. */
+export const REPLAY_PENDING_MAX = 1_000_000;

@@ -1,0 +1,60 @@
+/** A rule as the engine runs it. */
+import type { Condition } from './conditions.ts';
+import type { CodeDemand, Facts, Test } from './where.ts';
+
+/** What one state may be kept for. */
+export const BY = ['printer', 'unit', 'code', 'model', 'site', 'fleet'] as const;
+export type By = (typeof BY)[number];
+
+/** `all`/`any`/`not` over the conditions of a rule; a number is the index of a condition. */
+export type Formula = number | { all: Formula[] } | { any: Formula[] } | { not: Formula };
+
+export interface CompiledRule {
+  id: string;
+  title: string | undefined;
+  /** Changes whenever the rule's meaning does: state made by another version of the rule is dropped. */
+  fingerprint: string;
+  by: By[];
+  /** Whether each state belongs to one printer. */
+  perPrinter: boolean;
+  demand: CodeDemand;
+  test: Test;
+  /** Inner `where`s, by number. */
+  inner: Test[];
+  /** Every condition looks at inner `where`s only: an entry that passes none of them means nothing. */
+  innerOnly: boolean;
+  /** Fields whose values `distinct` counts. */
+  fields: ((facts: Facts) => unknown)[];
+  scope: {
+    models: ((model: string) => boolean) | undefined;
+    kind: string | undefined;
+    software: { id: string; range: string } | undefined;
+  };
+  conditions: Condition[];
+  formula: Formula;
+  /** Which conditions stand under an odd number of `not`s. */
+  negated: boolean[];
+  /** Whether the rule needs the pages printed by the whole printer (rate). */
+  usesPages: boolean;
+  cohort: CohortOptions | undefined;
+  clear: { quietMs: number } | { lt: number; overMs: number } | undefined;
+  dedupMs: number;
+  lateMs: number;
+  /** Names of the severities with the measure from which they hold, ascending. */
+  severity: { name: string; from: number }[];
+  suppressedBy: string[];
+  /** How long after its last sighting a state without an open trouble still matters, ms. */
+  horizonMs: number;
+  remedy: Record<string, unknown> | undefined;
+  fleet: boolean;
+  auto: boolean;
+}
+
+export interface CohortOptions {
+  software: string;
+  /** The release on trial, as a range. */
+  range: string | undefined;
+  against: string | undefined;
+  ratio: number;
+  alpha: number;
+}

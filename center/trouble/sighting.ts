@@ -1,0 +1,30 @@
+/**
+ * A sighting: what one rule keeps of one log entry. Everything a rule needs to know of the entry is worked out when
+ * it arrives, so that judging it again after a late entry costs no matching.
+ */
+export interface Sighting {
+  /** Event time, ms since 1970. */
+  at: number;
+  printer: string;
+  log: string;
+  seq: number;
+  /** Position of the rule in its group; breaks ties between sightings of one entry. */
+  rule: number;
+  /** The key within the rule (see `by`). */
+  key: string;
+  /** Bit i is set when the entry passed the rule's inner `where` number i. */
+  mask: number;
+  /** Life counter in pages, or -1. */
+  pages: number;
+  /** Values of the fields that the rule's `distinct` conditions count. */
+  values: readonly (string | undefined)[];
+}
+
+/** The one order in which entries are judged: event time, then printer, log and seq. */
+export function compareSightings(left: Sighting, right: Sighting): number {
+  if (left.at !== right.at) return left.at - right.at;
+  if (left.printer !== right.printer) return left.printer < right.printer ? -1 : 1;
+  if (left.log !== right.log) return left.log < right.log ? -1 : 1;
+  if (left.seq !== right.seq) return left.seq - right.seq;
+  return left.rule - right.rule;
+}

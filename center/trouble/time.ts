@@ -1,0 +1,98 @@
+/**
+ * Event time: whole milliseconds since 1970, read from RFC 3339 strings, and ISO 8601 durations in milliseconds.
+ */
+
+const DAY_MS = 86_400_000;
+const DURATION =
+  /^P(?:(\d+(?:\.\d+)?)Y)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
+const UNITS_MS = [365 * DAY_MS, 30 * DAY_MS, 7 * DAY_MS, DAY_MS, 3_600_000, 60_000, 1000];
+
+/**
+ * An ISO 8601 duration in milliseconds, or undefined when it isn't one. A year is 365 days and a month 30: event
+ * time knows no calendar.
+ */
+export function parseDuration(text: unknown): number | undefined {
+  if (typeof text !== 'string' || text.length > 64) return undefined;
+  const match = DURATION.exec(text);
+  if (!match || text === 'P' || text.endsWith('T')) return undefined;
+  let total = 0;
+  for (let index = 0; index < UNITS_MS.length; index += 1) {
+    const part = match[index + 1];
+    if (part !== undefined) total += Number(part) * (UNITS_MS[index] ?? 0);
+  }
+  return Math.round(total);
+}
+
+const RFC3339 =
+  /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:([Zz])|([+-])(\d{2}):?(\d{2}))$/;
+
+function digits(text: string, start: number, count: number): number {
+  let value = 0;
+  for (let index = start; index < start + count; index += 1) {
+    const digit = text.charCodeAt(index) - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+// Days since 1970 of the last date seen: log lines come day by day, and Date.UTC is the dear part.
+let lastDate = '';
+let lastDateMs = 0;
+
+function dateMs(date: string): number {
+  if (date === lastDate) return lastDateMs;
+  const year = digits(date, 0, 4);
+  const month = digits(date, 5, 2);
+  const day = digits(date, 8, 2);
+  const ms = Date.UTC(year, month - 1, day);
+  const back = new Date(ms);
+  // Date.UTC rolls over what no calendar has (a 31st of February).
+  if (!(month >= 1 && month <= 12 && back.getUTCDate() === day && back.getUTCMonth() === month - 1)) {
+    return Number.NaN;
+  }
+  if (year < 100) back.setUTCFullYear(year);
+  lastDate = date;
+  lastDateMs = back.getTime();
+  return lastDateMs;
+}
+
+/**
+ * An RFC 3339 time as milliseconds since 1970, or NaN when it isn't one. What is finer than a millisecond is cut
+ * off; a leap second counts as the last second of its minute.
+ */
+export function parseTime(text: unknown): number {
+  if (typeof text !== 'string') return Number.NaN;
+  if (
+    text.length === 20 &&
+    text.charCodeAt(19) === 90 &&
+    text.charCodeAt(10) === 84 &&
+    text.charCodeAt(4) === 45 &&
+    text.charCodeAt(7) === 45 &&
+    text.charCodeAt(13) === 58 &&
+    text.charCodeAt(16) === 58
+  ) {
+    return clock(dateMs(text.slice(0, 10)), digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2));
+  }
+  const match = RFC3339.exec(text);
+  if (!match) return Number.NaN;
+  const base = clock(dateMs(text.slice(0, 10)), Number(match[4]), Number(match[5]), Number(match[6]));
+  const fraction = match[7] === undefined ? 0 : Number(match[7].slice(0, 3).padEnd(3, '0'));
+  if (match[8] !== undefined) return base + fraction;
+  const hours = Number(match[10]);
+  const minutes = Number(match[11]);
+  if (hours > 23 || minutes > 59) return Number.NaN;
+  const offset = (hours * 60 + minutes) * 60_000;
+  return base + fraction - (match[9] === '-' ? -offset : offset);
+}
+
+function clock(date: number, hour: number, minute: number, second: number): number {
+  if (!(hour <= 23 && minute <= 59 && second <= 60)) return Number.NaN;
+  return date + hour * 3_600_000 + minute * 60_000 + Math.min(second, 59) * 1000;
+}
+
+/** Milliseconds since 1970 as RFC 3339 in UTC; the fraction is left out when it is zero. */
+export function formatTime(ms: number): string {
+  const text = new Date(ms).toISOString();
+  return text.endsWith('.000Z') ? `${text.slice(0, -5)}Z` : text;
+}

@@ -1,0 +1,274 @@
+/**
+ * `where`: compiled to one closure, together with what it demands of the code, from which the index of rules is
+ * built.
+ */
+import type { Diagnostics } from './diagnostics.ts';
+
+/** What is known of an entry when it is judged. One object is reused for all entries: keep no reference to it. */
+export interface Facts {
+  printer: string;
+  code: string;
+  /** info, warning, error or fatal. */
+  severity: string;
+  unit: string | undefined;
+  /** Kind of the unit, from the printer's structure. */
+  kind: string | undefined;
+  /** Model of the apparatus. */
+  model: string | undefined;
+  site: string | undefined;
+  detail: Record<string, unknown> | undefined;
+}
+
+export type Test = (facts: Facts) => boolean;
+
+/** Codes an entry must have to pass: one of `exact`, or one that begins with one of `prefixes`; `any`: no demand. */
+export interface CodeDemand {
+  any: boolean;
+  exact: string[];
+  prefixes: string[];
+}
+
+export interface CompiledWhere {
+  test: Test;
+  demand: CodeDemand;
+}
+
+export const ANY_CODE: CodeDemand = { any: true, exact: [], prefixes: [] };
+const SEVERITIES: readonly string[] = ['info', 'warning', 'error', 'fatal'];
+const OPS = ['=', '!=', 'in', 'prefix', 'glob', '<', '<=', '>', '>='];
+const PLAIN_FIELDS = ['code', 'severity', 'unit', 'kind', 'model'];
+const DEPTH_MAX = 32;
+
+/** Reads a field of the facts by its name in a rule, or undefined when there is no such field. */
+export function fieldReader(field: unknown, more: string[] = []): ((facts: Facts) => unknown) | undefined {
+  if (typeof field !== 'string') return undefined;
+  if (PLAIN_FIELDS.includes(field) || more.includes(field)) {
+    const name = field as Exclude<keyof Facts, 'detail'>;
+    return (facts) => facts[name];
+  }
+  if (!field.startsWith('detail.') || field.length === 7) return undefined;
+  const flat = field.slice(7);
+  const path = flat.split('.');
+  return (facts) => {
+    const { detail } = facts;
+    if (detail === undefined || detail === null) return undefined;
+    if (Object.hasOwn(detail, flat)) return detail[flat];
+    let value: unknown = detail;
+    for (const step of path) {
+      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
+      value = (value as Record<string, unknown>)[step];
+    }
+    return value;
+  };
+}
+
+/** A glob (`*` any characters, `?` one) as a test of whole strings. Linear in the text for a given glob: no regex. */
+export function compileGlob(glob: string): (text: string) => boolean {
+  const star = glob.indexOf('*');
+  if (star < 0 && !glob.includes('?')) return (text) => text === glob;
+  if (star === glob.length - 1 && !glob.includes('?')) {
+    const prefix = glob.slice(0, -1);
+    return (text) => text.startsWith(prefix);
+  }
+  return (text) => {
+    let at = 0;
+    let place = 0;
+    let starPlace = -1;
+    let starAt = 0;
+    while (at < text.length) {
+      if (place < glob.length && glob[place] === '*') {
+        starPlace = place;
+        starAt = at;
+        place += 1;
+      } else if (place < glob.length && (glob[place] === '?' || glob[place] === text[at])) {
+        place += 1;
+        at += 1;
+      } else if (starPlace >= 0) {
+        starAt += 1;
+        at = starAt;
+        place = starPlace + 1;
+      } else {
+        return false;
+      }
+    }
+    while (glob[place] === '*') place += 1;
+    return place === glob.length;
+  };
+}
+
+function order(left: unknown, right: unknown): number {
+  if (typeof right === 'number') {
+    const value = typeof left === 'string' && left.trim() !== '' ? Number(left) : left;
+    return typeof value === 'number' ? value - right : Number.NaN;
+  }
+  if (typeof right !== 'string') return Number.NaN;
+  const value = typeof left === 'number' ? String(left) : left;
+  if (typeof value !== 'string') return Number.NaN;
+  return value < right ? -1 : value > right ? 1 : 0;
+}
+
+const COMPARE: Record<string, (difference: number) => boolean> = {
+  '<': (difference) => difference < 0,
+  '<=': (difference) => difference <= 0,
+  '>': (difference) => difference > 0,
+  '>=': (difference) => difference >= 0,
+};
+
+function compileTest(triple: unknown[], path: string, diagnostics: Diagnostics): CompiledWhere {
+  const nothing: CompiledWhere = { test: () => false, demand: ANY_CODE };
+  const [field, op, value] = triple;
+  const read = fieldReader(field);
+  if (triple.length !== 3) {
+    diagnostics.error(path, 'a test is [field, op, value]');
+    return nothing;
+  }
+  if (!read) {
+    diagnostics.error(`${path}/0`, `no such field (${PLAIN_FIELDS.join(', ')}, detail.…)`);
+    return nothing;
+  }
+  if (typeof op !== 'string' || !OPS.includes(op)) {
+    diagnostics.error(`${path}/1`, `no such op (${OPS.join(' ')})`);
+    return nothing;
+  }
+  if (field === 'severity' && (op in COMPARE || op === '=' || op === '!=')) {
+    if (!SEVERITIES.includes(String(value))) {
+      diagnostics.error(`${path}/2`, `no such severity (${SEVERITIES.join(', ')})`);
+      return nothing;
+    }
+  }
+  const compare = COMPARE[op];
+  if (compare) {
+    if (typeof value !== 'number' && typeof value !== 'string') {
+      diagnostics.error(`${path}/2`, 'a number or a string is expected');
+      return nothing;
+    }
+    if (field === 'severity') {
+      const rank = SEVERITIES.indexOf(String(value));
+      const passing = new Set(SEVERITIES.filter((_, index) => compare(index - rank)));
+      return { test: (facts) => passing.has(facts.severity), demand: ANY_CODE };
+    }
+    return { test: (facts) => compare(order(read(facts), value)), demand: ANY_CODE };
+  }
+  const onCode = field === 'code';
+  switch (op) {
+    case '=':
+      return {
+        test: (facts) => read(facts) === value,
+        demand: onCode && typeof value === 'string' ? { any: false, exact: [value], prefixes: [] } : ANY_CODE,
+      };
+    case '!=':
+      return { test: (facts) => read(facts) !== value, demand: ANY_CODE };
+    case 'in': {
+      if (!Array.isArray(value)) {
+        diagnostics.error(`${path}/2`, 'an array is expected');
+        return nothing;
+      }
+      const members = new Set<unknown>(value);
+      return {
+        test: (facts) => members.has(read(facts)),
+        demand: onCode ? { any: false, exact: value.map(String), prefixes: [] } : ANY_CODE,
+      };
+    }
+    default: {
+      if (typeof value !== 'string') {
+        diagnostics.error(`${path}/2`, 'a string is expected');
+        return nothing;
+      }
+      const matches = op === 'glob' ? compileGlob(value) : (text: string) => text.startsWith(value);
+      const wild = op === 'glob' ? value.search(/[*?]/) : value.length;
+      return {
+        test: (facts) => {
+          const text = read(facts);
+          return typeof text === 'string' && matches(text);
+        },
+        demand: onCode
+          ? wild < 0
+            ? { any: false, exact: [value], prefixes: [] }
+            : prefixDemand(value.slice(0, wild))
+          : ANY_CODE,
+      };
+    }
+  }
+}
+
+function prefixDemand(prefix: string): CodeDemand {
+  return prefix === '' ? ANY_CODE : { any: false, exact: [], prefixes: [prefix] };
+}
+
+/** What at least one of the demands asks. */
+export function eitherDemand(demands: CodeDemand[]): CodeDemand {
+  if (demands.some((demand) => demand.any)) return ANY_CODE;
+  return {
+    any: false,
+    exact: demands.flatMap((demand) => demand.exact),
+    prefixes: demands.flatMap((demand) => demand.prefixes),
+  };
+}
+
+/** The most selective of demands that must all hold (any one of them is necessary). */
+export function bothDemands(demands: CodeDemand[]): CodeDemand {
+  let best: CodeDemand = ANY_CODE;
+  for (const demand of demands) {
+    if (demand.any) continue;
+    if (best.any || weight(demand) < weight(best)) best = demand;
+  }
+  return best;
+}
+
+// An exact code weighs less than a prefix, a long prefix less than a short one.
+function weight(demand: CodeDemand): number {
+  return demand.prefixes.reduce((sum, prefix) => sum + 1 + 64 / prefix.length, 0.1 * demand.exact.length);
+}
+
+/** Compiles a `where`; a missing one lets everything pass. */
+export function compileWhere(
+  where: unknown,
+  path: string,
+  diagnostics: Diagnostics,
+  depth = 0,
+): CompiledWhere {
+  const everything: CompiledWhere = { test: () => true, demand: ANY_CODE };
+  if (where === undefined) return everything;
+  if (Array.isArray(where)) return compileTest(where, path, diagnostics);
+  if (typeof where !== 'object' || where === null || depth > DEPTH_MAX) {
+    diagnostics.error(
+      path,
+      depth > DEPTH_MAX ? 'nested too deeply' : 'all, any, not or [field, op, value] is expected',
+    );
+    return everything;
+  }
+  const parts: CompiledWhere[] = [];
+  for (const [name, value] of Object.entries(where)) {
+    const here = `${path}/${name}`;
+    if (name === 'not') {
+      const inner = compileWhere(value, here, diagnostics, depth + 1).test;
+      parts.push({ test: (facts) => !inner(facts), demand: ANY_CODE });
+    } else if (name === 'all' || name === 'any') {
+      if (!Array.isArray(value)) {
+        diagnostics.error(here, 'an array is expected');
+        continue;
+      }
+      const list = value.map((item, index) => compileWhere(item, `${here}/${index}`, diagnostics, depth + 1));
+      parts.push(name === 'all' ? every(list) : some(list));
+    } else {
+      diagnostics.error(here, 'no such combinator (all, any, not)');
+    }
+  }
+  return every(parts);
+}
+
+function every(list: CompiledWhere[]): CompiledWhere {
+  const tests = list.map((item) => item.test);
+  const demand = bothDemands(list.map((item) => item.demand));
+  const [first, second] = tests;
+  if (!first) return { test: () => true, demand: ANY_CODE };
+  if (tests.length === 1) return { test: first, demand };
+  if (tests.length === 2 && second) return { test: (facts) => first(facts) && second(facts), demand };
+  return { test: (facts) => tests.every((test) => test(facts)), demand };
+}
+
+function some(list: CompiledWhere[]): CompiledWhere {
+  const tests = list.map((item) => item.test);
+  const demand = list.length === 0 ? ANY_CODE : eitherDemand(list.map((item) => item.demand));
+  return { test: (facts) => tests.some((test) => test(facts)), demand };
+}
