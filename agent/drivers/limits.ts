@@ -1,0 +1,38 @@
+/**
+ * Limits of the drivers, each with its unit. A printer is somebody else's program: whatever it sends is bounded here.
+ */
+export const DRIVER_LIMITS = {
+  /** Conditions of one printer that are remembered; a printer that shows more has its surplus counted, not kept. */
+  conditionsMax: 256,
+  /** Entries of one condition within `flapWindowMs`; more are counted and told in one entry. */
+  flapEntriesMax: 5,
+  flapWindowMs: 10 * 60_000,
+  /** A warning must be gone this long before it counts as over, so that a level that hovers is one entry. */
+  settleMs: 5 * 60_000,
+  /** Values of one SNMP read. */
+  snmpValuesMax: 20_000,
+  /** Bytes of one IPP answer. */
+  ippAnswerBytesMax: 4 * 1024 * 1024,
+  /** Time for one whole read of a printer. */
+  readMs: 30_000,
+  /** Time for one IPP request. */
+  ippRequestMs: 10_000,
+  /** Time that one SNMP request waits, before it is tried again. */
+  snmpRequestMs: 2_500,
+  snmpRetries: 1,
+  /** Rows asked for in one GETBULK. */
+  snmpRepetitionsMax: 20,
+  /** How long a printer that doesn't answer is left alone, at most. */
+  backOffMaxMs: 5 * 60_000,
+  /** Bytes of one line from an external driver. */
+  commandLineBytesMax: 1024 * 1024,
+  /** How long an external driver has to answer a request other than an installation. */
+  commandRequestMs: 30_000,
+  commandInstallMs: 60 * 60_000,
+  /** Pause before an external driver that ended is started again. */
+  commandRestartMs: 5_000,
+  /** Bytes of one message of a printer that speaks MQTT. */
+  bambuMessageBytesMax: 1024 * 1024,
+  /** A full state may be asked for at most this often. */
+  bambuPushAllMs: 5 * 60_000,
+} as const;

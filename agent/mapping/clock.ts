@@ -1,0 +1,56 @@
+/**
+ * Times of printers that have no clock: sysUpTime and prtAlertTime count hundredths of a second since the start and
+ * begin again at 0 after 497 days.
+ */
+
+const TICKS_WRAP = 2 ** 32;
+/** How far the printer's ticks may be off ours and still be the same run. */
+const DRIFT_SHARE = 0.02;
+const DRIFT_TICKS = 60_00;
+
+/** What is remembered of a printer's up-time between two reads. */
+export interface UpTimeMemory {
+  ticks: number;
+  /** When that was seen, ms since 1970. */
+  seenMs: number;
+  /** Whether the count began again at 0 in this run of the printer. */
+  wrapped: boolean;
+}
+
+export interface UpTimeStep {
+  memory: UpTimeMemory;
+  /** The printer (or its network card) started again since the last read. */
+  restarted: boolean;
+}
+
+/** Compares the up-time with what it should be now: it went on, wrapped, or the printer started again. */
+export function stepUpTime(before: UpTimeMemory | undefined, ticks: number, nowMs: number): UpTimeStep {
+  if (before === undefined) return { memory: { ticks, seenMs: nowMs, wrapped: false }, restarted: false };
+  const elapsed = Math.max(0, nowMs - before.seenMs) / 10;
+  const tolerance = DRIFT_TICKS + elapsed * DRIFT_SHARE;
+  const expected = before.ticks + elapsed;
+  if (ticks >= before.ticks) {
+    // Started again so long ago that it has passed the old value: it is then behind what it should be.
+    const restarted = ticks < expected - tolerance;
+    return { memory: { ticks, seenMs: nowMs, wrapped: restarted ? false : before.wrapped }, restarted };
+  }
+  const wrapped = expected >= TICKS_WRAP - tolerance && Math.abs(ticks + TICKS_WRAP - expected) <= tolerance;
+  return { memory: { ticks, seenMs: nowMs, wrapped }, restarted: !wrapped };
+}
+
+/**
+ * When an alert with that prtAlertTime began, ms since 1970; undefined when it can't be told (no up-time, or an alert from
+ * after now). Never later than `nowMs`.
+ */
+export function timeOfTicks(
+  ticks: number,
+  upTime: UpTimeMemory | undefined,
+  nowMs: number,
+): number | undefined {
+  if (upTime === undefined || ticks < 0) return undefined;
+  let age = upTime.ticks - ticks;
+  // From before the count began again at 0; in any other case a time after now is a fault of the printer.
+  if (age < 0 && upTime.wrapped) age += TICKS_WRAP;
+  if (age < 0) return undefined;
+  return Math.min(nowMs, upTime.seenMs - age * 10);
+}
