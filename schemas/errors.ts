@@ -101,6 +101,10 @@ export const ERRORS = {
     message: '{url} does not answer: {reason}',
     hint: 'Is the printer on, is the address right, is the protocol enabled? Try: platen agent doctor {url}',
   },
+  'agent/read-only': {
+    message: '{subject} is not possible: the driver {kind} only reads the printer',
+    hint: "Use the maker's own tool, or a command driver that can install.",
+  },
   'agent/driver': { message: 'The driver of {url} failed: {reason}', hint: '{hint}' },
   // Releases.
   'release/bad-key': {

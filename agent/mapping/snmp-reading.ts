@@ -174,14 +174,30 @@ const SAME_AS_BIT: Record<string, RegExp> = {
   'output-area-full': /full$/,
 };
 
+/** What a full read found out and the quick reads after it need. */
+export interface SnmpContext {
+  device: string;
+  tables: Tables;
+  symbols: Set<string>;
+  charset: number | undefined;
+}
+
+/** The context of an answer that was read in full. */
+export function snmpContext(answer: SnmpAnswer, mapping: MappingTables, reading: Reading): SnmpContext {
+  const device = printerIndex(answer);
+  return {
+    device,
+    tables: mapping.select(identify(answer, mapping).identity),
+    symbols: new Set(reading.structure.units.map((unit) => unit.symbol)),
+    charset: charsetOf(answer, device),
+  };
+}
+
 /** Conditions of a read: the alert table, and the detected-error bits that it leaves unsaid. */
 export function readConditions(
   answer: SnmpAnswer,
-  device: string,
-  tables: Tables,
-  symbols: Set<string>,
+  { device, tables, symbols, charset }: SnmpContext,
 ): Condition[] {
-  const charset = charsetOf(answer, device);
   const conditions: Condition[] = [];
   for (const [index, row] of rowsOf(answer.rows(OID.prtAlert), device)) {
     const alert = alertOfRow(String(index), row, charset);
@@ -236,11 +252,10 @@ export function readCounters(answer: SnmpAnswer, device: string, tables: Tables)
     const unit = intOf(row.get(3));
     const life = intOf(row.get(4));
     if (life === undefined || life < 0 || (unit !== undefined && !PAGE_UNITS.has(unit))) continue;
-    // Several markers each count their own passes: the most is the printer's.
-    if (counters.pages === undefined || life > counters.pages) {
-      counters.pages = life;
-      counters.pagesBits = row.get(4)?.type === 'counter64' ? 64 : 32;
-    }
+    // Several markers each count their own passes; the first one is always the same one.
+    counters.pages = life;
+    counters.pagesBits = row.get(4)?.type === 'counter64' ? 64 : 32;
+    break;
   }
   if (counters.pages === undefined) {
     const own = Number(privateText(answer, tables, 'pages'));
@@ -292,7 +307,7 @@ export function snmpReading(answer: SnmpAnswer, mapping: MappingTables): Reading
     source: 'snmp',
     structure,
     sources: builder.sources,
-    conditions: readConditions(answer, device, tables, builder.symbols),
+    conditions: readConditions(answer, { device, tables, symbols: builder.symbols, charset }),
     conditionsWhole: alerts && !answer.brokenOff.has(OID.prtAlert),
     counters: readCounters(answer, device, tables),
     ...(upTimeTicks === undefined ? {} : { upTimeTicks }),

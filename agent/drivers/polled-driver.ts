@@ -1,0 +1,343 @@
+/**
+ * Makes a driver out of readers: reads at its own pace, compares, remembers on disk, backs off from a printer that
+ * sleeps, and never lets one read take longer than its time.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Logger } from 'pino';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import type {
+  Driver,
+  DriverEvents,
+  DriverRefusal,
+  Image,
+  PrinterCounters,
+  PrinterStructure,
+} from '../driver.ts';
+import {
+  CLEARED,
+  type Comparison,
+  type ConditionMemory,
+  compareReading,
+  EMPTY_MEMORY,
+} from '../mapping/conditions.ts';
+import type { Reading } from '../mapping/reading.ts';
+import { DRIVER_LIMITS } from './limits.ts';
+import type { QuickReading, Reader } from './reader.ts';
+
+export interface PolledOptions {
+  /** Between two quick reads, ms. */
+  pollMs: number;
+  /** Between two full reads, ms. */
+  fullMs: number;
+  /** A printer that is silent so long gets an entry; shorter silences are sleep. ms */
+  silentMs: number;
+  /** File for what must be remembered over a restart; absent: nothing is kept. */
+  stateFile?: string;
+  log: Logger;
+  /** Gate that many drivers share, so that a slow printer never holds a fast one. */
+  lanes?: Lanes;
+  now?: () => number;
+  random?: () => number;
+}
+
+/** Bounds how many reads run at once: one bound for printers that answer, one for those that don't. */
+export interface Lanes {
+  run<T>(lane: 'answering' | 'silent', task: () => Promise<T>): Promise<T>;
+}
+
+/** Code of the entry for a printer that doesn't answer. */
+export const NOT_ANSWERING = 'printer-not-answering';
+
+/** What is kept in the state file. */
+interface Kept {
+  memory: ConditionMemory;
+  /** When it last answered, ms since 1970. */
+  answeredMs?: number;
+  /** Since when an entry stands that it doesn't answer. */
+  silentSinceMs?: number;
+}
+
+/** How old a full read may be that answers `readStructure`. */
+const FRESH_MS = 5_000;
+/** Up-time and counters change at every read; they alone are written this often. */
+const KEEP_MS = 5 * 60_000;
+
+function withTime<T>(task: Promise<T>, ms: number, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms);
+    task.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+export class PolledDriver implements Driver {
+  readonly kind: string;
+  private readonly reader: Reader;
+  private readonly options: PolledOptions;
+  private readonly now: () => number;
+  private events: DriverEvents | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private kept: Kept;
+  private keptAt = 0;
+  private reading: Reading | undefined;
+  private readingMs = 0;
+  /** The structure as JSON, to see whether it changed. */
+  private structureText: string | undefined;
+  private printing: boolean | undefined;
+  private pages: number | undefined;
+  private failures = 0;
+  private running: Promise<void> | undefined;
+  private fullRead: Promise<Reading> | undefined;
+  private nudged = false;
+  private stopped = false;
+
+  constructor(reader: Reader, options: PolledOptions) {
+    this.kind = reader.kind;
+    this.reader = reader;
+    this.options = options;
+    this.now = options.now ?? Date.now;
+    this.kept = this.load();
+    reader.onNudge?.(() => this.poke());
+  }
+
+  /** Whether the printer answered last, and since when; for the process's own status. */
+  get state(): { answering: boolean; failures: number; answeredMs?: number } {
+    return {
+      answering: this.failures === 0 && this.reading !== undefined,
+      failures: this.failures,
+      ...(this.kept.answeredMs === undefined ? {} : { answeredMs: this.kept.answeredMs }),
+    };
+  }
+
+  async start(events: DriverEvents): Promise<void> {
+    this.events = events;
+    this.stopped = false;
+    // Spread over the poll period: a thousand printers are not asked in the same second.
+    this.schedule((this.options.random ?? Math.random)() * Math.min(this.options.pollMs, 10_000));
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+    this.events = undefined;
+    this.keep(true);
+    await this.reader.close();
+  }
+
+  /** Reads at once: a trap came, or somebody asks. */
+  poke(): void {
+    if (this.stopped || !this.events) return;
+    if (this.running) {
+      this.nudged = true;
+      return;
+    }
+    this.schedule(0);
+  }
+
+  private schedule(ms: number): void {
+    if (this.stopped) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.running = this.poll().finally(() => {
+        this.running = undefined;
+        const soon = this.nudged;
+        this.nudged = false;
+        this.schedule(soon ? 0 : this.pause());
+      });
+    }, ms);
+    this.timer.unref();
+  }
+
+  /** The poll period, doubled for every read that failed, with a tenth of chance in it. */
+  private pause(): number {
+    const doubled = this.options.pollMs * 2 ** Math.min(this.failures, 8);
+    const most = Math.max(this.options.pollMs, DRIVER_LIMITS.backOffMaxMs);
+    return Math.min(doubled, most) * (0.95 + (this.options.random ?? Math.random)() * 0.1);
+  }
+
+  private inLane<T>(task: () => Promise<T>): Promise<T> {
+    return this.options.lanes
+      ? this.options.lanes.run(this.failures === 0 ? 'answering' : 'silent', task)
+      : task();
+  }
+
+  /** One read with everything that follows from it. Never rejects: a printer that fails is a state, not an error. */
+  private async poll(): Promise<void> {
+    try {
+      const due = this.reading === undefined || this.now() - this.readingMs >= this.options.fullMs;
+      if (due || !this.reader.readQuick) {
+        this.take(await this.readFull());
+        return;
+      }
+      const quick = this.reader.readQuick.bind(this.reader);
+      const found: QuickReading = await this.inLane(() =>
+        withTime(quick(), DRIVER_LIMITS.readMs, 'the read'),
+      );
+      const restarted = this.take(found);
+      if (found.structureMayDiffer || restarted) this.take(await this.readFull());
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** Reads everything; several callers at once share one read. */
+  private readFull(): Promise<Reading> {
+    this.fullRead ??= this.inLane(() => withTime(this.reader.read(), DRIVER_LIMITS.readMs, 'the read'))
+      .then((reading) => {
+        this.reading = reading;
+        this.readingMs = this.now();
+        const text = JSON.stringify(reading.structure);
+        const changed = this.structureText !== undefined && this.structureText !== text;
+        this.structureText = text;
+        if (changed) this.events?.changed();
+        return reading;
+      })
+      .finally(() => {
+        this.fullRead = undefined;
+      });
+    return this.fullRead;
+  }
+
+  /** Compares with what held before and tells the difference. Gives whether the printer was restarted. */
+  private take(found: Pick<Reading, 'conditions' | 'conditionsWhole' | 'counters' | 'upTimeTicks'>): boolean {
+    const nowMs = this.now();
+    this.answered(nowMs);
+    this.printing = found.counters.printing;
+    const before = JSON.stringify(this.kept.memory.held);
+    const compared: Comparison = compareReading(this.kept.memory, found, nowMs, DRIVER_LIMITS);
+    this.kept.memory = compared.memory;
+    this.pages = compared.pages;
+    for (const event of compared.events) this.events?.error(event);
+    this.keep(before !== JSON.stringify(compared.memory.held));
+    return compared.restarted;
+  }
+
+  private answered(nowMs: number): void {
+    this.failures = 0;
+    this.kept.answeredMs = nowMs;
+    if (this.kept.silentSinceMs === undefined) return;
+    const since = this.kept.silentSinceMs;
+    delete this.kept.silentSinceMs;
+    this.events?.error({
+      at: new Date(nowMs).toISOString(),
+      code: CLEARED,
+      severity: 'info',
+      detail: {
+        code: NOT_ANSWERING,
+        since: new Date(since).toISOString(),
+        lastedS: Math.round((nowMs - since) / 1000),
+      },
+    });
+    this.keep(true);
+  }
+
+  private failed(error: unknown): void {
+    this.failures++;
+    const nowMs = this.now();
+    const reason = reasonOf(error);
+    // Once a silence: a fleet has printers that are off for weeks.
+    if (this.failures === 1)
+      this.options.log.info({ url: this.reader.url, reason }, 'the printer does not answer');
+    const since = this.kept.answeredMs;
+    if (since === undefined || this.kept.silentSinceMs !== undefined || nowMs - since < this.options.silentMs)
+      return;
+    this.kept.silentSinceMs = since;
+    this.events?.error({
+      at: new Date(nowMs).toISOString(),
+      code: NOT_ANSWERING,
+      severity: 'warning',
+      ...(this.pages === undefined ? {} : { pages: this.pages }),
+      detail: { reason: reason.slice(0, 256), since: new Date(since).toISOString() },
+    });
+    this.keep(true);
+  }
+
+  private load(): Kept {
+    const { stateFile, log } = this.options;
+    if (stateFile === undefined) return { memory: EMPTY_MEMORY };
+    let text: string;
+    try {
+      text = readFileSync(stateFile, 'utf8');
+    } catch {
+      return { memory: EMPTY_MEMORY }; // The first start.
+    }
+    try {
+      const kept = JSON.parse(text) as Kept;
+      if (typeof kept.memory?.held === 'object' && kept.memory.held !== null) return kept;
+      throw new Error('it has no memory of conditions');
+    } catch (error) {
+      log.warn(
+        { stateFile, reason: reasonOf(error) },
+        'what was remembered of the printer cannot be read; begun anew',
+      );
+      return { memory: EMPTY_MEMORY };
+    }
+  }
+
+  /** Writes what must survive a restart: at once where `must`, else now and then. */
+  private keep(must: boolean): void {
+    const { stateFile, log } = this.options;
+    if (stateFile === undefined || (!must && this.now() - this.keptAt < KEEP_MS)) return;
+    this.keptAt = this.now();
+    try {
+      mkdirSync(dirname(stateFile), { recursive: true });
+      // Written aside and renamed: a crash leaves the old file or the new one.
+      writeFileSync(`${stateFile}.new`, JSON.stringify(this.kept));
+      renameSync(`${stateFile}.new`, stateFile);
+    } catch (error) {
+      log.error(
+        { stateFile, reason: reasonOf(error) },
+        'what must be remembered of the printer cannot be written',
+      );
+    }
+  }
+
+  async readStructure(): Promise<PrinterStructure> {
+    if (this.reading && this.failures === 0 && this.now() - this.readingMs < FRESH_MS)
+      return this.reading.structure;
+    try {
+      return (await this.readFull()).structure;
+    } catch (error) {
+      throw new PlatenError(
+        'agent/no-answer',
+        { url: this.reader.url, reason: reasonOf(error) },
+        { cause: error },
+      );
+    }
+  }
+
+  readCounters(): Promise<PrinterCounters> {
+    return Promise.resolve({
+      ...(this.pages === undefined ? {} : { pages: this.pages }),
+      ...(this.printing === undefined ? {} : { printing: this.printing }),
+    });
+  }
+
+  cannotInstall(subject: string): DriverRefusal | undefined {
+    return {
+      code: 'driver/read-only',
+      message: `${subject} cannot be installed from here: ${this.kind.toUpperCase()} only reads this printer. A technician (or the maker's own tool) has to install it; the verdict names the version to bring.`,
+    };
+  }
+
+  install(images: Image[]): Promise<void> {
+    return Promise.reject(
+      new PlatenError('agent/read-only', { subject: images[0]?.step.subject ?? '', kind: this.kind }),
+    );
+  }
+
+  rollback(images: Image[]): Promise<void> {
+    return Promise.reject(
+      new PlatenError('agent/read-only', { subject: images[0]?.step.subject ?? '', kind: this.kind }),
+    );
+  }
+
+  async selfTest(): Promise<void> {
+    await this.readStructure();
+  }
+
+  restart(): Promise<void> {
+    return Promise.reject(new PlatenError('agent/read-only', { subject: 'a restart', kind: this.kind }));
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Reads one printer through one protocol. `PolledDriver` makes a driver out of it: when to read, what has changed, what
+ * to remember.
+ */
+import type { Reading } from '../mapping/reading.ts';
+
+/** What a quick read finds: what changes by the minute. */
+export interface QuickReading
+  extends Pick<Reading, 'conditions' | 'conditionsWhole' | 'counters' | 'upTimeTicks'> {
+  /** The printer says that its configuration changed: the structure has to be read again. */
+  structureMayDiffer: boolean;
+}
+
+export interface Reader {
+  readonly kind: string;
+  /** What stands in messages: the address without secrets. */
+  readonly url: string;
+  /** Everything. Rejects when the printer doesn't answer at all; a half-answer is a reading. */
+  read(): Promise<Reading>;
+  /** What changes by the minute, in as few packets as possible. Only after `read` has succeeded once. */
+  readQuick?(): Promise<QuickReading>;
+  /** Something happened (a trap, a pushed message): read at once. */
+  onNudge?(nudge: () => void): void;
+  close(): Promise<void>;
+}

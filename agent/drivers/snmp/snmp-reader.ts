@@ -1,0 +1,169 @@
+/**
+ * Reads a printer over SNMP: everything now and then, and between two such reads one packet for what changes.
+ */
+
+import type { Reading } from '../../mapping/reading.ts';
+import { OID, SnmpAnswer, type SnmpValue } from '../../mapping/snmp-answer.ts';
+import {
+  identify,
+  readConditions,
+  readCounters,
+  type SnmpContext,
+  snmpContext,
+  snmpReading,
+} from '../../mapping/snmp-reading.ts';
+import type { MappingTables } from '../../mapping/tables.ts';
+import { DRIVER_LIMITS } from '../limits.ts';
+import type { QuickReading, Reader } from '../reader.ts';
+import { type SnmpAccess, SnmpSession } from './session.ts';
+import { NoAnswer, type SnmpRequests, walkColumns } from './walk.ts';
+
+const columns = (entry: string, numbers: number[]) => numbers.map((number) => `${entry}.${number}`);
+
+/** Columns that are read side by side, table by table. */
+const GROUPS: string[][] = [
+  [...columns(OID.hrDevice, [2, 3]), ...columns(OID.hrPrinter, [1, 2])],
+  [...columns(OID.prtGeneral, [1, 2, 16, 17]), ...columns(OID.prtLocalization, [4])],
+  columns(OID.prtAlert, [2, 3, 4, 5, 6, 7, 8, 9]),
+  columns(OID.prtInput, [13, 14, 15, 16, 17, 18]),
+  columns(OID.prtOutput, [7, 8, 9, 10, 11, 12]),
+  columns(OID.prtMarker, [3, 4]),
+  columns(OID.finDevice, [2, 3, 8, 10]),
+  columns(OID.hrSWInstalled, [2]),
+  columns(OID.entPhysical, [2, 7, 9, 10]),
+];
+
+const SYSTEM = [OID.sysDescr, OID.sysObjectId, OID.sysUpTime, OID.sysName, OID.sysLocation];
+
+const ALERT_COLUMNS = columns(OID.prtAlert, [2, 3, 4, 5, 6, 7, 8, 9]);
+
+/** Objects asked for in one GET. */
+const GET_MAX = 12;
+
+/** Reads everything there is to know. Rejects with NoAnswer when nothing comes. */
+export async function readSnmp(requests: SnmpRequests, mapping: MappingTables): Promise<SnmpAnswer> {
+  const answer = new SnmpAnswer();
+  const get = async (oids: string[]) => {
+    for (let i = 0; i < oids.length; i += GET_MAX) {
+      for (const [oid, value] of await requests.get(oids.slice(i, i + GET_MAX))) answer.set(oid, value);
+    }
+  };
+  await get(SYSTEM);
+  for (const group of GROUPS) await walkColumns(requests, group, answer);
+  // Private objects are extra: a printer that refuses them is none the worse for it.
+  try {
+    await get(mapping.deviceIdObjects());
+    await get(mapping.select(identify(answer, mapping).identity).objects.map((rule) => rule.oid));
+  } catch (error) {
+    answer.brokenOff.add(OID.enterprises);
+    if (error instanceof NoAnswer && answer.size === 0) throw error;
+  }
+  if (answer.size === 0)
+    throw new NoAnswer('the printer answers, but shows nothing to this community or user');
+  return answer;
+}
+
+export class SnmpReader implements Reader {
+  readonly kind = 'snmp';
+  readonly url: string;
+  private readonly session: SnmpSession;
+  private readonly mapping: MappingTables;
+  private context: SnmpContext | undefined;
+  /** prtGeneralConfigChanges as it was: another number means another configuration. */
+  private configChanges: number | undefined;
+  /** Rows of alerts that came as traps since the last read, by index. */
+  private readonly trapped = new Map<string, Map<number, SnmpValue>>();
+  private nudge: (() => void) | undefined;
+
+  constructor(access: SnmpAccess, mapping: MappingTables) {
+    this.url = `snmp://${access.host}:${access.port}`;
+    this.session = new SnmpSession(access);
+    this.mapping = mapping;
+  }
+
+  async read(): Promise<Reading> {
+    const answer = await readSnmp(this.session, this.mapping);
+    this.addTrapped(answer);
+    const reading = snmpReading(answer, this.mapping);
+    this.context = snmpContext(answer, this.mapping, reading);
+    this.configChanges = answer.int(`${OID.prtGeneral}.1.${this.context.device}`);
+    return reading;
+  }
+
+  /**
+   * One GETBULK: up-time, configuration count, state, life counter, and eight alerts; more only when there are more.
+   */
+  async readQuick(): Promise<QuickReading> {
+    const { context } = this;
+    if (!context) return { ...(await this.read()), structureMayDiffer: true };
+    const { device } = context;
+    const before = (column: string) => `${column}.${Number(device) - 1}`;
+    const single = [
+      OID.sysUpTime.slice(0, -2),
+      before(`${OID.prtGeneral}.1`),
+      before(`${OID.hrPrinter}.1`),
+      before(`${OID.hrPrinter}.2`),
+      `${OID.prtMarker}.3.${device}`,
+      `${OID.prtMarker}.4.${device}`,
+    ];
+    const answer = new SnmpAnswer();
+    const lists = await this.session.bulk([...single, ...ALERT_COLUMNS], single.length, 8);
+    single.forEach((oid, i) => {
+      const item = lists[i]?.[0];
+      const column = oid.startsWith(OID.prtMarker) ? oid : oid.slice(0, oid.lastIndexOf('.'));
+      if (item?.[0].startsWith(i === 0 ? oid : `${column}.`)) answer.set(...item);
+    });
+    let more = false;
+    ALERT_COLUMNS.forEach((column, i) => {
+      const list = lists[single.length + i] ?? [];
+      for (const item of list) if (item?.[0].startsWith(`${column}.`)) answer.set(...item);
+      // Whether the column ended within what came; an empty list was cut away.
+      const last = list[list.length - 1];
+      if (list.length === 0 || last?.[0].startsWith(`${column}.`)) more = true;
+    });
+    if (more) await walkColumns(this.session, ALERT_COLUMNS, answer);
+    this.addTrapped(answer);
+    const changes = answer.int(`${OID.prtGeneral}.1.${device}`);
+    const structureMayDiffer = changes !== undefined && changes !== this.configChanges;
+    const upTimeTicks = answer.int(OID.sysUpTime);
+    return {
+      conditions: readConditions(answer, context),
+      conditionsWhole: !answer.brokenOff.has(OID.prtAlert),
+      counters: readCounters(answer, device, context.tables),
+      ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
+      structureMayDiffer,
+    };
+  }
+
+  /** Alerts that a trap told and that are gone from the table again have happened all the same. */
+  private addTrapped(answer: SnmpAnswer): void {
+    const device = this.context?.device ?? '1';
+    for (const [index, row] of this.trapped) {
+      if (answer.values.has(`${OID.prtAlert}.7.${device}.${index}`)) continue;
+      for (const [column, value] of row) answer.set(`${OID.prtAlert}.${column}.${device}.${index}`, value);
+    }
+    this.trapped.clear();
+  }
+
+  /** Takes a trap's variables; called by the process's trap receiver. */
+  trap(variables: [string, SnmpValue][]): void {
+    for (const [oid, value] of variables) {
+      const match = /^1\.3\.6\.1\.2\.1\.43\.18\.1\.1\.(\d+)\.\d+\.(\d+)$/.exec(oid);
+      if (!match?.[1] || !match[2]) continue;
+      if (this.trapped.size >= DRIVER_LIMITS.conditionsMax && !this.trapped.has(match[2])) continue;
+      const row = this.trapped.get(match[2]) ?? new Map<number, SnmpValue>();
+      row.set(Number(match[1]), value);
+      this.trapped.set(match[2], row);
+    }
+    this.nudge?.();
+  }
+
+  onNudge(nudge: () => void): void {
+    this.nudge = nudge;
+  }
+
+  close(): Promise<void> {
+    this.session.close();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Reads columns of tables with GETBULK, several side by side, as far as the printer goes along: smaller and smaller
+ * requests when it chokes, an honest "broken off" when it stops in the middle.
+ */
+import type { SnmpAnswer, SnmpValue } from '../../mapping/snmp-answer.ts';
+import { compareOids } from '../../mapping/snmp-answer.ts';
+import { DRIVER_LIMITS } from '../limits.ts';
+
+/** The few requests that are needed of an SNMP session. Values are already ours. Missing objects are left out. */
+export interface SnmpRequests {
+  get(oids: string[]): Promise<[string, SnmpValue][]>;
+  /**
+   * GETBULK (GETNEXT on version 1): for the `nonRepeaters` first oids the next object, for the others the next
+   * `repetitions`. One list an oid; a list that ends with undefined came to the end of what the printer has.
+   */
+  bulk(
+    oids: string[],
+    nonRepeaters: number,
+    repetitions: number,
+  ): Promise<([string, SnmpValue] | undefined)[][]>;
+}
+
+/** Thrown when a printer doesn't answer, as opposed to answering with an error. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}
+
+interface Cursor {
+  column: string;
+  entry: string;
+  at: string;
+  /** Requests in a row that brought nothing for it. */
+  empty: number;
+}
+
+function entryOf(column: string): string {
+  return column.slice(0, column.lastIndexOf('.'));
+}
+
+/**
+ * Reads `columns` (OIDs of table columns) into `answer`. A table that breaks off is named in `answer.brokenOff` by its
+ * entry OID; rejects only when the very first request of `answer` goes unanswered.
+ */
+export async function walkColumns(
+  requests: SnmpRequests,
+  columns: string[],
+  answer: SnmpAnswer,
+): Promise<void> {
+  let cursors: Cursor[] = columns.map((column) => ({ column, entry: entryOf(column), at: column, empty: 0 }));
+  let together = columns.length;
+  let repetitions: number = DRIVER_LIMITS.snmpRepetitionsMax;
+  // UDP carries about 1,400 bytes: 60 values are as many as fit, what is more is cut by the printer anyway.
+  if (together * repetitions > 60) repetitions = Math.max(4, Math.floor(60 / together));
+  let failures = 0;
+  while (cursors.length > 0) {
+    if (answer.size >= DRIVER_LIMITS.snmpValuesMax) {
+      for (const cursor of cursors) answer.brokenOff.add(cursor.entry);
+      return;
+    }
+    const asked = cursors.slice(0, together);
+    let lists: ([string, SnmpValue] | undefined)[][];
+    try {
+      lists = await requests.bulk(
+        asked.map((cursor) => cursor.at),
+        0,
+        repetitions,
+      );
+    } catch (error) {
+      failures++;
+      if (error instanceof NoAnswer && answer.size === 0 && failures > 1) throw error;
+      // Old network cards drop what they can't build: asked for less, many answer.
+      if (together > 1 || repetitions > 2) {
+        together = 1;
+        repetitions = Math.max(2, Math.floor(repetitions / 4));
+        continue;
+      }
+      const broken = asked[0];
+      if (broken) answer.brokenOff.add(broken.entry);
+      cursors = cursors.slice(1);
+      if (failures > 4) {
+        for (const cursor of cursors) answer.brokenOff.add(cursor.entry);
+        return;
+      }
+      continue;
+    }
+    const open: Cursor[] = [];
+    asked.forEach((cursor, i) => {
+      const next = take(cursor, lists[i] ?? [], answer);
+      if (next) open.push(next);
+    });
+    cursors = [...open, ...cursors.slice(together)];
+  }
+}
+
+/** Keeps what lies under the cursor's column; the cursor to go on with, or undefined when the column is read. */
+function take(
+  cursor: Cursor,
+  list: ([string, SnmpValue] | undefined)[],
+  answer: SnmpAnswer,
+): Cursor | undefined {
+  let at = cursor.at;
+  for (const item of list) {
+    if (!item?.[0].startsWith(`${cursor.column}.`)) return undefined;
+    // An agent that goes backwards would be walked for ever.
+    if (compareOids(item[0], at) <= 0) {
+      answer.brokenOff.add(cursor.entry);
+      return undefined;
+    }
+    answer.set(item[0], item[1]);
+    at = item[0];
+  }
+  if (at !== cursor.at) return { ...cursor, at, empty: 0 };
+  // Nothing came for this column: the answer was cut before it. It is asked for again, but not for ever.
+  if (cursor.empty >= EMPTY_MAX) {
+    answer.brokenOff.add(cursor.entry);
+    return undefined;
+  }
+  return { ...cursor, empty: cursor.empty + 1 };
+}
+
+/** How often a column is asked for again for which nothing came. */
+const EMPTY_MAX = 2;
