@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   choose: () => import('./commands/choose.ts'),
   enroll: () => import('./commands/enroll.ts'),
   request: () => import('./commands/request.ts'),
+  simulate: () => import('./commands/simulate.ts'),
 };
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

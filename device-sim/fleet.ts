@@ -11,6 +11,7 @@ import { randomFor } from '../agent/random.ts';
 import type { Transport } from '../agent/transport.ts';
 import type { UpdaterFactory } from '../agent/updater-seam.ts';
 import { reasonOf } from '../schemas/errors.ts';
+import type { FleetState } from './fleet-state.ts';
 import { Latencies } from './latencies.ts';
 import { rawTransport, type WireCounts } from './raw-transport.ts';
 import type { FleetPlan, PrinterPlan } from './scenario.ts';
@@ -35,6 +36,8 @@ export interface FleetOptions {
   reconnectMs?: { first: number; most: number };
   /** Folder under which each printer's updater may keep files. */
   folder?: (printer: string) => string;
+  /** What the printers are made of, kept over restarts of the simulation. */
+  state?: FleetState;
 }
 
 /** Counts over the fleet; all but `online` only grow. */
@@ -116,6 +119,13 @@ export class SimulatedFleet {
     return this.#raw?.counts;
   }
 
+  /** Printers that were connected at least once. */
+  get everConnected(): number {
+    let ever = 0;
+    for (const { agent } of this.#members.values()) if (agent.status.connects > 0) ever++;
+    return ever;
+  }
+
   agent(printer: string): Agent | undefined {
     return this.#members.get(printer)?.agent;
   }
@@ -170,14 +180,17 @@ export class SimulatedFleet {
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
     await Promise.all([...this.#members.values()].map(({ agent }) => agent.stop()));
+    this.#options.state?.flush();
     this.#raw?.close();
   }
 
   #member(plan: PrinterPlan, transport: Transport): Member {
     const { figures } = this;
     const random = randomFor(this.plan.seed, plan.printer);
+    const { state } = this.#options;
+    const known = state?.of(plan.printer);
     const driver = new SimulatedDriver({
-      spec: plan.spec,
+      spec: known ? { ...plan.spec, ...known } : plan.spec,
       clock: this.#clock,
       random,
       bricked: () => {
@@ -210,8 +223,10 @@ export class SimulatedFleet {
           figures.disconnects++;
           if (reason) this.#countReason(reasonOf(reason));
         },
-        structure: () => {
+        structure: ({ apparatus, units, site, labels, timezone }) => {
           figures.structures++;
+          const pages = driver.model.pages(this.#clock.now());
+          state?.keep(plan.printer, { structure: { apparatus, units, site, labels, timezone }, pages });
         },
         verdict: (verdict) => {
           if (verdict) count(figures.verdicts, verdict.status);

@@ -116,17 +116,34 @@ function optionalMs(text: string | undefined, where: string): number | undefined
   return text === undefined ? undefined : milliseconds(text, where);
 }
 
-/** How many printers of each population, when the fleet is to have `total`: shares kept, remainders to the largest. */
+/**
+ * How many printers of each population, when the fleet is to have `total`: shares kept, remainders to the largest.
+ * Where there is room for it, every population keeps at least one: the odd ones are often what matters.
+ */
 export function scaledCounts(counts: number[], total: number): number[] {
   const sum = counts.reduce((all, count) => all + count, 0);
   if (sum === 0) return counts.map(() => 0);
+  const populated = counts.filter((count) => count > 0).length;
+  const least = total >= populated ? 1 : 0;
   const exact = counts.map((count) => (count * total) / sum);
-  const scaled = exact.map(Math.floor);
-  const left = total - scaled.reduce((all, count) => all + count, 0);
-  const byRemainder = exact
-    .map((share, index) => ({ index, rest: share - Math.floor(share) }))
-    .sort((a, b) => b.rest - a.rest || a.index - b.index);
-  for (const { index } of byRemainder.slice(0, left)) scaled[index] = (scaled[index] ?? 0) + 1;
+  const scaled = exact.map((share, index) =>
+    Math.max((counts[index] ?? 0) > 0 ? least : 0, Math.floor(share)),
+  );
+  const order = exact
+    .map((share, index) => ({ index, rest: share - (scaled[index] ?? 0) }))
+    .sort((a, b) => b.rest - a.rest || a.index - b.index)
+    .map(({ index }) => index);
+  let left = total - scaled.reduce((all, count) => all + count, 0);
+  for (const index of order) {
+    if (left <= 0) break;
+    scaled[index] = (scaled[index] ?? 0) + 1;
+    left--;
+  }
+  // Keeping the odd ones may have made it too many: the largest population gives.
+  for (; left < 0; left++) {
+    const largest = scaled.indexOf(Math.max(...scaled));
+    scaled[largest] = (scaled[largest] ?? 0) - 1;
+  }
   return scaled;
 }
 

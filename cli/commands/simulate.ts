@@ -1,0 +1,176 @@
+/** `platen simulate`: a fleet of simulated printers that connects to a broker, lives through a scenario, and counts. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { pino } from 'pino';
+import { durationMs } from '../../agent/duration.ts';
+import { createUpdater } from '../../agent/updater/updater.ts';
+import { enrollPrinters, readPasswords } from '../../device-sim/credentials.ts';
+import { type SimulatedFleet, startFleet } from '../../device-sim/fleet.ts';
+import { FleetState } from '../../device-sim/fleet-state.ts';
+import { type FleetPlan, planFleet, readScenario } from '../../device-sim/scenario.ts';
+import { progressLine, summaryOf, summaryText } from '../../device-sim/summary.ts';
+import { PlatenError } from '../../schemas/errors.ts';
+
+interface SimulateFlags {
+  printers?: string;
+  scenario: string;
+  url: string;
+  credentials?: string;
+  password?: string;
+  enrollAdmin?: string;
+  seed?: string;
+  duration?: string;
+  rate: string;
+  folder?: string;
+  download?: boolean;
+  json?: boolean;
+  verbose?: boolean;
+}
+
+const PROGRESS_MS = 1_000;
+/** Where nobody watches, a line every ten seconds is enough. */
+const PROGRESS_QUIET_MS = 10_000;
+/** Every connection is a file: more than this no process of ours may open. */
+const PRINTERS_MAX = 200_000;
+const SEED_MAX = 2 ** 32 - 1;
+/** Exit code when some printer was never connected. */
+const NOT_ALL_CONNECTED = 3;
+
+const BUILT_IN = new URL('../../device-sim/scenarios/', import.meta.url);
+
+function whole(name: string, text: string | undefined, most: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > most) {
+    throw new PlatenError('setting/invalid', {
+      name,
+      reason: `"${text}" is not a whole number up to ${most}`,
+      hint: 'platen simulate --help',
+    });
+  }
+  return value;
+}
+
+function scenarioFile(name: string): string | URL {
+  if (existsSync(name)) return name;
+  const builtIn = new URL(`${name}.json`, BUILT_IN);
+  return /^[a-z0-9-]+$/.test(name) && existsSync(builtIn) ? builtIn : name;
+}
+
+async function passwordsFor(
+  flags: SimulateFlags,
+  plan: FleetPlan,
+): Promise<Record<string, string> | string | undefined> {
+  const ids = plan.printers.map(({ printer }) => printer);
+  if (flags.enrollAdmin !== undefined) {
+    return enrollPrinters(flags.url, flags.enrollAdmin, ids, (done) => {
+      process.stderr.write(`enrolled ${done}/${ids.length}\n`);
+    });
+  }
+  if (flags.credentials !== undefined) return readPasswords(flags.credentials, ids);
+  return flags.password;
+}
+
+/** Resolves with why it ends: the time is over, or a signal. */
+function ending(durationMsGiven: number | undefined): Promise<string> {
+  return new Promise((resolve) => {
+    if (durationMsGiven !== undefined) setTimeout(() => resolve('time is over'), durationMsGiven);
+    process.once('SIGINT', () => resolve('interrupted'));
+    process.once('SIGTERM', () => resolve('terminated'));
+  });
+}
+
+async function watch(fleet: SimulatedFleet, flags: SimulateFlags, durationGiven?: number): Promise<void> {
+  const startedAt = performance.now();
+  const seconds = () => (performance.now() - startedAt) / 1_000;
+  const every = process.stderr.isTTY ? PROGRESS_MS : PROGRESS_QUIET_MS;
+  const timer = setInterval(() => process.stderr.write(`${progressLine(fleet, seconds())}\n`), every);
+  const why = await ending(durationGiven);
+  clearInterval(timer);
+  const summary = summaryOf(fleet, seconds());
+  process.stderr.write(`${why}: saying goodbye\n`);
+  await fleet.stop();
+  process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : summaryText(summary));
+  const missed = fleet.plan.printers.length - fleet.everConnected;
+  if (missed > 0) {
+    process.stderr.write(`${missed} of ${fleet.plan.printers.length} printers were never connected\n`);
+    process.exitCode = NOT_ALL_CONNECTED;
+  }
+}
+
+async function simulate(flags: SimulateFlags): Promise<void> {
+  const durationGiven = flags.duration === undefined ? undefined : durationMs(flags.duration);
+  if (flags.duration !== undefined && durationGiven === undefined) {
+    throw new PlatenError('setting/invalid', {
+      name: '--duration',
+      reason: `"${flags.duration}" is no ISO 8601 duration`,
+      hint: 'For example PT60S.',
+    });
+  }
+  const rate = whole('--rate', flags.rate, 1_000_000) || 1;
+  const plan = planFleet(
+    readScenario(scenarioFile(flags.scenario)),
+    whole('--printers', flags.printers, PRINTERS_MAX),
+    whole('--seed', flags.seed, SEED_MAX),
+  );
+  const { folder } = flags;
+  const fleet = startFleet({
+    plan,
+    url: flags.url,
+    passwords: await passwordsFor(flags, plan),
+    connectsPerSecond: rate,
+    updater: flags.download ? createUpdater() : undefined,
+    log: pino({ level: flags.verbose ? 'debug' : 'error' }, pino.destination(2)),
+    ...(folder === undefined
+      ? {}
+      : {
+          state: new FleetState(join(folder, 'printers.json')),
+          folder: (printer: string) => join(folder, printer),
+        }),
+  });
+  await watch(fleet, flags, durationGiven);
+}
+
+export function command(): Command {
+  return new Command('simulate')
+    .description('Run simulated printers against a broker: a scenario to look at, or load to measure.')
+    .option(
+      '--printers <n>',
+      'number of printers; populations keep their shares (default: as the scenario has them)',
+    )
+    .option('--scenario <file>', 'a scenario file, or the name of a built-in one', 'story')
+    .option('--url <url>', 'the broker, mqtt:// or mqtts://', 'mqtt://127.0.0.1:1883')
+    .addOption(
+      new Option('--credentials <file>', 'passwords: {"<printer>":"<password>"}').conflicts([
+        'password',
+        'enrollAdmin',
+      ]),
+    )
+    .addOption(
+      new Option('--password <password>', 'one password for all').conflicts(['credentials', 'enrollAdmin']),
+    )
+    .addOption(
+      new Option(
+        '--enroll-admin <file>',
+        'enroll the printers with these credentials (admin.json)',
+      ).conflicts(['credentials', 'password']),
+    )
+    .option('--seed <n>', 'same seed, same printers and chances (default: the scenario’s)')
+    .option('--duration <duration>', 'how long, as ISO 8601 (PT60S); until Ctrl-C when it is not given')
+    .option('--rate <n>', 'new connections per second', '500')
+    .option('--folder <folder>', 'keep what the printers are made of, journals and downloads there')
+    .option(
+      '--download',
+      'take orders as a real printer does: judge, download, verify (default: believe them)',
+    )
+    .option('--json', 'the summary as one JSON object')
+    .option('--verbose', 'log what every printer does, as JSON lines on stderr')
+    .addHelpText(
+      'after',
+      `
+Progress goes to stderr, the summary to stdout. Exit codes: 0 every printer was connected at some time,
+1 bad input, ${NOT_ALL_CONNECTED} some printer never was. A broker with PLATEN_ACCESS=open needs no credentials.`,
+    )
+    .action((flags: SimulateFlags) => simulate(flags));
+}

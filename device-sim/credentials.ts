@@ -1,0 +1,67 @@
+/**
+ * Where simulated printers get their passwords: a file, one password for all, or a running center that enrolls them.
+ */
+import { readFileSync } from 'node:fs';
+import { OperatorClient, readCredentials } from '../cli/operator-client.ts';
+import { PlatenError, reasonOf } from '../schemas/errors.ts';
+
+/** Printers that one `printers.enroll` names. */
+const ENROLL_CHUNK = 500;
+
+function wrongFile(file: string, reason: string): PlatenError {
+  return new PlatenError('setting/invalid', {
+    name: file,
+    reason,
+    hint: 'It is one JSON object, {"<printer>": "<password>", …}.',
+  });
+}
+
+/**
+ * Reads `{"<printer>": "<password>"}`.
+ * @throws PlatenError setting/invalid where it is something else or a printer is missing
+ */
+export function readPasswords(file: string, printers: string[]): Record<string, string> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw wrongFile(file, reasonOf(error));
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw wrongFile(file, 'an object is expected');
+  }
+  const passwords = value as Record<string, unknown>;
+  for (const printer of printers) {
+    if (typeof passwords[printer] !== 'string')
+      throw wrongFile(file, `there is no password for "${printer}"`);
+  }
+  return passwords as Record<string, string>;
+}
+
+/**
+ * Lets the center give every printer a password. Printers that had one get a new one.
+ * @param adminFile admin.json or a file like it
+ */
+export async function enrollPrinters(
+  url: string,
+  adminFile: string,
+  printers: string[],
+  progress: (done: number) => void,
+): Promise<Record<string, string>> {
+  const { username, password } = readCredentials(adminFile);
+  const operator = await OperatorClient.connect({ url, username, password });
+  const passwords: Record<string, string> = {};
+  try {
+    for (let at = 0; at < printers.length; at += ENROLL_CHUNK) {
+      const chunk = printers.slice(at, at + ENROLL_CHUNK);
+      const { items } = (await operator.call('printers.enroll', { printers: chunk })) as {
+        items: { printer: string; password: string }[];
+      };
+      for (const item of items) passwords[item.printer] = item.password;
+      progress(at + chunk.length);
+    }
+  } finally {
+    await operator.close();
+  }
+  return passwords;
+}

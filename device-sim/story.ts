@@ -1,0 +1,57 @@
+/**
+ * The story of `npm start`: 25 simulated printers of three models. Most are well; one has engine software that its
+ * controller can't use, one a finisher that its model can't take, four jam until their engine is updated. It takes
+ * about a minute. Catalog and rules: deploy/samples/story-catalog.json and story-rules.json.
+ */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Transport } from '../agent/transport.ts';
+import { createUpdater } from '../agent/updater/updater.ts';
+import type { UpdaterFactory } from '../agent/updater-seam.ts';
+import { type SimulatedFleet, startFleet } from './fleet.ts';
+import { FleetState } from './fleet-state.ts';
+import { type FleetPlan, planFleet, readScenario } from './scenario.ts';
+
+export const STORY_PRINTERS = 25;
+
+export interface StoryOptions {
+  /** The broker: an mqtt:// address, or a transport of one's own. */
+  url?: string;
+  transport?: Transport;
+  /** Passwords by printer; see `storyPlan` for who they are. */
+  passwords?: Record<string, string> | string;
+  /** Printers, 25 unless told otherwise; every kind keeps its share. */
+  count?: number;
+  seed?: number;
+  /** Folder for the printers' state, journals and downloads; nothing outlives the process without it. */
+  folder?: string;
+  updater?: UpdaterFactory;
+  log?: Logger;
+}
+
+/** Who plays in the story. The special ones are there at any count from 6 on. */
+export function storyPlan(count = STORY_PRINTERS, seed?: number): FleetPlan {
+  const scenario = readScenario(new URL('./scenarios/story.json', import.meta.url));
+  return planFleet(scenario, count, seed);
+}
+
+/** Starts the story. The fleet connects, and reconnects, by itself; `stop` ends it. */
+export function startStory(options: StoryOptions): SimulatedFleet {
+  const { folder } = options;
+  return startFleet({
+    plan: storyPlan(options.count, options.seed),
+    url: options.url,
+    transport: options.transport,
+    passwords: options.passwords,
+    updater: options.updater ?? createUpdater(),
+    log: options.log,
+    connectsPerSecond: 10,
+    reconnectMs: { first: 500, most: 5_000 },
+    ...(folder === undefined
+      ? {}
+      : {
+          state: new FleetState(join(folder, 'printers.json')),
+          folder: (printer: string) => join(folder, printer),
+        }),
+  });
+}
