@@ -1,0 +1,45 @@
+/**
+ * What is used of the inside of Aedes 1.2.0 (pinned exactly) beyond its typed surface. Read in `lib/client.js` and
+ * `lib/handlers/`; a new version must be compared with this page.
+ */
+import type { EventEmitter } from 'node:events';
+import type { Will } from '../packets/packet.ts';
+import type { QoS } from '../retained-backend.ts';
+
+/** One connection in Aedes (`lib/client.js`). */
+export interface AedesClient extends EventEmitter {
+  id: string;
+  clean: boolean;
+  closed: boolean;
+  /** What Aedes reads from and writes to. Replaced by a Wire. */
+  conn: unknown;
+  /** The broker as this client sees it. Replaced by a view that knows the client. */
+  broker: unknown;
+  will: Will | null;
+  /** Set when DISCONNECT came. */
+  _disconnected: boolean;
+  /** Packets being handled; 0 when a packet is offered lets it be handled at once. */
+  _parsingBatch: number;
+  /** Called when a packet was handled, with an error when the connection must end. */
+  _nextBatch: (error?: Error | null) => void;
+  /** Replaced by the strict decoder of the Wire. Aedes's listener for `packet` expects itself to be called on it. */
+  _parser: AedesParser;
+  subscriptions: Record<string, { qos: QoS; func: unknown }>;
+  pause(): void;
+  resume(): void;
+  close(done?: () => void): void;
+}
+
+/** What Aedes touches of its parser. */
+export interface AedesParser {
+  client: AedesClient;
+  _queue: unknown[] | null;
+  listeners?(event: 'packet'): ((packet: unknown) => void)[];
+  removeAllListeners(event?: string): unknown;
+}
+
+/** A filter in SUBSCRIBE, as Aedes hands it to hooks. */
+export interface AedesSubscription {
+  topic: string;
+  qos: QoS;
+}

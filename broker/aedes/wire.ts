@@ -1,0 +1,362 @@
+/**
+ * Between a socket and an Aedes client. It reads: strict decoding, limits, pausing. It writes: everything of one turn
+ * of the event loop in one write, with a bound on what the peer hasn't taken. To Aedes it is the connection.
+ */
+import type { Duplex } from 'node:stream';
+import type { Principal } from '../identity.ts';
+import type { Inbound } from '../inbound.ts';
+import type { BrokerLimits } from '../limits.ts';
+import { Decoder } from '../packets/decode.ts';
+import { connack } from '../packets/encode.ts';
+import {
+  CONNACK,
+  type ConnectPacket,
+  type Packet,
+  ProtocolError,
+  type SubscribePacket,
+} from '../packets/packet.ts';
+import type { Outlet, Session } from '../session.ts';
+import type { AedesClient } from './internals.ts';
+
+/** Where a connection comes from. */
+export interface Origin {
+  /** The listener: tcp, tls or ws. */
+  listener: string;
+  address: string;
+  /** Common name of a client certificate that was verified. */
+  certificateName: string | undefined;
+}
+
+/** What the broker does for its wires. */
+export interface WireOwner {
+  readonly limits: BrokerLimits;
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** Has something to flush at the end of this turn. */
+  dirty(wire: Wire): void;
+  /** The socket is closed; called once. */
+  gone(wire: Wire): void;
+  /** A packet was read and is allowed by the protocol; false: the broker has dealt with it, Aedes shall not see it. */
+  packet(wire: Wire, packet: Packet): boolean;
+  /** A CONNECT that the broker refuses before Aedes sees it. */
+  refused(wire: Wire, reason: string): void;
+  bytesReceived(bytes: number): void;
+  bytesSent(bytes: number): void;
+}
+
+/** Beyond this much, pieces are written one by one instead of being copied together. */
+const JOIN_BYTES_MAX = 64 * 1024;
+/** A peer that takes nothing must not hold a socket that is being closed. */
+const LINGER_MS = 2_000;
+
+const HOLD = { connecting: 1, inbound: 2, output: 4, rate: 8, aedes: 16 } as const;
+
+export class Wire implements Outlet {
+  readonly socket: Duplex;
+  readonly origin: Origin;
+  readonly openedAt: number;
+  clientId = '';
+  /** Undefined with open access, and before the client was authenticated. */
+  principal: Principal | undefined;
+  session: Session | undefined;
+  inbound: Inbound | undefined;
+  /** Why it ended, or is ending: a stable word. */
+  reason: string | undefined;
+  /** Since when the peer takes nothing while something waits; 0 when nothing waits. */
+  stalledSince = 0;
+  connected = false;
+  readonly #owner: WireOwner;
+  #client: AedesClient | undefined;
+  /** Aedes's own listener for packets. */
+  #offer: ((packet: unknown) => void) | undefined;
+  #decoder: Decoder | undefined;
+  #outbox: Buffer[] = [];
+  #outboxBytes = 0;
+  #dirty = false;
+  /** Why nothing is read at the moment, as bits. */
+  #held = 0;
+  #outstanding = 0;
+  #reading = false;
+  #ended = false;
+
+  constructor(owner: WireOwner, socket: Duplex, origin: Origin) {
+    this.#owner = owner;
+    this.socket = socket;
+    this.origin = origin;
+    this.openedAt = owner.now();
+    const { connectPacketBytesMax, topicBytesMax, topicLevelsMax } = owner.limits;
+    this.#decoder = new Decoder({ packetBytesMax: connectPacketBytesMax, topicBytesMax, topicLevelsMax });
+  }
+
+  /** Takes the place of Aedes's reading and writing. */
+  attach(client: AedesClient): void {
+    this.#client = client;
+    // Aedes would read in bursts and queue what comes before CONNECT is answered; the Wire holds the socket instead.
+    this.socket.removeAllListeners('readable');
+    this.#offer = client._parser.listeners?.('packet')[0]?.bind({ client, _queue: null });
+    client._parser = { client, _queue: null, removeAllListeners: () => undefined };
+    client.conn = this;
+    client._nextBatch = (error) => this.#handled(error ?? undefined);
+    client.pause = () => this.#hold('aedes');
+    client.resume = () => this.#release('aedes');
+    client.once('connected', () => this.#accepted());
+    this.socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    this.socket.on('drain', () => this.#drained());
+    this.socket.on('close', () => this.#owner.gone(this));
+  }
+
+  get client(): AedesClient | undefined {
+    return this.#client;
+  }
+
+  get pendingBytes(): number {
+    return this.socket.writableLength + this.#outboxBytes;
+  }
+
+  /** Whether the broker itself doesn't read at the moment: then silence says nothing about the peer. */
+  get held(): boolean {
+    return this.#held !== 0;
+  }
+
+  send(bytes: Buffer): void {
+    if (this.#ended) return;
+    this.#outbox.push(bytes);
+    this.#outboxBytes += bytes.length;
+    this.#soil();
+  }
+
+  fail(reason: string): void {
+    this.reason ??= reason;
+    this.#soil();
+  }
+
+  /** Ends the connection now, in order: Aedes publishes the will and unregisters the client. */
+  close(reason: string): void {
+    this.reason ??= reason;
+    this.#client?.close();
+    this.destroy();
+  }
+
+  /** Writes what was collected in this turn. */
+  flush(): void {
+    this.#dirty = false;
+    if (this.#ended) return;
+    if (this.reason !== undefined) {
+      this.close(this.reason);
+      return;
+    }
+    this.#write();
+    if (this.socket.writableLength > 0 && this.socket.writableNeedDrain) {
+      if (this.stalledSince === 0) this.stalledSince = this.#owner.now();
+      // Whoever doesn't take its acknowledgements isn't read either.
+      if (this.pendingBytes >= this.#owner.limits.outboundSocketBytesMax) this.#hold('output');
+    } else if (this.session?.outlet === this && this.session.backlog) {
+      this.session.pump();
+    }
+  }
+
+  /** Doesn't read for a while. */
+  pauseFor(ms: number): void {
+    this.#hold('rate');
+    setTimeout(() => this.#release('rate'), ms).unref();
+  }
+
+  // ---- The connection as Aedes sees it ------------------------------------------------------------------------
+
+  write(piece: Buffer | string): boolean {
+    this.send(typeof piece === 'string' ? Buffer.from(piece) : piece);
+    return true;
+  }
+
+  get destroyed(): boolean {
+    return this.#ended;
+  }
+
+  /** What was written still leaves, then the socket ends. */
+  destroy(): this {
+    if (this.#ended) return this;
+    this.#write();
+    this.#ended = true;
+    this.#decoder = undefined;
+    const socket = this.socket;
+    if (socket.destroyed) return this;
+    // What still comes is read and thrown away: closing with unread bytes would reset the connection, and the peer
+    // might never see what was written last.
+    socket.removeAllListeners('data');
+    socket.resume();
+    socket.end();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    return this;
+  }
+
+  on(event: string, listener: (...args: unknown[]) => void): this {
+    this.socket.on(event, listener);
+    return this;
+  }
+
+  once(event: string, listener: (...args: unknown[]) => void): this {
+    this.socket.once(event, listener);
+    return this;
+  }
+
+  removeListener(event: string, listener: (...args: unknown[]) => void): this {
+    this.socket.removeListener(event, listener);
+    return this;
+  }
+
+  removeAllListeners(event: string): this {
+    this.socket.removeAllListeners(event);
+    return this;
+  }
+
+  emit(): boolean {
+    // Aedes emits `drain` to free what waits for it; nothing of its writing waits here.
+    return false;
+  }
+
+  // ---- Reading ------------------------------------------------------------------------------------------------
+
+  #read(chunk: Buffer): void {
+    if (!this.#decoder) return;
+    this.#owner.bytesReceived(chunk.length);
+    this.#decoder.push(chunk);
+    this.#decode();
+  }
+
+  #decode(): void {
+    // What is handled may release a hold: the loop that runs already goes on then.
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      while (this.#held === 0 && this.#decoder) {
+        const packet = this.#decoder.next();
+        if (!packet) break;
+        this.#handle(packet);
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#violated(error);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #handle(packet: Packet): void {
+    const client = this.#client as AedesClient;
+    if (packet.cmd === 'connect' && !this.connected) {
+      if (!this.#acceptable(packet)) return;
+      this.#hold('connecting');
+    }
+    if (!this.#owner.packet(this, packet)) return;
+    this.#outstanding++;
+    // Aedes handles a packet at once when no other is being handled; the order is kept here.
+    client._parsingBatch = 0;
+    this.#offer?.(packet);
+    if (this.#outstanding >= this.#owner.limits.inboundInFlightMax || this.#lineFull()) this.#hold('inbound');
+  }
+
+  /** What Aedes doesn't refuse, or not with the return code that the standard asks for. */
+  #acceptable(packet: ConnectPacket): boolean {
+    this.clientId = packet.clientId;
+    if (!packet.supported) {
+      // [MQTT-3.1.2-2]: return code 0x01, then the connection is closed.
+      this.#refuse(CONNACK.protocol, 'protocol-version');
+      return false;
+    }
+    // An empty id is one that the broker makes, and only for a clean session [MQTT-3.1.3-7], [MQTT-3.1.3-8].
+    const bad =
+      packet.clientId === ''
+        ? !packet.clean || packet.protocolVersion === 3
+        : Buffer.byteLength(packet.clientId) > this.#owner.limits.clientIdBytesMax;
+    if (bad) {
+      this.#refuse(CONNACK.identifier, 'client-id');
+      return false;
+    }
+    return true;
+  }
+
+  #refuse(code: number, reason: string): void {
+    this.#owner.refused(this, reason);
+    this.send(connack(code, false));
+    this.close(reason);
+  }
+
+  #violated(error: ProtocolError): void {
+    this.reason ??= error.reason;
+    this.#client?.emit('error', error);
+    this.destroy();
+  }
+
+  #accepted(): void {
+    const { packetBytesMax, topicBytesMax, topicLevelsMax } = this.#owner.limits;
+    if (this.#decoder) this.#decoder.limits = { packetBytesMax, topicBytesMax, topicLevelsMax };
+    this.#release('connecting');
+  }
+
+  #handled(error: Error | undefined): void {
+    if (error) {
+      this.#client?.emit('error', error);
+      return;
+    }
+    this.#outstanding--;
+    if (this.#held & HOLD.inbound && !this.#lineFull()) this.#release('inbound');
+  }
+
+  #lineFull(): boolean {
+    const line = this.inbound;
+    return line !== undefined && line.bytes >= this.#owner.limits.inboundInFlightBytesMax;
+  }
+
+  // ---- Writing ------------------------------------------------------------------------------------------------
+
+  #soil(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.#owner.dirty(this);
+  }
+
+  #write(): void {
+    if (this.#outbox.length === 0 || this.socket.destroyed) return;
+    const pieces = this.#outbox;
+    const bytes = this.#outboxBytes;
+    this.#outbox = [];
+    this.#outboxBytes = 0;
+    this.#owner.bytesSent(bytes);
+    if (pieces.length === 1) {
+      this.socket.write(pieces[0] as Buffer);
+    } else if (bytes <= JOIN_BYTES_MAX) {
+      this.socket.write(Buffer.concat(pieces, bytes));
+    } else {
+      this.socket.cork();
+      for (const piece of pieces) this.socket.write(piece);
+      this.socket.uncork();
+    }
+  }
+
+  #drained(): void {
+    this.stalledSince = 0;
+    if (this.#held & HOLD.output) this.#release('output');
+    if (this.session?.outlet === this) this.session.pump();
+  }
+
+  #hold(why: keyof typeof HOLD): void {
+    if (this.#held === 0) this.socket.pause();
+    this.#held |= HOLD[why];
+  }
+
+  #release(why: keyof typeof HOLD): void {
+    if (this.#held === 0) return;
+    this.#held &= ~HOLD[why];
+    if (this.#held !== 0 || this.#ended) return;
+    this.#decode();
+    if (this.#held === 0) this.socket.resume();
+  }
+}
+
+/** Whether a SUBSCRIBE names a filter twice. */
+export function repeatsFilter(packet: SubscribePacket): boolean {
+  const { subscriptions } = packet;
+  return (
+    subscriptions.length > 1 && new Set(subscriptions.map(({ topic }) => topic)).size < subscriptions.length
+  );
+}

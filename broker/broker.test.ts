@@ -1,0 +1,203 @@
+import { type EventEmitter, once as onceOf } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test } from '@jest/globals';
+import mqtt from 'mqtt';
+import pino from 'pino';
+import type { LinkMessage } from '../center/link.ts';
+import { printerTopic } from '../schemas/topics.ts';
+import { type Broker, type BrokerOptions, createBroker, type Principal } from './broker.ts';
+
+const log = pino({ level: process.env.LOG ?? 'silent' });
+/** The next event, of mqtt.js clients too, whose types don't say that they are emitters. */
+const once = (emitter: unknown, event: string): Promise<unknown[]> => onceOf(emitter as EventEmitter, event);
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+const open: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const end of open.splice(0).reverse()) await end();
+});
+
+const identity = {
+  async authenticate({ username, password }: { username?: string; password?: Buffer }) {
+    if (username === undefined || password?.toString() !== 'right') return undefined;
+    const role = username.startsWith('printer') ? 'printer' : 'admin';
+    return { name: username, role } as Principal;
+  },
+};
+
+async function start(options: Partial<BrokerOptions> = {}): Promise<Broker> {
+  const broker = await createBroker({ tcp: { host: '127.0.0.1', port: 0 }, log, identity, ...options });
+  await broker.listen();
+  open.push(() => broker.close());
+  return broker;
+}
+
+async function connect(broker: Broker, username: string, options: mqtt.IClientOptions = {}) {
+  const client = mqtt.connect(options.host ? '' : (broker.addresses.tcp as string), {
+    username,
+    password: 'right',
+    clientId: username,
+    reconnectPeriod: 0,
+    ...options,
+  });
+  client.on('error', () => {});
+  open.push(() => client.endAsync(true));
+  await Promise.race([
+    once(client, 'connect'),
+    once(client, 'close').then(() => {
+      throw new Error('closed');
+    }),
+  ]);
+  return client;
+}
+
+test('an uplink is acknowledged only after the center took it over, and several are in flight together', async () => {
+  const waiting: (() => void)[] = [];
+  const heard: LinkMessage[] = [];
+  const broker = await start({
+    uplink: (message) =>
+      new Promise((resolve) => {
+        heard.push(message);
+        waiting.push(() => resolve(undefined));
+      }),
+  });
+  const one = await connect(broker, 'printer-1');
+  const two = await connect(broker, 'printer-2');
+  const done: string[] = [];
+  for (const [name, client] of [
+    ['printer-1', one],
+    ['printer-2', two],
+  ] as const) {
+    for (const n of [1, 2]) {
+      client.publish(printerTopic.errors(name), `{"n":${n}}`, { qos: 1 }, () => done.push(`${name}:${n}`));
+    }
+  }
+  await until(() => heard.length >= 4);
+  expect(done).toEqual([]);
+  expect(heard[0]?.publisher).toEqual({ name: expect.stringMatching(/^printer-/), role: 'printer' });
+  for (const settle of waiting) settle();
+  await until(() => done.length >= 4);
+});
+
+test('structure is retained after the center took it, and not when it refused it', async () => {
+  const answers: ('refused' | undefined)[] = [undefined, 'refused'];
+  const broker = await start({ uplink: async () => answers.shift() });
+  const printer = await connect(broker, 'printer-1');
+  const topic = printerTopic.structure('printer-1');
+  await printer.publishAsync(topic, 'first', { qos: 1, retain: true });
+  await printer.publishAsync(topic, 'second', { qos: 1, retain: true });
+  const admin = await connect(broker, 'admin');
+  const got = once(admin, 'message');
+  await admin.subscribeAsync('platen/v1/printers/printer-1/#', { qos: 1 });
+  const [gotTopic, payload, packet] = (await got) as [string, Buffer, { retain: boolean }];
+  expect([gotTopic, payload.toString(), packet.retain]).toEqual([topic, 'first', true]);
+});
+
+test('an uplink that the center cannot take is not acknowledged: the connection ends', async () => {
+  const broker = await start({ uplink: () => Promise.reject(new Error('no store')) });
+  const printer = await connect(broker, 'printer-1');
+  printer.publish(printerTopic.errors('printer-1'), '{}', { qos: 1 });
+  await once(printer, 'close');
+});
+
+test('strangers, wrong names, foreign topics and foreign filters are refused and told', async () => {
+  const broker = await start();
+  const told: string[] = [];
+  broker.on('refused', ({ reason }) => told.push(reason));
+  await expect(connect(broker, 'printer-1', { password: 'wrong' })).rejects.toThrow(/closed|refused/);
+  await expect(connect(broker, 'printer-1', { clientId: 'printer-2' })).rejects.toThrow(/closed|refused/);
+  const printer = await connect(broker, 'printer-1');
+  const granted = await printer
+    .subscribeAsync([printerTopic.order('printer-1'), printerTopic.order('printer-2')])
+    .catch((error: unknown) => error);
+  expect(String(granted)).toMatch(/Unspecified error|Subscribe error|128/i);
+  printer.publish(printerTopic.structure('printer-2'), '{}', { qos: 1 });
+  await once(printer, 'close');
+  expect(told).toEqual([
+    'credentials',
+    'client-id-not-user',
+    'subscribe-not-authorized',
+    'publish-not-authorized',
+  ]);
+});
+
+test('the center speaks to a printer, over TCP and over WebSocket', async () => {
+  const broker = await start();
+  const http = createServer();
+  broker.attachWebSocket(http, '/mqtt');
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  open.push(async () => {
+    http.closeAllConnections();
+    http.close();
+  });
+  await broker.publish(printerTopic.order('printer-1'), 'retained', { qos: 1, retain: true });
+  const url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}/mqtt`;
+  for (const address of [broker.addresses.tcp as string, url]) {
+    const printer = mqtt.connect(address, {
+      username: 'printer-1',
+      password: 'right',
+      clientId: 'printer-1',
+    });
+    open.push(() => printer.endAsync(true));
+    await once(printer, 'connect');
+    const got = once(printer, 'message');
+    await printer.subscribeAsync('platen/v1/printers/printer-1/order', { qos: 1 });
+    expect(String((await got)[1])).toBe('retained');
+    const next = once(printer, 'message');
+    await broker.publish(printerTopic.order('printer-1'), 'live', { qos: 1, retain: false });
+    expect(String((await next)[1])).toBe('live');
+    await printer.endAsync();
+  }
+});
+
+test('sessions tell their coming and going; a takeover never looks like a leave', async () => {
+  const broker = await start();
+  const states: string[] = [];
+  broker.on('session', ({ name, state, reason }) => states.push(`${name} ${state} ${reason ?? ''}`.trim()));
+  const first = await connect(broker, 'printer-1');
+  const ended = once(first, 'close');
+  const second = await connect(broker, 'printer-1');
+  await ended;
+  await second.endAsync();
+  await until(() => states.length >= 4);
+  expect(states).toEqual([
+    'printer-1 connected',
+    'printer-1 disconnected taken-over',
+    'printer-1 connected',
+    'printer-1 disconnected disconnected',
+  ]);
+  expect(broker.stats()).toMatchObject({ sessions: 0, subscriptions: 0 });
+});
+
+test('rights that are withdrawn end the live connection', async () => {
+  const broker = await start();
+  const printer = await connect(broker, 'printer-1');
+  expect(broker.revoke('printer-1', 'revoked')).toBe(1);
+  await once(printer, 'close');
+});
+
+test('a session resumes: what came meanwhile is delivered, in order', async () => {
+  const broker = await start();
+  const topic = printerTopic.errorsAck('printer-1');
+  const first = await connect(broker, 'printer-1', { clean: false });
+  await first.subscribeAsync(topic, { qos: 1 });
+  await first.endAsync();
+  for (const n of [1, 2, 3]) await broker.publish(topic, String(n), { qos: 1, retain: false });
+  const got: string[] = [];
+  const second = mqtt.connect(broker.addresses.tcp as string, {
+    username: 'printer-1',
+    password: 'right',
+    clientId: 'printer-1',
+    clean: false,
+  });
+  open.push(() => second.endAsync(true));
+  second.on('message', (_, payload) => got.push(payload.toString()));
+  const [connack] = (await once(second, 'connect')) as [{ sessionPresent: boolean }];
+  expect(connack.sessionPresent).toBe(true);
+  await until(() => got.length >= 3);
+  expect(got).toEqual(['1', '2', '3']);
+});

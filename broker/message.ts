@@ -1,0 +1,39 @@
+/** What travels through the broker. */
+import type { Principal } from './identity.ts';
+import { publish } from './packets/encode.ts';
+import type { QoS } from './retained-backend.ts';
+import { owned } from './topics/retained-store.ts';
+
+/** One application message. Shared by everybody it is delivered to, so it is never changed but for its caches. */
+export class Message {
+  readonly topic: string;
+  payload: Buffer;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly publisher: Principal | undefined;
+  #encoded: Buffer | undefined;
+
+  constructor(topic: string, payload: Buffer, qos: QoS, retain: boolean, publisher: Principal | undefined) {
+    this.topic = topic;
+    this.payload = payload;
+    this.qos = qos;
+    this.retain = retain;
+    this.publisher = publisher;
+  }
+
+  /** The PUBLISH that all QoS 0 subscribers get: encoded once. */
+  get encoded(): Buffer {
+    this.#encoded ??= publish(this.topic, this.payload, 0, false, false, 0);
+    return this.#encoded;
+  }
+
+  /** Call before the message is kept beyond this turn: lets go of the chunk it was read in. */
+  keep(): void {
+    this.payload = owned(this.payload);
+  }
+
+  /** Bytes it counts in a queue. */
+  get bytes(): number {
+    return this.topic.length + this.payload.length + 64;
+  }
+}

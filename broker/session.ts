@@ -1,0 +1,317 @@
+/**
+ * The state of one client that outlives its connection (MQTT 3.1.1, 3.1.2.4): subscriptions, messages in flight,
+ * messages waiting. Everything in it is bounded by the limits.
+ */
+import type { Principal } from './identity.ts';
+import type { BrokerLimits } from './limits.ts';
+import type { Message } from './message.ts';
+import { acknowledgement, publish } from './packets/encode.ts';
+import { TYPE } from './packets/packet.ts';
+import type { QoS } from './retained-backend.ts';
+import type { Retained, RetainedStore } from './topics/retained-store.ts';
+import type { SharedGroup, Subscription } from './topics/subscription-tree.ts';
+
+/** The connection as its session sees it. */
+export interface Outlet {
+  /** Bytes that the peer hasn't taken yet. */
+  readonly pendingBytes: number;
+  /** Hands over bytes; they leave at the end of this turn of the event loop. */
+  send(bytes: Buffer): void;
+  /** Ends the connection for a reason, soon but not inside this call. */
+  fail(reason: string): void;
+}
+
+/** What the session tells its broker. */
+export interface SessionOwner {
+  readonly limits: BrokerLimits;
+  readonly retained: RetainedStore;
+  /** A message was given up. */
+  dropped(reason: 'offline-queue-full' | 'offline-qos0' | 'not-authorized', session: Session): void;
+  /** A PUBLISH was handed to a connection. */
+  sent(message: Message | Retained): void;
+  /** Whether the session's principal may receive `topic`. */
+  mayReceive(session: Session, topic: string): boolean;
+}
+
+/** A message sent with QoS 1 or 2 and not acknowledged to its end. */
+interface InFlight {
+  message: Message | Retained;
+  qos: QoS;
+  retain: boolean;
+  /** PUBREC came, PUBREL was sent, PUBCOMP is awaited. The message itself isn't needed any more. */
+  released: boolean;
+  group: SharedGroup<Session> | undefined;
+}
+
+interface Waiting {
+  message: Message;
+  qos: QoS;
+  group: SharedGroup<Session> | undefined;
+}
+
+/** Retained documents that a new subscription is still to get. */
+interface Replay {
+  topics: string[];
+  next: number;
+  qos: QoS;
+}
+
+const HIGHEST_ID = 65_535;
+
+export class Session {
+  readonly key: string;
+  readonly clientId: string;
+  readonly clean: boolean;
+  readonly subscriptions = new Map<string, Subscription<Session>>();
+  /** Identifiers of QoS 2 publishes that were taken over and not yet released. */
+  inboundQos2: Set<number> | undefined;
+  outlet: Outlet | undefined;
+  /** Whose it is; undefined with open access. Follows changes of rights. */
+  principal: Principal | undefined;
+  /** When the connection ended, in ms of the broker's clock. */
+  leftAt = 0;
+  /** Marks the message being routed, so that overlapping subscriptions make one delivery. */
+  routeStamp = 0;
+  routeQos: QoS = 0;
+  readonly #owner: SessionOwner;
+  #inFlight: Map<number, InFlight> | undefined;
+  #waiting: Waiting[] = [];
+  #waitingHead = 0;
+  #waitingBytes = 0;
+  #replays: Replay[] | undefined;
+  #nextId = 1;
+
+  constructor(owner: SessionOwner, key: string, clientId: string, clean: boolean) {
+    this.#owner = owner;
+    this.key = key;
+    this.clientId = clientId;
+    this.clean = clean;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight?.size ?? 0;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length - this.#waitingHead;
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Whether something is to be sent that can't be sent now. */
+  get backlog(): boolean {
+    return this.waiting > 0 || this.#replays !== undefined;
+  }
+
+  /** Delivers a message that was just published, or keeps it, or drops it, as the limits say. */
+  deliver(message: Message, qos: QoS, group?: SharedGroup<Session>): void {
+    if (!this.#owner.mayReceive(this, message.topic)) {
+      this.#owner.dropped('not-authorized', this);
+      return;
+    }
+    const outlet = this.outlet;
+    if (!outlet) {
+      if (qos === 0) this.#owner.dropped('offline-qos0', this);
+      else this.#keepOffline({ message, qos, group });
+      return;
+    }
+    if (!this.backlog && this.#sendable(outlet, qos)) {
+      this.#send(outlet, message, qos, false, group);
+      return;
+    }
+    const { queuedMessagesMax, queuedBytesMax } = this.#owner.limits;
+    if (this.waiting >= queuedMessagesMax || this.#waitingBytes + message.bytes > queuedBytesMax) {
+      outlet.fail('slow-consumer');
+      // What is lost with QoS 0 is lost; the rest stays for when the client is back.
+      if (qos > 0 && !this.clean) this.#keepOffline({ message, qos, group });
+      return;
+    }
+    this.#enqueue({ message, qos, group });
+  }
+
+  /** Begins to send the retained documents of a new subscription [MQTT-3.3.1-6]. */
+  replay(filter: string, qos: QoS): void {
+    const topics = this.#owner.retained.match(filter);
+    if (topics.length === 0) return;
+    this.#replays ??= [];
+    this.#replays.push({ topics, next: 0, qos });
+    this.pump();
+  }
+
+  /** Sends what waits, as far as the window and the socket allow. */
+  pump(): void {
+    const outlet = this.outlet;
+    if (!outlet) return;
+    while (this.#replays) {
+      if (!this.#pumpReplay(outlet)) return;
+    }
+    while (this.waiting > 0) {
+      const head = this.#waiting[this.#waitingHead] as Waiting;
+      if (!this.#sendable(outlet, head.qos)) return;
+      this.#shift();
+      this.#send(outlet, head.message, head.qos, false, head.group);
+    }
+  }
+
+  /** A connection took the session over: what was in flight is sent again first [MQTT-4.4.0-1], in its order. */
+  resume(outlet: Outlet): void {
+    this.outlet = outlet;
+    if (this.#inFlight) {
+      for (const [id, entry] of this.#inFlight) {
+        if (entry.released) outlet.send(acknowledgement(TYPE.pubrel, id));
+        else this.#write(outlet, entry.message, entry.qos, entry.retain, true, id);
+      }
+    }
+    this.pump();
+  }
+
+  /** The connection is gone. */
+  suspend(now: number): void {
+    this.outlet = undefined;
+    this.leftAt = now;
+    this.#replays = undefined;
+    // QoS 0 isn't kept for later, and the queue of an absent client has its own bounds.
+    const kept = this.#waiting.slice(this.#waitingHead).filter((entry) => entry.qos > 0);
+    this.#waiting = [];
+    this.#waitingHead = 0;
+    this.#waitingBytes = 0;
+    for (const entry of kept) this.#keepOffline(entry);
+  }
+
+  /** PUBACK, or PUBCOMP: the message is done. */
+  acknowledged(id: number): void {
+    if (!this.#inFlight?.delete(id)) return;
+    if (this.#inFlight.size === 0) this.#inFlight = undefined;
+    this.pump();
+  }
+
+  /** PUBREC: from now on only PUBREL is repeated [MQTT-4.3.3-1]. */
+  released(id: number): void {
+    const entry = this.#inFlight?.get(id);
+    if (entry && entry.qos === 2) entry.released = true;
+  }
+
+  /** What was given to this member of shared subscriptions and isn't acknowledged; it is forgotten here. */
+  takeShared(of?: SharedGroup<Session>): { message: Message; qos: QoS; group: SharedGroup<Session> }[] {
+    const taken: { message: Message; qos: QoS; group: SharedGroup<Session> }[] = [];
+    const mine = (group: SharedGroup<Session> | undefined): group is SharedGroup<Session> =>
+      group !== undefined && (of === undefined || of === group);
+    if (this.#inFlight) {
+      for (const [id, entry] of this.#inFlight) {
+        if (!mine(entry.group) || entry.released) continue;
+        taken.push({ message: entry.message as Message, qos: entry.qos, group: entry.group });
+        this.#inFlight.delete(id);
+      }
+      if (this.#inFlight.size === 0) this.#inFlight = undefined;
+    }
+    const rest: Waiting[] = [];
+    for (const entry of this.#waiting.slice(this.#waitingHead)) {
+      const { message, qos, group } = entry;
+      if (mine(group)) taken.push({ message, qos, group });
+      else rest.push(entry);
+    }
+    if (taken.length > 0) {
+      this.#waiting = rest;
+      this.#waitingHead = 0;
+      this.#waitingBytes = rest.reduce((sum, entry) => sum + entry.message.bytes, 0);
+    }
+    return taken;
+  }
+
+  #pumpReplay(outlet: Outlet): boolean {
+    const replays = this.#replays as Replay[];
+    const replay = replays[0] as Replay;
+    while (replay.next < replay.topics.length) {
+      // Read at the moment of sending: a document that changed meanwhile is sent as it is now.
+      const document = this.#owner.retained.get(replay.topics[replay.next] as string);
+      if (document && this.#owner.mayReceive(this, document.topic)) {
+        const qos = Math.min(document.qos, replay.qos) as QoS;
+        if (!this.#sendable(outlet, qos)) return false;
+        this.#send(outlet, document, qos, true, undefined);
+      }
+      replay.next++;
+    }
+    replays.shift();
+    if (replays.length === 0) this.#replays = undefined;
+    return true;
+  }
+
+  #sendable(outlet: Outlet, qos: QoS): boolean {
+    const limits = this.#owner.limits;
+    if (outlet.pendingBytes >= limits.outboundSocketBytesMax) return false;
+    return qos === 0 || this.inFlight < limits.outboundInFlightMax;
+  }
+
+  #send(
+    outlet: Outlet,
+    message: Message | Retained,
+    qos: QoS,
+    retain: boolean,
+    group: SharedGroup<Session> | undefined,
+  ): void {
+    if (qos === 0) {
+      if ('encoded' in message) {
+        outlet.send(message.encoded);
+        this.#owner.sent(message);
+      } else this.#write(outlet, message, 0, retain, false, 0);
+      return;
+    }
+    const id = this.#freeId();
+    this.#inFlight ??= new Map();
+    if ('keep' in message) message.keep();
+    this.#inFlight.set(id, { message, qos, retain, released: false, group });
+    this.#write(outlet, message, qos, retain, false, id);
+  }
+
+  #write(
+    outlet: Outlet,
+    message: Message | Retained,
+    qos: QoS,
+    retain: boolean,
+    dup: boolean,
+    id: number,
+  ): void {
+    outlet.send(publish(message.topic, message.payload, qos, retain, dup, id));
+    this.#owner.sent(message);
+  }
+
+  /** The window is far smaller than the space of identifiers, so there always is a free one [MQTT-2.3.1-2]. */
+  #freeId(): number {
+    let id = this.#nextId;
+    while (this.#inFlight?.has(id)) id = id === HIGHEST_ID ? 1 : id + 1;
+    this.#nextId = id === HIGHEST_ID ? 1 : id + 1;
+    return id;
+  }
+
+  #enqueue(entry: Waiting): void {
+    entry.message.keep();
+    this.#waiting.push(entry);
+    this.#waitingBytes += entry.message.bytes;
+  }
+
+  #keepOffline(entry: Waiting): void {
+    const { offlineMessagesMax, offlineBytesMax, offlineFull } = this.#owner.limits;
+    while (
+      this.waiting >= offlineMessagesMax ||
+      (this.waiting > 0 && this.#waitingBytes + entry.message.bytes > offlineBytesMax)
+    ) {
+      this.#owner.dropped('offline-queue-full', this);
+      if (offlineFull === 'drop-newest' || this.waiting === 0) return;
+      this.#shift();
+    }
+    this.#enqueue(entry);
+  }
+
+  #shift(): void {
+    const head = this.#waiting[this.#waitingHead] as Waiting;
+    this.#waitingBytes -= head.message.bytes;
+    this.#waitingHead++;
+    // Moving the rest once in a while keeps both the shift and the memory cheap.
+    if (this.#waitingHead > 64 && this.#waitingHead * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#waitingHead);
+      this.#waitingHead = 0;
+    }
+  }
+}

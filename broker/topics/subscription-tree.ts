@@ -1,0 +1,229 @@
+/**
+ * Who subscribed to what. Filters without wildcards are looked up in a map, the others in a trie by level, so that
+ * a publish costs what matches and not what there is. Shared subscriptions (`$share/<group>/<filter>`) are kept at
+ * their filter, one member of a group is chosen for each message.
+ */
+import type { QoS } from '../retained-backend.ts';
+
+/** One subscription of one subscriber. */
+export interface Subscription<S> {
+  readonly subscriber: S;
+  /** Without the `$share/<group>/` prefix. */
+  readonly filter: string;
+  /** '' when it isn't shared. */
+  readonly group: string;
+  qos: QoS;
+  /** Place in its list, kept by the tree. */
+  index: number;
+}
+
+/** The members of a shared subscription and whose turn it is. */
+export interface SharedGroup<S> {
+  readonly filter: string;
+  readonly name: string;
+  readonly members: Subscription<S>[];
+  turn: number;
+}
+
+interface Leaf<S> {
+  plain: Subscription<S>[];
+  shared: Map<string, SharedGroup<S>> | undefined;
+}
+
+interface Node<S> {
+  children: Map<string, Node<S>> | undefined;
+  plus: Node<S> | undefined;
+  /** Filters that end here. */
+  here: Leaf<S> | undefined;
+  /** Filters that end in `#` below here. */
+  below: Leaf<S> | undefined;
+}
+
+/** What a match finds. */
+export interface Visitor<S> {
+  plain(subscription: Subscription<S>): void;
+  shared(group: SharedGroup<S>): void;
+}
+
+const HASH = 0x23;
+const PLUS = 0x2b;
+const DOLLAR = 0x24;
+
+function node<S>(): Node<S> {
+  return { children: undefined, plus: undefined, here: undefined, below: undefined };
+}
+
+function isWild(filter: string): boolean {
+  return filter.indexOf('+') >= 0 || filter.indexOf('#') >= 0;
+}
+
+/** Splits `$share/<group>/<filter>`; undefined when it is malformed, group '' when it isn't shared. */
+export function parseShared(filter: string): { group: string; filter: string } | undefined {
+  if (!filter.startsWith('$share/')) return { group: '', filter };
+  const slash = filter.indexOf('/', 7);
+  if (slash <= 7 || slash === filter.length - 1) return undefined;
+  const group = filter.slice(7, slash);
+  return isWild(group) ? undefined : { group, filter: filter.slice(slash + 1) };
+}
+
+export class SubscriptionTree<S> {
+  readonly #exact = new Map<string, Leaf<S>>();
+  readonly #root: Node<S> = node();
+  #wild = 0;
+  #size = 0;
+
+  /** How many subscriptions there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a subscription; the subscriber must not hold the same filter and group already. */
+  add(subscription: Subscription<S>): void {
+    const leaf = this.#leaf(subscription.filter);
+    let list = leaf.plain;
+    if (subscription.group !== '') {
+      leaf.shared ??= new Map();
+      let group = leaf.shared.get(subscription.group);
+      if (!group) {
+        group = { filter: subscription.filter, name: subscription.group, members: [], turn: 0 };
+        leaf.shared.set(subscription.group, group);
+      }
+      list = group.members;
+    }
+    subscription.index = list.length;
+    list.push(subscription);
+    this.#size++;
+  }
+
+  /** Removes a subscription that was added. */
+  remove(subscription: Subscription<S>): void {
+    const leaf = this.#find(subscription.filter);
+    const group = leaf?.shared?.get(subscription.group);
+    const list = subscription.group === '' ? leaf?.plain : group?.members;
+    if (!leaf || list?.[subscription.index] !== subscription) return;
+    // The last one takes the free place: constant time however many subscribe to one filter.
+    const last = list.pop() as Subscription<S>;
+    if (last !== subscription) {
+      list[subscription.index] = last;
+      last.index = subscription.index;
+    }
+    this.#size--;
+    if (group && group.members.length === 0) leaf.shared?.delete(subscription.group);
+    if (leaf.shared?.size === 0) leaf.shared = undefined;
+    if (leaf.plain.length === 0 && !leaf.shared) this.#prune(subscription.filter);
+  }
+
+  /** The group that a shared subscription belongs to. */
+  group(filter: string, name: string): SharedGroup<S> | undefined {
+    return this.#find(filter)?.shared?.get(name);
+  }
+
+  /** Visits every subscription that `topic` matches; one whose filters overlap is visited for each. */
+  match(topic: string, visitor: Visitor<S>): void {
+    const exact = this.#exact.get(topic);
+    if (exact) visit(exact, visitor);
+    if (this.#wild === 0) return;
+    // [MQTT-4.7.2-1]: a wildcard in the first level doesn't match topics that begin with $.
+    descend(this.#root, topic.split('/'), 0, topic.charCodeAt(0) === DOLLAR, visitor);
+  }
+
+  #find(filter: string): Leaf<S> | undefined {
+    if (!isWild(filter)) return this.#exact.get(filter);
+    let at: Node<S> | undefined = this.#root;
+    for (const level of filter.split('/')) {
+      if (level === '#') return at.below;
+      at = level === '+' ? at.plus : at.children?.get(level);
+      if (!at) return undefined;
+    }
+    return at.here;
+  }
+
+  #leaf(filter: string): Leaf<S> {
+    if (!isWild(filter)) {
+      let leaf = this.#exact.get(filter);
+      if (!leaf) {
+        leaf = { plain: [], shared: undefined };
+        this.#exact.set(filter, leaf);
+      }
+      return leaf;
+    }
+    let at = this.#root;
+    for (const level of filter.split('/')) {
+      const code = level.length === 1 ? level.charCodeAt(0) : 0;
+      if (code === HASH) {
+        if (!at.below) this.#wild++;
+        at.below ??= { plain: [], shared: undefined };
+        return at.below;
+      }
+      if (code === PLUS) {
+        at.plus ??= node();
+        at = at.plus;
+      } else {
+        at.children ??= new Map();
+        let child = at.children.get(level);
+        if (!child) {
+          child = node();
+          at.children.set(level, child);
+        }
+        at = child;
+      }
+    }
+    if (!at.here) this.#wild++;
+    at.here ??= { plain: [], shared: undefined };
+    return at.here;
+  }
+
+  /** Removes an empty leaf and the nodes that only led to it. */
+  #prune(filter: string): void {
+    if (!isWild(filter)) {
+      this.#exact.delete(filter);
+      return;
+    }
+    const levels = filter.split('/');
+    const path: Node<S>[] = [this.#root];
+    for (const level of levels) {
+      if (level === '#') break;
+      const at = path[path.length - 1] as Node<S>;
+      const next = level === '+' ? at.plus : at.children?.get(level);
+      if (!next) return;
+      path.push(next);
+    }
+    this.#wild--;
+    const end = path[path.length - 1] as Node<S>;
+    if (levels[levels.length - 1] === '#') end.below = undefined;
+    else end.here = undefined;
+    for (let depth = path.length - 1; depth > 0; depth--) {
+      const at = path[depth] as Node<S>;
+      if (at.here || at.below || at.plus || at.children) return;
+      const parent = path[depth - 1] as Node<S>;
+      const level = levels[depth - 1] as string;
+      if (level === '+') parent.plus = undefined;
+      else parent.children?.delete(level);
+      if (parent.children?.size === 0) parent.children = undefined;
+    }
+  }
+}
+
+function visit<S>(leaf: Leaf<S>, visitor: Visitor<S>): void {
+  for (const subscription of leaf.plain) visitor.plain(subscription);
+  if (leaf.shared) for (const group of leaf.shared.values()) visitor.shared(group);
+}
+
+function descend<S>(
+  at: Node<S>,
+  levels: string[],
+  depth: number,
+  dollar: boolean,
+  visitor: Visitor<S>,
+): void {
+  const wildAllowed = depth > 0 || !dollar;
+  // `a/#` matches `a` too (4.7.1.2), therefore it is looked at before the end of the topic is.
+  if (at.below && wildAllowed) visit(at.below, visitor);
+  if (depth === levels.length) {
+    if (at.here) visit(at.here, visitor);
+    return;
+  }
+  const child = at.children?.get(levels[depth] as string);
+  if (child) descend(child, levels, depth + 1, dollar, visitor);
+  if (at.plus && wildAllowed) descend(at.plus, levels, depth + 1, dollar, visitor);
+}
