@@ -89,8 +89,9 @@ export interface Accounts {
   roleOf(name: string): Promise<Role | undefined>;
 }
 
-/** A document in its revisions. */
-export interface Revision<Document> {
+/** A stored revision of a document. */
+export interface DocumentRevision<Document> {
+  /** Grows with every put. */
   revision: number;
   at: string;
   by: string;
@@ -99,8 +100,9 @@ export interface Revision<Document> {
 
 /** The catalog and the rules: checked, stored as revisions, in force at once. */
 export interface DocumentService<Document> {
-  get(revision?: number): Promise<Revision<Document> | undefined>;
-  /** @throws PlatenError catalog/invalid, rules/invalid */
+  /** The latest revision, or the one of this name. */
+  get(name?: string): Promise<DocumentRevision<Document> | undefined>;
+  /** @throws PlatenError catalog/invalid, rules/invalid, request/conflict when the name is taken */
   put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }>;
 }
 

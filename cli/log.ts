@@ -55,8 +55,9 @@ function readable(out: NodeJS.WritableStream): Writable {
   });
 }
 
-/** A logger that writes JSON to stdout, or in `story` mode readable lines of warnings and worse, and start and stop. */
+/** A logger that writes JSON to stdout, or in `story` mode readable lines of warnings and worse. */
 export function createLog(mode: 'story' | 'json', level: string): Logger {
-  const options = { level, redact: { paths: SECRET_PATHS, censor: '[secret]' } };
+  const shown = mode === 'story' && level === 'info' ? 'warn' : level;
+  const options = { level: shown, redact: { paths: SECRET_PATHS, censor: '[secret]' } };
   return mode === 'json' ? pino(options) : pino(options, readable(process.stdout));
 }

@@ -1324,7 +1324,10 @@ export interface CampaignsResumeParams {
  * Parameters of `catalog.get`.
  */
 export interface CatalogGetParams {
-  revision?: number;
+  /**
+   * The name of a revision; the latest when it is missing.
+   */
+  catalog?: string;
 }
 /**
  * Parameters of `catalog.impact`.
@@ -1457,7 +1460,10 @@ export interface ReleasesListParams {
  * Parameters of `rules.get`.
  */
 export interface RulesGetParams {
-  revision?: number;
+  /**
+   * The name of a revision; the latest when it is missing.
+   */
+  rules?: string;
 }
 /**
  * Parameters of `rules.put`.

@@ -11,7 +11,7 @@ import { CENTER_LIMITS } from '../limits.ts';
 import type { Services, StoredEntry } from '../services.ts';
 
 /** What would fit a structure: versions by software subject, models by unit. */
-export type OptionsOf = (structure: Structure) => Promise<Record<string, unknown>>;
+export type OptionsOf = (structure: Structure) => Record<string, unknown>;
 
 const HOUR_MS = 3_600_000;
 

@@ -3,6 +3,7 @@
  * Printers wait in a set, not in a list: whatever comes meanwhile for the same printer, only its newest structure is
  * judged, and a verdict never overtakes a newer one.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
 import { printerTopic } from '../../schemas/topics.ts';
@@ -18,18 +19,26 @@ export type Assessment = Pick<Verdict, 'status' | 'findings' | 'unknown' | 'reme
 export interface Assessor {
   /** Name of the catalog, '' when there is none. */
   readonly catalog: string;
-  assess(structure: Structure): Promise<Assessment>;
+  assess(structure: Structure): Assessment;
 }
 
 /** The durable side of verdicts. */
 export interface VerdictStore {
-  /** Stores a verdict unless the printer has a newer structure; tells what stood there before. */
+  /** Stores a verdict unless the printer has another structure by now; tells what stood there before. */
   putVerdict(printer: string, verdict: Verdict): Promise<{ stored: boolean; previous?: Verdict }>;
   currentStructure(printer: string): Promise<Structure | undefined>;
-  /** Printers in the order of their ids, after `after`. */
-  printerPage(after: string, limit: number): Promise<string[]>;
-  /** Printers whose current structure has no verdict, or one under another catalog. */
+  /** Printers whose current structure has no verdict under this catalog, in the order of their ids. */
   unjudgedPage(catalog: string, after: string, limit: number): Promise<string[]>;
+}
+
+/** Longest stretch of judging without letting others have the event loop. */
+const TURN_MS_MAX = 10;
+
+/** Whether two verdicts say the same of the same structure, whenever they were made. */
+export function saysTheSame(a: Verdict, b: Verdict): boolean {
+  // Through JSON, so that what is undefined here and missing there counts as the same.
+  const told = (verdict: Verdict) => JSON.parse(JSON.stringify({ ...verdict, at: undefined })) as object;
+  return isDeepStrictEqual(told(a), told(b));
 }
 
 /** Who acts on a verdict: the order for an incompatible printer, claim 12. */
@@ -109,7 +118,17 @@ export class Verdicts {
     while (this.#waiting.size > 0 && !this.#stopped) {
       const batch = [...this.#waiting].slice(0, CENTER_LIMITS.verdict_page_printers);
       for (const [printer] of batch) this.#waiting.delete(printer);
-      await Promise.all(batch.map(([printer, structure]) => this.#judgeOne(printer, structure)));
+      const stored: Promise<void>[] = [];
+      let turn_ms = performance.now();
+      for (const [printer, structure] of batch) {
+        stored.push(this.#judgeOne(printer, structure));
+        // Choosing can take long: whoever waits for the event loop gets a turn in between.
+        if (performance.now() - turn_ms > TURN_MS_MAX) {
+          await new Promise(setImmediate);
+          turn_ms = performance.now();
+        }
+      }
+      await Promise.all(stored);
     }
   }
 
@@ -117,42 +136,49 @@ export class Verdicts {
     try {
       const structure = given ?? (await this.#store.currentStructure(printer));
       if (!structure) return;
-      const assessor = this.#assessor();
-      const assessment = await assessor.assess(structure);
-      const verdict: Verdict = {
-        structure: { session: structure.session, revision: structure.revision },
-        catalog: assessor.catalog,
-        at: new Date(this.#now()).toISOString(),
-        ...assessment,
-        findings: assessment.findings.slice(0, CENTER_LIMITS.verdict_findings_max),
-        unknown: assessment.unknown?.slice(0, CENTER_LIMITS.verdict_findings_max),
-      };
+      const verdict = this.#verdictOn(structure);
       const { stored, previous } = await this.#store.putVerdict(printer, verdict);
-      if (!stored) return;
-      await this.#link.publish(printerTopic.verdict(printer), JSON.stringify(verdict), {
-        qos: 1,
-        retain: true,
-      });
-      if (
-        previous?.status !== verdict.status ||
-        JSON.stringify(previous?.findings) !== JSON.stringify(verdict.findings)
-      ) {
-        this.#events.tell('verdict', verdict.status, {
-          printer,
-          data: {
-            findings: verdict.findings.length,
-            first: verdict.findings[0]?.message,
-            remedy: verdict.remedy,
-          },
-        });
-      }
-      for (const listener of this.#listeners) listener(printer, structure, verdict);
+      if (!stored || (previous !== undefined && saysTheSame(previous, verdict))) return;
+      await this.#tell(printer, structure, verdict, previous);
     } catch (error) {
       this.#log.error(
         { printer, reason: reasonOf(error) },
         'a structure was not judged; the next start judges it',
       );
     }
+  }
+
+  #verdictOn(structure: Structure): Verdict {
+    const assessor = this.#assessor();
+    const assessment = assessor.assess(structure);
+    return {
+      structure: { session: structure.session, revision: structure.revision },
+      catalog: assessor.catalog,
+      at: new Date(this.#now()).toISOString(),
+      ...assessment,
+      findings: assessment.findings.slice(0, CENTER_LIMITS.verdict_findings_max),
+      unknown: assessment.unknown?.slice(0, CENTER_LIMITS.verdict_findings_max),
+    };
+  }
+
+  async #tell(
+    printer: string,
+    structure: Structure,
+    verdict: Verdict,
+    previous: Verdict | undefined,
+  ): Promise<void> {
+    await this.#link.publish(printerTopic.verdict(printer), JSON.stringify(verdict), {
+      qos: 1,
+      retain: true,
+    });
+    if (previous?.status !== verdict.status || !isDeepStrictEqual(previous.findings, verdict.findings)) {
+      const first = verdict.findings[0] ?? verdict.unknown?.[0];
+      this.#events.tell('verdict', verdict.status, {
+        printer,
+        data: { findings: verdict.findings.length, first: first?.message, remedy: verdict.remedy },
+      });
+    }
+    for (const listener of this.#listeners) listener(printer, structure, verdict);
   }
 
   async stop(): Promise<void> {

@@ -2,12 +2,12 @@ import { PlatenError } from '../../schemas/errors.ts';
 import { defineMethod } from './method.ts';
 
 /** The catalog in force, or an older revision. */
-export const catalogGet = defineMethod('catalog.get', 'reads', async ({ revision }, _caller, { catalog }) => {
-  const found = await catalog.get(revision);
+export const catalogGet = defineMethod('catalog.get', 'reads', async (params, _caller, { catalog }) => {
+  const found = await catalog.get(params.catalog);
   if (!found)
     throw new PlatenError('request/not-found', {
       kind: 'catalog revision',
-      id: String(revision ?? 'current'),
+      id: params.catalog ?? 'current',
     });
   return { data: { ...found } };
 });

@@ -17,9 +17,10 @@ import type { Caller, MethodDefinition } from './method.ts';
 export interface Audit {
   record(entry: {
     actor: string;
+    role: Role;
     method: string;
     params: Record<string, unknown>;
-    outcome: 'ok' | 'accepted' | 'error';
+    outcome: 'ok' | 'accepted';
   }): Promise<void>;
 }
 
@@ -129,6 +130,7 @@ export class Dispatcher {
     if (definition.audited) {
       await this.#audit.record({
         actor: caller.name,
+        role: caller.role,
         method: definition.method,
         params: auditable(params),
         outcome: status,

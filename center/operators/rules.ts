@@ -2,10 +2,10 @@ import { PlatenError } from '../../schemas/errors.ts';
 import { defineMethod } from './method.ts';
 
 /** The trouble rules in force, or an older revision. */
-export const rulesGet = defineMethod('rules.get', 'reads', async ({ revision }, _caller, { rules }) => {
-  const found = await rules.get(revision);
+export const rulesGet = defineMethod('rules.get', 'reads', async (params, _caller, { rules }) => {
+  const found = await rules.get(params.rules);
   if (!found)
-    throw new PlatenError('request/not-found', { kind: 'rules revision', id: String(revision ?? 'current') });
+    throw new PlatenError('request/not-found', { kind: 'rules revision', id: params.rules ?? 'current' });
   return { data: { ...found } };
 });
 

@@ -276,7 +276,7 @@ class Server implements EmbeddedPostgres {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       complaint = (complaint + text).slice(-4096);
       const line = text.trim();
-      if (line && !this.#stopping) this.#log.warn({ postgres: line.slice(0, 1000) }, 'postgres says');
+      if (line && !this.#stopping) this.#log.info({ postgres: line.slice(0, 1000) }, 'postgres says');
     });
     let ended: string | undefined;
     child.once('error', (error) => {

@@ -67,6 +67,14 @@ export class VerdictRows implements VerdictStore {
     return rows.map((row) => row.printer);
   }
 
+  /** Current structures in the order of their printers' ids, after `after`. */
+  async structurePage(after: string, limit: number): Promise<{ printer: string; structure: Structure }[]> {
+    return this.#database.query<{ printer: string; structure: Structure }>(
+      'SELECT printer, document AS structure FROM structures WHERE printer > $1 ORDER BY printer LIMIT $2',
+      [after, limit],
+    );
+  }
+
   close(): Promise<void> {
     return this.#commit.close();
   }

@@ -54,6 +54,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
     return new OrderService({
       database: test_.store.database,
       queue,
+      tell: () => undefined,
       publish: async (topic, payload) => {
         published.push(topic);
         const name = /printers\/([^/]+)\/order$/.exec(topic)?.[1];

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
-import { fleetTopic, printerTopic } from '../../schemas/topics.ts';
-import type { FleetEvent, MaintenanceWindow, Remedy, Structure, UpdateReport } from '../../schemas/types.ts';
+import { printerTopic } from '../../schemas/topics.ts';
+import type { MaintenanceWindow, Remedy, Structure, UpdateReport } from '../../schemas/types.ts';
 import {
   type Applied,
   type EventFor,
@@ -28,6 +28,12 @@ export interface UpdateSettings {
   repository: Repository;
   /** Address of the repository as printers reach it, with a slash at its end. */
   repositoryUrl: string;
+  /** Tells what became of an order. */
+  tell(
+    kind: 'order' | 'campaign',
+    what: string,
+    details: { printer?: string; data: Record<string, unknown> },
+  ): void;
   log: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -313,7 +319,10 @@ export class OrderService {
           );
           break;
         case 'changed':
-          await this.#announce(row);
+          this.#settings.tell('order', row.execution.state, {
+            printer: row.printer,
+            data: { ...executionView(row) },
+          });
           for (const listener of this.#listeners) await listener(row, before.state);
           break;
       }
@@ -345,18 +354,6 @@ export class OrderService {
       retain: true,
     });
     this.store.published(row);
-  }
-
-  async #announce(row: ExecutionRow): Promise<void> {
-    const view = executionView(row);
-    const event: FleetEvent = {
-      at: new Date(this.#settings.now()).toISOString(),
-      kind: 'order',
-      printer: row.printer,
-      what: view.state,
-      data: { ...view },
-    };
-    await this.#settings.publish(fleetTopic.event('order'), JSON.stringify(event), { qos: 0, retain: false });
   }
 
   #wake(row: ExecutionRow, at = wakeAt(row.execution, this.#times), suffix = ''): NudgeAt[] {

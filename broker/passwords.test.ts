@@ -1,0 +1,27 @@
+import { hashPassword, makePassword, PasswordChecker, verifyPassword } from './passwords.ts';
+
+test('a password is right for its own hash only', async () => {
+  const password = makePassword();
+  const hash = await hashPassword(password, 'generated');
+  expect(await verifyPassword(hash, Buffer.from(password))).toBe(true);
+  expect(await verifyPassword(hash, Buffer.from(`${password}x`))).toBe(false);
+  expect(await verifyPassword(await hashPassword('another', 'chosen'), Buffer.from(password))).toBe(false);
+});
+
+test('the same password has another hash each time', async () => {
+  expect(await hashPassword('same', 'generated')).not.toBe(await hashPassword('same', 'generated'));
+});
+
+test('what was right is remembered, and forgotten with the hash', async () => {
+  const checker = new PasswordChecker();
+  const first = await hashPassword('one', 'chosen');
+  expect(await checker.check(first, Buffer.from('one'))).toBe(true);
+  expect(await checker.check(first, Buffer.from('one'))).toBe(true);
+  expect(await checker.check(first, Buffer.from('two'))).toBe(false);
+  expect(await checker.check(await hashPassword('two', 'chosen'), Buffer.from('one'))).toBe(false);
+  expect(await checker.pretend(Buffer.from('one'))).toBe(false);
+});
+
+test('a hash of another form is an error', async () => {
+  await expect(verifyPassword('md5$1$2$3', Buffer.from('x'))).rejects.toThrow('not a hash');
+});

@@ -1,0 +1,229 @@
+/**
+ * The center: the capabilities put together around one store and one link. Data flows one way: a link's message is
+ * made durable, then judged; what was concluded goes back out over the link.
+ */
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { parseTopic } from '../schemas/topics.ts';
+import type { Structure } from '../schemas/types.ts';
+import { checkSchema } from '../schemas/validate.ts';
+import type { StoredAccounts } from './accounts.ts';
+import { Asks } from './fleet/asks.ts';
+import { Catalogs } from './fleet/catalog.ts';
+import { FleetEvents } from './fleet/events.ts';
+import { impactOf } from './fleet/impact.ts';
+import { optionsOf } from './fleet/options.ts';
+import { Policies } from './fleet/policies.ts';
+import { Refusals } from './fleet/refusals.ts';
+import { PrinterRequests } from './fleet/requests.ts';
+import { Summary } from './fleet/summary.ts';
+import { type Conclusions, Uplinks } from './fleet/uplinks.ts';
+import { Verdicts } from './fleet/verdicts.ts';
+import type { Link, LinkMessage } from './link.ts';
+import { show } from './metrics.ts';
+import { Dispatcher } from './operators/dispatch.ts';
+import { METHODS } from './operators/methods.ts';
+import type { Services } from './services.ts';
+import { StoredFleet } from './store/fleet-queries.ts';
+import type { Store } from './store/store.ts';
+import { compileRules } from './trouble/index.ts';
+import { Corrections } from './update/corrections.ts';
+import type { Repository } from './update/release/repository.ts';
+import { OrderService } from './update/service.ts';
+
+export interface CenterOptions {
+  store: Store;
+  link: Link;
+  accounts: StoredAccounts;
+  registry: Registry;
+  /** The release repository, and its address as printers reach it, with a slash at its end. */
+  repository: Repository;
+  repositoryUrl: string;
+  /** Redis for the queue; undefined: the queue is on the store's Postgres. */
+  redisUrl: string | undefined;
+  log: Logger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Something that concludes from what printers send; all of it optional but stopping. */
+export interface Capability extends Partial<Conclusions> {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Center {
+  readonly services: Services;
+  readonly verdicts: Verdicts;
+  /** Begins to hear; what a stop or a kill left undone is taken up again. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Puts the center together; nothing happens before `start`. */
+export async function createCenter(options: CenterOptions): Promise<Center> {
+  const { store, link, accounts, registry, redisUrl, log, now } = options;
+  const events = new FleetEvents(link, log, now);
+  const refusals = new Refusals(link, log);
+  const catalogs = new Catalogs(store.documents, (proposed, current, examples) =>
+    impactOf(store.verdicts, proposed, current, examples),
+  );
+  await catalogs.load();
+  const fleet = new StoredFleet(store.printers, (software, range) =>
+    catalogs.assessor.rangeMatcher(software, range),
+  );
+  const requests = new PrinterRequests(link, () => fleet);
+  const policies = new Policies(store.policies, link);
+  const summary = new Summary({
+    count: async () => ({ ...(await fleet.counts()), troubles: { open: 0 }, campaigns: { running: 0 } }),
+    link,
+    log,
+    now,
+  });
+  const verdicts = new Verdicts({
+    store: store.verdicts,
+    assessor: () => catalogs.assessor,
+    link,
+    events,
+    log,
+    now,
+  });
+  catalogs.onChanged(() => verdicts.judgeFleet());
+  const services: Services = {
+    link,
+    log,
+    now,
+    events,
+    summary,
+    fleet,
+    accounts,
+    policies,
+    requests,
+    catalog: catalogs,
+    rules: {
+      get: async (name) => {
+        const revision = await store.documents.get('rules', name);
+        return (
+          revision && {
+            revision: revision.number,
+            at: revision.putAt,
+            by: revision.putBy,
+            document: revision.document,
+          }
+        );
+      },
+      put: async (document, by) => {
+        const rules = checkSchema('rules', document);
+        const { diagnostics } = compileRules(rules);
+        const revision = await store.documents.put('rules', rules.rules, rules, by);
+        return { revision: revision.number, diagnostics };
+      },
+    },
+    troubles: {
+      list: async () => ({ items: [] }),
+      close: async (id) => {
+        throw new PlatenError('request/not-found', { kind: 'trouble', id });
+      },
+    },
+    audit: store.audit,
+  };
+  const asks = new Asks(services, (structure: Structure) => optionsOf(catalogs.assessor, structure), log);
+  const orders = new OrderService({
+    database: store.database,
+    queue: redisUrl === undefined ? { postgres: store.database.url } : { redis: redisUrl },
+    publish: (topic, payload, how) => link.publish(topic, payload, how),
+    tell: (kind, what, details) => events.tell(kind, what, details),
+    repository: options.repository,
+    repositoryUrl: options.repositoryUrl,
+    log,
+    now,
+    requestStructure: async (printer) => void (await requests.ask(printer, 'structure')),
+    rejudge: (printer) => Promise.resolve(verdicts.judge(printer)),
+    online: async (printer) => (await fleet.get(printer))?.presence === 'online',
+  });
+  const corrections = new Corrections(orders, log);
+  verdicts.onVerdict((printer, structure, verdict) => corrections.onVerdict(printer, structure, verdict));
+  const capabilities: Capability[] = [corrections];
+  const conclusions: Conclusions = {
+    onStructure(printer, structure, previous) {
+      verdicts.judge(printer, structure);
+      for (const capability of capabilities) capability.onStructure?.(printer, structure, previous);
+    },
+    onEntries(printer, memory, entries) {
+      for (const capability of capabilities) capability.onEntries?.(printer, memory, entries);
+    },
+    onUpdateReport(printer, report) {
+      for (const capability of capabilities) capability.onUpdateReport?.(printer, report);
+    },
+    onPresence(printer, presence) {
+      if (presence.state === 'online') {
+        policies
+          .tell(printer)
+          .catch((error: unknown) => log.warn({ printer, reason: reasonOf(error) }, 'a policy was not told'));
+      }
+      for (const capability of capabilities) capability.onPresence?.(printer, presence);
+    },
+    onAsk: (printer, method, payload) => asks.handle(printer, method, payload),
+  };
+  const uplinks = new Uplinks({ ingest: store.ingest, conclusions, refusals, events, link, log });
+  const dispatcher = new Dispatcher({
+    services,
+    methods: METHODS,
+    audit: {
+      record: ({ actor, role, method, params, outcome }) =>
+        store.audit.add({ actor, role, method, params, outcome }),
+    },
+    roleOf: (name) => accounts.roleOf(name),
+    log,
+  });
+  const handle = async (message: LinkMessage): Promise<'refused' | undefined> => {
+    const parsed = parseTopic(message.topic);
+    if (!parsed) return 'refused';
+    return parsed.from === 'printer'
+      ? uplinks.handle(message, parsed)
+      : dispatcher.handle(message, parsed.operator, parsed.method);
+  };
+  events.listen(() => summary.touch());
+  show(registry, {
+    name: 'platen_uplinks_total',
+    help: 'Uplinks taken in, by kind.',
+    label: 'kind',
+    read: () => {
+      const { entries: _entries, entries_lost: _lost, ...kinds } = uplinks.counts;
+      return kinds;
+    },
+  });
+  show(registry, {
+    name: 'platen_entries_total',
+    help: 'Log entries stored since the start.',
+    read: () => uplinks.counts.entries,
+  });
+  show(registry, {
+    name: 'platen_entries_lost_total',
+    help: 'Log entries that printers overwrote before they could send them, since the start.',
+    read: () => uplinks.counts.entries_lost,
+  });
+  show(registry, {
+    name: 'platen_refused_total',
+    help: 'Payloads refused since the start, by error code.',
+    label: 'code',
+    read: () => Object.fromEntries(refusals.counts),
+  });
+  return {
+    services,
+    verdicts,
+    async start() {
+      for (const capability of capabilities) await capability.start();
+      await link.start(handle);
+      verdicts.judgeFleet();
+      summary.touch();
+    },
+    async stop() {
+      await link.stop();
+      await verdicts.stop();
+      for (const capability of [...capabilities].reverse()) await capability.stop();
+      summary.stop();
+    },
+  };
+}

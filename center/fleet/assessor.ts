@@ -1,0 +1,151 @@
+/**
+ * Judging and choosing for the fleet: one catalog compiled once, and each distinct structure assessed once, because a
+ * fleet of a million printers has a few thousand distinct structures.
+ */
+
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import type { Catalog, Finding, Structure } from '../../schemas/types.ts';
+import {
+  type CompiledCatalog,
+  choose,
+  compileCatalog,
+  type Diagnostic,
+  judge,
+  signatureOf,
+} from '../compatibility/index.ts';
+import { inRange, SCHEMES, type VersionRange } from '../compatibility/versions.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Assessment, Assessor } from './verdicts.ts';
+
+const NOTHING_KNOWN: Assessment = {
+  status: 'unknown',
+  findings: [],
+  unknown: [
+    {
+      rule: 'there is no catalog',
+      subjects: ['apparatus'],
+      severity: 'function',
+      message: 'No catalog was put yet, so nothing can be judged.',
+    },
+  ],
+};
+
+/**
+ * Compiles a catalog.
+ * @throws PlatenError catalog/invalid with the first error when it has any
+ */
+export function compileChecked(document: Catalog): { catalog: CompiledCatalog; diagnostics: Diagnostic[] } {
+  const { catalog, diagnostics } = compileCatalog(document);
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  if (errors[0]) {
+    throw new PlatenError('catalog/invalid', {
+      count: errors.length,
+      reason: `${errors[0].path}: ${errors[0].message}`,
+    });
+  }
+  return { catalog, diagnostics };
+}
+
+/** Assesses structures against one catalog, and remembers. */
+export class CatalogAssessor implements Assessor {
+  readonly catalog: string;
+  readonly #compiled: CompiledCatalog | undefined;
+  /** Assessments by signature, least recently used first. */
+  readonly #memo = new Map<string, Assessment>();
+
+  constructor(name: string, compiled: CompiledCatalog | undefined) {
+    this.catalog = name;
+    this.#compiled = compiled;
+  }
+
+  get compiled(): CompiledCatalog | undefined {
+    return this.#compiled;
+  }
+
+  /** Judges without choosing and without remembering. */
+  judge(structure: Structure): Pick<Assessment, 'status' | 'findings'> & { unknown: Finding[] } {
+    return this.#compiled
+      ? judge(this.#compiled, structure)
+      : { ...NOTHING_KNOWN, unknown: NOTHING_KNOWN.unknown ?? [] };
+  }
+
+  /** Released versions of a software, newest first. */
+  releasedVersions(software: string): string[] {
+    const products = this.#compiled?.productsOf.get(software) ?? [];
+    return products
+      .flatMap(({ releases }) => releases.filter(({ status }) => status === 'released'))
+      .map(({ version }) => version)
+      .reverse();
+  }
+
+  /** Models that the slots of an apparatus accept for a kind of unit. */
+  modelsFor(apparatus: string, kind: string): string[] {
+    const slots = this.#compiled?.apparatus.get(apparatus)?.slots ?? [];
+    return [...new Set(slots.filter((slot) => slot.kind === kind).flatMap(({ modelList }) => modelList))];
+  }
+
+  /**
+   * Whether versions of a software lie in a range, in the order that the catalog gives them.
+   * @throws PlatenError request/invalid when the range is none
+   */
+  rangeMatcher(software: string, text: string): (version: string) => boolean {
+    const scheme = this.#compiled?.productsOf.get(software)?.[0]?.scheme ?? SCHEMES.semver;
+    let range: VersionRange;
+    try {
+      range = scheme.range(text);
+    } catch (error) {
+      throw new PlatenError('request/invalid', { reason: `the range "${text}": ${reasonOf(error)}` });
+    }
+    return (version) => {
+      const key = scheme.parse(version);
+      return key !== undefined && inRange(scheme, range, key);
+    };
+  }
+
+  assess(structure: Structure): Assessment {
+    const catalog = this.#compiled;
+    if (!catalog) return NOTHING_KNOWN;
+    const signature = signatureOf(structure);
+    const known = this.#memo.get(signature);
+    if (known) {
+      this.#memo.delete(signature);
+      this.#memo.set(signature, known);
+      return known;
+    }
+    const assessment = assessWith(catalog, structure);
+    this.#memo.set(signature, assessment);
+    if (this.#memo.size > CENTER_LIMITS.judgement_memo_max) {
+      for (const oldest of this.#memo.keys()) {
+        this.#memo.delete(oldest);
+        break;
+      }
+    }
+    return assessment;
+  }
+}
+
+function assessWith(catalog: CompiledCatalog, structure: Structure): Assessment {
+  const { status, findings, unknown } = judge(catalog, structure);
+  if (status !== 'incompatible') return { status, findings, unknown };
+  const deadline_ms = performance.now() + CENTER_LIMITS.choose_budget_ms_max;
+  const choice = choose(
+    catalog,
+    structure,
+    {},
+    {
+      exhausted: () => performance.now() > deadline_ms,
+      ms: CENTER_LIMITS.choose_budget_ms_max,
+    },
+  );
+  const suggestions = (choice.suggestions ?? []).map(({ text }) => text);
+  const explanation = [choice.explanation, ...suggestions].filter(
+    (text) => text !== undefined && text !== '',
+  );
+  return {
+    status,
+    findings,
+    unknown,
+    ...(choice.remedy ? { remedy: choice.remedy } : {}),
+    ...(explanation.length > 0 ? { explanation: explanation.join('\n') } : {}),
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * The catalog in force: checked, stored as a revision, compiled once, and the fleet judged again under it.
+ */
+import { PlatenError } from '../../schemas/errors.ts';
+import type { Catalog } from '../../schemas/types.ts';
+import { checkSchema } from '../../schemas/validate.ts';
+import type { CatalogService, DocumentRevision } from '../services.ts';
+import type { Documents } from '../store/documents.ts';
+import { CatalogAssessor, compileChecked } from './assessor.ts';
+
+/** Where printers' structures come from, for the impact of a catalog before it is put. */
+export type ImpactOf = (
+  proposed: CatalogAssessor,
+  current: CatalogAssessor,
+  examples: number,
+) => Promise<Record<string, unknown>>;
+
+function checked(document: unknown): Catalog {
+  try {
+    return checkSchema('catalog', document);
+  } catch (error) {
+    if (error instanceof PlatenError)
+      throw new PlatenError('catalog/invalid', { count: 1, reason: error.message });
+    throw error;
+  }
+}
+
+export class Catalogs implements CatalogService {
+  readonly #documents: Documents;
+  readonly #impactOf: ImpactOf;
+  #assessor = new CatalogAssessor('', undefined);
+  #current: Catalog | undefined;
+  #changed: () => void = () => undefined;
+
+  constructor(documents: Documents, impactOf: ImpactOf) {
+    this.#documents = documents;
+    this.#impactOf = impactOf;
+  }
+
+  /** The assessor of the catalog in force. */
+  get assessor(): CatalogAssessor {
+    return this.#assessor;
+  }
+
+  get current(): Catalog | undefined {
+    return this.#current;
+  }
+
+  onChanged(listener: () => void): void {
+    this.#changed = listener;
+  }
+
+  /** Takes up the stored catalog; done once at the start. */
+  async load(): Promise<void> {
+    const revision = await this.#documents.get('catalog');
+    if (revision) this.#use(revision.document);
+  }
+
+  #use(document: Catalog): void {
+    this.#assessor = new CatalogAssessor(document.catalog, compileChecked(document).catalog);
+    this.#current = document;
+  }
+
+  async get(name?: string): Promise<DocumentRevision<Catalog> | undefined> {
+    const revision = await this.#documents.get('catalog', name);
+    return (
+      revision && {
+        revision: revision.number,
+        at: revision.putAt,
+        by: revision.putBy,
+        document: revision.document,
+      }
+    );
+  }
+
+  async put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }> {
+    const catalog = checked(document);
+    const { diagnostics } = compileChecked(catalog);
+    const revision = await this.#documents.put('catalog', catalog.catalog, catalog, by);
+    this.#use(catalog);
+    this.#changed();
+    return { revision: revision.number, diagnostics };
+  }
+
+  impact(document: unknown, examples: number): Promise<Record<string, unknown>> {
+    const catalog = checked(document);
+    const proposed = new CatalogAssessor(catalog.catalog, compileChecked(catalog).catalog);
+    return this.#impactOf(proposed, this.#assessor, examples);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * What would be compatible with a printer as it is now (claim 4, `ask/options`): for each piece of software the
+ * versions, for each unit the models, that could stand in the place of what is there without breaking anything.
+ */
+import type { Structure } from '../../schemas/types.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { CatalogAssessor } from './assessor.ts';
+
+interface SoftwareOption {
+  subject: string;
+  installed?: string;
+  versions: string[];
+}
+
+interface UnitOption {
+  symbol: string;
+  model: string;
+  models: string[];
+}
+
+/** The options for a structure; at most `answer_items_max` versions a subject, newest first. */
+export function optionsOf(assessor: CatalogAssessor, structure: Structure): Record<string, unknown> {
+  const fits = (changed: Structure) => assessor.judge(changed).status === 'compatible';
+  const software: SoftwareOption[] = [];
+  const holders = [{ symbol: 'apparatus', software: structure.apparatus.software ?? [] }, ...structure.units];
+  for (const holder of holders) {
+    for (const installed of holder.software ?? []) {
+      const versions = assessor
+        .releasedVersions(installed.id)
+        .filter((version) => fits(withVersion(structure, holder.symbol, installed.id, version)))
+        .slice(0, CENTER_LIMITS.answer_items_max);
+      const subject = `${holder.symbol}:${installed.id}`;
+      software.push({
+        subject,
+        ...(installed.version === undefined ? {} : { installed: installed.version }),
+        versions,
+      });
+    }
+  }
+  const units: UnitOption[] = structure.units.map((unit) => ({
+    symbol: unit.symbol,
+    model: unit.model,
+    models: assessor
+      .modelsFor(structure.apparatus.model, unit.kind)
+      .filter((model) => fits(withModel(structure, unit.symbol, model))),
+  }));
+  return { catalog: assessor.catalog, software, units };
+}
+
+function withVersion(structure: Structure, symbol: string, id: string, version: string): Structure {
+  const change = <Holder extends { software?: { id: string; version?: string }[] }>(
+    holder: Holder,
+  ): Holder => ({
+    ...holder,
+    software: (holder.software ?? []).map((one) => (one.id === id ? { ...one, version } : one)),
+  });
+  return symbol === 'apparatus'
+    ? { ...structure, apparatus: change(structure.apparatus) }
+    : { ...structure, units: structure.units.map((unit) => (unit.symbol === symbol ? change(unit) : unit)) };
+}
+
+function withModel(structure: Structure, symbol: string, model: string): Structure {
+  return {
+    ...structure,
+    units: structure.units.map((unit) => (unit.symbol === symbol ? { ...unit, model } : unit)),
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * The demonstration of `npm start`: a catalog, rules, signed releases and simulated printers that live through a
+ * story. It uses the product as anybody would: printers are enrolled and speak MQTT, releases are signed and served.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { customOf } from '../center/update/release/targets.ts';
+import { startStory, storyPlan } from '../device-sim/story.ts';
+import type { Catalog, TroubleRules } from '../schemas/types.ts';
+import { checkSchema } from '../schemas/validate.ts';
+import type { Product } from './product.ts';
+import type { Story } from './story.ts';
+
+const BY = 'demonstration';
+const IMAGE_BYTES = 256 * 1024;
+const HASH_BYTES = 32;
+
+function sample(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../deploy/samples/${name}`, import.meta.url), 'utf8'));
+}
+
+/** An image that is the same at every start, because a published release never changes. */
+function imageOf(name: string): Buffer {
+  const image = Buffer.alloc(IMAGE_BYTES);
+  for (let offset = 0; offset < IMAGE_BYTES; offset += HASH_BYTES) {
+    createHash('sha256').update(`${name} ${offset}`).digest().copy(image, offset);
+  }
+  return image;
+}
+
+/** Puts the story's catalog and rules where there are none yet, and publishes a release for each version. */
+async function prepare({ center, repository }: Product): Promise<void> {
+  const { catalog, rules } = center.services;
+  if (!(await catalog.get())) await catalog.put(sample('story-catalog.json'), BY);
+  if (!(await rules.get())) await rules.put(sample('story-rules.json') as TroubleRules, BY);
+  const { software = [] } = checkSchema('catalog', sample('story-catalog.json')) as Catalog;
+  const missing = software.flatMap(({ releases, ...product }) =>
+    releases
+      .filter(({ version }) => repository.target(product.id, version) === undefined)
+      .map((release) => ({
+        image: imageOf(`${product.id} ${release.version}`),
+        custom: customOf(product, release),
+      })),
+  );
+  if (missing.length > 0) await repository.release(missing);
+}
+
+/** The passwords of the simulated printers: made at the first start, kept beside the printers' state. */
+async function passwordsFor(
+  product: Product,
+  folder: string,
+  printers: string[],
+): Promise<Record<string, string>> {
+  const file = join(folder, 'passwords.json');
+  const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {};
+  const missing = printers.filter((printer) => known[printer] === undefined);
+  if (missing.length > 0) {
+    for (const { printer, password } of await product.accounts.enroll(missing)) known[printer] = password;
+    writeFileSync(`${file}.new`, JSON.stringify(known), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
+  return known;
+}
+
+/** Starts the demonstration; a later start goes on where the printers were. */
+export async function startDemo(
+  product: Product,
+  count: number,
+  log: Logger,
+  story: Story | undefined,
+): Promise<{ stop(): Promise<void> }> {
+  const folder = join(product.dataFolder, 'demo');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await prepare(product);
+  const printers = storyPlan(count).printers.map(({ printer }) => printer);
+  const passwords = await passwordsFor(product, folder, printers);
+  story?.say(
+    `${printers.length} simulated printers are switched on: watch them for a minute, Ctrl-C ends it`,
+  );
+  const fleet = startStory({ url: product.addresses.mqtt, passwords, count, folder, log });
+  return { stop: () => fleet.stop() };
+}
