@@ -54,15 +54,16 @@ export interface Database {
 
 /** Whether an error says that the connection or the server went away, not that the statement was wrong. */
 export function isLostConnection(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = (error as { code?: unknown }).code;
+  // Not `instanceof`: errors of Node's own come from another realm where code runs in a context of its own (jest).
+  if (typeof error !== 'object' || error === null) return false;
+  const { code, message } = error as { code?: unknown; message?: unknown };
   if (typeof code === 'string') {
     if (/^(08...|57P0[1235]|53300)$/.test(code)) return true;
     if (/^(ECONN|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/.test(code))
       return true;
   }
   return /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|connection timeout|not queryable/i.test(
-    error.message,
+    String(message),
   );
 }
 

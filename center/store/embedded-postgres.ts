@@ -173,6 +173,10 @@ const SETTINGS: Record<string, string> = {
   log_checkpoints: 'off',
 };
 
+/** Not that it starts, recovers or isn't ready yet: that is seen and said by us. A wrong statement is its sender's. */
+const WORTH_SAYING =
+  /(WARNING|PANIC|FATAL): (?!.*(starting up|not yet accepting|shutting down|recovery mode))/;
+
 class Server implements EmbeddedPostgres {
   readonly url: string;
   readonly folder: string;
@@ -275,8 +279,10 @@ class Server implements EmbeddedPostgres {
     let complaint = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       complaint = (complaint + text).slice(-4096);
-      const line = text.trim();
-      if (line && !this.#stopping) this.#log.info({ postgres: line.slice(0, 1000) }, 'postgres says');
+      if (this.#stopping) return;
+      for (const line of text.split('\n')) {
+        if (WORTH_SAYING.test(line)) this.#log.warn({ postgres: line.slice(0, 1000) }, 'postgres says');
+      }
     });
     let ended: string | undefined;
     child.once('error', (error) => {

@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { GroupCommit } from './group-commit.ts';
+
+test('what comes while a batch is written goes together into the next', async () => {
+  const batches: number[][] = [];
+  const commit = new GroupCommit<number, number>({
+    write: async (items) => {
+      batches.push(items);
+      await sleep(5);
+      return items.map((item) => item * 2);
+    },
+    batchWeight_max: 3,
+    waiting_max: 100,
+  });
+  const first = commit.submit(1);
+  await sleep(1);
+  const rest = Promise.all([2, 3, 4, 5].map((item) => commit.submit(item)));
+  expect([await first, ...(await rest)]).toEqual([2, 4, 6, 8, 10]);
+  expect(batches).toEqual([[1], [2, 3, 4], [5]]);
+});
+
+test('one item that cannot be written does not take the others with it', async () => {
+  const commit = new GroupCommit<number, number>({
+    write: (items) => (items.includes(2) ? Promise.reject(new Error('two')) : Promise.resolve(items)),
+    batchWeight_max: 10,
+    waiting_max: 100,
+  });
+  const results = await Promise.allSettled([1, 2, 3].map((item) => commit.submit(item)));
+  expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+});
+
+test('a lost database is waited for with nothing resolved, and more than the bound is refused', async () => {
+  let lost = true;
+  const commit = new GroupCommit<number, number>({
+    write: (items) =>
+      lost
+        ? Promise.reject(Object.assign(new Error('gone'), { code: 'ECONNRESET' }))
+        : Promise.resolve(items),
+    batchWeight_max: 1,
+    waiting_max: 3,
+  });
+  let resolved = 0;
+  const all = [1, 2, 3].map((item) =>
+    commit.submit(item).then(() => {
+      resolved += 1;
+    }),
+  );
+  await expect(commit.submit(4)).rejects.toThrow('more than 3 writes wait');
+  await sleep(50);
+  expect(resolved).toBe(0);
+  lost = false;
+  await Promise.all(all);
+  await commit.close();
+  await expect(commit.submit(5)).rejects.toThrow('closed');
+});

@@ -1,0 +1,48 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { emptyCursor, OPEN_GAPS_MAX, openGap, rangesFromSql, rangesToSql, takeBatch } from './log-cursor.ts';
+
+const batches = fc.array(
+  fc.record({
+    first: fc.integer({ min: 1, max: 40 }),
+    seqs: fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { maxLength: 8 }),
+  }),
+  { maxLength: 30 },
+);
+
+test('however a log is cut, repeated and shuffled: what is fresh is each entry once, and the cursor says what a set says', () => {
+  fc.assert(
+    fc.property(batches, (list) => {
+      let cursor = emptyCursor();
+      const stored = new Set<number>();
+      let first = 1;
+      let upTo = 0;
+      for (const batch of list) {
+        const taken = takeBatch(cursor, batch.first, batch.seqs);
+        const fresh = taken.fresh.map((index) => batch.seqs[index] as number);
+        expect(fresh).toEqual(batch.seqs.filter((seq) => !stored.has(seq)));
+        for (const seq of fresh) stored.add(seq);
+        cursor = taken.cursor;
+        first = Math.max(first, batch.first);
+        upTo = Math.max(upTo, first - 1);
+        while (stored.has(upTo + 1)) upTo += 1;
+        const held = [...stored].filter((seq) => seq <= upTo).length;
+        expect({ upTo: cursor.upTo, lost: cursor.lost }).toEqual({ upTo, lost: upTo - held });
+        const later = Math.min(...[...stored].filter((seq) => seq > upTo));
+        expect(openGap(cursor)).toEqual(
+          Number.isFinite(later) ? { from: upTo + 1, to: later - 1 } : undefined,
+        );
+        expect(rangesFromSql(rangesToSql(cursor.received))).toEqual(cursor.received);
+      }
+    }),
+    { seed: 20261122, numRuns: 500 },
+  );
+});
+
+test('a log with endless gaps keeps a bounded number of them open', () => {
+  let { cursor } = takeBatch(emptyCursor(), 1, [1]);
+  for (let seq = 3; seq < 1_000; seq += 2) cursor = takeBatch(cursor, 1, [seq]).cursor;
+  expect(cursor.received.length).toBe(OPEN_GAPS_MAX + 1);
+  // The oldest gaps were given up: what would fill them is taken for stored, what fills an open one is not.
+  expect(takeBatch(cursor, 1, [2, 998]).fresh).toEqual([1]);
+});
