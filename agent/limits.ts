@@ -50,3 +50,7 @@ export const FAREWELL_MS = 2_000;
 export const PERIOD_MS_MIN = 100;
 /** Update report numbers reserved on disk at once: one write for so many reports. */
 export const REPORT_NUMBERS_RESERVED = 100;
+/** Files a log memory on disk is spread over: the oldest of them is deleted as a whole. */
+export const LOG_SEGMENTS = 4;
+/** How long an acknowledgement may wait before it is written to disk, in ms. */
+export const CHECKPOINT_MS = 1_000;

@@ -1,0 +1,300 @@
+/**
+ * A log memory on disk, for real printers: it survives the end of the process and a power loss. Entries that were
+ * appended while the disk was busy become durable together, with one write and one sync.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { reasonOf } from '../schemas/errors.ts';
+import type { PrinterEvent } from './driver.ts';
+import { cleanEvent } from './entry.ts';
+import { CHECKPOINT_MS, LOG_SEGMENTS } from './limits.ts';
+import {
+  EntryRing,
+  type LogMemory,
+  lostOf,
+  type RingLimits,
+  ringLimits,
+  type StoredEntry,
+  storedEntry,
+} from './log-memory.ts';
+import { clearLog, readLog, segmentFile, segmentLine } from './log-segments.ts';
+
+export interface DiskLogOptions extends Partial<RingLimits> {
+  /** Folder of its own; made when missing. Only one process may use it at a time. */
+  folder: string;
+  log: Logger;
+}
+
+interface Checkpoint {
+  log: string;
+  upTo: number;
+  lost: number;
+}
+
+interface OpenSegment {
+  first: number;
+  file: string;
+}
+
+export class DiskLog implements LogMemory {
+  readonly #folder: string;
+  readonly #log: Logger;
+  #id: string;
+  #ring: EntryRing;
+  #durable: number;
+  #acknowledged: number;
+  #lost: number;
+  #segments: OpenSegment[];
+  #handle: FileHandle | undefined;
+  #bytesInSegment = 0;
+  #waiting: StoredEntry[] = [];
+  #flushing: Promise<void> | undefined;
+  #listener: () => void = () => {};
+  /** The disk failed: from now on this is a memory without a disk. */
+  #failed = false;
+  #closed = false;
+  #checkpointTimer: NodeJS.Timeout | undefined;
+  #checkpointing: Promise<void> = Promise.resolve();
+
+  constructor(options: DiskLogOptions) {
+    this.#folder = options.folder;
+    this.#log = options.log;
+    mkdirSync(this.#folder, { recursive: true });
+    const limits = ringLimits(options);
+    const checkpoint = readCheckpoint(this.#checkpointFile);
+    const found = readLog(this.#folder, checkpoint);
+    if (!found && checkpoint) {
+      this.#log.warn({ lostLog: checkpoint.log }, 'the log memory is damaged: a new one begins');
+    }
+    const same = found !== undefined && checkpoint?.log === found.log ? checkpoint : undefined;
+    this.#id = found?.log ?? randomUUID();
+    this.#acknowledged = same?.upTo ?? 0;
+    this.#lost = 0;
+    this.#segments = found?.segments ?? [];
+    if (!found) clearLog(this.#folder);
+    this.#ring = new EntryRing(limits, found?.entries[0]?.seq ?? found?.next ?? 1);
+    for (const entry of found?.entries ?? []) this.#push(entry);
+    this.#durable = this.#ring.last;
+    // What gave way before the last end was counted then, as far as the checkpoint knows.
+    this.#lost = Math.max(same?.lost ?? 0, this.#ring.first - 1 - this.#acknowledged, 0);
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+  get first(): number {
+    return this.#ring.first;
+  }
+  get last(): number {
+    return this.#ring.last;
+  }
+  get durable(): number {
+    return this.#durable;
+  }
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+  get lost(): number {
+    return this.#lost;
+  }
+
+  fullness(seq: number): number {
+    return this.#ring.fullness(seq);
+  }
+
+  append(event: PrinterEvent, now: number): StoredEntry {
+    const entry = storedEntry(this.#ring.last + 1, cleanEvent(event, now));
+    this.#push(entry);
+    if (this.#failed) {
+      this.#durable = this.#ring.last;
+      return entry;
+    }
+    this.#waiting.push(entry);
+    this.#begin();
+    return entry;
+  }
+
+  read(seq: number, entriesMax: number, bytesMax: number): StoredEntry[] {
+    return this.#ring.read(seq, entriesMax, bytesMax);
+  }
+
+  acknowledge(upTo: number): void {
+    const cursor = Math.min(upTo, this.#ring.last);
+    if (cursor === this.#acknowledged) return;
+    this.#acknowledged = cursor;
+    this.#checkpointSoon();
+  }
+
+  async sync(): Promise<void> {
+    while (this.#flushing) await this.#flushing;
+  }
+
+  onDurable(listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.sync();
+    await this.#checkpoint();
+    await this.#handle?.close();
+    this.#handle = undefined;
+  }
+
+  get #checkpointFile(): string {
+    return join(this.#folder, 'checkpoint.json');
+  }
+
+  #push(entry: StoredEntry): void {
+    const oldest = this.#ring.first;
+    const lost = lostOf(oldest, this.#ring.push(entry), this.#acknowledged);
+    if (lost === 0) return;
+    this.#lost += lost;
+    this.#checkpointSoon();
+  }
+
+  /** Late is early enough: an acknowledgement that a power loss takes away costs sending some entries again. */
+  #checkpointSoon(): void {
+    if (!this.#closed) this.#checkpointTimer ??= setTimeout(() => void this.#checkpoint(), CHECKPOINT_MS);
+  }
+
+  #begin(): void {
+    this.#flushing ??= this.#flush()
+      .catch((error: unknown) => this.#giveUp(error))
+      .finally(() => {
+        this.#flushing = undefined;
+        // Something may have come between the last look and now.
+        if (this.#waiting.length > 0 && !this.#failed) this.#begin();
+      });
+  }
+
+  /** Writes what waits and syncs, until nothing waits. */
+  async #flush(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const entries = this.#waiting;
+      this.#waiting = [];
+      const last = entries[entries.length - 1] as StoredEntry;
+      const handle = await this.#segmentFor(entries[0] as StoredEntry);
+      const lines = entries.map((entry) => segmentLine(entry.text)).join('');
+      await writeAll(handle, lines);
+      await handle.datasync();
+      this.#bytesInSegment += lines.length;
+      this.#durable = last.seq;
+      await this.#dropOld();
+      this.#listener();
+    }
+  }
+
+  /** The segment that `entry` goes to, a new one when the present one is full. */
+  async #segmentFor(entry: StoredEntry): Promise<FileHandle> {
+    const { entriesMax, bytesMax } = this.#ring.limits;
+    const current = this.#segments.at(-1);
+    if (current && this.#handle === undefined) {
+      this.#handle = await open(current.file, 'a');
+      this.#bytesInSegment = (await this.#handle.stat()).size;
+    }
+    const full =
+      !current ||
+      entry.seq - current.first >= Math.ceil(entriesMax / LOG_SEGMENTS) ||
+      this.#bytesInSegment >= bytesMax / LOG_SEGMENTS;
+    if (this.#handle && !full) return this.#handle;
+    await this.#handle?.close();
+    const file = segmentFile(this.#folder, entry.seq);
+    const handle = await open(file, 'a');
+    this.#handle = handle;
+    const header = segmentLine(JSON.stringify({ log: this.#id, first: entry.seq }));
+    await writeAll(handle, header);
+    await syncFolder(this.#folder);
+    this.#bytesInSegment = header.length;
+    this.#segments.push({ first: entry.seq, file });
+    return handle;
+  }
+
+  /** Deletes segments all of whose entries have given way in the ring. */
+  async #dropOld(): Promise<void> {
+    for (;;) {
+      const [oldest, next] = this.#segments;
+      if (!oldest || !next || next.first > this.#ring.first) return;
+      await rm(oldest.file, { force: true });
+      this.#segments.shift();
+    }
+  }
+
+  /**
+   * The disk takes nothing more. The entries that the center lacks go on under a new log, because the old one will
+   * be found on disk at the next start with fewer entries than were sent, and their numbers would be given again.
+   */
+  #giveUp(error: unknown): void {
+    this.#log.error(
+      { reason: reasonOf(error) },
+      'the log memory cannot be written: it goes on without the disk',
+    );
+    this.#failed = true;
+    this.#waiting = [];
+    const left = this.#ring.read(this.#acknowledged + 1, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    this.#id = randomUUID();
+    this.#acknowledged = 0;
+    this.#ring = new EntryRing(this.#ring.limits);
+    for (const entry of left) {
+      const { seq: _old, ...event } = JSON.parse(entry.text) as PrinterEvent & { seq: number };
+      this.#ring.push(storedEntry(this.#ring.last + 1, event));
+    }
+    this.#durable = this.#ring.last;
+    this.#listener();
+  }
+
+  #checkpoint(): Promise<void> {
+    clearTimeout(this.#checkpointTimer);
+    this.#checkpointTimer = undefined;
+    if (this.#failed) return Promise.resolve();
+    const checkpoint: Checkpoint = { log: this.#id, upTo: this.#acknowledged, lost: this.#lost };
+    const file = this.#checkpointFile;
+    this.#checkpointing = this.#checkpointing
+      .then(() => writeFile(`${file}.new`, JSON.stringify(checkpoint)))
+      .then(() => rename(`${file}.new`, file))
+      .catch((error: unknown) => {
+        this.#log.warn({ reason: reasonOf(error) }, 'the acknowledgement cannot be kept on disk');
+      });
+    return this.#checkpointing;
+  }
+}
+
+async function writeAll(handle: FileHandle, text: string): Promise<void> {
+  const bytes = Buffer.from(text);
+  let at = 0;
+  while (at < bytes.length) at += (await handle.write(bytes, at)).bytesWritten;
+}
+
+/** Makes a new file's name durable (fsync(2): syncing the file alone doesn't). */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Undefined when there is none, or a power loss tore it: then everything in memory is sent again. */
+function readCheckpoint(file: string): Checkpoint | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const value = JSON.parse(text) as Partial<Checkpoint>;
+    if (typeof value.log === 'string' && Number.isSafeInteger(value.upTo)) {
+      return { log: value.log, upTo: value.upTo ?? 0, lost: value.lost ?? 0 };
+    }
+  } catch {
+    // An empty or torn file: the rename was durable before what was renamed.
+  }
+  return undefined;
+}
