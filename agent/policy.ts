@@ -32,15 +32,15 @@ function period(text: string | undefined, fallback: number): number {
   return ms === undefined ? fallback : Math.max(PERIOD_MS_MIN, ms);
 }
 
-/** The policy that holds: each field from `center`, else `own`, else the contract's default. */
+/** The policy that holds. What the center says of errors, or of structures, replaces the agent's own as a whole. */
 export function effectivePolicy(own: Policy | undefined, center: Policy | undefined): EffectivePolicy {
-  const mode = center?.errors?.mode ?? own?.errors?.mode ?? 'stream';
-  const atEntries = center?.errors?.atEntries ?? own?.errors?.atEntries;
+  const { every, mode = 'stream', atEntries } = center?.errors ?? own?.errors ?? {};
+  const structure = center?.structure ?? own?.structure;
   return {
-    structure: { everyMs: period(center?.structure?.every ?? own?.structure?.every, STRUCTURE_EVERY_MS) },
+    structure: { everyMs: period(structure?.every, STRUCTURE_EVERY_MS) },
     errors: {
       mode,
-      everyMs: period(center?.errors?.every ?? own?.errors?.every, ERRORS_EVERY_MS),
+      everyMs: period(every, ERRORS_EVERY_MS),
       atEntries: atEntries ?? (mode === 'accumulate' ? AT_ENTRIES : undefined),
     },
   };
