@@ -112,6 +112,10 @@ export class StoredAccounts implements Accounts, Identity {
     return (await this.#find(name))?.role;
   }
 
+  async isPrinter(name: string): Promise<boolean> {
+    return (await this.roleOf(name)) === 'printer';
+  }
+
   /**
    * Makes sure that there is an administrator: the first start makes one and writes its password to `file`, readable
    * by its owner only.

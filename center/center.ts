@@ -56,6 +56,8 @@ export interface Capability extends Partial<Conclusions> {
 export interface Center {
   readonly services: Services;
   readonly verdicts: Verdicts;
+  /** The broker in this process saw a printer's connection begin or end. */
+  connection(printer: string, connected: boolean): void;
   /** Begins to hear; what a stop or a kill left undone is taken up again. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -156,13 +158,13 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     onUpdateReport(printer, report) {
       for (const capability of capabilities) capability.onUpdateReport?.(printer, report);
     },
-    onPresence(printer, presence) {
-      if (presence.state === 'online') {
+    onPresence(printer, online) {
+      if (online) {
         policies
           .tell(printer)
           .catch((error: unknown) => log.warn({ printer, reason: reasonOf(error) }, 'a policy was not told'));
       }
-      for (const capability of capabilities) capability.onPresence?.(printer, presence);
+      for (const capability of capabilities) capability.onPresence?.(printer, online);
     },
     onAsk: (printer, method, payload) => asks.handle(printer, method, payload),
   };
@@ -213,6 +215,13 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   return {
     services,
     verdicts,
+    connection(printer, connected) {
+      uplinks
+        .connection(printer, connected)
+        .catch((error: unknown) =>
+          log.warn({ printer, reason: reasonOf(error) }, 'a presence was not stored'),
+        );
+    },
     async start() {
       for (const capability of capabilities) await capability.start();
       await link.start(handle);

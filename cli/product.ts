@@ -105,8 +105,15 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
       repositoryUrl,
       redisUrl: settings.redisUrl,
     });
+    await store.ingest.allOffline();
     await center.start();
     closing.push(() => center.stop());
+    broker.on('session', ({ name, state }) => {
+      accounts.isPrinter(name).then(
+        (printer) => printer && center.connection(name, state === 'connected'),
+        (error: unknown) => log.warn({ name, reason: reasonOf(error) }, 'a presence was not stored'),
+      );
+    });
     await broker.listen();
     closing.push(() => broker.close());
     const { tcp = '', tls } = broker.addresses;

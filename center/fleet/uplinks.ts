@@ -27,8 +27,9 @@ export interface IngestPort {
     document: Structure,
   ): Promise<{ outcome: 'new' | 'same' | 'stale'; previous?: Structure }>;
   errors(printer: string, batch: ErrorBatch): Promise<{ upTo: number; fresh: LogEntry[]; lost: number }>;
-  /** `changed` is false for the will of an older session and for a repetition. */
-  presence(printer: string, presence: Presence): Promise<{ changed: boolean }>;
+  /** `changed` is false for the will of an older session and for a repetition; `flipped`: it came or went. */
+  presence(printer: string, presence: Presence): Promise<{ changed: boolean; flipped: boolean }>;
+  connection(printer: string, connected: boolean): Promise<{ changed: boolean; flipped: boolean }>;
   update(printer: string, report: UpdateReport): Promise<unknown>;
 }
 
@@ -37,7 +38,7 @@ export interface Conclusions {
   onStructure(printer: string, structure: Structure, previous: Structure | undefined): void;
   onEntries(printer: string, log: string, entries: LogEntry[]): void;
   onUpdateReport(printer: string, report: UpdateReport): void;
-  onPresence(printer: string, presence: Presence): void;
+  onPresence(printer: string, online: boolean): void;
   onAsk(printer: string, method: string, payload: Buffer): Promise<void>;
 }
 
@@ -181,9 +182,19 @@ export class Uplinks {
   }
 
   async #presence(printer: string, presence: Presence): Promise<void> {
-    const { changed } = await this.#ingest.presence(printer, presence);
-    if (!changed) return;
-    this.#events.tell('presence', presence.state, { printer });
-    this.#conclusions.onPresence(printer, presence);
+    const { flipped } = await this.#ingest.presence(printer, presence);
+    this.#cameOrWent(printer, presence.state === 'online', flipped);
+  }
+
+  /** The broker saw a printer's connection begin or end: presence holds also for printers that never speak of it. */
+  async connection(printer: string, connected: boolean): Promise<void> {
+    const { flipped } = await this.#ingest.connection(printer, connected);
+    this.#cameOrWent(printer, connected, flipped);
+  }
+
+  #cameOrWent(printer: string, online: boolean, flipped: boolean): void {
+    if (!flipped) return;
+    this.#events.tell('presence', online ? 'online' : 'offline', { printer });
+    this.#conclusions.onPresence(printer, online);
   }
 }

@@ -149,15 +149,29 @@ test('a structure is new, the same, or stale; a swapped serial is a change', asy
   expect((await store.printers.history('p1', 10)).length).toBe(3);
 });
 
-test('the will of an older session changes nothing', async () => {
+test('the will of an older session changes nothing; a new session of an online printer is no coming', async () => {
   const say = (state: 'online' | 'offline', session: string) =>
     store.ingest.presence('will', { state, session, at: '2026-11-22T07:00:00Z' });
-  expect(await say('online', 'a')).toEqual({ changed: true });
-  expect(await say('online', 'a')).toEqual({ changed: false });
-  expect(await say('online', 'b')).toEqual({ changed: true });
-  expect(await say('offline', 'a')).toEqual({ changed: false });
+  expect(await say('online', 'a')).toEqual({ changed: true, flipped: true });
+  expect(await say('online', 'a')).toEqual({ changed: false, flipped: false });
+  expect(await say('online', 'b')).toEqual({ changed: true, flipped: false });
+  expect(await say('offline', 'a')).toEqual({ changed: false, flipped: false });
   expect((await store.printers.get('will'))?.online).toBe(true);
-  expect(await say('offline', 'b')).toEqual({ changed: true });
+  expect(await say('offline', 'b')).toEqual({ changed: true, flipped: true });
+});
+
+test('presence follows the connection where the printer says nothing, and after a start nobody is online', async () => {
+  const { ingest } = store;
+  expect(await ingest.connection('silent', true)).toEqual({ changed: true, flipped: true });
+  expect(await ingest.connection('silent', true)).toEqual({ changed: false, flipped: false });
+  expect(await ingest.presence('silent', { state: 'online', session: 'a' })).toEqual({
+    changed: true,
+    flipped: false,
+  });
+  expect(await ingest.connection('silent', false)).toEqual({ changed: true, flipped: true });
+  await ingest.connection('silent', true);
+  await ingest.allOffline();
+  expect((await store.printers.get('silent'))?.online).toBe(false);
 });
 
 test('an update report is stored once', async () => {

@@ -10,9 +10,27 @@ import { type ErrorsResult, ErrorWriter } from './ingest-errors.ts';
 import { type StructureResult, StructureWriter } from './ingest-structures.ts';
 import { storableJson, storableText, storableTime } from './storable.ts';
 
-interface PresenceItem {
-  printer: string;
-  presence: Presence;
+type PresenceItem = { printer: string; presence: Presence } | { printer: string; connected: boolean };
+
+/** `changed`: something new was stored. `flipped`: the printer came or went. */
+export interface PresenceResult {
+  changed: boolean;
+  flipped: boolean;
+}
+
+/** What is known of a printer's presence. */
+interface Known {
+  online: boolean;
+  session: string | null;
+}
+
+/** What a presence makes of what is known; undefined for the will of a session that isn't the current one. */
+function told(before: Known, presence: Presence): Known | undefined {
+  const online = presence.state === 'online';
+  const session = storableText(presence.session);
+  // A will may arrive after the printer's next session has begun.
+  if (!online && before.session !== null && before.session !== session) return undefined;
+  return { online, session };
 }
 
 interface UpdateItem {
@@ -23,12 +41,14 @@ interface UpdateItem {
 export class IngestWriter {
   readonly #errors: ErrorWriter;
   readonly #structures: StructureWriter;
-  readonly #presence: GroupCommit<PresenceItem, { changed: boolean }>;
+  readonly #presence: GroupCommit<PresenceItem, PresenceResult>;
   readonly #updates: GroupCommit<UpdateItem, { fresh: boolean }>;
+  readonly #database: Database;
   readonly #now: () => number;
 
   /** @param now the center's clock, in milliseconds since the epoch */
   constructor(database: Database, now: () => number = Date.now) {
+    this.#database = database;
     this.#now = now;
     this.#errors = new ErrorWriter(database, now);
     this.#structures = new StructureWriter(database, now);
@@ -56,9 +76,22 @@ export class IngestWriter {
     return this.#structures.submit(printer, document);
   }
 
-  /** `changed` is false for the will of a session that isn't the current one, and for a repetition. */
-  presence(printer: string, presence: Presence): Promise<{ changed: boolean }> {
+  /**
+   * What a printer (or its will) said of its presence. `changed` is false for the will of an older session and for a
+   * repetition; `flipped` tells whether it came or went.
+   */
+  presence(printer: string, presence: Presence): Promise<PresenceResult> {
     return this.#presence.submit({ printer, presence });
+  }
+
+  /** What the broker saw: the printer's connection began or ended, whatever it said itself. */
+  connection(printer: string, connected: boolean): Promise<PresenceResult> {
+    return this.#presence.submit({ printer, connected });
+  }
+
+  /** After a start no printer is connected yet, whatever was stored when the process before ended. */
+  async allOffline(): Promise<void> {
+    await this.#database.query('UPDATE printers SET online = false WHERE online');
   }
 
   /** `fresh` is false for a report that was stored before. */
@@ -76,31 +109,35 @@ export class IngestWriter {
     ]);
   }
 
-  async #writePresence(client: Client, items: PresenceItem[]): Promise<{ changed: boolean }[]> {
+  async #writePresence(client: Client, items: PresenceItem[]): Promise<PresenceResult[]> {
     const printers = [...new Set(items.map((item) => item.printer))].sort();
     const { rows } = await client.query<{ id: string; online: boolean; session: string | null }>(
       'SELECT id, online, session FROM printers WHERE id = ANY($1) ORDER BY id FOR UPDATE',
       [printers],
     );
-    const known = new Map(rows.map((row) => [row.id, { online: row.online, session: row.session }]));
-    const moved = new Map<string, Presence>();
-    const results = items.map(({ printer, presence }) => {
-      const state = known.get(printer);
-      const online = presence.state === 'online';
-      const session = storableText(presence.session);
-      // A will may arrive after the printer's next session has begun.
-      const stale = !online && state?.session != null && state.session !== session;
-      const repeated = state?.session === session && state.online === online;
-      if (stale || repeated) return { changed: false };
-      known.set(printer, { online, session });
-      moved.set(printer, presence);
-      return { changed: true };
+    const known = new Map<string, Known>(rows.map(({ id, online, session }) => [id, { online, session }]));
+    const moved = new Map<string, Known & { at: string | undefined }>();
+    const results = items.map((item) => {
+      const before = known.get(item.printer) ?? { online: false, session: null };
+      const after = 'presence' in item ? told(before, item.presence) : { ...before, online: item.connected };
+      if (
+        !after ||
+        (after.online === before.online && after.session === before.session && known.has(item.printer))
+      ) {
+        return { changed: false, flipped: false };
+      }
+      known.set(item.printer, after);
+      moved.set(item.printer, { ...after, at: 'presence' in item ? item.presence.at : undefined });
+      return { changed: true, flipped: after.online !== before.online };
     });
     if (moved.size > 0) await this.#storePresence(client, moved);
     return results;
   }
 
-  async #storePresence(client: Client, moved: Map<string, Presence>): Promise<void> {
+  async #storePresence(
+    client: Client,
+    moved: Map<string, Known & { at: string | undefined }>,
+  ): Promise<void> {
     const now = new Date(this.#now());
     const list = [...moved].sort(([a], [b]) => (a < b ? -1 : 1));
     await client.query(
@@ -112,8 +149,8 @@ export class IngestWriter {
          last_seen = CASE WHEN excluded.online THEN excluded.last_seen ELSE printers.last_seen END`,
       [
         list.map(([printer]) => printer),
-        list.map(([, presence]) => presence.state === 'online'),
-        list.map(([, presence]) => storableText(presence.session)),
+        list.map(([, presence]) => presence.online),
+        list.map(([, presence]) => presence.session),
         list.map(([, presence]) => (presence.at === undefined ? now : storableTime(presence.at))),
         now,
       ],

@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
-import type { Presence, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
+import type { Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import type { OrderService } from './service.ts';
 
 export class Corrections {
@@ -50,8 +50,8 @@ export class Corrections {
     this.#then(printer, 'report', () => this.#orders.onUpdateReport(printer, report));
   }
 
-  onPresence(printer: string, presence: Presence): void {
-    this.#then(printer, 'presence', () => this.#orders.onPresence(printer, presence.state === 'online'));
+  onPresence(printer: string, online: boolean): void {
+    this.#then(printer, 'presence', () => this.#orders.onPresence(printer, online));
   }
 
   start(): Promise<void> {
