@@ -153,7 +153,12 @@ export class StructureBuilder {
     }
     const known = modelIn(text, this.tables);
     if (known !== undefined) {
-      const unit = this.unitFor(unitKind(known, this.tables, rule?.on ?? 'unit'), true, known, text);
+      const unit = this.unitFor(
+        unitKind(known, this.tables, rule?.on ?? 'unit'),
+        rule === undefined || rule.several === true,
+        known,
+        text,
+      );
       if (unit) this.install(unit.symbol, unit.software, slug(known), text, version, rule?.vendor);
       return;
     }

@@ -1,0 +1,66 @@
+/**
+ * What a printer answered over IPP: attributes by name, every value with its tag where the wire told one. Recorded
+ * answers (JSON, ipptool) have no tags; the accessors take what they get.
+ */
+import { decodeText, hexOf } from './text.ts';
+
+export type IppCollection = Map<string, IppValue[]>;
+
+export type IppValue =
+  | string
+  | number
+  | boolean
+  | Date
+  | Uint8Array
+  | IppCollection
+  | { from: number; to: number }
+  | null;
+
+export class IppAnswer {
+  readonly attributes = new Map<string, IppValue[]>();
+  /** Status code of the response; 0 for recordings without one. */
+  status = 0;
+  /** The message ended before its end: attributes behind that point are missing. */
+  cut = false;
+
+  values(name: string): IppValue[] {
+    return this.attributes.get(name) ?? [];
+  }
+
+  /** Values as text; what is not there at a place of a parallel array is an empty text. */
+  texts(name: string): string[] {
+    return this.values(name).map(textOfIpp);
+  }
+
+  text(name: string): string | undefined {
+    const text = this.texts(name)[0];
+    return text === undefined || text === '' ? undefined : text;
+  }
+
+  int(name: string): number | undefined {
+    return intOfIpp(this.values(name)[0]);
+  }
+}
+
+export function textOfIpp(value: IppValue | undefined): string {
+  if (value === undefined || value === null) return '';
+  if (value instanceof Uint8Array) return decodeText(value);
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? '' : value.toISOString();
+  if (value instanceof Map)
+    return [...value].map(([key, member]) => `${key}=${member.map(textOfIpp).join(',')}`).join(' ');
+  if (typeof value === 'object') return `${value.from}-${value.to}`;
+  return String(value);
+}
+
+export function intOfIpp(value: IppValue | undefined): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined;
+  const text = textOfIpp(value);
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** An octet string as text where it is text, else as hex: `printer-firmware-version` comes both ways. */
+export function octetTextOf(value: IppValue | undefined): string {
+  if (!(value instanceof Uint8Array)) return textOfIpp(value);
+  const printable = value.every((byte) => byte === 0 || (byte >= 0x20 && byte < 0x7f));
+  return printable ? decodeText(value) : hexOf(value);
+}

@@ -1,0 +1,182 @@
+/**
+ * A real IPP printer: CUPS's ippeveprinter on a free loopback port, with a D-Bus of its own (it doesn't start without
+ * one) and no Avahi, so that several can run beside each other.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** One firmware component: name, string version, binary version. */
+export type Firmware = [string, string, string];
+
+export const BIZHUB_FIRMWARE: Firmware[] = [
+  ['Controller', 'G00-K4', '0000004B'],
+  ['Engine', 'G00-K2', '00000042'],
+  ['Finisher FS-539', 'G00-15', '00000015'],
+  ['ADF DF-714', 'G00-08', '00000008'],
+];
+
+const list = (values: string[]) => values.map((value) => `"${value}"`).join(',');
+
+/** ippeveprinter's attribute file (ippeveprinter(1), -a). */
+function attributes(firmware: Firmware[], serial: string): string {
+  return [
+    `ATTR name printer-firmware-name ${list(firmware.map(([name]) => name))}`,
+    `ATTR text printer-firmware-string-version ${list(firmware.map(([, version]) => version))}`,
+    `ATTR text printer-firmware-patches ${list(firmware.map(() => ''))}`,
+    `ATTR octetString printer-firmware-version ${list(firmware.map(([, , octets]) => octets))}`,
+    `ATTR text printer-device-id "MFG:KONICA MINOLTA;MDL:bizhub C360i;SN:${serial};FWVER:G00-K4;CMD:PDF,PWG;"`,
+    'ATTR text printer-make-and-model "KONICA MINOLTA bizhub C360i"',
+    '',
+  ].join('\n');
+}
+
+async function freeTcpPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function end(child: ChildProcess | undefined): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 100; i++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`not seen: ${what}`);
+}
+
+export interface IppPrinter {
+  port: number;
+  url: string;
+  /** Prints a page, during which the engine says these lines: `STATE: +media-jam`, `STATE: none`. */
+  print(lines: string[]): Promise<void>;
+  /** Stops it and starts it again at the same port with other firmware. */
+  restart(firmware: Firmware[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface IppLibrary {
+  Printer(url: string): {
+    execute(operation: string, message: object, done: (error: Error | null, answer: unknown) => void): void;
+  };
+}
+
+export async function startIppPrinter(
+  options: { firmware?: Firmware[]; serial?: string } = {},
+): Promise<IppPrinter> {
+  const { serial = 'A9KEKM0001234' } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'platen-ippeve-'));
+  mkdirSync(join(folder, 'spool'));
+  mkdirSync(join(folder, 'keys'));
+  const socket = join(folder, 'dbus.sock');
+  writeFileSync(
+    join(folder, 'dbus.conf'),
+    `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>custom</type><listen>unix:path=${socket}</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`,
+  );
+  const env = {
+    ...process.env,
+    PRINTER_DIR: folder,
+    DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${socket}`,
+    PATH: `${process.env['PATH']}:/usr/sbin`,
+  };
+  const dbus = spawn(
+    'dbus-daemon',
+    [`--config-file=${join(folder, 'dbus.conf')}`, '--nofork', '--nopidfile'],
+    {
+      stdio: 'ignore',
+      env,
+    },
+  );
+  await until('the D-Bus socket', () => existsSync(socket));
+  const port = await freeTcpPort();
+  const url = `ipp://localhost:${port}/ipp/print`;
+  const command = fileURLToPath(new URL('print-command.sh', import.meta.url));
+  const library = createRequire(import.meta.url)('@sealsystems/ipp') as IppLibrary;
+  const execute = (operation: string, message: object) =>
+    new Promise<unknown>((resolve, reject) => {
+      library
+        .Printer(url.replace('ipp:', 'http:'))
+        .execute(operation, message, (error, answer) => (error ? reject(error) : resolve(answer)));
+    });
+  let printer: ChildProcess | undefined;
+  const start = async (firmware: Firmware[]) => {
+    writeFileSync(join(folder, 'attributes'), attributes(firmware, serial));
+    const args = [
+      '-r',
+      'off',
+      '-p',
+      String(port),
+      '-n',
+      'localhost',
+      '-d',
+      join(folder, 'spool'),
+      '-k',
+      '-K',
+      join(folder, 'keys'),
+    ];
+    printer = spawn(
+      'ippeveprinter',
+      [...args, '-a', join(folder, 'attributes'), '-c', command, 'Test Printer'],
+      {
+        stdio: 'ignore',
+        env,
+      },
+    );
+    await until('an answer from ippeveprinter', () =>
+      execute('Get-Printer-Attributes', {
+        'operation-attributes-tag': { 'requested-attributes': ['printer-state'] },
+      }).then(
+        () => true,
+        () => false,
+      ),
+    );
+  };
+  await start(options.firmware ?? BIZHUB_FIRMWARE);
+  return {
+    port,
+    url,
+    print: async (lines) => {
+      writeFileSync(join(folder, 'reasons'), `${lines.join('\n')}\n`);
+      await until('a job that is taken', async () => {
+        const { statusCode } = (await execute('Print-Job', {
+          'operation-attributes-tag': {
+            'requesting-user-name': 'test',
+            'job-name': 'page',
+            'document-format': 'image/pwg-raster',
+          },
+          data: Buffer.from('a page'),
+        })) as { statusCode: string };
+        // It prints one page at a time.
+        if (statusCode === 'server-error-busy') return false;
+        if (!statusCode.startsWith('successful')) throw new Error(`the job was refused: ${statusCode}`);
+        return true;
+      });
+    },
+    restart: async (firmware) => {
+      await end(printer);
+      await start(firmware);
+    },
+    stop: async () => {
+      await end(printer);
+      await end(dbus);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
