@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { TroubleRules } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics.ts';
-import { GE_MAX, LATE_DEFAULT_MS } from './limits.ts';
+import { GE_MAX, LATE_DEFAULT_MS, REBUILD_MAX_MS } from './limits.ts';
 import { BY, type By, type CompiledRule } from './rule.ts';
 import { parseDuration } from './time.ts';
 import { compileWhen } from './when.ts';
@@ -25,6 +25,10 @@ export interface CompiledRules {
   index: RuleIndex;
   /** Highest `late` of all rules, ms. */
   lateMaxMs: number;
+  /** Longest window of the rules that count pages, ms. */
+  pagesMaxMs: number;
+  /** Longest time for which an entry can matter, ms; bounded by `REBUILD_MAX_MS`. */
+  horizonMaxMs: number;
 }
 
 export interface Compilation {
@@ -113,12 +117,22 @@ export function compileRules(document: TroubleRules): Compilation {
     groups,
     index,
     lateMaxMs: rules.reduce((max, rule) => Math.max(max, rule.lateMs), 0),
+    pagesMaxMs: rules.reduce((max, rule) => (rule.usesPages ? Math.max(max, rule.horizonMs) : max), 0),
+    horizonMaxMs: rules.reduce((max, rule) => Math.max(max, Math.min(rule.horizonMs, REBUILD_MAX_MS)), 0),
   };
   return { rules: compiled, diagnostics: diagnostics.list, errors: diagnostics.errors };
 }
 
 function emptyRules(): CompiledRules {
-  return { revision: '', rules: [], groups: [], index: new RuleIndex(), lateMaxMs: 0 };
+  return {
+    revision: '',
+    rules: [],
+    groups: [],
+    index: new RuleIndex(),
+    lateMaxMs: 0,
+    pagesMaxMs: 0,
+    horizonMaxMs: 0,
+  };
 }
 
 function compileRule(

@@ -16,6 +16,14 @@ import { CONTEXTS_MAX, PENDING_MAX } from './limits.ts';
 import { Odometer } from './rate.ts';
 import type { CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
+import {
+  exportLane,
+  groupsByFingerprint,
+  importLane,
+  laneKey,
+  type PrinterState,
+  STATE_FORM,
+} from './state-codec.ts';
 import { formatTime, parseTime } from './time.ts';
 import type { Facts } from './where.ts';
 
@@ -31,6 +39,8 @@ export interface TroubleView {
   openedAt: string;
   closedAt: string | undefined;
   severity: string;
+  /** Its severity has risen since it opened. */
+  escalated: boolean;
   /** Entries counted to it. */
   count: number;
   /** The highest number that was compared with `ge`. */
@@ -58,6 +68,8 @@ interface Printer {
   id: string;
   /** Newest event time seen, ms. */
   watermark: number;
+  newestLog: string;
+  newestSeq: number;
   contexts: { from: number; shared: ContextClass }[];
   odometer: Odometer | undefined;
   lanes: Map<string, Lane>;
@@ -150,6 +162,8 @@ export class TroubleEngine {
       printer = {
         id,
         watermark: Number.NEGATIVE_INFINITY,
+        newestLog: '',
+        newestSeq: 0,
         contexts: [],
         odometer: this.usesPages ? new Odometer() : undefined,
         lanes: new Map(),
@@ -175,11 +189,19 @@ export class TroubleEngine {
     if (Number.isNaN(at)) return;
     const pages = entry.pages ?? -1;
     if (pages >= 0 && record.odometer && at >= record.watermark - this.rules.lateMaxMs) {
-      if (record.odometer.add(at, log, entry.seq, pages)) {
+      record.odometer.add(at, log, entry.seq, pages);
+      const behind =
+        at < record.watermark || (at === record.watermark && (log !== record.newestLog || entry.seq < record.newestSeq));
+      if (behind) {
+        // Rates that were worked out without this reading may be wrong.
         for (const lane of record.lanes.values()) if (lane.odometer) this.touch(lane).upset();
       }
     }
-    if (at > record.watermark) record.watermark = at;
+    if (at > record.watermark || (at === record.watermark && entry.seq > record.newestSeq)) {
+      record.watermark = at;
+      record.newestLog = log;
+      record.newestSeq = entry.seq;
+    }
     const known = contextAt(record, at) ?? this.nothingKnown;
     const candidates = known.candidates(entry.code);
     if (candidates.length === 0) return;
@@ -330,6 +352,115 @@ export class TroubleEngine {
     return this.tell();
   }
 
+  /**
+   * Has done with a key up to event time `at`: an operator closed its trouble, or a cure was proven. What was seen
+   * until then counts no more.
+   */
+  cut(rule: string, printer: string | undefined, key: string, at: number): void {
+    const groupIndex = this.rules.groups.findIndex((group) => group.rules.some(({ id }) => id === rule));
+    const group = this.rules.groups[groupIndex];
+    if (!group) return;
+    const place = group.rules.findIndex(({ id }) => id === rule);
+    const mine = group.rules[place] as CompiledRule;
+    const name = group.joint ? `${groupIndex}` : `${groupIndex} ${key}`;
+    let lanes = this.fleetLanes;
+    let odometer: Odometer | undefined;
+    if (mine.perPrinter) {
+      if (printer === undefined) return;
+      const record = this.printer(printer);
+      lanes = record.lanes;
+      odometer = group.rules.some((member) => member.usesPages) ? record.odometer : undefined;
+    }
+    let lane = lanes.get(name);
+    if (!lane) {
+      lane = new Lane(group, mine.perPrinter ? { printer } : {}, odometer, this.prompt);
+      lanes.set(name, lane);
+    }
+    lane.cut(place, key, at);
+    const { told } = this.recordOf(lane);
+    for (const [id, { view }] of told) if (view.rule === rule && view.key === key) told.delete(id);
+    this.touched.add(lane);
+  }
+
+  /** Ids of the printers of which something is held. */
+  printerIds(): IterableIterator<string> {
+    return this.printers.keys();
+  }
+
+  /**
+   * The state of a printer, or of the rules that are not kept by printer ('' ), as JSON. Before that it is tidied:
+   * what no late entry can change is settled, keys that cannot matter any more are let go.
+   */
+  exportState(printer: string): PrinterState | undefined {
+    const record = printer === '' ? undefined : this.printers.get(printer);
+    if (printer !== '' && !record) return undefined;
+    const lanes = record ? record.lanes : this.fleetLanes;
+    if (record) this.tidy(record);
+    return {
+      form: STATE_FORM,
+      now: Number.isFinite(this.now) ? this.now : null,
+      watermark: record && Number.isFinite(record.watermark) ? record.watermark : null,
+      contexts: (record?.contexts ?? []).map(({ from, shared }) => ({
+        from: Number.isFinite(from) ? from : null,
+        context: shared.context,
+      })),
+      readings: record?.odometer?.readings.map(({ at, log, seq, pages }) => [at, log, seq, pages]),
+      lanes: [...lanes].map(([name, lane]) => exportLane(name, lane)),
+    };
+  }
+
+  private tidy(printer: Printer): void {
+    const horizon = (lane: Lane) => printer.watermark - lane.group.lateMs;
+    for (const [name, lane] of printer.lanes) {
+      const record = this.recordOf(lane);
+      if (lane.pending.length > 0) this.settle(lane, record, printer.watermark, true);
+      if (lane.idle(horizon(lane)) && !this.touched.has(lane)) {
+        printer.lanes.delete(name);
+        this.records.delete(lane);
+      }
+    }
+    const { pagesMaxMs } = this.rules;
+    printer.odometer?.forget(printer.watermark - this.rules.lateMaxMs - pagesMaxMs);
+  }
+
+  /**
+   * Takes up the state of a printer that was exported. State of rules that have changed since is left out.
+   * @returns false when something was left out, so that it has to be rebuilt from the log
+   */
+  importState(printer: string, state: PrinterState): boolean {
+    if (state.form !== STATE_FORM) return false;
+    // What time alone had opened by then was told: it must be known as told here too.
+    if (state.now !== null && state.now > this.now) this.now = state.now;
+    const groups = groupsByFingerprint(this.rules);
+    const record = printer === '' ? undefined : this.printer(printer);
+    if (record) {
+      record.watermark = state.watermark ?? Number.NEGATIVE_INFINITY;
+      for (const { from, context } of state.contexts) {
+        this.context(printer, context, from ?? Number.NEGATIVE_INFINITY);
+      }
+      if (record.odometer) {
+        for (const [at, log, seq, pages] of state.readings ?? []) record.odometer.add(at, log, seq, pages);
+      }
+    }
+    let whole = true;
+    for (const json of state.lanes) {
+      const index = groups.get(json.f);
+      const group = index === undefined ? undefined : this.rules.groups[index];
+      if (!group) {
+        whole = false;
+        continue;
+      }
+      const odometer = group.rules.some((member) => member.usesPages) ? record?.odometer : undefined;
+      const lane = importLane(json, group, odometer, this.prompt);
+      const name = group.joint ? `${index}` : `${index} ${laneKey(json.name)}`;
+      (record ? record.lanes : this.fleetLanes).set(name, lane);
+      // Told before it was kept: only what changes from here on is news.
+      this.tellLane(lane, []);
+    }
+    this.pendingChanges = [];
+    return whole;
+  }
+
   /** All troubles as of event time `now`, by opening; for an engine without `prompt`. */
   finish(now: number): TroubleView[] {
     const all = this.settledTroubles;
@@ -403,10 +534,20 @@ function changeOf(told: Told | undefined, { life }: LaneTrouble): TroubleChange[
       kinds.push('reopened');
     }
     if (life.severity > told.severity) kinds.push('escalated');
-    else if (life.severity !== told.severity || life.count !== told.count) kinds.push('evidence');
+    else if (life.severity !== told.severity || life.count !== told.count || !sameEvidence(told.view, life)) {
+      kinds.push('evidence');
+    }
   }
   if (life.closedAt !== undefined && told?.closedAt !== life.closedAt) kinds.push('cleared');
   return kinds.length > 0 ? kinds : undefined;
+}
+
+// As many entries, yet other ones: a late entry took a place.
+function sameEvidence({ evidence }: TroubleView, life: LaneTrouble['life']): boolean {
+  return evidence.every((one, index) => {
+    const other = life.evidence[index];
+    return one.seq === other?.seq && one.log === other.log && one.printer === other.printer;
+  });
 }
 
 function viewOf(trouble: LaneTrouble): TroubleView {
@@ -420,6 +561,7 @@ function viewOf(trouble: LaneTrouble): TroubleView {
     openedAt: formatTime(life.openedAt),
     closedAt: life.closedAt === undefined ? undefined : formatTime(life.closedAt),
     severity: rule.severity[life.severity]?.name ?? SEVERITY_DEFAULT,
+    escalated: life.severity > life.firstSeverity,
     count: life.count,
     measure: life.measure,
     evidence: life.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),

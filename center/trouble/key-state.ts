@@ -22,10 +22,14 @@ export interface TroubleLife {
   /** Worked out when it is first told. */
   id: string | undefined;
   openedAt: number;
+  /** It cannot clear before: when it opened last, or when what lasts (silence) ended. */
+  since: number;
   /** When it cleared; undefined while it is open. */
   closedAt: number | undefined;
   /** Index into the rule's severities, -1 before the first threshold. */
   severity: number;
+  /** The same when it opened: it has escalated when `severity` is above. */
+  firstSeverity: number;
   /** The highest number that was compared with `ge` so far. */
   measure: number;
   /** The entries that led to it, at most `EVIDENCE_MAX`; `count` tells how many there were. */
@@ -96,6 +100,7 @@ function evaluate(rule: CompiledRule, state: KeyState, formula: Formula, at: num
 /** Feeds one sighting; everything before it in event order was fed already. */
 export function feed(rule: CompiledRule, state: KeyState, sighting: Sighting, around: KeySurroundings): void {
   let sign = false;
+  let ended = false;
   const { conditions, negated } = rule;
   for (let index = 0; index < conditions.length; index += 1) {
     const condition = conditions[index];
@@ -106,10 +111,13 @@ export function feed(rule: CompiledRule, state: KeyState, sighting: Sighting, ar
     if (negated[index]) continue;
     if (mine) sign = true;
     // What lasted until now ends with this sighting: quiet begins here.
-    if (wentOn && own.level === 0) note(rule, state, sighting.at);
+    if (wentOn && own.level === 0) {
+      ended = true;
+      if (state.trouble) state.trouble.since = sighting.at;
+    }
   }
+  if (sign || ended) note(rule, state, sighting.at);
   if (!sign) return;
-  note(rule, state, sighting.at);
   consider(rule, state, sighting.at, sighting, around);
 }
 
@@ -146,6 +154,7 @@ function consider(
   if (trouble && trouble.closedAt !== undefined) {
     if (at - trouble.closedAt <= rule.dedupMs) {
       trouble.closedAt = undefined;
+      trouble.since = at;
       trouble.reopened += 1;
       addEvidence(trouble, evidence);
       escalate(rule, state, trouble, at);
@@ -156,8 +165,10 @@ function consider(
   const fresh: TroubleLife = {
     id: undefined,
     openedAt: at,
+    since: at,
     closedAt: undefined,
     severity: -1,
+    firstSeverity: -1,
     measure: 0,
     evidence: [],
     count: 0,
@@ -166,6 +177,7 @@ function consider(
   };
   addEvidence(fresh, evidence);
   escalate(rule, state, fresh, at);
+  fresh.firstSeverity = fresh.severity;
   state.trouble = fresh;
 }
 
@@ -226,11 +238,11 @@ function clearsAt(rule: CompiledRule, state: KeyState): number {
       return Number.POSITIVE_INFINITY;
     }
   }
-  if ('quietMs' in clear) return Math.max(state.lastSign, trouble.openedAt) + clear.quietMs;
+  if ('quietMs' in clear) return Math.max(state.lastSign, trouble.since) + clear.quietMs;
   // The moment the lt-th newest sign leaves the window, fewer than lt are left in it.
   const [oldest] = state.signs;
-  if (state.signs.length < clear.lt || oldest === undefined) return trouble.openedAt;
-  return Math.max(trouble.openedAt, oldest + clear.overMs);
+  if (state.signs.length < clear.lt || oldest === undefined) return trouble.since;
+  return Math.max(trouble.since, oldest + clear.overMs);
 }
 
 /** The next event time at which time alone changes something; Infinity when there is none. */
@@ -253,6 +265,7 @@ export function nextDeadline(rule: CompiledRule, state: KeyState): number {
 /** Does what is due at `at`, which is what `nextDeadline` told. */
 export function pass(rule: CompiledRule, state: KeyState, at: number, around: KeySurroundings): void {
   let changed = false;
+  let more = false;
   for (let index = 0; index < rule.conditions.length; index += 1) {
     const condition = rule.conditions[index];
     const own = state.conditions[index];
@@ -261,6 +274,7 @@ export function pass(rule: CompiledRule, state: KeyState, at: number, around: Ke
       const [fired] = condition.evidence(own, at);
       condition.fire(own);
       changed = true;
+      if (condition.deadline(own) <= at) more = true;
       if (!rule.negated[index]) {
         note(rule, state, at);
         const { trouble } = state;
@@ -274,5 +288,6 @@ export function pass(rule: CompiledRule, state: KeyState, at: number, around: Ke
     }
   }
   if (changed) consider(rule, state, at, undefined, around);
-  if (clearsAt(rule, state) <= at && state.trouble) state.trouble.closedAt = at;
+  // It clears when everything of this instant was done.
+  if (!more && clearsAt(rule, state) <= at && state.trouble) state.trouble.closedAt = at;
 }

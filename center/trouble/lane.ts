@@ -32,7 +32,7 @@ export interface LaneTrouble {
   life: TroubleLife;
 }
 
-interface Slot {
+export interface Slot {
   rule: CompiledRule;
   state: KeyState;
 }
@@ -46,7 +46,7 @@ export interface LaneState {
   passed: number;
 }
 
-function emptyLane(): LaneState {
+export function emptyLane(): LaneState {
   return { slots: [], ended: [], passed: Number.NEGATIVE_INFINITY };
 }
 
@@ -64,13 +64,15 @@ export class Lane {
   /** In event order unless `tidy` is false. */
   pending: Sighting[] = [];
   private tidy = true;
-  private settled: LaneState = emptyLane();
+  settled: LaneState = emptyLane();
   /** Missing while it must be derived anew. */
   private live: LaneState | undefined;
   private readonly prompt: boolean;
   /** What the keys stand for, by rule and key; of a lane with one key only that one. */
-  private readonly scopes: Map<string, KeyScope> | undefined;
-  private readonly scope: KeyScope;
+  readonly scopes: Map<string, KeyScope> | undefined;
+  readonly scope: KeyScope;
+  /** By rule and key: up to when an operator or a cure has done with what was seen. */
+  cuts: Map<string, number> | undefined;
   /** Sightings at or before it are settled: later ones that lie there are too late. */
   floor = Number.NEGATIVE_INFINITY;
 
@@ -86,8 +88,10 @@ export class Lane {
   /** Takes a sighting in; false when it is too late. */
   add(sighting: Sighting, scope: () => KeyScope): boolean {
     if (sighting.at <= this.floor) return false;
+    if (this.cuts && sighting.at <= (this.cuts.get(nameOf(sighting)) ?? Number.NEGATIVE_INFINITY))
+      return true;
     if (this.scopes) {
-      const name = `${sighting.rule} ${sighting.key}`;
+      const name = nameOf(sighting);
       if (!this.scopes.has(name)) this.scopes.set(name, scope());
     }
     const last = this.pending.at(-1);
@@ -110,6 +114,39 @@ export class Lane {
       else this.apply(this.live, sighting);
     }
     return true;
+  }
+
+  /**
+   * Has done with one key up to `at`: its trouble is over, what was seen until then counts no more, and neither do
+   * entries of that time that are still to come.
+   */
+  cut(rule: number, key: string, at: number): void {
+    const name = `${rule} ${key}`;
+    this.cuts ??= new Map();
+    this.cuts.set(name, Math.max(at, this.cuts.get(name) ?? at));
+    const mine = this.group.rules[rule];
+    this.settled.slots = this.settled.slots.filter((slot) => slot.rule !== mine || slot.state.key !== key);
+    this.pending = this.pending.filter((sighting) => nameOf(sighting) !== name || sighting.at > at);
+    this.live = undefined;
+  }
+
+  /** Whether nothing here can matter for entries after `at` any more. */
+  idle(at: number): boolean {
+    if (this.pending.length > 0) return false;
+    if (this.cuts) for (const cut of this.cuts.values()) if (cut >= at) return false;
+    return this.settled.slots.every(({ rule, state }) => {
+      if (state.trouble && state.trouble.closedAt === undefined) return false;
+      return Math.max(state.lastSign, this.floor, this.settled.passed) + rule.horizonMs < at;
+    });
+  }
+
+  /** Takes up a state that was kept. `pending` may be in any order. */
+  restore(settled: LaneState, pending: Sighting[], floor: number): void {
+    this.settled = settled;
+    this.pending = pending;
+    this.tidy = false;
+    this.floor = floor;
+    this.live = undefined;
   }
 
   /** What was judged must be judged again: something it depends on came out of order. */
@@ -158,7 +195,7 @@ export class Lane {
     if (!this.scopes && first) return first;
     const rule = this.group.rules[sighting.rule] as CompiledRule;
     for (const slot of slots) if (slot.rule === rule && slot.state.key === sighting.key) return slot;
-    const scope = this.scopes?.get(`${sighting.rule} ${sighting.key}`) ?? this.scope;
+    const scope = this.scopes?.get(nameOf(sighting)) ?? this.scope;
     const slot = { rule, state: newKeyState(rule, sighting.key, scope) };
     slots.push(slot);
     return slot;
@@ -233,6 +270,10 @@ export class Lane {
     }
     return this.live;
   }
+}
+
+function nameOf(sighting: Sighting): string {
+  return `${sighting.rule} ${sighting.key}`;
 }
 
 function within(trouble: LaneTrouble, list: LaneTrouble[]): boolean {

@@ -17,10 +17,12 @@ export const EVIDENCE_MAX = 100;
 /** Sightings of one key that wait for late ones; beyond it the oldest half is settled early. */
 export const PENDING_MAX = 4096;
 /** Structures of one printer that are remembered, to judge late entries by the one that was in force. */
-export const CONTEXTS_MAX = 16;
+export const CONTEXTS_MAX = 4;
 /** Codes whose candidate rules are remembered for one sort of printer. */
 export const CODES_CACHED_MAX = 20_000;
 /** How far behind an entry may be when the rule doesn't say, ms. */
 export const LATE_DEFAULT_MS = 3_600_000;
 /** Sightings of one key that may wait for late ones while a file is replayed. */
 export const REPLAY_PENDING_MAX = 1_000_000;
+/** How far back the log is read when state has to be rebuilt, ms. */
+export const REBUILD_MAX_MS = 30 * 86_400_000;

@@ -24,11 +24,8 @@ function compareReadings(left: Reading, right: Reading): number {
 export class Odometer {
   readings: Reading[] = [];
 
-  /**
-   * Takes a reading in. Returns true when it came out of order, so that what was judged after its time must be
-   * judged again.
-   */
-  add(at: number, log: string, seq: number, pages: number): boolean {
+  /** Takes a reading in, in whatever order; one that was taken before changes nothing. */
+  add(at: number, log: string, seq: number, pages: number): void {
     const reading = { at, log, seq, pages };
     const last = this.readings.at(-1);
     if (!last || compareReadings(last, reading) < 0) {
@@ -37,13 +34,12 @@ export class Odometer {
       if (last && before && last.pages === pages && before.pages === pages) this.readings.pop();
       this.readings.push(reading);
       if (this.readings.length > ODOMETER_READINGS_MAX) this.readings.splice(0, ODOMETER_READINGS_MAX / 4);
-      return false;
+      return;
     }
     const place = this.place(reading);
     const there = this.readings[place];
-    if (there && compareReadings(there, reading) === 0) return false;
+    if (there && compareReadings(there, reading) === 0) return;
     this.readings.splice(place, 0, reading);
-    return true;
   }
 
   /** Pages printed between `from` and the entry (log, seq) at `at`; a counter that falls counts as nothing printed. */

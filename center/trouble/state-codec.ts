@@ -1,0 +1,206 @@
+/**
+ * The state of one printer (or of the rules that are not kept by printer) as JSON, to be kept in the store. Sightings
+ * stand once in a table and are named by their place in it.
+ */
+import type { CompiledRules, RuleGroup } from './compile.ts';
+import type { PrinterContext } from './context.ts';
+import type { KeyScope, KeyState, TroubleLife } from './key-state.ts';
+import { Lane, type LaneState } from './lane.ts';
+import type { Odometer } from './rate.ts';
+import type { CompiledRule } from './rule.ts';
+import type { Sighting } from './sighting.ts';
+
+/** Grows when the form changes: state in another form is dropped and rebuilt from the log. */
+export const STATE_FORM = 1;
+
+/** A sighting: at, printer, log, seq, rule, key, mask, pages, values; names as places in `names`. */
+type SightingJson = [number, number, number, number, number, number, number, number, (string | null)[]?];
+
+interface TroubleJson {
+  o: number;
+  i: number;
+  c: number | null;
+  s: number;
+  f: number;
+  m: number;
+  e: number[];
+  n: number;
+  w: number | null;
+  r: number;
+}
+
+interface SlotJson {
+  r: number;
+  k: string;
+  p: KeyScope;
+  c: [number, ...number[]][];
+  t?: TroubleJson;
+  l: number | null;
+  g: number[];
+}
+
+interface LaneJson {
+  /** Fingerprints of the group's rules. */
+  f: string;
+  name: string;
+  scope: KeyScope;
+  scopes?: [string, KeyScope][];
+  cuts?: [string, number][];
+  floor: number | null;
+  passed: number | null;
+  names: string[];
+  table: SightingJson[];
+  /** How many at the end of the table are pending; the others are named by slots only. */
+  pending: number[];
+  slots: SlotJson[];
+}
+
+export interface PrinterState {
+  form: number;
+  /** How far time had come. */
+  now: number | null;
+  watermark: number | null;
+  contexts: { from: number | null; context: PrinterContext }[];
+  readings?: [number, string, number, number][];
+  lanes: LaneJson[];
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+const orMinus = (value: number | null): number => value ?? Number.NEGATIVE_INFINITY;
+
+export function groupFingerprint(group: RuleGroup): string {
+  return group.rules.map((rule) => `${rule.id}:${rule.fingerprint}`).join(' ');
+}
+
+export function exportLane(name: string, lane: Lane): LaneJson {
+  const names: string[] = [];
+  const nameIndex = new Map<string, number>();
+  const placeOf = (text: string): number => {
+    let place = nameIndex.get(text);
+    if (place === undefined) {
+      place = names.push(text) - 1;
+      nameIndex.set(text, place);
+    }
+    return place;
+  };
+  const table: SightingJson[] = [];
+  const rows = new Map<Sighting, number>();
+  const row = (sighting: Sighting): number => {
+    let place = rows.get(sighting);
+    if (place === undefined) {
+      const { at, printer, log, seq, rule, key, mask, pages, values } = sighting;
+      const json: SightingJson = [at, placeOf(printer), placeOf(log), seq, rule, placeOf(key), mask, pages];
+      if (values.length > 0) json.push(values.map((value) => value ?? null));
+      place = table.push(json) - 1;
+      rows.set(sighting, place);
+    }
+    return place;
+  };
+  const slots = lane.settled.slots.map(({ rule, state }): SlotJson => {
+    const { trouble } = state;
+    const slot: SlotJson = {
+      r: lane.group.rules.indexOf(rule),
+      k: state.key,
+      p: state.scope,
+      c: state.conditions.map(({ level, marks }) => [level, ...marks.map(row)]),
+      l: finite(state.lastSign),
+      g: state.signs,
+    };
+    if (trouble) {
+      slot.t = {
+        o: trouble.openedAt,
+        i: trouble.since,
+        c: trouble.closedAt ?? null,
+        s: trouble.severity,
+        f: trouble.firstSeverity,
+        m: trouble.measure,
+        e: trouble.evidence.map(row),
+        n: trouble.count,
+        w: trouble.newest ? row(trouble.newest) : null,
+        r: trouble.reopened,
+      };
+    }
+    return slot;
+  });
+  const json: LaneJson = {
+    f: groupFingerprint(lane.group),
+    name,
+    scope: lane.scope,
+    floor: finite(lane.floor),
+    passed: finite(lane.settled.passed),
+    pending: lane.pending.map(row),
+    slots,
+    names,
+    table,
+  };
+  if (lane.scopes) json.scopes = [...lane.scopes];
+  if (lane.cuts) json.cuts = [...lane.cuts];
+  return json;
+}
+
+/** The lane's name without the number of its group, which changes when rules are put. */
+export function laneKey(name: string): string {
+  const space = name.indexOf(' ');
+  return space < 0 ? '' : name.slice(space + 1);
+}
+
+/** The groups of rules by fingerprint, to find the one that a stored lane belongs to. */
+export function groupsByFingerprint(rules: CompiledRules): Map<string, number> {
+  return new Map(rules.groups.map((group, index) => [groupFingerprint(group), index]));
+}
+
+export function importLane(
+  json: LaneJson,
+  group: RuleGroup,
+  odometer: Odometer | undefined,
+  prompt: boolean,
+): Lane {
+  const lane = new Lane(group, json.scope, odometer, prompt);
+  const name = (place: number) => json.names[place] as string;
+  const table = json.table.map(
+    ([at, printer, log, seq, rule, key, mask, pages, values]): Sighting => ({
+      at,
+      printer: name(printer),
+      log: name(log),
+      seq,
+      rule,
+      key: name(key),
+      mask,
+      pages,
+      values: (values ?? []).map((value) => value ?? undefined),
+    }),
+  );
+  const sighting = (place: number) => table[place] as Sighting;
+  const settled: LaneState = { slots: [], ended: [], passed: orMinus(json.passed) };
+  for (const slot of json.slots) {
+    const state: KeyState = {
+      key: slot.k,
+      scope: slot.p,
+      conditions: slot.c.map(([level, ...marks]) => ({ level, marks: marks.map(sighting) })),
+      trouble: slot.t && importTrouble(slot.t, sighting),
+      lastSign: orMinus(slot.l),
+      signs: slot.g,
+    };
+    settled.slots.push({ rule: group.rules[slot.r] as CompiledRule, state });
+  }
+  lane.restore(settled, json.pending.map(sighting), orMinus(json.floor));
+  for (const [key, scope] of json.scopes ?? []) lane.scopes?.set(key, scope);
+  if (json.cuts) lane.cuts = new Map(json.cuts);
+  return lane;
+}
+
+function importTrouble(json: TroubleJson, sighting: (place: number) => Sighting): TroubleLife {
+  return {
+    id: undefined,
+    openedAt: json.o,
+    since: json.i,
+    closedAt: json.c ?? undefined,
+    severity: json.s,
+    firstSeverity: json.f,
+    measure: json.m,
+    evidence: json.e.map(sighting),
+    count: json.n,
+    newest: json.w === null ? undefined : sighting(json.w),
+    reopened: json.r,
+  };
+}
