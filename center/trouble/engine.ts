@@ -46,6 +46,10 @@ export interface TroubleView {
   /** The highest number that was compared with `ge`. */
   measure: number;
   evidence: { printer: string; log: string; seq: number }[];
+  /** The different codes of the evidence. */
+  codes: string[];
+  /** Event time of the newest entry counted to it, ms. */
+  lastAt: number;
   reopened: number;
 }
 
@@ -99,6 +103,8 @@ export class TroubleEngine {
   readonly rules: CompiledRules;
   /** Entries that came too late for a rule, by rule. */
   late = 0;
+  /** While set, only these groups of rules judge: the others are taken over from elsewhere. */
+  only: Set<number> | undefined;
   /** Ended troubles that were settled and not yet taken (without `prompt`). */
   private settledTroubles: LaneTrouble[] = [];
   private readonly prompt: boolean;
@@ -191,7 +197,8 @@ export class TroubleEngine {
     if (pages >= 0 && record.odometer && at >= record.watermark - this.rules.lateMaxMs) {
       record.odometer.add(at, log, entry.seq, pages);
       const behind =
-        at < record.watermark || (at === record.watermark && (log !== record.newestLog || entry.seq < record.newestSeq));
+        at < record.watermark ||
+        (at === record.watermark && (log !== record.newestLog || entry.seq < record.newestSeq));
       if (behind) {
         // Rates that were worked out without this reading may be wrong.
         for (const lane of record.lanes.values()) if (lane.odometer) this.touch(lane).upset();
@@ -216,6 +223,7 @@ export class TroubleEngine {
     facts.site = context.site;
     facts.detail = entry.detail as Record<string, unknown> | undefined;
     for (const place of candidates) {
+      if (this.only && !this.only.has(place.group)) continue;
       const { rule } = place;
       if (rule.scope.kind !== undefined && facts.kind !== rule.scope.kind) continue;
       if (!rule.test(facts) || !known.hasSoftware(rule, entry.unit)) continue;
@@ -231,6 +239,7 @@ export class TroubleEngine {
         printer: record.id,
         log,
         seq: entry.seq,
+        code: entry.code,
         rule: place.place,
         key: keyOf(rule, facts),
         mask,
@@ -455,9 +464,11 @@ export class TroubleEngine {
       const name = group.joint ? `${index}` : `${index} ${laneKey(json.name)}`;
       (record ? record.lanes : this.fleetLanes).set(name, lane);
       // Told before it was kept: only what changes from here on is news.
+      const news = this.pendingChanges;
+      this.pendingChanges = [];
       this.tellLane(lane, []);
+      this.pendingChanges = news;
     }
-    this.pendingChanges = [];
     return whole;
   }
 
@@ -565,6 +576,8 @@ function viewOf(trouble: LaneTrouble): TroubleView {
     count: life.count,
     measure: life.measure,
     evidence: life.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),
+    codes: [...new Set(life.evidence.map(({ code }) => code))],
+    lastAt: life.newest?.at ?? life.openedAt,
     reopened: life.reopened,
   };
 }

@@ -7,7 +7,7 @@ import { type OracleCondition, type OracleEntry, type OracleRule, oracle } from 
 const T0 = Date.parse('2026-11-01T00:00:00Z');
 const MINUTE = 60_000;
 const CODES = ['A', 'B', 'C'];
-const RUNS = { numRuns: 20000, seed: 20261122 };
+const RUNS = { numRuns: 400, seed: 20261122 };
 
 const iso = (minute: number) => new Date(T0 + minute * MINUTE).toISOString();
 const minutes = (n: number) => `PT${n}M`;
@@ -169,7 +169,7 @@ function wire(entry: OracleEntry): LogEntry {
 
 function comparable(views: TroubleView[]) {
   return views
-    .map(({ id: _id, title: _title, measure: _measure, ...rest }) => rest)
+    .map(({ id: _id, title: _title, measure: _measure, lastAt: _lastAt, ...rest }) => rest)
     .sort((a, b) =>
       JSON.stringify([a.openedAt, a.rule, a.key]) < JSON.stringify([b.openedAt, b.rule, b.key]) ? -1 : 1,
     );

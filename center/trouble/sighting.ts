@@ -8,6 +8,7 @@ export interface Sighting {
   printer: string;
   log: string;
   seq: number;
+  code: string;
   /** Position of the rule in its group; breaks ties between sightings of one entry. */
   rule: number;
   /** The key within the rule (see `by`). */

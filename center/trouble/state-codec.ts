@@ -13,8 +13,19 @@ import type { Sighting } from './sighting.ts';
 /** Grows when the form changes: state in another form is dropped and rebuilt from the log. */
 export const STATE_FORM = 1;
 
-/** A sighting: at, printer, log, seq, rule, key, mask, pages, values; names as places in `names`. */
-type SightingJson = [number, number, number, number, number, number, number, number, (string | null)[]?];
+/** A sighting: at, printer, log, seq, code, rule, key, mask, pages, values; names as places in `names`. */
+type SightingJson = [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  (string | null)[]?,
+];
 
 interface TroubleJson {
   o: number;
@@ -88,8 +99,18 @@ export function exportLane(name: string, lane: Lane): LaneJson {
   const row = (sighting: Sighting): number => {
     let place = rows.get(sighting);
     if (place === undefined) {
-      const { at, printer, log, seq, rule, key, mask, pages, values } = sighting;
-      const json: SightingJson = [at, placeOf(printer), placeOf(log), seq, rule, placeOf(key), mask, pages];
+      const { at, printer, log, seq, code, rule, key, mask, pages, values } = sighting;
+      const json: SightingJson = [
+        at,
+        placeOf(printer),
+        placeOf(log),
+        seq,
+        placeOf(code),
+        rule,
+        placeOf(key),
+        mask,
+        pages,
+      ];
       if (values.length > 0) json.push(values.map((value) => value ?? null));
       place = table.push(json) - 1;
       rows.set(sighting, place);
@@ -158,11 +179,12 @@ export function importLane(
   const lane = new Lane(group, json.scope, odometer, prompt);
   const name = (place: number) => json.names[place] as string;
   const table = json.table.map(
-    ([at, printer, log, seq, rule, key, mask, pages, values]): Sighting => ({
+    ([at, printer, log, seq, code, rule, key, mask, pages, values]): Sighting => ({
       at,
       printer: name(printer),
       log: name(log),
       seq,
+      code: name(code),
       rule,
       key: name(key),
       mask,
