@@ -1,35 +1,34 @@
 /**
  * An MQTT 3.1.1 broker to embed: `createBroker` gives the one that `platen up` and `platen broker` run.
  */
-import { EventEmitter, once } from 'node:events';
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { PublishOptions } from '../center/link.ts';
-import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { PlatenError } from '../schemas/errors.ts';
+import { Gate } from './gate.ts';
 import { Hub, type HubEvents, type Uplink } from './hub.ts';
 import type { Identity } from './identity.ts';
 import { type BrokerLimits, DEFAULT_LIMITS, OPEN_LIMITS } from './limits.ts';
+import { type Endpoint, Sockets, type TlsEndpoint } from './listeners/sockets.ts';
+import { attachWebSocket } from './listeners/web-socket.ts';
 import { Message } from './message.ts';
-import type { QoS, RetainedBackend } from './retained-backend.ts';
+import { registerMetrics } from './metrics.ts';
+import type { RetainedBackend } from './retained-backend.ts';
+import { SysPublisher } from './sys.ts';
 import { RetainedStore } from './topics/retained-store.ts';
 
 export type { RefusedEvent, SessionEvent, Uplink } from './hub.ts';
 export type { Credentials, Identity, Principal } from './identity.ts';
 export type { BrokerLimits } from './limits.ts';
+export type { Endpoint, TlsEndpoint } from './listeners/sockets.ts';
 export type { QoS, RetainedBackend, RetainedChange, RetainedDocument } from './retained-backend.ts';
-
-/** Where a listener listens; port 0 takes a free one. */
-export interface Endpoint {
-  host: string;
-  port: number;
-}
 
 export interface BrokerOptions {
   tcp?: Endpoint;
+  tls?: TlsEndpoint;
   limits?: Partial<BrokerLimits>;
   log: Logger;
   /** `open` lets anyone publish and subscribe anything; refused unless every listener is on loopback. */
@@ -42,15 +41,26 @@ export interface BrokerOptions {
    * `refused`: acknowledged, but neither delivered nor retained.
    */
   uplink?: Uplink;
+  /** Addresses of load balancers that speak PROXY protocol, version 2. */
+  trustedProxies?: string[];
+  /** How often `$SYS` is published; 0: never. Default 10,000. */
+  sysMs?: number;
 }
 
 /** What there is at the moment. */
 export interface BrokerStats {
   connections: number;
+  waitingConnections: number;
+  clientsConnected: number;
   sessions: number;
   subscriptions: number;
   retained: number;
   retainedBytes: number;
+  queuedMessages: number;
+  queuedBytes: number;
+  dropped: Record<string, number>;
+  refused: Record<string, number>;
+  closed: Record<string, number>;
 }
 
 /** Events: `session` (a client came or went), `refused` (something was refused, somebody disconnected for it). */
@@ -73,38 +83,62 @@ export interface Broker extends EventEmitter<HubEvents> {
 }
 
 const TICK_MS = 500;
+/** While sockets wait for their turn. */
+const PACE_MS = 10;
+const SYS_MS = 10_000;
+const LOOPBACK = /^(localhost|::1|127\.\d+\.\d+\.\d+)$/;
 
-/** Makes a broker. It doesn't listen yet. */
+/** Makes a broker. It doesn't listen yet. @throws PlatenError setting/open-access */
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
+  if (options.identity === 'open') {
+    for (const endpoint of [options.tcp, options.tls]) {
+      if (endpoint && !LOOPBACK.test(endpoint.host)) {
+        throw new PlatenError('setting/open-access', { listener: endpoint.host });
+      }
+    }
+  }
   return new EmbeddedBroker(options);
 }
 
 class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
   readonly #options: BrokerOptions;
-  readonly #log: Logger;
+  readonly #limits: BrokerLimits;
   readonly #hub: Hub;
+  readonly #gate: Gate;
   readonly #retained: RetainedStore;
-  readonly #servers: Server[] = [];
+  readonly #sockets: Sockets;
   readonly #addresses: Record<string, string> = {};
   readonly #detach: (() => void)[] = [];
-  #ticking: NodeJS.Timeout | undefined;
+  readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(options: BrokerOptions) {
     super();
     this.#options = options;
-    this.#log = options.log;
     const open = options.identity === 'open';
     const limits = { ...DEFAULT_LIMITS, ...(open ? OPEN_LIMITS : {}), ...options.limits };
+    this.#limits = limits;
     this.#retained = new RetainedStore(limits, options.retained);
+    this.#gate = new Gate(limits, performance.now());
     this.#hub = new Hub({
       limits,
       log: options.log,
       identity: options.identity,
       retained: this.#retained,
+      gate: this.#gate,
       uplink: options.uplink,
     });
     this.#hub.on('session', (event) => this.emit('session', event));
     this.#hub.on('refused', (event) => this.emit('refused', event));
+    this.#sockets = new Sockets({
+      log: options.log,
+      gate: this.#gate,
+      open: () => this.#hub.connections.size,
+      now: () => this.#hub.now(),
+      connectMsMax: limits.connectMsMax,
+      trustedProxies: new Set(options.trustedProxies),
+      serve: (socket, origin) => this.#hub.serve(socket, origin),
+      turnedAway: (reason, address) => this.#hub.turnedAway(reason, address),
+    });
   }
 
   get addresses(): Readonly<Record<string, string>> {
@@ -112,48 +146,51 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
   }
 
   async listen(): Promise<void> {
+    const { tcp, tls } = this.#options;
     await this.#retained.load();
     await this.#hub.start();
-    this.#ticking = setInterval(() => this.#hub.tick(), TICK_MS);
-    this.#ticking.unref();
-    const { tcp } = this.#options;
-    if (tcp) {
-      const server = createServer({ noDelay: true }, (socket) => this.#accept(socket, 'tcp'));
-      this.#addresses.tcp = await this.#listen(server, tcp, 'mqtt', 'PLATEN_MQTT_PORT');
-    }
+    this.#every(TICK_MS, () => this.#hub.tick());
+    this.#every(PACE_MS, () => {
+      if (this.#gate.waiting > 0) this.#gate.advance(this.#hub.now());
+    });
+    this.#startSys();
+    if (tcp) this.#addresses['tcp'] = await this.#sockets.tcp(tcp);
+    if (tls) this.#addresses['tls'] = await this.#sockets.tls(tls);
   }
 
   attachWebSocket(server: HttpServer, path: string): void {
-    const sockets = new WebSocketServer({
-      noServer: true,
-      // The protocol is called mqtt [MQTT-6.0.0-3], [MQTT-6.0.0-4]; mqttv3.1 is what MQTT 3.1 clients ask for.
-      handleProtocols: (offered) => ['mqtt', 'mqttv3.1'].find((name) => offered.has(name)) ?? false,
-      maxPayload: this.#hub.limits.packetBytesMax,
-      perMessageDeflate: false,
+    const detach = attachWebSocket(server, {
+      path,
+      frameBytesMax: this.#limits.packetBytesMax,
+      serve: (socket, origin) => this.#hub.serve(socket, origin),
+      enter: (address, begin, turnAway, socket) => {
+        let entered = true;
+        this.#gate.enter(
+          {
+            address,
+            get gone() {
+              return socket.destroyed;
+            },
+            begin,
+            turnAway: (reason) => {
+              entered = false;
+              this.#hub.turnedAway(reason, address);
+              turnAway();
+            },
+          },
+          this.#hub.connections.size + this.#gate.waiting,
+          this.#hub.now(),
+        );
+        if (entered) socket.on('close', () => this.#gate.leave(address));
+      },
     });
-    const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-      if (pathname !== path) return;
-      sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        // Control packets travel in binary frames [MQTT-6.0.0-1].
-        webSocket.on('message', (_, binary) => {
-          if (!binary) webSocket.terminate();
-        });
-        const stream = createWebSocketStream(webSocket);
-        this.#adopt(stream, 'ws', request.socket.remoteAddress ?? '');
-      });
-    };
-    server.on('upgrade', upgrade);
-    this.#detach.push(() => {
-      server.off('upgrade', upgrade);
-      sockets.close();
-    });
+    this.#detach.push(detach);
   }
 
   async publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void> {
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
     const retain = options.retain && !this.#retained.full(topic, bytes.length);
-    await this.#hub.route(new Message(topic, bytes, options.qos as QoS, retain, undefined));
+    await this.#hub.route(new Message(topic, bytes, options.qos, retain, undefined));
   }
 
   revoke(name: string, reason: string): number {
@@ -162,50 +199,53 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
 
   stats(): BrokerStats {
     const hub = this.#hub;
+    const queued = hub.queued();
     return {
       connections: hub.connections.size,
+      waitingConnections: hub.waitingConnections,
+      clientsConnected: hub.clientsConnected,
       sessions: hub.sessions.size,
       subscriptions: hub.tree.size,
       retained: this.#retained.size,
       retainedBytes: this.#retained.bytes,
+      queuedMessages: queued.messages,
+      queuedBytes: queued.bytes,
+      dropped: Object.fromEntries(hub.counters.dropped),
+      refused: Object.fromEntries(hub.counters.refused),
+      closed: Object.fromEntries(hub.counters.closed),
     };
   }
 
-  metrics(_registry: Registry): void {}
+  metrics(registry: Registry): void {
+    registerMetrics(registry, this.#hub);
+  }
 
   async close(): Promise<void> {
-    clearInterval(this.#ticking);
+    for (const timer of this.#timers) clearInterval(timer);
     for (const detach of this.#detach) detach();
-    const closing = this.#servers.map((server) => new Promise<void>((done) => server.close(() => done())));
+    const closing = this.#sockets.close();
     this.#hub.closeAll();
-    await Promise.all(closing);
+    await closing;
     await this.#hub.idle();
     await this.#retained.close();
   }
 
-  #accept(socket: Socket, listener: string): void {
-    this.#adopt(socket, listener, socket.remoteAddress ?? '');
+  #every(ms: number, work: () => void): void {
+    const timer = setInterval(work, ms);
+    timer.unref();
+    this.#timers.push(timer);
   }
 
-  #adopt(transport: Duplex, listener: string, address: string): void {
-    this.#hub.serve(transport, {
-      listener,
-      address: address.replace(/^::ffff:/, ''),
-      certificateName: undefined,
+  #startSys(): void {
+    const every = this.#options.sysMs ?? SYS_MS;
+    if (every === 0) return;
+    const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    const publisher = new SysPublisher(this.#hub, version, (topic, value) => {
+      this.#hub.routeSys(topic, value);
     });
-  }
-
-  async #listen(server: Server, endpoint: Endpoint, scheme: string, setting: string): Promise<string> {
-    const { host, port } = endpoint;
-    server.listen({ host, port, backlog: 4096 });
-    try {
-      await once(server, 'listening');
-    } catch (error) {
-      throw new PlatenError('start/port', { port, host, reason: reasonOf(error), setting }, { cause: error });
-    }
-    server.on('error', (error) => this.#log.error({ err: error }, 'listener failed'));
-    this.#servers.push(server);
-    const address = server.address() as AddressInfo;
-    return `${scheme}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+    publisher.tick();
+    this.#every(every, () => publisher.tick());
   }
 }

@@ -17,6 +17,7 @@ import { createAedes, type Fanout, type Handle } from './aedes/fleet-aedes.ts';
 import type { AedesClient, AedesSubscription } from './aedes/internals.ts';
 import { HubPersistence, SESSION_PRESENT_FILTER, type SessionStore } from './aedes/persistence.ts';
 import { type Origin, repeatsFilter, Wire, type WireOwner } from './aedes/wire.ts';
+import type { Gate } from './gate.ts';
 import type { Identity, Principal } from './identity.ts';
 import { type Disposition, Inbound, type InboundOwner, type Taken } from './inbound.ts';
 import type { BrokerLimits } from './limits.ts';
@@ -66,11 +67,12 @@ export interface HubEvents {
 export interface Counters {
   bytesReceived: number;
   bytesSent: number;
-  messagesReceived: number;
-  messagesSent: number;
+  packetsReceived: number;
+  packetsSent: number;
   publishesReceived: number;
   publishesSent: number;
   connectsAccepted: number;
+  socketsOpened: number;
   dropped: Map<string, number>;
   refused: Map<string, number>;
   closed: Map<string, number>;
@@ -83,6 +85,7 @@ export interface HubOptions {
   log: Logger;
   identity: Identity | 'open';
   retained: RetainedStore;
+  gate: Gate;
   uplink: Uplink | undefined;
 }
 
@@ -134,17 +137,19 @@ export class Hub
   readonly counters: Counters = {
     bytesReceived: 0,
     bytesSent: 0,
-    messagesReceived: 0,
-    messagesSent: 0,
+    packetsReceived: 0,
+    packetsSent: 0,
     publishesReceived: 0,
     publishesSent: 0,
     connectsAccepted: 0,
+    socketsOpened: 0,
     dropped: new Map(),
     refused: new Map(),
     closed: new Map(),
   };
   readonly #log: Logger;
   readonly #identity: Identity | 'open';
+  readonly #gate: Gate;
   readonly #uplink: Uplink | undefined;
   readonly #aedes: Aedes;
   readonly #handle: Handle;
@@ -161,6 +166,7 @@ export class Hub
     this.#log = options.log;
     this.#identity = options.identity;
     this.retained = options.retained;
+    this.#gate = options.gate;
     this.#uplink = options.uplink;
     const { aedes, handle } = createAedes(this.#aedesOptions(), this);
     this.#aedes = aedes;
@@ -214,12 +220,47 @@ export class Hub
     return this.#identity === 'open';
   }
 
+  get clientsConnected(): number {
+    return this.#byKey.size;
+  }
+
+  get waitingConnections(): number {
+    return this.#gate.waiting;
+  }
+
+  /** What waits for subscribers, over all sessions. */
+  queued(): { messages: number; bytes: number; inFlight: number } {
+    let messages = 0;
+    let bytes = 0;
+    let inFlight = 0;
+    for (const session of this.sessions.values()) {
+      messages += session.waiting;
+      bytes += session.waitingBytes;
+      inFlight += session.inFlight;
+    }
+    return { messages, bytes, inFlight };
+  }
+
+  /** A socket was turned away before it said a word. */
+  turnedAway(reason: string, address: string): void {
+    this.counters.refused.set(reason, (this.counters.refused.get(reason) ?? 0) + 1);
+    this.emit('refused', { reason, name: undefined, clientId: '', address, at: new Date().toISOString() });
+  }
+
+  /** A `$SYS` value: delivered to who subscribed and kept for who will, never written to the backend. */
+  routeSys(topic: string, value: string): void {
+    const message = new Message(topic, Buffer.from(value), 0, false, undefined);
+    this.retained.keep(topic, message.payload);
+    void this.route(message);
+  }
+
   now(): number {
     return performance.now();
   }
 
   /** Begins to serve a socket. */
   serve(socket: Duplex, origin: Origin): void {
+    this.counters.socketsOpened++;
     const wire = new Wire(this, socket, origin);
     this.connections.add(wire);
     wire.attach(this.#handle(socket));
@@ -233,8 +274,9 @@ export class Hub
     this.counters.bytesReceived += bytes;
   }
 
-  bytesSent(bytes: number): void {
+  bytesSent(bytes: number, packets: number): void {
     this.counters.bytesSent += bytes;
+    this.counters.packetsSent += packets;
   }
 
   sent(_message: Message | Retained): void {
@@ -259,7 +301,7 @@ export class Hub
   // ---- Connecting -------------------------------------------------------------------------------------------
 
   packet(wire: Wire, packet: Packet): boolean {
-    this.counters.messagesReceived++;
+    this.counters.packetsReceived++;
     switch (packet.cmd) {
       case 'connect':
         packet.keepalive = this.#keepalive(packet.keepalive);
@@ -300,6 +342,14 @@ export class Hub
       return;
     }
     const { address, certificateName } = wire.origin;
+    if (
+      this.#gate.refuses(`${username ?? ''}\0${wire.clientId}`, username ?? undefined, address, this.now())
+    ) {
+      wire.reason = 'banned';
+      this.#refuse(wire, 'banned', username ?? undefined);
+      done(refusal(CONNACK.notAuthorized), false);
+      return;
+    }
     const credentials = {
       clientId: wire.clientId,
       address,
@@ -333,7 +383,11 @@ export class Hub
       this.#refuse(wire, reason, principal?.name ?? username, topic);
       return refusal(code);
     };
-    if (!principal) return refuse(CONNACK.credentials, 'credentials');
+    if (!principal) {
+      if (this.#gate.failed(username, wire.origin.address, this.now()))
+        this.#refuse(wire, 'failures', username);
+      return refuse(CONNACK.credentials, 'credentials');
+    }
     if (principal.role === 'printer' && principal.name !== wire.clientId) {
       return refuse(CONNACK.identifier, 'client-id-not-user');
     }
@@ -373,6 +427,7 @@ export class Hub
     wire.inbound = this.#lines.get(key) ?? new Inbound(this, key);
     wire.connected = true;
     this.counters.connectsAccepted++;
+    if (this.#gate.connected(key, this.now())) this.#refuse(wire, 'flapping', wire.principal?.name);
     this.emit('session', this.#sessionEvent(wire, 'connected'));
   }
 

@@ -19,8 +19,6 @@ export interface BrokerLimits {
   waitingConnectionsMax: number;
   /** Connections begun per second; the others wait. */
   connectsPerSecondMax: number;
-  /** Authentications under way at the same time. */
-  authenticationsMax: number;
   /** Keepalive the broker accepts; longer ones (and 0) are supervised as if they were this long. 0 = as asked. */
   keepaliveSecondsMax: number;
   /** Of topics and filters, in bytes of UTF-8. */
@@ -67,7 +65,8 @@ export interface BrokerLimits {
   flapConnectsMax: number;
   flapWindowMs: number;
   flapBanMs: number;
-  /** Wrong passwords for one user or from one address within `flapWindowMs` before it is banned. */
+  /** Wrong passwords for one user from one address within `flapWindowMs` before it is banned there; ten times as
+   * many for all users of an address. */
   failuresMax: number;
   /** Ids, users and addresses watched for flapping and failures. */
   watchedMax: number;
@@ -84,8 +83,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   connectionsMax: 19_000,
   connectionsPerAddressMax: 19_000,
   waitingConnectionsMax: 19_000,
-  connectsPerSecondMax: 10_000,
-  authenticationsMax: 64,
+  connectsPerSecondMax: 5_000,
   keepaliveSecondsMax: 0,
   topicBytesMax: KIB,
   topicLevelsMax: 200,

@@ -25,3 +25,17 @@ test('what was right is remembered, and forgotten with the hash', async () => {
 test('a hash of another form is an error', async () => {
   await expect(verifyPassword('md5$1$2$3', Buffer.from('x'))).rejects.toThrow('not a hash');
 });
+
+test('a hash that asks for absurd memory is no hash', async () => {
+  for (const hash of ['scrypt$3$AA$AA', 'scrypt$1073741824$AA$AA', 'scrypt$16$AA$AA$AA']) {
+    await expect(verifyPassword(hash, Buffer.from('x'))).rejects.toThrow('not a hash');
+  }
+});
+
+test('a fleet that comes back after a restart is checked in seconds', async () => {
+  const checker = new PasswordChecker();
+  const hash = await hashPassword('made here', 'generated');
+  const started = performance.now();
+  for (let n = 0; n < 1_000; n++) await checker.check(hash, Buffer.from(`wrong ${n}`));
+  expect(performance.now() - started).toBeLessThan(2_000);
+});

@@ -1,19 +1,25 @@
 /**
- * Passwords: hashed with scrypt (RFC 7914), checked in constant time. A reconnect storm must not cost one scrypt a
- * printer, so a password that was right is remembered, bounded, under a keyed hash that only this process knows.
+ * Passwords, hashed with scrypt (RFC 7914) and checked in constant time.
+ *
+ * What a person chose is hashed with a high cost. What `makePassword` made has 144 random bits, which no cost makes
+ * harder to guess; it is hashed with a low one, because after a restart a whole fleet comes back at once: 15,000
+ * printers at 40 ms each would keep two cores busy for five minutes, at 0.06 ms it is one second.
  */
-import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, type ScryptOptions, scrypt, scryptSync, timingSafeEqual } from 'node:crypto';
 
-/**
- * Cost (N) of scrypt with r = 8, p = 1. A password that a person chose needs a slow hash; one made here has 144 bits
- * of entropy, which no hash has to protect from guessing, and a fleet enrols by the thousand.
- */
-const COST = { chosen: 16_384, generated: 1_024 } as const;
+/** Cost (N) of scrypt with r = 8, p = 1. */
+const COST = { chosen: 16_384, generated: 16 } as const;
 const BLOCK_SIZE = 8;
-const PARALLEL = 1;
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 const PASSWORD_BYTES = 18;
+/** Up to this cost a hash takes less time than handing it to the thread pool and back. */
+const SYNC_COST_MAX = 64;
+/** A forged hash must not take the memory of the process: 128 MiB at r = 8. */
+const COST_MAX = 1 << 17;
+/** Costly checks under way together, and waiting: the thread pool has four threads, and others need it too. */
+const COSTLY_MAX = 3;
+const COSTLY_WAITING_MAX = 2_000;
 /** Right passwords remembered; 32 bytes of hash and the entry, about 200 bytes each. */
 const REMEMBERED_MAX = 50_000;
 
@@ -23,11 +29,10 @@ export function makePassword(): string {
 }
 
 function derive(password: Buffer, salt: Buffer, cost: number): Promise<Buffer> {
+  const options: ScryptOptions = { N: cost, r: BLOCK_SIZE, p: 1, maxmem: 256 * cost * BLOCK_SIZE + (1 << 20) };
+  if (cost <= SYNC_COST_MAX) return Promise.resolve(scryptSync(password, salt, KEY_BYTES, options));
   return new Promise((resolve, reject) => {
-    scrypt(password, salt, KEY_BYTES, { N: cost, r: BLOCK_SIZE, p: PARALLEL }, (error, key) => {
-      if (error) reject(error);
-      else resolve(key);
-    });
+    scrypt(password, salt, KEY_BYTES, options, (error, key) => (error ? reject(error) : resolve(key)));
   });
 }
 
@@ -38,22 +43,52 @@ export async function hashPassword(password: string, origin: keyof typeof COST):
   return `scrypt$${COST[origin]}$${salt.toString('base64url')}$${key.toString('base64url')}`;
 }
 
-/** Whether `password` is the one that was hashed. A hash of another form is an error, not a wrong password. */
-export async function verifyPassword(hash: string, password: Buffer): Promise<boolean> {
-  const [scheme, cost, salt, key] = hash.split('$');
-  if (scheme !== 'scrypt' || !cost || !salt || !key)
-    throw new Error('this is not a hash made by hashPassword');
-  const expected = Buffer.from(key, 'base64url');
-  const derived = await derive(password, Buffer.from(salt, 'base64url'), Number(cost));
-  return expected.length === derived.length && timingSafeEqual(expected, derived);
+interface Parsed {
+  cost: number;
+  salt: Buffer;
+  key: Buffer;
 }
 
-/** Checks passwords and remembers which were right. */
+function parse(hash: string): Parsed {
+  const [scheme, costText, salt, key, ...rest] = hash.split('$');
+  const cost = Number(costText);
+  const possible = Number.isInteger(cost) && cost > 1 && cost <= COST_MAX && (cost & (cost - 1)) === 0;
+  if (scheme !== 'scrypt' || !possible || !salt || !key || rest.length > 0) {
+    throw new Error('this is not a hash made by hashPassword');
+  }
+  return { cost, salt: Buffer.from(salt, 'base64url'), key: Buffer.from(key, 'base64url') };
+}
+
+async function matches({ cost, salt, key }: Parsed, password: Buffer): Promise<boolean> {
+  const derived = await derive(password, salt, cost);
+  return key.length === derived.length && timingSafeEqual(key, derived);
+}
+
+/** Whether `password` is the one that was hashed. A hash of another form is an error, not a wrong password. */
+export async function verifyPassword(hash: string, password: Buffer): Promise<boolean> {
+  return matches(parse(hash), password);
+}
+
+/** Too many costly checks wait: the client should come again later. */
+export class PasswordsBusy extends Error {
+  constructor() {
+    super('too many password checks wait');
+    this.name = 'PasswordsBusy';
+  }
+}
+
+/**
+ * Checks passwords and remembers which were right, bounded, under a keyed hash that only this process knows. Wrong
+ * ones are never remembered; how often they may be tried is for the broker's gate to bound.
+ */
 export class PasswordChecker {
   readonly #secret = randomBytes(KEY_BYTES);
   /** By keyed hash of the stored hash and the password, so that a changed password forgets the old one. */
   readonly #right = new Set<string>();
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
 
+  /** @throws PasswordsBusy, and like verifyPassword */
   async check(hash: string, password: Buffer): Promise<boolean> {
     const mark = createHmac('sha256', this.#secret)
       .update(hash)
@@ -61,22 +96,39 @@ export class PasswordChecker {
       .update(password)
       .digest('base64url');
     if (this.#right.has(mark)) return true;
-    const right = await verifyPassword(hash, password);
-    if (right) {
-      if (this.#right.size >= REMEMBERED_MAX) {
-        for (const oldest of this.#right) {
-          this.#right.delete(oldest);
-          break;
-        }
-      }
-      this.#right.add(mark);
-    }
-    return right;
+    const parsed = parse(hash);
+    const right =
+      parsed.cost <= SYNC_COST_MAX
+        ? await matches(parsed, password)
+        : await this.#inTurn(() => matches(parsed, password));
+    if (!right) return false;
+    // The oldest gives way: a set keeps the order of insertion.
+    if (this.#right.size >= REMEMBERED_MAX) this.#right.delete(this.#right.values().next().value as string);
+    this.#right.add(mark);
+    return true;
   }
 
   /** Spends as long on somebody unknown as on somebody known, so that names can't be told apart by time. */
   async pretend(password: Buffer): Promise<false> {
-    await derive(password, Buffer.alloc(SALT_BYTES), COST.generated);
+    // What isn't as long as a password made here would belong to a person, at a person's cost.
+    const generated = password.length === (PASSWORD_BYTES * 4) / 3;
+    const cost = generated ? COST.generated : COST.chosen;
+    const work = () => derive(password, Buffer.alloc(SALT_BYTES), cost);
+    await (generated ? work() : this.#inTurn(work));
     return false;
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= COSTLY_MAX) {
+      if (this.#waiting.length >= COSTLY_WAITING_MAX) throw new PasswordsBusy();
+      await new Promise<void>((resume) => this.#waiting.push(resume));
+    }
+    this.#running++;
+    try {
+      return await work();
+    } finally {
+      this.#running--;
+      this.#waiting.shift()?.();
+    }
   }
 }

@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   choose: () => import('./commands/choose.ts'),
   enroll: () => import('./commands/enroll.ts'),
   request: () => import('./commands/request.ts'),
+  broker: () => import('./commands/broker.ts'),
   simulate: () => import('./commands/simulate.ts'),
 };
 

@@ -41,7 +41,7 @@ export interface WireOwner {
   /** A CONNECT that the broker refuses before Aedes sees it. */
   refused(wire: Wire, reason: string): void;
   bytesReceived(bytes: number): void;
-  bytesSent(bytes: number): void;
+  bytesSent(bytes: number, packets: number): void;
 }
 
 /** Beyond this much, pieces are written one by one instead of being copied together. */
@@ -72,6 +72,7 @@ export class Wire implements Outlet {
   #decoder: Decoder | undefined;
   #outbox: Buffer[] = [];
   #outboxBytes = 0;
+  #packets = 0;
   #dirty = false;
   /** Why nothing is read at the moment, as bits. */
   #held = 0;
@@ -120,6 +121,7 @@ export class Wire implements Outlet {
 
   send(bytes: Buffer): void {
     if (this.#ended) return;
+    this.#packets++;
     this.#outbox.push(bytes);
     this.#outboxBytes += bytes.length;
     this.#soil();
@@ -164,9 +166,20 @@ export class Wire implements Outlet {
   // ---- The connection as Aedes sees it ------------------------------------------------------------------------
 
   write(piece: Buffer | string): boolean {
-    this.send(typeof piece === 'string' ? Buffer.from(piece) : piece);
+    if (this.#ended) return true;
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    this.#outbox.push(bytes);
+    this.#outboxBytes += bytes.length;
+    this.#soil();
     return true;
   }
+
+  /** mqtt-packet corks once for each packet that it writes; here everything is collected anyway. */
+  cork(): void {
+    this.#packets++;
+  }
+
+  uncork(): void {}
 
   get destroyed(): boolean {
     return this.#ended;
@@ -321,7 +334,8 @@ export class Wire implements Outlet {
     const bytes = this.#outboxBytes;
     this.#outbox = [];
     this.#outboxBytes = 0;
-    this.#owner.bytesSent(bytes);
+    this.#owner.bytesSent(bytes, this.#packets);
+    this.#packets = 0;
     if (pieces.length === 1) {
       this.socket.write(pieces[0] as Buffer);
     } else if (bytes <= JOIN_BYTES_MAX) {

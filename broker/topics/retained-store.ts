@@ -87,6 +87,11 @@ export class RetainedStore {
     return group.done;
   }
 
+  /** Replaces a document that is only true while this process runs: it isn't written to the backend. */
+  keep(topic: string, payload: Buffer): void {
+    this.#put({ topic, payload: owned(payload), qos: 0 });
+  }
+
   /** The topics that match a filter; a snapshot, so that a slow reader may take its time. */
   match(filter: string): string[] {
     const found: string[] = [];

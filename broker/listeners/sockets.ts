@@ -1,0 +1,201 @@
+/**
+ * TCP and TLS listeners. A socket passes the gate first, then tells its origin (PROXY protocol, where that is
+ * trusted), then shakes hands (TLS), and only then speaks MQTT.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { Logger } from 'pino';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import type { Origin } from '../aedes/wire.ts';
+import type { Gate } from '../gate.ts';
+import { readProxyHeader } from './proxy-protocol.ts';
+
+/** Where a listener listens; port 0 takes a free one. */
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
+export interface TlsEndpoint extends Endpoint {
+  /** PEM. */
+  key: string;
+  cert: string;
+  /** The authority that issues client certificates, PEM. Without one, clients show no certificates. */
+  clientAuthority?: string;
+  /** Whether a serial number (hexadecimal, lower case) was revoked; asked at every handshake. */
+  isRevoked?(serial: string): boolean;
+}
+
+export interface SocketsOptions {
+  log: Logger;
+  gate: Gate;
+  /** How many connections there are, over all listeners. */
+  open(): number;
+  now(): number;
+  connectMsMax: number;
+  /** Addresses whose PROXY header is heard, and which must send one. */
+  trustedProxies: ReadonlySet<string>;
+  /** A socket that may speak MQTT now. */
+  serve(socket: Duplex, origin: Origin): void;
+  turnedAway(reason: string, address: string): void;
+}
+
+const BACKLOG = 4_096;
+
+/** An address as it is compared and told: IPv4 without its IPv6 form. */
+export function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:/, '');
+}
+
+export class Sockets {
+  readonly #options: SocketsOptions;
+  readonly #servers: Server[] = [];
+  readonly #tlsServers: TlsServer[] = [];
+  /** Sockets that don't speak MQTT yet. */
+  readonly #pending = new Set<Socket>();
+
+  constructor(options: SocketsOptions) {
+    this.#options = options;
+  }
+
+  /** Listens for MQTT over TCP. Resolves to the URL. @throws PlatenError start/port */
+  tcp(endpoint: Endpoint): Promise<string> {
+    return this.#listen(endpoint, 'mqtt', 'PLATEN_MQTT_PORT', (socket, address) => {
+      this.#options.serve(socket, { listener: 'tcp', address, certificateName: undefined });
+    });
+  }
+
+  /** Listens for MQTT over TLS 1.2 or later. Resolves to the URL. @throws PlatenError start/port */
+  tls(endpoint: TlsEndpoint): Promise<string> {
+    const { key, cert, clientAuthority, isRevoked } = endpoint;
+    const addresses = new WeakMap<Socket, string>();
+    const server = createTlsServer({
+      key,
+      cert,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: this.#options.connectMsMax,
+      // A certificate is one way to prove a name; who has none shows a password.
+      ...(clientAuthority === undefined
+        ? {}
+        : { ca: clientAuthority, requestCert: true, rejectUnauthorized: false }),
+    });
+    server.on('secureConnection', (socket: TLSSocket) => {
+      const raw = (socket as unknown as { _parent?: Socket })._parent;
+      const address = (raw && addresses.get(raw)) ?? plainAddress(socket.remoteAddress);
+      const certificate = socket.getPeerCertificate();
+      const shown = certificate && Object.keys(certificate).length > 0;
+      if (shown && (!socket.authorized || isRevoked?.(certificate.serialNumber.toLowerCase()))) {
+        this.#options.turnedAway(socket.authorized ? 'certificate-revoked' : 'certificate-invalid', address);
+        socket.destroy();
+        return;
+      }
+      const name = shown ? certificate.subject.CN : undefined;
+      this.#options.serve(socket, {
+        listener: 'tls',
+        address,
+        certificateName: typeof name === 'string' ? name : undefined,
+      });
+    });
+    server.on('tlsClientError', (_error, socket) => {
+      this.#options.turnedAway('tls-handshake', plainAddress(socket.remoteAddress));
+      socket.destroy();
+    });
+    this.#tlsServers.push(server);
+    return this.#listen(endpoint, 'mqtts', 'PLATEN_MQTTS_PORT', (socket, address) => {
+      addresses.set(socket, address);
+      server.emit('connection', socket);
+    });
+  }
+
+  /** Stops listening; connections that speak MQTT are not touched. */
+  async close(): Promise<void> {
+    const closing = this.#servers.map((server) => new Promise<void>((done) => server.close(() => done())));
+    for (const socket of this.#pending) socket.destroy();
+    for (const server of this.#tlsServers) server.close();
+    await Promise.all(closing);
+  }
+
+  async #listen(
+    endpoint: Endpoint,
+    scheme: string,
+    setting: string,
+    ready: (socket: Socket, address: string) => void,
+  ): Promise<string> {
+    const { host, port } = endpoint;
+    const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#enter(socket, ready),
+    );
+    server.listen({ host, port, backlog: BACKLOG });
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      throw new PlatenError('start/port', { port, host, reason: reasonOf(error), setting }, { cause: error });
+    }
+    server.on('error', (error) => this.#options.log.error({ err: error }, 'a listener failed'));
+    this.#servers.push(server);
+    const address = server.address() as AddressInfo;
+    const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+    return `${scheme}://${name}:${address.port}`;
+  }
+
+  #enter(socket: Socket, ready: (socket: Socket, address: string) => void): void {
+    const { gate, now, open, turnedAway } = this.#options;
+    const address = plainAddress(socket.remoteAddress);
+    this.#pending.add(socket);
+    const failed = () => socket.destroy();
+    socket.on('error', failed);
+    let entered = false;
+    gate.enter(
+      {
+        address,
+        get gone() {
+          return socket.destroyed;
+        },
+        begin: () => {
+          socket.off('error', failed);
+          this.#pending.delete(socket);
+          void this.#begin(socket, address, ready);
+        },
+        turnAway: (reason) => {
+          entered = false;
+          this.#pending.delete(socket);
+          turnedAway(reason, address);
+          socket.destroy();
+        },
+      },
+      open() + gate.waiting,
+      now(),
+    );
+    entered = !socket.destroyed;
+    if (!entered) return;
+    socket.on('close', () => {
+      this.#pending.delete(socket);
+      gate.leave(address);
+    });
+  }
+
+  async #begin(
+    socket: Socket,
+    address: string,
+    ready: (socket: Socket, address: string) => void,
+  ): Promise<void> {
+    if (!this.#options.trustedProxies.has(address)) {
+      ready(socket, address);
+      socket.resume();
+      return;
+    }
+    const ignore = () => socket.destroy();
+    socket.on('error', ignore);
+    const header = await readProxyHeader(socket, this.#options.connectMsMax);
+    socket.off('error', ignore);
+    if (!header) {
+      this.#options.turnedAway('proxy-header', address);
+      socket.destroy();
+      return;
+    }
+    ready(socket, header.local ? address : header.address);
+    socket.resume();
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * `$SYS` topics, under the names that mosquitto gives them (mosquitto(8), "Broker status"), so that what people have
+ * for watching a broker works here. Values are decimal text; loads are per minute, averaged over 1, 5 and 15 minutes.
+ */
+import type { Hub } from './hub.ts';
+
+const MINUTES = [1, 5, 15] as const;
+
+/** What `$SYS` is made of at one moment. */
+export interface SysSample {
+  uptime_s: number;
+  clientsConnected: number;
+  clientsTotal: number;
+  clientsMaximum: number;
+  clientsExpired: number;
+  subscriptions: number;
+  retained: number;
+  stored: number;
+  storedBytes: number;
+  inFlight: number;
+  heap_bytes: number;
+  heapMaximum_bytes: number;
+  bytesReceived: number;
+  bytesSent: number;
+  packetsReceived: number;
+  packetsSent: number;
+  publishesReceived: number;
+  publishesSent: number;
+  publishesDropped: number;
+  connects: number;
+  sockets: number;
+}
+
+/** Exponential averages, as mosquitto reckons them. */
+export class Loads {
+  readonly #averages = new Map<string, number>();
+  #last: Map<string, number> | undefined;
+
+  /** Adds what the counters say after `elapsed_s`; returns the load topics with their values. */
+  advance(counters: Record<string, number>, elapsed_s: number): [string, string][] {
+    const topics: [string, string][] = [];
+    for (const [name, value] of Object.entries(counters)) {
+      const perMinute = this.#last ? ((value - (this.#last.get(name) ?? 0)) / elapsed_s) * 60 : 0;
+      for (const minutes of MINUTES) {
+        const topic = `$SYS/broker/load/${name}/${minutes}min`;
+        const decay = Math.exp(-elapsed_s / (60 * minutes));
+        const average = (this.#averages.get(topic) ?? 0) * decay + perMinute * (1 - decay);
+        this.#averages.set(topic, average);
+        topics.push([topic, average.toFixed(2)]);
+      }
+    }
+    this.#last = new Map(Object.entries(counters));
+    return topics;
+  }
+}
+
+/** The topics of a sample, loads aside. */
+export function sysTopics(sample: SysSample, version: string): [string, string][] {
+  const values: Record<string, string | number> = {
+    version: `platen version ${version}`,
+    uptime: `${Math.floor(sample.uptime_s)} seconds`,
+    'clients/total': sample.clientsTotal,
+    'clients/connected': sample.clientsConnected,
+    'clients/disconnected': sample.clientsTotal - sample.clientsConnected,
+    'clients/active': sample.clientsConnected,
+    'clients/inactive': sample.clientsTotal - sample.clientsConnected,
+    'clients/maximum': sample.clientsMaximum,
+    'clients/expired': sample.clientsExpired,
+    'subscriptions/count': sample.subscriptions,
+    'retained messages/count': sample.retained,
+    'messages/inflight': sample.inFlight,
+    'messages/stored': sample.stored,
+    'store/messages/count': sample.stored,
+    'store/messages/bytes': sample.storedBytes,
+    'heap/current': sample.heap_bytes,
+    'heap/maximum': sample.heapMaximum_bytes,
+    'bytes/received': sample.bytesReceived,
+    'bytes/sent': sample.bytesSent,
+    'messages/received': sample.packetsReceived,
+    'messages/sent': sample.packetsSent,
+    'publish/messages/received': sample.publishesReceived,
+    'publish/messages/sent': sample.publishesSent,
+    'publish/messages/dropped': sample.publishesDropped,
+  };
+  return Object.entries(values).map(([name, value]) => [`$SYS/broker/${name}`, String(value)]);
+}
+
+/** Publishes `$SYS` every `every_ms`; what didn't change isn't published again. */
+export class SysPublisher {
+  readonly #hub: Hub;
+  readonly #version: string;
+  readonly #publish: (topic: string, value: string) => void;
+  readonly #loads = new Loads();
+  readonly #told = new Map<string, string>();
+  readonly #started: number;
+  #last: number;
+  #clientsMaximum = 0;
+  #heapMaximum = 0;
+
+  constructor(hub: Hub, version: string, publish: (topic: string, value: string) => void) {
+    this.#hub = hub;
+    this.#version = version;
+    this.#publish = publish;
+    this.#started = hub.now();
+    this.#last = this.#started;
+  }
+
+  tick(): void {
+    const now = this.#hub.now();
+    const sample = this.#sample(now);
+    const elapsed_s = Math.max(0.001, (now - this.#last) / 1_000);
+    this.#last = now;
+    const loads = this.#loads.advance(
+      {
+        'messages/received': sample.packetsReceived,
+        'messages/sent': sample.packetsSent,
+        'publish/received': sample.publishesReceived,
+        'publish/sent': sample.publishesSent,
+        'publish/dropped': sample.publishesDropped,
+        'bytes/received': sample.bytesReceived,
+        'bytes/sent': sample.bytesSent,
+        sockets: sample.sockets,
+        connections: sample.connects,
+      },
+      elapsed_s,
+    );
+    for (const [topic, value] of [...sysTopics(sample, this.#version), ...loads]) {
+      if (this.#told.get(topic) === value) continue;
+      this.#told.set(topic, value);
+      this.#publish(topic, value);
+    }
+  }
+
+  #sample(now: number): SysSample {
+    const hub = this.#hub;
+    const { counters } = hub;
+    const queued = hub.queued();
+    const heap_bytes = process.memoryUsage.rss();
+    this.#heapMaximum = Math.max(this.#heapMaximum, heap_bytes);
+    this.#clientsMaximum = Math.max(this.#clientsMaximum, hub.clientsConnected);
+    return {
+      uptime_s: (now - this.#started) / 1_000,
+      clientsConnected: hub.clientsConnected,
+      clientsTotal: hub.sessions.size,
+      clientsMaximum: this.#clientsMaximum,
+      clientsExpired: counters.dropped.get('session-expired') ?? 0,
+      subscriptions: hub.tree.size,
+      retained: hub.retained.size,
+      stored: queued.messages + hub.retained.size,
+      storedBytes: queued.bytes + hub.retained.bytes,
+      inFlight: queued.inFlight,
+      heap_bytes,
+      heapMaximum_bytes: this.#heapMaximum,
+      bytesReceived: counters.bytesReceived,
+      bytesSent: counters.bytesSent,
+      packetsReceived: counters.packetsReceived,
+      packetsSent: counters.packetsSent,
+      publishesReceived: counters.publishesReceived,
+      publishesSent: counters.publishesSent,
+      publishesDropped: [...counters.dropped.values()].reduce((sum, count) => sum + count, 0),
+      connects: counters.connectsAccepted,
+      sockets: counters.socketsOpened,
+    };
+  }
+}

@@ -1,0 +1,147 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { createBroker } from '../../broker/broker.ts';
+import { CredentialFile } from '../../broker/credential-file.ts';
+import { FileBackend } from '../../broker/file-backend.ts';
+import { type BrokerLimits, DEFAULT_LIMITS } from '../../broker/limits.ts';
+import { makePassword, hashPassword } from '../../broker/passwords.ts';
+import { startHttp } from '../../center/http.ts';
+import { createRegistry } from '../../center/metrics.ts';
+import { PlatenError } from '../../schemas/errors.ts';
+import { ROLES, type Role } from '../../schemas/roles.ts';
+import { createLog } from '../log.ts';
+import { addSettings, readSettings, type Settings } from '../settings.ts';
+
+interface Flags {
+  limit?: string[];
+  trustProxy?: string[];
+  memory?: boolean;
+}
+
+const SETTINGS = ['host', 'mqttPort', 'httpPort', 'data', 'access', 'log', 'logLevel'] as const;
+
+/** `platen broker`: the broker by itself, with its own credentials and retained documents in the data folder. */
+export function command(): Command {
+  const broker = new Command('broker').description('run the MQTT broker by itself');
+  addSettings(broker, SETTINGS);
+  broker
+    .option('--memory', 'keep retained documents in memory only')
+    .option('--trust-proxy <addresses...>', 'addresses that speak PROXY protocol version 2')
+    .addOption(
+      new Option('--limit <name=value...>', `change limits: ${Object.keys(DEFAULT_LIMITS).join(', ')}`),
+    )
+    .action(async () => {
+      const flags = broker.opts<Flags>();
+      await run(readSettings(broker.opts(), process.env), flags);
+    });
+  const add = new Command('add')
+    .description('give somebody credentials; the password is printed once')
+    .argument('<name>')
+    .addOption(new Option('--role <role>').choices(ROLES).default('printer'));
+  addSettings(add, ['data']);
+  add.action(async (name: string, options: { role: Role }) => {
+    const password = makePassword();
+    const file = credentialsOf(readSettings(add.opts(), process.env));
+    file.put(name, options.role, await hashPassword(password, 'generated'));
+    process.stdout.write(`${password}\n`);
+  });
+  const remove = new Command('remove')
+    .description("take somebody's credentials away; live connections end")
+    .argument('<name>');
+  addSettings(remove, ['data']);
+  remove.action((name: string) => {
+    if (!credentialsOf(readSettings(remove.opts(), process.env)).remove(name)) {
+      throw new PlatenError('request/not-found', { kind: 'credential', id: name });
+    }
+  });
+  return broker.addCommand(add).addCommand(remove);
+}
+
+function credentialsOf(settings: Settings): CredentialFile {
+  return new CredentialFile(join(settings.data, 'credentials.json'));
+}
+
+/** Reads `name=value` pairs. @throws PlatenError setting/invalid */
+export function parseLimits(pairs: string[]): Partial<BrokerLimits> {
+  const limits: Record<string, number | string> = {};
+  for (const pair of pairs) {
+    const [name = '', value = ''] = pair.split('=');
+    const known = Object.hasOwn(DEFAULT_LIMITS, name)
+      ? DEFAULT_LIMITS[name as keyof BrokerLimits]
+      : undefined;
+    const right =
+      typeof known === 'number' ? /^\d+$/.test(value) : ['drop-oldest', 'drop-newest'].includes(value);
+    if (known === undefined || !right) {
+      throw new PlatenError('setting/invalid', {
+        name: '--limit',
+        reason: `"${pair}" is not a limit with a whole number`,
+        hint: 'platen broker --help lists the limits.',
+      });
+    }
+    limits[name] = typeof known === 'number' ? Number(value) : value;
+  }
+  return limits as Partial<BrokerLimits>;
+}
+
+async function run(settings: Settings, flags: Flags): Promise<void> {
+  const log = createLog(settings.log, settings.logLevel);
+  const open = settings.access === 'open';
+  const credentials = open ? undefined : await firstCredentials(settings);
+  // Conformance suites and benchmarks begin with nothing and leave nothing.
+  const inMemory = flags.memory ?? open;
+  const broker = await createBroker({
+    tcp: { host: settings.host, port: settings.mqttPort },
+    log,
+    identity: credentials ?? 'open',
+    ...(inMemory ? {} : { retained: new FileBackend(join(settings.data, 'retained.log')) }),
+    limits: parseLimits(flags.limit ?? []),
+    trustedProxies: flags.trustProxy ?? [],
+  });
+  broker.on('refused', (refused) => log.warn(refused, 'refused'));
+  const registry = createRegistry();
+  broker.metrics(registry);
+  let ready = false;
+  await broker.listen();
+  const http = await startHttp({
+    host: settings.host,
+    port: settings.httpPort,
+    repository: undefined,
+    registry,
+    readiness: { broker: () => ({ ready }) },
+    log,
+  });
+  broker.attachWebSocket(http.server, '/mqtt');
+  credentials?.watch(
+    (name) => broker.revoke(name, 'rights-changed'),
+    (error) => log.error({ err: error }, 'the credentials could not be read'),
+  );
+  ready = true;
+  const addresses = {
+    mqtt: broker.addresses['tcp'],
+    http: `http://${settings.host}:${http.port}`,
+    webSocket: `ws://${settings.host}:${http.port}/mqtt`,
+  };
+  log.info({ addresses, access: settings.access }, `ready ${Object.values(addresses).join(' ')}`);
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  log.info('stopping');
+  credentials?.unwatch();
+  await http.close();
+  await broker.close();
+}
+
+/** The credentials; the first start makes an administrator and writes its password to admin.json. */
+async function firstCredentials(settings: Settings): Promise<CredentialFile> {
+  const credentials = credentialsOf(settings);
+  const admin = join(settings.data, 'admin.json');
+  if (credentials.size === 0 && !existsSync(admin)) {
+    const password = makePassword();
+    mkdirSync(settings.data, { recursive: true, mode: 0o700 });
+    writeFileSync(admin, `${JSON.stringify({ username: 'admin', password })}\n`, { mode: 0o600 });
+    credentials.put('admin', 'admin', await hashPassword(password, 'generated'));
+  }
+  return credentials;
+}
