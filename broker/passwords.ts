@@ -5,7 +5,14 @@
  * harder to guess; it is hashed with a low one, because after a restart a whole fleet comes back at once: 15,000
  * printers at 40 ms each would keep two cores busy for five minutes, at 0.06 ms it is one second.
  */
-import { createHmac, randomBytes, type ScryptOptions, scrypt, scryptSync, timingSafeEqual } from 'node:crypto';
+import {
+  createHmac,
+  randomBytes,
+  type ScryptOptions,
+  scrypt,
+  scryptSync,
+  timingSafeEqual,
+} from 'node:crypto';
 
 /** Cost (N) of scrypt with r = 8, p = 1. */
 const COST = { chosen: 16_384, generated: 16 } as const;
@@ -29,7 +36,12 @@ export function makePassword(): string {
 }
 
 function derive(password: Buffer, salt: Buffer, cost: number): Promise<Buffer> {
-  const options: ScryptOptions = { N: cost, r: BLOCK_SIZE, p: 1, maxmem: 256 * cost * BLOCK_SIZE + (1 << 20) };
+  const options: ScryptOptions = {
+    N: cost,
+    r: BLOCK_SIZE,
+    p: 1,
+    maxmem: 256 * cost * BLOCK_SIZE + (1 << 20),
+  };
   if (cost <= SYNC_COST_MAX) return Promise.resolve(scryptSync(password, salt, KEY_BYTES, options));
   return new Promise((resolve, reject) => {
     scrypt(password, salt, KEY_BYTES, options, (error, key) => (error ? reject(error) : resolve(key)));

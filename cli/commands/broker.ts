@@ -5,7 +5,7 @@ import { createBroker } from '../../broker/broker.ts';
 import { CredentialFile } from '../../broker/credential-file.ts';
 import { FileBackend } from '../../broker/file-backend.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from '../../broker/limits.ts';
-import { makePassword, hashPassword } from '../../broker/passwords.ts';
+import { hashPassword, makePassword } from '../../broker/passwords.ts';
 import { startHttp } from '../../center/http.ts';
 import { createRegistry } from '../../center/metrics.ts';
 import { PlatenError } from '../../schemas/errors.ts';
