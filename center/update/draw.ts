@@ -1,0 +1,45 @@
+/**
+ * Drawing lots: in which order a campaign's printers get the release. Pure; a campaign keeps its seed, so that a draw
+ * can be repeated and shown.
+ */
+
+/** A generator of numbers in [0, 1) from a seed (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** What a printer and its configuration are called in a draw. */
+export interface Lot {
+  printer: string;
+  /** Printers of the same configuration share a stratum. */
+  stratum: string;
+}
+
+/**
+ * A place in [0, 1) for each printer. Sorted by it, every beginning of the list is a random sample in which each
+ * configuration has its share: within a stratum the printers are shuffled and spread evenly, from a random start.
+ */
+export function drawPlaces(lots: readonly Lot[], random: () => number): Map<string, number> {
+  const strata = new Map<string, string[]>();
+  for (const { printer, stratum } of [...lots].sort((a, b) => (a.printer < b.printer ? -1 : 1))) {
+    const list = strata.get(stratum);
+    if (list) list.push(printer);
+    else strata.set(stratum, [printer]);
+  }
+  const places = new Map<string, number>();
+  for (const [, list] of [...strata].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (let at = list.length - 1; at > 0; at--) {
+      const other = Math.floor(random() * (at + 1));
+      [list[at], list[other]] = [list[other] as string, list[at] as string];
+    }
+    const start = random();
+    for (const [rank, printer] of list.entries()) places.set(printer, (rank + start) / list.length);
+  }
+  return places;
+}

@@ -1,0 +1,138 @@
+import { seededRandom as seeded } from './draw.ts';
+import {
+  DEFAULT_GUARD,
+  expose,
+  feed,
+  guardVerdict,
+  harmEvidence,
+  isHarmful,
+  newCohortGuard,
+  newGuard,
+  observe,
+  outcomesToPromote,
+  reachableBelow,
+  upperBound,
+  worseCode,
+} from './guard.ts';
+
+function median(list: number[]): number {
+  return [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
+}
+
+/** Feeds outcomes until the guard halts; gives how many it took, or undefined. */
+function haltsAfter(rate: number, printers: number, random: () => number): number | undefined {
+  let guard = newGuard(DEFAULT_GUARD);
+  for (let at = 0; at < printers; at++) {
+    guard = feed(expose(guard), at, random() < rate);
+    if (isHarmful(guard)) return at + 1;
+  }
+  return undefined;
+}
+
+test('halts seldom what is tolerated, soon what is not', () => {
+  const random = seeded(1);
+  const runs = 500;
+  const falseHalts = Array.from({ length: runs }, () => haltsAfter(0.02, 500, random)).filter(Boolean).length;
+  expect(falseHalts / runs).toBeLessThanOrEqual(0.01);
+  const at = (rate: number) =>
+    median(Array.from({ length: 100 }, () => haltsAfter(rate, 500, random) ?? 500));
+  expect(at(0.3)).toBeLessThanOrEqual(11);
+  expect(at(0.1)).toBeLessThanOrEqual(75);
+});
+
+test('the order of exposure counts, not that of the news', () => {
+  let early = newGuard(DEFAULT_GUARD);
+  for (let at = 0; at < 10; at++) early = expose(early);
+  // Two failures are told first; eight successes were exposed before them and are still awaited.
+  early = feed(feed(early, 9, true), 8, true);
+  expect(harmEvidence(early)).toBe(1);
+  for (let at = 0; at < 8; at++) early = feed(early, at, false);
+  let inOrder = newGuard(DEFAULT_GUARD);
+  for (let at = 0; at < 10; at++) inOrder = feed(expose(inOrder), at, at >= 8);
+  expect(early.fed).toBe(10);
+  expect(early.logHalt).toEqual(inOrder.logHalt);
+  // Doubled and unknown news change nothing.
+  expect(feed(early, 3, true)).toBe(early);
+  expect(feed(early, 10, true)).toBe(early);
+});
+
+test('promotes only what was shown to be below the bound, and seldom wrongly', () => {
+  const needed = outcomesToPromote(DEFAULT_GUARD);
+  let guard = newGuard(DEFAULT_GUARD);
+  for (let at = 0; at < needed - 1; at++) guard = feed(expose(guard), at, false);
+  expect(guardVerdict(guard)).toBe('open');
+  expect(upperBound(guard)).toBeGreaterThan(DEFAULT_GUARD.promoteBelow);
+  guard = feed(expose(guard), needed - 1, false);
+  expect(guardVerdict(guard)).toBe('safe');
+  expect(upperBound(guard)).toBeLessThanOrEqual(DEFAULT_GUARD.promoteBelow);
+  const random = seeded(2);
+  const runs = 1000;
+  let wrong = 0;
+  for (let run = 0; run < runs; run++) {
+    let failures = 0;
+    for (let fed = 1; fed <= 300; fed++) {
+      if (random() < DEFAULT_GUARD.promoteBelow) failures++;
+      if (guardVerdict({ ...newGuard(DEFAULT_GUARD), fed, failures }) === 'safe') {
+        wrong++;
+        break;
+      }
+    }
+  }
+  expect(wrong / runs).toBeLessThanOrEqual(DEFAULT_GUARD.promoteAlpha);
+});
+
+test('what a small fleet can show', () => {
+  expect(outcomesToPromote(DEFAULT_GUARD)).toBeGreaterThan(28);
+  expect(outcomesToPromote(DEFAULT_GUARD)).toBeLessThan(50);
+  const five = reachableBelow(DEFAULT_GUARD, 5);
+  expect(five).toBeGreaterThan(0.4);
+  expect(five).toBeLessThan(0.7);
+});
+
+/**
+ * A fleet in which a code shows up at random, printers differing strongly, while the release is rolled out in a random
+ * order at an even pace. Gives the share that has the release when the guard speaks, or undefined.
+ */
+function rollOut(printers: number, ratio: number, random: () => number): number | undefined {
+  // Log-normal-like spread of how often each printer shows the code; half of them show it at least once.
+  const propensity = Array.from({ length: printers }, () =>
+    Math.exp(2 * (random() + random() + random() - 1.5)),
+  );
+  const updatedAt = propensity.map(() => random());
+  const eventAt = propensity.map((weight, at) => {
+    const rate = weight * 0.8;
+    // Time to the first event when the rate changes by `ratio` at the update.
+    const due = -Math.log(1 - random());
+    const before = (updatedAt[at] ?? 1) * rate;
+    return due < before ? due / rate : (updatedAt[at] ?? 1) + (due - before) / (rate * ratio);
+  });
+  const order = eventAt
+    .map((at, printer) => ({ at, printer }))
+    .filter(({ at }) => at < 1)
+    .sort((a, b) => a.at - b.at);
+  const seen = new Set<number>();
+  let guard = newCohortGuard(0.01);
+  for (const { at, printer } of order) {
+    let withIt = 0;
+    let without = 0;
+    for (let other = 0; other < printers; other++) {
+      if (seen.has(other)) continue;
+      if ((updatedAt[other] ?? 1) <= at) withIt++;
+      else without++;
+    }
+    guard = observe(guard, 'J-7201', (updatedAt[printer] ?? 1) <= at, withIt, without);
+    if (worseCode(guard) !== undefined) return at;
+    seen.add(printer);
+  }
+  return undefined;
+}
+
+test('a release that doubles a code is seen before half of the fleet has it; one that does not, seldom is', () => {
+  const random = seeded(3);
+  const shares = Array.from({ length: 20 }, () => rollOut(2000, 2, random) ?? 1);
+  expect(median(shares)).toBeLessThan(0.5);
+  const falseAlarms = Array.from({ length: 300 }, () => rollOut(200, 1, random)).filter(
+    (share) => share !== undefined,
+  );
+  expect(falseAlarms.length / 300).toBeLessThanOrEqual(0.02);
+});
