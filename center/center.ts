@@ -28,6 +28,7 @@ import type { Services } from './services.ts';
 import { StoredFleet } from './store/fleet-queries.ts';
 import type { Store } from './store/store.ts';
 import { compileRules } from './trouble/index.ts';
+import { createCampaigns } from './update/campaigns.ts';
 import { Corrections } from './update/corrections.ts';
 import type { Repository } from './update/release/repository.ts';
 import { OrderService } from './update/service.ts';
@@ -78,7 +79,11 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   const requests = new PrinterRequests(link, () => fleet);
   const policies = new Policies(store.policies, link);
   const summary = new Summary({
-    count: async () => ({ ...(await fleet.counts()), troubles: { open: 0 }, campaigns: { running: 0 } }),
+    count: async () => ({
+      ...(await fleet.counts()),
+      troubles: { open: 0 },
+      campaigns: { running: await campaigns.running() },
+    }),
     link,
     log,
     now,
@@ -92,6 +97,30 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     now,
   });
   catalogs.onChanged(() => verdicts.judgeFleet());
+  const orders = new OrderService({
+    database: store.database,
+    queue: redisUrl === undefined ? { postgres: store.database.url } : { redis: redisUrl },
+    publish: (topic, payload, how) => link.publish(topic, payload, how),
+    tell: (kind, what, details) => events.tell(kind, what, details),
+    repository: options.repository,
+    repositoryUrl: options.repositoryUrl,
+    log,
+    now,
+    requestStructure: async (printer) => void (await requests.ask(printer, 'structure')),
+    rejudge: (printer) => Promise.resolve(verdicts.judge(printer)),
+    online: async (printer) => (await fleet.get(printer))?.presence === 'online',
+  });
+  const campaigns = createCampaigns({
+    orders,
+    database: store.database,
+    fleet,
+    repository: options.repository,
+    choose: (structure, wish) => catalogs.assessor.choose(structure, wish),
+    publish: (topic, payload, how) => link.publish(topic, payload, how),
+    tell: (what, data) => events.tell('campaign', what, { data }),
+    log,
+    now,
+  });
   const services: Services = {
     link,
     log,
@@ -128,25 +157,14 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
         throw new PlatenError('request/not-found', { kind: 'trouble', id });
       },
     },
+    campaigns,
+    releases: options.repository,
     audit: store.audit,
   };
   const asks = new Asks(services, (structure: Structure) => optionsOf(catalogs.assessor, structure), log);
-  const orders = new OrderService({
-    database: store.database,
-    queue: redisUrl === undefined ? { postgres: store.database.url } : { redis: redisUrl },
-    publish: (topic, payload, how) => link.publish(topic, payload, how),
-    tell: (kind, what, details) => events.tell(kind, what, details),
-    repository: options.repository,
-    repositoryUrl: options.repositoryUrl,
-    log,
-    now,
-    requestStructure: async (printer) => void (await requests.ask(printer, 'structure')),
-    rejudge: (printer) => Promise.resolve(verdicts.judge(printer)),
-    online: async (printer) => (await fleet.get(printer))?.presence === 'online',
-  });
   const corrections = new Corrections(orders, log);
   verdicts.onVerdict((printer, structure, verdict) => corrections.onVerdict(printer, structure, verdict));
-  const capabilities: Capability[] = [corrections];
+  const capabilities: Capability[] = [corrections, campaigns];
   const conclusions: Conclusions = {
     onStructure(printer, structure, previous) {
       verdicts.judge(printer, structure);

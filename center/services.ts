@@ -18,6 +18,8 @@ import type { Policies } from './fleet/policies.ts';
 import type { PrinterRequests } from './fleet/requests.ts';
 import type { Summary } from './fleet/summary.ts';
 import type { Link } from './link.ts';
+import type { Campaigns } from './update/campaigns.ts';
+import type { Repository } from './update/release/repository.ts';
 
 /** A page of a list: `next` is the cursor of the following page, absent on the last one. */
 export interface Page<Item> {
@@ -141,5 +143,8 @@ export interface Services {
   catalog: CatalogService;
   rules: DocumentService<TroubleRules>;
   troubles: TroubleQueries;
+  campaigns: Campaigns;
+  /** What can be installed: the releases of the signed repository. */
+  releases: Repository;
   audit: AuditQueries;
 }

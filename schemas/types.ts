@@ -1245,7 +1245,7 @@ export interface CampaignsCreateParams {
   };
   filter?: PrinterFilter;
   trouble?: string;
-  options?: {};
+  options?: CampaignOptions;
 }
 /**
  * Which printers; an empty filter is the whole fleet.
@@ -1276,10 +1276,90 @@ export interface PrinterFilter {
   rule?: string;
 }
 /**
+ * How a campaign goes forward; every option has a default.
+ */
+export interface CampaignOptions {
+  /**
+   * Printers that get it first; default: as many as the promotion needs.
+   */
+  canaries?: number;
+  /**
+   * Canaries under way at the same time; default 4.
+   */
+  canariesAtOnce?: number;
+  /**
+   * Size of the first wave; default 50.
+   */
+  wave?: number;
+  /**
+   * By how much each wave is larger than the one before; 1 is constant, default 2.
+   */
+  growth?: number;
+  /**
+   * Orders under way at the same time; default 500.
+   */
+  atOnce?: number;
+  /**
+   * Orders given out a minute; default no bound.
+   */
+  perMinute?: number;
+  window?: MaintenanceWindow;
+  /**
+   * Downloads start at random within it; default PT0S.
+   */
+  spread?: string;
+  /**
+   * How long each order stands; default P7D.
+   */
+  deadline?: string;
+  /**
+   * Printers not heard of for so long are left out; default P30D.
+   */
+  silentAfter?: string;
+  /**
+   * Failure rate that is tolerated; default 0.02.
+   */
+  tolerated?: number;
+  /**
+   * Canaries are promoted when their failure rate is shown to be below it; default 0.1.
+   */
+  promoteBelow?: number;
+  /**
+   * Printers that match later take part; default true.
+   */
+  join?: boolean;
+  /**
+   * Default true.
+   */
+  allowDowngrade?: boolean;
+  /**
+   * Staged releases that may be chosen: software ids, or id@version.
+   *
+   * @maxItems 100
+   */
+  staged?: string[];
+  /**
+   * Wait for an operator's approval (campaigns.resume); default false.
+   */
+  propose?: boolean;
+  /**
+   * Of the draw; default random.
+   */
+  seed?: number;
+}
+/**
  * Parameters of `campaigns.get`.
  */
 export interface CampaignsGetParams {
   id: string;
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
 }
 /**
  * Parameters of `campaigns.list`.
@@ -1312,13 +1392,17 @@ export interface CampaignsPreviewParams {
   };
   filter?: PrinterFilter;
   trouble?: string;
-  options?: {};
+  options?: CampaignOptions;
 }
 /**
  * Parameters of `campaigns.resume`.
  */
 export interface CampaignsResumeParams {
   id: string;
+  /**
+   * Give those that failed another order, their quarantine lifted.
+   */
+  retry?: boolean;
 }
 /**
  * Parameters of `catalog.get`.

@@ -6,6 +6,9 @@
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog, Finding, Structure } from '../../schemas/types.ts';
 import {
+  type Budget,
+  type Choice,
+  type ChooseOptions,
   type CompiledCatalog,
   choose,
   compileCatalog,
@@ -50,6 +53,8 @@ export function compileChecked(document: Catalog): { catalog: CompiledCatalog; d
 export class CatalogAssessor implements Assessor {
   readonly catalog: string;
   readonly #compiled: CompiledCatalog | undefined;
+  /** Choices by wish and signature. */
+  readonly #choices = new Map<string, Choice>();
   /** Assessments by signature, least recently used first. */
   readonly #memo = new Map<string, Assessment>();
 
@@ -102,6 +107,22 @@ export class CatalogAssessor implements Assessor {
     };
   }
 
+  /**
+   * Chooses software for a structure under what is wished for. Remembered by structure and wish: a campaign asks the
+   * same of thousands of equal printers.
+   */
+  choose(structure: Structure, wish: ChooseOptions): Choice {
+    const catalog = this.#compiled;
+    if (!catalog) return { outcome: 'impossible', explanation: 'No catalog was put yet.' };
+    const key = `${JSON.stringify(wish)}\n${signatureOf(structure)}`;
+    const known = this.#choices.get(key);
+    if (known) return known;
+    const choice = choose(catalog, structure, wish, choiceBudget());
+    if (this.#choices.size >= CENTER_LIMITS.judgement_memo_max) this.#choices.clear();
+    this.#choices.set(key, choice);
+    return choice;
+  }
+
   assess(structure: Structure): Assessment {
     const catalog = this.#compiled;
     if (!catalog) return NOTHING_KNOWN;
@@ -124,19 +145,15 @@ export class CatalogAssessor implements Assessor {
   }
 }
 
+function choiceBudget(): Budget {
+  const deadline_ms = performance.now() + CENTER_LIMITS.choose_budget_ms_max;
+  return { exhausted: () => performance.now() > deadline_ms, ms: CENTER_LIMITS.choose_budget_ms_max };
+}
+
 function assessWith(catalog: CompiledCatalog, structure: Structure): Assessment {
   const { status, findings, unknown } = judge(catalog, structure);
   if (status !== 'incompatible') return { status, findings, unknown };
-  const deadline_ms = performance.now() + CENTER_LIMITS.choose_budget_ms_max;
-  const choice = choose(
-    catalog,
-    structure,
-    {},
-    {
-      exhausted: () => performance.now() > deadline_ms,
-      ms: CENTER_LIMITS.choose_budget_ms_max,
-    },
-  );
+  const choice = choose(catalog, structure, {}, choiceBudget());
   const suggestions = (choice.suggestions ?? []).map(({ text }) => text);
   const explanation = [choice.explanation, ...suggestions].filter(
     (text) => text !== undefined && text !== '',

@@ -2,6 +2,15 @@
  * Every request method there is.
  */
 import { auditList } from './audit-list.ts';
+import {
+  campaignsAbort,
+  campaignsCreate,
+  campaignsGet,
+  campaignsList,
+  campaignsPause,
+  campaignsPreview,
+  campaignsResume,
+} from './campaigns.ts';
 import { catalogGet, catalogImpact, catalogPut } from './catalog.ts';
 import { fleetSummary } from './fleet-summary.ts';
 import type { MethodDefinition } from './method.ts';
@@ -11,6 +20,7 @@ import { printersErrors } from './printers-errors.ts';
 import { printersGet } from './printers-get.ts';
 import { printersList } from './printers-list.ts';
 import { printersRevoke } from './printers-revoke.ts';
+import { releasesList } from './releases.ts';
 import { errorsRequest, structureRequest } from './report-requests.ts';
 import { rulesGet, rulesPut } from './rules.ts';
 import { troublesClose, troublesList } from './troubles.ts';
@@ -18,6 +28,13 @@ import { usersList, usersPut, usersRemove } from './users.ts';
 
 const ALL = [
   auditList,
+  campaignsAbort,
+  campaignsCreate,
+  campaignsGet,
+  campaignsList,
+  campaignsPause,
+  campaignsPreview,
+  campaignsResume,
   catalogGet,
   catalogImpact,
   catalogPut,
@@ -29,6 +46,7 @@ const ALL = [
   printersGet,
   printersList,
   printersRevoke,
+  releasesList,
   rulesGet,
   rulesPut,
   structureRequest,

@@ -101,8 +101,11 @@ export class ExecutionStore {
   /**
    * Creates executions. A printer that has one already gets none: its id is missing in the answer.
    */
-  async create(list: readonly NewExecution[]): Promise<ExecutionRow[]> {
-    const rows = await this.#database.query<Row>(
+  async create(list: readonly NewExecution[], client?: PoolClient): Promise<ExecutionRow[]> {
+    const query = client
+      ? async (text: string, values: unknown[]) => (await client.query<Row>(text, values)).rows
+      : (text: string, values: unknown[]) => this.#database.query<Row>(text, values);
+    const rows = await query(
       `INSERT INTO executions (id, printer, campaign, trouble, state, record, plan, created_at, updated_at)
        SELECT id, printer, campaign, trouble, 'planned', record, plan, at, at
        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::timestamptz[])

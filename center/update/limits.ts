@@ -12,3 +12,21 @@ export const JOBS_CONCURRENT_MAX = 256;
 export const ORDER_MS_DEFAULT = 7 * 24 * 3_600_000;
 /** How often what was published is noted, in ms. */
 export const PUBLISHED_FLUSH_MS = 250;
+/** Printers looked at together when a campaign's targets are found. */
+export const CANDIDATES_PAGE = 500;
+/** Printers of one campaign. */
+export const CAMPAIGN_TARGETS_MAX = 200_000;
+/** Orders that one look at a campaign gives out. */
+export const CAMPAIGN_DISPATCH_MAX = 500;
+/** Different error codes that are watched in one campaign. */
+export const CAMPAIGN_CODES_MAX = 256;
+/** How often a printer that is not as it was judged is judged again within one campaign. */
+export const TARGET_TRIES_MAX = 3;
+/** Many reasons to look at a campaign within so many ms make one look. */
+export const CAMPAIGN_LOOK_MS = 20;
+/** A campaign's document is published at most so often, in ms. */
+export const CAMPAIGN_PUBLISH_MS = 1000;
+/** How often a running campaign looks for printers that have come to match, in ms. */
+export const CAMPAIGN_RESCAN_MS = 60_000;
+/** Campaigns that are looked at in the same moment. */
+export const LOOKS_AT_ONCE_MAX = 4;

@@ -1,0 +1,17 @@
+import { defineMethod } from './method.ts';
+import { pageOf } from './paging.ts';
+
+/** Releases of the signed repository, in the order of their paths. */
+export const releasesList = defineMethod('releases.list', 'reads', async (params, _caller, services) => {
+  const { limit, cursor } = pageOf(params);
+  const found = services.releases
+    .list()
+    .filter(({ custom, target }) => {
+      const wanted = params.software === undefined || custom.software === params.software;
+      return wanted && (cursor === undefined || target > cursor);
+    })
+    .sort((a, b) => (a.target < b.target ? -1 : 1));
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  return { data: { items, ...(found.length > limit && last ? { next: last.target } : {}) } };
+});
