@@ -64,6 +64,8 @@ export interface FleetFigures {
 
 const CONNECTS_PER_SECOND = 500;
 const REASONS_MAX = 20;
+/** How long the end waits for installations and farewells, in ms. */
+const STOP_MS = 8_000;
 /** A refused password won't get better by hammering the broker. */
 const RECONNECT_MS = { first: 1_000, most: 30_000 };
 
@@ -179,7 +181,9 @@ export class SimulatedFleet {
     this.#stopped = true;
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
-    await Promise.all([...this.#members.values()].map(({ agent }) => agent.stop()));
+    const farewells = Promise.all([...this.#members.values()].map(({ agent }) => agent.stop()));
+    // An installation can't be broken off; one that takes long must not hold the end up.
+    await Promise.race([farewells, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
     this.#options.state?.flush();
     this.#raw?.close();
   }
