@@ -915,11 +915,15 @@ export interface UnitRule {
 }
 export interface ObjectRule {
   oid: string;
-  is: 'device-id' | 'model' | 'serial' | 'version' | 'pages' | 'hardware';
+  is: 'device-id' | 'model' | 'serial' | 'version' | 'versions' | 'pages' | 'hardware';
   /**
    * Firmware component that a version belongs to.
    */
   name?: string;
+  /**
+   * For versions: the column with the names; oid is the column with the versions.
+   */
+  names?: string;
   /**
    * Takes the first group out of the value.
    */

@@ -77,15 +77,31 @@ export function identify(
   const systemId = answer.text(OID.sysObjectId)?.replace(/^\./, '') ?? '';
   const enterprise = systemId.startsWith(`${OID.enterprises}.`) ? Number(systemId.split('.')[6]) : undefined;
   const model = deviceId?.model ?? description;
+  // A recording of some tables only still tells the make by whose trays it has.
+  const make =
+    deviceId?.make ?? (model === undefined && systemText === undefined ? vendorOfTrays(answer) : undefined);
   return {
     identity: {
-      ...(deviceId?.make === undefined ? {} : { make: deviceId.make }),
+      ...(make === undefined ? {} : { make }),
       ...(model === undefined ? {} : { model }),
       ...(systemText === undefined ? {} : { text: systemText }),
       ...(enterprise === undefined || !Number.isInteger(enterprise) ? {} : { enterprise }),
     },
     ...(deviceId === undefined ? {} : { deviceId }),
   };
+}
+
+function vendorOfTrays(answer: SnmpAnswer): string | undefined {
+  for (const [entry, column] of [
+    [OID.prtInput, 14],
+    [OID.prtOutput, 8],
+  ] as const) {
+    for (const row of answer.rows(entry).values()) {
+      const vendor = meaningful(textOf(row.get(column)));
+      if (vendor !== undefined) return vendor;
+    }
+  }
+  return undefined;
 }
 
 /** Value of the first private object of that kind which says something. */
@@ -428,16 +444,40 @@ function addSoftware(
     if (version !== undefined && name !== undefined) builder.addSoftware(name, version);
   }
   for (const rule of tables.objects) {
+    if (rule.is === 'versions' && rule.names !== undefined)
+      addVersionTable(answer, rule.oid, rule.names, charset, builder);
     if (rule.is !== 'version') continue;
     const whole = meaningful(textOf(privateValue(answer, rule.oid), charset), 512);
     if (whole === undefined) continue;
     const version = rule.fits.pattern ? expand(rule.fits.pattern, whole, '$1') : whole;
     if (version) builder.addSoftware(rule.name ?? 'Firmware', version);
   }
+  // sysDescr is the last resort: network cards put their own versions there.
   const described = systemText === undefined ? [] : versionsInDescription(systemText);
   for (const { name, version } of described) {
     if (described.length > 1 || !builder.hasApparatusSoftware) builder.addSoftware(name, version);
   }
   const firmware = meaningful(deviceId?.firmware);
   if (firmware !== undefined && !builder.hasApparatusSoftware) builder.addSoftware('Firmware', firmware);
+}
+
+/** A private table of firmware: one column of names, one of versions, the same index. */
+function addVersionTable(
+  answer: SnmpAnswer,
+  versionColumn: string,
+  nameColumn: string,
+  charset: number | undefined,
+  builder: StructureBuilder,
+): void {
+  const prefix = `${nameColumn}.`;
+  for (const [oid, value] of answer.values) {
+    if (!oid.startsWith(prefix)) continue;
+    const name = meaningful(textOf(value, charset), 512)?.replace(/\s+version$/i, '');
+    const version = meaningful(
+      textOf(answer.values.get(`${versionColumn}.${oid.slice(prefix.length)}`), charset),
+    );
+    if (name !== undefined && version !== undefined && version.toLowerCase() !== 'registered') {
+      builder.addSoftware(name, version);
+    }
+  }
 }

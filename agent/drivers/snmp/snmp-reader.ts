@@ -53,7 +53,12 @@ export async function readSnmp(requests: SnmpRequests, mapping: MappingTables): 
   // Private objects are extra: a printer that refuses them is none the worse for it.
   try {
     await get(mapping.deviceIdObjects());
-    await get(mapping.select(identify(answer, mapping).identity).objects.map((rule) => rule.oid));
+    const { objects } = mapping.select(identify(answer, mapping).identity);
+    await get(objects.filter((rule) => rule.is !== 'versions').map((rule) => rule.oid));
+    for (const rule of objects) {
+      if (rule.is === 'versions' && rule.names !== undefined)
+        await walkColumns(requests, [rule.names, rule.oid], answer);
+    }
   } catch (error) {
     answer.brokenOff.add(OID.enterprises);
     if (error instanceof NoAnswer && answer.size === 0) throw error;

@@ -1,0 +1,104 @@
+/**
+ * Reads one printer through two protocols at once. When one of them fails, its last reading stands: a printer whose
+ * SNMP is slow today has not lost its serial numbers.
+ */
+import { reasonOf } from '../../schemas/errors.ts';
+import { mergeConditions, mergeReadings } from '../mapping/merge.ts';
+import type { Reading } from '../mapping/reading.ts';
+import type { QuickReading, Reader } from './reader.ts';
+
+/** Conditions of a reading as a quick one. */
+function quickOf(reading: Reading): QuickReading {
+  const { conditions, conditionsWhole, counters, upTimeTicks } = reading;
+  return {
+    conditions,
+    conditionsWhole,
+    counters,
+    ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
+    structureMayDiffer: false,
+  };
+}
+
+export class MergedReader implements Reader {
+  readonly kind: string;
+  readonly url: string;
+  private readonly readers: Reader[];
+  private readonly last: (Reading | undefined)[];
+
+  /** The first reader's words stand where both have some; SNMP goes first. */
+  constructor(readers: Reader[]) {
+    this.readers = readers;
+    this.last = readers.map(() => undefined);
+    this.kind = readers.map((reader) => reader.kind).join('+');
+    this.url = readers.map((reader) => reader.url).join(' ');
+  }
+
+  async read(): Promise<Reading> {
+    const results = await Promise.allSettled(this.readers.map((reader) => reader.read()));
+    const readings: Reading[] = [];
+    results.forEach((result, i) => {
+      if (result.status === 'fulfilled') {
+        this.last[i] = result.value;
+        readings.push(result.value);
+      } else {
+        const before = this.last[i];
+        if (before) readings.push({ ...before, conditionsWhole: false });
+      }
+    });
+    if (results.every((result) => result.status === 'rejected')) throw this.failure(results);
+    const [first, ...others] = readings;
+    if (!first) throw this.failure(results);
+    return others.reduce((merged, reading) => mergeReadings(merged, reading), first);
+  }
+
+  private failure(results: PromiseSettledResult<unknown>[]): Error {
+    const reasons = results.flatMap((result, i) =>
+      result.status === 'rejected' ? [`${this.readers[i]?.kind}: ${reasonOf(result.reason)}`] : [],
+    );
+    return new Error(reasons.join('; '));
+  }
+
+  async readQuick(): Promise<QuickReading> {
+    const results = await Promise.allSettled(
+      this.readers.map(async (reader, i): Promise<QuickReading> => {
+        if (this.last[i] === undefined) {
+          // It failed until now: its first answer may change the structure.
+          this.last[i] = await reader.read();
+          return { ...quickOf(this.last[i]), structureMayDiffer: true };
+        }
+        if (reader.readQuick) return reader.readQuick();
+        const before = JSON.stringify(this.last[i].structure);
+        const reading = await reader.read();
+        this.last[i] = reading;
+        return { ...quickOf(reading), structureMayDiffer: JSON.stringify(reading.structure) !== before };
+      }),
+    );
+    if (results.every((result) => result.status === 'rejected')) throw this.failure(results);
+    const found: QuickReading[] = [];
+    results.forEach((result, i) => {
+      const before = this.last[i];
+      if (result.status === 'fulfilled') found.push(result.value);
+      else if (before) found.push({ ...quickOf(before), conditionsWhole: false });
+    });
+    const [first, ...others] = found;
+    if (!first) throw this.failure(results);
+    return others.reduce(
+      (merged, quick) => ({
+        conditions: mergeConditions(merged.conditions, quick.conditions),
+        conditionsWhole: merged.conditionsWhole && quick.conditionsWhole,
+        counters: { ...quick.counters, ...merged.counters },
+        ...(merged.upTimeTicks === undefined ? {} : { upTimeTicks: merged.upTimeTicks }),
+        structureMayDiffer: merged.structureMayDiffer || quick.structureMayDiffer,
+      }),
+      first,
+    );
+  }
+
+  onNudge(nudge: () => void): void {
+    for (const reader of this.readers) reader.onNudge?.(nudge);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.readers.map((reader) => reader.close()));
+  }
+}

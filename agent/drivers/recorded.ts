@@ -1,0 +1,50 @@
+/**
+ * Plays a recorded answer to the mapping, whatever form it was recorded in.
+ */
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import type { IppAnswer } from '../mapping/ipp-answer.ts';
+import { ippReading } from '../mapping/ipp-reading.ts';
+import type { Reading } from '../mapping/reading.ts';
+import { parseRecordedIpp } from '../mapping/recorded-ipp.ts';
+import { parseRecordedSnmp } from '../mapping/recorded-snmp.ts';
+import type { SnmpAnswer } from '../mapping/snmp-answer.ts';
+import { snmpReading } from '../mapping/snmp-reading.ts';
+import type { MappingTables } from '../mapping/tables.ts';
+import { decodeResponse } from './ipp/codec.ts';
+
+export interface Recorded {
+  reading: Reading;
+  snmp?: SnmpAnswer;
+  ipp?: IppAnswer;
+}
+
+/** Bytes of an IPP message as it came over the wire: version 1.x or 2.x, then a status below 0x0600. */
+function isBinaryIpp(bytes: Uint8Array): boolean {
+  return (
+    bytes.length > 8 && (bytes[0] === 1 || bytes[0] === 2) && (bytes[1] ?? 9) <= 2 && (bytes[2] ?? 9) <= 5
+  );
+}
+
+/**
+ * What a recording becomes.
+ * @throws PlatenError agent/recording when nothing in it is an answer of a printer
+ */
+export function playRecorded(bytes: Uint8Array, file: string, mapping: MappingTables): Recorded {
+  if (isBinaryIpp(bytes)) {
+    let ipp: IppAnswer;
+    try {
+      ipp = decodeResponse(bytes);
+    } catch (error) {
+      throw new PlatenError('agent/recording', { file, reason: reasonOf(error) }, { cause: error });
+    }
+    return { reading: ippReading(ipp, mapping), ipp };
+  }
+  const snmp = parseRecordedSnmp(bytes, file);
+  if (snmp) return { reading: snmpReading(snmp, mapping), snmp };
+  const ipp = parseRecordedIpp(bytes, file);
+  if (ipp) return { reading: ippReading(ipp, mapping), ipp };
+  throw new PlatenError('agent/recording', {
+    file,
+    reason: 'no SNMP values and no IPP attributes are in it',
+  });
+}
