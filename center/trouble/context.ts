@@ -51,6 +51,7 @@ export class ContextClass {
   private readonly index: RuleIndex;
   private readonly inRange: InRange;
   private readonly byCode = new Map<string, RulePlace[]>();
+  private readonly inScope = new Map<CompiledRule, Map<string | undefined, boolean>>();
 
   constructor(context: PrinterContext, index: RuleIndex, inRange: InRange) {
     this.context = context;
@@ -82,6 +83,26 @@ export class ContextClass {
   hasSoftware(rule: CompiledRule, unit: string | undefined): boolean {
     const wanted = rule.scope.software;
     if (!wanted) return true;
+    let byUnit = this.inScope.get(rule);
+    if (!byUnit) {
+      byUnit = new Map();
+      this.inScope.set(rule, byUnit);
+    }
+    // Units that the structure doesn't know are all alike.
+    const known = unit !== undefined && Object.hasOwn(this.context.units, unit) ? unit : undefined;
+    let has = byUnit.get(known);
+    if (has === undefined) {
+      has = this.findSoftware(wanted, known);
+      byUnit.set(known, has);
+    }
+    return has;
+  }
+
+  forgetRanges(): void {
+    this.inScope.clear();
+  }
+
+  private findSoftware(wanted: { id: string; range: string }, unit: string | undefined): boolean {
     const installed = this.context.software.filter(({ id }) => id === wanted.id);
     const own = installed.filter(({ symbol }) => symbol === unit);
     return (own.length > 0 ? own : installed).some(({ id, version }) =>

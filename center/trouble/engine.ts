@@ -391,6 +391,20 @@ export class TroubleEngine {
     this.touched.add(lane);
   }
 
+  /** Ids of the troubles that are open as far as was told. */
+  openIds(): Set<string> {
+    const ids = new Set<string>();
+    for (const { told } of this.records.values()) {
+      for (const [id, { closedAt }] of told) if (closedAt === undefined) ids.add(id);
+    }
+    return ids;
+  }
+
+  /** Versions and ranges compare otherwise now (another catalog): what was worked out is forgotten. */
+  forgetRanges(): void {
+    for (const shared of this.shared.values()) shared.forgetRanges();
+  }
+
   /** Ids of the printers of which something is held. */
   printerIds(): IterableIterator<string> {
     return this.printers.keys();
@@ -443,7 +457,7 @@ export class TroubleEngine {
     const groups = groupsByFingerprint(this.rules);
     const record = printer === '' ? undefined : this.printer(printer);
     if (record) {
-      record.watermark = state.watermark ?? Number.NEGATIVE_INFINITY;
+      record.watermark = Math.max(record.watermark, state.watermark ?? Number.NEGATIVE_INFINITY);
       for (const { from, context } of state.contexts) {
         this.context(printer, context, from ?? Number.NEGATIVE_INFINITY);
       }

@@ -26,3 +26,9 @@ export const LATE_DEFAULT_MS = 3_600_000;
 export const REPLAY_PENDING_MAX = 1_000_000;
 /** How far back the log is read when state has to be rebuilt, ms. */
 export const REBUILD_MAX_MS = 30 * 86_400_000;
+/** How far ahead of the center's clock an entry's time may lie to be believed, ms. */
+export const EARLY_MAX_MS = 86_400_000;
+/** Entries that wait while the rules' memory is loaded; beyond it they are read from the store. */
+export const WAITING_ENTRIES_MAX = 200_000;
+/** Retained documents published at once. */
+export const PUBLISH_AT_ONCE_MAX = 200;

@@ -1,0 +1,613 @@
+/**
+ * Troubles of the running center: entries that were stored are judged in memory, what changes is written and told.
+ *
+ * Exactly once: a trouble's id follows from its rule, key and opening, and judging an entry again changes nothing. So
+ * the rules' memory may be written now and then, together with the time up to which everything received is in it;
+ * after a restart whatever was received since (and a little more) is judged again, and meets the rows that are there.
+ */
+import type { Logger } from 'pino';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { fleetTopic } from '../../schemas/topics.ts';
+import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
+import type { Page, PageRequest } from '../services.ts';
+import type { Client } from '../store/database.ts';
+import { type CompiledRules, compileRules } from './compile.ts';
+import { contextOf, type InRange } from './context.ts';
+import { type TroubleChange, TroubleEngine } from './engine.ts';
+import { EARLY_MAX_MS, PUBLISH_AT_ONCE_MAX, WAITING_ENTRIES_MAX } from './limits.ts';
+import { isOpen, rowOf, type TroubleRow, troubleOf } from './rows.ts';
+import type { CompiledRule } from './rule.ts';
+import { groupFingerprint, type PrinterState } from './state-codec.ts';
+import type { TroubleFilter, TroubleStore } from './store.ts';
+import { parseTime } from './time.ts';
+
+/** What became of a trouble, as the service's listeners hear it. */
+export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
+
+export interface TroubleSettings {
+  store: TroubleStore;
+  /** Tells which open troubles a printer has, within the transaction that changes them. */
+  setOpenTroubles(
+    list: { printer: string; open: { trouble: string; rule: string }[] }[],
+    client: Client,
+  ): Promise<void>;
+  publish(topic: string, payload: string, options: { qos: 0 | 1; retain: boolean }): Promise<void>;
+  tell(what: string, details: { printer?: string; data: Record<string, unknown> }): void;
+  inRange: InRange;
+  log: Logger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Called after the commit; what it rejects with is logged. */
+  onNews?(news: TroubleNews, trouble: TroubleRow, rule: CompiledRule | undefined): Promise<void>;
+  times?: Partial<typeof TIMES>;
+}
+
+/** How often things are done, ms. */
+const TIMES = {
+  /** Openings and endings are written after at most this. */
+  flush: 100,
+  /** Further evidence of open troubles is written after at most this. */
+  evidence: 5_000,
+  /** The rules' memory is written after at most this. */
+  checkpoint: 10_000,
+  tick: 1_000,
+};
+
+/** What is judged again after a restart beyond what is needed: clocks are set back a little, commits take a while. */
+const OVERLAP_MS = 60_000;
+const CHECKPOINT_PRINTERS = 200;
+const RETRY_MS = 1_000;
+/** A proven update has cured a trouble whose rule doesn't clear by itself, when it was quiet for so long. */
+const CURE_QUIET_MS = 86_400_000;
+
+interface Waiting {
+  printer: string;
+  log: string;
+  entries: LogEntry[];
+}
+
+export class TroubleService {
+  readonly #settings: TroubleSettings;
+  readonly #times: typeof TIMES;
+  #rules: CompiledRules = compileRules({ rules: 'none', list: [] }).rules;
+  #byId = new Map<string, CompiledRule>();
+  #engine = new TroubleEngine(this.#rules);
+  /** Changes to be written, by trouble: the newest view. */
+  #urgent = new Map<string, TroubleChange>();
+  #evidence = new Map<string, TroubleChange>();
+  #dirty = new Set<string>();
+  /** Entries that wait while the rules' memory is loaded; undefined: they are judged at once. */
+  #waiting: Waiting[] | undefined = [];
+  #waitingEntries = 0;
+  #waitingStructures = new Map<string, Structure>();
+  #overflowed = false;
+  #chain: Promise<void> = Promise.resolve();
+  #timers: NodeJS.Timeout[] = [];
+  #flushTimer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  /** Entries judged, and those whose time lies too far ahead to be believed. */
+  readonly counts = { judged: 0, early: 0 };
+
+  constructor(settings: TroubleSettings) {
+    this.#settings = settings;
+    this.#times = { ...TIMES, ...settings.times };
+  }
+
+  get engine(): TroubleEngine {
+    return this.#engine;
+  }
+
+  rule(id: string): CompiledRule | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Takes up the rules in force and the memory that was kept, and judges what was received since. */
+  async start(document: TroubleRules | undefined): Promise<void> {
+    const { rules } = compileRules(document ?? { rules: 'none', list: [] });
+    const { store, now } = this.#settings;
+    const cursor = await store.cursor();
+    const known = new Set(cursor === undefined ? [] : (JSON.parse(cursor.rules) as string[]));
+    const states: [string, PrinterState][] = [];
+    if (known.size > 0) {
+      await store.eachState((printer, state) => states.push([printer, JSON.parse(state) as PrinterState]));
+    }
+    const since = new Date((cursor?.received.getTime() ?? now()) - OVERLAP_MS);
+    await this.#load(rules, known, states, since);
+    await this.#settleRemoved(known);
+    await this.#publishDue();
+    const { tick, checkpoint, evidence } = this.#times;
+    this.#every(tick, () => this.tick(now()));
+    this.#every(checkpoint, () => this.#then('checkpoint', () => this.#checkpoint()));
+    this.#every(evidence, () => this.#then('evidence', () => this.#commit([], true)));
+    await this.checkpoint();
+  }
+
+  #every(ms: number, work: () => void): void {
+    const timer = setInterval(work, ms);
+    timer.unref();
+    this.#timers.push(timer);
+  }
+
+  /** Writes what is still to be written. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#flushTimer);
+    this.#then('checkpoint', () => this.#checkpoint());
+    await this.#chain;
+  }
+
+  /** Resolves when everything judged so far is in the store. */
+  async checkpoint(): Promise<void> {
+    this.#then('checkpoint', () => this.#checkpoint());
+    await this.#chain;
+  }
+
+  #then(what: string, work: () => Promise<unknown>): void {
+    this.#chain = this.#chain.then(work).then(
+      () => undefined,
+      (error: unknown) => {
+        this.#settings.log.error({ what, reason: reasonOf(error) }, 'troubles could not be written');
+      },
+    );
+  }
+
+  /** Entries that were stored, new ones only. */
+  onEntries(printer: string, log: string, entries: LogEntry[]): void {
+    if (this.#waiting) {
+      if (this.#waitingEntries + entries.length > WAITING_ENTRIES_MAX) {
+        // They are in the store: they are read from there.
+        this.#overflowed = true;
+        return;
+      }
+      this.#waitingEntries += entries.length;
+      this.#waiting.push({ printer, log, entries });
+      return;
+    }
+    this.#judge(printer, log, entries);
+  }
+
+  #judge(printer: string, log: string, entries: LogEntry[]): void {
+    if (this.#rules.rules.length === 0) return;
+    const limit = this.#settings.now() + EARLY_MAX_MS;
+    const believable = entries.every((entry) => parseTime(entry.at) <= limit)
+      ? entries
+      : entries.filter((entry) => parseTime(entry.at) <= limit);
+    this.counts.judged += believable.length;
+    this.counts.early += entries.length - believable.length;
+    this.#dirty.add(printer);
+    this.#take(this.#engine.apply(printer, log, believable));
+  }
+
+  onStructure(printer: string, structure: Structure): void {
+    if (this.#waiting) this.#waitingStructures.set(printer, structure);
+    const at = parseTime(structure.at);
+    this.#engine.context(printer, contextOf(structure), Number.isNaN(at) ? undefined : at);
+    this.#dirty.add(printer);
+  }
+
+  /** Another catalog is in force. */
+  onCatalog(): void {
+    this.#engine.forgetRanges();
+  }
+
+  /** Event time has come to `now`. */
+  tick(now: number): void {
+    if (this.#waiting) return;
+    this.#take(this.#engine.advance(now));
+  }
+
+  #take(changes: TroubleChange[]): void {
+    let urgent = false;
+    for (const change of changes) {
+      const { id, scope } = change.trouble;
+      this.#dirty.add(scope.printer ?? '');
+      if (change.kind === 'evidence' && !this.#urgent.has(id)) {
+        this.#evidence.set(id, change);
+        continue;
+      }
+      this.#evidence.delete(id);
+      this.#urgent.set(id, change);
+      urgent = true;
+    }
+    if (urgent && !this.#flushTimer && !this.#stopped) {
+      this.#flushTimer = setTimeout(() => {
+        this.#flushTimer = undefined;
+        this.#then('flush', () => this.#commit([], false));
+      }, this.#times.flush);
+    }
+  }
+
+  /** Writes changes, and with them the memory of some printers, in one transaction; then tells. */
+  async #commit(printers: string[], evidence: boolean, cursor?: Date): Promise<void> {
+    const { store, now } = this.#settings;
+    const states: { printer: string; state: string }[] = [];
+    for (const printer of printers) {
+      const state = this.#engine.exportState(printer);
+      if (state) states.push({ printer, state: JSON.stringify(state) });
+      this.#dirty.delete(printer);
+    }
+    // What tidying has changed is told too.
+    if (printers.length > 0) this.#take(this.#engine.advance(now()));
+    const changes = [...this.#urgent.values(), ...(evidence ? this.#evidence.values() : [])];
+    if (changes.length === 0 && states.length === 0 && !cursor) return;
+    this.#urgent = new Map();
+    if (evidence) this.#evidence = new Map();
+    try {
+      const told = await store.transaction(async (client) => {
+        const written = changes.length > 0 ? await this.#write(client, changes) : [];
+        if (states.length > 0) await store.putStates(client, states);
+        if (cursor) await store.putCursor(client, cursor, JSON.stringify(this.#fingerprints()));
+        return written;
+      });
+      await this.#tell(told);
+    } catch (error) {
+      // Nothing was written: it stays to be written, unless something newer is.
+      for (const printer of printers) this.#dirty.add(printer);
+      for (const change of changes) {
+        const { id } = change.trouble;
+        if (!this.#urgent.has(id)) this.#urgent.set(id, change);
+      }
+      if (!this.#stopped) setTimeout(() => this.#take([]), RETRY_MS).unref();
+      throw error;
+    }
+  }
+
+  #fingerprints(): string[] {
+    return this.#rules.groups.map(groupFingerprint);
+  }
+
+  async #checkpoint(): Promise<void> {
+    if (this.#waiting) return;
+    const cursor = new Date(this.#settings.now());
+    const printers = [...this.#dirty];
+    for (let from = 0; from < printers.length; from += CHECKPOINT_PRINTERS) {
+      await this.#commit(printers.slice(from, from + CHECKPOINT_PRINTERS), true);
+    }
+    await this.#commit([], true, cursor);
+  }
+
+  async #write(client: Client, changes: TroubleChange[]): Promise<Told[]> {
+    const { store, now, setOpenTroubles } = this.#settings;
+    const before = await store.byId(
+      changes.map(({ trouble }) => trouble.id),
+      client,
+    );
+    const told: Told[] = [];
+    const rows: TroubleRow[] = [];
+    const gone: string[] = [];
+    for (const { kind, trouble } of changes) {
+      const known = before.get(trouble.id);
+      // What an operator or a cure has ended stays so: this is an older word.
+      if (known && (known.state === 'closed' || (known.state === 'cured' && isOver(known, trouble.lastAt))))
+        continue;
+      if (kind === 'withdrawn') {
+        if (!known) continue;
+        gone.push(known.id);
+        told.push({ news: ['withdrawn'], row: known });
+        continue;
+      }
+      const row = rowOf(trouble, this.#byId.get(trouble.rule), known, now());
+      if (known && same(known, row)) continue;
+      rows.push(row);
+      told.push({ news: newsOf(known, row), row });
+    }
+    await store.put(client, rows);
+    await store.remove(client, gone);
+    const moved = told.filter(({ news }) => news.length > 0).flatMap(({ row }) => row.printer ?? []);
+    await this.#setOpen(client, [...new Set(moved)], setOpenTroubles);
+    return told;
+  }
+
+  async #setOpen(client: Client, printers: string[], set: TroubleSettings['setOpenTroubles']): Promise<void> {
+    if (printers.length === 0) return;
+    const open = new Map<string, { trouble: string; rule: string }[]>(
+      printers.map((printer) => [printer, []]),
+    );
+    for (const { id, rule, printer } of await this.#settings.store.open(printers, client)) {
+      if (printer !== null) open.get(printer)?.push({ trouble: id, rule });
+    }
+    await set(
+      [...open].map(([printer, list]) => ({ printer, open: list })),
+      client,
+    );
+  }
+
+  /** Publishes retained documents, tells events, and lets the remedies begin. */
+  async #tell(told: Told[]): Promise<void> {
+    await this.#publish(
+      told.map(({ row, news }) => (news.includes('withdrawn') ? { ...row, state: 'cleared' as const } : row)),
+    );
+    for (const { news, row } of told) {
+      for (const what of news) {
+        const { id, rule, severity, unit, title } = row;
+        this.#settings.tell(what, {
+          ...(row.printer === null ? {} : { printer: row.printer }),
+          data: { trouble: id, rule, severity, ...(title && { title }), ...(unit && { unit }) },
+        });
+        this.#hear(what, row);
+      }
+    }
+  }
+
+  #hear(news: TroubleNews, row: TroubleRow): void {
+    const { onNews, log } = this.#settings;
+    onNews?.(news, row, this.#byId.get(row.rule)).catch((error: unknown) =>
+      log.error(
+        { trouble: row.id, rule: row.rule, news, reason: reasonOf(error) },
+        'a remedy could not be begun',
+      ),
+    );
+  }
+
+  async #publish(rows: TroubleRow[]): Promise<void> {
+    for (let from = 0; from < rows.length; from += PUBLISH_AT_ONCE_MAX) {
+      const slice = rows.slice(from, from + PUBLISH_AT_ONCE_MAX);
+      await Promise.all(
+        slice.map((row) =>
+          this.#settings.publish(
+            fleetTopic.trouble(row.id),
+            isOpen(row) ? JSON.stringify(troubleOf(row)) : '',
+            {
+              qos: 1,
+              retain: true,
+            },
+          ),
+        ),
+      );
+      await this.#settings.store.published(slice);
+    }
+  }
+
+  async #publishDue(): Promise<void> {
+    for (;;) {
+      const rows = await this.#settings.store.due(PUBLISH_AT_ONCE_MAX);
+      if (rows.length === 0) return;
+      await this.#publish(rows);
+    }
+  }
+
+  list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>> {
+    return this.#settings.store.list(filter, page);
+  }
+
+  countOpen(): Promise<number> {
+    return this.#settings.store.countOpen();
+  }
+
+  /**
+   * Closes a trouble by hand: what was seen until now counts no more.
+   * @throws PlatenError request/not-found, request/conflict
+   */
+  close(id: string, note: string, by: string): Promise<Trouble> {
+    return this.#end(id, (row) => ({
+      ...row,
+      state: 'closed',
+      note: note === '' ? row.note : note,
+      explanation: `Closed by ${by}.`,
+    }));
+  }
+
+  #end(id: string, change: (row: TroubleRow) => TroubleRow): Promise<Trouble> {
+    const { store, now } = this.#settings;
+    const work = async (): Promise<Trouble> => {
+      await this.#commit([], true);
+      const row = (await store.byId([id])).get(id);
+      if (!row) throw new PlatenError('request/not-found', { kind: 'trouble', id });
+      if (!isOpen(row))
+        throw new PlatenError('request/conflict', { reason: `The trouble is ${row.state} already` });
+      const at = now();
+      const ended = change({
+        ...row,
+        closed_at: new Date(at).toISOString(),
+        updated_at: new Date(at).toISOString(),
+      });
+      this.#engine.cut(row.rule, row.printer ?? undefined, row.key, at);
+      this.#take(this.#engine.advance(at));
+      const printer = row.printer ?? '';
+      const state = this.#engine.exportState(printer);
+      await store.transaction(async (client) => {
+        await store.put(client, [ended]);
+        if (state) await store.putStates(client, [{ printer, state: JSON.stringify(state) }]);
+        if (row.printer !== null) await this.#setOpen(client, [row.printer], this.#settings.setOpenTroubles);
+      });
+      await this.#tell([{ news: [ended.state === 'cured' ? 'cured' : 'closed'], row: ended }]);
+      return troubleOf(ended);
+    };
+    const result = this.#chain.then(work);
+    this.#chain = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  /** Changes what people and remedies have added to a trouble; undefined when it is not there. */
+  async amend(id: string, change: (row: TroubleRow) => Partial<TroubleRow>): Promise<void> {
+    const { store, now } = this.#settings;
+    this.#then('amend', async () => {
+      const row = (await store.byId([id])).get(id);
+      if (!row) return;
+      const next = { ...row, ...change(row), updated_at: new Date(now()).toISOString() };
+      await store.transaction(async (client) => void (await store.put(client, [next])));
+      await this.#publish([next]);
+    });
+    await this.#chain;
+  }
+
+  /** Releases were proven on a printer: troubles that they are to cure wait for quiet. */
+  async onProven(printer: string, cures: (trouble: TroubleRow) => boolean): Promise<void> {
+    const rows = (await this.#settings.store.open([printer])).filter(cures);
+    const at = new Date(this.#settings.now()).toISOString();
+    for (const { id } of rows) {
+      await this.amend(id, () => ({
+        proven_at: at,
+        explanation: 'An update was proven; cured when the log stays quiet.',
+      }));
+    }
+  }
+
+  /** Ends troubles that were cured though their rules never clear. To be called now and then. */
+  async settleCures(): Promise<void> {
+    const limit = this.#settings.now() - CURE_QUIET_MS;
+    for (const row of await this.#settings.store.open()) {
+      if (row.proven_at === null || Date.parse(row.proven_at) > limit) continue;
+      if (this.#byId.get(row.rule)?.clear !== undefined) continue;
+      await this.#end(row.id, (one) => ({
+        ...one,
+        state: 'cured',
+        explanation: 'An update was proven and the log has been quiet since.',
+      }));
+    }
+  }
+
+  /**
+   * Puts rules in force. The memory of rules that are the same stays; that of others is made from the log.
+   * The document must have been checked.
+   */
+  async use(rules: CompiledRules): Promise<void> {
+    const work = async (): Promise<void> => {
+      await this.#checkpoint();
+      const known = new Set(this.#fingerprints());
+      const since = new Date(this.#settings.now() - OVERLAP_MS);
+      const states = [...this.#engine.printerIds(), ''].flatMap((printer): [string, PrinterState][] => {
+        const state = this.#engine.exportState(printer);
+        return state ? [[printer, JSON.parse(JSON.stringify(state)) as PrinterState]] : [];
+      });
+      await this.#load(rules, known, states, since);
+      for (const [printer] of states) this.#dirty.add(printer);
+      await this.#commit([], true);
+      await this.#settleRemoved(known);
+      await this.#checkpoint();
+    };
+    const result = this.#chain.then(work);
+    this.#chain = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    await result;
+  }
+
+  /**
+   * @param known fingerprints of the groups whose memory is in `states`
+   * @param since entries received from then on may be missing in `states`
+   */
+  async #load(
+    rules: CompiledRules,
+    known: Set<string>,
+    states: [string, PrinterState][],
+    since: Date,
+  ): Promise<void> {
+    const { store, now, inRange, log } = this.#settings;
+    this.#waiting ??= [];
+    this.#waitingEntries = 0;
+    const engine = new TroubleEngine(rules, { inRange });
+    const changes: TroubleChange[] = [];
+    const fresh = new Set(
+      rules.groups.flatMap((group, index) => (known.has(groupFingerprint(group)) ? [] : [index])),
+    );
+    const back = new Date(now() - rules.horizonMaxMs - rules.lateMaxMs - EARLY_MAX_MS);
+    await store.eachStructure(back, (printer, structure) => {
+      engine.context(printer, contextOf(structure), parseTime(structure.at));
+    });
+    const judge = ({ printer, log: memory, entries }: Waiting) => {
+      for (const change of engine.apply(printer, memory, entries)) changes.push(change);
+    };
+    if (fresh.size > 0) {
+      engine.only = fresh;
+      for (const { rule, printer, key, at } of await store.cuts()) engine.cut(rule, printer, key, at);
+      await store.eachBatch(back, judge);
+      engine.only = undefined;
+    }
+    for (const [printer, state] of states) engine.importState(printer, state);
+    await store.eachBatch(since, judge);
+    while (this.#overflowed) {
+      this.#overflowed = false;
+      this.#waiting = [];
+      this.#waitingEntries = 0;
+      await store.eachBatch(since, judge);
+    }
+    this.#rules = rules;
+    this.#byId = new Map(rules.rules.map((rule) => [rule.id, rule]));
+    this.#engine = engine;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const [printer, structure] of this.#waitingStructures) this.onStructure(printer, structure);
+    this.#waitingStructures.clear();
+    for (const { printer, log: memory, entries } of waiting) this.#judge(printer, memory, entries);
+    for (const printer of engine.printerIds()) this.#dirty.add(printer);
+    this.#dirty.add('');
+    this.#take(changes);
+    this.#take(engine.advance(now()));
+    log.info(
+      { rules: rules.revision, count: rules.rules.length, rebuilt: fresh.size },
+      'the trouble rules are in force',
+    );
+  }
+
+  /** Ends open troubles whose rules are gone, or mean something else now and don't see them any more. */
+  async #settleRemoved(known: Set<string>): Promise<void> {
+    const kept = new Set(
+      this.#rules.groups
+        .filter((group) => known.has(groupFingerprint(group)))
+        .flatMap((group) => group.rules.map(({ id }) => id)),
+    );
+    const open = this.#engine.openIds();
+    const { store, now } = this.#settings;
+    const at = new Date(now()).toISOString();
+    const ended = (await store.open())
+      .filter((row) => !kept.has(row.rule) && !open.has(row.id))
+      .map(
+        (row): TroubleRow => ({
+          ...row,
+          state: 'closed',
+          closed_at: at,
+          updated_at: at,
+          explanation: this.#byId.has(row.rule)
+            ? 'The rule was changed and does not see this trouble any more.'
+            : 'The rule was removed.',
+        }),
+      );
+    if (ended.length === 0) return;
+    await store.transaction(async (client) => {
+      await store.put(client, ended);
+      const printers = [...new Set(ended.flatMap(({ printer }) => printer ?? []))];
+      await this.#setOpen(client, printers, this.#settings.setOpenTroubles);
+    });
+    await this.#tell(ended.map((row) => ({ news: ['closed'], row })));
+  }
+}
+
+interface Told {
+  news: TroubleNews[];
+  row: TroubleRow;
+}
+
+function isOver(row: TroubleRow, lastAt: number): boolean {
+  return row.closed_at !== null && lastAt <= Date.parse(row.closed_at);
+}
+
+/** Whether a row says the same: judged again after a restart it is no news. */
+function same(before: TroubleRow, after: TroubleRow): boolean {
+  return (
+    before.state === after.state &&
+    before.severity === after.severity &&
+    before.count === after.count &&
+    before.explanation === after.explanation &&
+    time(before.closed_at) === time(after.closed_at) &&
+    JSON.stringify(before.evidence) === JSON.stringify(after.evidence)
+  );
+}
+
+function time(text: string | null): number | undefined {
+  return text === null ? undefined : Date.parse(text);
+}
+
+function newsOf(before: TroubleRow | undefined, after: TroubleRow): TroubleNews[] {
+  const news: TroubleNews[] = [];
+  if (!before) news.push('opened');
+  else if (!isOpen(before) && isOpen(after)) news.push('reopened');
+  if (before && before.severity !== after.severity && after.state === 'escalated') news.push('escalated');
+  if (!isOpen(after) && (!before || isOpen(before))) news.push(after.state === 'cured' ? 'cured' : 'cleared');
+  return news;
+}

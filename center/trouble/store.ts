@@ -1,0 +1,279 @@
+/** The rows of troubles, of the rules' memory, and of the entries to be judged again. */
+import { PlatenError } from '../../schemas/errors.ts';
+import type { LogEntry, Structure, Trouble } from '../../schemas/types.ts';
+import type { Page, PageRequest } from '../services.ts';
+import type { Client, Database } from '../store/database.ts';
+import { storableJson, storableText } from '../store/storable.ts';
+import { type TroubleRow, troubleOf } from './rows.ts';
+
+export interface TroubleFilter {
+  printer?: string;
+  rule?: string;
+  state?: Trouble['state'];
+  open?: boolean;
+}
+
+/** Entries of one printer's log as they were stored, in the order of their arrival. */
+export interface StoredBatch {
+  printer: string;
+  log: string;
+  entries: LogEntry[];
+}
+
+const SEVERITIES: readonly LogEntry['severity'][] = ['info', 'warning', 'error', 'fatal'];
+const FETCH_ROWS = 5000;
+
+interface EntryRow {
+  printer: string;
+  log: string;
+  seq: number;
+  at: Date;
+  severity: number;
+  code: string;
+  unit: string | null;
+  pages: number | null;
+  detail: Record<string, unknown> | null;
+}
+
+export class TroubleStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  transaction<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    return this.#database.transaction(work);
+  }
+
+  /** Writes troubles as they are now; what people and proofs have added stays. Gives the ids that had no row. */
+  async put(client: Client, rows: TroubleRow[]): Promise<Set<string>> {
+    if (rows.length === 0) return new Set();
+    const { rows: stored } = await client.query<{ id: string; fresh: boolean }>(
+      `INSERT INTO troubles (id, rule, title, key, printer, unit, scope, state, severity, count, opened_at, updated_at,
+                             closed_at, last_at, evidence, codes, remedy, proposal, note, explanation, proven_at)
+       SELECT r.id, r.rule, r.title, r.key, r.printer, r.unit, r.scope, r.state, r.severity, r.count, r.opened_at,
+              r.updated_at, r.closed_at, r.last_at, r.evidence, r.codes, r.remedy, r.proposal, r.note, r.explanation,
+              r.proven_at
+       FROM jsonb_populate_recordset(NULL::troubles, $1::jsonb) AS r ORDER BY r.id
+       ON CONFLICT (id) DO UPDATE SET title = excluded.title, state = excluded.state, severity = excluded.severity,
+         count = excluded.count, updated_at = excluded.updated_at, closed_at = excluded.closed_at,
+         last_at = excluded.last_at, evidence = excluded.evidence, codes = excluded.codes, remedy = excluded.remedy,
+         proposal = excluded.proposal, note = excluded.note, explanation = excluded.explanation,
+         proven_at = excluded.proven_at, publish_due = true
+       RETURNING id, (xmax = 0) AS fresh`,
+      [storableJson(rows)],
+    );
+    return new Set(stored.filter(({ fresh }) => fresh).map(({ id }) => id));
+  }
+
+  async remove(client: Client, ids: string[]): Promise<void> {
+    if (ids.length > 0) await client.query('DELETE FROM troubles WHERE id = ANY($1)', [ids]);
+  }
+
+  /** Rows by id, as JSON rows. */
+  async byId(ids: string[], client?: Client): Promise<Map<string, TroubleRow>> {
+    const text = 'SELECT to_jsonb(t) AS row FROM troubles t WHERE id = ANY($1)';
+    const rows = client
+      ? (await client.query<{ row: TroubleRow }>(text, [ids])).rows
+      : await this.#database.query<{ row: TroubleRow }>(text, [ids]);
+    return new Map(rows.map(({ row }) => [row.id, row]));
+  }
+
+  /** Open troubles, all or of some printers. */
+  async open(printers?: string[], client?: Client): Promise<TroubleRow[]> {
+    const text = `SELECT to_jsonb(t) AS row FROM troubles t
+                  WHERE state IN ('open', 'escalated') AND ($1::text[] IS NULL OR printer = ANY($1)) ORDER BY id`;
+    const values = [printers ?? null];
+    const rows = client
+      ? (await client.query<{ row: TroubleRow }>(text, values)).rows
+      : await this.#database.query<{ row: TroubleRow }>(text, values);
+    return rows.map(({ row }) => row);
+  }
+
+  async countOpen(): Promise<number> {
+    const [row] = await this.#database.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM troubles WHERE state IN ('open', 'escalated')`,
+    );
+    return row?.n ?? 0;
+  }
+
+  /** Up to when operators and cures have done with each key. */
+  async cuts(): Promise<{ rule: string; printer: string | undefined; key: string; at: number }[]> {
+    const rows = await this.#database.query<{ rule: string; printer: string | null; key: string; at: Date }>(
+      `SELECT rule, printer, key, max(closed_at) AS at FROM troubles
+       WHERE state IN ('closed', 'cured') AND closed_at IS NOT NULL GROUP BY rule, printer, key`,
+    );
+    return rows.map(({ rule, printer, key, at }) => ({
+      rule,
+      printer: printer ?? undefined,
+      key,
+      at: at.getTime(),
+    }));
+  }
+
+  /** Newest first. */
+  async list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>> {
+    const where: string[] = [];
+    const values: unknown[] = [];
+    const value = (one: unknown) => `$${values.push(one)}`;
+    if (filter.printer !== undefined) where.push(`printer = ${value(filter.printer)}`);
+    if (filter.rule !== undefined) where.push(`rule = ${value(filter.rule)}`);
+    if (filter.state !== undefined) where.push(`state = ${value(filter.state)}`);
+    if (filter.open === true) where.push(`state IN ('open', 'escalated')`);
+    if (filter.open === false) where.push(`state NOT IN ('open', 'escalated')`);
+    if (page.cursor !== undefined) {
+      const [at, id] = decodeCursor(page.cursor);
+      where.push(`(opened_at, id) < (${value(at)}::timestamptz, ${value(id)})`);
+    }
+    const rows = await this.#database.query<{ row: TroubleRow }>(
+      `SELECT to_jsonb(t) AS row FROM troubles t ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
+       ORDER BY opened_at DESC, id DESC LIMIT ${value(page.limit + 1)}`,
+      values,
+    );
+    const items = rows.slice(0, page.limit).map(({ row }) => row);
+    const last = items.at(-1);
+    const next =
+      rows.length > page.limit && last
+        ? Buffer.from(JSON.stringify([last.opened_at, last.id])).toString('base64url')
+        : undefined;
+    return { items: items.map(troubleOf), ...(next === undefined ? {} : { next }) };
+  }
+
+  /** Troubles whose retained document is behind, a page at a time. */
+  async due(limit: number): Promise<TroubleRow[]> {
+    const rows = await this.#database.query<{ row: TroubleRow }>(
+      'SELECT to_jsonb(t) AS row FROM troubles t WHERE publish_due ORDER BY id LIMIT $1',
+      [limit],
+    );
+    return rows.map(({ row }) => row);
+  }
+
+  /** They were published as of their `updated_at`. */
+  async published(rows: TroubleRow[]): Promise<void> {
+    await this.#database.query(
+      `UPDATE troubles t SET publish_due = false FROM unnest($1::text[], $2::timestamptz[]) AS u (id, updated_at)
+       WHERE t.id = u.id AND t.updated_at = u.updated_at`,
+      [rows.map(({ id }) => id), rows.map(({ updated_at }) => updated_at)],
+    );
+  }
+
+  async putStates(client: Client, states: { printer: string; state: string }[]): Promise<void> {
+    await client.query(
+      `INSERT INTO trouble_states (printer, state)
+       SELECT u.printer, u.state FROM unnest($1::text[], $2::text[]) AS u (printer, state) ORDER BY 1
+       ON CONFLICT (printer) DO UPDATE SET state = excluded.state`,
+      [states.map(({ printer }) => printer), states.map(({ state }) => storableText(state))],
+    );
+  }
+
+  async putCursor(client: Client, received: Date, rules: string): Promise<void> {
+    await client.query(
+      `INSERT INTO trouble_cursor (received, rules) VALUES ($1, $2)
+       ON CONFLICT (single) DO UPDATE SET received = excluded.received, rules = excluded.rules`,
+      [received, rules],
+    );
+  }
+
+  async cursor(): Promise<{ received: Date; rules: string } | undefined> {
+    const [row] = await this.#database.query<{ received: Date; rules: string }>(
+      'SELECT received, rules FROM trouble_cursor',
+    );
+    return row;
+  }
+
+  /** Every state that is kept, a page at a time. */
+  async eachState(take: (printer: string, state: string) => void): Promise<void> {
+    let after = '';
+    let first = true;
+    for (;;) {
+      const rows: { printer: string; state: string }[] = await this.#database.query(
+        `SELECT printer, state FROM trouble_states WHERE printer > $1 OR ($2 AND printer = $1) ORDER BY printer LIMIT 500`,
+        [after, first],
+      );
+      for (const { printer, state } of rows) take(printer, state);
+      first = false;
+      const last = rows.at(-1);
+      if (!last || rows.length < 500) return;
+      after = last.printer;
+    }
+  }
+
+  /** Structures as they were reported, oldest first, so that late entries meet the one that was in force. */
+  async eachStructure(since: Date, take: (printer: string, structure: Structure) => void): Promise<void> {
+    await this.#fetch<{ printer: string; document: Structure }>(
+      `SELECT printer, document FROM (
+         SELECT printer, document, received, 0 AS number FROM structures
+         UNION ALL SELECT printer, document, received, id FROM structure_history WHERE received >= $1
+       ) AS s ORDER BY printer, (document->>'at')::timestamptz, number DESC`,
+      [since],
+      (rows) => {
+        for (const { printer, document } of rows) take(printer, document);
+      },
+    );
+  }
+
+  /** The structures of many printers as they are now. */
+  async structuresOf(printers: string[]): Promise<Map<string, Structure>> {
+    const rows = await this.#database.query<{ printer: string; document: Structure }>(
+      'SELECT printer, document FROM structures WHERE printer = ANY($1)',
+      [printers],
+    );
+    return new Map(rows.map(({ printer, document }) => [printer, document]));
+  }
+
+  /** Entries received since `since`, in the order of their arrival. */
+  async eachBatch(since: Date, take: (batch: StoredBatch) => void): Promise<void> {
+    await this.#fetch<EntryRow>(
+      `SELECT s.printer, s.log, e.seq, e.at, e.severity, e.code, e.unit, e.pages, e.detail
+       FROM entries e JOIN log_streams s ON s.id = e.stream
+       WHERE e.received >= $1 ORDER BY e.received, e.batch, e.stream, e.seq`,
+      [since],
+      (rows) => {
+        let batch: StoredBatch | undefined;
+        for (const row of rows) {
+          if (batch?.printer !== row.printer || batch.log !== row.log) {
+            if (batch) take(batch);
+            batch = { printer: row.printer, log: row.log, entries: [] };
+          }
+          batch.entries.push(entryOf(row));
+        }
+        if (batch) take(batch);
+      },
+    );
+  }
+
+  // A cursor of the database: neither side holds the whole result, and nobody is kept waiting for long.
+  async #fetch<R extends object>(text: string, values: unknown[], take: (rows: R[]) => void): Promise<void> {
+    await this.#database.transaction(async (client) => {
+      await client.query(`DECLARE platen_rows NO SCROLL CURSOR FOR ${text}`, values);
+      for (;;) {
+        const { rows } = await client.query<R>(`FETCH ${FETCH_ROWS} FROM platen_rows`);
+        if (rows.length === 0) return;
+        take(rows);
+      }
+    });
+  }
+}
+
+function entryOf(row: EntryRow): LogEntry {
+  return {
+    seq: row.seq,
+    at: row.at.toISOString(),
+    code: row.code,
+    severity: SEVERITIES[row.severity] ?? 'info',
+    ...(row.unit === null ? {} : { unit: row.unit }),
+    ...(row.pages === null ? {} : { pages: row.pages }),
+    ...(row.detail === null ? {} : { detail: row.detail }),
+  };
+}
+
+function decodeCursor(cursor: string): [string, string] {
+  try {
+    const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
+    if (typeof at === 'string' && typeof id === 'string' && !Number.isNaN(Date.parse(at))) return [at, id];
+  } catch {
+    // Told below: what is not a cursor is the same as one that says nothing.
+  }
+  throw new PlatenError('request/invalid', { reason: 'the cursor is none of this list' });
+}
