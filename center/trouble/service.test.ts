@@ -176,17 +176,18 @@ test('killed at any moment and started again, every trouble is told once', async
 test('new rules are judged over what is in the log, unchanged ones go on, removed ones end', async () => {
   clock = T0 + 300 * HOUR;
   const { service, told } = await run(jams);
+  const of = (list: string[]) => list.filter((one) => one.includes(' c '));
   for (const seq of [1, 2, 3, 4]) await send(service, 'c', 'l', [entry(seq, 290 + seq)]);
   await service.checkpoint();
-  expect(told).toEqual(['opened c jams']);
+  expect(of(told)).toEqual(['opened c jams']);
   const more: TroubleRules = {
     rules: 'r2',
     list: [...jams.list, { id: 'many', when: { count: { ge: 4, over: 'PT10H' } } }],
   };
   await service.use(compileRules(more).rules);
-  expect(told).toEqual(['opened c jams', 'opened c many']);
+  expect(of(told)).toEqual(['opened c jams', 'opened c many']);
   await service.use(compileRules({ rules: 'r3', list: more.list.slice(1) }).rules);
-  expect(told).toEqual(['opened c jams', 'opened c many', 'closed c jams']);
+  expect(of(told)).toEqual(['opened c jams', 'opened c many', 'closed c jams']);
   const [row] = await store.database.query<{ open_troubles: number }>(
     `SELECT count(*)::int AS open_troubles FROM printer_troubles WHERE printer = 'c'`,
   );
