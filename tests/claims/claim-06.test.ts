@@ -1,32 +1,17 @@
-import { printerTopic } from '../../schemas/topics.ts';
-import type { Verdict } from '../../schemas/types.ts';
-import { sampleStructure, TestPrinter } from '../harness/printer.ts';
-import { type RunningProduct, startProduct } from '../harness/product.ts';
-import { putSampleCatalog } from '../harness/samples.ts';
+import { sampleStructure, type TestPrinter } from '../harness/printer.ts';
+import { useProduct } from '../harness/setting.ts';
 
 // Claim 6: the printer sends the structure of its units; the center judges printer↔unit and unit↔unit.
-let product: RunningProduct;
+const setting = useProduct();
 let printer: TestPrinter;
 
 beforeAll(async () => {
-  product = await startProduct();
-  const operator = await product.operator();
-  await putSampleCatalog(operator);
-  const { password } = await operator.call('printers.enroll', { printer: 'claim-6' });
-  printer = await TestPrinter.connect(product.mqtt, 'claim-6', String(password));
+  printer = await setting.printer('claim-6');
 });
-
-afterAll(async () => {
-  await printer?.close();
-  expect(await product?.stop()).toBe(0);
-});
-
-const verdictOn = (revision: number) =>
-  printer.hear<Verdict>(printerTopic.verdict('claim-6'), ({ structure }) => structure.revision === revision);
 
 test('a structure whose parts fit is compatible', async () => {
   await printer.structure(sampleStructure({ revision: 1 }));
-  expect(await verdictOn(1)).toMatchObject({ status: 'compatible', findings: [] });
+  expect(await printer.verdictOn(1)).toMatchObject({ status: 'compatible', findings: [] });
 });
 
 test('a unit that the printer does not take is found (printer↔unit)', async () => {
@@ -34,7 +19,7 @@ test('a unit that the printer does not take is found (printer↔unit)', async ()
     unit.symbol === 'finisher.1' ? { ...unit, model: 'FS-999' } : unit,
   );
   await printer.structure(sampleStructure({ revision: 2, reason: 'change', units }));
-  const verdict = await verdictOn(2);
+  const verdict = await printer.verdictOn(2);
   expect(verdict.status).toBe('incompatible');
   expect(verdict.findings).toEqual([
     expect.objectContaining({ subjects: expect.arrayContaining(['finisher.1']), severity: 'boot' }),
@@ -42,12 +27,37 @@ test('a unit that the printer does not take is found (printer↔unit)', async ()
 });
 
 test('a unit that another unit cannot work with is found (unit↔unit)', async () => {
+  const units = [
+    ...sampleStructure({}).units.map((unit) => ({
+      ...unit,
+      software: unit.software?.map((software) => ({ ...software, version: '2.6.1' })),
+    })),
+    { symbol: 'feeder.1', kind: 'feeder', model: 'PF-1', serial: 'P-1', hardware: '1', software: [] },
+  ];
+  await printer.structure(sampleStructure({ revision: 3, reason: 'change', units }));
+  const verdict = await printer.verdictOn(3);
+  expect(verdict.status).toBe('incompatible');
+  expect(verdict.findings).toEqual([
+    expect.objectContaining({ subjects: ['engine:acme.engine', 'feeder.1'] }),
+  ]);
+});
+
+test('a unit that the software of the apparatus cannot drive is found', async () => {
   const units = sampleStructure().units.map((unit) =>
     unit.symbol === 'finisher.1' ? { ...unit, model: 'FS-540' } : unit,
   );
-  await printer.structure(sampleStructure({ revision: 3, reason: 'change', units }));
-  const verdict = await verdictOn(3);
+  await printer.structure(sampleStructure({ revision: 4, reason: 'change', units }));
+  const verdict = await printer.verdictOn(4);
   expect(verdict.status).toBe('incompatible');
   expect(verdict.findings[0]?.rule).toContain('FS-540');
   expect(verdict.findings[0]?.message).toContain('finisher protocol 4');
+});
+
+test('a version that is not known is unknown, never compatible', async () => {
+  const units = sampleStructure().units.map((unit) => ({
+    ...unit,
+    software: unit.software?.map(({ id, vendor }) => ({ id, vendor })),
+  }));
+  await printer.structure(sampleStructure({ revision: 5, reason: 'change', units }));
+  expect(await printer.verdictOn(5)).toMatchObject({ status: 'unknown', findings: [] });
 });

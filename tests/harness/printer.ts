@@ -5,9 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import mqtt, { type MqttClient } from 'mqtt';
 import { downlinkFilters, printerTopic } from '../../schemas/topics.ts';
-import type { ErrorBatch, LogEntry, Structure } from '../../schemas/types.ts';
-
-const WAIT_MS = 15_000;
+import type { ErrorBatch, LogEntry, Presence, Structure, Verdict } from '../../schemas/types.ts';
+import { Ear } from './ear.ts';
 
 /** The structure of the wire contract's example, at home in the sample catalog. */
 export function sampleStructure(change: Partial<Structure> = {}): Structure {
@@ -57,103 +56,86 @@ export function sampleEntries(from: number, to: number, change: Partial<LogEntry
   }));
 }
 
-interface Heard {
-  topic: string;
-  payload: string;
-  retained: boolean;
-}
-
 export class TestPrinter {
   readonly id: string;
   readonly client: MqttClient;
-  readonly heard: Heard[] = [];
-  readonly #wake = new Set<() => void>();
+  readonly ear: Ear;
 
   private constructor(id: string, client: MqttClient) {
     this.id = id;
     this.client = client;
-    client.on('message', (topic, payload, packet) => {
-      this.heard.push({ topic, payload: payload.toString(), retained: packet.retain });
-      for (const wake of this.#wake) wake();
-    });
+    this.ear = new Ear(client);
   }
 
-  static async connect(url: string, id: string, password: string): Promise<TestPrinter> {
-    const client = await mqtt.connectAsync(url, { clientId: id, username: id, password, reconnectPeriod: 0 });
+  /** Connects and subscribes its own downlinks; `will` is the presence that the broker publishes when it is cut off. */
+  static async connect(url: string, id: string, password: string, will?: Presence): Promise<TestPrinter> {
+    const client = await mqtt.connectAsync(
+      url,
+      {
+        clientId: id,
+        username: id,
+        password,
+        reconnectPeriod: 0,
+        ...(will
+          ? {
+              will: {
+                topic: printerTopic.presence(id),
+                payload: Buffer.from(JSON.stringify(will)),
+                qos: 1 as const,
+                retain: true,
+              },
+            }
+          : {}),
+      },
+      false,
+    );
     const printer = new TestPrinter(id, client);
     await client.subscribeAsync(downlinkFilters(id), { qos: 1 });
     return printer;
   }
 
+  /** Publishes anything on one of its uplinks; resolves at the PUBACK. */
+  async say(topic: string, payload: string | Buffer | object, retain = false): Promise<void> {
+    const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload);
+    await this.client.publishAsync(topic, bytes, { qos: 1, retain });
+  }
+
   /** Publishes a structure; resolves at the PUBACK. */
-  async structure(structure: Structure): Promise<void> {
-    await this.client.publishAsync(printerTopic.structure(this.id), JSON.stringify(structure), {
-      qos: 1,
-      retain: true,
-    });
+  structure(structure: Structure): Promise<void> {
+    return this.say(printerTopic.structure(this.id), structure, true);
   }
 
   /** Publishes a batch of errors; resolves at the PUBACK. */
-  async errors(batch: Partial<ErrorBatch> & { entries: LogEntry[] }): Promise<void> {
+  errors(batch: Partial<ErrorBatch> & { entries: LogEntry[] }): Promise<void> {
     const whole: ErrorBatch = { log: 'log-1', first: 1, reason: 'event', ...batch };
-    await this.client.publishAsync(printerTopic.errors(this.id), JSON.stringify(whole), { qos: 1 });
+    return this.say(printerTopic.errors(this.id), whole);
   }
 
   /** Asks the center and waits for the answer. */
   async ask(method: string, params: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
     const id = randomUUID();
-    await this.client.publishAsync(printerTopic.ask(this.id, method), JSON.stringify({ id, params }), {
-      qos: 1,
-    });
+    await this.say(printerTopic.ask(this.id, method), { id, params });
     return this.hear(printerTopic.answer(this.id, id));
   }
 
-  /** The first message on `topic` (heard already or yet to come) of which `which` holds; it is then forgotten. */
-  async hear<T = Record<string, unknown>>(
+  /** See `Ear.hear`. */
+  hear<T = Record<string, unknown>>(
     topic: string,
-    which: (document: T) => boolean = () => true,
+    which?: (document: T) => boolean,
+    ms?: number,
   ): Promise<T> {
-    const found = () => {
-      const index = this.heard.findIndex(
-        (heard) => heard.topic === topic && heard.payload !== '' && which(JSON.parse(heard.payload) as T),
-      );
-      return index < 0 ? undefined : (JSON.parse(this.heard.splice(index, 1)[0]!.payload) as T);
-    };
-    const at_once = found();
-    if (at_once !== undefined) return at_once;
-    return new Promise<T>((resolve, reject) => {
-      const wake = () => {
-        const document = found();
-        if (document === undefined) return;
-        clearTimeout(timer);
-        this.#wake.delete(wake);
-        resolve(document);
-      };
-      const timer = setTimeout(() => {
-        this.#wake.delete(wake);
-        const topics = this.heard.map((heard) => `${heard.topic} ${heard.payload}`).join('\n');
-        reject(new Error(`nothing fitting on ${topic} within ${WAIT_MS} ms; heard:\n${topics}`));
-      }, WAIT_MS);
-      this.#wake.add(wake);
-    });
+    return this.ear.hear(topic, which, ms);
+  }
+
+  /** The next verdict on this revision of its structure. */
+  verdictOn(revision: number): Promise<Verdict> {
+    return this.hear<Verdict>(
+      printerTopic.verdict(this.id),
+      ({ structure }) => structure.revision === revision,
+    );
   }
 
   close(): Promise<void> {
     return this.client.endAsync(true);
-  }
-}
-
-/** Waits until `probe` gives something, asking again every 100 ms. */
-export async function eventually<T>(
-  probe: () => Promise<T | undefined | false>,
-  what: string,
-  ms = WAIT_MS,
-): Promise<T> {
-  const until = Date.now() + ms;
-  for (;;) {
-    const value = await probe();
-    if (value !== undefined && value !== false) return value;
-    if (Date.now() > until) throw new Error(`${what}: not within ${ms} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -1,6 +1,12 @@
 /** The sample documents of `deploy/samples/`, put into a running center. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openLocalRepository } from '../../center/update/release/local.ts';
+import { customOf } from '../../center/update/release/targets.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
+import type { Catalog } from '../../schemas/types.ts';
+import { checkSchema } from '../../schemas/validate.ts';
 
 export function sample(name: string): Record<string, unknown> {
   const file = new URL(`../../deploy/samples/${name}`, import.meta.url);
@@ -9,4 +15,25 @@ export function sample(name: string): Record<string, unknown> {
 
 export async function putSampleCatalog(operator: OperatorClient, name = 'catalog.json'): Promise<void> {
   await operator.call('catalog.put', { document: sample(name) });
+}
+
+const IMAGE_BYTES = 4_096;
+
+/** An image of its own for every name, the same each time. */
+export function imageOf(name: string): Buffer {
+  return Buffer.alloc(IMAGE_BYTES, createHash('sha256').update(name).digest());
+}
+
+/** Publishes an image for every release of a catalog in the repository of a data folder, before the product starts. */
+export async function publishReleases(data: string, catalog: Record<string, unknown>): Promise<void> {
+  const repository = await openLocalRepository(join(data, 'repository'), join(data, 'keys'), Date.now);
+  const { software = [] } = checkSchema('catalog', catalog) as Catalog;
+  await repository.release(
+    software.flatMap(({ releases, ...product }) =>
+      releases.map((release) => ({
+        image: imageOf(`${product.id} ${release.version}`),
+        custom: customOf(product, release),
+      })),
+    ),
+  );
 }

@@ -1,0 +1,41 @@
+import type { Structure } from '../../schemas/types.ts';
+import { useProduct } from '../harness/setting.ts';
+
+// Claim 10: the structure is sent periodically, as the policy says.
+const setting = useProduct();
+
+test('the policy sets the period, and changes it at once', async () => {
+  const { hear, heard } = await setting.machine('claim-10');
+  await hear<Structure>('structure', ({ reason }) => reason === 'connect');
+  await setting.operator.call('policy.set', {
+    printer: 'claim-10',
+    policy: { structure: { every: 'PT1S' } },
+  });
+  const start = Date.now();
+  const revisions: number[] = [];
+  for (let turn = 0; turn < 3; turn++) {
+    const { revision } = await hear<Structure>('structure', ({ reason }) => reason === 'periodic');
+    revisions.push(revision);
+  }
+  const took = Date.now() - start;
+  expect(revisions[1]! - revisions[0]!).toBe(1);
+  expect(revisions[2]! - revisions[1]!).toBe(1);
+  expect(took).toBeGreaterThan(2_000);
+  expect(took).toBeLessThan(10_000);
+
+  // Back to a long period: no further one comes.
+  await setting.operator.call('policy.set', {
+    printer: 'claim-10',
+    policy: { structure: { every: 'PT6H' } },
+  });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const before = heard('structure').length;
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(heard('structure').length).toBe(before);
+});
+
+test('a policy is a state: a printer that connects later keeps to it', async () => {
+  await setting.operator.call('policy.set', { default: true, policy: { structure: { every: 'PT1S' } } });
+  const { hear } = await setting.machine('late-10');
+  await hear<Structure>('structure', ({ reason }) => reason === 'periodic');
+});

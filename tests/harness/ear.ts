@@ -1,0 +1,79 @@
+/**
+ * What an MQTT client has heard, and waiting for more of it.
+ */
+import type { MqttClient } from 'mqtt';
+
+/** How long a test waits for a message before it fails. */
+export const WAIT_MS = 15_000;
+
+export interface Heard {
+  topic: string;
+  payload: string;
+  retained: boolean;
+}
+
+/** Keeps what a client hears, in its order. */
+export class Ear {
+  readonly heard: Heard[] = [];
+  readonly #wake = new Set<() => void>();
+
+  constructor(client: MqttClient) {
+    client.on('message', (topic, payload, packet) => {
+      this.heard.push({ topic, payload: payload.toString(), retained: packet.retain });
+      for (const wake of this.#wake) wake();
+    });
+  }
+
+  /** Every document heard on `topic` that was not waited for, oldest first; empty payloads left out. */
+  all<T = Record<string, unknown>>(topic: string): T[] {
+    return this.heard
+      .filter((heard) => heard.topic === topic && heard.payload !== '')
+      .map((heard) => JSON.parse(heard.payload) as T);
+  }
+
+  /** The first message on `topic` (heard already or yet to come) of which `which` holds; it is then forgotten. */
+  async hear<T = Record<string, unknown>>(
+    topic: string,
+    which: (document: T) => boolean = () => true,
+    ms = WAIT_MS,
+  ): Promise<T> {
+    const found = () => {
+      const index = this.heard.findIndex(
+        (heard) => heard.topic === topic && heard.payload !== '' && which(JSON.parse(heard.payload) as T),
+      );
+      return index < 0 ? undefined : (JSON.parse(this.heard.splice(index, 1)[0]!.payload) as T);
+    };
+    const atOnce = found();
+    if (atOnce !== undefined) return atOnce;
+    return new Promise<T>((resolve, reject) => {
+      const wake = () => {
+        const document = found();
+        if (document === undefined) return;
+        clearTimeout(timer);
+        this.#wake.delete(wake);
+        resolve(document);
+      };
+      const timer = setTimeout(() => {
+        this.#wake.delete(wake);
+        const topics = this.heard.map((heard) => `${heard.topic} ${heard.payload}`).join('\n');
+        reject(new Error(`nothing fitting on ${topic} within ${ms} ms; heard:\n${topics}`));
+      }, ms);
+      this.#wake.add(wake);
+    });
+  }
+}
+
+/** Waits until `probe` gives something, asking again every 100 ms. */
+export async function eventually<T>(
+  probe: () => Promise<T | undefined | false> | T | undefined | false,
+  what: string,
+  ms = WAIT_MS,
+): Promise<T> {
+  const until = Date.now() + ms;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > until) throw new Error(`${what}: not within ${ms} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * What a claim's test plays in: the product as a real process, an administrator, printers. Call `useProduct` once at
+ * the top of a test file; everything is ended after its last test.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import mqtt, { type MqttClient } from 'mqtt';
+import { pino } from 'pino';
+import { type Agent, type AgentOptions, createAgent } from '../../agent/agent.ts';
+import { systemClock } from '../../agent/clock.ts';
+import { SimulatedDriver } from '../../agent/drivers/simulated/driver.ts';
+import type { SimulatedPrinterSpec } from '../../agent/drivers/simulated/model.ts';
+import { seededRandom } from '../../agent/random.ts';
+import { createUpdater } from '../../agent/updater/updater.ts';
+import type { OperatorClient } from '../../cli/operator-client.ts';
+import { PREFIX, printerTopic } from '../../schemas/topics.ts';
+import { Ear, eventually } from './ear.ts';
+import { sampleStructure, TestPrinter } from './printer.ts';
+import { type RunningProduct, startProduct } from './product.ts';
+import { publishReleases, sample } from './samples.ts';
+
+export interface SettingOptions {
+  /** Put before the first test. */
+  catalog?: Record<string, unknown>;
+  rules?: Record<string, unknown>;
+  /** Publish an image for every release of the catalog in the product's repository before it starts. */
+  releases?: boolean;
+  env?: Record<string, string>;
+}
+
+/** A simulated printer with the real agent, and what an operator hears of it. */
+export interface Machine {
+  readonly id: string;
+  readonly agent: Agent;
+  readonly driver: SimulatedDriver;
+  /** Hears every topic of this printer, as an operator does. */
+  readonly ear: Ear;
+  /** What is heard on one of its topics; see `Ear.hear`. */
+  hear<T>(
+    kind: Exclude<keyof typeof printerTopic, 'ask' | 'answer'>,
+    which?: (document: T) => boolean,
+    ms?: number,
+  ): Promise<T>;
+  /** What was heard on one of its topics and not waited for. */
+  heard<T>(kind: Exclude<keyof typeof printerTopic, 'ask' | 'answer'>): T[];
+}
+
+/** What changed in a printer, as `printers.get` tells it: newest first, in the order in which it was noticed within one. */
+export async function changesOf(
+  operator: OperatorClient,
+  printer: string,
+): Promise<Record<string, unknown>[]> {
+  const { changes } = (await operator.call('printers.get', { printer })) as {
+    changes: { changes: Record<string, unknown>[] }[];
+  };
+  return changes.flatMap((noticed) => noticed.changes);
+}
+
+export interface MachineOptions {
+  spec?: Partial<SimulatedPrinterSpec>;
+  agent?: Partial<AgentOptions>;
+  seed?: number;
+}
+
+export interface Setting {
+  readonly product: RunningProduct;
+  readonly operator: OperatorClient;
+  /** An enrolled printer of a plain MQTT client. */
+  printer(id: string): Promise<TestPrinter>;
+  /** An enrolled printer with the real agent; it is started, and heard before it connects. */
+  machine(id: string, options?: MachineOptions): Promise<Machine>;
+  /** What an operator hears under a filter from now on (retained documents included). */
+  listen(filter: string): Promise<Ear>;
+}
+
+/** The sample structure as a simulated printer has it: without what the agent adds. */
+export function sampleSpec(versions: Record<string, string> = {}): SimulatedPrinterSpec {
+  const { apparatus, units, site, labels } = sampleStructure();
+  const spec = structuredClone({
+    structure: {
+      apparatus,
+      units,
+      ...(site === undefined ? {} : { site }),
+      ...(labels === undefined ? {} : { labels }),
+    },
+    pages: 120_000,
+    install: { takesMs: 200, restartMs: 100, selfTestMs: 50 },
+  });
+  for (const owner of [spec.structure.apparatus, ...spec.structure.units]) {
+    for (const software of owner.software ?? []) software.version = versions[software.id] ?? software.version;
+  }
+  return spec;
+}
+
+/** Starts the product before the tests of a file and stops it after them. */
+export function useProduct(options: SettingOptions = {}): Setting {
+  const closing: (() => Promise<unknown>)[] = [];
+  let running: { product: RunningProduct; operator: OperatorClient } | undefined;
+  const now = () => {
+    if (!running) throw new Error('the product is not there yet: use it in tests, not beside them');
+    return running;
+  };
+  const catalog = options.catalog ?? sample('catalog.json');
+
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'platen-claim-'));
+    closing.push(async () => rmSync(folder, { recursive: true, force: true }));
+    const data = join(folder, 'data');
+    if (options.releases) await publishReleases(data, catalog);
+    const product = await startProduct({ data, env: options.env });
+    closing.push(async () => expect(await product.stop()).toBe(0));
+    const operator = await product.operator();
+    running = { product, operator };
+    await operator.call('catalog.put', { document: catalog });
+    if (options.rules) await operator.call('rules.put', { document: options.rules });
+  });
+
+  afterAll(async () => {
+    for (const close of closing.reverse()) await close();
+  });
+
+  const enroll = async (printer: string) => {
+    const { password } = await now().operator.call('printers.enroll', { printer });
+    return String(password);
+  };
+
+  const setting: Setting = {
+    get product() {
+      return now().product;
+    },
+    get operator() {
+      return now().operator;
+    },
+    async printer(id) {
+      const printer = await TestPrinter.connect(now().product.mqtt, id, await enroll(id));
+      closing.push(() => printer.close());
+      return printer;
+    },
+    async listen(filter) {
+      const { product } = now();
+      const client: MqttClient = await mqtt.connectAsync(product.mqtt, {
+        ...product.admin,
+        clientId: `ear-${randomUUID()}`,
+        reconnectPeriod: 0,
+      });
+      closing.push(() => client.endAsync(true));
+      const ear = new Ear(client);
+      await client.subscribeAsync(filter, { qos: 1 });
+      return ear;
+    },
+    async machine(id, { spec, agent: change, seed = 1 } = {}) {
+      const random = seededRandom(seed);
+      const driver = new SimulatedDriver({
+        spec: { ...sampleSpec(), ...spec },
+        clock: systemClock,
+        random,
+      });
+      const password = await enroll(id);
+      const ear = await setting.listen(`${PREFIX}printers/${id}/#`);
+      const folder = mkdtempSync(join(tmpdir(), 'platen-machine-'));
+      const agent = createAgent({
+        printer: id,
+        url: now().product.mqtt,
+        password,
+        driver,
+        random,
+        updater: createUpdater(),
+        folder,
+        log: pino({ level: 'silent' }),
+        reconnectMs: { first: 50, most: 500 },
+        ...change,
+      });
+      closing.push(async () => {
+        await agent.stop();
+        rmSync(folder, { recursive: true, force: true });
+      });
+      await agent.start();
+      await eventually(() => agent.status.connected, `${id} connects`);
+      return {
+        id,
+        agent,
+        driver,
+        ear,
+        hear: (kind, which, ms) => ear.hear(printerTopic[kind](id), which, ms),
+        heard: (kind) => ear.all(printerTopic[kind](id)),
+      };
+    },
+  };
+  return setting;
+}
