@@ -31,6 +31,10 @@ export const CENTER_LIMITS = {
   request_page_printers: 500,
   /** Troubles, history entries and options in one answer to a printer. */
   answer_items_max: 200,
+  /** Messages of a foreign broker that are handled at once. */
+  link_under_way_max: 20_000,
+  /** Messages that wait for a foreign broker to take them. */
+  link_publishing_max: 100_000,
   /** Entries (and messages) that one statement stores. */
   ingest_batch_entries_max: 20_000,
   /** Messages of one kind that wait for the database; more are not acknowledged. */

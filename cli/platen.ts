@@ -12,6 +12,7 @@ interface CommandModule {
 
 const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   up: () => import('./commands/up.ts'),
+  center: () => import('./commands/center.ts'),
   rules: () => import('./commands/rules.ts'),
   judge: () => import('./commands/judge.ts'),
   choose: () => import('./commands/choose.ts'),

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { PlatenError } from '../schemas/errors.ts';
+import { PRINTER_ID } from '../schemas/topics.ts';
 
 /** The settings of the process contract, read and checked. */
 export interface Settings {
@@ -28,6 +29,10 @@ export interface Settings {
   logLevel: string;
   /** How long log entries are kept, in days. */
   retentionDays: number;
+  /** The foreign broker of `platen center`. */
+  broker: string | undefined;
+  /** Names this center at a foreign broker. */
+  centerName: string;
 }
 
 interface SettingDefinition {
@@ -104,6 +109,18 @@ const DEFINITIONS = {
     env: 'PLATEN_RETENTION_DAYS',
     description: 'how long log entries are kept',
     fallback: '400',
+  },
+  broker: {
+    flag: '--broker <url>',
+    env: 'PLATEN_BROKER',
+    description: 'MQTT broker to work over: mqtt:// or mqtts://, with the user and password of the center',
+    fallback: undefined,
+  },
+  centerName: {
+    flag: '--name <name>',
+    env: 'PLATEN_CENTER_NAME',
+    description: 'names this center at the broker: the same at every start, another for every center',
+    fallback: 'center',
   },
 } as const satisfies Record<keyof Settings, SettingDefinition>;
 
@@ -186,7 +203,15 @@ export function readSettings(flags: Record<string, unknown>, env: NodeJS.Process
     log: oneOf('log', required('log'), ['story', 'json'] as const),
     logLevel: oneOf('logLevel', required('logLevel'), LOG_LEVELS),
     retentionDays: integer('retentionDays', required('retentionDays'), RETENTION_DAYS_MAX, 1),
+    broker: url('broker', text('broker'), ['mqtt:', 'mqtts:']),
+    centerName: required('centerName'),
   };
+  if (!PRINTER_ID.test(settings.centerName)) {
+    throw wrong(
+      'centerName',
+      `"${settings.centerName}" is not made of letters, digits, dots, dashes and underscores`,
+    );
+  }
   if (settings.access === 'open' && !isLoopback(settings.host)) {
     throw new PlatenError('setting/open-access', { listener: settings.host });
   }

@@ -80,6 +80,10 @@ export const ERRORS = {
     hint: 'Bind every listener to 127.0.0.1 or ::1, or use credentials.',
   },
   'start/database': { message: 'The database cannot be used: {reason}', hint: '{hint}' },
+  'start/broker': {
+    message: 'The broker {broker} cannot be used: {reason}',
+    hint: 'Check --broker (PLATEN_BROKER), its credentials and that it lets the center subscribe.',
+  },
   'start/port': {
     message: 'Port {port} on {host} cannot be used: {reason}',
     hint: 'Set {setting} to a free port.',
