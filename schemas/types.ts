@@ -605,6 +605,19 @@ export interface Remedy {
      * Symbol of a spare unit to switch to.
      */
     switchTo?: string;
+    /**
+     * What the new unit has to come with.
+     *
+     * @maxItems 1024
+     */
+    software?: {
+      id: string;
+      version: string;
+    }[];
+    /**
+     * How many of the steps come before it; missing: it comes first.
+     */
+    afterSteps?: number;
   }[];
   /**
    * @maxItems 2048

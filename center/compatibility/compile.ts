@@ -25,9 +25,19 @@ import type { Diagnostic } from './types.ts';
 import { compareVersions, SCHEMES, type VersionRange } from './versions.ts';
 import { placementText, ruleText, slotText } from './wording.ts';
 
-/** Collects diagnostics while the document is walked. */
+/** What is gathered while the document is walked. */
 class Notes {
   readonly list: Diagnostic[] = [];
+  private readonly interned = new Map<string, number>();
+  /** A number that is equal for equal texts. */
+  intern(text: string): number {
+    let number = this.interned.get(text);
+    if (number === undefined) {
+      number = this.interned.size;
+      this.interned.set(text, number);
+    }
+    return number;
+  }
   error(path: string, message: string): void {
     this.list.push({ path, severity: 'error', message });
   }
@@ -88,7 +98,7 @@ function compileRules(
         severity: constraint.severity ?? 'function',
         because: constraint.because,
         text: ruleText(owner, kind, constraint),
-        sameness: samenessOf(kind, constraint),
+        sameness: notes.intern(samenessOf(kind, constraint)),
       });
     }
   }

@@ -16,11 +16,11 @@ import { APPARATUS, type Host, resolveWorld, type Subject, type World } from './
 /** 1 in range, 0 out of range, -1 unknown. */
 type Truth = 1 | 0 | -1;
 
-/** Whether the subject is of the vendor a rule names. */
-function vendorMatches(subject: Subject, vendor: string | undefined): Truth {
-  if (vendor === undefined) return 1;
-  if (subject.vendor === undefined) return -1;
-  return subject.vendor === vendor ? 1 : 0;
+/** Whether software of vendor `is` is of the vendor `asked` that a rule names. */
+export function vendorMatches(is: string | undefined, asked: string | undefined): Truth {
+  if (asked === undefined) return 1;
+  if (is === undefined) return -1;
+  return is === asked ? 1 : 0;
 }
 
 function softwareInRange(subject: Subject, range: string | undefined): Truth {
@@ -30,8 +30,7 @@ function softwareInRange(subject: Subject, range: string | undefined): Truth {
 }
 
 /** Whether the host is one that a unit constraint speaks of. Units only, unless the kind says apparatus. */
-function hostMatches(host: Host, kind: string | undefined, model: string | undefined): boolean {
-  if (host.spare) return false;
+export function hostMatches(host: Host, kind: string | undefined, model: string | undefined): boolean {
   if (host.kind === APPARATUS && kind !== APPARATUS) return false;
   return (kind === undefined || host.kind === kind) && (model === undefined || host.model === model);
 }
@@ -59,7 +58,7 @@ function instancesOf(rule: Rule, world: World): Instance[] {
   const instances: Instance[] = [];
   if (target.type === 'software') {
     for (const subject of world.bySoftware.get(target.id) ?? []) {
-      const vendor = vendorMatches(subject, target.vendor);
+      const vendor = vendorMatches(subject.vendor, target.vendor);
       if (vendor === 0) continue;
       const state = subject.version ?? 'of unknown version';
       instances.push({
@@ -71,7 +70,7 @@ function instancesOf(rule: Rule, world: World): Instance[] {
     return instances;
   }
   for (const host of world.hosts) {
-    if (!hostMatches(host, target.kind, target.model)) continue;
+    if (host.spare || !hostMatches(host, target.kind, target.model)) continue;
     let truth: Truth = 1;
     let state = host.model;
     if (target.hardware !== undefined) {
@@ -121,11 +120,37 @@ export function judge(catalog: CompiledCatalog, structure: PrinterStructureLike)
   return judgeWorld(catalog, resolveWorld(catalog, structure));
 }
 
+/** Every rule in force in this world, with who declares it. */
+function* rulesInForce(catalog: CompiledCatalog, world: World): Generator<[string, readonly Rule[]]> {
+  yield [APPARATUS, catalog.apparatus.get(world.hosts[0]!.model)?.rules ?? []];
+  for (const host of world.hosts) {
+    if (host.index > 0 && !host.spare) yield [host.symbol, catalog.units.get(host.model) ?? []];
+  }
+  for (const { host, name, release, product } of world.subjects) {
+    if (!host.spare && release >= 0) yield [name, product!.releases[release]!.rules];
+  }
+}
+
+/** `declarer rule` of every rule that cannot be judged in this world. */
+export function unknownRules(catalog: CompiledCatalog, world: World): Set<string> {
+  const unknown = new Set<string>();
+  for (const [declarer, rules] of rulesInForce(catalog, world)) {
+    for (const rule of rules) {
+      if (evaluate(rule, instancesOf(rule, world)).truth === -1) unknown.add(`${declarer} ${rule.text}`);
+    }
+  }
+  return unknown;
+}
+
 /** Judges a resolved structure. */
 export function judgeWorld(catalog: CompiledCatalog, world: World): Judgement {
   const findings: Finding[] = [];
   const unknown: Finding[] = [];
-  const apply = (declarer: string, rules: readonly Rule[]): void => {
+  judgeApparatus(catalog, world, findings, unknown);
+  for (const subject of world.subjects) {
+    if (!subject.host.spare) judgeSubject(subject, findings, unknown);
+  }
+  for (const [declarer, rules] of rulesInForce(catalog, world)) {
     for (const rule of rules) {
       const { truth, through } = evaluate(rule, instancesOf(rule, world));
       if (truth === 1) continue;
@@ -136,16 +161,6 @@ export function judgeWorld(catalog: CompiledCatalog, world: World): Judgement {
         message: ruleMessage(declarer, rule, truth, through),
       });
     }
-  };
-  judgeApparatus(catalog, world, findings, unknown);
-  apply(APPARATUS, catalog.apparatus.get(world.hosts[0]!.model)?.rules ?? []);
-  for (const host of world.hosts) {
-    if (host.index > 0 && !host.spare) apply(host.symbol, catalog.units.get(host.model) ?? []);
-  }
-  for (const subject of world.subjects) {
-    if (subject.host.spare) continue;
-    judgeSubject(subject, findings, unknown);
-    if (subject.release >= 0) apply(subject.name, subject.product!.releases[subject.release]!.rules);
   }
   const status = findings.length > 0 ? 'incompatible' : unknown.length > 0 ? 'unknown' : 'compatible';
   return { status, findings, unknown };

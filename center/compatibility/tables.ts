@@ -61,7 +61,7 @@ export interface Rule {
   /** The rule as a sentence that names it: `acme.controller@3.1.0 requires acme.engine >=2.5.0`. */
   text: string;
   /** Equal for rules that say the same, whoever declares them. */
-  sameness: string;
+  sameness: number;
 }
 
 export interface CompiledSlot {
