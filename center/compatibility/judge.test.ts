@@ -53,8 +53,8 @@ test('what is missing makes what depends on it unknown, never compatible', () =>
   const version = judge(catalog, c360('3.1.0', undefined));
   expect(version.status).toBe('unknown');
   expect(version.unknown.map((each) => each.rule)).toEqual([
-    'acme.controller@3.1.0 requires acme.engine >=2.5.0',
     'acme.engine has a known version',
+    'acme.controller@3.1.0 requires acme.engine >=2.5.0',
   ]);
   expect(judge(catalog, c360('3.1.0', '2.5.0', { hardware: undefined })).unknown[0]?.rule).toBe(
     'acme.engine runs on engine EN-36 hardware >=1.0',
