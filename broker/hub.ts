@@ -23,7 +23,7 @@ import { type Disposition, Inbound, type InboundOwner, type Taken } from './inbo
 import type { BrokerLimits } from './limits.ts';
 import { Message } from './message.ts';
 import { suback } from './packets/encode.ts';
-import { CONNACK, type Packet, type SubscribePacket } from './packets/packet.ts';
+import { CONNACK, type Packet, ProtocolError, type SubscribePacket } from './packets/packet.ts';
 import type { QoS } from './retained-backend.ts';
 import { Session, type SessionOwner } from './session.ts';
 import type { Retained, RetainedStore } from './topics/retained-store.ts';
@@ -316,6 +316,18 @@ export class Hub
         if (!repeatsFilter(packet)) return true;
         this.#subscribeRepeated(wire, packet);
         return false;
+      case 'puback':
+      case 'pubrec':
+      case 'pubcomp':
+        if (wire.session?.expects(packet.cmd, packet.messageId) === false) {
+          throw new ProtocolError(
+            `${packet.cmd} for a message that can't have it [MQTT-4.8.0-1]`,
+            'wrong-acknowledgement',
+          );
+        }
+        // Aedes tells it only for sessions that are kept.
+        if (packet.cmd === 'pubrec') wire.session?.released(packet.messageId);
+        return true;
       default:
         return true;
     }
@@ -457,7 +469,7 @@ export class Hub
 
   gone(wire: Wire): void {
     this.connections.delete(wire);
-    const reason = wire.reason ?? 'peer-closed';
+    const reason = wire.client?._disconnected ? 'disconnected' : (wire.reason ?? 'peer-closed');
     this.counters.closed.set(reason, (this.counters.closed.get(reason) ?? 0) + 1);
   }
 
@@ -721,10 +733,6 @@ export class Hub
 
   acknowledged(client: AedesClient, messageId: number): void {
     wireOf(client).session?.acknowledged(messageId);
-  }
-
-  released(client: AedesClient, messageId: number): void {
-    wireOf(client).session?.released(messageId);
   }
 
   pendingQos2(client: AedesClient, messageId: number): boolean {

@@ -187,6 +187,17 @@ export class Session {
     this.pump();
   }
 
+  /**
+   * An acknowledgement came: whether it is one that the message in flight under this identifier can have. One that
+   * isn't in flight can have any; the peer may repeat what it said before.
+   */
+  expects(cmd: 'puback' | 'pubrec' | 'pubcomp', id: number): boolean {
+    const entry = this.#inFlight?.get(id);
+    if (!entry) return true;
+    if (cmd === 'puback') return entry.qos === 1;
+    return entry.qos === 2 && (cmd === 'pubrec' || entry.released);
+  }
+
   /** PUBREC: from now on only PUBREL is repeated [MQTT-4.3.3-1]. */
   released(id: number): void {
     const entry = this.#inFlight?.get(id);

@@ -15,8 +15,6 @@ export interface SessionStore {
   unsubscribe(client: AedesClient, filter: string): void;
   /** PUBACK or PUBCOMP came. */
   acknowledged(client: AedesClient, messageId: number): void;
-  /** PUBREC came. */
-  released(client: AedesClient, messageId: number): void;
   /** Whether a QoS 2 publish with this identifier was taken over and not yet released. */
   pendingQos2(client: AedesClient, messageId: number): boolean;
   /** PUBREL came. */
@@ -59,9 +57,7 @@ export class HubPersistence {
     return Readable.from([]);
   }
 
-  async outgoingUpdate(client: AedesClient, packet: Identified & { cmd: string }): Promise<void> {
-    if (packet.cmd === 'pubrel') this.#store.released(client, packet.messageId);
-  }
+  async outgoingUpdate(): Promise<void> {}
 
   async outgoingClearMessageId(client: AedesClient, packet: Identified): Promise<void> {
     this.#store.acknowledged(client, packet.messageId);

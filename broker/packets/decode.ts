@@ -29,6 +29,9 @@ const ACKS: AckPacket['cmd'][] = ['puback', 'pubrec', 'pubrel', 'pubcomp'];
 /** Low bits of the first byte (table 2.2); PUBLISH (3) has its own. -1: a type that a client doesn't send. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
 
+/** C1 control characters and the code points that Unicode reserves for no character. */
+const NOT_TEXT = /[\u0080-\u009f]|\p{Noncharacter_Code_Point}/u;
+
 /** Cuts a stream of chunks into packets. */
 export class Decoder {
   /** Changed when CONNECT was accepted. */
@@ -165,7 +168,10 @@ class Reader {
     return this.buffer.subarray(at, at + length);
   }
 
-  /** A UTF-8 string: well formed, so no surrogates [MQTT-1.5.3-1], and without U+0000 [MQTT-1.5.3-2]. */
+  /**
+   * A UTF-8 string: well formed, so no surrogates [MQTT-1.5.3-1], and without U+0000 [MQTT-1.5.3-2]. Control
+   * characters and code points that are no characters may be refused (1.5.3), and are, as mosquitto does.
+   */
   string(): string {
     const length = this.uint16();
     const at = this.position;
@@ -175,12 +181,15 @@ class Reader {
     let ascii = true;
     for (let index = at; index < end; index++) {
       const byte = this.buffer[index] as number;
-      if (byte === 0) throw new ProtocolError('U+0000 in a string [MQTT-1.5.3-2]');
+      if (byte < 0x20 || byte === 0x7f)
+        throw new ProtocolError('A control character in a string [MQTT-1.5.3-2]');
       if (byte > 0x7f) ascii = false;
     }
     if (ascii) return this.buffer.toString('latin1', at, end);
     if (!isUtf8(this.buffer.subarray(at, end))) throw new ProtocolError('Ill-formed UTF-8 [MQTT-1.5.3-1]');
-    return this.buffer.toString('utf8', at, end);
+    const text = this.buffer.toString('utf8', at, end);
+    if (NOT_TEXT.test(text)) throw new ProtocolError('A code point that is no character in a string (1.5.3)');
+    return text;
   }
 
   finish(): void {
