@@ -4,10 +4,9 @@
  */
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { reasonOf } from '../schemas/errors.ts';
 import { parseTopic } from '../schemas/topics.ts';
 import type { Structure } from '../schemas/types.ts';
-import { checkSchema } from '../schemas/validate.ts';
 import type { StoredAccounts } from './accounts.ts';
 import { Asks } from './fleet/asks.ts';
 import { Catalogs } from './fleet/catalog.ts';
@@ -17,6 +16,7 @@ import { optionsOf } from './fleet/options.ts';
 import { Policies } from './fleet/policies.ts';
 import { Refusals } from './fleet/refusals.ts';
 import { PrinterRequests } from './fleet/requests.ts';
+import { Rules } from './fleet/rules.ts';
 import { Summary } from './fleet/summary.ts';
 import { type Conclusions, Uplinks } from './fleet/uplinks.ts';
 import { Verdicts } from './fleet/verdicts.ts';
@@ -27,7 +27,8 @@ import { METHODS } from './operators/methods.ts';
 import type { Services } from './services.ts';
 import { StoredFleet } from './store/fleet-queries.ts';
 import type { Store } from './store/store.ts';
-import { compileRules } from './trouble/index.ts';
+import { TroubleService } from './trouble/service.ts';
+import { TroubleStore } from './trouble/store.ts';
 import { createCampaigns } from './update/campaigns.ts';
 import { Corrections } from './update/corrections.ts';
 import type { Repository } from './update/release/repository.ts';
@@ -81,7 +82,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   const summary = new Summary({
     count: async () => ({
       ...(await fleet.counts()),
-      troubles: { open: 0 },
+      troubles: { open: await troubles.countOpen() },
       campaigns: { running: await campaigns.running() },
     }),
     link,
@@ -96,7 +97,10 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     log,
     now,
   });
-  catalogs.onChanged(() => verdicts.judgeFleet());
+  catalogs.onChanged(() => {
+    verdicts.judgeFleet();
+    troubles.onCatalog();
+  });
   const orders = new OrderService({
     database: store.database,
     queue: redisUrl === undefined ? { postgres: store.database.url } : { redis: redisUrl },
@@ -121,6 +125,16 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     log,
     now,
   });
+  const troubles = new TroubleService({
+    store: new TroubleStore(store.database),
+    setOpenTroubles: (list, client) => store.printers.setOpenTroubles(list, client),
+    publish: (topic, payload, how) => link.publish(topic, payload, how),
+    tell: (what, details) => events.tell('trouble', what, details),
+    inRange: (software, version, range) => catalogs.assessor.inRange(software, version, range),
+    log,
+    now,
+  });
+  const rules = new Rules(store.documents, (compiled) => troubles.use(compiled));
   const services: Services = {
     link,
     log,
@@ -132,31 +146,8 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     policies,
     requests,
     catalog: catalogs,
-    rules: {
-      get: async (name) => {
-        const revision = await store.documents.get('rules', name);
-        return (
-          revision && {
-            revision: revision.number,
-            at: revision.putAt,
-            by: revision.putBy,
-            document: revision.document,
-          }
-        );
-      },
-      put: async (document, by) => {
-        const rules = checkSchema('rules', document);
-        const { diagnostics } = compileRules(rules);
-        const revision = await store.documents.put('rules', rules.rules, rules, by);
-        return { revision: revision.number, diagnostics };
-      },
-    },
-    troubles: {
-      list: async () => ({ items: [] }),
-      close: async (id) => {
-        throw new PlatenError('request/not-found', { kind: 'trouble', id });
-      },
-    },
+    rules,
+    troubles,
     campaigns,
     releases: options.repository,
     audit: store.audit,
@@ -168,9 +159,11 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   const conclusions: Conclusions = {
     onStructure(printer, structure, previous) {
       verdicts.judge(printer, structure);
+      troubles.onStructure(printer, structure);
       for (const capability of capabilities) capability.onStructure?.(printer, structure, previous);
     },
     onEntries(printer, memory, entries) {
+      troubles.onEntries(printer, memory, entries);
       for (const capability of capabilities) capability.onEntries?.(printer, memory, entries);
     },
     onUpdateReport(printer, report) {
@@ -241,6 +234,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
         );
     },
     async start() {
+      await troubles.start((await rules.get())?.document);
       for (const capability of capabilities) await capability.start();
       await link.start(handle);
       verdicts.judgeFleet();
@@ -249,6 +243,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     async stop() {
       await link.stop();
       await verdicts.stop();
+      await troubles.stop();
       for (const capability of [...capabilities].reverse()) await capability.stop();
       summary.stop();
     },

@@ -89,6 +89,19 @@ export class CatalogAssessor implements Assessor {
     return [...new Set(slots.filter((slot) => slot.kind === kind).flatMap(({ modelList }) => modelList))];
   }
 
+  /** Whether a version lies in a range, in the catalog's order for the software; undefined when that can't be told. */
+  inRange(software: string, version: string, range: string): boolean | undefined {
+    const scheme = this.#compiled?.productsOf.get(software)?.[0]?.scheme ?? SCHEMES.semver;
+    const key = scheme.parse(version);
+    if (key === undefined) return undefined;
+    try {
+      return inRange(scheme, scheme.range(range), key);
+    } catch {
+      // A range that is none in this order says nothing of the version; the compiler of the rules has warned of it.
+      return undefined;
+    }
+  }
+
   /**
    * Whether versions of a software lie in a range, in the order that the catalog gives them.
    * @throws PlatenError request/invalid when the range is none
