@@ -112,3 +112,17 @@ export class ContextClass {
     );
   }
 }
+
+/** Whether a printer as a whole is one that a rule speaks of: its model, a unit of the kind, the software in range. */
+export function inRuleScope(rule: CompiledRule, context: PrinterContext, inRange: InRange): boolean {
+  const { models, kind, software } = rule.scope;
+  if (models && (context.model === undefined || !models(context.model))) return false;
+  if (kind !== undefined && !Object.values(context.units).some((unit) => unit.kind === kind)) return false;
+  if (!software) return true;
+  const anyVersion = software.range === '' || software.range === '*';
+  return context.software.some(
+    ({ id, version }) =>
+      id === software.id &&
+      (anyVersion || (version !== undefined && inRange(id, version, software.range) === true)),
+  );
+}

@@ -32,3 +32,5 @@ export const EARLY_MAX_MS = 86_400_000;
 export const WAITING_ENTRIES_MAX = 200_000;
 /** Retained documents published at once. */
 export const PUBLISH_AT_ONCE_MAX = 200;
+/** Printers to which one remedy is offered. */
+export const REMEDY_PRINTERS_MAX = 100_000;

@@ -222,6 +222,31 @@ export class TroubleStore {
     return new Map(rows.map(({ printer, document }) => [printer, document]));
   }
 
+  /** Printers with some software installed, by id. */
+  async printersWith(
+    software: string,
+    after: string,
+    limit: number,
+  ): Promise<{ printer: string; structure: Structure }[]> {
+    return this.#database.query(
+      `SELECT s.printer, s.document AS structure FROM structures s
+       WHERE s.printer > $2 AND s.printer IN (SELECT printer FROM installed_software WHERE software = $1)
+       ORDER BY s.printer LIMIT $3`,
+      [software, after, limit],
+    );
+  }
+
+  /** Campaigns that were offered for troubles of a rule, newest first. */
+  async campaignsOf(rule: string, software: { id: string; range: string }): Promise<string[]> {
+    const rows = await this.#database.query<{ campaign: string }>(
+      `SELECT proposal->>'campaign' AS campaign FROM troubles
+       WHERE rule = $1 AND proposal->'software' = $2::jsonb AND proposal ? 'campaign'
+       ORDER BY opened_at DESC LIMIT 20`,
+      [rule, JSON.stringify(software)],
+    );
+    return [...new Set(rows.map(({ campaign }) => campaign))];
+  }
+
   /** Entries received since `since`, in the order of their arrival. */
   async eachBatch(since: Date, take: (batch: StoredBatch) => void): Promise<void> {
     await this.#fetch<EntryRow>(
