@@ -27,8 +27,7 @@ import { METHODS } from './operators/methods.ts';
 import type { Services } from './services.ts';
 import { StoredFleet } from './store/fleet-queries.ts';
 import type { Store } from './store/store.ts';
-import { TroubleService } from './trouble/service.ts';
-import { TroubleStore } from './trouble/store.ts';
+import { Troubles } from './trouble/troubles.ts';
 import { createCampaigns } from './update/campaigns.ts';
 import { Corrections } from './update/corrections.ts';
 import type { Repository } from './update/release/repository.ts';
@@ -125,16 +124,28 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     log,
     now,
   });
-  const troubles = new TroubleService({
-    store: new TroubleStore(store.database),
+  const troubles = new Troubles({
+    database: store.database,
     setOpenTroubles: (list, client) => store.printers.setOpenTroubles(list, client),
     publish: (topic, payload, how) => link.publish(topic, payload, how),
     tell: (what, details) => events.tell('trouble', what, details),
     inRange: (software, version, range) => catalogs.assessor.inRange(software, version, range),
+    catalog: () => catalogs.assessor.compiled,
+    campaigns,
+    request: (printer, what) => requests.ask(printer, what),
+    setPolicy: (printer, policy) => policies.set(printer, policy),
     log,
     now,
   });
-  const rules = new Rules(store.documents, (compiled) => troubles.use(compiled));
+  orders.onChange(async ({ printer, plan, trouble, execution }, before) => {
+    if (execution.state === 'proven' && before !== 'proven')
+      await troubles.onProven(printer, plan.steps, trouble);
+  });
+  const rules = new Rules(
+    store.documents,
+    (compiled) => troubles.use(compiled),
+    (software, version, range) => catalogs.assessor.inRange(software, version, range),
+  );
   const services: Services = {
     link,
     log,

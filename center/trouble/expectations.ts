@@ -2,7 +2,9 @@
  * Rule tests: expectations that stand beside the rules and are run before the rules are taken, as `promtool test rules`
  * does it. A test replays a small log and says which troubles it must give, and no others.
  */
+import { PlatenError } from '../../schemas/errors.ts';
 import type { TroubleRules } from '../../schemas/types.ts';
+import { checkSchema } from '../../schemas/validate.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
 import type { InRange } from './context.ts';
 import type { Diagnostic } from './diagnostics.ts';
@@ -48,6 +50,38 @@ export function runRuleTests(document: TroubleRules, inRange?: InRange): TestRep
   });
   report.uncovered = rules.rules.map(({ id }) => id).filter((id) => !Object.hasOwn(report.opened, id));
   return report;
+}
+
+/**
+ * Rules as they may be put: right by their schema, understood whole, and right by their own tests.
+ * @throws PlatenError rules/invalid
+ */
+export function checkRules(document: unknown, inRange?: InRange): TroubleRules {
+  let rules: TroubleRules;
+  try {
+    rules = checkSchema('rules', document);
+  } catch (error) {
+    if (error instanceof PlatenError)
+      throw new PlatenError('rules/invalid', { count: 1, reason: error.message });
+    throw error;
+  }
+  const { failures, diagnostics } = runRuleTests(rules, inRange);
+  const wrong = diagnostics.filter(({ severity }) => severity === 'error');
+  const [first] = wrong;
+  if (first) {
+    throw new PlatenError('rules/invalid', {
+      count: wrong.length,
+      reason: `${first.path}: ${first.message}`,
+    });
+  }
+  const [failed] = failures;
+  if (failed) {
+    throw new PlatenError('rules/invalid', {
+      count: failures.length,
+      reason: `${failed.path} "${failed.name}" fails: ${failed.reason}`,
+    });
+  }
+  return rules;
 }
 
 function runOne(
