@@ -3,13 +3,16 @@
  */
 import type { Remedy } from '../../schemas/types.ts';
 import { blockedText } from './explain/blocked.ts';
+import { findCore } from './explain/core.ts';
+import { conflictTexts, explanationText } from './explain/sentences.ts';
+import { suggest } from './explain/suggest.ts';
 import { buildInstance, type Instance, type Variable, versionAt } from './instance.ts';
 import { judgeWorld } from './judge.ts';
 import { planSteps, stepOnWire } from './plan/plan.ts';
 import { type Assignment, findOptimum } from './solver/optimum.ts';
 import type { CompiledCatalog } from './tables.ts';
 import type { Budget, Choice, ChooseOptions, PrinterStructureLike } from './types.ts';
-import { resolveWorld } from './world.ts';
+import { resolveWorld, type World } from './world.ts';
 
 const NO_LIMIT: Budget = { exhausted: () => false };
 
@@ -27,7 +30,7 @@ export function choose(
   const instance = buildInstance(catalog, world, options);
   const optimum = findOptimum(instance, options.objective ?? 'fewest-changes', () => budget.exhausted());
   if (optimum === 'gave-up') return gaveUp(budget);
-  if (optimum === 'unsat') return { outcome: 'impossible', explanation: '' };
+  if (optimum === 'unsat') return impossible(catalog, world, instance, options, budget);
   const remedy = remedyOf(instance, optimum);
   const { cost } = optimum;
   if (remedy.software.length === 0 && remedy.structure.length === 0) {
@@ -44,6 +47,25 @@ export function choose(
   remedy.steps = plan.steps.map(stepOnWire);
   for (const entry of plan.before > 0 ? remedy.structure : []) entry.afterSteps = plan.before;
   return { outcome: 'chosen', remedy, cost };
+}
+
+function impossible(
+  catalog: CompiledCatalog,
+  world: World,
+  instance: Instance,
+  options: ChooseOptions,
+  budget: Budget,
+): Choice {
+  const exhausted = (): boolean => budget.exhausted();
+  const core = findCore(instance, exhausted);
+  if (!core)
+    return { outcome: 'impossible', explanation: 'Nothing fits; there was no time to find out why.' };
+  return {
+    outcome: 'impossible',
+    explanation: explanationText(instance, core),
+    conflict: conflictTexts(core),
+    suggestions: suggest(catalog, world, instance, options, core, exhausted),
+  };
 }
 
 function gaveUp(budget: Budget): Choice {

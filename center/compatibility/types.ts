@@ -82,6 +82,8 @@ export interface Choice {
   remedy?: Remedy;
   cost?: Cost;
   explanation?: string;
+  /** `impossible`: the minimal set of rules and wishes that cannot hold together. */
+  conflict?: string[];
   suggestions?: Suggestion[];
   alternative?: { remedy: Remedy; cost: Cost };
 }

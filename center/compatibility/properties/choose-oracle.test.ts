@@ -5,7 +5,8 @@ import { type Case, cases } from './instances.ts';
 import { Oracle } from './oracle.ts';
 import { PlanOracle } from './plan-oracle.ts';
 
-const RUNS = Number(process.env['PLATEN_RUNS'] ?? 400);
+// test:long looks much further.
+const RUNS = process.env['PLATEN_TEST_LONG'] ? 5_000 : 150;
 const SEED = 20261122;
 
 function compiled(document: Case['catalog']) {

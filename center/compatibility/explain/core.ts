@@ -1,0 +1,51 @@
+/**
+ * A minimal set of rules and wishes that cannot hold together: without any one of them the rest can.
+ */
+import type { Instance, Link } from '../instance.ts';
+import type { Literal } from '../solver/cdcl.ts';
+import { Encoding, type SlotDemand } from '../solver/encoding.ts';
+
+export type Origin = Link | SlotDemand;
+
+export interface Core {
+  origins: Origin[];
+  /** False when the budget ran out before every member was tried. */
+  minimal: boolean;
+}
+
+/** Whether an origin is a demand of the slots. */
+export function isSlotDemand(origin: Origin): origin is SlotDemand {
+  return 'demand' in origin;
+}
+
+/** Leaves out what is not needed, one by one, in the given order. */
+function minimize(encoding: Encoding, core: readonly Literal[]): { core: Literal[]; minimal: boolean } {
+  let left = [...core];
+  for (const literal of core) {
+    if (!left.includes(literal)) continue;
+    const without = left.filter((each) => each !== literal);
+    const result = encoding.solver.solve(without);
+    if (result === 'gave-up') return { core: left, minimal: false };
+    if (result === 'unsat') {
+      const needed = new Set(encoding.solver.core);
+      left = without.filter((each) => needed.has(each));
+    }
+  }
+  return { core: left, minimal: true };
+}
+
+/**
+ * The core of an instance in which nothing fits; undefined when something does, or when the budget ran out.
+ * Two orders are tried and the smaller core is taken, so that the story is short.
+ */
+export function findCore(instance: Instance, exhausted: () => boolean): Core | undefined {
+  const encoding = new Encoding(instance, { exhausted, explained: true });
+  if (encoding.solver.solve([...encoding.selectors.keys()]) !== 'unsat') return undefined;
+  const first = [...encoding.solver.core].sort((a, b) => a - b);
+  const ways = [minimize(encoding, first), minimize(encoding, [...first].reverse())];
+  const best = ways[1]!.minimal && ways[1]!.core.length < ways[0]!.core.length ? ways[1]! : ways[0]!;
+  return {
+    origins: best.core.map((literal) => encoding.selectors.get(literal)!),
+    minimal: best.minimal,
+  };
+}

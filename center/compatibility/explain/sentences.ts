@@ -1,0 +1,154 @@
+/**
+ * A story as sentences, in the manner of PubGrub: because of this and that, only so much is left.
+ */
+import { type Instance, type Link, type Part, type Variable, versionAt } from '../instance.ts';
+import type { Rule } from '../tables.ts';
+import { listText, shortRange } from '../wording.ts';
+import { type Core, isSlotDemand, type Origin } from './core.ts';
+import { type Deduction, type Story, tell } from './deduction.ts';
+
+const EXPLANATION_CHARACTERS_MAX = 8_000;
+
+/** Versions of a variable: `2.4.0`, `2.4.0 to 2.6.1`, `2.4.0 or 2.6.1`. */
+function versionsText(variable: Variable, candidates: readonly number[]): string {
+  if (candidates.length === 0) return 'no version';
+  const first = candidates[0]!;
+  const last = candidates.at(-1)!;
+  if (candidates.length > 2 && last - first === candidates.length - 1) {
+    return `${versionAt(variable, first)} to ${versionAt(variable, last)}`;
+  }
+  return listText(
+    candidates.map((candidate) => versionAt(variable, candidate)),
+    'or',
+  );
+}
+
+function partText({ host }: Part): string {
+  return host.index === 0 ? host.model : `${host.symbol} (${host.model})`;
+}
+
+/** What a rule says, without who says it. */
+function demandText(rule: Rule): string {
+  const from = rule.text.search(/ (requires|conflicts with) /);
+  const because = rule.because === undefined ? '' : ` (${rule.because})`;
+  return `${rule.text.slice(from + 1)}${because}`;
+}
+
+/** Who declares a link, with those of its versions that are still possible. */
+function declarerText(link: Link, left: readonly number[] | undefined): string {
+  if (!link.variable) return link.part ? partText(link.part) : 'The printer';
+  const bound = (left ?? [...link.variable.candidates.keys()]).filter(
+    (candidate) => candidate >= link.first && candidate <= link.last,
+  );
+  const all = [...link.variable.candidates.keys()].filter(
+    (candidate) => candidate >= link.first && candidate <= link.last,
+  );
+  return `${link.variable.name} ${versionsText(link.variable, bound.length > 0 ? bound : all)}`;
+}
+
+/** An origin as a statement of its own. */
+export function originText(origin: Origin): string {
+  if (isSlotDemand(origin)) {
+    const { slot, part, demand } = origin;
+    if (demand === 'accepts') return `no slot accepts ${partText(part!)}`;
+    const bound = demand === 'max' ? `at most ${slot!.max}` : `at least ${slot!.min}`;
+    return `the apparatus takes ${bound} in its ${slot!.text}`;
+  }
+  const { reason, variable, targets } = origin;
+  switch (reason.type) {
+    case 'rule':
+      return `${declarerText(origin, undefined)} ${demandText(reason.rule)}`;
+    case 'pin':
+      return `${reason.subject} is pinned to ${shortRange(reason.range)}`;
+    case 'require':
+      return `${shortRange(reason.range)} is wanted of ${reason.subject}`;
+    case 'absent':
+      return `${shortRange(reason.range)} is wanted of ${reason.subject}, which this printer does not have`;
+    case 'no-downgrade': {
+      const target = targets[0]!.variable!;
+      return `${target.name} may not be downgraded below ${target.installed}`;
+    }
+    case 'placement':
+      return `${variable!.id} runs on ${variable!.product!.on!.text}, not on ${partText(variable!.part)}`;
+    case 'no-release':
+      return `no release of ${variable!.name} may be installed`;
+  }
+}
+
+function conclusionText({ about, left, inUse }: Deduction): string {
+  if ('candidates' in about) {
+    if (left.length === 0) return `no version of ${about.name} is left`;
+    return `${about.name} must be ${versionsText(about, left)}`;
+  }
+  return inUse === true ? `${partText(about)} must be used` : `${partText(about)} cannot be used`;
+}
+
+/** A deduction about what is in the printer for good: that it cannot be used says nothing more. */
+function isPlain({ about }: Deduction): boolean {
+  return !('candidates' in about) && about.always;
+}
+
+function deductionText(deduction: Deduction): string {
+  const { origin, about, read, target } = deduction;
+  const plain = isPlain(deduction);
+  if ('ways' in origin) {
+    const ways = listText(origin.ways.map(partText), 'or');
+    return `One of ${ways} must stand at ${origin.ways[0]!.host.symbol}, so ${conclusionText(deduction)}.`;
+  }
+  if (isSlotDemand(origin)) {
+    const demand = capital(originText(origin));
+    if (plain)
+      return `${demand}${origin.demand === 'max' ? ', and there are more' : origin.demand === 'min' ? ', and there are fewer' : ''}.`;
+    return `${demand}, so ${conclusionText(deduction)}.`;
+  }
+  if (origin.reason.type !== 'rule') {
+    return `${originText(origin)}${plain ? '' : `, so ${conclusionText(deduction)}`}.`;
+  }
+  const declarerRead = read.find(({ variable }) => variable === origin.variable);
+  const rule = `${declarerText(origin, declarerRead?.left)} ${demandText(origin.reason.rule)}`;
+  const fact = read.find(({ variable }) => variable !== origin.variable && variable !== about);
+  let but: string | undefined;
+  if (fact) {
+    const stuck = fact.variable.candidates.length === 1 ? 'is' : 'can only be';
+    but = `${fact.variable.name} ${stuck} ${versionsText(fact.variable, fact.left)}`;
+  } else if (origin.targets.length === 0) but = 'there is none';
+  else if (target && !target.variable) {
+    const { host } = target.part;
+    const hardware = host.hardware === undefined ? '' : ` of hardware ${host.hardware}`;
+    but = `${host.symbol} is ${host.model}${hardware}`;
+  }
+  if (plain) return but === undefined ? `${rule}.` : `${rule}, but ${but}.`;
+  return `Because ${rule}${but === undefined ? '' : `, and ${but}`}, ${conclusionText(deduction)}.`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+function storyText(story: Story): string | undefined {
+  const sentences = story.deductions.map(deductionText);
+  if (story.end) return sentences.join(' ');
+  if (!story.cases) return undefined;
+  for (const { candidate, story: inner } of story.cases.stories) {
+    const text = storyText(inner);
+    if (text === undefined) return undefined;
+    sentences.push(
+      `Were ${story.cases.variable.name} ${versionAt(story.cases.variable, candidate)}: ${text}`,
+    );
+  }
+  return sentences.join(' ');
+}
+
+/** The members of a core, each as a statement. */
+export function conflictTexts(core: Core): string[] {
+  return [...new Set(core.origins.map(originText))];
+}
+
+/** Why nothing fits, in sentences. */
+export function explanationText(instance: Instance, core: Core): string {
+  const told = storyText(tell(instance, core.origins));
+  const text =
+    told !== undefined && told.length <= EXPLANATION_CHARACTERS_MAX
+      ? told
+      : `These cannot hold together: ${conflictTexts(core).join('; ')}.`;
+  const hint = core.minimal ? '' : ' (There was no time to find the smallest such set.)';
+  return `${text.slice(0, EXPLANATION_CHARACTERS_MAX)}${hint}`;
+}
