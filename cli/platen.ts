@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   request: () => import('./commands/request.ts'),
   broker: () => import('./commands/broker.ts'),
   simulate: () => import('./commands/simulate.ts'),
+  agent: () => import('./commands/agent.ts'),
 };
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

@@ -109,6 +109,14 @@ export const ERRORS = {
     message: '{subject} is not possible: the driver {kind} only reads the printer',
     hint: "Use the maker's own tool, or a command driver that can install.",
   },
+  'agent/other-printer': {
+    message: '{url} is another printer: serial number {found} instead of {expected}',
+    hint: 'Has the address changed? platen agent discover finds printers; then correct the address or the serial number.',
+  },
+  'agent/printer-exists': {
+    message: 'The printer {printer} is in {file} already',
+    hint: 'Choose another id with --printer, or edit the file.',
+  },
   'agent/driver': { message: 'The driver of {url} failed: {reason}', hint: '{hint}' },
   // Releases.
   'release/bad-key': {

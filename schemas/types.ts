@@ -632,6 +632,129 @@ export interface AdminCredentials {
   password: string;
 }
 /**
+ * What `platen agent` speaks for: the broker, and the real printers with how they are read.
+ */
+export interface AgentsConfig {
+  broker: {
+    /**
+     * mqtt://, mqtts://, ws:// or wss://.
+     */
+    url: string;
+    /**
+     * PEM file of the authority, for mqtts:// and wss://.
+     */
+    ca?: string;
+  };
+  /**
+   * Folder for log memories and what is remembered; default beside this file.
+   */
+  data?: string;
+  /**
+   * Your own mapping tables; they go before the built-in ones.
+   *
+   * @maxItems 100
+   */
+  mappings?: string[];
+  /**
+   * Receives SNMP traps and informs; without it printers are only asked.
+   */
+  traps?: {
+    host?: string;
+    port: number;
+  };
+  /**
+   * Between two looks at errors and counters; default PT30S.
+   */
+  poll?: string;
+  /**
+   * Between two reads of the whole structure; default PT15M.
+   */
+  full?: string;
+  /**
+   * A printer silent for so long gets an entry; default PT15M.
+   */
+  silent?: string;
+  /**
+   * @maxItems 1000
+   */
+  printers: AgentPrinter[];
+}
+export interface AgentPrinter {
+  /**
+   * Its id on the broker.
+   */
+  printer: string;
+  /**
+   * Its MQTT password, from `platen enroll`.
+   */
+  password?: string;
+  /**
+   * How it is read; ipp and snmp together are merged.
+   *
+   * @minItems 1
+   * @maxItems 2
+   */
+  urls: string[];
+  site?: string;
+  labels?: {
+    [k: string]: string;
+  };
+  /**
+   * IANA time zone.
+   */
+  timezone?: string;
+  /**
+   * Only a printer with this serial number is spoken for; another one at the address is left alone and reported.
+   */
+  serial?: string;
+  poll?: string;
+  full?: string;
+  silent?: string;
+  snmp?: {
+    version?: '1' | '2c' | '3';
+    community?: string;
+    user?: string;
+    level?: 'noAuthNoPriv' | 'authNoPriv' | 'authPriv';
+    authProtocol?: 'md5' | 'sha' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
+    authKey?: string;
+    privProtocol?: 'des' | 'aes' | 'aes256b' | 'aes256r';
+    privKey?: string;
+    context?: string;
+    timeoutMs?: number;
+    retries?: number;
+  };
+  ipp?: {
+    user?: string;
+    password?: string;
+    /**
+     * Take only a certificate that this machine trusts.
+     */
+    verify?: boolean;
+    /**
+     * SHA-256 of the one certificate that is taken.
+     */
+    fingerprint?: string;
+    timeoutMs?: number;
+  };
+  bambu?: {
+    accessCode: string;
+    fingerprint?: string;
+  };
+  command?: {
+    /**
+     * Program and arguments.
+     *
+     * @minItems 1
+     * @maxItems 64
+     */
+    run: string[];
+    /**
+     * Passed on to the program.
+     */
+    settings?: {};
+  };
+}
+/**
  * What goes together: apparatus, units and software.
  */
 export interface Catalog {

@@ -7,6 +7,7 @@ import addFormatsModule from 'ajv-formats';
 import { PlatenError, reasonOf } from './errors.ts';
 import type {
   AdminCredentials,
+  AgentsConfig,
   Answer,
   Ask,
   AuditListParams,
@@ -83,6 +84,7 @@ export interface SchemaTypes {
   catalog: Catalog;
   rules: TroubleRules;
   mapping: Mapping;
+  agents: AgentsConfig;
   scenario: Scenario;
 }
 export type SchemaName = keyof SchemaTypes;

@@ -2,8 +2,7 @@
  * Makes a driver out of readers: reads at its own pace, compares, remembers on disk, backs off from a printer that
  * sleeps, and never lets one read take longer than its time.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type {
@@ -24,6 +23,7 @@ import {
 import type { Reading } from '../mapping/reading.ts';
 import { DRIVER_LIMITS } from './limits.ts';
 import type { QuickReading, Reader } from './reader.ts';
+import { keepFile } from './state-file.ts';
 
 export interface PolledOptions {
   /** Between two quick reads, ms. */
@@ -174,8 +174,11 @@ export class PolledDriver implements Driver {
       const found: QuickReading = await this.inLane(() =>
         withTime(quick(), DRIVER_LIMITS.readMs, 'the read'),
       );
-      const restarted = this.take(found);
+      // Before its words are taken it is looked at whether it is still the same printer in the same state.
+      const ticks = this.kept.memory.upTime?.ticks;
+      const restarted = found.upTimeTicks !== undefined && ticks !== undefined && found.upTimeTicks < ticks;
       if (found.structureMayDiffer || restarted) this.take(await this.readFull());
+      else this.take(found);
     } catch (error) {
       this.failed(error);
     }
@@ -199,8 +202,8 @@ export class PolledDriver implements Driver {
     return this.fullRead;
   }
 
-  /** Compares with what held before and tells the difference. Gives whether the printer was restarted. */
-  private take(found: Pick<Reading, 'conditions' | 'conditionsWhole' | 'counters' | 'upTimeTicks'>): boolean {
+  /** Compares with what held before and tells the difference. */
+  private take(found: Pick<Reading, 'conditions' | 'conditionsWhole' | 'counters' | 'upTimeTicks'>): void {
     const nowMs = this.now();
     this.answered(nowMs);
     this.printing = found.counters.printing;
@@ -210,7 +213,6 @@ export class PolledDriver implements Driver {
     this.pages = compared.pages;
     for (const event of compared.events) this.events?.error(event);
     this.keep(before !== JSON.stringify(compared.memory.held));
-    return compared.restarted;
   }
 
   private answered(nowMs: number): void {
@@ -280,17 +282,7 @@ export class PolledDriver implements Driver {
     const { stateFile, log } = this.options;
     if (stateFile === undefined || (!must && this.now() - this.keptAt < KEEP_MS)) return;
     this.keptAt = this.now();
-    try {
-      mkdirSync(dirname(stateFile), { recursive: true });
-      // Written aside and renamed: a crash leaves the old file or the new one.
-      writeFileSync(`${stateFile}.new`, JSON.stringify(this.kept));
-      renameSync(`${stateFile}.new`, stateFile);
-    } catch (error) {
-      log.error(
-        { stateFile, reason: reasonOf(error) },
-        'what must be remembered of the printer cannot be written',
-      );
-    }
+    keepFile(stateFile, this.kept, log);
   }
 
   async readStructure(): Promise<PrinterStructure> {

@@ -76,6 +76,8 @@ export class SnmpReader implements Reader {
   private context: SnmpContext | undefined;
   /** prtGeneralConfigChanges as it was: another number means another configuration. */
   private configChanges: number | undefined;
+  /** prtGeneralSerialNumber as it was: another one means another printer at this address. */
+  private serial: string | undefined;
   /** Rows of alerts that came as traps since the last read, by index. */
   private readonly trapped = new Map<string, Map<number, SnmpValue>>();
   private nudge: (() => void) | undefined;
@@ -92,6 +94,7 @@ export class SnmpReader implements Reader {
     const reading = snmpReading(answer, this.mapping);
     this.context = snmpContext(answer, this.mapping, reading);
     this.configChanges = answer.int(`${OID.prtGeneral}.1.${this.context.device}`);
+    this.serial = answer.text(`${OID.prtGeneral}.17.${this.context.device}`);
     return reading;
   }
 
@@ -106,6 +109,7 @@ export class SnmpReader implements Reader {
     const single = [
       OID.sysUpTime.slice(0, -2),
       before(`${OID.prtGeneral}.1`),
+      before(`${OID.prtGeneral}.17`),
       before(`${OID.hrPrinter}.1`),
       before(`${OID.hrPrinter}.2`),
       `${OID.prtMarker}.3.${device}`,
@@ -129,7 +133,10 @@ export class SnmpReader implements Reader {
     if (more) await walkColumns(this.session, ALERT_COLUMNS, answer);
     this.addTrapped(answer);
     const changes = answer.int(`${OID.prtGeneral}.1.${device}`);
-    const structureMayDiffer = changes !== undefined && changes !== this.configChanges;
+    const serial = answer.text(`${OID.prtGeneral}.17.${device}`);
+    const structureMayDiffer =
+      (changes !== undefined && changes !== this.configChanges) ||
+      (serial !== undefined && serial !== this.serial);
     const upTimeTicks = answer.int(OID.sysUpTime);
     return {
       conditions: readConditions(answer, context),

@@ -1,0 +1,188 @@
+/**
+ * What a Bambu printer's messages become: modules of `get_version`, HMS codes, updates that are offered. Pure; fields are
+ * looked at one by one, because the messages have no schema and change with the firmware.
+ */
+import type { Condition, FoundUnit, Reading, Severity, Source } from './reading.ts';
+import { TEXT_MAX } from './reading.ts';
+import { clip, meaningful, slug } from './text.ts';
+
+/** What was heard from the printer so far; P1 printers push only what changed. */
+export interface BambuState {
+  serial: string;
+  /** `info.module` of the last get_version. */
+  modules: unknown[];
+  /** `print` of all reports, the newest value of every field. */
+  print: Record<string, unknown>;
+}
+
+const VENDOR = 'bambu';
+const SOURCE: Source = 'bambu';
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {};
+}
+
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? meaningful(String(value)) : undefined;
+}
+
+/** `0300_0100_0001_0007` of 32-bit numbers. */
+export function hexGroups(...words: number[]): string {
+  return words
+    .flatMap((word) => [word >>> 16, word & 0xffff])
+    .map((group) => group.toString(16).toUpperCase().padStart(4, '0'))
+    .join('_');
+}
+
+/** An unsigned 32-bit number, also from a text or a negative number. */
+function word(value: unknown): number | undefined {
+  const number =
+    typeof value === 'number'
+      ? value
+      : typeof value === 'string' && value !== ''
+        ? Number(value)
+        : Number.NaN;
+  return Number.isFinite(number) ? number >>> 0 : undefined;
+}
+
+/** Severities of HMS codes (code >> 16). */
+const HMS_SEVERITIES: Record<number, Severity> = { 1: 'fatal', 2: 'error', 3: 'warning', 4: 'info' };
+
+/** Names of modules by attr >> 24. */
+const HMS_MODULES: Record<number, string> = { 3: 'mc', 5: 'ota', 7: 'ams', 8: 'th', 12: 'xcam' };
+
+/** Symbol of a module: `ams/0` is `ams.0`. */
+function symbolOf(name: string): string {
+  return slug(name.replaceAll('/', '.'));
+}
+
+function unitOfHms(attr: number, symbols: Set<string>): string | undefined {
+  const name = HMS_MODULES[attr >>> 24];
+  if (name === undefined) return undefined;
+  const symbol = name === 'ams' ? `ams.${(attr >>> 16) & 0xff}` : name;
+  return symbols.has(symbol) ? symbol : undefined;
+}
+
+function bambuConditions(state: BambuState, symbols: Set<string>): Condition[] {
+  const conditions: Condition[] = [];
+  for (const item of list(state.print['hms'])) {
+    const { attr: rawAttr, code: rawCode } = record(item);
+    const attr = word(rawAttr);
+    const code = word(rawCode);
+    if (attr === undefined || code === undefined) continue;
+    const unit = unitOfHms(attr, symbols);
+    conditions.push({
+      code: hexGroups(attr, code),
+      severity: HMS_SEVERITIES[code >>> 16] ?? 'warning',
+      ...(unit === undefined ? {} : { unit }),
+      detail: {
+        from: 'hms',
+        module: HMS_MODULES[attr >>> 24] ?? `0x${(attr >>> 24).toString(16)}`,
+        attr,
+        code,
+      },
+    });
+  }
+  const error = word(state.print['print_error']);
+  if (error !== undefined && error !== 0) {
+    conditions.push({
+      code: hexGroups(error),
+      severity: 'error',
+      detail: { from: 'print_error', code: error },
+    });
+  }
+  const upgrade = record(state.print['upgrade_state']);
+  for (const item of list(upgrade['new_ver_list'])) {
+    const offer = record(item);
+    const name = text(offer['name']);
+    const to = text(offer['new_ver']);
+    if (name === undefined || to === undefined || to === text(offer['cur_ver'])) continue;
+    const symbol = symbolOf(name);
+    conditions.push({
+      code: 'update-offered',
+      severity: 'info',
+      ...(symbols.has(symbol) ? { unit: symbol } : {}),
+      detail: { software: clip(name, 64), from: text(offer['cur_ver']) ?? 'unknown', to, location: name },
+    });
+  }
+  return conditions;
+}
+
+export function bambuReading(state: BambuState): Reading {
+  const modules = state.modules.map(record).filter((module) => text(module['name']) !== undefined);
+  const ota = modules.find((module) => module['name'] === 'ota') ?? {};
+  const model =
+    text(ota['product_name']) ??
+    text(ota['project_name']) ??
+    modules.map((m) => text(m['project_name'])).find(Boolean);
+  const sources: Record<string, Source> = { 'apparatus.model': SOURCE, 'apparatus.serial': SOURCE };
+  const missing: Reading['missing'] = [];
+  const version = text(ota['sw_ver']);
+  const units: FoundUnit[] = [];
+  for (const module of modules) {
+    const name = text(module['name']);
+    if (name === undefined || name === 'ota') continue;
+    const kind = slug(name.replace(/[/_]?\d+$/, ''));
+    const symbol = symbolOf(name);
+    const base = clip(symbol, TEXT_MAX.symbol - 8);
+    const serial = text(module['sn']);
+    const hardware = text(module['hw_ver']);
+    const software = text(module['sw_ver']);
+    const taken = (candidate: string) => units.some((unit) => unit.symbol === candidate);
+    let free = base;
+    for (let n = 2; taken(free); n++) free = `${base}-${n}`;
+    units.push({
+      symbol: free,
+      kind: clip(kind, TEXT_MAX.kind),
+      model: clip(text(module['product_name']) ?? name, TEXT_MAX.model),
+      ...(serial === undefined ? {} : { serial: clip(serial, TEXT_MAX.serial) }),
+      ...(hardware === undefined ? {} : { hardware: clip(hardware, TEXT_MAX.hardware) }),
+      software: [
+        {
+          id: clip(`${VENDOR}.${kind}`, TEXT_MAX.softwareId),
+          vendor: VENDOR,
+          ...(software === undefined ? {} : { version: clip(software, TEXT_MAX.version) }),
+        },
+      ],
+    });
+    for (const field of ['model', ...(serial ? ['serial'] : [])]) sources[`${free}.${field}`] = SOURCE;
+    if (software !== undefined) sources[`${free}:${VENDOR}.${kind}.version`] = SOURCE;
+  }
+  if (model === undefined)
+    missing.push({ field: 'apparatus.model', because: 'Without a model the catalog has no entry for it.' });
+  if (modules.length === 0)
+    missing.push({ field: 'info.module', because: 'The printer did not answer get_version.' });
+  const gcodeState = text(state.print['gcode_state']);
+  if (version !== undefined) sources[`apparatus:${VENDOR}.ota.version`] = SOURCE;
+  return {
+    source: SOURCE,
+    structure: {
+      apparatus: {
+        model: clip(model ?? 'unknown', TEXT_MAX.model),
+        serial: clip(text(ota['sn']) ?? state.serial, TEXT_MAX.serial),
+        ...(text(ota['hw_ver']) === undefined
+          ? {}
+          : { hardware: clip(text(ota['hw_ver']) ?? '', TEXT_MAX.hardware) }),
+        software:
+          version === undefined
+            ? []
+            : [{ id: `${VENDOR}.ota`, vendor: VENDOR, version: clip(version, TEXT_MAX.version) }],
+      },
+      units,
+    },
+    sources,
+    conditions: bambuConditions(state, new Set(units.map((unit) => unit.symbol))),
+    // Until the first report nothing is known of what holds.
+    conditionsWhole: Array.isArray(state.print['hms']),
+    counters:
+      gcodeState === undefined ? {} : { printing: /^(RUNNING|PREPARE|SLICING|PAUSE)$/i.test(gcodeState) },
+    identity: { make: 'Bambu Lab', ...(model === undefined ? {} : { model }), tables: ['bambu'] },
+    missing,
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * One process that speaks for many real printers: each with its own MQTT session, log memory and pace. What one of them
+ * does (hang, answer nonsense, fail to start) stays its own.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { reasonOf } from '../../schemas/errors.ts';
+import type { AgentPrinter } from '../../schemas/types.ts';
+import { type Agent, type AgentOptions, createAgent } from '../agent.ts';
+import { DiskLog } from '../disk-log.ts';
+import type { Driver } from '../driver.ts';
+import type { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
+import { mqttTransport } from '../mqtt-transport.ts';
+import { ReportNumbersOnDisk } from '../report-numbers.ts';
+import { createUpdater } from '../updater/updater.ts';
+import { type LoadedConfig, paceOf } from './config.ts';
+import { createLanes } from './lanes.ts';
+import { openDriver } from './open-driver.ts';
+import { receiveTraps, type TrapReceiver } from './traps.ts';
+
+/** One printer of the process. */
+interface Spoken {
+  id: string;
+  agent: Agent;
+}
+
+export interface RunningAgents {
+  printers: number;
+  /** Printers that are connected to the broker now. */
+  connected(): number;
+  agent(printer: string): Agent | undefined;
+  trapPort: number | undefined;
+  stop(): Promise<void>;
+}
+
+/** What the configuration knows of a printer and the printer doesn't. */
+export function withPlace(driver: Driver, printer: AgentPrinter): Driver {
+  const { site, labels, timezone } = printer;
+  const place = {
+    ...(site === undefined ? {} : { site }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(timezone === undefined ? {} : { timezone }),
+  };
+  return {
+    kind: driver.kind,
+    start: (events) => driver.start(events),
+    stop: () => driver.stop(),
+    readStructure: async () => ({ ...(await driver.readStructure()), ...place }),
+    readCounters: () => driver.readCounters(),
+    cannotInstall: (subject) => driver.cannotInstall(subject),
+    install: (images, progress) => driver.install(images, progress),
+    rollback: (images) => driver.rollback(images),
+    selfTest: () => driver.selfTest(),
+    restart: () => driver.restart(),
+  };
+}
+
+/** Starts everything. A printer that can't be started is logged and left out; the others run. */
+export async function startAgents(
+  loaded: LoadedConfig,
+  log: Logger,
+  options: Pick<AgentOptions, 'reconnectMs'> = {},
+): Promise<RunningAgents> {
+  const { config } = loaded;
+  const lanes = createLanes();
+  const transport = mqttTransport({
+    url: config.broker.url,
+    ...(loaded.ca === undefined ? {} : { ca: loaded.ca }),
+  });
+  const readers = new Map<string, SnmpReader>();
+  const spoken: Spoken[] = [];
+  for (const printer of config.printers) {
+    const own = log.child({ printer: printer.printer });
+    const folder = join(loaded.data, printer.printer);
+    try {
+      mkdirSync(folder, { recursive: true });
+      const opened = openDriver(printer, loaded.mapping, {
+        ...paceOf(config, printer),
+        stateFile: join(folder, 'conditions.json'),
+        log: own,
+        lanes,
+      });
+      const driver = withPlace(opened.driver, printer);
+      const memory = new DiskLog({ folder: join(folder, 'log'), log: own });
+      const agent = createAgent({
+        printer: printer.printer,
+        transport,
+        ...(printer.password === undefined ? {} : { password: printer.password }),
+        driver,
+        logMemory: memory,
+        reportNumbers: new ReportNumbersOnDisk(join(folder, 'report-numbers.json')),
+        updater: createUpdater(),
+        folder,
+        log: own,
+        ...options,
+      });
+      if (opened.snmp) readers.set(opened.snmp.host, opened.snmp.reader);
+      await agent.start();
+      spoken.push({ id: printer.printer, agent });
+    } catch (error) {
+      own.error({ reason: reasonOf(error) }, 'this printer cannot be spoken for; the others are');
+    }
+  }
+  let traps: TrapReceiver | undefined;
+  if (config.traps) traps = receiveTraps(config.traps, readers, log);
+  return {
+    printers: spoken.length,
+    connected: () => spoken.filter(({ agent }) => agent.status.connected).length,
+    agent: (printer) => spoken.find(({ id }) => id === printer)?.agent,
+    trapPort: traps?.port,
+    stop: async () => {
+      await traps?.close();
+      await Promise.all(
+        spoken.map(async ({ id, agent }) => {
+          try {
+            await agent.stop();
+          } catch (error) {
+            log.error({ printer: id, reason: reasonOf(error) }, 'this printer did not stop cleanly');
+          }
+        }),
+      );
+    },
+  };
+}

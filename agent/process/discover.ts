@@ -1,0 +1,74 @@
+/**
+ * Finds printers by mDNS / DNS-SD (RFC 6763): `_ipp._tcp` and `_ipps._tcp` carry the address and what the printer is.
+ */
+import { Bonjour, type Service } from 'bonjour-service';
+import { tidy } from '../mapping/text.ts';
+
+export interface FoundPrinter {
+  /** `ipp://host:631/ipp/print`. */
+  url: string;
+  name: string;
+  /** Make and model (`ty`). */
+  model?: string;
+  uuid?: string;
+  /** Where it stands (`note`). */
+  location?: string;
+  addresses: string[];
+}
+
+/** More are not listed: a network that shouts so many names has another problem. */
+export const FOUND_MAX = 10_000;
+
+function text(txt: Record<string, unknown>, key: string): string | undefined {
+  // Keys are without regard to case (RFC 6763, 6.4).
+  const found = Object.entries(txt).find(([name]) => name.toLowerCase() === key)?.[1];
+  const value =
+    typeof found === 'string' ? tidy(found) : Buffer.isBuffer(found) ? tidy(found.toString()) : '';
+  return value === '' ? undefined : value;
+}
+
+/** A DNS-SD service as a printer; undefined when it is none that can be asked. */
+export function printerOfService(
+  service: Pick<Service, 'name' | 'type' | 'host' | 'port' | 'txt' | 'addresses'>,
+): FoundPrinter | undefined {
+  const txt = (service.txt ?? {}) as Record<string, unknown>;
+  const scheme = service.type === 'ipps' ? 'ipps' : service.type === 'ipp' ? 'ipp' : undefined;
+  if (scheme === undefined || !service.host || service.port < 1) return undefined;
+  const path = (text(txt, 'rp') ?? 'ipp/print').replace(/^\/+/, '');
+  const host = service.host.replace(/\.$/, '');
+  const model = text(txt, 'ty') ?? text(txt, 'product')?.replace(/^\(|\)$/g, '');
+  const uuid = text(txt, 'uuid');
+  const location = text(txt, 'note');
+  return {
+    url: `${scheme}://${host}:${service.port}/${path}`,
+    name: service.name,
+    ...(model === undefined ? {} : { model }),
+    ...(uuid === undefined ? {} : { uuid }),
+    ...(location === undefined ? {} : { location }),
+    addresses: service.addresses ?? [],
+  };
+}
+
+/** Listens for `ms` and gives every printer once; one that offers both is given with TLS. */
+export async function discover(options: {
+  ms: number;
+  interface?: string;
+  port?: number;
+}): Promise<FoundPrinter[]> {
+  const found = new Map<string, FoundPrinter>();
+  const bonjour = new Bonjour({
+    ...(options.interface === undefined ? {} : { interface: options.interface }),
+    ...(options.port === undefined ? {} : { port: options.port }),
+  } as Partial<Service>);
+  const take = (service: Service) => {
+    const printer = printerOfService(service);
+    if (!printer || found.size >= FOUND_MAX) return;
+    const key = printer.uuid ?? `${printer.name}@${new URL(printer.url).hostname}`;
+    const known = found.get(key);
+    if (!known || printer.url.startsWith('ipps:')) found.set(key, printer);
+  };
+  for (const type of ['ipp', 'ipps']) bonjour.find({ type }, take);
+  await new Promise((resolve) => setTimeout(resolve, options.ms));
+  await new Promise<void>((resolve) => bonjour.destroy(() => resolve()));
+  return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
+}

@@ -1,0 +1,61 @@
+/**
+ * From one printer of the configuration to its driver.
+ */
+import { PlatenError } from '../../schemas/errors.ts';
+import type { AgentPrinter } from '../../schemas/types.ts';
+import type { Driver } from '../driver.ts';
+import { type BambuAccess, BambuReader } from '../drivers/bambu/bambu-reader.ts';
+import { CommandDriver } from '../drivers/command/command-driver.ts';
+import { PolledDriver, type PolledOptions } from '../drivers/polled-driver.ts';
+import type { MappingTables } from '../mapping/tables.ts';
+import { type OpenedReader, openReader } from './open-reader.ts';
+
+export interface OpenedDriver {
+  driver: Driver;
+  snmp?: OpenedReader['snmp'];
+}
+
+/** `bambu://SERIAL@host[:8883]` with the access code from the settings. */
+export function bambuAccess(address: string, settings: AgentPrinter['bambu']): BambuAccess {
+  const url = new URL(address);
+  if (!settings || url.username === '') {
+    throw new PlatenError('agent/driver', {
+      url: `bambu://${url.host}`,
+      reason: 'serial number and access code are needed',
+      hint: 'bambu://SERIAL@host, and the access code in bambu.accessCode (or --access-code).',
+    });
+  }
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? 8883 : Number(url.port),
+    serial: decodeURIComponent(url.username),
+    accessCode: settings.accessCode,
+    ...(settings.fingerprint === undefined ? {} : { fingerprint: settings.fingerprint }),
+  };
+}
+
+export function openDriver(
+  printer: AgentPrinter,
+  mapping: MappingTables,
+  options: PolledOptions,
+): OpenedDriver {
+  const [address = ''] = printer.urls;
+  if (address.startsWith('bambu:')) {
+    return { driver: new PolledDriver(new BambuReader(bambuAccess(address, printer.bambu)), options) };
+  }
+  if (address.startsWith('command:')) {
+    const { run = [], settings } = printer.command ?? {};
+    return {
+      driver: new CommandDriver({
+        run,
+        printer: printer.printer,
+        url: address,
+        log: options.log,
+        ...(settings === undefined ? {} : { settings }),
+        ...(options.stateFile === undefined ? {} : { stateFile: options.stateFile }),
+      }),
+    };
+  }
+  const { reader, snmp } = openReader(printer, mapping);
+  return { driver: new PolledDriver(reader, options), ...(snmp === undefined ? {} : { snmp }) };
+}

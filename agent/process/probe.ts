@@ -1,0 +1,91 @@
+/**
+ * One look at a printer, with the raw answer beside what it becomes.
+ */
+import { pino } from 'pino';
+import type { AgentPrinter } from '../../schemas/types.ts';
+import { BambuReader } from '../drivers/bambu/bambu-reader.ts';
+import { IppReader } from '../drivers/ipp/ipp-reader.ts';
+import { SnmpSession } from '../drivers/snmp/session.ts';
+import { readSnmp } from '../drivers/snmp/snmp-reader.ts';
+import { ippReading } from '../mapping/ipp-reading.ts';
+import { mergeReadings } from '../mapping/merge.ts';
+import type { Reading } from '../mapping/reading.ts';
+import { snmpReading } from '../mapping/snmp-reading.ts';
+import type { MappingTables } from '../mapping/tables.ts';
+import { rawText } from './doctor.ts';
+import { bambuAccess, openDriver } from './open-driver.ts';
+import { ippAccess, snmpAccess } from './open-reader.ts';
+
+export interface Probe {
+  read(): Promise<Reading>;
+  /** The answer as lines; empty where the protocol has none to show. */
+  raw(): string;
+  close(): Promise<void>;
+}
+
+/** Asks the addresses of a printer once each; rejects when one of them doesn't answer. */
+export function openProbe(printer: AgentPrinter, mapping: MappingTables): Probe {
+  const closers: (() => void | Promise<void>)[] = [];
+  let raw = '';
+  const readOne = async (address: string): Promise<Reading> => {
+    if (address.startsWith('snmp:')) {
+      const session = new SnmpSession(snmpAccess(address, printer.snmp));
+      closers.push(() => session.close());
+      const answer = await readSnmp(session, mapping);
+      raw += rawText({ snmp: answer });
+      return snmpReading(answer, mapping);
+    }
+    if (address.startsWith('bambu:')) {
+      const reader = new BambuReader(bambuAccess(address, printer.bambu));
+      closers.push(() => reader.close());
+      return reader.read();
+    }
+    if (address.startsWith('command:')) return readCommand(printer, mapping, closers);
+    const answer = await new IppReader(ippAccess(address, printer.ipp), mapping).readAnswer();
+    raw += rawText({ ipp: answer });
+    return ippReading(answer, mapping);
+  };
+  return {
+    async read() {
+      // SNMP first: its words stand where both have some.
+      const ordered = [...printer.urls].sort(
+        (a, b) => Number(b.startsWith('snmp:')) - Number(a.startsWith('snmp:')),
+      );
+      const readings: Reading[] = [];
+      for (const address of ordered) readings.push(await readOne(address));
+      return readings.reduce((merged, reading) => mergeReadings(merged, reading));
+    },
+    raw: () => raw,
+    close: async () => {
+      for (const close of closers) await close();
+    },
+  };
+}
+
+/** Runs the program once and takes what it says as a reading. */
+async function readCommand(
+  printer: AgentPrinter,
+  mapping: MappingTables,
+  closers: (() => void | Promise<void>)[],
+): Promise<Reading> {
+  const { driver } = openDriver(printer, mapping, {
+    pollMs: 1,
+    fullMs: 1,
+    silentMs: 1,
+    log: pino({ level: 'silent' }),
+  });
+  closers.push(() => driver.stop());
+  await driver.start({ error: () => undefined, changed: () => undefined });
+  const structure = await driver.readStructure();
+  const counters = await driver.readCounters();
+  return {
+    source: 'command',
+    structure,
+    sources: {},
+    conditions: [],
+    conditionsWhole: false,
+    counters,
+    identity: { model: structure.apparatus.model, tables: [] },
+    missing: [],
+  };
+}

@@ -1,0 +1,261 @@
+/** `platen agent`: speaks for real printers; `add`, `discover` and `doctor` help to get there. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { playRecorded } from '../../agent/drivers/recorded.ts';
+import { durationMs } from '../../agent/duration.ts';
+import { mergeReadings } from '../../agent/mapping/merge.ts';
+import type { Reading } from '../../agent/mapping/reading.ts';
+import { clip, slug } from '../../agent/mapping/text.ts';
+import { startAgents } from '../../agent/process/agents.ts';
+import { addPrinter, loadConfig, loadMappings } from '../../agent/process/config.ts';
+import { discover } from '../../agent/process/discover.ts';
+import { adviceFor, diagnose, diagnosisText, rawText } from '../../agent/process/doctor.ts';
+import { withoutSecrets } from '../../agent/process/open-reader.ts';
+import { openProbe } from '../../agent/process/probe.ts';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import type { AgentPrinter } from '../../schemas/types.ts';
+import { createLog } from '../log.ts';
+
+const CONFIG = 'agents.json';
+const DISCOVER_DEFAULT = 'PT5S';
+
+/** Options that say how a printer is asked; the same for `add` and `doctor`. */
+interface AccessFlags {
+  community?: string;
+  snmpVersion?: string;
+  snmpUser?: string;
+  authKey?: string;
+  privKey?: string;
+  accessCode?: string;
+  fingerprint?: string;
+  mapping?: string[];
+  run?: string[];
+}
+
+function withAccess(command: Command): Command {
+  return command
+    .option('--community <text>', 'SNMP 1 and 2c (default public)')
+    .option('--snmp-version <1|2c|3>', 'default 2c, or 3 with --snmp-user')
+    .option('--snmp-user <name>', 'SNMP 3')
+    .option('--auth-key <text>', 'SNMP 3, SHA')
+    .option('--priv-key <text>', 'SNMP 3, AES')
+    .option('--access-code <text>', 'Bambu: the access code in the printer’s menu')
+    .option('--fingerprint <hex>', 'take only the certificate with this SHA-256')
+    .option('--run <word...>', 'command://: the program and its arguments')
+    .option('--mapping <file...>', 'your own mapping tables');
+}
+
+function setting(name: string, reason: string): PlatenError {
+  return new PlatenError('setting/invalid', { name, reason, hint: 'platen agent --help' });
+}
+
+/** A printer of the configuration from addresses and flags. */
+function printerFrom(printer: string, urls: string[], flags: AccessFlags): AgentPrinter {
+  for (const url of urls) {
+    if (!/^(ipps?|snmp|bambu|command):\/\//.test(url) || !URL.canParse(url)) {
+      throw setting(
+        'url',
+        `"${withoutSecrets(url)}" is no ipp://, ipps://, snmp://, bambu:// or command:// address`,
+      );
+    }
+  }
+  const version = flags.snmpVersion;
+  if (version !== undefined && version !== '1' && version !== '2c' && version !== '3') {
+    throw setting('--snmp-version', `"${version}" is none of 1, 2c, 3`);
+  }
+  const snmp: NonNullable<AgentPrinter['snmp']> = {
+    ...(version === undefined ? {} : { version }),
+    ...(flags.community === undefined ? {} : { community: flags.community }),
+    ...(flags.snmpUser === undefined ? {} : { user: flags.snmpUser }),
+    ...(flags.authKey === undefined ? {} : { authKey: flags.authKey }),
+    ...(flags.privKey === undefined ? {} : { privKey: flags.privKey }),
+  };
+  const pinned = flags.fingerprint === undefined ? {} : { fingerprint: flags.fingerprint };
+  return {
+    printer,
+    urls,
+    ...(Object.keys(snmp).length === 0 ? {} : { snmp }),
+    ...(flags.fingerprint === undefined ? {} : { ipp: pinned }),
+    ...(flags.accessCode === undefined ? {} : { bambu: { accessCode: flags.accessCode, ...pinned } }),
+    ...(flags.run === undefined ? {} : { command: { run: flags.run } }),
+  };
+}
+
+async function run(flags: { config: string; log: string; logLevel: string }): Promise<void> {
+  const loaded = loadConfig(flags.config);
+  const log = createLog(flags.log === 'json' ? 'json' : 'story', flags.logLevel);
+  const agents = await startAgents(loaded, log);
+  process.stdout.write(
+    `ready: speaking for ${agents.printers} of ${loaded.config.printers.length} printers at ${withoutSecrets(loaded.config.broker.url)}\n`,
+  );
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  await agents.stop();
+}
+
+async function add(
+  urls: string[],
+  flags: AccessFlags & {
+    config: string;
+    printer?: string;
+    password?: string;
+    broker: string;
+    site?: string;
+    pin?: boolean;
+    check?: boolean;
+  },
+): Promise<void> {
+  const draft = printerFrom(flags.printer ?? 'unnamed', urls, flags);
+  let reading: Reading | undefined;
+  if (flags.check !== false) {
+    const probe = openProbe(draft, loadMappings(flags.mapping ?? []));
+    try {
+      reading = await probe.read();
+    } catch (error) {
+      throw new PlatenError(
+        'agent/no-answer',
+        { url: urls.map(withoutSecrets).join(' '), reason: reasonOf(error) },
+        { cause: error },
+      );
+    } finally {
+      await probe.close();
+    }
+  }
+  const { model, serial } = reading?.structure.apparatus ?? { model: 'printer' };
+  const suggested = clip(slug([model, serial].filter((part) => part !== undefined).join('-')), 64).replace(
+    /[^A-Za-z0-9]+$/,
+    '',
+  );
+  const id = flags.printer ?? suggested;
+  addPrinter(
+    flags.config,
+    {
+      ...draft,
+      printer: id,
+      ...(flags.password === undefined ? {} : { password: flags.password }),
+      ...(flags.site === undefined ? {} : { site: flags.site }),
+      ...(flags.pin && serial !== undefined ? { serial } : {}),
+    },
+    flags.broker,
+  );
+  process.stdout.write(
+    `added ${id}${reading ? ` (${model}${serial === undefined ? '' : `, ${serial}`})` : ''} to ${flags.config}\n`,
+  );
+  if (flags.password === undefined) {
+    process.stdout.write(`its password is missing: platen enroll ${id}, then put it into ${flags.config}\n`);
+  }
+}
+
+async function find(flags: { for: string; interface?: string; json?: boolean }): Promise<void> {
+  const ms = durationMs(flags.for);
+  if (ms === undefined || ms < 100 || ms > 600_000)
+    throw setting('--for', `"${flags.for}" is no duration from PT0.1S to PT10M`);
+  const printers = await discover({
+    ms,
+    ...(flags.interface === undefined ? {} : { interface: flags.interface }),
+  });
+  if (flags.json) {
+    for (const printer of printers) process.stdout.write(`${JSON.stringify(printer)}\n`);
+    return;
+  }
+  for (const { url, name, model, location } of printers) {
+    process.stdout.write(
+      `${url}\n    ${name}${model === undefined ? '' : `, ${model}`}${location === undefined ? '' : `, ${location}`}\n`,
+    );
+  }
+  process.stdout.write(
+    printers.length === 0
+      ? 'no printer announces itself by mDNS here; one in another network can be added by its address\n'
+      : `${printers.length} found; platen agent add <url>\n`,
+  );
+}
+
+async function doctor(
+  urls: string[],
+  flags: AccessFlags & { recorded?: string[]; json?: boolean; raw?: boolean },
+): Promise<void> {
+  const mapping = loadMappings(flags.mapping ?? []);
+  const show = (reading: Reading, raw: string) => {
+    const found = diagnose(reading, Date.now());
+    process.stdout.write(
+      flags.json ? `${JSON.stringify(found)}\n` : `${flags.raw ? `${raw}\n` : ''}${diagnosisText(found)}`,
+    );
+  };
+  if (flags.recorded) {
+    const played = flags.recorded.map((file) => {
+      let bytes: Buffer;
+      try {
+        bytes = readFileSync(file === '-' ? 0 : file);
+      } catch (error) {
+        throw new PlatenError('agent/recording', { file, reason: reasonOf(error) }, { cause: error });
+      }
+      return playRecorded(bytes, file, mapping);
+    });
+    // SNMP first, as with a live printer.
+    const readings = played
+      .map(({ reading }) => reading)
+      .sort((a, b) => (a.source === b.source ? 0 : a.source === 'snmp' ? -1 : 1));
+    show(
+      readings.reduce((merged, reading) => mergeReadings(merged, reading)),
+      played.map(rawText).join(''),
+    );
+    return;
+  }
+  if (urls.length === 0) throw setting('url', 'an address or --recorded is needed');
+  const probe = openProbe(printerFrom('doctor', urls, flags), mapping);
+  try {
+    show(await probe.read(), probe.raw());
+  } catch (error) {
+    process.stderr.write(`${urls.map(withoutSecrets).join(' ')} does not answer: ${reasonOf(error)}\n`);
+    for (const url of urls) for (const line of adviceFor(url, error)) process.stderr.write(`  ${line}\n`);
+    process.exitCode = 1;
+  } finally {
+    await probe.close();
+  }
+}
+
+export function command(): Command {
+  const agent = new Command('agent')
+    .description(
+      'Speaks for real printers: reads them over IPP, SNMP, Bambu’s MQTT or a program, and is each of them on the broker.',
+    )
+    .option('--config <file>', 'configuration', CONFIG)
+    .option('--log <story|json>', 'readable lines, or JSON', 'story')
+    .option('--log-level <level>', 'trace, debug, info, warn, error, silent', 'info')
+    .action(run);
+  withAccess(
+    agent
+      .command('add <url...>')
+      .description(
+        'Reads a printer and adds it to the configuration; ipp:// and snmp:// together are one printer.',
+      )
+      .option('--config <file>', 'configuration', CONFIG)
+      .option('--printer <id>', 'its id on the broker (default: model and serial number)')
+      .option('--password <text>', 'its MQTT password, from platen enroll')
+      .option('--broker <url>', 'broker, for a new configuration', 'mqtt://127.0.0.1:1883')
+      .option('--site <name>', 'where it stands')
+      .option('--pin', 'speak for it only as long as the serial number stays')
+      .option('--no-check', 'add it without reading it'),
+  ).action(add);
+  agent
+    .command('discover')
+    .description('Lists printers that announce themselves by mDNS.')
+    .option('--for <duration>', 'how long to listen', DISCOVER_DEFAULT)
+    .option('--interface <address>', 'the network to listen in, by this machine’s address in it')
+    .option('--json', 'one JSON object a line')
+    .action(find);
+  withAccess(
+    agent
+      .command('doctor [url...]')
+      .description('Shows what a printer answers, what it becomes, and what is missing.')
+      .option(
+        '--recorded <file...>',
+        'recorded answers instead: snmpwalk, snmprec, JSON, ipptool; - is stdin',
+      )
+      .option('--raw', 'show the answer too')
+      .option('--json', 'the reading as one JSON object'),
+  ).action(doctor);
+  return agent;
+}
