@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { tufTrust } from '../agent/updater/trust.ts';
+import { createUpdater } from '../agent/updater/updater.ts';
 import { customOf } from '../center/update/release/targets.ts';
 import { startStory, storyPlan } from '../device-sim/story.ts';
 import type { Catalog, TroubleRules } from '../schemas/types.ts';
@@ -79,6 +81,14 @@ export async function startDemo(
   story?.say(
     `${printers.length} simulated printers are switched on: watch them for a minute, Ctrl-C ends it`,
   );
-  const fleet = startStory({ url: product.addresses.mqtt, passwords, count, folder, log });
+  const fleet = startStory({
+    url: product.addresses.mqtt,
+    passwords,
+    count,
+    folder,
+    // Like real printers these were given the repository's root, and believe nothing that it does not vouch for.
+    updater: createUpdater({ trust: tufTrust({ root: product.repository.rootBytes() ?? Buffer.alloc(0) }) }),
+    log,
+  });
   return { stop: () => fleet.stop() };
 }

@@ -77,6 +77,8 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
     // A repository whose root ceremony was held elsewhere is served as it is; without one there is a local one.
     const repositoryFolder = join(settings.data, 'repository');
     const repository = await openLocalRepository(repositoryFolder, join(settings.data, 'keys'), Date.now);
+    const stopTending = repository.tend(log);
+    closing.push(async () => stopTending());
     const http = await startHttp({
       host: settings.host,
       port: settings.httpPort,

@@ -204,6 +204,51 @@ export const ERRORS = {
     message: 'The order failed ({cause}) and could not be taken back: {reason}',
     hint: 'Send a technician: the printer may not start.',
   },
+  'update/trust-unsigned': {
+    message: 'The release metadata is not signed by enough trusted keys: {reason}',
+    hint: 'Nothing was installed; somebody may have changed the repository.',
+  },
+  'update/trust-rollback': {
+    message: 'The repository offers older metadata than was seen before: {reason}',
+    hint: 'Nothing was installed; somebody may have put back an old repository.',
+  },
+  'update/trust-expired': {
+    message: 'The release metadata has expired: {reason}',
+    hint: 'Sign it anew (platen release publish); if that was done, the repository is being held back.',
+  },
+  'update/trust-mixed': {
+    message: 'The release metadata does not belong together: {reason}',
+    hint: 'Nothing was installed; the repository is half copied or was tampered with.',
+  },
+  'update/trust-endless': {
+    message: 'The release metadata is longer than allowed: {reason}',
+    hint: 'Nothing was installed; the repository does not serve what was signed.',
+  },
+  'update/trust-unreadable': {
+    message: 'The release metadata cannot be read: {reason}',
+    hint: 'Nothing was installed; look at the repository.',
+  },
+  'update/untrusted-target': {
+    message: '{target} is not in the signed metadata',
+    hint: 'Nothing was installed; publish the release, or look at who can publish orders.',
+  },
+  'update/target-differs': {
+    message: 'The order says something else of {target} than its signature: {reason}',
+    hint: 'Nothing was installed; look at who can publish orders.',
+  },
+  'update/wrong-software': {
+    message: '{target} is {actual}, the order wants to install it as {expected}',
+    hint: 'Nothing was installed; look at who can publish orders.',
+  },
+  'update/revoked': { message: '{target} was revoked: {reason}', hint: 'Plan another release.' },
+  'update/no-way': {
+    message: '{software} may not go from {from} to {to}: {reason}',
+    hint: 'Its vendor signed from which versions one may step to it.',
+  },
+  'update/incompatible': {
+    message: 'The order would break what the vendor requires: {reason}',
+    hint: 'The center judges the printer anew.',
+  },
   'update/cancelled': { message: 'The order was withdrawn', hint: 'Nothing was installed.' },
   'update/expired': { message: 'The order held until {deadline}', hint: 'Nothing was installed.' },
 } as const;

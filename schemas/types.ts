@@ -216,6 +216,10 @@ export interface Order {
   execution: string;
   attempt: number;
   /**
+   * Whom it is for: an order that is replayed to another printer is refused.
+   */
+  printer?: string;
+  /**
    * The campaign it belongs to.
    */
   campaign?: string;

@@ -15,3 +15,9 @@ export const PRINTING_POLL_MS = 30_000;
 export const TIMER_MS_MAX = 2 ** 31 - 1;
 /** Executions that are remembered as ended, so that a replayed order is known. */
 export const ENDED_REMEMBERED_MAX = 64;
+/** Bytes of one file of release metadata. */
+export const METADATA_BYTES_MAX = 5_000_000;
+/** How long one file of release metadata may take, in ms. */
+export const METADATA_FETCH_MS_MAX = 60_000;
+/** Root rotations that are followed in one go. */
+export const ROOT_ROTATIONS_MAX = 256;

@@ -171,6 +171,9 @@ class OrderUpdater implements Updater {
     const entry: JournalEntry = { order, phase: 'taken', group: 0 };
     this.#preparing = { key: keyOf(order), abort };
     try {
+      if (order.printer !== undefined && order.printer !== this.#context.printer) {
+        throw new PlatenError('update/wrong-printer', { reason: `it is for ${order.printer}` });
+      }
       const structure = await driver.readStructure();
       this.#checkDeadline(order);
       judgeOrder(order, structure, driver);

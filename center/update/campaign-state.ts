@@ -89,7 +89,7 @@ export type CampaignEvent =
   | { type: 'withdrawn'; count: number }
   /**
    * Look what is to be done: `waiting` have no order, `underWay` have one that has not ended; `active` are those of
-   * them that can be expected to go on now (not offline, not waiting for their maintenance window).
+   * them that can be expected to go on now (installing, or neither offline nor waiting for their maintenance window).
    */
   | { type: 'tick'; at: number; waiting: number; underWay: number; active: number }
   | { type: 'start' }
@@ -309,7 +309,9 @@ function tick(
   if (waiting > 0 && campaign.dispatched >= campaign.allowed) {
     // A wave need not be waited for to its last straggler once it is known to be harmless.
     const known = campaign.stage === 'waves' && guardVerdict(campaign.guard) === 'safe';
-    if (active === 0 || (known && active <= Math.max(1, campaign.wave * 0.1))) {
+    // Those that were exposed and have no outcome yet are part of the evidence.
+    const open = next.guard.exposed - next.guard.fed;
+    if ((active === 0 && open === 0) || (known && active <= Math.max(1, campaign.wave * 0.1))) {
       next = stageEnded(campaign);
     }
   }

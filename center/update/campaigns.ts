@@ -589,8 +589,8 @@ export class Campaigns {
     const [row] = await query<{ waiting: number; underWay: number; active: number }>(
       `SELECT count(*) FILTER (WHERE t.state = 'waiting')::int AS waiting,
               count(*) FILTER (WHERE t.state = 'dispatched')::int AS "underWay",
-              count(*) FILTER (WHERE t.state = 'dispatched' AND e.state <> 'deferred' AND (p.online OR p.online IS NULL))::int
-                AS active
+              count(*) FILTER (WHERE t.state = 'dispatched' AND (e.state IN ('installing', 'self-testing', 'claimed')
+                OR e.ended_at IS NOT NULL OR (e.state <> 'deferred' AND p.online IS NOT FALSE)))::int AS active
        FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution LEFT JOIN printers p ON p.id = t.printer
        WHERE t.campaign = $1`,
       [id],

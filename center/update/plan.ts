@@ -77,6 +77,7 @@ export function orderSteps(
  */
 export function orderDocument(
   id: string,
+  printer: string,
   execution: Execution,
   plan: ExecutionPlan,
   campaign: string | undefined,
@@ -86,6 +87,7 @@ export function orderDocument(
   return {
     execution: id,
     attempt: execution.attempt,
+    printer,
     ...(campaign === undefined ? {} : { campaign }),
     deadline: new Date(execution.deadlineAt).toISOString(),
     repository,

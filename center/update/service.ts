@@ -343,7 +343,14 @@ export class OrderService {
   }
 
   async #publishNow(row: ExecutionRow): Promise<void> {
-    const order = orderDocument(row.id, row.execution, row.plan, row.campaign, this.#settings.repositoryUrl);
+    const order = orderDocument(
+      row.id,
+      row.printer,
+      row.execution,
+      row.plan,
+      row.campaign,
+      this.#settings.repositoryUrl,
+    );
     // An execution that ended must not wipe out the order of the one that followed it.
     if (!order && (await this.store.active([row.printer])).some((other) => other.id !== row.id)) {
       this.store.published(row);

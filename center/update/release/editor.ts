@@ -5,6 +5,7 @@
  *
  * Threshold and key handling follow TUF 1.0: the next root is signed by the thresholds of both the old and the new.
  */
+import { createHash } from 'node:crypto';
 import { copyFile, link, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
@@ -407,7 +408,7 @@ export class RepositoryEditor {
       const bytes = serialize(parsed);
       published.push({ role, bytes, version: parsed.signed.version });
       if (role === 'root') root = parsed as Metadata<Root>;
-      else meta[`${role}.json`] = new MetaFile({ version: parsed.signed.version });
+      else meta[`${role}.json`] = metaOf(parsed.signed.version, bytes);
     }
     if (!root) throw new PlatenError('release/no-repository', { dir: this.dir });
     if (!meta['targets.json'])
@@ -421,19 +422,21 @@ export class RepositoryEditor {
         meta,
       }),
     );
+    for (const key of online.snapshot) snapshot.sign((bytes) => key.sign(bytes));
+    const snapshotBytes = serialize(snapshot);
     const timestamp = new Metadata(
       new Timestamp({
         version: (before?.timestamp?.signed.version ?? 0) + 1,
         specVersion: SPEC,
         expires: expires(nowMs, this.#expiry.timestamp),
-        snapshotMeta: new MetaFile({ version: snapshot.signed.version }),
+        snapshotMeta: metaOf(snapshot.signed.version, snapshotBytes),
       }),
     );
+    for (const key of online.timestamp) timestamp.sign((bytes) => key.sign(bytes));
     for (const [role, each] of [
       ['snapshot', snapshot],
       ['timestamp', timestamp],
     ] as const) {
-      for (const key of online[role]) each.sign((bytes) => key.sign(bytes));
       try {
         root.verifyDelegate(role, each);
       } catch {
@@ -443,11 +446,17 @@ export class RepositoryEditor {
     for (const { role, bytes, version } of published) {
       await writeWhole(join(metadata, `${version}.${encodeURIComponent(role)}.json`), bytes);
     }
-    await writeWhole(join(metadata, `${snapshot.signed.version}.snapshot.json`), serialize(snapshot));
+    await writeWhole(join(metadata, `${snapshot.signed.version}.snapshot.json`), snapshotBytes);
     await writeWhole(join(metadata, 'timestamp.json'), serialize(timestamp));
     for (const { role } of published) await rm(this.#stagedFile(role), { force: true });
     return { roles: published.map((each) => each.role) };
   }
+}
+
+/** Version, length and hash: with them nobody can put together what was not published together. */
+function metaOf(version: number, bytes: Buffer): MetaFile {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return new MetaFile({ version, length: bytes.length, hashes: { sha256 } });
 }
 
 function emptyTargets(): Omit<TargetsJson, 'version'> & { _type: string; spec_version: string } {

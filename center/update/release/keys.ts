@@ -8,6 +8,7 @@ import {
   generateKeyPairSync,
   sign as signBytes,
 } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Key, Signature } from '@tufjs/models';
 import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 
@@ -57,4 +58,44 @@ export function signingKey(pem: string, name: string): SigningKey {
     key,
     sign: (bytes) => new Signature({ keyID: key.keyID, sig: signBytes(null, bytes, secret).toString('hex') }),
   };
+}
+
+/**
+ * The public half of a key from a PEM (a public key as SPKI, or a private one as PKCS#8).
+ * @throws PlatenError release/bad-key
+ */
+export function publicKeyOf(pem: string, name: string): Key {
+  if (pem.includes('PRIVATE KEY')) return signingKey(pem, name).key;
+  try {
+    const key = createPublicKey(pem);
+    if (key.asymmetricKeyType !== 'ed25519') throw new Error(`it is of type ${key.asymmetricKeyType}`);
+    const spki = key.export({ type: 'spki', format: 'der' });
+    return publicKey(spki.subarray(spki.length - 32).toString('hex'));
+  } catch (error) {
+    throw new PlatenError('release/bad-key', { name, reason: reasonOf(error) });
+  }
+}
+
+/** The public half of a private key, as SPKI PEM: what is handed to whoever holds the ceremony. */
+export function publicPem(pem: string): string {
+  return createPublicKey(createPrivateKey(pem)).export({ type: 'spki', format: 'pem' }).toString();
+}
+
+/**
+ * Reads a key: a file, or `env:NAME` for a PEM in the environment (line ends may be written as \\n).
+ * @throws PlatenError release/bad-key
+ */
+export function readKeyPem(source: string, environment: NodeJS.ProcessEnv): string {
+  if (source.startsWith('env:')) {
+    const text = environment[source.slice(4)];
+    if (text === undefined || text === '') {
+      throw new PlatenError('release/bad-key', { name: source, reason: 'the variable is not set' });
+    }
+    return text.replace(/\\n/g, '\n');
+  }
+  try {
+    return readFileSync(source, 'utf8');
+  } catch (error) {
+    throw new PlatenError('release/bad-key', { name: source, reason: reasonOf(error) });
+  }
 }
