@@ -165,17 +165,25 @@ export class Agent {
     };
   }
 
-  /** Starts the driver and begins to connect. Resolves when the driver runs; connecting goes on by itself. */
+  /**
+   * Starts the driver and begins to connect. Resolves when the driver runs; connecting goes on by itself. Rejects
+   * with the driver's reason when it can't start; the agent may be started again.
+   */
   async start(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    await this.#options.driver.start({
-      error: (event) => {
-        this.#memory.append(event, this.#clock.now());
-        this.#perform(this.#core.logged(this.#clock.now()));
-      },
-      changed: () => this.#perform(this.#core.changed()),
-    });
+    try {
+      await this.#options.driver.start({
+        error: (event) => {
+          this.#memory.append(event, this.#clock.now());
+          this.#perform(this.#core.logged(this.#clock.now()));
+        },
+        changed: () => this.#perform(this.#core.changed()),
+      });
+    } catch (error) {
+      this.#running = false;
+      throw error;
+    }
     this.#connect();
   }
 

@@ -5,6 +5,7 @@
  * once more after a reconnect, a stale retained structure behind the new one; the agent knows better what to repeat.
  */
 import mqtt, { type IClientOptions } from 'mqtt';
+import { FAREWELL_MS } from './limits.ts';
 import { type Connection, ConnectionRefused, type Transport } from './transport.ts';
 
 export interface MqttTransportOptions {
@@ -85,6 +86,8 @@ export function mqttTransport(transport: MqttTransportOptions): Transport {
         end() {
           open = false;
           client.end(false);
+          // It waits for what is not acknowledged; a broker that never does must not keep the socket for ever.
+          setTimeout(() => client.end(true), FAREWELL_MS).unref();
         },
         cut() {
           client.stream.destroy();
