@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { generateTypes } from './generate.ts';
+import { operatorsReference } from './operators-reference.ts';
 import { parsePayload, schemaFault } from './validate.ts';
 
 test('the committed types are what the schemas say', async () => {
   expect(await generateTypes()).toBe(readFileSync(new URL('./types.ts', import.meta.url), 'utf8'));
+});
+
+test('the committed reference of the requests is what schemas and roles say', () => {
+  const file = new URL('../docs/reference/operators.md', import.meta.url);
+  expect(operatorsReference()).toBe(readFileSync(file, 'utf8'));
 });
 
 test('the structure of the wire contract is right, and one without a session is not', () => {
