@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   rules: () => import('./commands/rules.ts'),
   judge: () => import('./commands/judge.ts'),
   choose: () => import('./commands/choose.ts'),
+  catalog: () => import('./commands/catalog.ts'),
   enroll: () => import('./commands/enroll.ts'),
   release: () => import('./commands/release.ts'),
   request: () => import('./commands/request.ts'),

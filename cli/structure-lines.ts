@@ -1,63 +1,65 @@
 /**
- * What `platen judge` and `platen choose` share: a catalog, structures as JSON lines in, answers as JSON lines out, in
- * input order, with bounded memory: one line is read, answered and written before the next.
+ * What `platen judge` and `platen choose` share: a catalog, and structures as JSON lines.
  */
-import { once } from 'node:events';
-import { createReadStream, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import {
   type ChooseOptions,
   type CompiledCatalog,
+  checkOptions,
   compileCatalog,
   type PrinterStructureLike,
 } from '../center/compatibility/index.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import type { Catalog } from '../schemas/types.ts';
 import { checkSchema } from '../schemas/validate.ts';
+import { answerLines, parseObject } from './line-answers.ts';
 
 export interface StructureLine {
+  printer: string | undefined;
   structure: PrinterStructureLike;
   options: ChooseOptions;
 }
-type Flags = Record<string, string | undefined>;
+export type Flags = Record<string, string | undefined>;
 type Answerer = (line: StructureLine) => object;
 
-/** Reads and compiles a catalog file. @throws PlatenError catalog/invalid, payload/schema, payload/not-json */
+/** Reads a catalog file as its schema says. @throws PlatenError payload/not-json, payload/schema */
+export function readCatalogDocument(file: string): Catalog {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw new PlatenError('setting/invalid', {
+      name: '--catalog',
+      reason: reasonOf(error),
+      hint: 'Give the path of a catalog document.',
+    });
+  }
+  try {
+    return checkSchema('catalog', parseObject(bytes));
+  } catch (error) {
+    throw new Error(`${file}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Reads and compiles a catalog file. @throws PlatenError catalog/invalid, and what readCatalogDocument throws */
 export function readCatalog(file: string): CompiledCatalog {
   const { catalog, diagnostics } = compileCatalog(readCatalogDocument(file));
   const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
   if (errors[0]) {
-    throw new PlatenError('catalog/invalid', {
-      count: errors.length,
-      reason: `${errors[0].path}: ${errors[0].message}`,
-    });
+    const reason = `${errors[0].path}: ${errors[0].message}`;
+    throw new PlatenError('catalog/invalid', { count: errors.length, reason });
   }
   return catalog;
 }
 
-/** Reads a catalog file as its schema says. */
-export function readCatalogDocument(file: string) {
-  let document: unknown;
-  try {
-    document = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new PlatenError('payload/not-json', { reason: `${file}: ${reasonOf(error)}` });
+/** A structure document with its printer and options. What the wire needs and judging doesn't may be missing. */
+export function parseStructureLine(bytes: Uint8Array): StructureLine {
+  const line = parseObject(bytes);
+  const { printer } = line;
+  if (printer !== undefined && typeof printer !== 'string') {
+    throw new PlatenError('payload/schema', { reason: '/printer must be a string', schema: 'structure' });
   }
-  return checkSchema('catalog', document);
-}
-
-function parseLine(text: string): StructureLine & { printer: unknown } {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new PlatenError('payload/not-json', { reason: reasonOf(error) });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new PlatenError('payload/not-json', { reason: 'an object is expected' });
-  }
-  const line = value as Record<string, unknown>;
-  // What the wire needs and judging doesn't may be missing offline.
   const structure = checkSchema('structure', {
     session: 'offline',
     revision: 0,
@@ -71,24 +73,7 @@ function parseLine(text: string): StructureLine & { printer: unknown } {
     if (symbols.has(symbol)) throw new PlatenError('payload/duplicate-symbol', { symbol });
     symbols.add(symbol);
   }
-  return { printer: line['printer'], structure, options: (line['options'] ?? {}) as ChooseOptions };
-}
-
-async function answerLines(file: string, answer: Answerer): Promise<void> {
-  const input = file === '-' ? process.stdin : createReadStream(file);
-  let number = 0;
-  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    number++;
-    if (text.trim() === '') continue;
-    let reply: string;
-    try {
-      const line = parseLine(text);
-      reply = JSON.stringify({ printer: line.printer, ...answer(line) });
-    } catch (error) {
-      throw new Error(`${file}:${number}: ${reasonOf(error)}`, { cause: error });
-    }
-    if (!process.stdout.write(`${reply}\n`)) await once(process.stdout, 'drain');
-  }
+  return { printer, structure, options: checkOptions(line['options'] ?? {}) };
 }
 
 /** A command that answers every structure of a file. */
@@ -102,6 +87,10 @@ export function structureCommand(
     .requiredOption('--catalog <file>', 'the catalog, a JSON document')
     .requiredOption('--structures <file>', 'structures, one JSON document a line; - for standard input')
     .action(async (flags: Flags) => {
-      await answerLines(flags['structures']!, start(readCatalog(flags['catalog']!), flags));
+      const answer = start(readCatalog(flags['catalog']!), flags);
+      await answerLines(flags['structures']!, (bytes) => {
+        const line = parseStructureLine(bytes);
+        return { printer: line.printer ?? null, ...answer(line) };
+      });
     });
 }

@@ -1,7 +1,7 @@
 /**
  * What can be found wrong with a whole catalog, once its parts are compiled.
  */
-import type { Catalog, Constraint } from '../../schemas/types.ts';
+import type { Catalog, Constraint, SoftwareProduct } from '../../schemas/types.ts';
 import type { CompiledCatalog, Product } from './tables.ts';
 import type { Diagnostic } from './types.ts';
 import { markRange } from './versions.ts';
@@ -75,28 +75,98 @@ function checkConstraint(
   }
 }
 
+/** Models that exist somewhere: in a slot, with rules of their own, or as an apparatus. */
+function knownModels(document: Catalog): {
+  units: Set<string>;
+  apparatus: Set<string>;
+  slotted: Set<string>;
+} {
+  const slotted = new Set<string>();
+  for (const { slots } of document.apparatus ?? []) {
+    for (const { models } of slots ?? []) for (const model of models) slotted.add(model);
+  }
+  const units = new Set([...slotted, ...(document.units ?? []).map(({ model }) => model)]);
+  return { units, slotted, apparatus: new Set((document.apparatus ?? []).map(({ model }) => model)) };
+}
+
+function checkModels(document: Catalog, diagnostics: Diagnostic[]): void {
+  const { units, apparatus, slotted } = knownModels(document);
+  const warn = (path: string, message: string): void => {
+    diagnostics.push({ path, severity: 'warning', message });
+  };
+  for (const [path, { model, kind, apparatus: models }] of constraintsOf(document)) {
+    const known = kind === 'apparatus' ? apparatus : units;
+    if (model !== undefined && known.size > 0 && !known.has(model)) {
+      warn(`${path}.model`, `there is no model ${model} in the catalog`);
+    }
+    for (const [i, name] of (models ?? []).entries()) {
+      if (!apparatus.has(name))
+        warn(`${path}.apparatus[${i}]`, `there is no apparatus ${name} in the catalog`);
+    }
+  }
+  for (const [i, { model }] of (document.units ?? []).entries()) {
+    if (slotted.size > 0 && !slotted.has(model)) warn(`$.units[${i}].model`, `no slot accepts ${model}`);
+  }
+  for (const [i, { id, on }] of (document.software ?? []).entries()) {
+    for (const [j, model] of (on?.models ?? []).entries()) {
+      if (units.size + apparatus.size > 0 && !units.has(model) && !apparatus.has(model)) {
+        warn(`$.software[${i}].on.models[${j}]`, `${id} runs on ${model}, which is not in the catalog`);
+      }
+    }
+  }
+}
+
+/** Whether `from` and `downgradeFrom` are ranges, and whether anything leads to each release. */
+function checkSteps(
+  path: string,
+  software: SoftwareProduct,
+  product: Product,
+  diagnostics: Diagnostic[],
+): void {
+  const pathOf = new Map(software.releases.map(({ version }, j) => [version, `${path}.releases[${j}]`]));
+  const sources = product.releases.map((release): Uint8Array | undefined => {
+    const marks: (Uint8Array | undefined)[] = [];
+    for (const name of ['from', 'downgradeFrom'] as const) {
+      const range = release[name];
+      try {
+        marks.push(range === undefined ? undefined : marksOf(product, range));
+      } catch (error) {
+        const at = `${pathOf.get(release.version)}.${name}`;
+        diagnostics.push({ path: at, severity: 'error', message: (error as Error).message });
+      }
+    }
+    return marks[0];
+  });
+  for (const [i, release] of product.releases.entries()) {
+    const at = pathOf.get(release.version)!;
+    const next = product.releases[i + 1];
+    if (next && product.scheme.compare(release.key, next.key) === 0) {
+      const message = `${release.version} and ${next.version} are equal in the ${product.scheme.name} order`;
+      diagnostics.push({ path: `${pathOf.get(next.version)}.version`, severity: 'warning', message });
+    }
+    const marks = sources[i];
+    if (i === 0 || !marks || release.status === 'withdrawn' || marks.subarray(0, i).includes(1)) continue;
+    const newer = product.releases.filter((_, j) => j > i && marks[j] === 1);
+    const circle = newer.find((_, j) => {
+      const index = product.releases.indexOf(newer[j]!);
+      return sources[index]?.[i] === 1 && !sources[index]!.subarray(0, i).includes(1);
+    });
+    let why = 'no older release is in this range';
+    if (circle) why = `it is reached only from ${circle.version}, which is reached only from it: a cycle`;
+    else if (newer.length > 0) why = `only newer releases (${newer[0]!.version}) are in this range`;
+    const message = `nobody can reach ${product.id} ${release.version}: ${why}`;
+    diagnostics.push({ path: `${at}.from`, severity: 'warning', message });
+  }
+}
+
 /** Adds what is wrong between the parts of a catalog to `diagnostics`. */
 export function diagnoseTables(document: Catalog, catalog: CompiledCatalog, diagnostics: Diagnostic[]): void {
   for (const [path, constraint] of constraintsOf(document)) {
     checkConstraint(path, constraint, catalog, diagnostics);
   }
+  checkModels(document, diagnostics);
   for (const [i, software] of (document.software ?? []).entries()) {
     const product = catalog.productsOf.get(software.id)?.find((each) => each.vendor === software.vendor);
-    if (!product) continue;
-    for (const [j, release] of software.releases.entries()) {
-      for (const name of ['from', 'downgradeFrom'] as const) {
-        const range = release[name];
-        if (range === undefined) continue;
-        try {
-          marksOf(product, range);
-        } catch (error) {
-          diagnostics.push({
-            path: `$.software[${i}].releases[${j}].${name}`,
-            severity: 'error',
-            message: (error as Error).message,
-          });
-        }
-      }
-    }
+    if (product) checkSteps(`$.software[${i}]`, software, product, diagnostics);
   }
 }

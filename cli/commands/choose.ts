@@ -17,16 +17,24 @@ export function command(): Command {
     'Choose for every printer the best set that fits, and the steps to it: JSON lines in, JSON lines out.',
     (catalog, flags) => {
       const ms = Number(flags['budget'] ?? BUDGET_MS_DEFAULT);
-      if (!(ms > 0))
-        throw new PlatenError('setting/invalid', {
-          name: '--budget',
-          reason: 'not a number above 0',
-          hint: 'Give milliseconds.',
-        });
-      return (line) => ({
-        ...judge(catalog, line.structure),
-        ...choose(catalog, line.structure, line.options, budgetOf(ms)),
+      if (!(ms > 0)) {
+        const reason = 'it is no number above 0';
+        throw new PlatenError('setting/invalid', { name: '--budget', reason, hint: 'Give milliseconds.' });
+      }
+      return ({ structure, options }) => ({
+        ...judge(catalog, structure),
+        ...choose(catalog, structure, options, budgetOf(ms)),
       });
     },
-  ).option('--budget <ms>', 'time for one structure, in milliseconds', String(BUDGET_MS_DEFAULT));
+  )
+    .option('--budget <ms>', 'time for one structure, in milliseconds', String(BUDGET_MS_DEFAULT))
+    .addHelpText(
+      'after',
+      `
+A line may hold "options": {
+  "pins": {"engine:acme.engine": "<2.6"}, "require": {"acme.engine": ">=2.5"},
+  "allowUnitReplacement": true, "allowDowngrade": true,
+  "objective": "fewest-changes" or "upgrade", "staged": ["acme.engine@2.7.0"] }
+Semantics: docs/reference/compatibility.md`,
+    );
 }

@@ -1,0 +1,48 @@
+/** `platen catalog`: checks a catalog, and says what a new one would change in a fleet. */
+import { Command } from 'commander';
+import { compileCatalog, Impact } from '../../center/compatibility/index.ts';
+import { readLines } from '../line-answers.ts';
+import { parseStructureLine, readCatalog, readCatalogDocument } from '../structure-lines.ts';
+
+function check(file: string, flags: { json?: boolean }): void {
+  const document = readCatalogDocument(file);
+  const { catalog, diagnostics } = compileCatalog(document);
+  const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
+  if (flags.json) process.stdout.write(`${JSON.stringify({ catalog: catalog.name, diagnostics })}\n`);
+  else {
+    for (const { path, severity, message } of diagnostics) {
+      process.stdout.write(`${file}: ${severity}: ${path}: ${message}\n`);
+    }
+    const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;
+    const warnings = count(diagnostics.length - errors, 'warning');
+    process.stdout.write(`${catalog.name}: ${count(errors, 'error')}, ${warnings}\n`);
+  }
+  if (errors > 0) process.exitCode = 1;
+}
+
+async function impact(flags: { from: string; to: string; structures: string }): Promise<void> {
+  const counted = new Impact(readCatalog(flags.from), readCatalog(flags.to));
+  for await (const { bytes } of readLines(flags.structures)) {
+    const { printer, structure } = parseStructureLine(bytes);
+    counted.add(printer ?? '', structure);
+  }
+  process.stdout.write(`${JSON.stringify(counted.result())}\n`);
+}
+
+export function command(): Command {
+  const catalog = new Command('catalog').description('Check a catalog, or see what a new one would change.');
+  catalog
+    .command('check')
+    .description('Tell what is wrong with a catalog, with the JSON path; exit 1 when it has errors.')
+    .argument('<file>', 'the catalog, a JSON document')
+    .option('--json', 'as one JSON object')
+    .action(check);
+  catalog
+    .command('impact')
+    .description('Tell what a new catalog would change, by count and example.')
+    .requiredOption('--from <file>', 'the catalog as it is')
+    .requiredOption('--to <file>', 'the catalog as it would be')
+    .requiredOption('--structures <file>', 'structures, one JSON document a line; - for standard input')
+    .action(impact);
+  return catalog;
+}
