@@ -72,7 +72,7 @@ export interface AgentStatus {
   session: string;
   structure: Structure | undefined;
   verdict: Verdict | undefined;
-  /** Entries that the center is not known to have. */
+  /** Entries in memory that the center is not known to have. */
   unacknowledged: number;
   /** Entries overwritten before the center had them. */
   lost: number;

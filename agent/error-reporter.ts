@@ -60,7 +60,7 @@ export class ErrorReporter {
     return Math.min(this.#periodicAt, this.#ackBy);
   }
   get unacknowledged(): number {
-    return this.#memory.last - this.#memory.acknowledged;
+    return this.#memory.last - Math.max(this.#memory.acknowledged, this.#memory.first - 1);
   }
 
   connected(now: number): void {

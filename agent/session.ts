@@ -85,7 +85,7 @@ export class AgentSession {
   get structure(): Structure | undefined {
     return this.#structure.last;
   }
-  /** Entries that the center is not known to have. */
+  /** Entries in memory that the center is not known to have. */
   get unacknowledged(): number {
     return this.#errors.unacknowledged;
   }
