@@ -189,7 +189,7 @@ function nextWave(campaign: CampaignRecord): CampaignRecord {
 }
 
 /** Whether this stage goes on, ends or gets stuck; called when everything that was allowed has been given out and ended. */
-function stageEnded(campaign: CampaignRecord): CampaignRecord {
+function stageEnded(campaign: CampaignRecord, underWay: number): CampaignRecord {
   const verdict = guardVerdict(campaign.guard);
   if (verdict === 'safe') return nextWave(campaign);
   const { guard, pace, targets } = campaign;
@@ -198,6 +198,8 @@ function stageEnded(campaign: CampaignRecord): CampaignRecord {
   if (campaign.stage === 'canaries' && campaign.dispatched < most) {
     return { ...campaign, allowed: Math.min(campaign.dispatched + pace.canaries, most, targets) };
   }
+  // Those that are away with an order in hand may still tell: their deadline ends the wait, not their absence.
+  if (underWay > 0) return campaign;
   return stop(
     campaign,
     'paused',
@@ -312,7 +314,7 @@ function tick(
     // Those that were exposed and have no outcome yet are part of the evidence.
     const open = next.guard.exposed - next.guard.fed;
     if ((active === 0 && open === 0) || (known && active <= Math.max(1, campaign.wave * 0.1))) {
-      next = stageEnded(campaign);
+      next = stageEnded(campaign, underWay);
     }
   }
   if (next.state !== 'running') return { campaign: next, allowance: { dispatch: 0 } };

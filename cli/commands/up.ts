@@ -40,7 +40,9 @@ export function command(): Command {
 
 async function run(settings: Settings): Promise<void> {
   const log = createLog(settings.log, settings.logLevel);
-  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+  const stopped = new Promise<NodeJS.Signals | 'SIGPIPE'>((resolve) => {
+    // Whoever read our output has gone (`platen up | head`): that is a stop, not a crash.
+    process.stdout.on('error', () => resolve('SIGPIPE'));
     // The first signal stops cleanly; a second one of the same kind ends the process at once, as Node does by default.
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
@@ -50,6 +52,14 @@ async function run(settings: Settings): Promise<void> {
   if (story) product.center.services.events.listen(story.hear);
   log.info({ ...product.addresses, admin: product.adminFile }, 'ready');
   story?.say(`ready  ${Object.values(product.addresses).join('  ')}  credentials: ${product.adminFile}`);
+
+  const known = await product.center.services.summary.current();
+  if (known.printers > 0) {
+    const verdicts = Object.entries(known.verdict).map(([status, count]) => `${count} ${status}`);
+    story?.say(
+      `going on: ${known.printers} printers known, ${verdicts.join(', ')}; ${known.troubles.open} open troubles, ${known.campaigns.running} running campaigns`,
+    );
+  }
 
   let demo: { stop(): Promise<void> } | undefined;
   try {
