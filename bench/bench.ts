@@ -19,7 +19,9 @@ export interface BenchModule {
   run(args: string[]): Promise<BenchResult>;
 }
 
-const BENCHES: Record<string, () => Promise<BenchModule>> = {};
+const BENCHES: Record<string, () => Promise<BenchModule>> = {
+  ingest: () => import('./ingest.ts'),
+};
 
 const args = process.argv.slice(2);
 const name = args.find((arg) => !arg.startsWith('-'));

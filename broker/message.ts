@@ -4,6 +4,9 @@ import { publish } from './packets/encode.ts';
 import type { QoS } from './retained-backend.ts';
 import { owned } from './topics/retained-store.ts';
 
+/** Half of what Node takes from its pool at most. */
+const POOLED_BYTES_MAX = Buffer.poolSize >>> 2;
+
 /** One application message. Shared by everybody it is delivered to, so it is never changed but for its caches. */
 export class Message {
   readonly topic: string;
@@ -29,7 +32,8 @@ export class Message {
 
   /** Call before the message is kept beyond this turn: lets go of the chunk it was read in. */
   keep(): void {
-    this.payload = owned(this.payload);
+    // Small ones go into Node's shared pool: it is only for a moment, and a buffer of its own costs more to free.
+    this.payload = this.payload.length < POOLED_BYTES_MAX ? Buffer.from(this.payload) : owned(this.payload);
   }
 
   /** Bytes it counts in a queue. */

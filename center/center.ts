@@ -201,9 +201,9 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     roleOf: (name) => accounts.roleOf(name),
     log,
   });
-  const handle = async (message: LinkMessage): Promise<'refused' | undefined> => {
+  const handle = (message: LinkMessage): Promise<'refused' | undefined> => {
     const parsed = parseTopic(message.topic);
-    if (!parsed) return 'refused';
+    if (!parsed) return Promise.resolve('refused');
     return parsed.from === 'printer'
       ? uplinks.handle(message, parsed)
       : dispatcher.handle(message, parsed.operator, parsed.method);

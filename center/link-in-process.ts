@@ -12,7 +12,9 @@ export interface PublishingBroker {
 export class InProcessLink implements Link {
   #broker: PublishingBroker | undefined;
   #handler: LinkHandler | undefined;
-  readonly #underWay = new Set<Promise<unknown>>();
+  /** Messages with the center. Counted, not kept: this is the way of every message. */
+  #underWay = 0;
+  #idle: (() => void)[] = [];
 
   /** The broker is made with `uplink` as its hook, so it comes after the link. */
   attach(broker: PublishingBroker): void {
@@ -23,10 +25,14 @@ export class InProcessLink implements Link {
   readonly uplink = (message: LinkMessage): ReturnType<LinkHandler> => {
     if (!this.#handler) return Promise.reject(new Error('the center does not listen yet'));
     const work = this.#handler(message);
-    this.#underWay.add(work);
-    const forget = () => this.#underWay.delete(work);
-    work.then(forget, forget);
+    this.#underWay += 1;
+    work.then(this.#settled, this.#settled);
     return work;
+  };
+
+  readonly #settled = (): void => {
+    this.#underWay -= 1;
+    if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
   };
 
   start(handler: LinkHandler): Promise<void> {
@@ -41,6 +47,6 @@ export class InProcessLink implements Link {
 
   async stop(): Promise<void> {
     this.#handler = undefined;
-    await Promise.allSettled(this.#underWay);
+    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 }

@@ -10,6 +10,8 @@ import { join } from 'node:path';
 export interface Mosquitto {
   url: string;
   port: number;
+  /** Of the running program. */
+  readonly pid: number;
   /** Ends the program, without a word to its clients when `signal` is SIGKILL. */
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port. */
@@ -98,6 +100,9 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   return {
     url: `mqtt://127.0.0.1:${port}`,
     port,
+    get pid() {
+      return child?.pid ?? 0;
+    },
     async stop(signal = 'SIGTERM') {
       await end(signal);
       stopped = true;

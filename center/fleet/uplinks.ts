@@ -81,6 +81,8 @@ export class Uplinks {
   readonly #events: FleetEvents;
   readonly #link: Link;
   readonly #log: Logger;
+  /** Cursors to be told, by printer and log memory. */
+  #acks = new Map<string, Map<string, number>>();
   /** Uplinks taken and entries stored, by kind: read by the metrics. */
   readonly counts = { presence: 0, structure: 0, errors: 0, update: 0, ask: 0, entries: 0, entries_lost: 0 };
 
@@ -130,7 +132,7 @@ export class Uplinks {
     }
   }
 
-  async #take(printer: string, kind: UplinkKind, method: string, message: LinkMessage): Promise<void> {
+  #take(printer: string, kind: UplinkKind, method: string, message: LinkMessage): Promise<void> {
     switch (kind) {
       case 'structure':
         return this.#structure(printer, parsePayload('structure', message.payload));
@@ -138,15 +140,16 @@ export class Uplinks {
         return this.#errors(printer, parsePayload('errors', message.payload));
       case 'presence':
         return this.#presence(printer, parsePayload('presence', message.payload));
-      case 'update': {
-        const report = parsePayload('update', message.payload);
-        await this.#ingest.update(printer, report);
-        this.#conclusions.onUpdateReport(printer, report);
-        return;
-      }
+      case 'update':
+        return this.#update(printer, parsePayload('update', message.payload));
       case 'ask':
-        await this.#conclusions.onAsk(printer, method, message.payload);
+        return this.#conclusions.onAsk(printer, method, message.payload);
     }
+  }
+
+  async #update(printer: string, report: UpdateReport): Promise<void> {
+    await this.#ingest.update(printer, report);
+    this.#conclusions.onUpdateReport(printer, report);
   }
 
   async #structure(printer: string, structure: Structure): Promise<void> {
@@ -172,13 +175,34 @@ export class Uplinks {
     const { upTo, fresh, lost } = await this.#ingest.errors(printer, batch);
     this.counts.entries += fresh.length;
     this.counts.entries_lost += lost;
-    const ack: ErrorsAck = { log: batch.log, upTo };
-    this.#link
-      .publish(printerTopic.errorsAck(printer), JSON.stringify(ack), { qos: 1, retain: false })
-      .catch((error: unknown) =>
-        this.#log.warn({ printer, reason: reasonOf(error) }, 'errors/ack was not sent'),
-      );
+    this.#acknowledge(printer, batch.log, upTo);
     if (fresh.length > 0) this.#conclusions.onEntries(printer, batch.log, fresh);
+  }
+
+  /** Tells the cursor: once for all the messages of a log memory that one commit stored. */
+  #acknowledge(printer: string, log: string, upTo: number): void {
+    if (this.#acks.size === 0) setImmediate(() => this.#tellAcks());
+    let logs = this.#acks.get(printer);
+    if (!logs) {
+      logs = new Map();
+      this.#acks.set(printer, logs);
+    }
+    logs.set(log, Math.max(upTo, logs.get(log) ?? 0));
+  }
+
+  #tellAcks(): void {
+    const acks = this.#acks;
+    this.#acks = new Map();
+    for (const [printer, logs] of acks) {
+      for (const [log, upTo] of logs) {
+        const ack: ErrorsAck = { log, upTo };
+        this.#link
+          .publish(printerTopic.errorsAck(printer), JSON.stringify(ack), { qos: 1, retain: false })
+          .catch((error: unknown) =>
+            this.#log.warn({ printer, reason: reasonOf(error) }, 'errors/ack was not sent'),
+          );
+      }
+    }
   }
 
   async #presence(printer: string, presence: Presence): Promise<void> {

@@ -9,6 +9,7 @@ import type { Client, Database } from './database.ts';
 import { isLostConnection } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { emptyCursor, type LogCursor, openGap, rangesFromSql, rangesToSql, takeBatch } from './log-cursor.ts';
+import { numberArray, textArray } from './sql-arrays.ts';
 import { storableJson, storableText, storableTime } from './storable.ts';
 
 export interface ErrorsResult {
@@ -16,7 +17,7 @@ export interface ErrorsResult {
   upTo: number;
   /** Entries that were not stored before, in their order. */
   fresh: LogEntry[];
-  /** How many entries of this log memory are known lost. */
+  /** How many entries of this log memory became known lost through this batch. */
   lost: number;
   /** Entries that are missing though later ones came and the printer may still have them. */
   missing?: { from: number; to: number };
@@ -115,7 +116,7 @@ export class ErrorWriter {
     await this.#load(client, items);
     const before = await this.#alreadyOurs(client);
     const moves = new Map<Stream, Move>();
-    const columns: unknown[][] = [[], [], [], [], [], [], [], []];
+    const columns = emptyColumns();
     const results = items.map(({ printer, batch }): ErrorsResult => {
       const stream = this.#streams.get(keyOf(printer, batch.log)) as Stream;
       const cursor = moves.get(stream)?.cursor ?? stream.cursor;
@@ -134,7 +135,7 @@ export class ErrorWriter {
       return {
         upTo: taken.cursor.upTo,
         fresh: told.length > 0 ? [...told, ...fresh].sort((a, b) => a.seq - b.seq) : fresh,
-        lost: taken.cursor.lost,
+        lost: Math.max(0, taken.cursor.lost - cursor.lost),
         ...(missing ? { missing } : {}),
       };
     });
@@ -148,22 +149,22 @@ export class ErrorWriter {
     return results;
   }
 
-  async #store(client: Client, moves: Move[], columns: unknown[][]): Promise<void> {
+  async #store(client: Client, moves: Move[], columns: Columns): Promise<void> {
     const batch = await this.#batchNumber(client);
     try {
       await client.query({
         name: 'store-entries',
         text: WRITE,
         values: [
-          moves.map((move) => move.stream.id),
-          moves.map((move) => move.stream.version),
-          moves.map((move) => move.cursor.first),
-          moves.map((move) => move.cursor.upTo),
-          moves.map((move) => move.cursor.lost),
-          moves.map((move) => rangesToSql(move.cursor.received)),
+          numberArray(moves.map((move) => move.stream.id)),
+          numberArray(moves.map((move) => move.stream.version)),
+          numberArray(moves.map((move) => move.cursor.first)),
+          numberArray(moves.map((move) => move.cursor.upTo)),
+          numberArray(moves.map((move) => move.cursor.lost)),
+          textArray(moves.map((move) => rangesToSql(move.cursor.received))),
           new Date(this.#now()),
           batch,
-          ...columns,
+          ...columnArrays(columns),
           moves.length,
         ],
       });
@@ -265,13 +266,43 @@ interface StreamRow {
   number: number;
 }
 
-function pushEntry(columns: unknown[][], stream: number, entry: LogEntry): void {
-  columns[0]?.push(stream);
-  columns[1]?.push(entry.seq);
-  columns[2]?.push(storableTime(entry.at));
-  columns[3]?.push(entry.pages ?? null);
-  columns[4]?.push(SEVERITY[entry.severity]);
-  columns[5]?.push(storableText(entry.code));
-  columns[6]?.push(entry.unit === undefined ? null : storableText(entry.unit));
-  columns[7]?.push(entry.detail === undefined ? null : storableJson(entry.detail));
+/** The columns of the entries of one statement. */
+interface Columns {
+  stream: number[];
+  seq: number[];
+  at: string[];
+  pages: (number | null)[];
+  severity: number[];
+  code: string[];
+  unit: (string | null)[];
+  detail: (string | null)[];
+}
+
+function emptyColumns(): Columns {
+  return { stream: [], seq: [], at: [], pages: [], severity: [], code: [], unit: [], detail: [] };
+}
+
+function pushEntry(columns: Columns, stream: number, entry: LogEntry): void {
+  columns.stream.push(stream);
+  columns.seq.push(entry.seq);
+  columns.at.push(storableTime(entry.at));
+  columns.pages.push(entry.pages ?? null);
+  columns.severity.push(SEVERITY[entry.severity]);
+  columns.code.push(storableText(entry.code));
+  columns.unit.push(entry.unit === undefined ? null : storableText(entry.unit));
+  columns.detail.push(entry.detail === undefined ? null : storableJson(entry.detail));
+}
+
+/** In the order of the statement's parameters. */
+function columnArrays(columns: Columns): string[] {
+  return [
+    numberArray(columns.stream),
+    numberArray(columns.seq),
+    textArray(columns.at),
+    numberArray(columns.pages),
+    numberArray(columns.severity),
+    textArray(columns.code),
+    textArray(columns.unit),
+    textArray(columns.detail),
+  ];
 }

@@ -80,6 +80,35 @@ function reach(first: number, ranges: SeqRange[]): { upTo: number; stored: numbe
   return { upTo, stored };
 }
 
+/** What happens nearly always: the batch follows right behind what is stored, and nothing is lost or open. */
+function appendBatch(
+  cursor: LogCursor,
+  first: number,
+  seqs: readonly number[],
+): { cursor: LogCursor; fresh: number[] } | undefined {
+  const [only] = cursor.received;
+  if (
+    !only ||
+    cursor.received.length > 1 ||
+    only[1] !== cursor.upTo ||
+    first > cursor.first ||
+    seqs.length === 0
+  ) {
+    return undefined;
+  }
+  const fresh: number[] = [];
+  let last = only[1];
+  for (let index = 0; index < seqs.length; index += 1) {
+    if (seqs[index] !== last + 1) return undefined;
+    last += 1;
+    fresh.push(index);
+  }
+  return {
+    cursor: { first: cursor.first, upTo: last, lost: cursor.lost, received: [[only[0], last]] },
+    fresh,
+  };
+}
+
 /**
  * Takes a batch: `first` is the oldest entry still in the printer's memory, `seqs` the entries it carries. Gives the
  * new cursor and which of the entries are new, by their index. The given cursor is left as it was.
@@ -89,6 +118,8 @@ export function takeBatch(
   first: number,
   seqs: readonly number[],
 ): { cursor: LogCursor; fresh: number[] } {
+  const appended = appendBatch(cursor, first, seqs);
+  if (appended) return appended;
   let received = cursor.received;
   const fresh: number[] = [];
   seqs.forEach((seq, index) => {

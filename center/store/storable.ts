@@ -31,11 +31,14 @@ export function storableJson(value: unknown): string {
   return SUSPICIOUS.test(text) ? JSON.stringify(clean(value)) : text;
 }
 
+/** Any time of the years 1000 to 2999 without a leap second. */
+const PLAIN_TIME = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d+)?Z$/;
 const YEAR_1_MS = Date.UTC(2000, 0, 1) - 63_082_281_600_000;
 const YEAR_9999_MS = Date.UTC(9999, 11, 31);
 
 /** A time of RFC 3339 as a timestamp that Postgres takes; leap seconds and impossible years give way. */
 export function storableTime(at: string): string {
+  if (PLAIN_TIME.test(at)) return at;
   const ms = Date.parse(at);
   if (ms >= YEAR_1_MS && ms <= YEAR_9999_MS) return at;
   const leapless_ms = Number.isNaN(ms) ? Date.parse(at.replace(/:60(\.\d+)?/, ':59')) : ms;

@@ -1,0 +1,56 @@
+/**
+ * The load generator as a process of its own. Reads its orders as one JSON line from stdin, connects, prints `ready`,
+ * waits for a second line, sends everything and prints how long it took until the last PUBACK.
+ */
+import { createInterface } from 'node:readline';
+import { downlinkFilters, printerTopic } from '../../schemas/topics.ts';
+import { encodeEntries, encodePublish, RawPrinter } from './raw-printer.ts';
+
+/** What the load generator is told. */
+export interface LoadOrders {
+  host: string;
+  port: number;
+  printers: { id: string; password?: string }[];
+  messagesPerPrinter: number;
+  entriesPerMessage: number;
+  window: number;
+  /** Subscribe to the own downlinks, as real printers do. */
+  downlinks: boolean;
+  /** Published first by every printer; not measured. */
+  structure?: object;
+}
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const orders = JSON.parse((await lines.next()).value as string) as LoadOrders;
+const printers: RawPrinter[] = [];
+for (const { id, password } of orders.printers) {
+  const printer = await RawPrinter.connect({
+    host: orders.host,
+    port: orders.port,
+    id,
+    password,
+    filters: orders.downlinks ? downlinkFilters(id) : [],
+    window: orders.window,
+  });
+  if (orders.structure) {
+    await printer.send([encodePublish(printerTopic.structure(id), JSON.stringify(orders.structure), true)]);
+  }
+  printers.push(printer);
+}
+const { entriesPerMessage, messagesPerPrinter } = orders;
+const messages = orders.printers.map(({ id }) =>
+  Array.from({ length: messagesPerPrinter }, (_, index) =>
+    encodeEntries(id, `log-${id}`, index * entriesPerMessage + 1, entriesPerMessage),
+  ),
+);
+process.stdout.write('ready\n');
+await lines.next();
+const started = performance.now();
+const cpu = process.cpuUsage();
+await Promise.all(printers.map((printer, index) => printer.send(messages[index] as Buffer[])));
+const seconds = (performance.now() - started) / 1_000;
+const { user, system } = process.cpuUsage(cpu);
+process.stdout.write(`${JSON.stringify({ seconds, cpu_s: (user + system) / 1e6 })}\n`);
+await lines.next();
+for (const printer of printers) printer.close();
+process.exit(0);
