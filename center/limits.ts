@@ -10,6 +10,8 @@ export const CENTER_LIMITS = {
   request_payload_bytes_max: 16 * 1024 * 1024,
   /** Printer and kind pairs whose first refusal was logged. */
   refusals_remembered_max: 10_000,
+  /** Refusals of the broker that are told as events. */
+  security_events_per_second_max: 20,
   /** Printers whose verdict waits to be computed; more wait in the store and are taken in pages. */
   verdict_page_printers: 500,
   /** Distinct structures whose judgement is remembered. */

@@ -8,7 +8,9 @@ import type { Logger } from 'pino';
 import { type Broker, createBroker } from '../broker/broker.ts';
 import { StoredAccounts } from '../center/accounts.ts';
 import { type Center, createCenter } from '../center/center.ts';
+import { SecurityNews } from '../center/fleet/security.ts';
 import { startHttp } from '../center/http.ts';
+import { CENTER_LIMITS } from '../center/limits.ts';
 import { InProcessLink } from '../center/link-in-process.ts';
 import { createRegistry } from '../center/metrics.ts';
 import { openStore } from '../center/store/store.ts';
@@ -116,8 +118,22 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
         (error: unknown) => log.warn({ name, reason: reasonOf(error) }, 'a presence was not stored'),
       );
     });
-    await broker.listen();
+    const security = new SecurityNews(
+      center.services.events,
+      Date.now,
+      CENTER_LIMITS.security_events_per_second_max,
+    );
+    broker.on('refused', (refusal) => {
+      const { name } = refusal;
+      const printer = name === undefined ? Promise.resolve(false) : accounts.isPrinter(name);
+      printer.then(
+        (is) => security.tell(refusal, is),
+        (error: unknown) => log.warn({ name, reason: reasonOf(error) }, 'a refusal was not told'),
+      );
+    });
+    // Before it listens: a listener that fails leaves others, and timers, that have to be closed.
     closing.push(() => broker.close());
+    await broker.listen();
     const { tcp = '', tls } = broker.addresses;
     return {
       center,

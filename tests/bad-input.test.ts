@@ -273,12 +273,10 @@ describe('settings', () => {
     return port;
   }
 
-  test('each wrong setting is named, and the exit code is 1', async () => {
+  // Every setting by itself is tried in cli/settings.test.ts; this is what the process makes of it.
+  test('a wrong setting is named, and the exit code is 1', async () => {
     const wrong: [Record<string, string>, string][] = [
       [{ PLATEN_MQTT_PORT: 'mqtt' }, 'PLATEN_MQTT_PORT'],
-      [{ PLATEN_HTTP_PORT: '70000' }, 'PLATEN_HTTP_PORT'],
-      [{ PLATEN_DATABASE_URL: 'mysql://x/y' }, 'PLATEN_DATABASE_URL'],
-      [{ PLATEN_DEMO: 'many' }, 'PLATEN_DEMO'],
       [{ PLATEN_ACCESS: 'open', PLATEN_HOST: '0.0.0.0' }, 'PLATEN_ACCESS'],
     ];
     const ended = await Promise.all(wrong.map(([change]) => platen(['up'], { env: { ...env, ...change } })));
