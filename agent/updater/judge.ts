@@ -32,6 +32,12 @@ export function installedVersion(structure: PrinterStructure, subject: string): 
   return installed && (installed.version ?? null);
 }
 
+/** Whether every subject of the order has its last version already. */
+export function isThere(order: Order, structure: PrinterStructure): boolean {
+  const wanted = new Map(order.steps.map(({ subject, to }) => [subject, to]));
+  return [...wanted].every(([subject, to]) => installedVersion(structure, subject) === to);
+}
+
 /**
  * Refuses an order that doesn't fit this printer.
  * @param done how many of the steps are installed already (after a power loss)

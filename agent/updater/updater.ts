@@ -12,7 +12,7 @@ import type { Image, PrinterStructure } from '../driver.ts';
 import type { Updater, UpdaterContext, UpdaterFactory } from '../updater-seam.ts';
 import { download } from './download.ts';
 import { fileJournal, type Journal, type JournalEntry, type JournalState, memoryJournal } from './journal.ts';
-import { groupsOf, judgeOrder, type StepGroup } from './judge.ts';
+import { groupsOf, isThere, judgeOrder, type StepGroup } from './judge.ts';
 import { ENDED_REMEMBERED_MAX, PRINTING_POLL_MS, PROGRESS_SHARE, TIMER_MS_MAX } from './limits.ts';
 import { isOpen, untilOpen } from './window.ts';
 
@@ -176,6 +176,15 @@ class OrderUpdater implements Updater {
       }
       const structure = await driver.readStructure();
       this.#checkDeadline(order);
+      if (isThere(order, structure)) {
+        // An attempt before this one came to its end unheard. The center believes only a new session.
+        const { currentStructure, structureChanged } = this.#context;
+        if (currentStructure()?.session === order.structure?.session) await driver.restart();
+        this.#preparing = undefined;
+        this.#end(entry, 'claimed');
+        structureChanged();
+        return;
+      }
       judgeOrder(order, structure, driver);
       await this.#trust?.(order, structure, signal);
       this.#save(entry);

@@ -31,8 +31,8 @@ function haltsAfter(rate: number, printers: number, random: () => number): numbe
 
 test('halts seldom what is tolerated, soon what is not', () => {
   const random = seeded(1);
-  const runs = 500;
-  const falseHalts = Array.from({ length: runs }, () => haltsAfter(0.02, 500, random)).filter(Boolean).length;
+  const runs = 400;
+  const falseHalts = Array.from({ length: runs }, () => haltsAfter(0.02, 300, random)).filter(Boolean).length;
   expect(falseHalts / runs).toBeLessThanOrEqual(0.01);
   const at = (rate: number) =>
     median(Array.from({ length: 100 }, () => haltsAfter(rate, 500, random) ?? 500));
@@ -66,17 +66,14 @@ test('promotes only what was shown to be below the bound, and seldom wrongly', (
   expect(guardVerdict(guard)).toBe('safe');
   expect(upperBound(guard)).toBeLessThanOrEqual(DEFAULT_GUARD.promoteBelow);
   const random = seeded(2);
-  const runs = 1000;
+  const runs = 300;
   let wrong = 0;
   for (let run = 0; run < runs; run++) {
-    let failures = 0;
-    for (let fed = 1; fed <= 300; fed++) {
-      if (random() < DEFAULT_GUARD.promoteBelow) failures++;
-      if (guardVerdict({ ...newGuard(DEFAULT_GUARD), fed, failures }) === 'safe') {
-        wrong++;
-        break;
-      }
+    let campaign = newGuard(DEFAULT_GUARD);
+    for (let at = 0; at < 300; at++) {
+      campaign = feed(expose(campaign), at, random() < DEFAULT_GUARD.promoteBelow);
     }
+    if (campaign.safe) wrong++;
   }
   expect(wrong / runs).toBeLessThanOrEqual(DEFAULT_GUARD.promoteAlpha);
 });
@@ -129,10 +126,10 @@ function rollOut(printers: number, ratio: number, random: () => number): number 
 
 test('a release that doubles a code is seen before half of the fleet has it; one that does not, seldom is', () => {
   const random = seeded(3);
-  const shares = Array.from({ length: 20 }, () => rollOut(2000, 2, random) ?? 1);
+  const shares = Array.from({ length: 15 }, () => rollOut(2000, 2, random) ?? 1);
   expect(median(shares)).toBeLessThan(0.5);
-  const falseAlarms = Array.from({ length: 300 }, () => rollOut(200, 1, random)).filter(
+  const falseAlarms = Array.from({ length: 200 }, () => rollOut(200, 1, random)).filter(
     (share) => share !== undefined,
   );
-  expect(falseAlarms.length / 300).toBeLessThanOrEqual(0.02);
+  expect(falseAlarms.length / 200).toBeLessThanOrEqual(0.02);
 });

@@ -37,6 +37,11 @@ export interface FailureGuard {
   waiting: Record<string, boolean>;
   /** log of each factor of the halting e-process, by rate of `haltGrid`. */
   logHalt: number[];
+  /**
+   * The rate was once shown to be below the bound. It stays shown: Ville's inequality is about the highest value that
+   * the evidence ever has, and what goes wrong later is the halting process's to see.
+   */
+  safe: boolean;
 }
 
 /** Rates above the tolerated one: where the evidence for harm is looked for. */
@@ -50,6 +55,23 @@ function haltGrid(tolerated: number): number[] {
     rates.push(rate);
   }
   return rates;
+}
+
+/** What an outcome adds to the log of each factor: good and bad, by tolerated rate. Computed once. */
+const STEPS = new Map<number, { good: number[]; bad: number[] }>();
+
+function haltSteps(tolerated: number): { good: number[]; bad: number[] } {
+  let steps = STEPS.get(tolerated);
+  if (!steps) {
+    const grid = haltGrid(tolerated);
+    steps = {
+      good: grid.map((rate) => Math.log((1 - rate) / (1 - tolerated))),
+      bad: grid.map((rate) => Math.log(rate / tolerated)),
+    };
+    if (STEPS.size >= 64) STEPS.clear();
+    STEPS.set(tolerated, steps);
+  }
+  return steps;
 }
 
 /** ln of a mean of exponentials, without overflow. */
@@ -67,6 +89,7 @@ export function newGuard(settings: GuardSettings): FailureGuard {
     failures: 0,
     waiting: {},
     logHalt: haltGrid(settings.tolerated).map(() => 0),
+    safe: false,
   };
 }
 
@@ -81,20 +104,19 @@ export function feed(guard: FailureGuard, exposure: number, failed: boolean): Fa
     return guard;
   }
   const waiting: Record<string, boolean> = { ...guard.waiting, [String(exposure)]: failed };
-  let { fed, failures, logHalt } = guard;
-  const { tolerated } = guard.settings;
-  const grid = haltGrid(tolerated);
+  let { fed, failures, logHalt, safe } = guard;
+  const steps = haltSteps(guard.settings.tolerated);
   for (let next = waiting[String(fed)]; next !== undefined; next = waiting[String(fed)]) {
     delete waiting[String(fed)];
     const bad = next;
-    logHalt = logHalt.map((log, at) => {
-      const rate = grid[at] ?? tolerated;
-      return log + (bad ? Math.log(rate / tolerated) : Math.log((1 - rate) / (1 - tolerated)));
-    });
+    const step = bad ? steps.bad : steps.good;
+    logHalt = logHalt.map((log, at) => log + (step[at] ?? 0));
     fed++;
     if (bad) failures++;
+    // Once shown, it need not be shown again.
+    if (!safe) safe = isSafe(guard.settings, fed, failures);
   }
-  return { ...guard, fed, failures, logHalt, waiting };
+  return { ...guard, fed, failures, logHalt, safe, waiting };
 }
 
 /** Evidence that the failure rate exceeds the tolerated one. */
@@ -139,10 +161,14 @@ export function upperBound(guard: Pick<FailureGuard, 'fed' | 'failures' | 'setti
   return high;
 }
 
+function isSafe(settings: GuardSettings, fed: number, failures: number): boolean {
+  return logSafety(fed, failures, settings.promoteBelow) >= -Math.log(settings.promoteAlpha);
+}
+
 /** How many outcomes without any failure it takes to promote. */
 export function outcomesToPromote(settings: GuardSettings): number {
   for (let fed = 1; fed < 1_000_000; fed++) {
-    if (logSafety(fed, 0, settings.promoteBelow) >= -Math.log(settings.promoteAlpha)) return fed;
+    if (isSafe(settings, fed, 0)) return fed;
   }
   return 1_000_000;
 }
@@ -155,10 +181,7 @@ export function reachableBelow(settings: GuardSettings, outcomes: number): numbe
 /** What the evidence says now. `open`: neither. */
 export function guardVerdict(guard: FailureGuard): 'harmful' | 'safe' | 'open' {
   if (isHarmful(guard)) return 'harmful';
-  return logSafety(guard.fed, guard.failures, guard.settings.promoteBelow) >=
-    -Math.log(guard.settings.promoteAlpha)
-    ? 'safe'
-    : 'open';
+  return guard.safe ? 'safe' : 'open';
 }
 
 // --- errors after the update -----------------------------------------------------------------------------------

@@ -1,0 +1,236 @@
+/**
+ * Whole campaigns over simulated printers, with seeds: how many are exposed before a bad release is stopped, whether a
+ * good one gets through, and what must hold whatever operators do meanwhile.
+ */
+import fc from 'fast-check';
+import {
+  type CampaignEvent,
+  type CampaignRecord,
+  campaignTransition,
+  DEFAULT_PACE,
+  newCampaign,
+  outcomeOf,
+  type Pace,
+} from './campaign-state.ts';
+import { seededRandom } from './draw.ts';
+import { DEFAULT_GUARD } from './guard.ts';
+
+interface World {
+  campaign: CampaignRecord;
+  waiting: number;
+  /** Orders under way: when each ends, whether it fails, and its exposure once it installs. */
+  underWay: { at: number; failed: boolean; exposure: number }[];
+  at: number;
+  ended: number;
+  failed: number;
+  withdrawn: number;
+}
+
+function begin(printers: number, pace: Partial<Pace> = {}): World {
+  return {
+    campaign: newCampaign(printers, { ...DEFAULT_PACE, ...pace }, DEFAULT_GUARD, 'running'),
+    waiting: printers,
+    underWay: [],
+    at: 0,
+    ended: 0,
+    failed: 0,
+    withdrawn: 0,
+  };
+}
+
+function happen(world: World, event: CampaignEvent) {
+  const { campaign, allowance } = campaignTransition(world.campaign, event);
+  world.campaign = campaign;
+  return allowance;
+}
+
+/** One look at the campaign, and the end of the order that ends next. */
+function turn(world: World, rate: number, random: () => number): void {
+  const { waiting, underWay } = world;
+  const { dispatch } = happen(world, {
+    type: 'tick',
+    at: world.at,
+    waiting,
+    underWay: underWay.length,
+    active: underWay.length,
+  });
+  if (dispatch > 0) {
+    for (let n = 0; n < dispatch; n++) {
+      const exposure = world.campaign.guard.exposed;
+      happen(world, { type: 'exposed' });
+      underWay.push({ at: world.at + 60_000 + random() * 240_000, failed: random() < rate, exposure });
+    }
+    happen(world, { type: 'dispatched', at: world.at, count: dispatch });
+    world.waiting -= dispatch;
+    return;
+  }
+  const soonest = underWay.reduce((best, each, at) => (each.at < (underWay[best]?.at ?? 0) ? at : best), 0);
+  const [next] = underWay.splice(soonest, 1);
+  if (!next) {
+    world.at += 60_000;
+    return;
+  }
+  world.at = next.at;
+  world.ended++;
+  if (next.failed) world.failed++;
+  happen(world, { type: 'outcome', exposure: next.exposure, failed: next.failed });
+}
+
+function run(printers: number, rate: number, seed: number): World {
+  const random = seededRandom(seed);
+  const world = begin(printers, { atOnce: 100 });
+  for (let turns = 0; world.campaign.state === 'running' && turns < 20_000; turns++)
+    turn(world, rate, random);
+  return world;
+}
+
+const exposedOf = (world: World) => world.ended + world.underWay.length;
+const median = (list: number[]) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
+
+test('a release that fails on 30 % of 2,000 printers is halted after at most 15 in the median', () => {
+  const worlds = Array.from({ length: 50 }, (_, seed) => run(2000, 0.3, seed + 1));
+  for (const world of worlds) expect(world.campaign.state).toBe('halted');
+  expect(median(worlds.map(exposedOf))).toBeLessThanOrEqual(15);
+});
+
+test('a release that fails on 2 % gets through in at least 99 of 100', () => {
+  const worlds = Array.from({ length: 100 }, (_, seed) => run(2000, 0.02, seed + 1));
+  const through = worlds.filter((world) => world.campaign.state === 'finished');
+  expect(through.length).toBeGreaterThanOrEqual(99);
+  for (const world of through) expect([world.ended, world.waiting]).toEqual([2000, 0]);
+});
+
+test('a release that fails on 8 %, too many and too few to be sure soon, stays with the canaries', () => {
+  const worlds = Array.from({ length: 20 }, (_, seed) => run(2000, 0.08, seed + 1));
+  for (const world of worlds) {
+    expect(['halted', 'paused']).toContain(world.campaign.state);
+    expect(exposedOf(world)).toBeLessThanOrEqual(500);
+  }
+});
+
+test('small fleets: promoted when no canary failed, paused as inconclusive when one did', () => {
+  expect(run(8, 0, 1).campaign.state).toBe('finished');
+  expect(run(1, 0, 1).campaign.state).toBe('finished');
+  const world = begin(20, { canaries: 4 });
+  const random = seededRandom(7);
+  let first = true;
+  while (world.campaign.state === 'running') {
+    turn(world, 0, random);
+    for (const order of world.underWay.slice(0, first ? 1 : 0)) order.failed = true;
+    if (world.underWay.length > 0) first = false;
+  }
+  expect(world.campaign.state).toBe('paused');
+  expect(world.campaign.reason).toMatch(/^inconclusive: 1 of /);
+  // The operator decides what the evidence could not.
+  happen(world, { type: 'resume', at: world.at });
+  expect([world.campaign.state, world.campaign.stage]).toEqual(['running', 'waves']);
+});
+
+test('orders a minute are bounded', () => {
+  const world = begin(1000, { canaries: 1, perMinute: 30, atOnce: 1000, wave: 1000 });
+  const random = seededRandom(3);
+  const minutes = new Map<number, number>();
+  for (let turns = 0; turns < 3000 && world.campaign.state === 'running'; turns++) {
+    const before = world.campaign.dispatched;
+    const at = world.at;
+    turn(world, 0, random);
+    const minute =
+      Math.floor((at - world.campaign.minuteAt) / 60_000) + Math.floor(world.campaign.minuteAt / 1);
+    minutes.set(minute, (minutes.get(minute) ?? 0) + world.campaign.dispatched - before);
+  }
+  expect(Math.max(...minutes.values())).toBeLessThanOrEqual(30);
+});
+
+test('what an end says of the release', () => {
+  expect(outcomeOf('proven', undefined)).toBe('good');
+  for (const state of ['rolled-back', 'failed', 'silent', 'partial'] as const) {
+    expect(outcomeOf(state, 'update/self-test-failed')).toBe('bad');
+  }
+  // Offline is not failed, and neither is a way that was blocked.
+  expect(outcomeOf('silent', 'update/deadline')).toBeUndefined();
+  expect(outcomeOf('failed', 'update/unreachable')).toBeUndefined();
+  expect(outcomeOf('cancelled', undefined)).toBeUndefined();
+});
+
+// --- whatever operators do -------------------------------------------------------------------------------------
+
+type Step = 'turn' | 'pause' | 'resume' | 'abort' | 'brick' | 'join' | 'withdraw';
+
+test('invariants hold under any order of turns and requests', () => {
+  const step = fc.oneof(
+    { weight: 30, arbitrary: fc.constant<Step>('turn') },
+    ...(['pause', 'resume', 'brick', 'join', 'withdraw'] as const).map((each) => ({
+      weight: 2,
+      arbitrary: fc.constant<Step>(each),
+    })),
+    { weight: 1, arbitrary: fc.constant<Step>('abort') },
+  );
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 120 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.integer(),
+      fc.record({
+        canaries: fc.integer({ min: 0, max: 30 }),
+        canariesAtOnce: fc.integer({ min: 1, max: 10 }),
+        wave: fc.integer({ min: 1, max: 40 }),
+        growth: fc.double({ min: 1, max: 4, noNaN: true }),
+        atOnce: fc.integer({ min: 1, max: 60 }),
+      }),
+      fc.array(step, { maxLength: 400 }),
+      (printers, rate, seed, pace, steps) => {
+        const random = seededRandom(seed);
+        const world = begin(printers, pace);
+        let targets = printers;
+        for (const each of steps) {
+          const before = world.campaign;
+          const dispatchedBefore = exposedOf(world);
+          switch (each) {
+            case 'turn':
+              turn(world, rate, random);
+              break;
+            case 'pause':
+              happen(world, { type: 'pause', reason: 'somebody asked' });
+              break;
+            case 'resume':
+              happen(world, { type: 'resume', at: world.at });
+              break;
+            case 'abort':
+              happen(world, { type: 'abort', reason: 'somebody asked' });
+              break;
+            case 'brick':
+              happen(world, { type: 'brick', printer: 'p' });
+              break;
+            case 'join':
+              targets++;
+              world.waiting++;
+              happen(world, { type: 'targets', count: targets });
+              break;
+            case 'withdraw':
+              break;
+          }
+          const { campaign } = world;
+          // Counts add up.
+          expect(world.waiting + world.underWay.length + world.ended).toBe(targets);
+          expect(campaign.dispatched).toBe(exposedOf(world));
+          expect(campaign.guard.exposed).toBe(exposedOf(world));
+          expect(campaign.guard.fed + Object.keys(campaign.guard.waiting).length).toBe(world.ended);
+          // Nothing is given out unless it runs, never more than was allowed.
+          if (before.state !== 'running') expect(exposedOf(world)).toBe(dispatchedBefore);
+          expect(campaign.dispatched).toBeLessThanOrEqual(campaign.allowed);
+          // An end is an end.
+          if (before.state === 'aborted' || before.state === 'finished')
+            expect(campaign.state).toBe(before.state);
+          if (before.state === 'halted') expect(['halted', 'aborted']).toContain(campaign.state);
+          if (campaign.state === 'finished') expect(world.waiting + world.underWay.length).toBe(0);
+        }
+        // Left alone, with an operator who resumes it, it ends or stays stopped.
+        for (let turns = 0; turns < 5000 && world.campaign.state === 'running'; turns++) {
+          turn(world, rate, random);
+        }
+        expect(world.campaign.state).not.toBe('running');
+      },
+    ),
+    { seed: 20261122, numRuns: 150 },
+  );
+});
