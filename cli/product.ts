@@ -1,21 +1,16 @@
 /**
- * Broker, center and HTTP in one process: what `platen up` runs. The parts are opened in the order in which they need
- * one another and closed in the reverse order.
+ * Broker, center and HTTP in one process: what `platen up` runs.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Broker, createBroker } from '../broker/broker.ts';
-import { StoredAccounts } from '../center/accounts.ts';
+import type { StoredAccounts } from '../center/accounts.ts';
 import { type Center, createCenter } from '../center/center.ts';
 import { SecurityNews } from '../center/fleet/security.ts';
-import { startHttp } from '../center/http.ts';
 import { CENTER_LIMITS } from '../center/limits.ts';
 import { InProcessLink } from '../center/link-in-process.ts';
-import { createRegistry } from '../center/metrics.ts';
-import { openStore } from '../center/store/store.ts';
-import { type LocalRepository, openLocalRepository } from '../center/update/release/local.ts';
+import type { LocalRepository } from '../center/update/release/local.ts';
 import { reasonOf } from '../schemas/errors.ts';
+import { address, centerOptions, Opened, openHttp, openParts } from './parts.ts';
 import type { Settings } from './settings.ts';
 
 export interface Product {
@@ -30,40 +25,15 @@ export interface Product {
   close(): Promise<void>;
 }
 
-/** Names an address as a client would write it. */
-function address(scheme: string, host: string, port: number, path = ''): string {
-  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
-}
-
 /**
  * Opens everything.
  * @throws PlatenError start/database, start/port, setting/*; what was opened before is closed again
  */
 export async function openProduct(settings: Settings, log: Logger): Promise<Product> {
-  const closing: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const step of closing.reverse().splice(0)) {
-      try {
-        await step();
-      } catch (error) {
-        log.error({ reason: reasonOf(error) }, 'a part did not close cleanly');
-      }
-    }
-  };
-  try {
-    mkdirSync(settings.data, { recursive: true });
-    const store = await openStore({
-      source:
-        settings.databaseUrl === undefined ? { dataFolder: settings.data } : { url: settings.databaseUrl },
-      log,
-      retention_days: settings.retentionDays,
-    });
-    closing.push(() => store.close());
-    const accounts = new StoredAccounts(store.credentials);
-    const adminFile = join(settings.data, 'admin.json');
-    await accounts.ensureAdmin(adminFile);
-
-    const registry = createRegistry();
+  const opened = new Opened(log);
+  return opened.orClose(async () => {
+    const parts = await openParts(settings, log, opened);
+    const { store, accounts, adminFile, registry, repository } = parts;
     const link = new InProcessLink();
     const broker = await createBroker({
       tcp: { host: settings.host, port: settings.mqttPort },
@@ -75,43 +45,14 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
     link.attach(broker);
     accounts.onRevoked((name) => broker.revoke(name, 'rights-changed'));
     broker.metrics(registry);
-
-    // A repository whose root ceremony was held elsewhere is served as it is; without one there is a local one.
-    const repositoryFolder = join(settings.data, 'repository');
-    const repository = await openLocalRepository(repositoryFolder, join(settings.data, 'keys'), Date.now);
-    const stopTending = repository.tend(log);
-    closing.push(async () => stopTending());
-    const http = await startHttp({
-      host: settings.host,
-      port: settings.httpPort,
-      repository: repositoryFolder,
-      registry,
-      readiness: {
-        database: () =>
-          store.database.ready()
-            ? { ready: true }
-            : { ready: false, reason: 'the database is not reachable' },
-      },
-      log,
-    });
-    closing.push(() => http.close());
+    const http = await openHttp(settings, parts, log, opened);
     broker.attachWebSocket(http.server, '/mqtt');
     const repositoryUrl = address('http', settings.host, http.port, '/repository/');
 
-    const center = await createCenter({
-      store,
-      link,
-      accounts,
-      registry,
-      log,
-      now: Date.now,
-      repository,
-      repositoryUrl,
-      redisUrl: settings.redisUrl,
-    });
+    const center = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
     await store.ingest.allOffline();
     await center.start();
-    closing.push(() => center.stop());
+    opened.add(() => center.stop());
     broker.on('session', ({ name, state }) => {
       accounts.isPrinter(name).then(
         (printer) => printer && center.connection(name, state === 'connected'),
@@ -132,7 +73,7 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
       );
     });
     // Before it listens: a listener that fails leaves others, and timers, that have to be closed.
-    closing.push(() => broker.close());
+    opened.add(() => broker.close());
     await broker.listen();
     const { tcp = '', tls } = broker.addresses;
     return {
@@ -149,10 +90,7 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
         webSocket: address('ws', settings.host, http.port, '/mqtt'),
         repository: repositoryUrl,
       },
-      close,
+      close: () => opened.close(),
     };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  });
 }

@@ -1,0 +1,129 @@
+/**
+ * What every way of running the center needs: store, accounts, repository, metrics and HTTP, opened in the order in
+ * which they need one another and closed in the reverse order.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { StoredAccounts } from '../center/accounts.ts';
+import type { CenterOptions } from '../center/center.ts';
+import { type HttpServer, type Readiness, startHttp } from '../center/http.ts';
+import type { Link } from '../center/link.ts';
+import { createRegistry } from '../center/metrics.ts';
+import { openStore, type Store } from '../center/store/store.ts';
+import { type LocalRepository, openLocalRepository } from '../center/update/release/local.ts';
+import { reasonOf } from '../schemas/errors.ts';
+import type { Settings } from './settings.ts';
+
+/** Names an address as a client would write it. */
+export function address(scheme: string, host: string, port: number, path = ''): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
+}
+
+export function readiness(ready: boolean, reason: string): ReturnType<Readiness> {
+  return ready ? { ready: true } : { ready: false, reason };
+}
+
+/** Parts that were opened, in order; `close` closes all of them even when one fails. */
+export class Opened {
+  readonly #log: Logger;
+  readonly #closing: (() => Promise<void> | void)[] = [];
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  add(close: () => Promise<void> | void): void {
+    this.#closing.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (const step of this.#closing.reverse().splice(0)) {
+      try {
+        await step();
+      } catch (error) {
+        this.#log.error({ reason: reasonOf(error) }, 'a part did not close cleanly');
+      }
+    }
+  }
+
+  /** Runs `open`; when it throws, what was opened so far is closed again. */
+  async orClose<T>(open: () => Promise<T>): Promise<T> {
+    try {
+      return await open();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+}
+
+export interface Parts {
+  store: Store;
+  accounts: StoredAccounts;
+  adminFile: string;
+  registry: Registry;
+  repository: LocalRepository;
+}
+
+/**
+ * Opens store, accounts and repository.
+ * @throws PlatenError start/database
+ */
+export async function openParts(settings: Settings, log: Logger, opened: Opened): Promise<Parts> {
+  mkdirSync(settings.data, { recursive: true });
+  const store = await openStore({
+    source:
+      settings.databaseUrl === undefined ? { dataFolder: settings.data } : { url: settings.databaseUrl },
+    log,
+    retention_days: settings.retentionDays,
+  });
+  opened.add(() => store.close());
+  const accounts = new StoredAccounts(store.credentials);
+  const adminFile = join(settings.data, 'admin.json');
+  await accounts.ensureAdmin(adminFile);
+  // A repository whose root ceremony was held elsewhere is served as it is; without one there is a local one.
+  const repository = await openLocalRepository(
+    join(settings.data, 'repository'),
+    join(settings.data, 'keys'),
+    Date.now,
+  );
+  opened.add(repository.tend(log));
+  return { store, accounts, adminFile, registry: createRegistry(), repository };
+}
+
+/** Opens HTTP over the parts. */
+export async function openHttp(
+  settings: Settings,
+  { store, registry }: Parts,
+  log: Logger,
+  opened: Opened,
+  more: Record<string, Readiness> = {},
+): Promise<HttpServer> {
+  const http = await startHttp({
+    host: settings.host,
+    port: settings.httpPort,
+    repository: join(settings.data, 'repository'),
+    registry,
+    readiness: {
+      database: () => readiness(store.database.ready(), 'the database is not reachable'),
+      ...more,
+    },
+    log,
+  });
+  opened.add(() => http.close());
+  return http;
+}
+
+/** The center's options over the parts. */
+export function centerOptions(
+  settings: Settings,
+  { store, accounts, registry, repository }: Parts,
+  link: Link,
+  repositoryUrl: string,
+  log: Logger,
+): CenterOptions {
+  const { redisUrl } = settings;
+  return { store, link, accounts, registry, log, now: Date.now, repository, repositoryUrl, redisUrl };
+}
