@@ -2,7 +2,7 @@
  * `npm run bench -- NAME [--json]`: runs one benchmark with its peers in the same run, prints a table of figures and
  * ratios, and records them under `bench/results/`. With --json the last line is one JSON object.
  */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 
 /** What a benchmark gives back. */
@@ -21,6 +21,7 @@ export interface BenchModule {
 
 const BENCHES: Record<string, () => Promise<BenchModule>> = {
   ingest: () => import('./ingest.ts'),
+  storm: () => import('./storm.ts'),
 };
 
 const args = process.argv.slice(2);
@@ -44,6 +45,7 @@ const record = {
   },
   ...result,
 };
+mkdirSync(new URL('./results/', import.meta.url), { recursive: true });
 writeFileSync(new URL(`./results/${name}.json`, import.meta.url), `${JSON.stringify(record, null, 2)}\n`);
 const rows = (title: string, values: Record<string, unknown>) =>
   `${title}\n${Object.entries(values)

@@ -14,16 +14,23 @@ import { parseTopic } from '../schemas/topics.ts';
 import { mayPublish, mayReceive, maySubscribe } from './access.ts';
 import { QuietEmitter } from './aedes/emitter.ts';
 import { createAedes, type Fanout, type Handle } from './aedes/fleet-aedes.ts';
-import type { AedesClient, AedesSubscription } from './aedes/internals.ts';
-import { HubPersistence, SESSION_PRESENT_FILTER, type SessionStore } from './aedes/persistence.ts';
-import { type Origin, repeatsFilter, Wire, type WireOwner } from './aedes/wire.ts';
+import type { AedesClient } from './aedes/internals.ts';
+import { HubPersistence, type SessionStore } from './aedes/persistence.ts';
+import { type Origin, Wire, type WireOwner } from './aedes/wire.ts';
 import type { Gate } from './gate.ts';
 import type { Identity, Principal } from './identity.ts';
 import { type Disposition, Inbound, type InboundOwner, type Taken } from './inbound.ts';
 import type { BrokerLimits } from './limits.ts';
 import { Message } from './message.ts';
-import { suback } from './packets/encode.ts';
-import { CONNACK, type Packet, ProtocolError, type SubscribePacket } from './packets/packet.ts';
+import { acknowledgement, connack, suback } from './packets/encode.ts';
+import {
+  CONNACK,
+  type Packet,
+  ProtocolError,
+  type SubscribePacket,
+  TYPE,
+  type UnsubscribePacket,
+} from './packets/packet.ts';
 import type { QoS } from './retained-backend.ts';
 import { Session, type SessionOwner } from './session.ts';
 import type { Retained, RetainedStore } from './topics/retained-store.ts';
@@ -171,9 +178,6 @@ export class Hub
     const { aedes, handle } = createAedes(this.#aedesOptions(), this);
     this.#aedes = aedes;
     this.#handle = handle;
-    aedes.on('subscribe', (subscriptions, client) =>
-      this.#replay(subscriptions as AedesSubscription[], client as unknown as AedesClient),
-    );
     aedes.on('keepaliveTimeout', (client) => {
       wireOf(client as unknown as AedesClient).reason ??= 'keepalive';
     });
@@ -209,10 +213,8 @@ export class Hub
           this.#authorizePublish(client as unknown as AedesClient, packet as unknown as Publishing, done);
         else done(null);
       },
-      authorizeSubscribe: (client, subscription, done) => {
-        const allowed = this.#maySubscribe(wireOf(client as unknown as AedesClient), subscription.topic);
-        done(null, allowed ? subscription : null);
-      },
+      // Asked only for the filter that stands for "session present": see HubPersistence.
+      authorizeSubscribe: (_client, _subscription, done) => done(null, null),
     };
   }
 
@@ -312,10 +314,13 @@ export class Hub
         this.counters.publishesReceived++;
         return true;
       case 'subscribe':
-        // Aedes drops the repetition and with it a return code [MQTT-3.8.4-5].
-        if (!repeatsFilter(packet)) return true;
-        this.#subscribeRepeated(wire, packet);
-        return false;
+        // Not left to Aedes: it drops a filter that is named twice and with it a return code [MQTT-3.8.4-5], forgets
+        // the QoS, and makes a stream and several closures for each filter, which is half the cost of a storm.
+        if (wire.connected) this.#subscribe(wire, packet);
+        return !wire.connected;
+      case 'unsubscribe':
+        if (wire.connected) this.#unsubscribe(wire, packet);
+        return !wire.connected;
       case 'puback':
       case 'pubrec':
       case 'pubcomp':
@@ -441,6 +446,20 @@ export class Hub
     this.counters.connectsAccepted++;
     if (this.#gate.connected(key, this.now())) this.#refuse(wire, 'flapping', wire.principal?.name);
     this.emit('session', this.#sessionEvent(wire, 'connected'));
+  }
+
+  acceptClean(client: AedesClient): void {
+    const wire = wireOf(client);
+    if (this.#byKey.get(client.id) !== wire) return;
+    wire.send(connack(CONNACK.accepted, false));
+    client.connackSent = true;
+    client.connecting = false;
+    client.connected = true;
+    client.resume();
+    this.begin(client);
+    // The Wire reads on at this event, and counts CONNECT as handled.
+    client.emit('connected');
+    client._nextBatch();
   }
 
   begin(client: AedesClient): void {
@@ -660,7 +679,6 @@ export class Hub
 
   /** Whether `wire` may subscribe; refusals are counted and told. */
   #maySubscribe(wire: Wire, filter: string): boolean {
-    if (filter === SESSION_PRESENT_FILTER) return false;
     const { principal } = wire;
     const session = wire.session as Session;
     const allowed = principal ? maySubscribe(principal, filter) : filter !== OPEN_REFUSED_FILTER;
@@ -675,8 +693,22 @@ export class Hub
     return true;
   }
 
-  subscribe(client: AedesClient, filter: string, qos: QoS): void {
-    const session = wireOf(client).session as Session;
+  #subscribe(wire: Wire, packet: SubscribePacket): void {
+    const session = wire.session as Session;
+    const codes = packet.subscriptions.map(({ topic, qos }) => {
+      if (!this.#maySubscribe(wire, topic)) return 0x80;
+      this.#addSubscription(session, topic, qos);
+      return qos;
+    });
+    wire.send(suback(packet.messageId, codes));
+    packet.subscriptions.forEach(({ topic }, index) => {
+      // Retained documents follow SUBACK [MQTT-3.3.1-6]; not for a shared subscription: each member would get all.
+      const code = codes[index] as number;
+      if (code !== 0x80 && !topic.startsWith('$share/')) session.replay(topic, code as QoS);
+    });
+  }
+
+  #addSubscription(session: Session, filter: string, qos: QoS): void {
     const known = session.subscriptions.get(filter);
     if (known) {
       // Replaced in place: no message is missed in between [MQTT-3.8.4-3].
@@ -696,37 +728,18 @@ export class Hub
     this.tree.add(subscription);
   }
 
-  /** SUBACK is written: retained documents may follow [MQTT-3.3.1-6]. */
-  #replay(subscriptions: AedesSubscription[], client: AedesClient): void {
-    const session = wireOf(client).session as Session;
-    for (const { topic, qos } of subscriptions) {
-      // A shared subscription gets no retained documents: each member would get them all.
-      if ((qos as number) !== 0x80 && !topic.startsWith('$share/')) session.replay(topic, qos);
+  #unsubscribe(wire: Wire, packet: UnsubscribePacket): void {
+    const session = wire.session as Session;
+    for (const filter of packet.unsubscriptions) {
+      const subscription = session.subscriptions.get(filter);
+      if (!subscription) continue;
+      const { group } = subscription;
+      const shared = group === '' ? undefined : this.tree.group(subscription.filter, group);
+      session.subscriptions.delete(filter);
+      this.tree.remove(subscription);
+      if (shared) this.#redistribute(session, shared);
     }
-  }
-
-  #subscribeRepeated(wire: Wire, packet: SubscribePacket): void {
-    const client = wire.client as AedesClient;
-    const codes = packet.subscriptions.map(({ topic, qos }) => {
-      if (!this.#maySubscribe(wire, topic)) return 0x80;
-      client.subscriptions[topic] = { qos, func: undefined };
-      this.subscribe(client, topic, qos);
-      return qos;
-    });
-    wire.send(suback(packet.messageId, codes));
-    const granted = packet.subscriptions.filter((_, index) => codes[index] !== 0x80);
-    this.#replay(granted, client);
-  }
-
-  unsubscribe(client: AedesClient, filter: string): void {
-    const session = wireOf(client).session as Session;
-    const subscription = session.subscriptions.get(filter);
-    if (!subscription) return;
-    const { group } = subscription;
-    const shared = group === '' ? undefined : this.tree.group(subscription.filter, group);
-    session.subscriptions.delete(filter);
-    this.tree.remove(subscription);
-    if (shared) this.#redistribute(session, shared);
+    wire.send(acknowledgement(TYPE.unsuback, packet.messageId));
   }
 
   // ---- What Aedes asks of sessions ----------------------------------------------------------------------------

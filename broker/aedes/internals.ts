@@ -4,7 +4,6 @@
  */
 import type { EventEmitter } from 'node:events';
 import type { Will } from '../packets/packet.ts';
-import type { QoS } from '../retained-backend.ts';
 
 /** One connection in Aedes (`lib/client.js`). */
 export interface AedesClient extends EventEmitter {
@@ -24,7 +23,9 @@ export interface AedesClient extends EventEmitter {
   _nextBatch: (error?: Error | null) => void;
   /** Replaced by the strict decoder of the Wire. Aedes's listener for `packet` expects itself to be called on it. */
   _parser: AedesParser;
-  subscriptions: Record<string, { qos: QoS; func: unknown }>;
+  connecting: boolean;
+  connected: boolean;
+  connackSent: boolean;
   pause(): void;
   resume(): void;
   close(done?: () => void): void;
@@ -36,10 +37,4 @@ export interface AedesParser {
   _queue: unknown[] | null;
   listeners?(event: 'packet'): ((packet: unknown) => void)[];
   removeAllListeners(event?: string): unknown;
-}
-
-/** A filter in SUBSCRIBE, as Aedes hands it to hooks. */
-export interface AedesSubscription {
-  topic: string;
-  qos: QoS;
 }

@@ -8,13 +8,7 @@ import type { Inbound } from '../inbound.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { Decoder } from '../packets/decode.ts';
 import { connack } from '../packets/encode.ts';
-import {
-  CONNACK,
-  type ConnectPacket,
-  type Packet,
-  ProtocolError,
-  type SubscribePacket,
-} from '../packets/packet.ts';
+import { CONNACK, type ConnectPacket, type Packet, ProtocolError } from '../packets/packet.ts';
 import type { Outlet, Session } from '../session.ts';
 import type { AedesClient } from './internals.ts';
 
@@ -365,12 +359,4 @@ export class Wire implements Outlet {
     this.#decode();
     if (this.#held === 0) this.socket.resume();
   }
-}
-
-/** Whether a SUBSCRIBE names a filter twice. */
-export function repeatsFilter(packet: SubscribePacket): boolean {
-  const { subscriptions } = packet;
-  return (
-    subscriptions.length > 1 && new Set(subscriptions.map(({ topic }) => topic)).size < subscriptions.length
-  );
 }
