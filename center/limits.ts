@@ -38,7 +38,7 @@ export const CENTER_LIMITS = {
   /** Messages that wait for a foreign broker to take them. */
   link_publishing_max: 100_000,
   /** Entries (and messages) that one statement stores. */
-  ingest_batch_entries_max: 20_000,
+  ingest_batch_entries_max: 4_000,
   /** Messages of one kind that wait for the database; more are not acknowledged. */
   ingest_waiting_max: 200_000,
   /** Log memories whose cursor is kept in memory. */

@@ -70,7 +70,7 @@ export class ErrorWriter {
   readonly #database: Database;
   readonly #now: () => number;
   readonly #commit: GroupCommit<Submission, ErrorsResult>;
-  /** Streams by printer and log, the longest unused first. */
+  /** Streams by printer and log, those read from the table first in front: they are forgotten first. */
   readonly #streams = new Map<string, Stream>();
   /** Numbers of batches of which it isn't known whether they were committed. */
   #doubtful: number[] = [];
@@ -179,12 +179,7 @@ export class ErrorWriter {
     const missing = new Map<string, Submission>();
     for (const item of items) {
       const key = keyOf(item.printer, item.batch.log);
-      const stream = this.#streams.get(key);
-      if (stream) {
-        // Used now: it goes to the end of those that may be forgotten.
-        this.#streams.delete(key);
-        this.#streams.set(key, stream);
-      } else missing.set(key, item);
+      if (!this.#streams.has(key)) missing.set(key, item);
     }
     if (missing.size === 0) return;
     const printers: string[] = [];

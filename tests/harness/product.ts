@@ -74,7 +74,15 @@ export async function startProduct(options: ProductOptions = {}): Promise<Runnin
   const data = options.data ?? join(mkdtempSync(join(tmpdir(), 'platen-')), 'data');
   const child = spawn(
     process.execPath,
-    ['--import', TSX, join(ROOT, 'cli/platen.ts'), ...(options.args ?? ['up']), '--log', 'json'],
+    [
+      '--max-semi-space-size=64',
+      '--import',
+      TSX,
+      join(ROOT, 'cli/platen.ts'),
+      ...(options.args ?? ['up']),
+      '--log',
+      'json',
+    ],
     {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
