@@ -15,6 +15,8 @@ export interface RuleGroup {
   lateMs: number;
   /** One lane for a printer instead of one for a key: the members look at each other's troubles. */
   joint: boolean;
+  /** Some member counts pages. */
+  usesPages: boolean;
 }
 
 export interface CompiledRules {
@@ -294,6 +296,7 @@ function groupRules(
     rules: inOrder(list, byId, rules, diagnostics),
     lateMs: Math.max(...list.map((rule) => rule.lateMs)),
     joint: list.length > 1,
+    usesPages: list.some((rule) => rule.usesPages),
   }));
 }
 

@@ -11,7 +11,7 @@ import type { CompiledRules, RulePlace } from './compile.ts';
 import { ContextClass, type InRange, type PrinterContext, semverInRange } from './context.ts';
 import { DeadlineQueue } from './deadlines.ts';
 import type { KeyScope } from './key-state.ts';
-import { Lane, type LaneTrouble } from './lane.ts';
+import { Lane, type LaneTrouble, SETTLE_MIN, type Told } from './lane.ts';
 import { CONTEXTS_MAX, PENDING_MAX } from './limits.ts';
 import { Odometer } from './rate.ts';
 import type { CompiledRule } from './rule.ts';
@@ -79,24 +79,6 @@ interface Printer {
   lanes: Map<string, Lane>;
 }
 
-/** What was told last of a trouble. */
-interface Told {
-  view: TroubleView;
-  severity: number;
-  count: number;
-  reopened: number;
-  closedAt: number | undefined;
-}
-
-interface LaneRecord {
-  told: Map<string, Told>;
-  /** The deadline that is queued. */
-  queued: number;
-  /** Pending sightings at which it is worth settling again. */
-  settleAt: number;
-}
-
-const SETTLE_MIN = 32;
 export const SEVERITY_DEFAULT = 'minor';
 
 export class TroubleEngine {
@@ -115,7 +97,6 @@ export class TroubleEngine {
   private readonly nothingKnown: ContextClass;
   /** Lanes of rules that are not kept by printer. */
   private readonly fleetLanes = new Map<string, Lane>();
-  private readonly records = new Map<Lane, LaneRecord>();
   private readonly deadlines = new DeadlineQueue<Lane>();
   private readonly touched = new Set<Lane>();
   private now = Number.NEGATIVE_INFINITY;
@@ -258,26 +239,24 @@ export class TroubleEngine {
     const lanes = rule.perPrinter ? printer.lanes : this.fleetLanes;
     let lane = lanes.get(name);
     if (!lane) {
-      const odometer = group.rules.some((member) => member.usesPages) ? printer.odometer : undefined;
-      lane = new Lane(group, scopeOf(rule, this.facts), odometer, this.prompt);
+      lane = new Lane(
+        group,
+        scopeOf(rule, this.facts),
+        group.usesPages ? printer.odometer : undefined,
+        this.prompt,
+      );
       lanes.set(name, lane);
     }
-    if (!lane.add(sighting, () => scopeOf(rule, this.facts))) {
+    if (lane.scopes) {
+      const slot = `${sighting.rule} ${sighting.key}`;
+      if (!lane.scopes.has(slot)) lane.scopes.set(slot, scopeOf(rule, this.facts));
+    }
+    if (!lane.add(sighting)) {
       this.late += 1;
       return;
     }
-    const record = this.recordOf(lane);
-    if (lane.pending.length >= record.settleAt) this.settle(lane, record, printer.watermark, rule.perPrinter);
+    if (lane.pending.length >= lane.settleAt) this.settle(lane, printer.watermark, rule.perPrinter);
     if (this.prompt) this.touched.add(lane);
-  }
-
-  private recordOf(lane: Lane): LaneRecord {
-    let record = this.records.get(lane);
-    if (!record) {
-      record = { told: new Map(), queued: Number.POSITIVE_INFINITY, settleAt: SETTLE_MIN };
-      this.records.set(lane, record);
-    }
-    return record;
   }
 
   private touch(lane: Lane): Lane {
@@ -285,7 +264,7 @@ export class TroubleEngine {
     return lane;
   }
 
-  private settle(lane: Lane, record: LaneRecord, watermark: number, perPrinter: boolean): void {
+  private settle(lane: Lane, watermark: number, perPrinter: boolean): void {
     let ended: LaneTrouble[] = [];
     if (perPrinter) ended = lane.settle(watermark - lane.group.lateMs);
     if (lane.pending.length >= this.pendingMax) {
@@ -294,7 +273,7 @@ export class TroubleEngine {
       const first = lane.pending[0] as Sighting;
       ended = ended.concat(lane.settle(middle.at > first.at ? middle.at : middle.at + 1));
     }
-    record.settleAt = Math.max(SETTLE_MIN, lane.pending.length * 2);
+    lane.settleAt = Math.max(SETTLE_MIN, lane.pending.length * 2);
     if (this.prompt) {
       // What has ended for good is told before it is forgotten.
       if (ended.length > 0) this.tellLane(lane, ended);
@@ -314,37 +293,35 @@ export class TroubleEngine {
   }
 
   private tellLane(lane: Lane, ended: LaneTrouble[]): void {
-    const record = this.recordOf(lane);
+    const known = lane.told;
     const current = ended.concat(lane.troubles(this.now));
-    const seen = new Set<string>();
-    for (const trouble of current) {
-      const { life } = trouble;
-      const id = idOf(trouble);
-      if (seen.has(id)) continue;
-      seen.add(id);
-      const told = record.told.get(id);
-      const kind = changeOf(told, trouble);
-      if (!kind) continue;
-      const view = viewOf(trouble);
-      record.told.set(id, {
-        view,
-        severity: life.severity,
-        count: life.count,
-        reopened: life.reopened,
-        closedAt: life.closedAt,
-      });
-      for (const one of kind) this.pendingChanges.push({ kind: one, trouble: view });
-    }
-    for (const [id, told] of record.told) {
-      if (!seen.has(id)) {
-        this.pendingChanges.push({ kind: 'withdrawn', trouble: told.view });
-        record.told.delete(id);
+    if (current.length > 0 || known) {
+      const told = known ?? new Map<string, Told>();
+      lane.told = told;
+      const seen = new Set<string>();
+      for (const trouble of current) {
+        const { life } = trouble;
+        const id = idOf(trouble);
+        if (seen.has(id)) continue;
+        seen.add(id);
+        const kinds = changeOf(told.get(id), trouble);
+        if (!kinds) continue;
+        const view = viewOf(trouble);
+        const { severity, count, reopened, closedAt } = life;
+        told.set(id, { view, severity, count, reopened, closedAt });
+        for (const kind of kinds) this.pendingChanges.push({ kind, trouble: view });
       }
+      for (const [id, { view }] of told) {
+        if (seen.has(id)) continue;
+        this.pendingChanges.push({ kind: 'withdrawn', trouble: view });
+        told.delete(id);
+      }
+      for (const trouble of ended) told.delete(idOf(trouble));
+      if (told.size === 0) lane.told = undefined;
     }
-    for (const trouble of ended) record.told.delete(idOf(trouble));
     const deadline = lane.deadline();
-    if (deadline < record.queued) {
-      record.queued = deadline;
+    if (deadline < lane.queued) {
+      lane.queued = deadline;
       this.deadlines.push(deadline, lane);
     }
   }
@@ -353,9 +330,8 @@ export class TroubleEngine {
   advance(now: number): TroubleChange[] {
     if (now > this.now) this.now = now;
     for (const [deadline, lane] of this.deadlines.until(this.now)) {
-      const record = this.recordOf(lane);
-      if (record.queued !== deadline) continue;
-      record.queued = Number.POSITIVE_INFINITY;
+      if (lane.queued !== deadline) continue;
+      lane.queued = Number.POSITIVE_INFINITY;
       this.touched.add(lane);
     }
     return this.tell();
@@ -378,7 +354,7 @@ export class TroubleEngine {
       if (printer === undefined) return;
       const record = this.printer(printer);
       lanes = record.lanes;
-      odometer = group.rules.some((member) => member.usesPages) ? record.odometer : undefined;
+      odometer = group.usesPages ? record.odometer : undefined;
     }
     let lane = lanes.get(name);
     if (!lane) {
@@ -386,16 +362,22 @@ export class TroubleEngine {
       lanes.set(name, lane);
     }
     lane.cut(place, key, at);
-    const { told } = this.recordOf(lane);
-    for (const [id, { view }] of told) if (view.rule === rule && view.key === key) told.delete(id);
+    for (const [id, { view }] of lane.told ?? []) {
+      if (view.rule === rule && view.key === key) lane.told?.delete(id);
+    }
     this.touched.add(lane);
+  }
+
+  private *lanes(): Generator<Lane> {
+    for (const printer of this.printers.values()) yield* printer.lanes.values();
+    yield* this.fleetLanes.values();
   }
 
   /** Ids of the troubles that are open as far as was told. */
   openIds(): Set<string> {
     const ids = new Set<string>();
-    for (const { told } of this.records.values()) {
-      for (const [id, { closedAt }] of told) if (closedAt === undefined) ids.add(id);
+    for (const lane of this.lanes()) {
+      for (const [id, { closedAt }] of lane.told ?? []) if (closedAt === undefined) ids.add(id);
     }
     return ids;
   }
@@ -435,11 +417,9 @@ export class TroubleEngine {
   private tidy(printer: Printer): void {
     const horizon = (lane: Lane) => printer.watermark - lane.group.lateMs;
     for (const [name, lane] of printer.lanes) {
-      const record = this.recordOf(lane);
-      if (lane.pending.length > 0) this.settle(lane, record, printer.watermark, true);
+      if (lane.pending.length > 0) this.settle(lane, printer.watermark, true);
       if (lane.idle(horizon(lane)) && !this.touched.has(lane)) {
         printer.lanes.delete(name);
-        this.records.delete(lane);
       }
     }
     const { pagesMaxMs } = this.rules;
@@ -473,7 +453,7 @@ export class TroubleEngine {
         whole = false;
         continue;
       }
-      const odometer = group.rules.some((member) => member.usesPages) ? record?.odometer : undefined;
+      const odometer = group.usesPages ? record?.odometer : undefined;
       const lane = importLane(json, group, odometer, this.prompt);
       const name = group.joint ? `${index}` : `${index} ${laneKey(json.name)}`;
       (record ? record.lanes : this.fleetLanes).set(name, lane);
@@ -490,10 +470,7 @@ export class TroubleEngine {
   finish(now: number): TroubleView[] {
     const all = this.settledTroubles;
     this.settledTroubles = [];
-    for (const printer of this.printers.values()) {
-      for (const lane of printer.lanes.values()) all.push(...lane.troubles(now));
-    }
-    for (const lane of this.fleetLanes.values()) all.push(...lane.troubles(now));
+    for (const lane of this.lanes()) for (const trouble of lane.finish(now)) all.push(trouble);
     const rank = new Map(this.rules.rules.map((rule, index) => [rule, index]));
     all.sort(
       (left, right) =>

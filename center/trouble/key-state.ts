@@ -57,9 +57,9 @@ export interface KeyState {
 export interface KeySurroundings {
   odometer: Odometer | undefined;
   /** Whether an open trouble of another rule keeps this one silent at `at`. */
-  silenced: (rule: CompiledRule, at: number) => boolean;
+  silenced(rule: CompiledRule, at: number): boolean;
   /** Takes a trouble that will never change again. */
-  shed: (rule: CompiledRule, state: KeyState, trouble: TroubleLife) => void;
+  shed(rule: CompiledRule, state: KeyState, trouble: TroubleLife): void;
 }
 
 export function newKeyState(rule: CompiledRule, key: string, scope: KeyScope): KeyState {

@@ -9,6 +9,7 @@
  * sightings only, never on how they arrived.
  */
 import type { RuleGroup } from './compile.ts';
+import type { TroubleView } from './engine.ts';
 import {
   cloneKeyState,
   feed,
@@ -37,26 +38,86 @@ export interface Slot {
   state: KeyState;
 }
 
-/** Settled or live: the key states of a lane and how far they were fed. */
-export interface LaneState {
-  slots: Slot[];
+/**
+ * Settled or live: the key states of a lane and how far they were fed. It is also what the key states see around them:
+ * no closures are made for each entry.
+ */
+export class LaneState implements KeySurroundings {
+  readonly odometer: Odometer | undefined;
+  slots: Slot[] = [];
+  /** By rule and key, of a lane with many keys. */
+  readonly byName: Map<string, Slot> | undefined;
   /** Troubles that ended for good since the state was derived. */
-  ended: LaneTrouble[];
+  ended: LaneTrouble[] = [];
   /** The last instant at which time alone changed something. */
-  passed: number;
+  passed = Number.NEGATIVE_INFINITY;
+  /** Time alone changes nothing before it. */
+  due = Number.NEGATIVE_INFINITY;
+
+  constructor(joint: boolean, odometer: Odometer | undefined) {
+    this.odometer = odometer;
+    this.byName = joint ? new Map() : undefined;
+  }
+
+  add(slot: Slot, name: string): void {
+    this.slots.push(slot);
+    this.byName?.set(name, slot);
+    this.due = Number.NEGATIVE_INFINITY;
+  }
+
+  clone(): LaneState {
+    const copy = new LaneState(this.byName !== undefined, this.odometer);
+    if (this.byName) {
+      for (const [name, { rule, state }] of this.byName)
+        copy.add({ rule, state: cloneKeyState(state) }, name);
+    } else {
+      for (const { rule, state } of this.slots) copy.slots.push({ rule, state: cloneKeyState(state) });
+    }
+    copy.passed = this.passed;
+    return copy;
+  }
+
+  /** Lets a key go. */
+  remove(name: string): void {
+    const slot = this.byName ? this.byName.get(name) : this.slots[0];
+    if (!slot) return;
+    this.byName?.delete(name);
+    this.slots = this.slots.filter((other) => other !== slot);
+  }
+
+  silenced(rule: CompiledRule): boolean {
+    return this.slots.some(
+      ({ rule: other, state }) =>
+        rule.suppressedBy.includes(other.id) &&
+        state.trouble !== undefined &&
+        state.trouble.closedAt === undefined,
+    );
+  }
+
+  shed(rule: CompiledRule, state: KeyState, life: TroubleLife): void {
+    this.ended.push({ rule, key: state.key, scope: state.scope, life });
+  }
+
+  troubles(): LaneTrouble[] {
+    const list = this.ended.slice();
+    for (const { rule, state } of this.slots) {
+      if (state.trouble) list.push({ rule, key: state.key, scope: state.scope, life: state.trouble });
+    }
+    return list;
+  }
 }
 
-export function emptyLane(): LaneState {
-  return { slots: [], ended: [], passed: Number.NEGATIVE_INFINITY };
+/** What was told last of a trouble. */
+export interface Told {
+  view: TroubleView;
+  severity: number;
+  count: number;
+  reopened: number;
+  closedAt: number | undefined;
 }
 
-function cloneLane(lane: LaneState): LaneState {
-  return {
-    slots: lane.slots.map(({ rule, state }) => ({ rule, state: cloneKeyState(state) })),
-    ended: [],
-    passed: lane.passed,
-  };
-}
+/** Fewer pending sightings are not worth settling. */
+export const SETTLE_MIN = 32;
 
 export class Lane {
   readonly group: RuleGroup;
@@ -64,7 +125,7 @@ export class Lane {
   /** In event order unless `tidy` is false. */
   pending: Sighting[] = [];
   private tidy = true;
-  settled: LaneState = emptyLane();
+  settled: LaneState;
   /** Missing while it must be derived anew. */
   private live: LaneState | undefined;
   private readonly prompt: boolean;
@@ -75,6 +136,12 @@ export class Lane {
   cuts: Map<string, number> | undefined;
   /** Sightings at or before it are settled: later ones that lie there are too late. */
   floor = Number.NEGATIVE_INFINITY;
+  /** What was told last, by the engine: by trouble id. */
+  told: Map<string, Told> | undefined;
+  /** The deadline that is queued with the engine. */
+  queued = Number.POSITIVE_INFINITY;
+  /** Pending sightings at which it is worth settling again. */
+  settleAt = SETTLE_MIN;
 
   /** @param prompt false when nobody looks before the end: then no live state is kept */
   constructor(group: RuleGroup, scope: KeyScope, odometer: Odometer | undefined, prompt: boolean) {
@@ -83,17 +150,14 @@ export class Lane {
     this.scopes = group.joint ? new Map() : undefined;
     this.odometer = odometer;
     this.prompt = prompt;
+    this.settled = new LaneState(group.joint, odometer);
   }
 
   /** Takes a sighting in; false when it is too late. */
-  add(sighting: Sighting, scope: () => KeyScope): boolean {
+  add(sighting: Sighting): boolean {
     if (sighting.at <= this.floor) return false;
     if (this.cuts && sighting.at <= (this.cuts.get(nameOf(sighting)) ?? Number.NEGATIVE_INFINITY))
       return true;
-    if (this.scopes) {
-      const name = nameOf(sighting);
-      if (!this.scopes.has(name)) this.scopes.set(name, scope());
-    }
     const last = this.pending.at(-1);
     this.pending.push(sighting);
     if (last && this.tidy) {
@@ -124,8 +188,7 @@ export class Lane {
     const name = `${rule} ${key}`;
     this.cuts ??= new Map();
     this.cuts.set(name, Math.max(at, this.cuts.get(name) ?? at));
-    const mine = this.group.rules[rule];
-    this.settled.slots = this.settled.slots.filter((slot) => slot.rule !== mine || slot.state.key !== key);
+    this.settled.remove(name);
     this.pending = this.pending.filter((sighting) => nameOf(sighting) !== name || sighting.at > at);
     this.live = undefined;
   }
@@ -168,55 +231,42 @@ export class Lane {
     this.tidy = true;
   }
 
-  private around(lane: LaneState): KeySurroundings {
-    return {
-      odometer: this.odometer,
-      silenced: (rule) =>
-        lane.slots.some(
-          (slot) =>
-            rule.suppressedBy.includes(slot.rule.id) &&
-            slot.state.trouble !== undefined &&
-            slot.state.trouble.closedAt === undefined,
-        ),
-      shed: (rule, state, life) => {
-        lane.ended.push({ rule, key: state.key, scope: state.scope, life });
-      },
-    };
-  }
-
   private apply(lane: LaneState, sighting: Sighting): void {
-    this.run(lane, sighting.at - 1);
+    if (lane.due < sighting.at) this.run(lane, sighting.at - 1);
     const slot = this.slotOf(lane, sighting);
-    feed(slot.rule, slot.state, sighting, this.around(lane));
+    feed(slot.rule, slot.state, sighting, lane);
+    const deadline = nextDeadline(slot.rule, slot.state);
+    if (deadline < lane.due) lane.due = deadline;
   }
 
-  private slotOf({ slots }: LaneState, sighting: Sighting): Slot {
-    const [first] = slots;
-    if (!this.scopes && first) return first;
+  private slotOf(lane: LaneState, sighting: Sighting): Slot {
+    const { byName } = lane;
+    const name = byName ? nameOf(sighting) : '';
+    const known = byName ? byName.get(name) : lane.slots[0];
+    if (known) return known;
     const rule = this.group.rules[sighting.rule] as CompiledRule;
-    for (const slot of slots) if (slot.rule === rule && slot.state.key === sighting.key) return slot;
-    const scope = this.scopes?.get(nameOf(sighting)) ?? this.scope;
+    const scope = this.scopes?.get(name) ?? this.scope;
     const slot = { rule, state: newKeyState(rule, sighting.key, scope) };
-    slots.push(slot);
+    lane.add(slot, name);
     return slot;
   }
 
   /** Does what time alone does up to and including `until`, in the order of time. */
   private run(lane: LaneState, until: number): void {
-    const { slots } = lane;
     for (;;) {
       let due = Number.POSITIVE_INFINITY;
       let first: Slot | undefined;
-      for (const slot of slots) {
+      for (const slot of lane.slots) {
         const deadline = nextDeadline(slot.rule, slot.state);
         if (deadline < due || (deadline === due && first && this.order(slot.rule) < this.order(first.rule))) {
           due = deadline;
           first = slot;
         }
       }
+      lane.due = due;
       if (!first || due > until) return;
       lane.passed = due;
-      pass(first.rule, first.state, due, this.around(lane));
+      pass(first.rule, first.state, due, lane);
     }
   }
 
@@ -245,25 +295,28 @@ export class Lane {
   /** The troubles as they stand at event time `now`: those not yet handed over by `settle`. */
   troubles(now: number): LaneTrouble[] {
     const lane = this.current();
-    this.run(lane, now);
-    const list = lane.ended.slice();
-    for (const { rule, state } of lane.slots) {
-      if (state.trouble) list.push({ rule, key: state.key, scope: state.scope, life: state.trouble });
-    }
-    return list;
+    if (lane.due <= now) this.run(lane, now);
+    return lane.troubles();
+  }
+
+  /** The same when nothing comes any more: the lane is used up. */
+  finish(now: number): LaneTrouble[] {
+    const ended = this.settle(Number.POSITIVE_INFINITY);
+    if (this.settled.due <= now) this.run(this.settled, now);
+    return ended.concat(this.settled.troubles());
   }
 
   /** When time alone changes something next. */
   deadline(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const { rule, state } of this.current().slots) next = Math.min(next, nextDeadline(rule, state));
-    return next;
+    const lane = this.current();
+    if (lane.due === Number.NEGATIVE_INFINITY) this.run(lane, Number.NEGATIVE_INFINITY);
+    return lane.due;
   }
 
   private current(): LaneState {
     if (!this.live) {
       this.tidyUp();
-      const derived = cloneLane(this.settled);
+      const derived = this.settled.clone();
       for (const sighting of this.pending) this.apply(derived, sighting);
       if (!this.prompt) return derived;
       this.live = derived;

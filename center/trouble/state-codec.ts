@@ -5,7 +5,7 @@
 import type { CompiledRules, RuleGroup } from './compile.ts';
 import type { PrinterContext } from './context.ts';
 import type { KeyScope, KeyState, TroubleLife } from './key-state.ts';
-import { Lane, type LaneState } from './lane.ts';
+import { Lane, LaneState } from './lane.ts';
 import type { Odometer } from './rate.ts';
 import type { CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
@@ -193,7 +193,8 @@ export function importLane(
     }),
   );
   const sighting = (place: number) => table[place] as Sighting;
-  const settled: LaneState = { slots: [], ended: [], passed: orMinus(json.passed) };
+  const settled = new LaneState(group.joint, odometer);
+  settled.passed = orMinus(json.passed);
   for (const slot of json.slots) {
     const state: KeyState = {
       key: slot.k,
@@ -203,7 +204,7 @@ export function importLane(
       lastSign: orMinus(slot.l),
       signs: slot.g,
     };
-    settled.slots.push({ rule: group.rules[slot.r] as CompiledRule, state });
+    settled.add({ rule: group.rules[slot.r] as CompiledRule, state }, `${slot.r} ${slot.k}`);
   }
   lane.restore(settled, json.pending.map(sighting), orMinus(json.floor));
   for (const [key, scope] of json.scopes ?? []) lane.scopes?.set(key, scope);
