@@ -22,6 +22,7 @@ export interface BenchModule {
 const BENCHES: Record<string, () => Promise<BenchModule>> = {
   ingest: () => import('./ingest.ts'),
   storm: () => import('./storm.ts'),
+  trouble: () => import('./trouble.ts'),
 };
 
 const args = process.argv.slice(2);

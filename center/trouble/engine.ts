@@ -368,6 +368,17 @@ export class TroubleEngine {
     this.touched.add(lane);
   }
 
+  /** How much is held. */
+  size(): { printers: number; keys: number; pending: number } {
+    let keys = 0;
+    let pending = 0;
+    for (const lane of this.lanes()) {
+      keys += lane.scopes ? lane.scopes.size : 1;
+      pending += lane.pending.length;
+    }
+    return { printers: this.printers.size, keys, pending };
+  }
+
   private *lanes(): Generator<Lane> {
     for (const printer of this.printers.values()) yield* printer.lanes.values();
     yield* this.fleetLanes.values();

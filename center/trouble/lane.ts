@@ -125,7 +125,7 @@ export class Lane {
   /** In event order unless `tidy` is false. */
   pending: Sighting[] = [];
   private tidy = true;
-  settled: LaneState;
+  private settledState: LaneState | undefined;
   /** Missing while it must be derived anew. */
   private live: LaneState | undefined;
   private readonly prompt: boolean;
@@ -150,7 +150,12 @@ export class Lane {
     this.scopes = group.joint ? new Map() : undefined;
     this.odometer = odometer;
     this.prompt = prompt;
-    this.settled = new LaneState(group.joint, odometer);
+  }
+
+  /** The settled state; made when it is first needed, because most keys are seen a few times only. */
+  get settled(): LaneState {
+    this.settledState ??= new LaneState(this.group.joint, this.odometer);
+    return this.settledState;
   }
 
   /** Takes a sighting in; false when it is too late. */
@@ -188,7 +193,7 @@ export class Lane {
     const name = `${rule} ${key}`;
     this.cuts ??= new Map();
     this.cuts.set(name, Math.max(at, this.cuts.get(name) ?? at));
-    this.settled.remove(name);
+    this.settledState?.remove(name);
     this.pending = this.pending.filter((sighting) => nameOf(sighting) !== name || sighting.at > at);
     this.live = undefined;
   }
@@ -205,7 +210,7 @@ export class Lane {
 
   /** Takes up a state that was kept. `pending` may be in any order. */
   restore(settled: LaneState, pending: Sighting[], floor: number): void {
-    this.settled = settled;
+    this.settledState = settled;
     this.pending = pending;
     this.tidy = false;
     this.floor = floor;

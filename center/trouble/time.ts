@@ -63,16 +63,24 @@ function dateMs(date: string): number {
  */
 export function parseTime(text: unknown): number {
   if (typeof text !== 'string') return Number.NaN;
+  // The two forms that almost every entry has, without a regular expression.
+  const plain = text.length === 20 && text.charCodeAt(19) === 90;
+  const withMs = text.length === 24 && text.charCodeAt(23) === 90 && text.charCodeAt(19) === 46;
   if (
-    text.length === 20 &&
-    text.charCodeAt(19) === 90 &&
+    (plain || withMs) &&
     text.charCodeAt(10) === 84 &&
     text.charCodeAt(4) === 45 &&
     text.charCodeAt(7) === 45 &&
     text.charCodeAt(13) === 58 &&
     text.charCodeAt(16) === 58
   ) {
-    return clock(dateMs(text.slice(0, 10)), digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2));
+    const whole = clock(
+      dateMs(text.slice(0, 10)),
+      digits(text, 11, 2),
+      digits(text, 14, 2),
+      digits(text, 17, 2),
+    );
+    return plain ? whole : whole + digits(text, 20, 3);
   }
   const match = RFC3339.exec(text);
   if (!match) return Number.NaN;
