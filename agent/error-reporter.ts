@@ -131,6 +131,13 @@ export class ErrorReporter {
   }
 
   tick(now: number): void {
+    // The printer's clock was put back: without this, nothing would be due for as long as it jumped.
+    if (this.#periodicAt !== Number.POSITIVE_INFINITY && this.#periodicAt - now > this.#policy.everyMs) {
+      this.#schedule(now);
+    }
+    if (this.#ackBy !== Number.POSITIVE_INFINITY && this.#ackBy - now > this.#ackTimeoutMs) {
+      this.#ackBy = now + this.#ackTimeoutMs;
+    }
     if (now >= this.#periodicAt) {
       this.#schedule(now);
       this.#makeDue('periodic');

@@ -304,6 +304,25 @@ describe('reports', () => {
   });
 });
 
+test('a clock that is put back by a year delays nothing by more than a period', () => {
+  const { session, log } = setUp({
+    structure: { every: 'PT1H' },
+    errors: { mode: 'periodic', every: 'PT10M' },
+  });
+  session.connectedNow(START);
+  session.structureRead(STRUCTURE, START);
+  log(1);
+  // The timer of the machine runs on its own time: it calls when it was told to, and finds an earlier date.
+  let now = START - 365 * 86_400_000;
+  let told = batches(session.tick(now));
+  for (let turn = 0; turn < 3 && told.length === 0; turn++) {
+    expect(session.dueAt() - now).toBeLessThanOrEqual(3_600_000);
+    now = session.dueAt();
+    told = batches(session.tick(now));
+  }
+  expect(told).toMatchObject([{ reason: 'periodic' }]);
+});
+
 test('downlinks that are no JSON, too large, or of another printer change nothing', () => {
   const { session } = setUp();
   session.connectedNow(START);

@@ -88,6 +88,13 @@ export class StructureReporter {
   }
 
   tick(now: number): ReadEffect[] {
+    // The printer's clock was put back: without this, nothing would be due for as long as it jumped.
+    if (this.#periodicAt !== Number.POSITIVE_INFINITY && this.#periodicAt - now > this.#policy.everyMs) {
+      this.#schedule(now);
+    }
+    if (this.#retryAt !== Number.POSITIVE_INFINITY && this.#retryAt - now > READ_RETRY_MS_MAX) {
+      this.#retryAt = now;
+    }
     if (now >= this.#retryAt) {
       this.#retryAt = Number.POSITIVE_INFINITY;
       return this.#read();
