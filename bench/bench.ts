@@ -20,6 +20,7 @@ export interface BenchModule {
 }
 
 const BENCHES: Record<string, () => Promise<BenchModule>> = {
+  orders: () => import('./orders.ts'),
   ingest: () => import('./ingest.ts'),
   storm: () => import('./storm.ts'),
   trouble: () => import('./trouble.ts'),

@@ -111,7 +111,6 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     now,
     requestStructure: async (printer) => void (await requests.ask(printer, 'structure')),
     rejudge: (printer) => Promise.resolve(verdicts.judge(printer)),
-    online: async (printer) => (await fleet.get(printer))?.presence === 'online',
   });
   const campaigns = createCampaigns({
     orders,

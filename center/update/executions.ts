@@ -13,6 +13,7 @@ import {
   type OrderTimes,
   planExecution,
   transition,
+  wakeAt,
 } from './order-state.ts';
 import type { ExecutionPlan } from './plan.ts';
 
@@ -106,10 +107,10 @@ export class ExecutionStore {
       ? async (text: string, values: unknown[]) => (await client.query<Row>(text, values)).rows
       : (text: string, values: unknown[]) => this.#database.query<Row>(text, values);
     const rows = await query(
-      `INSERT INTO executions (id, printer, campaign, trouble, state, record, plan, created_at, updated_at)
-       SELECT id, printer, campaign, trouble, 'planned', record, plan, at, at
-       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::timestamptz[])
-         AS n(id, printer, campaign, trouble, record, plan, at)
+      `INSERT INTO executions (id, printer, campaign, trouble, state, record, plan, created_at, updated_at, wake_at)
+       SELECT id, printer, campaign, trouble, 'planned', record, plan, at, at, wake
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::timestamptz[],
+                   $8::timestamptz[]) AS n(id, printer, campaign, trouble, record, plan, at, wake)
        ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
       [
         list.map((each) => each.id),
@@ -119,6 +120,7 @@ export class ExecutionStore {
         list.map((each) => JSON.stringify(planExecution(each.at, each.deadlineAt, each.offerAt ?? each.at))),
         list.map((each) => JSON.stringify(each.plan)),
         list.map((each) => new Date(each.at)),
+        list.map((each) => new Date(each.offerAt ?? each.at)),
       ],
     );
     return rows.map(fromRow);
@@ -146,6 +148,24 @@ export class ExecutionStore {
       [after, limit, campaign ?? null],
     );
     return rows.map(fromRow);
+  }
+
+  /** Executions that are due to be looked at, the longest due first; and whether their printers are online. */
+  async due(atMs: number, limit: number): Promise<{ id: string; printer: string; online: boolean }[]> {
+    return this.#database.query(
+      `SELECT e.id, e.printer, coalesce(p.online, true) AS online
+       FROM executions e LEFT JOIN printers p ON p.id = e.printer
+       WHERE e.ended_at IS NULL AND e.wake_at <= $1 ORDER BY e.wake_at LIMIT $2`,
+      [new Date(atMs), limit],
+    );
+  }
+
+  /** When the next execution is due; undefined when none is. */
+  async nextDue(): Promise<number | undefined> {
+    const [row] = await this.#database.query<{ at: Date | null }>(
+      'SELECT min(wake_at) AS at FROM executions WHERE ended_at IS NULL',
+    );
+    return row?.at?.getTime();
   }
 
   /** Executions whose retained order is not known to be in line with their row. */
@@ -268,12 +288,17 @@ export class ExecutionStore {
       list.map(({ publish }) => publish),
       list.map(({ row }) => new Date(row.execution.progressAt)),
       list.map(({ row }) => (isEnd(row.execution.state) ? new Date(row.execution.endedAt ?? 0) : null)),
+      list.map(({ row }) => {
+        const at = wakeAt(row.execution, this.#times);
+        return at === undefined ? null : new Date(at);
+      }),
     ];
     const update = `UPDATE executions e
        SET state = n.state, record = n.record, version = n.version + 1, updated_at = n.at, ended_at = n.ended,
-           publish_due = e.publish_due OR n.publish
+           publish_due = e.publish_due OR n.publish, wake_at = n.wake
        FROM unnest($1::text[], $2::bigint[], $3::text[], $4::jsonb[], $5::boolean[], $6::timestamptz[],
-                   $7::timestamptz[]) AS n(id, version, state, record, publish, at, ended)
+                   $7::timestamptz[], $8::timestamptz[])
+         AS n(id, version, state, record, publish, at, ended, wake)
        WHERE e.id = n.id AND e.version = n.version RETURNING e.id`;
     const quarantined = list.filter((each) => each.quarantine);
     if (quarantined.length === 0) {

@@ -30,3 +30,9 @@ export const CAMPAIGN_PUBLISH_MS = 1000;
 export const CAMPAIGN_RESCAN_MS = 60_000;
 /** Campaigns that are looked at in the same moment. */
 export const LOOKS_AT_ONCE_MAX = 4;
+/** Looks at executions that are due within so many ms of each other are one look. */
+export const WAKE_GRAIN_MS = 250;
+/** Times remembered for which a look is planned. */
+export const WAKES_REMEMBERED_MAX = 10_000;
+/** How often what is due is looked for without having been asked to, in ms. */
+export const SWEEP_EVERY_MS = 30_000;

@@ -11,8 +11,9 @@ import { reasonOf } from '../../schemas/errors.ts';
 import { JOBS_CONCURRENT_MAX } from './limits.ts';
 
 export interface Nudge {
-  /** What is to be looked at. */
-  kind: 'execution' | 'campaign';
+  /** What is to be looked at: one execution, one campaign, or every execution that is due. */
+  kind: 'execution' | 'campaign' | 'due';
+  /** Of the execution or campaign. */
   id: string;
 }
 

@@ -14,8 +14,15 @@ import {
   ExecutionStore,
   type UpdateDatabase,
 } from './executions.ts';
-import { ORDER_MS_DEFAULT, PAGE_ROWS, PUBLISHED_FLUSH_MS } from './limits.ts';
-import { DEFAULT_TIMES, isEnd, type OrderTimes, shows, wakeAt } from './order-state.ts';
+import {
+  ORDER_MS_DEFAULT,
+  PAGE_ROWS,
+  PUBLISHED_FLUSH_MS,
+  SWEEP_EVERY_MS,
+  WAKE_GRAIN_MS,
+  WAKES_REMEMBERED_MAX,
+} from './limits.ts';
+import { DEFAULT_TIMES, type OrderTimes, shows } from './order-state.ts';
 import { orderDocument, orderSteps } from './plan.ts';
 import { type Nudge, type NudgeAt, type NudgeQueue, openQueue, type QueueConnection } from './queue.ts';
 import type { Repository } from './release/repository.ts';
@@ -110,6 +117,9 @@ export class OrderService {
   #campaignNudge: ((id: string) => Promise<void>) | undefined;
   #flush: NodeJS.Timeout | undefined;
   #underWay = new Set<Promise<unknown>>();
+  /** Times for which a nudge is in the queue already. */
+  #wakes = new Set<number>();
+  #sweeping: NodeJS.Timeout | undefined;
   /** The last publish of each printer's order that is under way: two of them must not overtake one another. */
   #publishing = new Map<string, Promise<void>>();
 
@@ -142,11 +152,15 @@ export class OrderService {
       this.#track(this.store.flushPublished());
     }, PUBLISHED_FLUSH_MS);
     this.#flush.unref();
+    // Should the queue have lost its delayed jobs (a Redis without persistence), the store still knows what is due.
+    this.#sweeping = setInterval(() => this.#track(this.#sweep()), SWEEP_EVERY_MS);
+    this.#sweeping.unref();
     await this.#catchUp();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#flush);
+    clearInterval(this.#sweeping);
     await this.#queue.stop();
     await Promise.allSettled([...this.#underWay]);
     await this.store.flushPublished();
@@ -163,10 +177,12 @@ export class OrderService {
     for (let after = ''; ; ) {
       const rows = await this.store.activePage(after, PAGE_ROWS);
       await this.#replay(rows.map((row) => row.id));
-      await this.#queue.add(rows.flatMap((row) => this.#wake(row)));
+      await this.#queue.add(rows.flatMap((row) => this.#offer(row)));
       after = rows.at(-1)?.id ?? '';
       if (rows.length < PAGE_ROWS) break;
     }
+    const next = await this.store.nextDue();
+    if (next !== undefined) this.#wakeAt(next);
   }
 
   /** Reports that were stored and, because of a kill, never came to the machine. */
@@ -230,13 +246,13 @@ export class OrderService {
       },
     ]);
     if (!row) return { ok: false, why: 'busy', reason: `${printer} has an order already` };
-    await this.#queue.add(this.#wake(row));
+    await this.#queue.add(this.#offer(row));
     return { ok: true, execution: row.id };
   }
 
   /** Wakes executions that were created by somebody else (a campaign). */
   async dispatch(rows: readonly ExecutionRow[]): Promise<void> {
-    await this.#queue.add(rows.flatMap((row) => this.#wake(row)));
+    await this.#queue.add(rows.flatMap((row) => this.#offer(row)));
   }
 
   async onUpdateReport(printer: string, report: UpdateReport): Promise<void> {
@@ -276,15 +292,35 @@ export class OrderService {
       await this.#campaignNudge?.(nudge.id);
       return;
     }
-    const { now, online } = this.#settings;
-    const row = this.#settings.online ? await this.store.get(nudge.id) : undefined;
-    const isOnline = row && online && row.execution.state !== 'planned' ? await online(row.printer) : true;
-    const random = this.#random();
+    if (nudge.kind === 'due') {
+      await this.#sweep();
+      return;
+    }
     await this.#apply(nudge.id, ({ execution }) =>
-      execution.state === 'planned'
-        ? { type: 'offer', at: now() }
-        : { type: 'timer', at: now(), online: isOnline, random },
+      execution.state === 'planned' ? { type: 'offer', at: this.#settings.now() } : undefined,
     );
+  }
+
+  /** Looks at every execution that is due. */
+  async #sweep(): Promise<void> {
+    const { now, online } = this.#settings;
+    for (;;) {
+      const due = await this.store.due(now(), PAGE_ROWS);
+      const moved = await Promise.all(
+        due.map(async (each) => {
+          const isOnline = online ? await online(each.printer) : each.online;
+          const random = this.#random();
+          return this.#apply(each.id, ({ execution }) =>
+            execution.state === 'planned'
+              ? { type: 'offer', at: now() }
+              : { type: 'timer', at: now(), online: isOnline, random },
+          );
+        }),
+      );
+      // One that is due and stays due would be found for ever.
+      const stuck = moved.filter((each) => each && each.row.execution === each.before).length;
+      if (due.length < PAGE_ROWS || stuck === due.length) break;
+    }
   }
 
   async #apply(id: string, event: EventFor): Promise<Applied | undefined> {
@@ -301,10 +337,7 @@ export class OrderService {
           await this.#publish(row);
           break;
         case 'wake':
-          // A nudge that came too early is still being worked on: under its own name it could not wait once more.
-          await this.#queue.add(
-            this.#wake(row, effect.at, row.execution === before ? `-${this.#settings.now()}` : ''),
-          );
+          this.#wakeAt(effect.at);
           break;
         case 'request-structure':
           await this.#settings.requestStructure?.(row.printer);
@@ -363,22 +396,35 @@ export class OrderService {
     this.store.published(row);
   }
 
-  #wake(row: ExecutionRow, at = wakeAt(row.execution, this.#times), suffix = ''): NudgeAt[] {
-    if (at === undefined || isEnd(row.execution.state)) return [];
-    const { id, execution } = row;
-    return [
-      {
-        nudge: { kind: 'execution', id },
-        jobId: `${id}-${execution.attempt}-${execution.state}-${at}${suffix}`,
-        delayMs: Math.max(0, at - this.#settings.now()),
-      },
-    ];
+  /** The nudge by which a planned execution is offered. */
+  #offer({ id, execution }: ExecutionRow): NudgeAt[] {
+    if (execution.state !== 'planned') return [];
+    const delayMs = Math.max(0, execution.offerAt - this.#settings.now());
+    return [{ nudge: { kind: 'execution', id }, jobId: `${id}-${execution.attempt}-offer`, delayMs }];
+  }
+
+  /** A delayed nudge for whatever is due at that time; those that lie close together are one. */
+  #wakeAt(at: number): void {
+    const delayMs = Math.max(0, at - this.#settings.now());
+    // The further away, the coarser: a sixteenth of the way, never finer than what a short timer needs.
+    const grainMs = Math.max(WAKE_GRAIN_MS, 2 ** Math.floor(Math.log2(delayMs / 16 + 1)));
+    const bucket = (Math.floor(at / grainMs) + 1) * grainMs;
+    if (this.#wakes.has(bucket)) return;
+    this.#wakes.add(bucket);
+    if (this.#wakes.size > WAKES_REMEMBERED_MAX) {
+      for (const each of this.#wakes) if (each < this.#settings.now()) this.#wakes.delete(each);
+      if (this.#wakes.size > WAKES_REMEMBERED_MAX) this.#wakes.clear();
+    }
+    const delay = Math.max(0, bucket - this.#settings.now());
+    this.#track(
+      this.#queue.add([{ nudge: { kind: 'due', id: '' }, jobId: `due-${bucket}`, delayMs: delay }]),
+    );
   }
 
   #track(promise: Promise<unknown>): void {
     const settled = promise
       .catch((error: unknown) => {
-        this.#settings.log.warn({ reason: reasonOf(error) }, 'what was published could not be noted');
+        this.#settings.log.warn({ reason: reasonOf(error) }, 'the orders could not be looked after');
       })
       .finally(() => this.#underWay.delete(settled));
     this.#underWay.add(settled);
