@@ -10,6 +10,7 @@ import fastify from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { serveImages } from './update/release/images.ts';
 
 /** Whether a part is ready, and if not, why. */
 export type Readiness = () => { ready: boolean; reason?: string };
@@ -67,6 +68,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       dotfiles: 'deny',
       index: false,
     });
+    serveImages(app, options.repository, '/repository/');
   }
   app.setErrorHandler((error, request, reply) => {
     const status = (error as { statusCode?: number }).statusCode ?? 500;

@@ -36,3 +36,6 @@ export const WAKE_GRAIN_MS = 250;
 export const WAKES_REMEMBERED_MAX = 10_000;
 /** How often what is due is looked for without having been asked to, in ms. */
 export const SWEEP_EVERY_MS = 30_000;
+/** Bytes of images kept in memory in all, and of one image. */
+export const IMAGE_CACHE_BYTES_MAX = 128 << 20;
+export const IMAGE_CACHED_BYTES_MAX = 32 << 20;
