@@ -33,6 +33,8 @@ async function main(argv: string[]): Promise<void> {
   const program = new Command('platen')
     .description('Administrates fleets of printers over MQTT.')
     .version(version)
+    // An option belongs to the command that it stands behind.
+    .enablePositionalOptions()
     .showHelpAfterError('(platen --help shows what there is)');
   const asked = argv[2];
   const names = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);

@@ -47,7 +47,7 @@ function mergeSoftware(
       note(software.id, '');
       if (software.version !== undefined) note(software.id, '.version');
     } else if (software.version !== undefined && (same.version === undefined || otherWins)) {
-      if (same.version !== software.version || same.version === undefined) note(software.id, '.version');
+      note(software.id, '.version');
       same.version = software.version;
     }
   }

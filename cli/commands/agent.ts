@@ -218,6 +218,8 @@ async function doctor(
 
 export function command(): Command {
   const agent = new Command('agent')
+    // Without it `agent add --config` would be the option of `agent` itself.
+    .enablePositionalOptions()
     .description(
       'Speaks for real printers: reads them over IPP, SNMP, Bambu’s MQTT or a program, and is each of them on the broker.',
     )

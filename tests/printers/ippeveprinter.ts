@@ -49,7 +49,10 @@ async function freeTcpPort(): Promise<number> {
 async function end(child: ChildProcess | undefined): Promise<void> {
   if (!child || child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
+  // It waits for its connections to end; a test doesn't.
+  const timer = setTimeout(() => child.kill('SIGKILL'), 2_000);
   await once(child, 'exit');
+  clearTimeout(timer);
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

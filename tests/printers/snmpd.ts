@@ -81,7 +81,7 @@ export const JAM = alertRow(1, {
   location: 7201,
   code: 8,
   description: 'J-7218 changed',
-  ticks: 1,
+  ticks: 0,
 });
 
 export const TONER_LOW = alertRow(2, {
@@ -92,7 +92,7 @@ export const TONER_LOW = alertRow(2, {
   location: 0,
   code: 1104,
   description: 'Toner low K',
-  ticks: 1,
+  ticks: 0,
 });
 
 /** The SNMPv3 user of the printer. */
