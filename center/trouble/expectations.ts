@@ -32,7 +32,8 @@ const ENTRIES_MAX = 10_000;
 const TIMES = ['openedAt', 'closedAt'];
 
 /**
- * Runs the tests of a document: `{name, log: [lines as in --log], at?, expect: [troubles]}`. Each expected trouble
+ * Runs the tests of a document: `{name, log: [lines as in --log], at?, rules?, expect: [troubles]}`;
+ * with `rules` only troubles of those rules are looked at. Each expected trouble
  * names the members that matter (`rule`, `printer`, `unit`, `openedAt`, `closedAt`, `severity`, `evidence`, `code` …);
  * times may be written with any offset. The troubles are compared in order of their opening. In a log line `log`,
  * `seq` and `severity` may be left out: `test`, the place in the log, `error`.
@@ -109,7 +110,12 @@ function runOne(
       throw error;
     }
   }
-  const found = replay.finish(now).map(troubleLine);
+  const { rules: only } = test;
+  if (only !== undefined && !Array.isArray(only)) return 'rules must be an array of rule ids';
+  const found = replay
+    .finish(now)
+    .map(troubleLine)
+    .filter(({ rule }) => only === undefined || (only as unknown[]).includes(rule));
   for (const { rule } of found) opened[rule] = (opened[rule] ?? 0) + 1;
   const wanted = expect as Record<string, unknown>[];
   for (let index = 0; index < Math.max(found.length, wanted.length); index += 1) {
