@@ -1,8 +1,12 @@
 /**
  * Broker, center and HTTP in one process: what `platen up` runs.
  */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { Authority } from '../broker/authority/authority.ts';
 import { type Broker, createBroker } from '../broker/broker.ts';
+import type { TlsEndpoint } from '../broker/listeners/sockets.ts';
 import type { StoredAccounts } from '../center/accounts.ts';
 import { type Center, createCenter } from '../center/center.ts';
 import { SecurityNews } from '../center/fleet/security.ts';
@@ -25,6 +29,32 @@ export interface Product {
   close(): Promise<void>;
 }
 
+/** The TLS listener with the product's own authority, when a port is set for it. */
+async function openTls(
+  settings: Settings,
+  opened: Opened,
+): Promise<{ authority: Authority; endpoint: TlsEndpoint } | undefined> {
+  const { host, mqttsPort: port } = settings;
+  if (port === undefined) return undefined;
+  const authority = await Authority.open(join(settings.data, 'tls'), Date.now);
+  opened.add(() => authority.close());
+  const hosts = [...new Set([hostname(), 'localhost', '127.0.0.1', '::1', host])].filter(
+    (one) => one !== '0.0.0.0',
+  );
+  const { key, cert } = await authority.server(hosts);
+  return {
+    authority,
+    endpoint: {
+      host,
+      port,
+      key,
+      cert,
+      clientAuthority: authority.certificate,
+      isRevoked: authority.isRevoked,
+    },
+  };
+}
+
 /**
  * Opens everything.
  * @throws PlatenError start/database, start/port, setting/*; what was opened before is closed again
@@ -35,8 +65,10 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
     const parts = await openParts(settings, log, opened);
     const { store, accounts, adminFile, registry, repository } = parts;
     const link = new InProcessLink();
+    const tls = await openTls(settings, opened);
     const broker = await createBroker({
       tcp: { host: settings.host, port: settings.mqttPort },
+      tls: tls?.endpoint,
       log,
       identity: settings.access === 'open' ? 'open' : accounts,
       retained: store.retained,
@@ -44,6 +76,7 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
     });
     link.attach(broker);
     accounts.onRevoked((name) => broker.revoke(name, 'rights-changed'));
+    tls?.authority.onRevoked((name) => broker.revoke(name, 'certificate-revoked'));
     broker.metrics(registry);
     const http = await openHttp(settings, parts, log, opened);
     broker.attachWebSocket(http.server, '/mqtt');
@@ -75,7 +108,7 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
     // Before it listens: a listener that fails leaves others, and timers, that have to be closed.
     opened.add(() => broker.close());
     await broker.listen();
-    const { tcp = '', tls } = broker.addresses;
+    const { tcp = '', tls: mqtts } = broker.addresses;
     return {
       center,
       broker,
@@ -85,7 +118,7 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
       repository,
       addresses: {
         mqtt: tcp,
-        ...(tls === undefined ? {} : { mqtts: tls }),
+        ...(mqtts === undefined ? {} : { mqtts }),
         http: address('http', settings.host, http.port, '/'),
         webSocket: address('ws', settings.host, http.port, '/mqtt'),
         repository: repositoryUrl,

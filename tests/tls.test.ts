@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from './harness/ear.ts';
+import { platen, type RunningProduct, startProduct } from './harness/product.ts';
+
+// Printers that prove themselves by a certificate of the product's own authority, with mosquitto's client.
+let product: RunningProduct;
+let folder: string;
+let port: string;
+const env = () => ({ PLATEN_DATA: product.data });
+
+function mosquittoSub(args: string[], seconds: number): { done: Promise<number | null>; end(): void } {
+  const base = [
+    '-h',
+    'localhost',
+    '-p',
+    port,
+    '--cafile',
+    join(folder, 'ca.pem'),
+    '-i',
+    'office-7',
+    '-q',
+    '1',
+  ];
+  const child = spawn('mosquitto_sub', [...base, '-W', String(seconds), ...args], { stdio: 'ignore' });
+  return { done: new Promise((resolve) => child.once('exit', resolve)), end: () => child.kill() };
+}
+
+const POLICY = ['-t', 'platen/v1/printers/office-7/policy', '-C', '1'];
+const certificate = (name: string) => [
+  '--cert',
+  join(folder, `${name}.pem`),
+  '--key',
+  join(folder, `${name}-key.pem`),
+];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'platen-tls-'));
+  product = await startProduct({ env: { PLATEN_MQTTS_PORT: '0' } });
+  port = new URL(
+    String(product.log.find(({ msg }) => msg === 'ready')?.['mqtts']).replace('mqtts:', 'https:'),
+  ).port;
+  const operator = await product.operator();
+  await operator.call('printers.enroll', { printers: ['office-7', 'office-8'] });
+  await operator.call('policy.set', { default: true, policy: { structure: { every: 'PT1H' } } });
+  for (const printer of ['office-7', 'office-8', 'stranger']) {
+    const { code } = await platen(['certificate', 'issue', printer, '--out', folder], { env: env() });
+    expect(code).toBe(0);
+  }
+});
+
+afterAll(async () => {
+  expect(await product?.stop()).toBe(0);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('a certificate is enough; without one, or with that of somebody else or of nobody enrolled, it is not', async () => {
+  expect(await mosquittoSub([...certificate('office-7'), ...POLICY], 10).done).toBe(0);
+  expect(await mosquittoSub(POLICY, 5).done).not.toBe(0);
+  expect(await mosquittoSub([...certificate('office-8'), ...POLICY], 5).done).not.toBe(0);
+  expect(await mosquittoSub([...certificate('stranger'), '-i', 'stranger', ...POLICY], 5).done).not.toBe(0);
+});
+
+test('a revocation ends the live connection and bars the next', async () => {
+  const never = ['-t', 'platen/v1/printers/office-7/answer/never', '-C', '1'];
+  const live = mosquittoSub([...certificate('office-7'), ...never], 30);
+  await eventually(async () => {
+    const { presence } = await (await product.operator()).call('printers.get', { printer: 'office-7' });
+    return presence === 'online';
+  }, 'office-7 online');
+  const started = Date.now();
+  expect((await platen(['certificate', 'revoke', 'office-7'], { env: env() })).code).toBe(0);
+  const refused = await eventually(async () => {
+    const { presence } = await (await product.operator()).call('printers.get', { printer: 'office-7' });
+    return presence === 'offline';
+  }, 'office-7 offline');
+  expect(refused).toBe(true);
+  expect(Date.now() - started).toBeLessThan(15_000);
+  live.end();
+  await live.done;
+  expect(await mosquittoSub([...certificate('office-7'), ...POLICY], 5).done).not.toBe(0);
+});
