@@ -22,7 +22,7 @@ import type {
   Target,
 } from './tables.ts';
 import type { Diagnostic } from './types.ts';
-import { compareVersions, SCHEMES, type VersionRange } from './versions.ts';
+import { compareVersions, SCHEMES, type VersionRange, VersionTable } from './versions.ts';
 import { placementText, ruleText, slotText } from './wording.ts';
 
 /** What is gathered while the document is walked. */
@@ -90,31 +90,61 @@ function compileRules(
     for (const [i, constraint] of (declared[kind] ?? []).entries()) {
       const target = compileTarget(constraint, `${path}.${kind}[${i}]`, notes);
       if (!target) continue;
-      rules.push({
-        kind,
-        target,
-        every: constraint.of !== 'some',
-        optional: constraint.optional === true,
-        severity: constraint.severity ?? 'function',
-        because: constraint.because,
-        text: ruleText(owner, kind, constraint),
-        sameness: notes.intern(samenessOf(kind, constraint)),
-      });
+      rules.push(
+        new DeclaredRule(owner, kind, constraint, target, notes.intern(samenessOf(kind, constraint))),
+      );
     }
   }
   return rules;
 }
 
+/** A rule whose sentence is made when somebody reads it: a catalog may have hundreds of thousands. */
+class DeclaredRule implements Rule {
+  readonly kind: 'requires' | 'conflicts';
+  readonly target: Target;
+  readonly every: boolean;
+  readonly optional: boolean;
+  readonly severity: 'boot' | 'function';
+  readonly because: string | undefined;
+  readonly sameness: number;
+  private readonly owner: string;
+  private readonly constraint: Constraint;
+  private said: string | undefined;
+
+  constructor(
+    owner: string,
+    kind: 'requires' | 'conflicts',
+    constraint: Constraint,
+    target: Target,
+    sameness: number,
+  ) {
+    this.owner = owner;
+    this.kind = kind;
+    this.constraint = constraint;
+    this.target = target;
+    this.every = constraint.of !== 'some';
+    this.optional = constraint.optional === true;
+    this.severity = constraint.severity ?? 'function';
+    this.because = constraint.because;
+    this.sameness = sameness;
+  }
+
+  get text(): string {
+    this.said ??= ruleText(this.owner, this.kind, this.constraint);
+    return this.said;
+  }
+}
+
+/** Equal for constraints that say the same. */
 function samenessOf(kind: 'requires' | 'conflicts', constraint: Constraint): string {
-  const { software, vendor, range, kind: unitKind, model, hardware, apparatus } = constraint;
-  return JSON.stringify([
-    kind,
-    [software, vendor, range, unitKind, model, hardware, apparatus].map((part) => part ?? null),
-    constraint.of ?? 'every',
-    constraint.optional ?? false,
-    constraint.severity ?? 'function',
-    constraint.because ?? null,
-  ]);
+  const { software, vendor, range, of, optional, severity, because } = constraint;
+  const manner = `${kind === 'requires' ? 'r' : 'c'}${of === 'some' ? 's' : 'e'}${optional ? 'o' : 'm'}${severity === 'boot' ? 'b' : 'f'}`;
+  // A line break cannot stand in what it separates without making a range or model that nothing matches.
+  if (software !== undefined)
+    return `${manner}s${software}\n${vendor ?? ''}\n${range ?? '\r'}\n${because ?? ''}`;
+  const { kind: unitKind, model, hardware, apparatus } = constraint;
+  const unit = [unitKind, model, hardware, apparatus, because].map((part) => part ?? null);
+  return `${manner}u${JSON.stringify(unit)}`;
 }
 
 function compilePlacement(on: RunsOn | undefined, path: string, notes: Notes): Placement | undefined {
@@ -186,9 +216,7 @@ function compileProducts(catalog: Catalog, notes: Notes): Product[] {
       scheme: SCHEMES[software.scheme ?? 'semver'],
       on: compilePlacement(software.on, `${path}.on`, notes),
       releases,
-      keys: releases.map((release) => release.key),
-      indexOf: new Map(releases.map((release, index) => [release.version, index])),
-      marks: new Map(),
+      versions: new VersionTable(SCHEMES[software.scheme ?? 'semver'], releases),
     });
   }
   return products;

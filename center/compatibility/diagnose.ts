@@ -2,22 +2,12 @@
  * What can be found wrong with a whole catalog, once its parts are compiled.
  */
 import type { Catalog, Constraint, SoftwareProduct } from '../../schemas/types.ts';
+import { type Span, spanHas, spanStartsBefore } from './spans.ts';
 import type { CompiledCatalog, Product } from './tables.ts';
 import type { Diagnostic } from './types.ts';
-import { markRange } from './versions.ts';
-
-/** Marks of a range over the releases of a product, kept for the next time. @throws Error when it is no range */
-export function marksOf(product: Product, range: string): Uint8Array {
-  let marks = product.marks.get(range);
-  if (!marks) {
-    marks = markRange(product.scheme, range, product.keys, product.indexOf);
-    product.marks.set(range, marks);
-  }
-  return marks;
-}
 
 /** Walks every constraint of the document with its JSON path. */
-function* constraintsOf(document: Catalog): Generator<[string, Constraint]> {
+function* constraintsOf(document: Catalog): Generator<[() => string, Constraint]> {
   const declarers: [string, { requires?: Constraint[]; conflicts?: Constraint[] }][] = [
     ...(document.apparatus ?? []).map((entry, i) => [`$.apparatus[${i}]`, entry] as const),
     ...(document.units ?? []).map((entry, i) => [`$.units[${i}]`, entry] as const),
@@ -30,14 +20,14 @@ function* constraintsOf(document: Catalog): Generator<[string, Constraint]> {
   for (const [path, declarer] of declarers) {
     for (const kind of ['requires', 'conflicts'] as const) {
       for (const [k, constraint] of (declarer[kind] ?? []).entries()) {
-        yield [`${path}.${kind}[${k}]`, constraint];
+        yield [() => `${path}.${kind}[${k}]`, constraint];
       }
     }
   }
 }
 
 function checkConstraint(
-  path: string,
+  path: () => string,
   constraint: Constraint,
   catalog: CompiledCatalog,
   diagnostics: Diagnostic[],
@@ -50,7 +40,7 @@ function checkConstraint(
   if (products.length === 0) {
     const by = constraint.vendor === undefined ? '' : ` by ${constraint.vendor}`;
     diagnostics.push({
-      path: `${path}.software`,
+      path: `${path()}.software`,
       severity: 'warning',
       message: `there is no software ${constraint.software}${by} in the catalog`,
     });
@@ -60,15 +50,15 @@ function checkConstraint(
   let inside = false;
   for (const product of products) {
     try {
-      inside = marksOf(product, constraint.range).includes(1) || inside;
+      inside = product.versions.span(constraint.range).length > 0 || inside;
     } catch (error) {
-      diagnostics.push({ path: `${path}.range`, severity: 'error', message: (error as Error).message });
+      diagnostics.push({ path: `${path()}.range`, severity: 'error', message: (error as Error).message });
       return;
     }
   }
   if (!inside) {
     diagnostics.push({
-      path: `${path}.range`,
+      path: `${path()}.range`,
       severity: 'warning',
       message: `no release of ${constraint.software} is in this range`,
     });
@@ -97,11 +87,11 @@ function checkModels(document: Catalog, diagnostics: Diagnostic[]): void {
   for (const [path, { model, kind, apparatus: models }] of constraintsOf(document)) {
     const known = kind === 'apparatus' ? apparatus : units;
     if (model !== undefined && known.size > 0 && !known.has(model)) {
-      warn(`${path}.model`, `there is no model ${model} in the catalog`);
+      warn(`${path()}.model`, `there is no model ${model} in the catalog`);
     }
     for (const [i, name] of (models ?? []).entries()) {
       if (!apparatus.has(name))
-        warn(`${path}.apparatus[${i}]`, `there is no apparatus ${name} in the catalog`);
+        warn(`${path()}.apparatus[${i}]`, `there is no apparatus ${name} in the catalog`);
     }
   }
   for (const [i, { model }] of (document.units ?? []).entries()) {
@@ -124,19 +114,21 @@ function checkSteps(
   diagnostics: Diagnostic[],
 ): void {
   const pathOf = new Map(software.releases.map(({ version }, j) => [version, `${path}.releases[${j}]`]));
-  const sources = product.releases.map((release): Uint8Array | undefined => {
-    const marks: (Uint8Array | undefined)[] = [];
+  const sources = product.releases.map((release): Span | undefined => {
+    const spans: (Span | undefined)[] = [];
     for (const name of ['from', 'downgradeFrom'] as const) {
       const range = release[name];
       try {
-        marks.push(range === undefined ? undefined : marksOf(product, range));
+        spans.push(range === undefined ? undefined : product.versions.span(range));
       } catch (error) {
         const at = `${pathOf.get(release.version)}.${name}`;
         diagnostics.push({ path: at, severity: 'error', message: (error as Error).message });
       }
     }
-    return marks[0];
+    return spans[0];
   });
+  /** Whether nothing older leads to a release. */
+  const isStranded = (i: number): boolean => sources[i] !== undefined && !spanStartsBefore(sources[i], i);
   for (const [i, release] of product.releases.entries()) {
     const at = pathOf.get(release.version)!;
     const next = product.releases[i + 1];
@@ -144,16 +136,14 @@ function checkSteps(
       const message = `${release.version} and ${next.version} are equal in the ${product.scheme.name} order`;
       diagnostics.push({ path: `${pathOf.get(next.version)}.version`, severity: 'warning', message });
     }
-    const marks = sources[i];
-    if (i === 0 || !marks || release.status === 'withdrawn' || marks.subarray(0, i).includes(1)) continue;
-    const newer = product.releases.filter((_, j) => j > i && marks[j] === 1);
-    const circle = newer.find((_, j) => {
-      const index = product.releases.indexOf(newer[j]!);
-      return sources[index]?.[i] === 1 && !sources[index]!.subarray(0, i).includes(1);
-    });
+    if (i === 0 || release.status === 'withdrawn' || !isStranded(i)) continue;
+    const newer = [...product.releases.keys()].filter((j) => j > i && spanHas(sources[i]!, j));
+    const circle = newer.find((j) => sources[j]?.length === 2 && sources[j][0] === i && sources[j][1] === i);
+    const versionOf = (j: number): string => product.releases[j]!.version;
     let why = 'no older release is in this range';
-    if (circle) why = `it is reached only from ${circle.version}, which is reached only from it: a cycle`;
-    else if (newer.length > 0) why = `only newer releases (${newer[0]!.version}) are in this range`;
+    if (circle !== undefined) {
+      why = `it is reached only from ${versionOf(circle)}, which is reached only from it: a cycle`;
+    } else if (newer.length > 0) why = `only newer releases (${versionOf(newer[0]!)}) are in this range`;
     const message = `nobody can reach ${product.id} ${release.version}: ${why}`;
     diagnostics.push({ path: `${at}.from`, severity: 'warning', message });
   }

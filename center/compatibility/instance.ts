@@ -5,8 +5,8 @@
  * A part is a host that may be in use: the apparatus, a unit, another model in a unit's place, a spare. A variable is
  * a subject on a part with its candidate releases. A link is one rule (or wish) between them.
  */
-import { marksOf } from './diagnose.ts';
 import { hostMatches, placementTruth, unknownRules, vendorMatches } from './judge.ts';
+import { complement, NOTHING, type Span, spanHas, spanWhere, wholeSpan } from './spans.ts';
 import type { CompiledApparatus, CompiledCatalog, Product, Rule } from './tables.ts';
 import type { ChooseOptions } from './types.ts';
 import { compareVersions, inRange, SCHEMES } from './versions.ts';
@@ -35,6 +35,8 @@ export interface Variable {
   product: Product | undefined;
   /** Ascending; -1 for an installed version that is no release, or not known. */
   candidates: readonly number[];
+  /** Whether the candidates are all releases of the product, so that candidate and release have the same index. */
+  whole: boolean;
   /** Place of what is installed among the candidates, -1 when it may not stay (withdrawn) or is not there yet. */
   current: number;
   /** First candidate that is no downgrade. */
@@ -57,22 +59,21 @@ export type Reason =
 export interface LinkTarget {
   part: Part;
   variable: Variable | undefined;
-  /** By candidate; one entry when there is no variable. */
-  allowed: Uint8Array;
-  /** The runs of candidates that are not allowed, as first and last of each. */
-  gaps: readonly number[];
+  /** Candidates that satisfy the link; index 0 stands for the part when there is no variable. */
+  allowed: Span;
+  /** The candidates that don't. */
+  gaps: Span;
 }
 
-function linkTarget(part: Part, variable: Variable | undefined, allowed: Uint8Array): LinkTarget {
-  const gaps: number[] = [];
-  for (let i = 0; i < allowed.length; i++) {
-    if (allowed[i] === 1) continue;
-    const first = i;
-    while (i + 1 < allowed.length && allowed[i + 1] === 0) i++;
-    gaps.push(first, i);
-  }
-  return { part, variable, allowed, gaps };
+function linkTarget(part: Part, variable: Variable | undefined, allowed: Span): LinkTarget {
+  return { part, variable, allowed, gaps: complement(allowed, variable ? variable.candidates.length : 1) };
 }
+
+/** The part as a whole: it satisfies the link or not. */
+function partTarget(part: Part, allowed: boolean): LinkTarget {
+  return { part, variable: undefined, allowed: allowed ? YES : NOTHING, gaps: allowed ? NOTHING : YES };
+}
+const YES: Span = [0, 0];
 
 export interface Link {
   reason: Reason;
@@ -89,6 +90,18 @@ export interface Link {
   mode: 'each' | 'some';
   targets: readonly LinkTarget[];
 }
+
+/** Who declares a link, and at which of its candidates. */
+type Declarer = Pick<Link, 'part' | 'variable' | 'first' | 'last'>;
+type Condition = Declarer & Pick<Link, 'severity' | 'given'>;
+const ALWAYS: Condition = {
+  severity: 'function',
+  part: undefined,
+  given: undefined,
+  variable: undefined,
+  first: 0,
+  last: 0,
+};
 
 export interface Instance {
   catalog: CompiledCatalog;
@@ -122,7 +135,7 @@ class InstanceBuilder {
   private readonly staged: ReadonlySet<string>;
   private readonly lenient: ReadonlySet<string>;
   private readonly byId = new Map<string, Variable[]>();
-  private readonly targetCache = new Map<string, LinkTarget[]>();
+  private readonly targetCache = new Map<number, LinkTarget[]>();
 
   constructor(catalog: CompiledCatalog, world: World, options: ChooseOptions, purpose: Purpose) {
     this.purpose = purpose;
@@ -215,8 +228,10 @@ class InstanceBuilder {
     return this.staged.has(product.id) || this.staged.has(`${product.id}@${version}`);
   }
 
-  private addVariable(variable: Omit<Variable, 'index'>): void {
-    this.instance.variables.push({ ...variable, index: this.instance.variables.length });
+  private addVariable(variable: Omit<Variable, 'index' | 'whole'>): void {
+    const { product, candidates } = variable;
+    const whole = candidates.length === product?.releases.length && candidates.every((each, i) => each === i);
+    this.instance.variables.push({ ...variable, whole, index: this.instance.variables.length });
   }
 
   /** Software that a new unit would come with: any released version. */
@@ -282,31 +297,22 @@ class InstanceBuilder {
     });
   }
 
+  // One place makes every link, with all fields in one order: there are tens of thousands, all of one shape.
   private addLink(
     reason: Reason,
+    mode: Link['mode'],
     targets: readonly LinkTarget[],
-    link: Partial<Link> & { mode: Link['mode'] },
+    { severity, part, given, variable, first, last }: Condition = ALWAYS,
   ): void {
-    this.instance.links.push({
-      reason,
-      severity: 'function',
-      part: undefined,
-      given: undefined,
-      variable: undefined,
-      first: 0,
-      last: 0,
-      ...link,
-      targets,
-    });
+    this.instance.links.push({ reason, severity, part, given, variable, first, last, mode, targets });
   }
 
   /** Which candidates of a variable are known to be in the range. */
-  private known(variable: Variable, range: string): Uint8Array {
-    const allowed = new Uint8Array(variable.candidates.length);
-    if (!variable.product) return allowed;
-    const marks = marksOf(variable.product, range);
-    for (const [i, release] of variable.candidates.entries()) allowed[i] = release >= 0 ? marks[release]! : 0;
-    return allowed;
+  private known(variable: Variable, range: string): Span {
+    const { product, candidates } = variable;
+    if (!product) return NOTHING;
+    const span = product.versions.span(range);
+    return spanWhere(candidates.length, (i) => candidates[i]! >= 0 && spanHas(span, candidates[i]!));
   }
 
   private addWishes(type: 'pin' | 'require', wishes: Record<string, string>): void {
@@ -322,13 +328,13 @@ class InstanceBuilder {
         const models = new Set(range.split('||').map((model) => model.trim()));
         for (const part of parts) {
           if (part.host.symbol !== subject) continue;
-          targets.push(linkTarget(part, undefined, Uint8Array.of(models.has(part.host.model) ? 1 : 0)));
+          targets.push(partTarget(part, models.has(part.host.model)));
         }
       }
-      if (targets.length > 0) this.addLink(reason, targets, { mode: 'each' });
-      else if (type === 'require') this.addLink({ type: 'absent', subject, range }, [], { mode: 'some' });
+      if (targets.length > 0) this.addLink(reason, 'each', targets);
+      else if (type === 'require') this.addLink({ type: 'absent', subject, range }, 'some', []);
       if (type === 'require' && targets.length > 0 && !targets.some((target) => target.part.always)) {
-        this.addLink(reason, targets, { mode: 'some' });
+        this.addLink(reason, 'some', targets);
       }
     }
   }
@@ -354,16 +360,16 @@ class InstanceBuilder {
     const { product, part, candidates } = variable;
     if (!product) return;
     if (candidates.length === 0) {
-      this.addLink({ type: 'no-release' }, [], { mode: 'some', part, variable });
+      this.addLink({ type: 'no-release' }, 'some', [], { ...ALWAYS, part, variable });
       return;
     }
     if (this.purpose === 'choose' && this.options.allowDowngrade === false && variable.level > 0) {
-      const allowed = Uint8Array.from(candidates, (_, i) => (i >= variable.level ? 1 : 0));
-      this.addLink({ type: 'no-downgrade' }, [linkTarget(part, variable, allowed)], { mode: 'each' });
+      const allowed = variable.level < candidates.length ? [variable.level, candidates.length - 1] : NOTHING;
+      this.addLink({ type: 'no-downgrade' }, 'each', [linkTarget(part, variable, allowed)]);
     }
     if (this.isMisplaced(variable)) {
-      this.addLink({ type: 'placement' }, [], {
-        mode: 'some',
+      this.addLink({ type: 'placement' }, 'some', [], {
+        ...ALWAYS,
         part,
         variable,
         last: candidates.length - 1,
@@ -399,71 +405,83 @@ class InstanceBuilder {
     return on.hardware !== undefined;
   }
 
-  private addRule(
-    rule: Rule,
-    lenient: boolean,
-    from: { part: Part; variable: Variable | undefined; first: number; last: number },
-  ): void {
+  private addRule(rule: Rule, lenient: boolean, from: Declarer): void {
+    const { severity, optional } = rule;
     // Between two steps a function rule must not be broken; at the end it must hold.
-    const doubtful = lenient || (this.purpose === 'plan' && rule.severity === 'function');
-    const key = `${rule.sameness} ${doubtful}`;
+    const doubtful = lenient || (this.purpose === 'plan' && severity === 'function');
+    const key = rule.sameness * 2 + (doubtful ? 1 : 0);
     let targets = this.targetCache.get(key);
     if (!targets) {
       targets = this.targetsOf(rule, doubtful);
       this.targetCache.set(key, targets);
     }
+    const { part, variable, first, last } = from;
+    const condition: Condition = { severity, part, given: undefined, variable, first, last };
     const reason: Reason = { type: 'rule', rule };
-    const { severity } = rule;
-    if (rule.kind === 'conflicts' || rule.every) {
-      if (targets.length > 0) this.addLink(reason, targets, { ...from, severity, mode: 'each' });
-      if (rule.kind === 'conflicts' || rule.optional || targets.some((target) => target.part.always)) return;
-      const there = targets.map(({ part, variable, allowed }) =>
-        linkTarget(part, variable, allowed.slice().fill(1)),
-      );
-      this.addLink(reason, there, { ...from, severity, mode: 'some' });
-      return;
-    }
-    if (rule.optional && !targets.some((target) => target.part.always)) {
+    const eachOne = rule.kind === 'conflicts' || rule.every;
+    if (eachOne && targets.length > 0) this.addLink(reason, 'each', targets, condition);
+    if (rule.kind === 'conflicts' || (eachOne && optional)) return;
+    const oneThere = targets.some((target) => target.part.always);
+    if (!eachOne) {
+      if (!optional || oneThere) {
+        this.addLink(reason, 'some', targets, condition);
+        return;
+      }
       // It counts only while one of them is in use.
       for (const given of new Set(targets.map((target) => target.part))) {
-        this.addLink(reason, targets, { ...from, severity, mode: 'some', given });
+        this.addLink(reason, 'some', targets, { ...condition, given });
       }
-      return;
+    } else if (!oneThere) {
+      const there = targets.map((target) =>
+        linkTarget(
+          target.part,
+          target.variable,
+          wholeSpan(target.variable ? target.variable.candidates.length : 1),
+        ),
+      );
+      this.addLink(reason, 'some', there, condition);
     }
-    this.addLink(reason, targets, { ...from, severity, mode: 'some' });
+  }
+
+  /** Candidates of a variable that hold a rule about its software. */
+  private allowedOf(
+    variable: Variable,
+    vendor: 1 | -1,
+    rule: Rule,
+    range: string | undefined,
+    holds: (truth: 1 | 0 | -1) => boolean,
+  ): Span {
+    const { product, candidates } = variable;
+    const count = candidates.length;
+    if (vendor === -1) return holds(-1) ? wholeSpan(count) : NOTHING;
+    if (range === undefined) return holds(1) ? wholeSpan(count) : NOTHING;
+    if (!product) return holds(-1) ? wholeSpan(count) : NOTHING;
+    const span = product.versions.span(range);
+    // Where every release is a candidate, the range is its own answer.
+    if (variable.whole) {
+      return rule.kind === 'requires' ? span : complement(span, count);
+    }
+    return spanWhere(count, (i) => holds(candidates[i]! < 0 ? -1 : spanHas(span, candidates[i]!) ? 1 : 0));
   }
 
   /** What a rule speaks of, and which candidates hold it. What is unknown holds it only where that is lenient. */
   private targetsOf(rule: Rule, lenient: boolean): LinkTarget[] {
     const { target } = rule;
-    const doubt = lenient ? 1 : 0;
-    const holds = (truth: 1 | 0 | -1): number => {
-      if (truth === -1) return doubt;
-      return rule.kind === 'conflicts' ? 1 - truth : truth;
+    const holds = (truth: 1 | 0 | -1): boolean => {
+      if (truth === -1) return lenient;
+      return (truth === 1) === (rule.kind === 'requires');
     };
     if (target.type === 'apparatus') {
       const part = this.instance.parts[0]!;
       const truth = target.models.has(part.host.model) ? 1 : 0;
-      return [linkTarget(part, undefined, Uint8Array.of(holds(truth)))];
+      return [partTarget(part, holds(truth))];
     }
     if (target.type === 'software') {
       const targets: LinkTarget[] = [];
       for (const variable of this.byId.get(target.id) ?? []) {
         const vendor = vendorMatches(variable.vendor, target.vendor);
         if (vendor === 0) continue;
-        const { product, candidates } = variable;
-        const marks =
-          target.range === undefined || !product || vendor === -1
-            ? undefined
-            : marksOf(product, target.range);
-        const allowed = new Uint8Array(candidates.length);
-        for (let i = 0; i < candidates.length; i++) {
-          const release = candidates[i]!;
-          if (vendor === -1) allowed[i] = doubt;
-          else if (target.range === undefined) allowed[i] = holds(1);
-          else if (!marks || release < 0) allowed[i] = doubt;
-          else allowed[i] = holds(marks[release] === 1 ? 1 : 0);
-        }
+        const allowed = this.allowedOf(variable, vendor, rule, target.range, holds);
         targets.push(linkTarget(variable.part, variable, allowed));
       }
       return targets;
@@ -477,7 +495,7 @@ class InstanceBuilder {
         if (key === undefined) truth = -1;
         else truth = inRange(SCHEMES.hardware, target.hardware, key) ? 1 : 0;
       }
-      targets.push(linkTarget(part, undefined, Uint8Array.of(holds(truth))));
+      targets.push(partTarget(part, holds(truth)));
     }
     return targets;
   }

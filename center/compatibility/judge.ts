@@ -5,8 +5,8 @@
  * use: no rule looks at them.
  */
 import type { Finding } from '../../schemas/types.ts';
-import { marksOf } from './diagnose.ts';
 import { findSlotFaults } from './slots.ts';
+import { spanHas } from './spans.ts';
 import type { CompiledCatalog, Rule } from './tables.ts';
 import type { Judgement, PrinterStructureLike } from './types.ts';
 import { inRange, SCHEMES } from './versions.ts';
@@ -26,7 +26,7 @@ export function vendorMatches(is: string | undefined, asked: string | undefined)
 function softwareInRange(subject: Subject, range: string | undefined): Truth {
   if (range === undefined) return 1;
   if (subject.product === undefined || subject.release < 0) return -1;
-  return marksOf(subject.product, range)[subject.release] === 1 ? 1 : 0;
+  return spanHas(subject.product.versions.span(range), subject.release) ? 1 : 0;
 }
 
 /** Whether the host is one that a unit constraint speaks of. Units only, unless the kind says apparatus. */

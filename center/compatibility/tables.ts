@@ -1,7 +1,7 @@
 /**
  * The compiled form of a catalog: what judge, choose and plan look things up in.
  */
-import type { Scheme, VersionKey, VersionRange } from './versions.ts';
+import type { Scheme, VersionKey, VersionRange, VersionTable } from './versions.ts';
 
 export interface CompiledRelease {
   version: string;
@@ -24,12 +24,8 @@ export interface Product {
   on: Placement | undefined;
   /** Ascending in the order of the scheme. */
   releases: readonly CompiledRelease[];
-  /** The keys of `releases`. */
-  keys: readonly VersionKey[];
-  /** Version text to index in `releases`. */
-  indexOf: ReadonlyMap<string, number>;
-  /** Range text to marks over `releases`, filled when first asked. */
-  marks: Map<string, Uint8Array>;
+  /** The versions of `releases`, and ranges over them. */
+  versions: VersionTable;
 }
 
 /** Where software runs. */
@@ -59,7 +55,7 @@ export interface Rule {
   severity: 'boot' | 'function';
   because: string | undefined;
   /** The rule as a sentence that names it: `acme.controller@3.1.0 requires acme.engine >=2.5.0`. */
-  text: string;
+  readonly text: string;
   /** Equal for rules that say the same, whoever declares them. */
   sameness: number;
 }

@@ -6,6 +6,7 @@
  * `hardware` is the order of hardware versions: dotted numbers with missing places as zero (`1` = `1.0`), else natural.
  */
 import semver, { type Comparator, type SemVer } from 'semver';
+import { joinRuns, type Span } from './spans.ts';
 
 export type SchemeName = 'semver' | 'dotted' | 'text' | 'hardware';
 
@@ -172,84 +173,143 @@ export function inRange(scheme: Scheme, range: VersionRange, key: VersionKey): b
   );
 }
 
-/** First index whose key is not older than `key` (or newer, with `after`). `keys` ascend. */
-function firstFrom(scheme: Scheme, keys: readonly VersionKey[], key: VersionKey, after: boolean): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const order = scheme.compare(keys[middle]!, key);
-    if (after ? order <= 0 : order < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function markAlternative(
-  scheme: Scheme,
-  keys: readonly VersionKey[],
-  alternative: Alternative,
-  marks: Uint8Array,
-): void {
-  let low = 0;
-  let high = keys.length;
-  for (const { operator, key } of alternative.bounds) {
-    if (operator === '>' || operator === '>=' || operator === '=') {
-      low = Math.max(low, firstFrom(scheme, keys, key, operator === '>'));
-    }
-    if (operator === '<' || operator === '<=' || operator === '=') {
-      high = Math.min(high, firstFrom(scheme, keys, key, operator !== '<'));
-    }
-  }
-  for (let i = low; i < high; i++) {
-    if (prereleaseAllowed(scheme, keys[i]!, alternative)) marks[i] = 1;
-  }
-}
-
 /** From how many alternatives on a range is looked through for plain versions, which need no range parser. */
 const PLAIN_LIST_ALTERNATIVES_MIN = 8;
+/** A comparator of a full version: node-semver reads it the same way, much more slowly. */
+const PLAIN_COMPARATOR =
+  /^(<=|>=|<|>|=)?((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?)$/;
 
-/**
- * Which of the ascending `keys` are in the range: 1 where they are.
- * `indexOf` finds a version's index by its text: long lists of plain versions (upgrade graphs) are looked up in it.
- * @throws Error when the text is no range of the scheme
- */
-export function markRange(
-  scheme: Scheme,
-  text: string,
-  keys: readonly VersionKey[],
-  indexOf: ReadonlyMap<string, number>,
-): Uint8Array {
-  const marks = new Uint8Array(keys.length);
-  const parts = text.split('||');
-  if (parts.length < PLAIN_LIST_ALTERNATIVES_MIN) {
-    for (const alternative of scheme.range(text).alternatives) {
-      markAlternative(scheme, keys, alternative, marks);
+/** The versions of a product in their order, and ranges over them. */
+export class VersionTable {
+  readonly scheme: Scheme;
+  /** Ascending. */
+  readonly keys: readonly VersionKey[];
+  private readonly indexByText: ReadonlyMap<string, number>;
+  /** Indices of semver prereleases. */
+  private readonly prereleases: readonly number[];
+  private readonly spans = new Map<string, Span>();
+
+  constructor(scheme: Scheme, versions: readonly { version: string; key: VersionKey }[]) {
+    this.scheme = scheme;
+    this.keys = versions.map(({ key }) => key);
+    this.indexByText = new Map(versions.map(({ version }, index) => [version, index]));
+    this.prereleases =
+      scheme.name === 'semver'
+        ? [...this.keys.keys()].filter((i) => (this.keys[i] as SemVer).prerelease.length > 0)
+        : [];
+  }
+
+  /** Index of a version: by its text, else by its place in the order; -1 when there is none. */
+  find(version: string): number {
+    const exact = this.indexByText.get(version);
+    if (exact !== undefined) return exact;
+    const key = this.scheme.parse(version);
+    if (key === undefined) return -1;
+    const first = this.firstFrom(key, false);
+    return first < this.keys.length && this.scheme.compare(this.keys[first]!, key) === 0 ? first : -1;
+  }
+
+  /** Which versions are in the range. @throws Error when the text is no range of the scheme */
+  span(text: string): Span {
+    let span = this.spans.get(text);
+    if (span === undefined) {
+      span = this.computeSpan(text);
+      this.spans.set(text, span);
     }
-    return marks;
+    return span;
   }
-  const exact: number[] = [];
-  const rest: string[] = [];
-  for (const part of parts) {
-    const index = indexOf.get(part.trim());
-    if (index === undefined) rest.push(part);
-    else exact.push(index);
-  }
-  if (rest.length > 0) {
-    const { alternatives } = scheme.range(rest.join('||'));
-    for (const alternative of alternatives) markAlternative(scheme, keys, alternative, marks);
-    // node-semver: one alternative that is "any" makes the whole range "any", which leaves prereleases out.
-    if (scheme.name === 'semver' && alternatives.length === 1 && alternatives[0]!.bounds.length === 0) {
-      return marks;
+
+  private computeSpan(text: string): Span {
+    const parts = text.split('||');
+    if (parts.length === 1 && this.scheme.name === 'semver') {
+      const plain = this.plainRun(text);
+      if (plain) return plain;
     }
+    const runs: number[] = [];
+    if (parts.length < PLAIN_LIST_ALTERNATIVES_MIN) {
+      for (const alternative of this.scheme.range(text).alternatives) this.addRuns(alternative, runs);
+      return joinRuns(runs);
+    }
+    // Upgrade graphs name their predecessors one by one: long lists of plain versions are looked up.
+    const exact: number[] = [];
+    const rest: string[] = [];
+    for (const part of parts) {
+      const index = this.indexByText.get(part.trim());
+      if (index === undefined) rest.push(part);
+      else exact.push(index);
+    }
+    if (rest.length > 0) {
+      const { alternatives } = this.scheme.range(rest.join('||'));
+      for (const alternative of alternatives) this.addRuns(alternative, runs);
+      // node-semver: one alternative that is "any" makes the whole range "any", which leaves prereleases out.
+      if (
+        this.scheme.name === 'semver' &&
+        alternatives.length === 1 &&
+        alternatives[0]!.bounds.length === 0
+      ) {
+        return joinRuns(runs);
+      }
+    }
+    for (const index of exact) {
+      runs.push(this.firstFrom(this.keys[index]!, false), this.firstFrom(this.keys[index]!, true) - 1);
+    }
+    return joinRuns(runs);
   }
-  for (const index of exact) {
-    marks[index] = 1;
-    for (let i = index - 1; i >= 0 && scheme.compare(keys[i]!, keys[index]!) === 0; i--) marks[i] = 1;
-    for (let i = index + 1; i < keys.length && scheme.compare(keys[i]!, keys[index]!) === 0; i++)
-      marks[i] = 1;
+
+  /** The span of a semver text of full versions and operators; undefined when it says anything else. */
+  private plainRun(text: string): Span | undefined {
+    const bounds: Bound[] = [];
+    let prereleaseTuples = NO_TUPLES;
+    for (const token of text.trim().split(' ')) {
+      const match = PLAIN_COMPARATOR.exec(token);
+      if (!match) return undefined;
+      const version = match[2]!;
+      const index = this.indexByText.get(version);
+      const key = index === undefined ? semver.parse(version) : (this.keys[index] as SemVer);
+      if (!key) return undefined;
+      bounds.push({ operator: OPERATORS[match[1] ?? '']!, key });
+      if (key.prerelease.length === 0) continue;
+      if (prereleaseTuples === NO_TUPLES) prereleaseTuples = new Set();
+      prereleaseTuples.add(tupleOf(key));
+    }
+    const runs: number[] = [];
+    this.addRuns({ bounds, prereleaseTuples }, runs);
+    return runs;
   }
-  return marks;
+
+  /** First index whose key is not older than `key` (or newer, with `after`). */
+  private firstFrom(key: VersionKey, after: boolean): number {
+    const { keys, scheme } = this;
+    let low = 0;
+    let high = keys.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const order = scheme.compare(keys[middle]!, key);
+      if (after ? order <= 0 : order < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private addRuns(alternative: Alternative, runs: number[]): void {
+    let low = 0;
+    let high = this.keys.length;
+    for (const { operator, key } of alternative.bounds) {
+      if (operator === '>' || operator === '>=' || operator === '=') {
+        low = Math.max(low, this.firstFrom(key, operator === '>'));
+      }
+      if (operator === '<' || operator === '<=' || operator === '=') {
+        high = Math.min(high, this.firstFrom(key, operator !== '<'));
+      }
+    }
+    // Prereleases that the range does not name by their tuple are left out.
+    for (const i of this.prereleases) {
+      if (i < low || i >= high || prereleaseAllowed(this.scheme, this.keys[i]!, alternative)) continue;
+      if (i > low) runs.push(low, i - 1);
+      low = i + 1;
+    }
+    if (low < high) runs.push(low, high - 1);
+  }
 }
 
 /** The scheme's order over version texts, equal ones told apart by their text, so that it is total. */

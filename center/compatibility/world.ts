@@ -61,24 +61,6 @@ function productOf(catalog: CompiledCatalog, software: InstalledSoftware): Produ
   );
 }
 
-/** Index of the release with this version: by its text, else by its place in the order; -1 when there is none. */
-export function releaseIndex(product: Product, version: string): number {
-  const exact = product.indexOf.get(version);
-  if (exact !== undefined) return exact;
-  const key = product.scheme.parse(version);
-  if (key === undefined) return -1;
-  let low = 0;
-  let high = product.keys.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const order = product.scheme.compare(product.keys[middle]!, key);
-    if (order === 0) return middle;
-    if (order < 0) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
-}
-
 const hardwareKeys = new Map<string, VersionKey | undefined>();
 const HARDWARE_KEYS_MAX = 10_000;
 
@@ -132,7 +114,7 @@ function addHost(
       vendor: installed.vendor ?? product?.vendor,
       version,
       product,
-      release: product === undefined || version === undefined ? -1 : releaseIndex(product, version),
+      release: product === undefined || version === undefined ? -1 : product.versions.find(version),
     };
     world.subjects.push(subject);
     if (host.spare) continue;

@@ -4,6 +4,7 @@
  */
 import type { Instance, Link, LinkTarget, Part, Variable } from '../instance.ts';
 import { slotsAccepting } from '../slots.ts';
+import { spanHas } from '../spans.ts';
 import { isSlotDemand, type Origin } from './core.ts';
 
 /** What is still possible. */
@@ -107,7 +108,9 @@ class Teller {
 
   private canFulfil({ part, variable, allowed }: LinkTarget): boolean {
     if (!this.possible.canBeIn[part.index]) return false;
-    return variable ? this.left(variable).some((candidate) => allowed[candidate] === 1) : allowed[0] === 1;
+    return variable
+      ? this.left(variable).some((candidate) => spanHas(allowed, candidate))
+      : spanHas(allowed, 0);
   }
 
   private eachLink(link: Link): void {
@@ -131,11 +134,11 @@ class Teller {
   /** The target must be allowed if it is in use. */
   private require(link: Link, target: LinkTarget): void {
     const { part, variable, allowed } = target;
-    const able = variable ? this.left(variable).some((each) => allowed[each] === 1) : allowed[0] === 1;
+    const able = variable ? this.left(variable).some((each) => spanHas(allowed, each)) : spanHas(allowed, 0);
     if (!able && this.possible.canBeIn[part.index] && this.possible.canBeOut[part.index]) {
       this.setPart(link, part, false, target);
     } else if (variable && this.isIn(part)) {
-      this.keep(link, variable, (candidate) => allowed[candidate] === 1, target, link.variable);
+      this.keep(link, variable, (candidate) => spanHas(allowed, candidate), target, link.variable);
     } else if (!variable && !able && this.isIn(part)) this.refuse(link, target);
   }
 

@@ -1,8 +1,8 @@
 /**
  * Which steps a variable may make: from one release straight to another.
  */
-import { marksOf } from '../diagnose.ts';
 import { releaseAt, type Variable } from '../instance.ts';
+import { spanHas } from '../spans.ts';
 import { inRange, type VersionKey } from '../versions.ts';
 
 const UNREACHABLE = -1;
@@ -66,7 +66,7 @@ export class Edges {
     const range = to > from ? release.from : release.downgradeFrom;
     if (range === undefined) return to > from && this.installedKey !== undefined;
     const source = releaseAt(variable, from);
-    if (source >= 0) return marksOf(product, range)[source] === 1;
+    if (source >= 0) return spanHas(product.versions.span(range), source);
     return (
       this.installedKey !== undefined &&
       inRange(product.scheme, product.scheme.range(range), this.installedKey)

@@ -3,6 +3,7 @@
  * start (by the same release or unit).
  */
 import type { Instance, Link, Variable } from '../instance.ts';
+import { spanHas } from '../spans.ts';
 
 /** A candidate for every variable; -1 where there is none. */
 export type Values = Int32Array;
@@ -17,7 +18,7 @@ export function linkHolds(link: Link, values: Values, present: readonly boolean[
   }
   for (const { part, variable, allowed } of link.targets) {
     if (!present[part.index]) continue;
-    const holds = allowed[variable ? values[variable.index]! : 0] === 1;
+    const holds = spanHas(allowed, variable ? values[variable.index]! : 0);
     if (holds !== (link.mode === 'each')) return holds;
   }
   return link.mode === 'each';

@@ -80,7 +80,7 @@ export class Oracle {
     const key = installed.version === undefined ? undefined : of?.scheme.parse(installed.version);
     if (!of || key === undefined) return [plain(installed, [0])];
     const list: Alternative<InstalledSoftware>[] = [];
-    const compare = (i: number): number => of.scheme.compare(of.keys[i]!, key);
+    const compare = (i: number): number => of.scheme.compare(of.versions.keys[i]!, key);
     for (const i of this.choosable(of)) {
       if (i === release) continue;
       const down = compare(i) < 0 ? 1 : 0;
@@ -93,7 +93,7 @@ export class Oracle {
         rank: [2 * i],
       });
     }
-    const older = [...of.keys.keys()].filter((i) => compare(i) < 0).length;
+    const older = [...of.versions.keys.keys()].filter((i) => compare(i) < 0).length;
     if (release < 0 || of.releases[release]!.status !== 'withdrawn') {
       list.push(plain(installed, [release < 0 ? 2 * older - 1 : 2 * release]));
     }
@@ -203,7 +203,11 @@ export class Oracle {
           (each) =>
             each.product !== undefined &&
             each.release >= 0 &&
-            inRange(each.product.scheme, each.product.scheme.range(range), each.product.keys[each.release]!),
+            inRange(
+              each.product.scheme,
+              each.product.scheme.range(range),
+              each.product.versions.keys[each.release]!,
+            ),
         );
       }
       const unit = structure.units?.find(({ symbol }) => symbol === name);

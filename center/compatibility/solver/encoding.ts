@@ -196,7 +196,7 @@ export class Encoding {
   private fulfils(target: LinkTarget): Literal {
     const here = this.present[target.part.index]!;
     if (target.gaps.length === 0) return here;
-    if (!target.variable || target.allowed.every((allowed) => allowed === 0)) return FALSE;
+    if (!target.variable || target.allowed.length === 0) return FALSE;
     let literal = this.fulfilled.get(target);
     if (literal === undefined) {
       literal = this.solver.newLiteral(false);
