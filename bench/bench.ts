@@ -21,6 +21,7 @@ export interface BenchModule {
 
 const BENCHES: Record<string, () => Promise<BenchModule>> = {
   orders: () => import('./orders.ts'),
+  compatibility: () => import('./compatibility.ts'),
   ingest: () => import('./ingest.ts'),
   storm: () => import('./storm.ts'),
   trouble: () => import('./trouble.ts'),

@@ -1,0 +1,92 @@
+/**
+ * Seeded instances for choosing: subjects on one apparatus, versions 1.0.0 … n.0.0, every release requiring ranges of
+ * a few other subjects. A hidden assignment satisfies everything, so that every instance has an optimum.
+ */
+
+import type { PrinterStructureLike } from '../../center/compatibility/index.ts';
+import type { Catalog } from '../../schemas/types.ts';
+
+/** Release `at` of `subject` requires `of` in `low`..`high`, all as indices. */
+export interface Demand {
+  subject: number;
+  at: number;
+  of: number;
+  low: number;
+  high: number;
+}
+
+export interface Instance {
+  seed: number;
+  subjects: number;
+  versions: number;
+  installed: number[];
+  demands: Demand[];
+}
+
+/** A small seeded generator (mulberry32): the same numbers everywhere. */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** An instance of `subjects` × `versions`; `demandsEach` per release in the mean. */
+export function makeInstance(seed: number, subjects: number, versions: number, demandsEach = 2): Instance {
+  const random = randomOf(seed);
+  const below = (n: number): number => Math.floor(random() * n);
+  const clamp = (value: number): number => Math.max(0, Math.min(versions - 1, value));
+  const hidden = Array.from({ length: subjects }, () => below(versions));
+  const installed = Array.from({ length: subjects }, () => below(versions));
+  const demands: Demand[] = [];
+  for (let subject = 0; subject < subjects; subject++) {
+    const partners = Array.from({ length: Math.ceil(demandsEach) + 1 }, () => below(subjects));
+    for (let at = 0; at < versions; at++) {
+      for (const of of partners) {
+        if (of === subject || random() > demandsEach / partners.length) continue;
+        const width = 5 + below(Math.ceil(versions / 2));
+        // Versions of partners move together, more or less.
+        const near = clamp(Math.round(hidden[of]! + (at - hidden[subject]!) * (0.5 + random())));
+        let low = clamp(near - below(width));
+        let high = clamp(low + width);
+        if (at === hidden[subject]) {
+          low = Math.min(low, hidden[of]!);
+          high = Math.max(high, hidden[of]!);
+        }
+        demands.push({ subject, at, of, low, high });
+      }
+    }
+  }
+  return { seed, subjects, versions, installed, demands };
+}
+
+const idOf = (subject: number): string => `s${String(subject).padStart(2, '0')}`;
+const versionOf = (index: number): string => `${index + 1}.0.0`;
+
+/** The instance as documents of the wire contract. */
+export function documentsOf(instance: Instance): { catalog: Catalog; structure: PrinterStructureLike } {
+  const software = Array.from({ length: instance.subjects }, (_, subject) => ({
+    id: idOf(subject),
+    releases: Array.from({ length: instance.versions }, (_, at) => ({
+      version: versionOf(at),
+      downgradeFrom: '*',
+      requires: [] as { software: string; range: string }[],
+    })),
+  }));
+  for (const { subject, at, of, low, high } of instance.demands) {
+    const range = `>=${versionOf(low)} <=${versionOf(high)}`;
+    software[subject]!.releases[at]!.requires.push({ software: idOf(of), range });
+  }
+  return {
+    catalog: { catalog: `seed-${instance.seed}`, software },
+    structure: {
+      apparatus: {
+        model: 'A',
+        software: instance.installed.map((at, subject) => ({ id: idOf(subject), version: versionOf(at) })),
+      },
+    },
+  };
+}
