@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { ErrorBatch } from '../../schemas/types.ts';
+import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { openDatabase } from './database.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { openStore } from './store.ts';
@@ -22,10 +22,8 @@ afterEach(async () => {
   said.length = 0;
 });
 
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'platen-database-'));
-  // mkdtemp closes it to others, and the server runs as another user when we are root.
-  chmodSync(folder, 0o755);
+function freshFolder(): string {
+  const folder = temporaryFolder('platen-database-');
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
@@ -43,7 +41,7 @@ function isAlive(pid: number): boolean {
 }
 
 test('a server that dies is started again; nothing is acknowledged meanwhile, nothing is lost or doubled', async () => {
-  const store = await openStore({ source: { dataFolder: temporaryFolder() }, log });
+  const store = await openStore({ source: { dataFolder: freshFolder() }, log });
   cleanups.push(() => store.close());
   const heard: string[] = [];
   store.database.onLost(() => heard.push('lost'));
@@ -82,7 +80,7 @@ test('a server that dies is started again; nothing is acknowledged meanwhile, no
 });
 
 test('the server that a killed process left behind is stopped, and what it had is there', async () => {
-  const folder = temporaryFolder();
+  const folder = freshFolder();
   const script = `
     import { openStore } from ${JSON.stringify(new URL('./store.ts', import.meta.url).href)};
     const log = { info() {}, warn() {}, error() {} };
@@ -121,7 +119,7 @@ test('the server that a killed process left behind is stopped, and what it had i
 });
 
 test('a folder below a closed one: another place is taken, and said; as ourselves it is simply used', async () => {
-  const folder = temporaryFolder();
+  const folder = freshFolder();
   chmodSync(folder, 0o700);
   const store = await openStore({ source: { dataFolder: join(folder, 'data') }, log });
   const place = store.database.embedded?.folder as string;
@@ -148,7 +146,7 @@ test('a database that cannot be reached at the start is said with its address, w
 });
 
 test('a migration that was changed, or that a newer version made, is refused', async () => {
-  const store = await openStore({ source: { dataFolder: temporaryFolder() }, log });
+  const store = await openStore({ source: { dataFolder: freshFolder() }, log });
   cleanups.push(() => store.close());
   const client = new pg.Client({ connectionString: store.database.url });
   await client.connect();

@@ -26,6 +26,11 @@ export type Client = pg.PoolClient;
 const POOL_CONNECTIONS_MAX = 12;
 const CONNECT_MS_MAX = 10_000;
 const PROBE_EVERY_MS = 200;
+/** How often a database that is taken to be there is asked whether it is: one that hangs breaks no connection. */
+const WATCH_EVERY_MS = 2_000;
+const WATCH_MS_MAX = 3_000;
+/** A statement that takes longer counts as a lost connection. */
+const STATEMENT_MS_MAX = 60_000;
 /** How long an operation waits for a lost database before it gives up. */
 const WAIT_MS_MAX = 30_000;
 
@@ -62,7 +67,7 @@ export function isLostConnection(error: unknown): boolean {
     if (/^(ECONN|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/.test(code))
       return true;
   }
-  return /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|connection timeout|not queryable/i.test(
+  return /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|connection timeout|timeout expired|Query read timeout|not queryable/i.test(
     String(message),
   );
 }
@@ -78,6 +83,7 @@ class PostgresDatabase implements Database {
   #lostListeners: ((reason: string) => void)[] = [];
   #backListeners: (() => void)[] = [];
   #probe: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout;
 
   constructor(url: string, embedded: EmbeddedPostgres | undefined, log: StoreLog) {
     this.url = url;
@@ -88,10 +94,14 @@ class PostgresDatabase implements Database {
       max: POOL_CONNECTIONS_MAX,
       connectionTimeoutMillis: CONNECT_MS_MAX,
       idleTimeoutMillis: 60_000,
+      query_timeout: STATEMENT_MS_MAX,
+      keepAlive: true,
       application_name: 'platen',
     });
     // An idle connection that breaks is the first sign of a lost server.
     this.#pool.on('error', (error) => this.#noticed(error));
+    this.#watch = setTimeout(() => void this.#watchOn(), WATCH_EVERY_MS);
+    this.#watch.unref();
   }
 
   ready(): boolean {
@@ -183,6 +193,19 @@ class PostgresDatabase implements Database {
     this.#schedule();
   }
 
+  async #watchOn(): Promise<void> {
+    if (!this.#lost) {
+      try {
+        await this.#try();
+      } catch (error) {
+        this.#noticed(error as Error);
+      }
+    }
+    if (this.#closed) return;
+    this.#watch = setTimeout(() => void this.#watchOn(), WATCH_EVERY_MS);
+    this.#watch.unref();
+  }
+
   #schedule(): void {
     this.#probe = setTimeout(() => {
       this.#try().then(
@@ -193,7 +216,11 @@ class PostgresDatabase implements Database {
   }
 
   async #try(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: 2_000 });
+    const client = new pg.Client({
+      connectionString: this.url,
+      connectionTimeoutMillis: WATCH_MS_MAX,
+      query_timeout: WATCH_MS_MAX,
+    });
     // What the query rejects with says it already.
     client.on('error', () => undefined);
     try {
@@ -216,6 +243,7 @@ class PostgresDatabase implements Database {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#probe);
+    clearTimeout(this.#watch);
     for (const settle of [...this.#waiting]) settle(new Error('the database is closed'));
     await this.#pool.end();
     await this.embedded?.stop();

@@ -195,7 +195,8 @@ class Server implements EmbeddedPostgres {
     this.folder = place.folder;
     this.#cluster = join(place.folder, 'cluster');
     this.#socketFolder = socketFolderOf(place);
-    this.url = `postgresql://${ROLE}:${password}@/${DATABASE}?host=${encodeURIComponent(this.#socketFolder)}`;
+    // `host` as a parameter is the socket's folder; the name before it makes it an address that URL parsers take.
+    this.url = `postgresql://${ROLE}:${password}@localhost/${DATABASE}?host=${encodeURIComponent(this.#socketFolder)}`;
   }
 
   get pid(): number | undefined {
