@@ -8,14 +8,14 @@
  *     comes from mosquitto's memory. The load comes from a process of its own over raw sockets; a run ends when every
  *     entry is in the database. Postgres has the same settings everywhere.
  */
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { from as copyFrom } from 'pg-copy-streams';
 import { openStore, type Store } from '../center/store/store.ts';
+import { temporaryFolder } from '../tests/harness/folder.ts';
 import { sampleStructure } from '../tests/harness/printer.ts';
 import { startProduct } from '../tests/harness/product.ts';
 import { startMosquitto } from '../tests/mosquitto.ts';
@@ -88,8 +88,7 @@ async function count(store: Store, table: string): Promise<number> {
 }
 
 async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'platen-bench-'));
-  chmodSync(folder, 0o755);
+  const folder = temporaryFolder('platen-bench-');
   try {
     return await work(folder);
   } finally {

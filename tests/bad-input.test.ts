@@ -1,14 +1,14 @@
 /**
  * Bad input gets a clear error and changes nothing: payloads, connections, settings.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions } from 'mqtt';
 import { printerTopic } from '../schemas/topics.ts';
 import type { Refused } from '../schemas/types.ts';
 import { eventually } from './harness/ear.ts';
+import { temporaryFolder } from './harness/folder.ts';
 import { sampleEntries, sampleStructure, type TestPrinter } from './harness/printer.ts';
 import { platen } from './harness/product.ts';
 import { useProduct } from './harness/setting.ts';
@@ -252,7 +252,7 @@ describe('access', () => {
 });
 
 describe('settings', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'platen-settings-'));
+  const folder = temporaryFolder('platen-settings-');
   const servers: Server[] = [];
   const env = {
     PLATEN_DATA: join(folder, 'data'),

@@ -4,11 +4,11 @@
  * and hears at once goes through one `mosquitto_rr`, and what is retained waits for `mosquitto_sub`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { eventually } from './harness/ear.ts';
+import { temporaryFolder } from './harness/folder.ts';
 import { platen, type RunningProduct, startProduct } from './harness/product.ts';
 import { publishReleases, sample } from './harness/samples.ts';
 
@@ -45,7 +45,7 @@ const STRUCTURE = {
   timezone: 'Europe/Berlin',
 };
 
-const folder = mkdtempSync(join(tmpdir(), 'platen-mosquitto-only-'));
+const folder = temporaryFolder('platen-mosquitto-only-');
 const data = join(folder, 'data');
 const listeners: ChildProcess[] = [];
 let product: RunningProduct;

@@ -1,12 +1,12 @@
 /** Our broker by itself, on a free port, for benchmarks: structure is on disk before PUBACK. Prints its port. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createBroker } from '../../broker/broker.ts';
 import { FileBackend } from '../../broker/file-backend.ts';
+import { temporaryFolder } from '../../tests/harness/folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'platen-bench-'));
+const folder = temporaryFolder('platen-bench-');
 const broker = await createBroker({
   tcp: { host: '127.0.0.1', port: 0 },
   log: pino({ level: 'warn' }),

@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ErrorBatch, LogEntry, Structure } from '../../schemas/types.ts';
+import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { StoredFleet } from './fleet-queries.ts';
 import { openStore, type Store } from './store.ts';
 
@@ -11,7 +10,7 @@ let folder: string;
 let store: Store;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'platen-ingest-'));
+  folder = temporaryFolder('platen-ingest-');
   store = await openStore({ source: { dataFolder: folder }, log: silent });
 });
 

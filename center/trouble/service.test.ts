@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pino from 'pino';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
+import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { compileRules } from './compile.ts';
 import { semverInRange } from './context.ts';
@@ -19,7 +18,7 @@ const HOUR = 3_600_000;
 let clock = T0;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'platen-trouble-'));
+  folder = temporaryFolder('platen-trouble-');
   store = await openStore({ source: { dataFolder: folder }, log: silent, now: () => clock });
   await store.maintain();
 });

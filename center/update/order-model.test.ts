@@ -5,8 +5,7 @@
  * everything but its journal.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { fakeContext, fakePrinter } from '../../agent/updater/fake-printer.ts';
@@ -14,6 +13,7 @@ import { type Journal, type JournalState, memoryJournal } from '../../agent/upda
 import { createUpdater } from '../../agent/updater/updater.ts';
 import type { Updater } from '../../agent/updater-seam.ts';
 import type { Order, OrderStep, UpdateReport } from '../../schemas/types.ts';
+import { temporaryFolder } from '../../tests/harness/folder.ts';
 import {
   DEFAULT_TIMES,
   type Execution,
@@ -28,7 +28,7 @@ import {
 } from './order-state.ts';
 import { type ExecutionPlan, orderDocument } from './plan.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'platen-model-'));
+const folder = temporaryFolder('platen-model-');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const IMAGES = ['one', 'two'].map((text) => Buffer.from(text));

@@ -1,13 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StagedRole } from '../../center/update/release/editor.ts';
 import type { ReleaseTarget } from '../../center/update/release/targets.ts';
+import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { command } from './release.ts';
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'platen-release-'));
+  folder = temporaryFolder('platen-release-');
 });
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true });

@@ -2,9 +2,9 @@
  * `platen simulate` as a user types it, against a real mosquitto.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { type Mosquitto, startMosquitto } from '../../tests/mosquitto.ts';
 import { command } from './simulate.ts';
 
@@ -13,7 +13,7 @@ let broker: Mosquitto;
 const children = new Set<ChildProcess>();
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'platen-simulate-'));
+  folder = temporaryFolder('platen-simulate-');
   broker = await startMosquitto({ users: { 'a-01': 'one', 'a-02': 'two' } });
 });
 afterAll(async () => {

@@ -1,16 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StoredEntry } from '../../center/services.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
 import { eventually } from '../harness/ear.ts';
+import { temporaryFolder } from '../harness/folder.ts';
 import { sampleEntries, sampleStructure, TestPrinter } from '../harness/printer.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
 import { putSampleCatalog } from '../harness/samples.ts';
 import { changesOf } from '../harness/setting.ts';
 
 // Claim 3: what printers send is accumulated in the center's storage. It survives a restart and a kill.
-const folder = mkdtempSync(join(tmpdir(), 'platen-claim-'));
+const folder = temporaryFolder('platen-claim-');
 const data = join(folder, 'data');
 let product: RunningProduct | undefined;
 

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import mqtt from 'mqtt';
 import { openStore } from '../../center/store/store.ts';
 import { opsTopic, printerTopic } from '../../schemas/topics.ts';
+import { temporaryFolder } from '../harness/folder.ts';
 import { sampleEntries, sampleStructure } from '../harness/printer.ts';
 import { platen, type RunningProduct, startProduct } from '../harness/product.ts';
 import { startMosquitto } from '../mosquitto.ts';
@@ -24,7 +24,7 @@ function random(seed: number): () => number {
 
 test('over mosquitto, a center that is killed between receiving and committing loses and doubles nothing', async () => {
   const next = random(20261122);
-  const folder = mkdtempSync(join(tmpdir(), 'platen-foreign-'));
+  const folder = temporaryFolder('platen-foreign-');
   const data = join(folder, 'data');
   const mosquitto = await startMosquitto({ config: ['max_inflight_messages 0', 'max_queued_messages 0'] });
   const env = { PLATEN_BROKER: mosquitto.url };
@@ -103,7 +103,7 @@ test('over mosquitto, a center that is killed between receiving and committing l
 });
 
 test('without a broker, or with one that is not there, the center says which setting and ends with 1', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'platen-foreign-'));
+  const folder = temporaryFolder('platen-foreign-');
   const env = { PLATEN_DATA: join(folder, 'data'), PLATEN_HTTP_PORT: '0' };
   const without = await platen(['center'], { env });
   expect(without.code).toBe(1);

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createAgent } from '../../agent/agent.ts';
@@ -8,12 +7,13 @@ import { DiskLog } from '../../agent/disk-log.ts';
 import { SimulatedDriver } from '../../agent/drivers/simulated/driver.ts';
 import { seededRandom } from '../../agent/random.ts';
 import { eventually } from '../harness/ear.ts';
+import { temporaryFolder } from '../harness/folder.ts';
 import { sampleSpec, useProduct } from '../harness/setting.ts';
 
 // A log memory is small (a Kyocera keeps 16 jams). What it overwrote before the center had it is lost: that must be
 // counted and told, the rest must arrive once, over restarts of the printer and of its connection.
 const setting = useProduct();
-const folder = mkdtempSync(join(tmpdir(), 'platen-overflow-'));
+const folder = temporaryFolder('platen-overflow-');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const ENTRIES = 16;

@@ -2,12 +2,12 @@
  * The product as a real process for tests: on free ports, with a data folder of its own, ended by its process id.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { OperatorClient, readCredentials } from '../../cli/operator-client.ts';
+import { temporaryFolder } from './folder.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TSX = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
@@ -71,7 +71,7 @@ export function platen(
 
 /** Starts the product and waits until it is ready. */
 export async function startProduct(options: ProductOptions = {}): Promise<RunningProduct> {
-  const data = options.data ?? join(mkdtempSync(join(tmpdir(), 'platen-')), 'data');
+  const data = options.data ?? join(temporaryFolder('platen-'), 'data');
   const child = spawn(
     process.execPath,
     [

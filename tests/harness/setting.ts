@@ -3,8 +3,7 @@
  * the top of a test file; everything is ended after its last test.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import mqtt, { type MqttClient } from 'mqtt';
 import { pino } from 'pino';
@@ -17,6 +16,7 @@ import { createUpdater } from '../../agent/updater/updater.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
 import { PREFIX, printerTopic } from '../../schemas/topics.ts';
 import { Ear, eventually } from './ear.ts';
+import { temporaryFolder } from './folder.ts';
 import { sampleStructure, TestPrinter } from './printer.ts';
 import { type RunningProduct, startProduct } from './product.ts';
 import { publishReleases, sample } from './samples.ts';
@@ -105,7 +105,7 @@ export function useProduct(options: SettingOptions = {}): Setting {
   const catalog = options.catalog ?? sample('catalog.json');
 
   beforeAll(async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'platen-claim-'));
+    const folder = temporaryFolder('platen-claim-');
     closing.push(async () => rmSync(folder, { recursive: true, force: true }));
     const data = join(folder, 'data');
     if (options.releases) await publishReleases(data, catalog);
@@ -159,7 +159,7 @@ export function useProduct(options: SettingOptions = {}): Setting {
       });
       const password = await enroll(id);
       const ear = await setting.listen(`${PREFIX}printers/${id}/#`);
-      const folder = mkdtempSync(join(tmpdir(), 'platen-machine-'));
+      const folder = temporaryFolder('platen-machine-');
       const agent = createAgent({
         printer: id,
         url: now().product.mqtt,

@@ -2,12 +2,11 @@
  * Parts that the tests of orders share: a database in a temporary folder, a Redis, a structure to begin with.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Structure } from '../../../schemas/types.ts';
+import { temporaryFolder } from '../../../tests/harness/folder.ts';
 import { openStore, type Store } from '../../store/store.ts';
 
 export const silent = pino({ level: 'silent' });
@@ -20,7 +19,7 @@ export interface TestStore {
 
 /** A store on an embedded Postgres of its own. */
 export async function testStore(): Promise<TestStore> {
-  const folder = mkdtempSync(join(tmpdir(), 'platen-update-'));
+  const folder = temporaryFolder('platen-update-');
   const store = await openStore({ source: { dataFolder: folder }, log: silent });
   return {
     store,
