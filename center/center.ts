@@ -167,10 +167,11 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   verdicts.onVerdict((printer, structure, verdict) => corrections.onVerdict(printer, structure, verdict));
   const capabilities: Capability[] = [corrections, campaigns];
   const conclusions: Conclusions = {
-    onStructure(printer, structure, previous) {
-      verdicts.judge(printer, structure);
+    onStructure(printer, structure, previous, unchanged) {
+      if (!unchanged) verdicts.judge(printer, structure);
       troubles.onStructure(printer, structure);
-      for (const capability of capabilities) capability.onStructure?.(printer, structure, previous);
+      for (const capability of capabilities)
+        capability.onStructure?.(printer, structure, previous, unchanged);
     },
     onEntries(printer, memory, entries) {
       troubles.onEntries(printer, memory, entries);

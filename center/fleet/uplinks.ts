@@ -35,7 +35,13 @@ export interface IngestPort {
 
 /** Who concludes something from what was stored. None of these throws; each looks after its own failures. */
 export interface Conclusions {
-  onStructure(printer: string, structure: Structure, previous: Structure | undefined): void;
+  /** `unchanged`: only the revision differs from `previous`, so that a verdict on that one holds. */
+  onStructure(
+    printer: string,
+    structure: Structure,
+    previous: Structure | undefined,
+    unchanged: boolean,
+  ): void;
   onEntries(printer: string, log: string, entries: LogEntry[]): void;
   onUpdateReport(printer: string, report: UpdateReport): void;
   onPresence(printer: string, online: boolean): void;
@@ -163,12 +169,18 @@ export class Uplinks {
         known: previous?.revision ?? structure.revision,
       });
     }
-    if (outcome === 'same') return;
-    this.#events.tell('structure', structure.reason, {
-      printer,
-      data: { session: structure.session, revision: structure.revision, request: structure.request },
-    });
-    this.#conclusions.onStructure(printer, structure, previous);
+    const same = outcome === 'same';
+    const sessionSame = previous?.session === structure.session;
+    // Delivered twice: nothing new in it at all.
+    if (same && sessionSame && previous.revision === structure.revision) return;
+    if (!same || !sessionSame || structure.request !== undefined) {
+      this.#events.tell('structure', structure.reason, {
+        printer,
+        data: { session: structure.session, revision: structure.revision, request: structure.request },
+      });
+    }
+    // An unchanged structure is news too: it shows that an update has, or has not, been installed.
+    this.#conclusions.onStructure(printer, structure, previous, same && sessionSame);
   }
 
   async #errors(printer: string, batch: ErrorBatch): Promise<void> {
