@@ -12,7 +12,9 @@ import { systemClock } from '../../agent/clock.ts';
 import { SimulatedDriver } from '../../agent/drivers/simulated/driver.ts';
 import type { SimulatedPrinterSpec } from '../../agent/drivers/simulated/model.ts';
 import { seededRandom } from '../../agent/random.ts';
+import { tufTrust } from '../../agent/updater/trust.ts';
 import { createUpdater } from '../../agent/updater/updater.ts';
+import { openRepository } from '../../center/update/release/repository.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
 import { PREFIX, printerTopic } from '../../schemas/topics.ts';
 import { Ear, eventually } from './ear.ts';
@@ -35,6 +37,8 @@ export interface Machine {
   readonly id: string;
   readonly agent: Agent;
   readonly driver: SimulatedDriver;
+  /** Where its updater keeps journal and downloads. */
+  readonly folder: string;
   /** Hears every topic of this printer, as an operator does. */
   readonly ear: Ear;
   /** What is heard on one of its topics; see `Ear.hear`. */
@@ -56,6 +60,21 @@ export async function changesOf(
     changes: { changes: Record<string, unknown>[] }[];
   };
   return changes.flatMap((noticed) => noticed.changes);
+}
+
+/** An error that comes again and again until the software of `subject` is another; `stop` ends it early. */
+export function keepsFailing(
+  { driver }: Machine,
+  subject: string,
+  error: Parameters<SimulatedDriver['emit']>[0],
+): { stop(): void } {
+  const before = driver.model.version(subject);
+  driver.emit(error);
+  const timer = setInterval(() => {
+    if (driver.model.version(subject) === before) driver.emit(error);
+    else clearInterval(timer);
+  }, 500);
+  return { stop: () => clearInterval(timer) };
 }
 
 export interface MachineOptions {
@@ -92,6 +111,13 @@ export function sampleSpec(versions: Record<string, string> = {}): SimulatedPrin
     for (const software of owner.software ?? []) software.version = versions[software.id] ?? software.version;
   }
   return spec;
+}
+
+/** The root of trust that the product's repository begins with. */
+function rootOf(data: string): Buffer {
+  const root = openRepository(join(data, 'repository')).rootBytes();
+  if (!root) throw new Error('the product has no release repository');
+  return root;
 }
 
 /** Starts the product before the tests of a file and stops it after them. */
@@ -166,7 +192,8 @@ export function useProduct(options: SettingOptions = {}): Setting {
         password,
         driver,
         random,
-        updater: createUpdater(),
+        // Like a real printer it was given the repository's root, and believes nothing that it does not vouch for.
+        updater: createUpdater({ trust: tufTrust({ root: rootOf(now().product.data) }) }),
         folder,
         log: pino({ level: 'silent' }),
         reconnectMs: { first: 50, most: 500 },
@@ -182,6 +209,7 @@ export function useProduct(options: SettingOptions = {}): Setting {
         id,
         agent,
         driver,
+        folder,
         ear,
         hear: (kind, which, ms) => ear.hear(printerTopic[kind](id), which, ms),
         heard: (kind) => ear.all(printerTopic[kind](id)),
