@@ -45,6 +45,8 @@ export interface BrokerLimits {
   queuedMessagesMax: number;
   /** Bytes waiting for one connected subscriber; more and it is disconnected (`slow-consumer`). */
   queuedBytesMax: number;
+  /** Topics of retained documents that one connected subscriber asked for and hasn't taken; then as above. */
+  replayTopicsMax: number;
   /** How long a subscriber may take nothing while something waits for it; then it is disconnected. */
   stalledMsMax: number;
   /** Messages kept for a session whose client is away. */
@@ -97,6 +99,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   outboundSocketBytesMax: 256 * KIB,
   queuedMessagesMax: 50_000,
   queuedBytesMax: 16 * MIB,
+  replayTopicsMax: 2_000_000,
   stalledMsMax: 30_000,
   offlineMessagesMax: 1_000,
   offlineBytesMax: 4 * MIB,

@@ -138,6 +138,8 @@ export class Session {
     this.#replays ??= [];
     this.#replays.push({ topics, next: 0, qos });
     this.pump();
+    const waiting = this.#replays?.reduce((sum, replay) => sum + replay.topics.length - replay.next, 0) ?? 0;
+    if (waiting > this.#owner.limits.replayTopicsMax) this.outlet?.fail('slow-consumer');
   }
 
   /** Sends what waits, as far as the window and the socket allow. */

@@ -40,6 +40,8 @@ export interface WireOwner {
 
 /** Beyond this much, pieces are written one by one instead of being copied together. */
 const JOIN_BYTES_MAX = 64 * 1024;
+/** A client may be this far ahead of its rates. */
+const RATE_BURST_MS = 250;
 /** A peer that takes nothing must not hold a socket that is being closed. */
 const LINGER_MS = 2_000;
 
@@ -72,6 +74,8 @@ export class Wire implements Outlet {
   #held = 0;
   #outstanding = 0;
   #reading = false;
+  /** Until when what was read is paid for, under the rates. */
+  #paidUntil = 0;
   #ended = false;
 
   constructor(owner: WireOwner, socket: Duplex, origin: Origin) {
@@ -151,10 +155,13 @@ export class Wire implements Outlet {
     }
   }
 
-  /** Doesn't read for a while. */
-  pauseFor(ms: number): void {
+  /** Charges what was read against a rate; beyond it the client isn't read until its time has come. */
+  #charge(cost_ms: number): void {
+    const now = this.#owner.now();
+    this.#paidUntil = Math.max(this.#paidUntil, now - RATE_BURST_MS) + cost_ms;
+    if (this.#paidUntil <= now || this.#held & HOLD.rate) return;
     this.#hold('rate');
-    setTimeout(() => this.#release('rate'), ms).unref();
+    setTimeout(() => this.#release('rate'), this.#paidUntil - now).unref();
   }
 
   // ---- The connection as Aedes sees it ------------------------------------------------------------------------
@@ -187,6 +194,11 @@ export class Wire implements Outlet {
     this.#decoder = undefined;
     const socket = this.socket;
     if (socket.destroyed) return this;
+    if (this.stalledSince > 0) {
+      // It takes nothing: waiting for it to take the rest would only keep the memory.
+      socket.destroy();
+      return this;
+    }
     // What still comes is read and thrown away: closing with unread bytes would reset the connection, and the peer
     // might never see what was written last.
     socket.removeAllListeners('data');
@@ -226,6 +238,8 @@ export class Wire implements Outlet {
   #read(chunk: Buffer): void {
     if (!this.#decoder) return;
     this.#owner.bytesReceived(chunk.length);
+    const { bytesPerSecondMax } = this.#owner.limits;
+    if (bytesPerSecondMax > 0) this.#charge((chunk.length * 1_000) / bytesPerSecondMax);
     this.#decoder.push(chunk);
     this.#decode();
   }
@@ -254,6 +268,8 @@ export class Wire implements Outlet {
       if (!this.#acceptable(packet)) return;
       this.#hold('connecting');
     }
+    const { publishesPerSecondMax } = this.#owner.limits;
+    if (packet.cmd === 'publish' && publishesPerSecondMax > 0) this.#charge(1_000 / publishesPerSecondMax);
     if (!this.#owner.packet(this, packet)) return;
     this.#outstanding++;
     // Aedes handles a packet at once when no other is being handled; the order is kept here.
