@@ -9,9 +9,8 @@
  *
  * Each measurement is taken in turns, several times, and the median is told: the machine is not quiet.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { temporaryFolder } from '../tests/harness/folder.ts';
 import type { BenchResult } from './bench.ts';
 import { measureDispatch } from './orders/dispatch.ts';
 import { measureDownloads } from './orders/downloads.ts';
@@ -27,7 +26,7 @@ function median(list: number[]): number {
 
 export async function run(args: string[]): Promise<BenchResult> {
   const quick = args.includes('--quick');
-  const folder = mkdtempSync(join(tmpdir(), 'platen-bench-orders-'));
+  const folder = temporaryFolder('platen-bench-orders');
   const figures: BenchResult['figures'] = {
     orders: quick ? 500 : ORDERS,
     rounds: quick ? 1 : ROUNDS,

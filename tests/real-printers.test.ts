@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Structure, Trouble, Verdict } from '../schemas/types.ts';
 import { eventually } from './harness/ear.ts';
+import { temporaryFolder } from './harness/folder.ts';
 import { platen } from './harness/product.ts';
 import { changesOf, useProduct } from './harness/setting.ts';
 import { BIZHUB_FIRMWARE, type IppPrinter, startIppPrinter } from './printers/ippeveprinter.ts';
@@ -89,7 +89,7 @@ let snmp: SnmpPrinter;
 let agent: ChildProcess | undefined;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'platen-real-'));
+  folder = temporaryFolder('platen-real-');
   config = join(folder, 'agents.json');
   [ipp, snmp] = await Promise.all([startIppPrinter(), startSnmpPrinter()]);
 });

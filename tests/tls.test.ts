@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './harness/ear.ts';
+import { temporaryFolder } from './harness/folder.ts';
 import { platen, type RunningProduct, startProduct } from './harness/product.ts';
 
 // Printers that prove themselves by a certificate of the product's own authority, with mosquitto's client.
@@ -37,7 +37,7 @@ const certificate = (name: string) => [
 ];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'platen-tls-'));
+  folder = temporaryFolder('platen-tls-');
   product = await startProduct({ env: { PLATEN_MQTTS_PORT: '0' } });
   port = new URL(
     String(product.log.find(({ msg }) => msg === 'ready')?.['mqtts']).replace('mqtts:', 'https:'),
