@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { LogEntry } from '../../schemas/types.ts';
+import { type CohortAlarm, CohortWatch } from './cohort.ts';
 import type { CompiledRules, RulePlace } from './compile.ts';
 import { ContextClass, type InRange, type PrinterContext, semverInRange } from './context.ts';
 import { DeadlineQueue } from './deadlines.ts';
@@ -14,7 +15,7 @@ import type { KeyScope } from './key-state.ts';
 import { Lane, type LaneTrouble, SETTLE_MIN, type Told } from './lane.ts';
 import { CONTEXTS_MAX, PENDING_MAX } from './limits.ts';
 import { Odometer } from './rate.ts';
-import type { CompiledRule } from './rule.ts';
+import type { CohortOptions, CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
 import {
   exportLane,
@@ -51,6 +52,8 @@ export interface TroubleView {
   /** Event time of the newest entry counted to it, ms. */
   lastAt: number;
   reopened: number;
+  /** What a cohort rule has to say. */
+  explanation?: string;
 }
 
 export interface TroubleChange {
@@ -101,6 +104,8 @@ export class TroubleEngine {
   private readonly touched = new Set<Lane>();
   private now = Number.NEGATIVE_INFINITY;
   private readonly usesPages: boolean;
+  /** What cohort rules watch, and the alarms that stand, by rule. */
+  private readonly cohorts = new Map<CompiledRule, { watch: CohortWatch; alarms: TroubleView[] }>();
   private readonly facts: Facts = {
     printer: '',
     code: '',
@@ -118,6 +123,10 @@ export class TroubleEngine {
     this.inRange = options.inRange ?? semverInRange;
     this.pendingMax = options.pendingMax ?? PENDING_MAX;
     this.usesPages = rules.rules.some((rule) => rule.usesPages);
+    for (const rule of rules.rules) {
+      if (rule.cohort)
+        this.cohorts.set(rule, { watch: new CohortWatch(rule.cohort, this.inRange), alarms: [] });
+    }
     this.nothingKnown = new ContextClass({ units: {}, software: [] }, rules.index, this.inRange);
   }
 
@@ -127,13 +136,18 @@ export class TroubleEngine {
    */
   context(printer: string, context: PrinterContext, from?: number): void {
     const record = this.printer(printer);
+    const start = from ?? record.watermark;
+    for (const { watch } of this.cohorts.values()) watch.member(printer, context, start);
+    this.setContext(record, context, start);
+  }
+
+  private setContext(record: Printer, context: PrinterContext, start: number): void {
     const signature = JSON.stringify(context);
     let shared = this.shared.get(signature);
     if (!shared) {
       shared = new ContextClass(context, this.rules.index, this.inRange);
       this.shared.set(signature, shared);
     }
-    const start = from ?? record.watermark;
     const { contexts } = record;
     const last = contexts.at(-1);
     if (last?.shared === shared && start >= last.from) return;
@@ -208,6 +222,10 @@ export class TroubleEngine {
       const { rule } = place;
       if (rule.scope.kind !== undefined && facts.kind !== rule.scope.kind) continue;
       if (!rule.test(facts) || !known.hasSoftware(rule, entry.unit)) continue;
+      if (rule.cohort) {
+        this.cohorts.get(rule)?.watch.sight(record.id, log, entry.seq, entry.code, at);
+        continue;
+      }
       let mask = 0;
       for (let bit = 0; bit < rule.inner.length; bit += 1) if (rule.inner[bit]?.(facts)) mask |= 1 << bit;
       if (rule.inner.length > 0 && mask === 0 && rule.innerOnly) continue;
@@ -334,6 +352,13 @@ export class TroubleEngine {
       lane.queued = Number.POSITIVE_INFINITY;
       this.touched.add(lane);
     }
+    for (const [rule, cohort] of this.cohorts) {
+      // Across printers nothing tells how far each has come: the fleet's clock less `late` does.
+      for (const view of alarmsOf(rule, cohort.watch.advance(this.now - rule.lateMs))) {
+        cohort.alarms.push(view);
+        this.pendingChanges.push({ kind: 'opened', trouble: view });
+      }
+    }
     return this.tell();
   }
 
@@ -345,6 +370,13 @@ export class TroubleEngine {
     const groupIndex = this.rules.groups.findIndex((group) => group.rules.some(({ id }) => id === rule));
     const group = this.rules.groups[groupIndex];
     if (!group) return;
+    for (const [cohortRule, { watch, alarms }] of this.cohorts) {
+      if (cohortRule.id !== rule) continue;
+      const [release = '', code = ''] = key.split('\u001f');
+      watch.close(release, code);
+      alarms.splice(0, alarms.length, ...alarms.filter((alarm) => alarm.key !== key));
+      return;
+    }
     const place = group.rules.findIndex(({ id }) => id === rule);
     const mine = group.rules[place] as CompiledRule;
     const name = group.joint ? `${groupIndex}` : `${groupIndex} ${key}`;
@@ -390,6 +422,7 @@ export class TroubleEngine {
     for (const lane of this.lanes()) {
       for (const [id, { closedAt }] of lane.told ?? []) if (closedAt === undefined) ids.add(id);
     }
+    for (const { alarms } of this.cohorts.values()) for (const { id } of alarms) ids.add(id);
     return ids;
   }
 
@@ -422,7 +455,16 @@ export class TroubleEngine {
       })),
       readings: record?.odometer?.readings.map(({ at, log, seq, pages }) => [at, log, seq, pages]),
       lanes: [...lanes].map(([name, lane]) => exportLane(name, lane)),
+      ...(record || this.cohorts.size === 0 ? {} : { cohorts: this.exportCohorts() }),
     };
+  }
+
+  private exportCohorts(): PrinterState['cohorts'] {
+    return [...this.cohorts].map(([rule, { watch, alarms }]) => ({
+      fingerprint: `${rule.id}:${rule.fingerprint}`,
+      state: watch.export(),
+      alarms,
+    }));
   }
 
   private tidy(printer: Printer): void {
@@ -450,10 +492,17 @@ export class TroubleEngine {
     if (record) {
       record.watermark = Math.max(record.watermark, state.watermark ?? Number.NEGATIVE_INFINITY);
       for (const { from, context } of state.contexts) {
-        this.context(printer, context, from ?? Number.NEGATIVE_INFINITY);
+        this.setContext(record, context, from ?? Number.NEGATIVE_INFINITY);
       }
       if (record.odometer) {
         for (const [at, log, seq, pages] of state.readings ?? []) record.odometer.add(at, log, seq, pages);
+      }
+    }
+    for (const { fingerprint, state: kept, alarms } of state.cohorts ?? []) {
+      for (const [rule, cohort] of this.cohorts) {
+        if (`${rule.id}:${rule.fingerprint}` !== fingerprint) continue;
+        cohort.watch.import(kept);
+        cohort.alarms = alarms;
       }
     }
     let whole = true;
@@ -489,8 +538,45 @@ export class TroubleEngine {
         (rank.get(left.rule) ?? 0) - (rank.get(right.rule) ?? 0) ||
         (left.key < right.key ? -1 : left.key > right.key ? 1 : 0),
     );
-    return all.map(viewOf);
+    const views = all.map(viewOf);
+    if (this.cohorts.size === 0) return views;
+    for (const [rule, { watch }] of this.cohorts)
+      views.push(...alarmsOf(rule, watch.advance(Number.POSITIVE_INFINITY)));
+    return views.sort((a, b) => Date.parse(a.openedAt) - Date.parse(b.openedAt));
   }
+}
+
+function alarmsOf(rule: CompiledRule, alarms: CohortAlarm[]): TroubleView[] {
+  return alarms.map((alarm) => {
+    const key = `${alarm.release}\u001f${alarm.code}`;
+    const { software } = rule.cohort as CohortOptions;
+    const opened = formatTime(alarm.at);
+    return {
+      id: hash([rule.id, key, alarm.at]),
+      rule: rule.id,
+      title: rule.title,
+      scope: { code: alarm.code },
+      key,
+      openedAt: opened,
+      closedAt: undefined,
+      severity: rule.severity.findLast(({ from }) => alarm.exposed >= from)?.name ?? SEVERITY_DEFAULT,
+      escalated: false,
+      count: alarm.exposed + alarm.others,
+      measure: alarm.e,
+      evidence: alarm.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),
+      codes: [alarm.code],
+      lastAt: alarm.at,
+      reopened: 0,
+      explanation:
+        `${software} ${alarm.release} makes ${alarm.code} more frequent: first events of ${alarm.exposed} printers with it ` +
+        `and ${alarm.others} without; evidence E ${alarm.e.toPrecision(3)} against ${alarm.threshold.toPrecision(3)}; ` +
+        `E over time: ${alarm.history.map(([at, e]) => `${formatTime(at)} ${e}`).join(', ')}.`,
+    };
+  });
+}
+
+function hash(parts: unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
 }
 
 const NO_VALUES: readonly (string | undefined)[] = [];
@@ -531,10 +617,7 @@ function scopeOf(rule: CompiledRule, facts: Facts): KeyScope {
 }
 
 function idOf({ rule, key, life }: LaneTrouble): string {
-  life.id ??= createHash('sha256')
-    .update(JSON.stringify([rule.id, key, life.openedAt]))
-    .digest('base64url')
-    .slice(0, 22);
+  life.id ??= hash([rule.id, key, life.openedAt]);
   return life.id;
 }
 

@@ -34,3 +34,7 @@ export const WAITING_ENTRIES_MAX = 200_000;
 export const PUBLISH_AT_ONCE_MAX = 200;
 /** Printers to which one remedy is offered. */
 export const REMEDY_PRINTERS_MAX = 100_000;
+/** Codes that one cohort rule watches. */
+export const COHORT_CODES_MAX = 1000;
+/** Versions that one cohort rule puts on trial, when it names none. */
+export const COHORT_VERSIONS_MAX = 20;

@@ -73,7 +73,7 @@ export function rowOf(
       ? 'An update was proven and the log has been quiet since.'
       : refuted
         ? 'An update was proven, but the trouble went on after it.'
-        : (before?.explanation ?? null),
+        : (view.explanation ?? before?.explanation ?? null),
     proven_at: proven,
   };
 }

@@ -260,6 +260,7 @@ export class TroubleService {
   async #checkpoint(): Promise<void> {
     if (this.#waiting) return;
     const cursor = new Date(this.#settings.now());
+    if (this.#rules.rules.some((rule) => rule.cohort)) this.#dirty.add('');
     const printers = [...this.#dirty];
     for (let from = 0; from < printers.length; from += CHECKPOINT_PRINTERS) {
       await this.#commit(printers.slice(from, from + CHECKPOINT_PRINTERS), true);
@@ -506,10 +507,12 @@ export class TroubleService {
     const fresh = new Set(
       rules.groups.flatMap((group, index) => (known.has(groupFingerprint(group)) ? [] : [index])),
     );
+    const structures = () =>
+      store.eachStructure(back, (printer, structure) => {
+        engine.context(printer, contextOf(structure), parseTime(structure.at));
+      });
     const back = new Date(now() - rules.horizonMaxMs - rules.lateMaxMs - EARLY_MAX_MS);
-    await store.eachStructure(back, (printer, structure) => {
-      engine.context(printer, contextOf(structure), parseTime(structure.at));
-    });
+    await structures();
     const judge = ({ printer, log: memory, entries }: Waiting) => {
       for (const change of engine.apply(printer, memory, entries)) changes.push(change);
     };
@@ -520,6 +523,8 @@ export class TroubleService {
       engine.only = undefined;
     }
     for (const [printer, state] of states) engine.importState(printer, state);
+    // Cohorts that were taken over may lack what was reported since.
+    if (rules.rules.some((rule) => rule.cohort)) await structures();
     await store.eachBatch(since, judge);
     while (this.#overflowed) {
       this.#overflowed = false;

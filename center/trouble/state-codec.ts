@@ -2,8 +2,10 @@
  * The state of one printer (or of the rules that are not kept by printer) as JSON, to be kept in the store. Sightings
  * stand once in a table and are named by their place in it.
  */
+import type { CohortState } from './cohort.ts';
 import type { CompiledRules, RuleGroup } from './compile.ts';
 import type { PrinterContext } from './context.ts';
+import type { TroubleView } from './engine.ts';
 import type { KeyScope, KeyState, TroubleLife } from './key-state.ts';
 import { Lane, LaneState } from './lane.ts';
 import type { Odometer } from './rate.ts';
@@ -74,6 +76,8 @@ export interface PrinterState {
   contexts: { from: number | null; context: PrinterContext }[];
   readings?: [number, string, number, number][];
   lanes: LaneJson[];
+  /** Of rules that compare cohorts, with the fleet's state only. */
+  cohorts?: { fingerprint: string; state: CohortState; alarms: TroubleView[] }[];
 }
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
