@@ -25,6 +25,8 @@ export interface Deduction {
   target: LinkTarget | undefined;
   /** Candidates left of the variable after it. */
   left: number[];
+  /** Candidates that were left of it before. */
+  before: number[];
   /** Candidates left of the other variable that was read (the declarer or the target), before it. */
   read: { variable: Variable; left: number[] }[];
   /** For a part: whether it must be in use (true) or cannot be (false). */
@@ -83,8 +85,10 @@ class Teller {
     target: LinkTarget | undefined,
     read: readonly Variable[],
     inUse?: boolean,
+    before: number[] = [],
   ): void {
     this.deductions.push({
+      before,
       origin,
       about,
       target,
@@ -174,7 +178,7 @@ class Teller {
     for (const candidate of before) if (!test(candidate)) versions[candidate] = 0;
     const after = this.left(variable);
     if (after.length === before.length && before.length > 0) return;
-    this.note(link, variable, target, read);
+    this.note(link, variable, target, read, undefined, before);
     if (after.length > 0) return;
     if (!this.isIn(variable.part)) this.setPart(link, variable.part, false, target);
     else this.end = variable;

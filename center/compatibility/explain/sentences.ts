@@ -83,6 +83,13 @@ function conclusionText({ about, left, inUse }: Deduction): string {
   return inUse === true ? `${partText(about)} must be used` : `${partText(about)} cannot be used`;
 }
 
+/** What was left of a variable that a deduction leaves nothing of; undefined when that was everything. */
+function clashText({ about, left, before }: Deduction): string | undefined {
+  if (!('candidates' in about) || left.length > 0 || before.length === about.candidates.length)
+    return undefined;
+  return `${about.name} can only be ${versionsText(about, before)}`;
+}
+
 /** A deduction about what is in the printer for good: that it cannot be used says nothing more. */
 function isPlain({ about }: Deduction): boolean {
   return !('candidates' in about) && about.always;
@@ -91,7 +98,9 @@ function isPlain({ about }: Deduction): boolean {
 function deductionText(deduction: Deduction): string {
   const { origin, about, read, target } = deduction;
   const plain = isPlain(deduction);
+  const clash = clashText(deduction);
   if ('ways' in origin) {
+    if (deduction.inUse === false) return `Nothing else can stand at ${origin.ways[0]!.host.symbol}.`;
     const ways = listText(origin.ways.map(partText), 'or');
     return `One of ${ways} must stand at ${origin.ways[0]!.host.symbol}, so ${conclusionText(deduction)}.`;
   }
@@ -102,6 +111,7 @@ function deductionText(deduction: Deduction): string {
     return `${demand}, so ${conclusionText(deduction)}.`;
   }
   if (origin.reason.type !== 'rule') {
+    if (clash !== undefined) return `${originText(origin)}, but ${clash}.`;
     return `${originText(origin)}${plain ? '' : `, so ${conclusionText(deduction)}`}.`;
   }
   const declarerRead = read.find(({ variable }) => variable === origin.variable);
@@ -117,6 +127,7 @@ function deductionText(deduction: Deduction): string {
     const hardware = host.hardware === undefined ? '' : ` of hardware ${host.hardware}`;
     but = `${host.symbol} is ${host.model}${hardware}`;
   }
+  if (clash !== undefined) return `${rule}${but === undefined ? '' : `, and ${but}`}, but ${clash}.`;
   if (plain) return but === undefined ? `${rule}.` : `${rule}, but ${but}.`;
   return `Because ${rule}${but === undefined ? '' : `, and ${but}`}, ${conclusionText(deduction)}.`;
 }
