@@ -23,15 +23,22 @@ export const systemClock: Clock = {
 
 interface Waiting {
   at: number;
+  /** Tasks of one instant run in the order in which they were asked for. */
   order: number;
-  task: () => void;
+  /** Undefined once it was cancelled. */
+  task: (() => void) | undefined;
 }
 
-/** A clock that only moves when it is told to: for deterministic tests and simulations in virtual time. */
+function before(a: Waiting, b: Waiting): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
+
+/** A clock that only moves when it is told to: for deterministic tests and for simulations in virtual time. */
 export class VirtualClock implements Clock {
   #now: number;
   #order = 0;
-  #waiting: Waiting[] = [];
+  /** Binary heap, the earliest first. */
+  readonly #heap: Waiting[] = [];
 
   constructor(start = Date.parse('2026-01-01T00:00:00Z')) {
     this.#now = start;
@@ -42,12 +49,19 @@ export class VirtualClock implements Clock {
   }
 
   after(ms: number, task: () => void): () => void {
-    const entry = { at: this.#now + Math.max(0, ms), order: this.#order++, task };
-    this.#waiting.push(entry);
+    const entry: Waiting = { at: this.#now + Math.max(0, ms), order: this.#order++, task };
+    this.#heap.push(entry);
+    this.#up(this.#heap.length - 1);
     return () => {
-      const index = this.#waiting.indexOf(entry);
-      if (index >= 0) this.#waiting.splice(index, 1);
+      entry.task = undefined;
     };
+  }
+
+  /** Moves time on by `ms` without a pause, running what falls due in its order. For code that awaits nothing. */
+  run(ms: number): void {
+    const end = this.#now + ms;
+    while (this.#runNext(end));
+    this.#now = end;
   }
 
   /**
@@ -56,18 +70,57 @@ export class VirtualClock implements Clock {
    */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
-    for (;;) {
-      await settle();
-      const next = this.#waiting
-        .filter((entry) => entry.at <= end)
-        .sort((a, b) => a.at - b.at || a.order - b.order)[0];
-      if (!next) break;
-      this.#waiting.splice(this.#waiting.indexOf(next), 1);
-      this.#now = Math.max(this.#now, next.at);
-      next.task();
-    }
+    do await settle();
+    while (this.#runNext(end));
     this.#now = end;
     await settle();
+  }
+
+  /** Runs the earliest task that is due by `end`. False when there is none. */
+  #runNext(end: number): boolean {
+    for (;;) {
+      const next = this.#heap[0];
+      if (!next || next.at > end) return false;
+      const last = this.#heap.pop() as Waiting;
+      if (last !== next) {
+        this.#heap[0] = last;
+        this.#down(0);
+      }
+      if (!next.task) continue;
+      this.#now = Math.max(this.#now, next.at);
+      next.task();
+      return true;
+    }
+  }
+
+  #up(from: number): void {
+    let index = from;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!this.#swapUnless(parent, index)) return;
+      index = parent;
+    }
+  }
+
+  #down(from: number): void {
+    let index = from;
+    for (;;) {
+      const left = 2 * index + 1;
+      const [a, b] = [this.#heap[left], this.#heap[left + 1]];
+      if (!a) return;
+      const child = b && before(b, a) ? left + 1 : left;
+      if (!this.#swapUnless(index, child)) return;
+      index = child;
+    }
+  }
+
+  /** Swaps the two unless `upper` comes before `lower` already. True when it did. */
+  #swapUnless(upper: number, lower: number): boolean {
+    const [a, b] = [this.#heap[upper] as Waiting, this.#heap[lower] as Waiting];
+    if (before(a, b)) return false;
+    this.#heap[upper] = b;
+    this.#heap[lower] = a;
+    return true;
   }
 }
 

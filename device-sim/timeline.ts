@@ -13,7 +13,7 @@ import { type PlannedEvent, serialFor } from './scenario.ts';
 export interface Target {
   printer: string;
   population: string;
-  agent: Agent;
+  agent: Pick<Agent, 'cutConnection' | 'suspend' | 'resume'>;
   driver: SimulatedDriver;
   memory: { entriesMax?: number };
 }

@@ -1,5 +1,5 @@
 /** `platen simulate`: a fleet of simulated printers that connects to a broker, lives through a scenario, and counts. */
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { pino } from 'pino';
@@ -8,6 +8,7 @@ import { createUpdater } from '../../agent/updater/updater.ts';
 import { enrollPrinters, readPasswords } from '../../device-sim/credentials.ts';
 import { type SimulatedFleet, startFleet } from '../../device-sim/fleet.ts';
 import { FleetState } from '../../device-sim/fleet-state.ts';
+import { recordLog } from '../../device-sim/record.ts';
 import { type FleetPlan, planFleet, readScenario } from '../../device-sim/scenario.ts';
 import { progressLine, summaryOf, summaryText } from '../../device-sim/summary.ts';
 import { PlatenError } from '../../schemas/errors.ts';
@@ -26,8 +27,11 @@ interface SimulateFlags {
   download?: boolean;
   json?: boolean;
   verbose?: boolean;
+  record?: string;
 }
 
+/** Lines that are written to a record at once. */
+const RECORD_LINES = 10_000;
 const PROGRESS_MS = 1_000;
 /** Where nobody watches, a line every ten seconds is enough. */
 const PROGRESS_QUIET_MS = 10_000;
@@ -114,6 +118,17 @@ async function simulate(flags: SimulateFlags): Promise<void> {
     whole('--printers', flags.printers, PRINTERS_MAX),
     whole('--seed', flags.seed, SEED_MAX),
   );
+  if (flags.record !== undefined) {
+    if (durationGiven === undefined) {
+      throw new PlatenError('setting/invalid', {
+        name: '--duration',
+        reason: 'a record needs to know how much virtual time goes by',
+        hint: 'For example --duration P30D.',
+      });
+    }
+    await record(plan, durationGiven, flags.record);
+    return;
+  }
   const { folder } = flags;
   const fleet = startFleet({
     plan,
@@ -130,6 +145,29 @@ async function simulate(flags: SimulateFlags): Promise<void> {
         }),
   });
   await watch(fleet, flags, durationGiven);
+}
+
+/** Writes what the fleet would log as JSON lines, in virtual time. */
+async function record(plan: FleetPlan, durationGiven: number, file: string): Promise<void> {
+  const handle = openSync(file, 'w');
+  let waiting: string[] = [];
+  const flush = () => {
+    if (waiting.length > 0) writeSync(handle, `${waiting.join('\n')}\n`);
+    waiting = [];
+  };
+  try {
+    const entries = await recordLog({
+      plan,
+      durationMs: durationGiven,
+      write: (line) => {
+        if (waiting.push(line) >= RECORD_LINES) flush();
+      },
+    });
+    flush();
+    process.stderr.write(`${entries} entries of ${plan.printers.length} printers in ${file}\n`);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 export function command(): Command {
@@ -163,6 +201,10 @@ export function command(): Command {
     .option(
       '--download',
       'take orders as a real printer does: judge, download, verify (default: believe them)',
+    )
+    .option(
+      '--record <file>',
+      'no broker: run --duration of virtual time and write the log as JSON lines for `platen rules test --log`',
     )
     .option('--json', 'the summary as one JSON object')
     .option('--verbose', 'log what every printer does, as JSON lines on stderr')
