@@ -1,0 +1,224 @@
+/**
+ * Seeded mutations of what clients say, thrown at a running `platen broker`. Afterwards it must live, serve, have let
+ * go of every connection, and use about the memory it used before.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import {
+  connectPacket,
+  packet,
+  publishPacket,
+  RawClient,
+  subscribePacket,
+  uint16,
+  unsubscribePacket,
+} from './raw-client.ts';
+
+const AT_ONCE = 100;
+/** How long a connection whose bytes were not refused stays. */
+const STAY_MS = 15;
+
+/** mulberry32: small, fast, the same everywhere. */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export interface Fuzzed {
+  port: number;
+  http: number;
+  child: ChildProcess;
+}
+
+/** Starts the broker as a user does. */
+export async function startBroker(): Promise<Fuzzed> {
+  const cli = fileURLToPath(new URL('../../cli/platen.ts', import.meta.url));
+  const child = spawn(
+    process.execPath,
+    [
+      '--import',
+      'tsx',
+      cli,
+      'broker',
+      '--mqtt-port',
+      '0',
+      '--http-port',
+      '0',
+      '--log',
+      'json',
+      '--log-level',
+      'info',
+    ],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, PLATEN_ACCESS: 'open', NODE_OPTIONS: '' },
+    },
+  );
+  const lines = createInterface(child.stdout);
+  for (;;) {
+    const [line] = (await once(lines, 'line')) as [string];
+    const { addresses } = JSON.parse(line) as { addresses?: { mqtt: string; http: string } };
+    if (!addresses) continue;
+    // What else it logs isn't read here, but must not fill the pipe.
+    lines.on('line', () => {});
+    return { port: Number(new URL(addresses.mqtt).port), http: Number(new URL(addresses.http).port), child };
+  }
+}
+
+/** A conversation as a client might have it. */
+function conversation(next: () => number): Buffer[] {
+  const pick = (most: number) => Math.floor(next() * most);
+  const topic = ['a', 'a/b', 'a/+', '#', '$SYS/x', '/', 'platen/v1/printers/p/structure', ''][
+    pick(8)
+  ] as string;
+  const id = pick(4);
+  const qos = pick(4);
+  const payload = 'x'.repeat(pick(40) === 0 ? 70_000 : pick(50));
+  const said = [
+    connectPacket({
+      clientId: ['', 'one', 'two', `c${pick(500)}`][pick(4)] as string,
+      clean: pick(4) > 0,
+      keepalive: pick(3),
+      level: pick(20) === 0 ? pick(7) : 4,
+      ...(pick(3) === 0
+        ? { will: { topic, payload: payload.slice(0, 60_000), qos: pick(4), retain: pick(2) === 0 } }
+        : {}),
+      ...(pick(4) === 0 ? { username: 'u' } : {}),
+      ...(pick(4) === 0 ? { password: 'p' } : {}),
+    }),
+  ];
+  for (let more = pick(8); more > 0; more--) {
+    const kinds = [
+      () => publishPacket(topic, payload, { qos, id, retain: pick(2) === 0, dup: pick(2) === 0 }),
+      () => subscribePacket(id, [topic, qos], [`${topic}/x`, pick(3)]),
+      () => unsubscribePacket(id, topic),
+      () => packet(0xc0),
+      () => packet(0x62, uint16(id)),
+      () => packet(((4 + pick(4)) << 4) | pick(3), uint16(id)),
+      () => packet(0xe0),
+    ];
+    said.push((kinds[pick(kinds.length)] as () => Buffer)());
+  }
+  return said;
+}
+
+/** Damages bytes in one of the ways in which bytes are damaged. */
+function mutate(bytes: Buffer, next: () => number): Buffer {
+  const pick = (most: number) => Math.floor(next() * most);
+  const at = pick(bytes.length);
+  switch (pick(7)) {
+    case 0: {
+      const copy = Buffer.from(bytes);
+      copy[at] = pick(256);
+      return copy;
+    }
+    case 1: {
+      const copy = Buffer.from(bytes);
+      copy[at] = (copy[at] as number) ^ (1 << pick(8));
+      return copy;
+    }
+    case 2:
+      return bytes.subarray(0, at);
+    case 3:
+      return Buffer.concat([bytes.subarray(0, at), Buffer.from([pick(256), pick(256)]), bytes.subarray(at)]);
+    case 4:
+      return Buffer.concat([bytes, bytes.subarray(at)]);
+    case 5: {
+      // The length says more than there is.
+      const copy = Buffer.from(bytes);
+      copy[1] = 0x80 | pick(128);
+      return copy;
+    }
+    default:
+      return bytes;
+  }
+}
+
+/** One damaged conversation, in pieces. Resolves when the connection is over. */
+function talk(port: number, next: () => number): Promise<void> {
+  let bytes: Buffer = Buffer.concat(conversation(next));
+  for (let more = Math.floor(next() * 4); more > 0 && bytes.length > 0; more--) bytes = mutate(bytes, next);
+  const cut = next() < 0.3 ? Math.floor(next() * bytes.length) : bytes.length;
+  const rude = next() < 0.3;
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const timer = setTimeout(() => (rude ? socket.resetAndDestroy() : socket.destroy()), STAY_MS);
+    socket.on('error', () => {});
+    socket.on('data', () => {});
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    socket.write(bytes.subarray(0, cut));
+    if (cut < bytes.length) setImmediate(() => socket.write(bytes.subarray(cut)));
+  });
+}
+
+/** Has `count` damaged conversations. */
+export async function fuzz(port: number, seed: number, count: number): Promise<void> {
+  const next = random(seed);
+  let begun = 0;
+  const lane = async () => {
+    while (begun++ < count) await talk(port, next);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+}
+
+/** A metric of the broker. */
+export async function metric(http: number, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${http}/metrics`)).text();
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${name} `))
+      ?.split(' ')[1],
+  );
+}
+
+/** Whether somebody new is served as ever. */
+export async function serves(port: number): Promise<boolean> {
+  const client = await RawClient.connected(port, { clientId: 'witness' });
+  await client.subscribe(['witness', 1]);
+  client.send(publishPacket('witness', 'alive', { qos: 1, id: 9 }));
+  const types = [(await client.next()).type, (await client.next()).type].sort();
+  await client.disconnect();
+  return types.join() === '3,4';
+}
+
+/** The whole trial: seed and count in, or an error that names both. */
+export async function trial(seed: number, count: number): Promise<{ growth_bytes: number }> {
+  const broker = await startBroker();
+  const settled = async () => {
+    for (let n = 0; n < 100 && (await metric(broker.http, 'platen_broker_connections')) > 0; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return metric(broker.http, 'platen_broker_connections');
+  };
+  try {
+    // The first ones fill the sessions, retained topics and compiled code that stay.
+    await fuzz(broker.port, seed ^ 0x5eed, Math.min(5_000, count >> 1));
+    await settled();
+    const before = await metric(broker.http, 'platen_process_resident_memory_bytes');
+    await fuzz(broker.port, seed, count);
+    const left = await settled();
+    if (left !== 0) throw new Error(`seed ${seed}, ${count} connections: ${left} connections are left`);
+    if (!(await serves(broker.port))) throw new Error(`seed ${seed}: the broker serves nobody any more`);
+    const growth_bytes = (await metric(broker.http, 'platen_process_resident_memory_bytes')) - before;
+    const exited = once(broker.child, 'exit');
+    broker.child.kill('SIGTERM');
+    const [code] = (await exited) as [number | null];
+    if (code !== 0) throw new Error(`seed ${seed}: the broker ended with ${code}`);
+    return { growth_bytes };
+  } finally {
+    if (broker.child.exitCode === null) broker.child.kill('SIGKILL');
+  }
+}
