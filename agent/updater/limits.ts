@@ -3,7 +3,7 @@
 /** Nothing came for so long: the connection is given up and resumed, in ms. */
 export const DOWNLOAD_IDLE_MS = 30_000;
 /** Tries that bring no byte before a download is given up (the center offers the order again later). */
-export const DOWNLOAD_TRIES_MAX = 6;
+export const DOWNLOAD_TRIES_MAX = 8;
 /** Full jitter under a ceiling that doubles from the first to the second value, in ms. */
 export const DOWNLOAD_RETRY_MS = 250;
 export const DOWNLOAD_RETRY_MS_MAX = 30_000;

@@ -13,7 +13,15 @@ import type { Updater, UpdaterContext, UpdaterFactory } from '../updater-seam.ts
 import { download } from './download.ts';
 import { fileJournal, type Journal, type JournalEntry, type JournalState, memoryJournal } from './journal.ts';
 import { groupsOf, isThere, judgeOrder, type StepGroup } from './judge.ts';
-import { ENDED_REMEMBERED_MAX, PRINTING_POLL_MS, PROGRESS_SHARE, TIMER_MS_MAX } from './limits.ts';
+import {
+  DOWNLOAD_RETRY_MS,
+  DOWNLOAD_RETRY_MS_MAX,
+  DOWNLOAD_TRIES_MAX,
+  ENDED_REMEMBERED_MAX,
+  PRINTING_POLL_MS,
+  PROGRESS_SHARE,
+  TIMER_MS_MAX,
+} from './limits.ts';
 import { isOpen, untilOpen } from './window.ts';
 
 /** Checks an order against signed metadata before anything is downloaded; throws a PlatenError `update/…`. */
@@ -186,7 +194,7 @@ class OrderUpdater implements Updater {
         return;
       }
       judgeOrder(order, structure, driver);
-      await this.#trust?.(order, structure, signal);
+      await this.#trusted(order, structure, signal);
       this.#save(entry);
       this.#report(order, 'accepted');
       await this.#untilTime(order, signal);
@@ -210,6 +218,21 @@ class OrderUpdater implements Updater {
       log.warn({ execution: order.execution, code: report.code, reason: report.message }, 'order refused');
       const transient = report.code === 'update/unreachable' || report.code === 'update/no-space';
       this.#end(entry, transient ? 'failed' : 'rejected', report);
+    }
+  }
+
+  /** Checks the order against signed metadata; a repository that can't be reached is asked again for a while. */
+  async #trusted(order: Order, structure: PrinterStructure, signal: AbortSignal): Promise<void> {
+    for (let tries = 1; this.#trust; tries++) {
+      try {
+        return await this.#trust(order, structure, signal);
+      } catch (error) {
+        const unreachable = error instanceof PlatenError && error.code === 'update/unreachable';
+        if (!unreachable || tries >= DOWNLOAD_TRIES_MAX) throw error;
+        const ceilingMs = Math.min(DOWNLOAD_RETRY_MS_MAX, DOWNLOAD_RETRY_MS * 2 ** tries);
+        await this.#wait(this.#context.random() * ceilingMs, signal);
+        signal.throwIfAborted();
+      }
     }
   }
 

@@ -1,0 +1,22 @@
+import { expect, test } from '@jest/globals';
+import { campaignUnderFire } from './campaign-under-fire.ts';
+
+test('a campaign over 60 printers survives kills of the product and power losses of agents', async () => {
+  const result = await campaignUnderFire({
+    printers: 60,
+    kills: 3,
+    powerLoss: 0.05,
+    seed: 20261122,
+    endsWithinMs: 120_000,
+  });
+  const { campaign, printers, versions, twice, powerLosses } = result;
+  expect(campaign.state).toBe('finished');
+  expect(printers.size).toBe(60);
+  expect(powerLosses).toBeGreaterThan(0);
+  expect(twice).toEqual([]);
+  for (const [printer, { is, error }] of printers) {
+    // What the center says is what the printer is.
+    expect([printer, is, versions.get(printer)]).toEqual([printer, is, is === 'proven' ? '2.5.0' : '2.4.0']);
+    if (is !== 'proven') expect([is, error?.code]).toEqual(['rolled-back', 'update/self-test-failed']);
+  }
+}, 240_000);

@@ -1,0 +1,241 @@
+/**
+ * A campaign over a simulated fleet while the product is killed (SIGKILL, and with it every connection) again and again,
+ * and agents lose power at random entries of their journals. In the end every printer is proven, rolled back, or told
+ * with the reason; none is lost, and none carries out an order twice.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { randomFor } from '../../agent/random.ts';
+import { type Journal, type JournalState, memoryJournal } from '../../agent/updater/journal.ts';
+import { tufTrust } from '../../agent/updater/trust.ts';
+import { createUpdater } from '../../agent/updater/updater.ts';
+import type { Updater, UpdaterFactory } from '../../agent/updater-seam.ts';
+import { openLocalRepository } from '../../center/update/release/local.ts';
+import { customOf } from '../../center/update/release/targets.ts';
+import { freePort } from '../../center/update/testing/parts.ts';
+import { startFleet } from '../../device-sim/fleet.ts';
+import { checkScenario, planFleet } from '../../device-sim/scenario.ts';
+import type { Campaign, Catalog, Order } from '../../schemas/types.ts';
+import { type RunningProduct, startProduct } from '../harness/product.ts';
+
+export interface Fire {
+  printers: number;
+  /** SIGKILLs of the product while the campaign runs. */
+  kills: number;
+  /** Chance that an agent loses power at a journal entry. */
+  powerLoss: number;
+  seed: number;
+  /** Longest time for the campaign after the last kill, in ms. */
+  endsWithinMs: number;
+}
+
+export interface UnderFire {
+  campaign: Campaign;
+  /** What became of each printer, as the center tells it. */
+  printers: Map<string, { is: string; error?: { code: string } }>;
+  /** The engine version that each printer really has. */
+  versions: Map<string, string | undefined>;
+  powerLosses: number;
+  kills: number;
+  /** Installations of each printer beyond one, without a power loss or rollback that explains them. */
+  twice: string[];
+}
+
+const CATALOG: Catalog = {
+  catalog: 'under-fire',
+  apparatus: [{ model: 'C360', slots: [{ kind: 'engine', models: ['EN-36'], min: 1, max: 1 }] }],
+  units: [{ model: 'EN-36', kind: 'engine' }],
+  software: [
+    { id: 'acme.controller', vendor: 'acme', scheme: 'semver', releases: [{ version: '3.1.0' }] },
+    {
+      id: 'acme.engine',
+      vendor: 'acme',
+      scheme: 'semver',
+      releases: [{ version: '2.4.0' }, { version: '2.5.0', from: '>=2.3.0' }],
+    },
+  ],
+};
+
+const SCENARIO = {
+  scenario: 'under-fire',
+  seed: 1,
+  populations: [
+    {
+      name: 'fleet',
+      count: 1,
+      apparatus: {
+        model: 'C360',
+        software: [{ id: 'acme.controller', vendor: 'acme', version: '3.1.0' }],
+      },
+      units: [
+        {
+          symbol: 'engine',
+          kind: 'engine',
+          model: 'EN-36',
+          software: [{ id: 'acme.engine', vendor: 'acme', version: '2.4.0' }],
+        },
+      ],
+      install: { takes: 'PT0.4S', restart: 'PT0.2S', selfTestFails: 0.02 },
+    },
+  ],
+};
+
+/** The real updater, which loses power at random entries of its journal and is started again from what it holds. */
+function mortalUpdater(root: Buffer, fire: Fire, lost: (printer: string) => void): UpdaterFactory {
+  const trust = tufTrust({ root });
+  return (context) => {
+    const random = randomFor(fire.seed, `power/${context.printer}`);
+    const kept = memoryJournal();
+    let life = 0;
+    let inner: Updater;
+    let order: Order | undefined;
+    const boot = () => {
+      const mine = ++life;
+      const journal: Journal = {
+        load: () => kept.load(),
+        save: (state: JournalState) => {
+          if (mine !== life) throw new Error('this agent is dead');
+          const dies = random() < fire.powerLoss;
+          if (!dies || random() < 0.5) kept.save(state);
+          if (!dies) return;
+          lost(context.printer);
+          life++;
+          context.after(100, () => {
+            boot();
+            inner.onOrder(order);
+          });
+          throw new Error('power lost');
+        },
+      };
+      const report: typeof context.report = (said) => {
+        if (mine === life) context.report(said);
+      };
+      inner = createUpdater({ journal, trust })({ ...context, folder: undefined, report });
+    };
+    boot();
+    return {
+      onOrder: (next) => {
+        order = next;
+        inner.onOrder(next);
+      },
+      stop: () => inner.stop(),
+    };
+  };
+}
+
+/** Runs one campaign under fire to its end. */
+export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
+  const folder = mkdtempSync(join(tmpdir(), 'platen-fire-'));
+  const data = join(folder, 'data');
+  const env = {
+    PLATEN_MQTT_PORT: String(await freePort()),
+    PLATEN_HTTP_PORT: String(await freePort()),
+  };
+  let product: RunningProduct = await startProduct({ data, env });
+  const random = randomFor(fire.seed, 'kills');
+  const powerLosses = new Map<string, number>();
+  try {
+    const repository = await openLocalRepository(join(data, 'repository'), join(data, 'keys'), Date.now);
+    const [, engine] = CATALOG.software ?? [];
+    if (!engine) throw new Error('the catalog has no engine');
+    await repository.release([
+      {
+        image: Buffer.alloc(64 * 1024, 'e'),
+        custom: customOf(engine, engine.releases[1] ?? { version: '' }),
+      },
+    ]);
+    let operator = await product.operator();
+    await operator.call('catalog.put', { document: CATALOG });
+    const plan = planFleet(checkScenario(SCENARIO), fire.printers, fire.seed);
+    const passwords: Record<string, string> = {};
+    for (let at = 0; at < plan.printers.length; at += 500) {
+      const printers = plan.printers.slice(at, at + 500).map(({ printer }) => printer);
+      const { items } = (await operator.call('printers.enroll', { printers })) as {
+        items: { printer: string; password: string }[];
+      };
+      for (const { printer, password } of items) passwords[printer] = password;
+    }
+    const fleet = startFleet({
+      plan,
+      passwords,
+      url: product.mqtt,
+      updater: mortalUpdater(repository.rootBytes() ?? Buffer.alloc(0), fire, (printer) =>
+        powerLosses.set(printer, (powerLosses.get(printer) ?? 0) + 1),
+      ),
+      connectsPerSecond: 400,
+      reconnectMs: { first: 200, most: 2_000 },
+    });
+    try {
+      const names = fleet.plan.printers.map(({ printer }) => printer);
+      const installs = new Map<string, number>();
+      for (const name of names) {
+        const driver = fleet.driver(name);
+        if (!driver) continue;
+        const install = driver.install.bind(driver);
+        driver.install = (images, progress) => {
+          installs.set(name, (installs.get(name) ?? 0) + 1);
+          return install(images, progress);
+        };
+      }
+      let last = '';
+      const until = async <T>(
+        what: string,
+        msMax: number,
+        look: () => Promise<T | undefined>,
+      ): Promise<T> => {
+        for (const end = Date.now() + msMax; ; await sleep(300)) {
+          const found = await look();
+          if (found !== undefined) return found;
+          if (Date.now() > end) throw new Error(`${what} took longer than ${msMax} ms: ${last}`);
+        }
+      };
+      const software = { id: 'acme.engine', range: '2.5.0' };
+      await until('connecting', 120_000, async () => {
+        const preview = (await operator.call('campaigns.preview', { software })) as { targets: number };
+        return preview.targets === fire.printers ? true : undefined;
+      });
+      const options = { canaries: 20, canariesAtOnce: 20, wave: 200, tolerated: 0.2, promoteBelow: 0.5 };
+      const created = (await operator.call('campaigns.create', {
+        software,
+        options,
+      })) as unknown as Campaign;
+      let kills = 0;
+      for (; kills < fire.kills; kills++) {
+        await sleep(500 + random() * 2_000);
+        await product.kill();
+        product = await startProduct({ data, env });
+      }
+      operator = await product.operator();
+      const campaign = await until('the campaign', fire.endsWithinMs, async () => {
+        const now = (await operator.call('campaigns.get', { id: created.id })) as unknown as Campaign;
+        if (now.state !== 'running' && now.state !== 'finished') throw new Error(JSON.stringify(now));
+        last = JSON.stringify(now);
+        return now.state === 'finished' ? now : undefined;
+      });
+      const printers: UnderFire['printers'] = new Map();
+      for (let cursor: string | undefined; ; ) {
+        const page = (await operator.call('campaigns.get', {
+          id: created.id,
+          limit: 500,
+          ...(cursor === undefined ? {} : { cursor }),
+        })) as { printers: { printer: string; is: string; error?: { code: string } }[]; next?: string };
+        for (const each of page.printers) printers.set(each.printer, each);
+        if (page.next === undefined) break;
+        cursor = page.next;
+      }
+      const versions = new Map(
+        names.map((name) => [name, fleet.driver(name)?.model.structure().units[0]?.software?.[0]?.version]),
+      );
+      const twice = names.filter((name) => (installs.get(name) ?? 0) > 1 + (powerLosses.get(name) ?? 0));
+      const losses = [...powerLosses.values()].reduce((sum, n) => sum + n, 0);
+      return { campaign, printers, versions, powerLosses: losses, kills, twice };
+    } finally {
+      await fleet.stop();
+    }
+  } finally {
+    await product.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
