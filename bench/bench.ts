@@ -25,6 +25,7 @@ const BENCHES: Record<string, () => Promise<BenchModule>> = {
   ingest: () => import('./ingest.ts'),
   storm: () => import('./storm.ts'),
   trouble: () => import('./trouble.ts'),
+  cohort: () => import('./cohort.ts'),
   'fan-in': () => import('./fan-in.ts'),
   'fan-out': () => import('./fan-out.ts'),
   latency: () => import('./latency.ts'),

@@ -27,6 +27,7 @@ export interface TroubleLine {
   /** Printers of the evidence, in its order, for troubles that are not of one printer. */
   printers?: string[];
   reopened?: number;
+  explanation?: string;
 }
 
 const SEVERITIES: readonly unknown[] = ['info', 'warning', 'error', 'fatal'];
@@ -143,5 +144,6 @@ export function troubleLine(view: TroubleView): TroubleLine {
   if (view.count !== evidence.length) line.count = view.count;
   if (scope.printer === undefined) line.printers = evidence.map(({ printer }) => printer);
   if (view.reopened > 0) line.reopened = view.reopened;
+  if (view.explanation !== undefined) line.explanation = view.explanation;
   return line;
 }
