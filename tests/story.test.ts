@@ -1,0 +1,131 @@
+/**
+ * What somebody sees who types `npm start`: the process of its script, as it is, on free ports and a folder of its own.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { eventually } from './harness/ear.ts';
+import { temporaryFolder } from './harness/folder.ts';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const TSX = createRequire(import.meta.url).resolve('tsx');
+const STORY_MS_MAX = 90_000;
+const folder = temporaryFolder('platen-story-');
+
+interface Run {
+  lines: string[];
+  process: ChildProcess;
+  exited: Promise<number | null>;
+}
+let run: Run | undefined;
+
+afterAll(async () => {
+  run?.process.kill('SIGKILL');
+  await run?.exited;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts what `npm start` starts, without the installation before it. */
+function npmStart(): Run {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: { start: string };
+  };
+  // Node's own options, the bootstrap (which only installs packages before it runs the rest), then the command.
+  const words = scripts.start.split(' ');
+  const bootstrap = words.indexOf('deploy/bootstrap.mjs');
+  expect([words[0], words[bootstrap + 1]]).toEqual(['node', 'run']);
+  const args = [...words.slice(1, bootstrap), '--import', TSX, ...words.slice(bootstrap + 2)];
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      PLATEN_MQTT_PORT: '0',
+      PLATEN_HTTP_PORT: '0',
+      PLATEN_DATA: join(folder, 'data'),
+      PLATEN_LOG: 'story',
+    },
+  });
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  return { lines, process: child, exited };
+}
+
+/** Waits for a line; gives its place in the story. */
+async function sees(story: Run, line: RegExp): Promise<number> {
+  try {
+    return await eventually(
+      () => {
+        const found = story.lines.findIndex((text) => line.test(text));
+        return found >= 0 && found + 1;
+      },
+      String(line),
+      STORY_MS_MAX,
+    );
+  } catch (error) {
+    throw new Error(`the story never told ${line}:\n${story.lines.join('\n')}`, { cause: error });
+  }
+}
+
+test('printers connect, are judged, are in trouble, are updated and proven well again', async () => {
+  run = npmStart();
+  const story = run;
+  const ready = await sees(story, /ready {2}mqtt:\/\/127\.0\.0\.1:\d+ {2}http:\/\/127\.0\.0\.1:\d+\//);
+  const connected = await sees(story, /printers connected: /);
+  expect(connected).toBeGreaterThan(ready);
+  await sees(story, /printers fit together: /);
+
+  // One has engine software that its controller can't use: an order cures it by itself.
+  const unfit = await sees(story, /C360-301 {2}does not fit: .*requires acme\.engine/);
+  expect(story.lines[unfit]).toMatch(/fits: engine:acme\.engine 2\.3\.0 → 2\.5\.0/);
+  const offered = await sees(story, /C360-301 {2}update offered/);
+  const proven = await sees(story, /C360-301 {2}update proven/);
+  expect(proven).toBeGreaterThan(offered);
+
+  // One has a finisher that its model can't take: the fitting one is named, hands are needed.
+  const finisher = await sees(story, /C360-401 {2}does not fit: .*FS-999/);
+  expect(story.lines[finisher]).toMatch(/replace FS-999 with FS-539/);
+
+  // Four jam on one engine release: the rule sees it, a campaign brings the next release to all of them.
+  const trouble = await sees(story, /C360-20\d {2}trouble opened: Finisher entrance jams too often/);
+  const campaign = await sees(story, /campaign .* created/);
+  expect(campaign).toBeGreaterThan(trouble);
+  for (const printer of ['C360-201', 'C360-202', 'C360-203', 'C360-204']) {
+    expect(await sees(story, new RegExp(`${printer} {2}update proven`))).toBeGreaterThan(campaign);
+  }
+  await sees(story, /campaign .* finished/);
+  await sees(story, /C360-20\d {2}trouble cured/);
+
+  // A few readable lines, not a flood.
+  expect(story.lines.length).toBeLessThan(120);
+  expect(story.lines.filter((line) => line.startsWith('{'))).toEqual([]);
+  expect(story.lines.filter((line) => /update (failed|rejected|rolled-back|silent)/.test(line))).toEqual([]);
+}, 150_000);
+
+test('Ctrl-C ends it cleanly', async () => {
+  run!.process.kill('SIGINT');
+  expect(await run!.exited).toBe(0);
+  expect(run!.lines.at(-1)).toMatch(/stopped$/);
+});
+
+test('a second start goes on where the printers were', async () => {
+  run = npmStart();
+  await sees(run, /ready {2}mqtt:/);
+  const all = await eventually(
+    () => {
+      const counts = run!.lines.flatMap((line) => line.match(/(\d+) printers? connected/)?.[1] ?? []);
+      return counts.reduce((sum, count) => sum + Number(count), 0) >= 25;
+    },
+    'all 25 are connected again',
+    STORY_MS_MAX,
+  );
+  expect(all).toBe(true);
+  // What was cured stays cured: nobody gets an order, nobody is in trouble.
+  expect(run.lines.filter((line) => /update offered|trouble opened/.test(line))).toEqual([]);
+  run.process.kill('SIGTERM');
+  expect(await run.exited).toBe(0);
+});
