@@ -123,8 +123,12 @@ export const minisat: Peer = {
         clause(atLeast(s, k), [`down${s}`]);
         clause(atLeast(s, k), [`moved${s}`]);
         clause(below(s, k + 1), [`moved${s}`]);
-        formulas.push(`down${s}`, `moved${s}`);
-        weights.push(DOWNGRADE_WEIGHT, 1);
+        formulas.push(`moved${s}`);
+        weights.push(1);
+        // From the oldest there is no way down, and the solver does not know what no clause names.
+        if (k === 0) continue;
+        formulas.push(`down${s}`);
+        weights.push(DOWNGRADE_WEIGHT);
       }
       const first = solver.solve();
       const best = first && solver.minimizeWeightedSum(first, formulas, weights);

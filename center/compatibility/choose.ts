@@ -8,7 +8,8 @@ import { conflictTexts, explanationText } from './explain/sentences.ts';
 import { suggest } from './explain/suggest.ts';
 import { buildInstance, type Instance, type Variable, versionAt } from './instance.ts';
 import { judgeWorld } from './judge.ts';
-import { planSteps, stepOnWire } from './plan/plan.ts';
+import { bestReachable } from './plan/alternative.ts';
+import { type Plan, planSteps, stepOnWire } from './plan/plan.ts';
 import { type Assignment, findOptimum } from './solver/optimum.ts';
 import type { CompiledCatalog } from './tables.ts';
 import type { Budget, Choice, ChooseOptions, PrinterStructureLike } from './types.ts';
@@ -40,13 +41,30 @@ export function choose(
       cost,
     };
   }
-  const plan = planSteps(catalog, world, options, instance, optimum, () => budget.exhausted());
+  const exhausted = (): boolean => budget.exhausted();
+  const plan = planSteps(catalog, world, options, instance, optimum, exhausted);
   if (plan.result === 'gave-up') return gaveUp(budget);
-  if (plan.result !== 'order')
-    return { outcome: 'blocked', remedy, cost, explanation: blockedText(instance, plan) };
-  remedy.steps = plan.steps.map(stepOnWire);
-  for (const entry of plan.before > 0 ? remedy.structure : []) entry.afterSteps = plan.before;
-  return { outcome: 'chosen', remedy, cost };
+  if (plan.result === 'order') return { outcome: 'chosen', remedy: withSteps(remedy, plan), cost };
+  const reachable = bestReachable(catalog, world, options, exhausted);
+  return {
+    outcome: 'blocked',
+    remedy,
+    cost,
+    explanation: blockedText(instance, plan),
+    ...(reachable && {
+      alternative: {
+        remedy: withSteps(remedyOf(reachable.instance, reachable.assignment), reachable.plan),
+        cost: reachable.assignment.cost,
+      },
+    }),
+  };
+}
+
+function withSteps(remedy: Remedy, plan: Extract<Plan, { result: 'order' }>): Remedy {
+  const structure = remedy.structure.map((entry) =>
+    plan.before > 0 ? { ...entry, afterSteps: plan.before } : entry,
+  );
+  return { ...remedy, structure, steps: plan.steps.map(stepOnWire) };
 }
 
 function impossible(

@@ -53,6 +53,7 @@ export type Reason =
   | { type: 'no-downgrade' }
   | { type: 'placement' }
   | { type: 'no-release' }
+  | { type: 'unreachable' }
   | { type: 'absent'; subject: string; range: string };
 
 /** A variable or part that a link speaks of, and which of its candidates satisfy the link. */
@@ -109,6 +110,13 @@ export interface Instance {
   parts: Part[];
   variables: Variable[];
   links: Link[];
+}
+
+/** Adds that a variable may only be at some of its candidates, because no steps lead to the others. */
+export function confineVariable(instance: Instance, variable: Variable, allowed: Span): void {
+  const { part } = variable;
+  const targets = [linkTarget(part, variable, allowed)];
+  instance.links.push({ reason: { type: 'unreachable' }, ...ALWAYS, mode: 'each', targets });
 }
 
 /** Index of the release at a candidate, -1 when it is none. */

@@ -70,6 +70,8 @@ export function originText(origin: Origin): string {
     }
     case 'placement':
       return `${variable!.id} runs on ${variable!.product!.on!.text}, not on ${partText(variable!.part)}`;
+    case 'unreachable':
+      return `no steps lead ${targets[0]!.variable!.name} elsewhere`;
     case 'no-release':
       return `no release of ${variable!.name} may be installed`;
   }

@@ -15,14 +15,11 @@ export class Edges {
   readonly distances: Int32Array;
   private readonly allowDowngrade: boolean;
   private readonly ahead = new Map<number, readonly number[]>();
-  private readonly installedKey: VersionKey | undefined;
 
   constructor(variable: Variable, target: number, allowDowngrade: boolean) {
     this.variable = variable;
     this.target = target;
     this.allowDowngrade = allowDowngrade;
-    this.installedKey =
-      variable.installed === undefined ? undefined : variable.product?.scheme.parse(variable.installed);
     this.distances = new Int32Array(variable.candidates.length).fill(UNREACHABLE);
     this.distances[target] = 0;
     for (let frontier = [target]; frontier.length > 0; ) {
@@ -57,19 +54,34 @@ export class Edges {
   }
 
   private mayStep(from: number, to: number): boolean {
-    const { variable } = this;
-    const product = variable.product;
-    const target = releaseAt(variable, to);
-    if (!product || target < 0 || from === to) return false;
-    const release = product.releases[target]!;
-    if (to < from && !this.allowDowngrade) return false;
-    const range = to > from ? release.from : release.downgradeFrom;
-    if (range === undefined) return to > from && this.installedKey !== undefined;
-    const source = releaseAt(variable, from);
-    if (source >= 0) return spanHas(product.versions.span(range), source);
-    return (
-      this.installedKey !== undefined &&
-      inRange(product.scheme, product.scheme.range(range), this.installedKey)
-    );
+    return mayStep(this.variable, from, to, this.allowDowngrade);
   }
+}
+
+const installedKeys = new WeakMap<Variable, { key: VersionKey | undefined }>();
+
+/** The parsed version of what is installed. */
+function installedKey(variable: Variable): VersionKey | undefined {
+  let known = installedKeys.get(variable);
+  if (!known) {
+    const { installed, product } = variable;
+    known = { key: installed === undefined ? undefined : product?.scheme.parse(installed) };
+    installedKeys.set(variable, known);
+  }
+  return known.key;
+}
+
+/** Whether one step leads from one candidate to another. */
+export function mayStep(variable: Variable, from: number, to: number, allowDowngrade: boolean): boolean {
+  const { product } = variable;
+  const target = releaseAt(variable, to);
+  if (!product || target < 0 || from === to) return false;
+  const release = product.releases[target]!;
+  if (to < from && !allowDowngrade) return false;
+  const range = to > from ? release.from : release.downgradeFrom;
+  if (range === undefined) return to > from && installedKey(variable) !== undefined;
+  const source = releaseAt(variable, from);
+  if (source >= 0) return spanHas(product.versions.span(range), source);
+  const key = installedKey(variable);
+  return key !== undefined && inRange(product.scheme, product.scheme.range(range), key);
 }

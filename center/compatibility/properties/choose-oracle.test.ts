@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { choose, compileCatalog } from '../index.ts';
+import { type Choice, choose, compileCatalog, judge } from '../index.ts';
 import { cured, outline } from './cured.ts';
 import { type Case, cases } from './instances.ts';
 import { Oracle } from './oracle.ts';
@@ -52,6 +52,17 @@ function replay(oracle: PlanOracle, steps: readonly string[][], before: number):
   expect([...versions].sort()).toEqual([...oracle.goal()].sort());
 }
 
+/** What is offered instead of a blocked set fits, can be reached, and is no better than what is blocked. */
+function checkAlternative({ catalog: document, structure, options }: Case, choice: Choice): void {
+  const catalog = compiled(document);
+  const { remedy, cost } = choice.alternative!;
+  const instead: Choice = { outcome: 'chosen', remedy, cost };
+  expect(judge(catalog, cured(structure, instead)).findings).toEqual([]);
+  const oracle = new PlanOracle(document, catalog, structure, options, instead);
+  replay(oracle, remedy.steps, remedy.structure[0]?.afterSteps ?? 0);
+  expect(cost[0]).toBeGreaterThanOrEqual(choice.cost![0]);
+}
+
 function checkPlan({ catalog: document, structure, options }: Case): void {
   const catalog = compiled(document);
   const choice = choose(catalog, structure, options);
@@ -60,6 +71,7 @@ function checkPlan({ catalog: document, structure, options }: Case): void {
   const transactional = document.apparatus![0]!.transactional === true && structure.apparatus.model === 'A';
   const subjects = oracle.start().size;
   if (choice.outcome === 'blocked') {
+    if (choice.alternative) checkAlternative({ catalog: document, structure, options }, choice);
     expect(oracle.fewest(1)).toBeUndefined();
     if (transactional)
       for (let size = 2; size <= subjects; size++) expect(oracle.fewest(size)).toBeUndefined();

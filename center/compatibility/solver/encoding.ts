@@ -59,6 +59,17 @@ export class Encoding {
     return this.bases[variable.index]! + 2 * (k - 1);
   }
 
+  /** Forbids one assignment: another part must be in use, or some variable elsewhere. */
+  exclude(present: readonly boolean[], values: readonly number[]): void {
+    const clause: Literal[] = this.present.map((literal, i) => (present[i] ? literal ^ 1 : literal));
+    for (const variable of this.instance.variables) {
+      const value = values[variable.index]!;
+      if (value < 0) continue;
+      clause.push(this.atLeast(variable, value) ^ 1, this.atLeast(variable, value + 1));
+    }
+    this.solver.addClause(clause);
+  }
+
   /** The candidate of a variable in the last model. */
   valueOf(variable: Variable): number {
     let low = 0;

@@ -114,13 +114,15 @@ function settleNewest(encoding: Encoding): 'done' | 'gave-up' {
   return 'done';
 }
 
-/** Settles how many things change, in the order in which they count. */
+/** Settles what counts, one criterion after the other. `excluded` are sets that shall not be the answer. */
 export function findOptimum(
   instance: Instance,
   objective: 'fewest-changes' | 'upgrade',
   exhausted: () => boolean,
+  excluded: readonly Assignment[] = [],
 ): Optimum {
   const encoding = new Encoding(instance, { exhausted, newestFirst: objective === 'upgrade' });
+  for (const assignment of excluded) encoding.exclude(assignment.present, assignment.values);
   const { solver, present, switches } = encoding;
   const replacing = instance.parts.filter((part) => part.replaces).map((part) => present[part.index]!);
   const replaced = minimizeCount(solver, replacing);

@@ -1,0 +1,64 @@
+/**
+ * The best set that can be reached, when no order leads to the best there is.
+ */
+import { buildInstance, confineVariable, type Instance, type Variable } from '../instance.ts';
+import { type Assignment, findOptimum } from '../solver/optimum.ts';
+import { spanWhere } from '../spans.ts';
+import type { CompiledCatalog } from '../tables.ts';
+import type { ChooseOptions } from '../types.ts';
+import type { World } from '../world.ts';
+import { mayStep } from './edges.ts';
+import { type Plan, planSteps } from './plan.ts';
+
+/** Sets that are tried: each one that fails is excluded, and the next best is looked for. */
+const TARGETS_MAX = 16;
+
+export interface Alternative {
+  instance: Instance;
+  assignment: Assignment;
+  plan: Extract<Plan, { result: 'order' }>;
+}
+
+/** Releases (by index; -1 is what is installed, where it is no release) to which steps lead from what is installed. */
+function reachableReleases(variable: Variable, allowDowngrade: boolean): Set<number> {
+  const reached = new Set([variable.current]);
+  for (const from of reached) {
+    for (let to = 0; to < variable.candidates.length; to++) {
+      if (!reached.has(to) && mayStep(variable, from, to, allowDowngrade)) reached.add(to);
+    }
+  }
+  return new Set([...reached].map((candidate) => variable.candidates[candidate]!));
+}
+
+/** Lets variables only be where their own steps lead. */
+function confine(instance: Instance, planning: Instance, allowDowngrade: boolean): void {
+  for (const variable of instance.variables) {
+    const installed = planning.variables[variable.index]!;
+    if (!variable.subject || !variable.product || installed.candidates.length < 2) continue;
+    const reachable = reachableReleases(installed, allowDowngrade);
+    if (reachable.size >= variable.candidates.length) continue;
+    const { candidates } = variable;
+    const allowed = spanWhere(candidates.length, (i) => reachable.has(candidates[i]!));
+    confineVariable(instance, variable, allowed);
+  }
+}
+
+/** The best set with an order of steps to it; undefined when none was found. */
+export function bestReachable(
+  catalog: CompiledCatalog,
+  world: World,
+  options: ChooseOptions,
+  exhausted: () => boolean,
+): Alternative | undefined {
+  const instance = buildInstance(catalog, world, options);
+  confine(instance, buildInstance(catalog, world, options, 'plan'), options.allowDowngrade !== false);
+  const excluded: Assignment[] = [];
+  while (excluded.length < TARGETS_MAX && !exhausted()) {
+    const assignment = findOptimum(instance, options.objective ?? 'fewest-changes', exhausted, excluded);
+    if (typeof assignment === 'string') return undefined;
+    const plan = planSteps(catalog, world, options, instance, assignment, exhausted);
+    if (plan.result === 'order') return { instance, assignment, plan };
+    excluded.push(assignment);
+  }
+  return undefined;
+}
