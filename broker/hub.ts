@@ -42,7 +42,7 @@ import {
   type Visitor,
 } from './topics/subscription-tree.ts';
 
-/** A client came or went. */
+/** A client came or went. One that takes its own session over comes again without having gone. */
 export interface SessionEvent {
   /** The principal's name; the client id with open access. */
   name: string;
@@ -483,7 +483,8 @@ export class Hub
     }
     const reason = client._disconnected ? 'disconnected' : (wire.reason ?? 'peer-closed');
     if (!ORDINARY.has(reason) && !REPORTED.has(reason)) this.#refuse(wire, reason, wire.principal?.name);
-    this.emit('session', this.#sessionEvent(wire, 'disconnected', reason));
+    // Its successor is there already: the client didn't go.
+    if (reason !== 'taken-over') this.emit('session', this.#sessionEvent(wire, 'disconnected', reason));
   }
 
   gone(wire: Wire): void {

@@ -153,11 +153,19 @@ export class Authority {
 
   /** Tells names whose certificate was revoked, also by another process; until `close`. */
   onRevoked(listener: (name: string) => void): void {
+    const revoked = () => [...this.#entries.values()].filter((entry) => entry.revokedAt !== undefined);
+    this.#read();
+    const told = new Set(revoked().map(({ serial }) => serial));
+    let seenAt_ms = this.#readAt_ms;
     this.#watch = setInterval(() => {
-      const before = this.#entries;
-      if (!this.#read()) return;
-      for (const { serial, name, revokedAt } of this.#entries.values()) {
-        if (revokedAt !== undefined && before.get(serial)?.revokedAt === undefined) listener(name);
+      // A handshake in between may have read the file already: what counts is what was told.
+      this.#read();
+      if (this.#readAt_ms === seenAt_ms) return;
+      seenAt_ms = this.#readAt_ms;
+      for (const { serial, name } of revoked()) {
+        if (told.has(serial)) continue;
+        told.add(serial);
+        listener(name);
       }
     }, WATCH_MS);
     this.#watch.unref();

@@ -1,10 +1,13 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { Authority } from '../../broker/authority/authority.ts';
 import { createBroker } from '../../broker/broker.ts';
 import { CredentialFile } from '../../broker/credential-file.ts';
 import { FileBackend } from '../../broker/file-backend.ts';
 import { type BrokerLimits, DEFAULT_LIMITS } from '../../broker/limits.ts';
+import type { TlsEndpoint } from '../../broker/listeners/sockets.ts';
 import { hashPassword, makePassword } from '../../broker/passwords.ts';
 import { startHttp } from '../../center/http.ts';
 import { createRegistry } from '../../center/metrics.ts';
@@ -19,7 +22,7 @@ interface Flags {
   memory?: boolean;
 }
 
-const SETTINGS = ['host', 'mqttPort', 'httpPort', 'data', 'access', 'log', 'logLevel'] as const;
+const SETTINGS = ['host', 'mqttPort', 'mqttsPort', 'httpPort', 'data', 'access', 'log', 'logLevel'] as const;
 
 /** `platen broker`: the broker by itself, with its own credentials and retained documents in the data folder. */
 export function command(): Command {
@@ -90,7 +93,9 @@ async function run(settings: Settings, flags: Flags): Promise<void> {
   const credentials = open ? undefined : await firstCredentials(settings);
   // Conformance suites and benchmarks begin with nothing and leave nothing.
   const inMemory = flags.memory ?? open;
+  const tls = await tlsOf(settings);
   const broker = await createBroker({
+    ...(tls ? { tls: tls.endpoint } : {}),
     tcp: { host: settings.host, port: settings.mqttPort },
     log,
     identity: credentials ?? 'open',
@@ -116,9 +121,11 @@ async function run(settings: Settings, flags: Flags): Promise<void> {
     (name) => broker.revoke(name, 'rights-changed'),
     (error) => log.error({ err: error }, 'the credentials could not be read'),
   );
+  tls?.authority.onRevoked((name) => broker.revoke(name, 'certificate-revoked'));
   ready = true;
   const addresses = {
     mqtt: broker.addresses['tcp'],
+    ...(tls ? { mqtts: broker.addresses['tls'] } : {}),
     http: `http://${settings.host}:${http.port}`,
     webSocket: `ws://${settings.host}:${http.port}/mqtt`,
   };
@@ -129,8 +136,24 @@ async function run(settings: Settings, flags: Flags): Promise<void> {
   });
   log.info('stopping');
   credentials?.unwatch();
+  tls?.authority.close();
   await http.close();
   await broker.close();
+}
+
+/** The TLS listener with the product's own authority, when a port is set for it. */
+async function tlsOf(
+  settings: Settings,
+): Promise<{ authority: Authority; endpoint: TlsEndpoint } | undefined> {
+  const { host, mqttsPort: port } = settings;
+  if (port === undefined) return undefined;
+  const authority = await Authority.open(join(settings.data, 'tls'), Date.now);
+  const hosts = [...new Set([hostname(), 'localhost', '127.0.0.1', '::1', host])].filter(
+    (one) => one !== '0.0.0.0',
+  );
+  const { key, cert } = await authority.server(hosts);
+  const { certificate: clientAuthority, isRevoked } = authority;
+  return { authority, endpoint: { host, port, key, cert, clientAuthority, isRevoked } };
 }
 
 /** The credentials; the first start makes an administrator and writes its password to admin.json. */

@@ -1,0 +1,106 @@
+/** `platen broker` as a user runs it: credentials, what survives a kill, what is refused. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type EventEmitter, once as onceOf } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import mqtt from 'mqtt';
+import { printerTopic } from '../../schemas/topics.ts';
+
+const cli = fileURLToPath(new URL('../platen.ts', import.meta.url));
+const once = (emitter: unknown, event: string): Promise<unknown[]> => onceOf(emitter as EventEmitter, event);
+let folder: string;
+let running: ChildProcess | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'platen-broker-'));
+});
+
+afterEach(async () => {
+  if (running && running.exitCode === null && running.signalCode === null) {
+    running.kill('SIGKILL');
+    await once(running, 'exit');
+  }
+  rmSync(folder, { recursive: true });
+});
+
+const environment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  NODE_OPTIONS: '',
+  PLATEN_DATA: folder,
+  PLATEN_LOG: 'json',
+});
+
+async function start(...args: string[]): Promise<Record<string, string>> {
+  const all = ['--import', 'tsx', cli, 'broker', '--mqtt-port', '0', '--http-port', '0', ...args];
+  running = spawn(process.execPath, all, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface(running.stdout as NonNullable<ChildProcess['stdout']>);
+  for (;;) {
+    const [line] = (await once(lines, 'line')) as [string];
+    const { addresses } = JSON.parse(line) as { addresses?: Record<string, string> };
+    if (addresses) return addresses;
+  }
+}
+
+function platen(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, ['--import', 'tsx', cli, ...args], {
+    env: environment(),
+    encoding: 'utf8',
+  });
+}
+
+const client = (url: string, username: string, password: string): Promise<mqtt.MqttClient> =>
+  mqtt.connectAsync(url, { clientId: username, username, password, reconnectPeriod: 0 });
+
+test('who was added gets in, a kill -9 loses no acknowledged structure, who is removed is disconnected', async () => {
+  const password = platen('broker', 'add', 'printer-1').stdout.trim();
+  const operator = platen('broker', 'add', 'watcher', '--role', 'viewer').stdout.trim();
+  const first = await start('--mqtts-port', '0');
+  expect(first['mqtts']).toMatch(/^mqtts:/);
+  await expect(client(first['mqtt'] as string, 'printer-1', 'wrong')).rejects.toThrow(
+    'Bad username or password',
+  );
+  const printer = await client(first['mqtt'] as string, 'printer-1', password);
+  printer.on('error', () => {});
+  await printer.publishAsync(printerTopic.structure('printer-1'), '{"kept":true}', { qos: 1, retain: true });
+  running?.kill('SIGKILL');
+  await once(running, 'exit');
+
+  const second = await start();
+  const watcher = await client(second['webSocket'] as string, 'watcher', operator);
+  const got = once(watcher, 'message');
+  await watcher.subscribeAsync(printerTopic.structure('printer-1'), { qos: 1 });
+  expect(String((await got)[1])).toBe('{"kept":true}');
+  const again = await client(second['mqtt'] as string, 'printer-1', password);
+  again.on('error', () => {});
+  const ended = once(again, 'close');
+  expect(platen('broker', 'remove', 'printer-1').status).toBe(0);
+  await ended;
+  await expect(client(second['mqtt'] as string, 'printer-1', password)).rejects.toThrow(
+    'Bad username or password',
+  );
+  await watcher.endAsync();
+  running?.kill('SIGTERM');
+  expect((await once(running, 'exit'))[0]).toBe(0);
+}, 60_000);
+
+test('the first start makes an administrator, in a file for its owner only', async () => {
+  const { mqtt: url = '' } = await start();
+  const file = join(folder, 'admin.json');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const { username, password } = JSON.parse(readFileSync(file, 'utf8')) as {
+    username: string;
+    password: string;
+  };
+  const admin = await client(url, username, password);
+  await admin.endAsync();
+}, 30_000);
+
+test('open access is refused on an address that others reach; a wrong limit names itself', () => {
+  const open = platen('broker', '--access', 'open', '--host', '0.0.0.0');
+  expect([open.status, open.stderr]).toEqual([1, expect.stringContaining('not on loopback')]);
+  const limit = platen('broker', '--limit', 'packetBytesMax=lots');
+  expect([limit.status, limit.stderr]).toEqual([1, expect.stringContaining('packetBytesMax=lots')]);
+}, 30_000);
