@@ -204,6 +204,10 @@ export const ERRORS = {
     message: 'The order failed ({cause}) and could not be taken back: {reason}',
     hint: 'Send a technician: the printer may not start.',
   },
+  'update/no-root': {
+    message: 'The agent was given no root metadata, so it cannot tell whose software this is',
+    hint: 'Give it the repository root: "root" in the agent configuration.',
+  },
   'update/trust-unsigned': {
     message: 'The release metadata is not signed by enough trusted keys: {reason}',
     hint: 'Nothing was installed; somebody may have changed the repository.',

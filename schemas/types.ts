@@ -654,6 +654,10 @@ export interface AgentsConfig {
    */
   data?: string;
   /**
+   * File with the release repository's root metadata (1.root.json): without it nothing is installed.
+   */
+  root?: string;
+  /**
    * Your own mapping tables; they go before the built-in ones.
    *
    * @maxItems 100

@@ -13,6 +13,7 @@ import type { Driver } from '../driver.ts';
 import type { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
 import { mqttTransport } from '../mqtt-transport.ts';
 import { ReportNumbersOnDisk } from '../report-numbers.ts';
+import { trustNobody, tufTrust } from '../updater/trust.ts';
 import { createUpdater } from '../updater/updater.ts';
 import { type LoadedConfig, paceOf } from './config.ts';
 import { createLanes } from './lanes.ts';
@@ -90,7 +91,9 @@ export async function startAgents(
         driver,
         logMemory: memory,
         reportNumbers: new ReportNumbersOnDisk(join(folder, 'report-numbers.json')),
-        updater: createUpdater(),
+        updater: createUpdater({
+          trust: loaded.root ? tufTrust({ root: loaded.root, folder: join(folder, 'trust') }) : trustNobody,
+        }),
         folder,
         log: own,
         ...options,

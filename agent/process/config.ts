@@ -29,6 +29,8 @@ export interface LoadedConfig {
   mapping: MappingTables;
   /** PEM of the broker's authority. */
   ca?: string;
+  /** The release repository's root metadata. */
+  root?: Buffer;
 }
 
 function read(file: string): unknown {
@@ -107,12 +109,21 @@ export function loadConfig(file: string): LoadedConfig {
       );
     }
   }
+  let root: Buffer | undefined;
+  if (config.root !== undefined) {
+    try {
+      root = readFileSync(resolve(folder, config.root));
+    } catch (error) {
+      throw new PlatenError('agent/config', { file, reason: `/root ${reasonOf(error)}` }, { cause: error });
+    }
+  }
   return {
     file,
     config,
     data: resolve(folder, config.data ?? '.platen-agent'),
     mapping: loadMappings((config.mappings ?? []).map((path) => resolve(folder, path))),
     ...(ca === undefined ? {} : { ca }),
+    ...(root === undefined ? {} : { root }),
   };
 }
 

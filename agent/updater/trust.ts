@@ -287,6 +287,9 @@ function passingFolder(root: Buffer): string {
   return folder;
 }
 
+/** For a printer that was given no root: it can't tell whose software it is offered, so it takes none. */
+export const trustNobody: Trust = () => Promise.reject(new PlatenError('update/no-root'));
+
 /** Checks of orders against signed metadata. */
 export function tufTrust(options: TrustOptions): Trust {
   const root = Buffer.isBuffer(options.root) ? options.root : readFileSync(options.root.file);

@@ -268,7 +268,11 @@ test('a printer that matches later joins', async () => {
     return now.targets === 4 ? now : undefined;
   });
   expect(campaign.targets).toBe(4);
-  await campaigns.abort(id, 'ana');
+  behave = good;
+  await campaigns.pause(id, 'ana');
+  await eventually(async () => ((await campaigns.get(id)).counts['waiting'] === 4 ? true : undefined));
+  await campaigns.resume(id, 'ana');
+  expect((await ended(id)).counts).toEqual({ proven: 4 });
 });
 
 test('a printer that falls silent while it installs pauses the campaign at once', async () => {

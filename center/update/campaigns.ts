@@ -4,24 +4,24 @@
  * does nothing twice.
  */
 import { randomInt, randomUUID } from 'node:crypto';
-import type { PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { fleetTopic } from '../../schemas/topics.ts';
 import type { Campaign, LogEntry } from '../../schemas/types.ts';
 import type { Page, PageRequest } from '../services.ts';
+import { CampaignHand, type CampaignSettings, type Query, queryOf } from './campaign-hand.ts';
 import {
   type CampaignEvent,
   type CampaignRecord,
   campaignTransition,
   DEFAULT_PACE,
   newCampaign,
-  outcomeOf,
 } from './campaign-state.ts';
+import { type CampaignRow, campaignDocument } from './campaign-view.ts';
 import { CohortWatch } from './cohort-watch.ts';
 import { drawPlaces, seededRandom } from './draw.ts';
 import type { ExecutionRow } from './executions.ts';
-import { cohortEvidence, DEFAULT_GUARD, harmEvidence, upperBound } from './guard.ts';
+import { DEFAULT_GUARD } from './guard.ts';
 import {
   CAMPAIGN_DISPATCH_MAX,
   CAMPAIGN_LOOK_MS,
@@ -29,31 +29,13 @@ import {
   CAMPAIGN_RESCAN_MS,
   CAMPAIGN_TARGETS_MAX,
   LOOKS_AT_ONCE_MAX,
-  ORDER_MS_DEFAULT,
-  TARGET_TRIES_MAX,
 } from './limits.ts';
-import { type Execution, isTouched } from './order-state.ts';
-import { orderSteps } from './plan.ts';
-import type { OrderService, UpdateSettings } from './service.ts';
-import {
-  type CampaignRequest,
-  durationOr,
-  type Exclusion,
-  PASSING,
-  type TargetSources,
-  Targets,
-} from './targets.ts';
+import { isTouched } from './order-state.ts';
+import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targets } from './targets.ts';
 
 /** What `campaigns.list` filters by. */
 export interface CampaignFilter {
   state?: Campaign['state'];
-}
-
-export interface CampaignSettings
-  extends Pick<UpdateSettings, 'database' | 'publish' | 'repository' | 'log' | 'now' | 'random'> {
-  orders: OrderService;
-  targets: Targets;
-  tell(what: string, data: Record<string, unknown>): void;
 }
 
 /** What a campaign would do. */
@@ -67,30 +49,14 @@ export interface Preview {
   examples: { printer: string; reason: Exclusion; why: string }[];
 }
 
-interface CampaignRow {
-  id: string;
-  record: CampaignRecord;
-  request: CampaignRequest;
-  seed: number;
-  created_at: Date;
-  updated_at: Date;
-  created_by: string;
-}
-
 const ROW = 'id, record, request, seed, created_at, updated_at, created_by';
 const EXAMPLES_MAX = 5;
-
-type Query = <R extends object>(text: string, values?: unknown[]) => Promise<R[]>;
-
-function queryOf(client: PoolClient): Query {
-  return async <R extends object>(text: string, values: unknown[] = []) =>
-    (await client.query<R>(text, values)).rows;
-}
 
 export class Campaigns {
   readonly #settings: CampaignSettings;
   readonly #log: Logger;
   readonly #watch = new CohortWatch();
+  readonly #hand: CampaignHand;
   #started = false;
   #looking = new Map<string, Promise<void>>();
   /** Campaigns to be looked at once more when the present look ends. */
@@ -101,6 +67,7 @@ export class Campaigns {
   constructor(settings: CampaignSettings) {
     this.#settings = settings;
     this.#log = settings.log;
+    this.#hand = new CampaignHand(settings, this.#watch);
     settings.orders.onChange((row) => this.#changed(row));
     settings.orders.onCampaignNudge((id) => this.#rescan(id));
   }
@@ -252,7 +219,7 @@ export class Campaigns {
   async get(id: string): Promise<Campaign> {
     const [row] = await this.#rows('id = $1', [id]);
     if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
-    return this.#document(row);
+    return campaignDocument(this.#settings.database, row);
   }
 
   /** A page of campaigns, newest first. */
@@ -264,7 +231,9 @@ export class Campaigns {
        ORDER BY created_at DESC, id DESC LIMIT $4`,
       [filter.state ?? null, after?.[0] ?? null, after?.[1] ?? '', page.limit + 1],
     );
-    const items = await Promise.all(rows.slice(0, page.limit).map((row) => this.#document(row)));
+    const items = await Promise.all(
+      rows.slice(0, page.limit).map((row) => campaignDocument(this.#settings.database, row)),
+    );
     const last = rows[page.limit - 1];
     return {
       items,
@@ -477,14 +446,18 @@ export class Campaigns {
       const query = queryOf(client);
       const [row] = await query<CampaignRow>(`SELECT ${ROW} FROM campaigns WHERE id = $1 FOR UPDATE`, [id]);
       if (!row) return undefined;
-      let record = await this.#takeOutcomes(query, row);
-      record = await this.#takeEvents(query, id, record);
-      const counts = await this.#counts(query, id);
+      let record = await this.#hand.takeOutcomes(query, row);
+      record = await this.#hand.takeEvents(query, id, record);
+      const { targets, ...counts } = await this.#hand.counts(query, id);
+      // Printers that joined belong to it from now on.
+      if (targets !== record.targets) {
+        record = campaignTransition(record, { type: 'targets', count: targets }).campaign;
+      }
       const ticked = campaignTransition(record, { type: 'tick', at: now(), ...counts });
       record = ticked.campaign;
       let created: ExecutionRow[] = [];
       if (ticked.allowance.dispatch > 0) {
-        created = await this.#dispatch(client, { ...row, record }, ticked.allowance.dispatch);
+        created = await this.#hand.dispatch(client, { ...row, record }, ticked.allowance.dispatch);
         if (created.length > 0) {
           const event: CampaignEvent = { type: 'dispatched', at: now(), count: created.length };
           record = campaignTransition(record, event).campaign;
@@ -505,159 +478,6 @@ export class Campaigns {
     else if (created.length < allowance.dispatch) this.#lookIn(id, 5_000);
   }
 
-  /** What became of orders since the last look. */
-  async #takeOutcomes(query: Query, row: CampaignRow): Promise<CampaignRecord> {
-    const changed = await query<{
-      printer: string;
-      exposure: number | null;
-      tries: number;
-      state: Execution['state'];
-      record: Execution;
-      ended: boolean;
-    }>(
-      `SELECT t.printer, t.exposure, t.tries, e.state, e.record, e.ended_at IS NOT NULL AS ended
-       FROM campaign_targets t JOIN executions e ON e.id = t.execution
-       WHERE t.campaign = $1 AND t.state = 'dispatched'
-         AND (e.ended_at IS NOT NULL OR (t.exposure IS NULL AND e.state IN ('installing', 'self-testing', 'claimed')))
-       ORDER BY e.updated_at, t.printer`,
-      [row.id],
-    );
-    let { record } = row;
-    const happen = (event: CampaignEvent) => {
-      record = campaignTransition(record, event).campaign;
-    };
-    for (const { printer, state, record: execution, ended, tries, ...each } of changed) {
-      const outcome = ended ? outcomeOf(state, execution.error?.code) : undefined;
-      let exposure = each.exposure === null ? null : Number(each.exposure);
-      if (exposure === null && (outcome !== undefined || !ended)) {
-        exposure = record.guard.exposed;
-        happen({ type: 'exposed' });
-        this.#watch.expose(row.id, printer);
-      }
-      if (!ended) {
-        await query('UPDATE campaign_targets SET exposure = $3 WHERE campaign = $1 AND printer = $2', [
-          row.id,
-          printer,
-          exposure,
-        ]);
-        continue;
-      }
-      // A printer that began to install and whose end says nothing must not hold up those after it.
-      if (exposure !== null) happen({ type: 'outcome', exposure, failed: outcome === 'bad' });
-      if (execution.suspectedBrick) happen({ type: 'brick', printer });
-      // What was withdrawn or was not as judged gets another order, unless the campaign is over.
-      const again =
-        (state === 'cancelled' || state === 'rejected') &&
-        exposure === null &&
-        tries < TARGET_TRIES_MAX &&
-        record.state !== 'aborted';
-      if (again) happen({ type: 'withdrawn', count: 1 });
-      await query(
-        `UPDATE campaign_targets SET state = $3, exposure = $4, outcome = $5, ended = $6, tries = $7
-         WHERE campaign = $1 AND printer = $2`,
-        [
-          row.id,
-          printer,
-          again ? 'waiting' : 'ended',
-          exposure,
-          outcome ?? null,
-          state,
-          // An order that the campaign itself withdrew was no try.
-          state === 'rejected' ? tries + 1 : tries,
-        ],
-      );
-    }
-    return record;
-  }
-
-  /** First events of codes since the last look. */
-  async #takeEvents(query: Query, id: string, before: CampaignRecord): Promise<CampaignRecord> {
-    let record = before;
-    for (const sighting of this.#watch.take(id)) {
-      const inserted = await query(
-        `INSERT INTO campaign_events (campaign, code, printer, runs_it) VALUES ($1, $2, $3, $4)
-         ON CONFLICT DO NOTHING RETURNING printer`,
-        [id, sighting.code, sighting.printer, sighting.runsIt],
-      );
-      if (inserted.length === 0) continue;
-      record = campaignTransition(record, { type: 'code', ...sighting }).campaign;
-    }
-    return record;
-  }
-
-  async #counts(query: Query, id: string): Promise<{ waiting: number; underWay: number; active: number }> {
-    const [row] = await query<{ waiting: number; underWay: number; active: number }>(
-      `SELECT count(*) FILTER (WHERE t.state = 'waiting')::int AS waiting,
-              count(*) FILTER (WHERE t.state = 'dispatched')::int AS "underWay",
-              count(*) FILTER (WHERE t.state = 'dispatched' AND (e.state IN ('installing', 'self-testing', 'claimed')
-                OR e.ended_at IS NOT NULL OR (e.state <> 'deferred' AND p.online IS NOT FALSE)))::int AS active
-       FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution LEFT JOIN printers p ON p.id = t.printer
-       WHERE t.campaign = $1`,
-      [id],
-    );
-    return row ?? { waiting: 0, underWay: 0, active: 0 };
-  }
-
-  /** Gives the next printers of the draw their orders, as each of them must be now. */
-  async #dispatch(client: PoolClient, row: CampaignRow, count: number): Promise<ExecutionRow[]> {
-    const { targets, orders, repository, now, random = Math.random } = this.#settings;
-    const query = queryOf(client);
-    const { options } = row.request;
-    const canaries = row.record.stage === 'canaries';
-    const wanted = Math.min(count, CAMPAIGN_DISPATCH_MAX);
-    const next = await query<{ printer: string }>(
-      `SELECT t.printer FROM campaign_targets t LEFT JOIN printers p ON p.id = t.printer
-       LEFT JOIN executions e ON e.printer = t.printer AND e.ended_at IS NULL
-       WHERE t.campaign = $1 AND t.state = 'waiting' AND e.id IS NULL ${canaries ? 'AND p.online' : ''}
-       ORDER BY t.place, t.printer LIMIT $2`,
-      [row.id, wanted],
-    );
-    if (next.length === 0) return [];
-    const candidates = await targets.named(next.map((each) => each.printer));
-    const considered = await targets.consider(candidates, row.request, row.id);
-    const at = now();
-    const spreadMs = durationOr(options?.spread, 0);
-    const deadlineAt = at + durationOr(options?.deadline, ORDER_MS_DEFAULT);
-    const planned = [];
-    for (const each of considered) {
-      if (each.kind !== 'target') {
-        const [state, reason] = each.kind === 'fine' ? ['ended', null] : ['excluded', each.reason];
-        await query(
-          `UPDATE campaign_targets SET state = $3, reason = $4, ended = $5 WHERE campaign = $1 AND printer = $2`,
-          [row.id, each.printer, state, reason, state === 'ended' ? 'already' : null],
-        );
-        continue;
-      }
-      const steps = orderSteps(each.structure, each.remedy, (software, version) =>
-        repository.target(software, version),
-      );
-      if (!steps.ok) continue;
-      planned.push({
-        id: randomUUID(),
-        printer: each.printer,
-        campaign: row.id,
-        ...(row.request.trouble === undefined ? {} : { trouble: row.request.trouble }),
-        at,
-        deadlineAt,
-        plan: {
-          steps: steps.steps,
-          structure: { session: each.structure.session, revision: each.structure.revision },
-          ...(options?.window === undefined ? {} : { window: options.window }),
-          ...(spreadMs > 0 ? { notBefore: at + Math.floor(random() * spreadMs) } : {}),
-        },
-      });
-    }
-    // A printer that somebody else gave an order meanwhile gets none, and waits.
-    const created = await orders.store.create(planned, client);
-    await query(
-      `UPDATE campaign_targets t SET state = 'dispatched', execution = n.execution
-       FROM unnest($2::text[], $3::text[]) AS n(printer, execution)
-       WHERE t.campaign = $1 AND t.printer = n.printer`,
-      [row.id, created.map((each) => each.printer), created.map((each) => each.id)],
-    );
-    return created;
-  }
-
   /** Takes back what has not begun to install. */
   async #withdraw(id: string, record: CampaignRecord): Promise<void> {
     const { orders } = this.#settings;
@@ -671,55 +491,6 @@ export class Campaigns {
       after = rows.at(-1)?.id ?? '';
       if (rows.length < CAMPAIGN_DISPATCH_MAX) return;
     }
-  }
-
-  async #document(row: CampaignRow): Promise<Campaign> {
-    const counted = await this.#settings.database.query<{ is: string; excluded: boolean; n: number }>(
-      `SELECT CASE WHEN t.state = 'dispatched' THEN coalesce(e.state, 'dispatched')
-                   WHEN t.state = 'ended' THEN coalesce(t.ended, 'ended')
-                   WHEN t.state = 'excluded' THEN coalesce(t.reason, 'excluded') ELSE t.state END AS is,
-              t.state = 'excluded' AS excluded, count(*)::int AS n
-       FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution AND t.state = 'dispatched'
-       WHERE t.campaign = $1 GROUP BY 1, 2`,
-      [row.id],
-    );
-    const { record, request } = row;
-    const counts: Record<string, number> = {};
-    const excluded: Record<string, number> = {};
-    for (const each of counted) (each.excluded ? excluded : counts)[each.is] = each.n;
-    const { guard } = record;
-    return {
-      id: row.id,
-      ...(request.title === undefined ? {} : { title: request.title }),
-      state: record.state,
-      ...(record.reason === undefined ? {} : { reason: record.reason }),
-      ...(request.trouble === undefined ? {} : { trouble: request.trouble }),
-      ...(request.software === undefined ? {} : { software: request.software }),
-      targets: Object.values(counts).reduce((sum, n) => sum + n, 0),
-      counts,
-      excluded,
-      createdAt: row.created_at.toISOString(),
-      updatedAt: row.updated_at.toISOString(),
-      by: row.created_by,
-      guard: {
-        stage: record.stage,
-        dispatched: record.dispatched,
-        allowed: record.allowed,
-        seed: row.seed,
-        exposed: guard.exposed,
-        outcomes: guard.fed,
-        failures: guard.failures,
-        tolerated: guard.settings.tolerated,
-        evidence: harmEvidence(guard),
-        haltAt: 1 / guard.settings.alpha,
-        failureRateAtMost: upperBound(guard),
-        promoteBelow: guard.settings.promoteBelow,
-        codes: cohortEvidence(record.cohort)
-          .sort((a, b) => b.evidence / b.needed - a.evidence / a.needed)
-          .slice(0, 10),
-        ...(record.suspectedBrick === undefined ? {} : { suspectedBrick: record.suspectedBrick }),
-      },
-    };
   }
 
   /** Publishes the campaign's document, at most once in a while. */
