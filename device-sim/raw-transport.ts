@@ -3,7 +3,7 @@
  * SUBSCRIBE, a topic's header) is encoded once; PUBLISH is put together by hand. One timer serves the keep-alive of
  * all connections. Only what an agent needs: QoS 1 out, QoS 0 and 1 in, clean sessions.
  */
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { connackReason } from '../agent/mqtt-transport.ts';
 import {
@@ -54,7 +54,9 @@ function endpointOf(url: string, ca: string | undefined): Endpoint {
   }
   if (parsed?.protocol === 'mqtts:') {
     const port = Number(parsed.port || 8883);
-    return { open: () => connectTls({ host, port, ca, servername: host }) };
+    // An address is no server name (RFC 6066, section 3); the certificate is then checked against the address.
+    const servername = isIP(host) === 0 ? host : '';
+    return { open: () => connectTls({ host, port, ca, servername }) };
   }
   throw new PlatenError('setting/invalid', {
     name: 'url',
