@@ -271,7 +271,7 @@ export interface MaintenanceWindow {
 }
 export interface OrderStep {
   /**
-   * `symbol:softwareId` for software, `symbol` for a unit.
+   * `symbol:softwareId` for software that is installed; `symbol` for a unit that is switched to the spare whose symbol is `to`, without an image.
    */
   subject: string;
   from?: string;
@@ -279,12 +279,12 @@ export interface OrderStep {
   /**
    * TUF target path.
    */
-  target: string;
+  target?: string;
   /**
    * Bytes.
    */
-  length: number;
-  sha256: string;
+  length?: number;
+  sha256?: string;
   /**
    * Steps with the same number are installed as one transaction.
    */

@@ -283,9 +283,9 @@ describe('attacks on the repository', () => {
     const { length } = step('2.5.0', '2.4.0');
     const codes: string[] = [];
     for (const bytes of [
-      Buffer.alloc(length, 'x'),
-      Buffer.alloc(length - 1),
-      Buffer.alloc(length + 1),
+      Buffer.alloc(length!, 'x'),
+      Buffer.alloc(length! - 1),
+      Buffer.alloc(length! + 1),
       'endless',
     ] as const) {
       instead = (path) => (path === 'acme.engine/2.5.0.bin' ? bytes : undefined);

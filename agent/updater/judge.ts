@@ -2,6 +2,7 @@
  * The agent judges an order against what its own printer is made of, whatever the center thought. Pure.
  */
 import { PlatenError } from '../../schemas/errors.ts';
+import { isImageStep, isSwitch, isSwitched } from '../../schemas/order-steps.ts';
 import type { Order, OrderStep } from '../../schemas/types.ts';
 import type { Driver, PrinterStructure } from '../driver.ts';
 
@@ -35,7 +36,26 @@ export function installedVersion(structure: PrinterStructure, subject: string): 
 /** Whether every subject of the order has its last version already. */
 export function isThere(order: Order, structure: PrinterStructure): boolean {
   const wanted = new Map(order.steps.map(({ subject, to }) => [subject, to]));
-  return [...wanted].every(([subject, to]) => installedVersion(structure, subject) === to);
+  return [...wanted].every(([subject, to]) =>
+    isSwitch({ subject })
+      ? isSwitched(structure.units, { subject, to })
+      : installedVersion(structure, subject) === to,
+  );
+}
+
+function judgeSwitch({ units }: PrinterStructure, { subject, to, target }: OrderStep): void {
+  const unit = units.find((each) => each.symbol === subject);
+  const spare = units.find((each) => each.symbol === to);
+  if (target !== undefined || !unit || !spare || unit.kind !== spare.kind) {
+    throw new PlatenError('update/bad-order', { reason: `${subject} cannot be switched to "${to}"` });
+  }
+  if (unit.state === 'spare' || spare.state !== 'spare') {
+    throw new PlatenError('update/structure-changed', {
+      subject,
+      actual: unit.state === 'spare' ? 'been switched already' : `no spare in ${to}`,
+      expected: `${to} to be its spare`,
+    });
+  }
 }
 
 /**
@@ -52,10 +72,15 @@ export function judgeOrder(
   const versions = new Map<string, string | null>();
   for (const [index, step] of order.steps.entries()) {
     const { subject, from, to } = step;
-    if (!subject.includes(':')) {
-      throw new PlatenError('update/bad-order', { reason: `"${subject}" names no software` });
-    }
     const refusal = driver.cannotInstall(subject);
+    if (isSwitch(step)) {
+      if (index >= done) judgeSwitch(structure, step);
+      if (refusal) throw new PlatenError('update/cannot-install', { subject, reason: refusal.message });
+      continue;
+    }
+    if (!isImageStep(step)) {
+      throw new PlatenError('update/bad-order', { reason: `the step for ${subject} names no image` });
+    }
     if (refusal) throw new PlatenError('update/cannot-install', { subject, reason: refusal.message });
     let current = versions.get(subject);
     if (current === undefined) {

@@ -13,6 +13,7 @@ import { judge } from '../../center/compatibility/judge.ts';
 import { inRange, SCHEMES, type SchemeName } from '../../center/compatibility/versions.ts';
 import type { ReleaseCustom } from '../../center/update/release/targets.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { type ImageStep, isImageStep, isSwitch } from '../../schemas/order-steps.ts';
 import type { Order, OrderStep, Release, SoftwareProduct } from '../../schemas/types.ts';
 import type { PrinterStructure } from '../driver.ts';
 import { METADATA_BYTES_MAX, METADATA_FETCH_MS_MAX, ROOT_ROTATIONS_MAX } from './limits.ts';
@@ -132,7 +133,7 @@ function customOf(file: TargetFile): ReleaseCustom {
 }
 
 /** Whether a step's own words agree with what was signed of its target. */
-function checkStep(step: OrderStep, file: TargetFile | undefined): ReleaseCustom {
+function checkStep(step: ImageStep, file: TargetFile | undefined): ReleaseCustom {
   const { target, subject, to } = step;
   if (!file) throw new PlatenError('update/untrusted-target', { target });
   if (file.length !== step.length) {
@@ -229,6 +230,13 @@ function setVersion(structure: PrinterStructure, subject: string, version: strin
   }
 }
 
+function switchUnits(structure: PrinterStructure, { subject, to }: OrderStep): void {
+  for (const unit of structure.units) {
+    if (unit.symbol === subject) unit.state = 'spare';
+    if (unit.symbol === to) unit.state = 'active';
+  }
+}
+
 /**
  * Judges the order by the signed requirements alone: in the end no rule may be broken, and between two steps none
  * that keeps the printer from starting, unless it was broken before.
@@ -239,7 +247,8 @@ function judgeSigned(order: Order, structure: PrinterStructure, customs: Map<str
   const before = new Set([...start.findings, ...start.unknown].map((finding) => finding.rule));
   const next = structuredClone(structure);
   for (const [index, step] of order.steps.entries()) {
-    setVersion(next, step.subject, step.to);
+    if (isSwitch(step)) switchUnits(next, step);
+    else setVersion(next, step.subject, step.to);
     const together = step.together !== undefined && order.steps[index + 1]?.together === step.together;
     if (together) continue;
     const last = index === order.steps.length - 1;
@@ -324,7 +333,7 @@ async function check(
     });
     await client.refresh();
     const files = new Map<string, TargetFile | undefined>();
-    const wanted = order.steps.map((step) => step.target);
+    const wanted = order.steps.filter(isImageStep).map((step) => step.target);
     for (const part of [structure.apparatus, ...structure.units]) {
       for (const { id, version } of part.software ?? []) {
         if (version !== undefined) wanted.push(`${id}/${version}.bin`);
@@ -335,7 +344,8 @@ async function check(
     }
     for (const [target, file] of files) if (file) customs.set(target, customOf(file));
     for (const [step, current] of stepsWithCurrent(order, structure)) {
-      checkWay(checkStep(step, files.get(step.target)), current);
+      // A unit that is switched to a spare brings no software of its own into the printer.
+      if (isImageStep(step)) checkWay(checkStep(step, files.get(step.target)), current);
     }
   }, signal);
   judgeSigned(order, structure, customs);

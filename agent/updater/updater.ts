@@ -7,6 +7,7 @@
  */
 import { join } from 'node:path';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { isImageStep } from '../../schemas/order-steps.ts';
 import type { ErrorReport, Order, UpdateReport } from '../../schemas/types.ts';
 import type { Image, PrinterStructure } from '../driver.ts';
 import type { Updater, UpdaterContext, UpdaterFactory } from '../updater-seam.ts';
@@ -274,12 +275,15 @@ class OrderUpdater implements Updater {
 
   async #downloadAll(order: Order, signal: AbortSignal): Promise<Map<string, string | undefined>> {
     const { folder, random } = this.#context;
-    const total = order.steps.reduce((sum, step) => sum + step.length, 0) || 1;
+    const images = [...order.steps.entries()].flatMap(([step, wanted]) =>
+      isImageStep(wanted) ? [{ step, wanted }] : [],
+    );
+    const total = images.reduce((sum, { wanted }) => sum + wanted.length, 0) || 1;
     const files = new Map<string, string | undefined>();
     let before = 0;
     let told = 0;
     this.#report(order, 'downloading', { step: 0, progress: 0 });
-    for (const [step, wanted] of order.steps.entries()) {
+    for (const { step, wanted } of images) {
       if (!files.has(wanted.sha256)) {
         const file = await download(wanted, {
           repository: order.repository,
@@ -305,7 +309,7 @@ class OrderUpdater implements Updater {
     const { folder } = this.#context;
     return group.map((step) => ({
       step,
-      ...(folder ? { file: join(folder, 'updater', 'images', step.sha256) } : {}),
+      ...(folder && isImageStep(step) ? { file: join(folder, 'updater', 'images', step.sha256) } : {}),
     }));
   }
 

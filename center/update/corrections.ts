@@ -1,6 +1,7 @@
 /**
  * Orders that follow from a verdict (claim 12): where versions don't fit and the remedy is software alone, the printer
- * gets an order for it. A remedy that needs hands (another unit) is told in the verdict and left to people.
+ * gets an order for it; so it does where a spare that is in the printer is to be switched to (claim 16). A remedy that
+ * needs hands (another unit) is told in the verdict and left to people.
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
@@ -33,7 +34,7 @@ export class Corrections {
   onVerdict(printer: string, structure: Structure, verdict: Verdict): void {
     const { remedy } = verdict;
     if (verdict.status !== 'incompatible' || !remedy) return;
-    if (remedy.structure.length > 0 || remedy.software.length === 0) return;
+    if (remedy.structure.some(({ switchTo }) => switchTo === undefined)) return;
     this.#then(printer, 'verdict', async () => {
       const outcome = await this.#orders.orderFor(printer, structure, remedy);
       if (!outcome.ok && outcome.why !== 'busy') {

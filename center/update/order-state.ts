@@ -10,6 +10,7 @@
  *   everything back.
  * - Silence ends: every state that isn't an end has a time at which `timer` moves it on.
  */
+import { isSwitch, isSwitched } from '../../schemas/order-steps.ts';
 import type { ErrorReport, OrderStep, Structure, UpdateReport } from '../../schemas/types.ts';
 
 export const ORDER_STATES = [
@@ -169,7 +170,12 @@ export function versionOf(
 export function shows(structure: Pick<Structure, 'apparatus' | 'units'>, steps: readonly OrderStep[]): Shows {
   const wanted = finalVersions(steps);
   let shown = 0;
-  for (const [subject, version] of wanted) if (versionOf(structure, subject) === version) shown++;
+  for (const [subject, to] of wanted) {
+    const there = isSwitch({ subject })
+      ? isSwitched(structure.units, { subject, to })
+      : versionOf(structure, subject) === to;
+    if (there) shown++;
+  }
   if (shown === wanted.size) return 'every';
   return shown === 0 ? 'none' : 'some';
 }

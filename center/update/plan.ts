@@ -24,7 +24,7 @@ export type PlanOutcome = { ok: true; steps: OrderStep[] } | { ok: false; reason
  */
 export function orderSteps(
   structure: Structure,
-  remedy: Pick<Remedy, 'software' | 'steps'>,
+  remedy: Pick<Remedy, 'software' | 'steps'> & Partial<Pick<Remedy, 'structure'>>,
   find: (software: string, version: string) => ReleaseTarget | undefined,
 ): PlanOutcome {
   const steps: OrderStep[] = [];
@@ -32,7 +32,15 @@ export function orderSteps(
   let group = 0;
   const lists =
     remedy.steps.length > 0 ? remedy.steps : remedy.software.map(({ subject, to }) => [subject, to]);
-  for (const list of lists) {
+  // Spares that are in the printer are switched to by the order itself; where, the remedy says.
+  const switches = (remedy.structure ?? []).filter(({ switchTo }) => switchTo !== undefined);
+  const switchAfter = (done: number) => {
+    for (const { symbol, switchTo = '', afterSteps = 0 } of switches) {
+      if (afterSteps === done) steps.push({ subject: symbol, to: switchTo });
+    }
+  };
+  switchAfter(0);
+  for (const [index, list] of lists.entries()) {
     if (list.length === 0 || list.length % 2 !== 0)
       return { ok: false, reason: 'a step of the remedy is not made of pairs' };
     if (list.length > 2) group++;
@@ -65,10 +73,9 @@ export function orderSteps(
       });
       now.set(subject, to);
     }
+    switchAfter(index + 1);
   }
-  return steps.length > 0
-    ? { ok: true, steps }
-    : { ok: false, reason: 'the remedy has no software to install' };
+  return steps.length > 0 ? { ok: true, steps } : { ok: false, reason: 'the remedy has nothing to install' };
 }
 
 /**

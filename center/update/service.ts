@@ -197,13 +197,13 @@ export class OrderService {
   }
 
   /**
-   * Gives a printer an order for the software of `remedy`.
+   * Gives a printer an order for the software of `remedy`, and for the spares that it switches to.
    * @param structure what was judged: the order holds for it alone
    */
   async orderFor(
     printer: string,
     structure: Structure,
-    remedy: Pick<Remedy, 'software' | 'steps'>,
+    remedy: Pick<Remedy, 'software' | 'steps'> & Partial<Pick<Remedy, 'structure'>>,
     options: OrderOptions = {},
   ): Promise<OrderOutcome> {
     const planned = orderSteps(structure, remedy, (software, version) =>

@@ -155,7 +155,11 @@ export class PrinterModel {
     const other = this.#structure.units.find(
       (unit) => unit.state === 'spare' && (unit.symbol === spare || unit.model === spare),
     );
-    if (!active || !other) return false;
+    if (!active || !other) {
+      // Done before a power loss: doing it again changes nothing.
+      const taken = this.#structure.units.find((unit) => unit.symbol === spare && unit.state !== 'spare');
+      return active?.state === 'spare' && taken !== undefined;
+    }
     active.state = 'spare';
     other.state = 'active';
     return true;
