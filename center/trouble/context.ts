@@ -45,12 +45,18 @@ export const semverInRange: InRange = (_id, version, range) => {
   return semver.satisfies(version, range);
 };
 
+/** The rules that a code may concern, and the code as one text for all who keep it. */
+export interface Candidates {
+  code: string;
+  places: RulePlace[];
+}
+
 /** Printers with equal structures share one: it remembers which rules may concern a code. */
 export class ContextClass {
   readonly context: PrinterContext;
   private readonly index: RuleIndex;
   private readonly inRange: InRange;
-  private readonly byCode = new Map<string, RulePlace[]>();
+  private readonly byCode = new Map<string, Candidates>();
   private readonly inScope = new Map<CompiledRule, Map<string | undefined, boolean>>();
 
   constructor(context: PrinterContext, index: RuleIndex, inRange: InRange) {
@@ -60,10 +66,10 @@ export class ContextClass {
   }
 
   /** The rules whose scope fits this printer (but for the kind of the unit) and whose code may fit. */
-  candidates(code: string): RulePlace[] {
+  candidates(code: string): Candidates {
     let found = this.byCode.get(code);
     if (!found) {
-      found = this.index.candidates(code).filter(({ rule }) => this.fits(rule));
+      found = { code, places: this.index.candidates(code).filter(({ rule }) => this.fits(rule)) };
       if (this.byCode.size >= CODES_CACHED_MAX) this.byCode.clear();
       this.byCode.set(code, found);
     }

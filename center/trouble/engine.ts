@@ -69,6 +69,8 @@ export interface EngineOptions {
   inRange?: InRange;
   /** Sightings of one key that may wait for late ones; default `PENDING_MAX`. */
   pendingMax?: number;
+  /** Sightings of one key at which it is worth settling; default `SETTLE_MIN`. */
+  settleMin?: number;
 }
 
 interface Printer {
@@ -95,6 +97,7 @@ export class TroubleEngine {
   private readonly prompt: boolean;
   private readonly inRange: InRange;
   private readonly pendingMax: number;
+  private readonly settleMin: number;
   private readonly printers = new Map<string, Printer>();
   private readonly shared = new Map<string, ContextClass>();
   private readonly nothingKnown: ContextClass;
@@ -122,6 +125,7 @@ export class TroubleEngine {
     this.prompt = options.prompt ?? true;
     this.inRange = options.inRange ?? semverInRange;
     this.pendingMax = options.pendingMax ?? PENDING_MAX;
+    this.settleMin = options.settleMin ?? SETTLE_MIN;
     this.usesPages = rules.rules.some((rule) => rule.usesPages);
     for (const rule of rules.rules) {
       if (rule.cohort)
@@ -205,8 +209,9 @@ export class TroubleEngine {
       record.newestSeq = entry.seq;
     }
     const known = contextAt(record, at) ?? this.nothingKnown;
-    const candidates = known.candidates(entry.code);
+    const { code, places: candidates } = known.candidates(entry.code);
     if (candidates.length === 0) return;
+    const memory = log === record.newestLog ? record.newestLog : log;
     const { context } = known;
     const { facts } = this;
     facts.printer = record.id;
@@ -236,9 +241,9 @@ export class TroubleEngine {
       const sighting: Sighting = {
         at,
         printer: record.id,
-        log,
+        log: memory,
         seq: entry.seq,
-        code: entry.code,
+        code,
         rule: place.place,
         key: keyOf(rule, facts),
         mask,
@@ -263,17 +268,21 @@ export class TroubleEngine {
         group.usesPages ? printer.odometer : undefined,
         this.prompt,
       );
+      lane.settleAt = this.settleMin;
       lanes.set(name, lane);
     }
     if (lane.scopes) {
       const slot = `${sighting.rule} ${sighting.key}`;
       if (!lane.scopes.has(slot)) lane.scopes.set(slot, scopeOf(rule, this.facts));
     }
+    // The lane's own text instead of one more of the same.
+    if (!group.joint) sighting.key = lane.key ??= sighting.key;
+    // Settled before the newest comes: then all that waits is often old enough, and what is live is what is settled.
+    if (lane.pending.length >= lane.settleAt) this.settle(lane, printer.watermark, rule.perPrinter);
     if (!lane.add(sighting)) {
       this.late += 1;
       return;
     }
-    if (lane.pending.length >= lane.settleAt) this.settle(lane, printer.watermark, rule.perPrinter);
     if (this.prompt) this.touched.add(lane);
   }
 
@@ -291,7 +300,7 @@ export class TroubleEngine {
       const first = lane.pending[0] as Sighting;
       ended = ended.concat(lane.settle(middle.at > first.at ? middle.at : middle.at + 1));
     }
-    lane.settleAt = Math.max(SETTLE_MIN, lane.pending.length * 2);
+    lane.settleAt = Math.max(this.settleMin, lane.pending.length * 2);
     if (this.prompt) {
       // What has ended for good is told before it is forgotten.
       if (ended.length > 0) this.tellLane(lane, ended);

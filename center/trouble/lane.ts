@@ -117,7 +117,7 @@ export interface Told {
 }
 
 /** Fewer pending sightings are not worth settling. */
-export const SETTLE_MIN = 32;
+export const SETTLE_MIN = 12;
 
 export class Lane {
   readonly group: RuleGroup;
@@ -136,6 +136,8 @@ export class Lane {
   cuts: Map<string, number> | undefined;
   /** Sightings at or before it are settled: later ones that lie there are too late. */
   floor = Number.NEGATIVE_INFINITY;
+  /** The key, of a lane with one only. */
+  key: string | undefined;
   /** What was told last, by the engine: by trouble id. */
   told: Map<string, Told> | undefined;
   /** The deadline that is queued with the engine. */
@@ -288,6 +290,17 @@ export class Lane {
     let count = 0;
     while (count < this.pending.length && (this.pending[count] as Sighting).at < horizon) count += 1;
     if (count === 0) return [];
+    if (count === this.pending.length && this.live && this.live.passed < horizon) {
+      // Nothing that waits can change: the live state is the settled one. Another is made when it is needed.
+      const { live } = this;
+      this.floor = (this.pending[count - 1] as Sighting).at;
+      this.pending = [];
+      this.settledState = live;
+      this.live = undefined;
+      const done = live.ended;
+      live.ended = [];
+      return done;
+    }
     for (let index = 0; index < count; index += 1) this.apply(this.settled, this.pending[index] as Sighting);
     this.floor = (this.pending[count - 1] as Sighting).at;
     this.pending.splice(0, count);

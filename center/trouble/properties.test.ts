@@ -242,7 +242,8 @@ test('cut, shuffled within late, repeated, told the time and restarted, a log gi
       const compiled = compiledOf(list, late);
       const end = (entries.at(-1)?.minute ?? 0) + 40;
       const observer = new Observer();
-      let engine = new TroubleEngine(compiled);
+      const settleMin = 1 + (next() % 6);
+      let engine = new TroubleEngine(compiled, { settleMin });
       // An entry is delayed by less than `late`, so it is never too late for its printer.
       const arrivals = entries
         .flatMap((entry) => {
@@ -263,7 +264,7 @@ test('cut, shuffled within late, repeated, told the time and restarted, a log gi
           const kept = [...engine.printerIds(), ''].map(
             (printer) => [printer, JSON.stringify(engine.exportState(printer))] as const,
           );
-          engine = new TroubleEngine(compiled);
+          engine = new TroubleEngine(compiled, { settleMin });
           for (const [printer, state] of kept)
             expect(engine.importState(printer, JSON.parse(state))).toBe(true);
         }
