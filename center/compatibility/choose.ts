@@ -12,7 +12,7 @@ import { bestReachable } from './plan/alternative.ts';
 import { type Plan, planSteps, stepOnWire } from './plan/plan.ts';
 import { type Assignment, findOptimum } from './solver/optimum.ts';
 import type { CompiledCatalog } from './tables.ts';
-import type { Budget, Choice, ChooseOptions, PrinterStructureLike } from './types.ts';
+import type { Budget, Choice, ChooseOptions, Cost, PrinterStructureLike } from './types.ts';
 import { resolveWorld, type World } from './world.ts';
 
 const NO_LIMIT: Budget = { exhausted: () => false };
@@ -58,6 +58,12 @@ export function choose(
       },
     }),
   };
+}
+
+/** What can be done: the remedy if there is an order of steps to it, else the best one that can be reached. */
+export function attainable(choice: Choice): { remedy: Remedy; cost: Cost } | undefined {
+  if (choice.outcome === 'blocked') return choice.alternative;
+  return choice.remedy && choice.cost && { remedy: choice.remedy, cost: choice.cost };
 }
 
 function withSteps(remedy: Remedy, plan: Extract<Plan, { result: 'order' }>): Remedy {

@@ -2,7 +2,7 @@
  * Compatibility: what goes together, what is wrong, what would be right, and how to get there.
  * Pure: no I/O, no clock. Semantics: docs/reference/compatibility.md.
  */
-export { choose } from './choose.ts';
+export { attainable, choose } from './choose.ts';
 export { compileCatalog } from './compile.ts';
 export { Impact, type ImpactResult, impact } from './impact.ts';
 export { judge } from './judge.ts';

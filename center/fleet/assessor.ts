@@ -6,6 +6,7 @@
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog, Finding, Structure } from '../../schemas/types.ts';
 import {
+  attainable,
   type Budget,
   type Choice,
   type ChooseOptions,
@@ -167,6 +168,8 @@ function assessWith(catalog: CompiledCatalog, structure: Structure): Assessment 
   const { status, findings, unknown } = judge(catalog, structure);
   if (status !== 'incompatible') return { status, findings, unknown };
   const choice = choose(catalog, structure, {}, choiceBudget());
+  // A best set that no steps lead to helps nobody: the explanation tells of it, the remedy is what can be done.
+  const doable = attainable(choice);
   const suggestions = (choice.suggestions ?? []).map(({ text }) => text);
   const explanation = [choice.explanation, ...suggestions].filter(
     (text) => text !== undefined && text !== '',
@@ -175,7 +178,7 @@ function assessWith(catalog: CompiledCatalog, structure: Structure): Assessment 
     status,
     findings,
     unknown,
-    ...(choice.remedy ? { remedy: choice.remedy } : {}),
+    ...(doable ? { remedy: doable.remedy } : {}),
     ...(explanation.length > 0 ? { explanation: explanation.join('\n') } : {}),
   };
 }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { CampaignOptions, PrinterFilter, Remedy, Structure } from '../../schemas/types.ts';
 import type { Choice, ChooseOptions } from '../compatibility/index.ts';
-import { signatureOf } from '../compatibility/index.ts';
+import { attainable, signatureOf } from '../compatibility/index.ts';
 import type { FleetQueries } from '../services.ts';
 import { parseDuration } from '../trouble/time.ts';
 import type { ExecutionStore, UpdateDatabase } from './executions.ts';
@@ -178,12 +178,13 @@ export class Targets {
       if (!structure) return out('no-structure', 'it has never sent its structure');
       if (request.software && !runs(structure, request.software.id)) return { kind: 'fine', printer };
       const choice = this.#sources.choose(structure, options);
-      if (choice.outcome !== 'compatible' && choice.outcome !== 'chosen') {
+      const doable = attainable(choice);
+      const idle = doable?.remedy.software.length === 0 && doable.remedy.steps.length === 0;
+      if (!doable || (idle && choice.outcome === 'blocked')) {
         return out('no-plan', choice.explanation ?? `the resolver says: ${choice.outcome}`);
       }
-      const remedy = choice.remedy;
-      if (!remedy || (remedy.software.length === 0 && remedy.steps.length === 0))
-        return { kind: 'fine', printer };
+      const { remedy } = doable;
+      if (idle) return { kind: 'fine', printer };
       if (candidate.labels['update'] === 'pinned') return out('pinned', 'its label "update" says "pinned"');
       const silent =
         candidate.lastSeenMs === undefined || this.#sources.now() - candidate.lastSeenMs > silentMs;
