@@ -144,6 +144,7 @@ export class Agent {
       structureChanged: () => this.#perform(this.#core.changed()),
       currentStructure: () => this.#core.structure,
       currentVerdict: () => this.#verdict,
+      ask: (method, params) => this.ask(method, params),
       log: options.log,
       now: () => this.#clock.now(),
       folder: options.folder,

@@ -40,6 +40,8 @@ export interface UpdaterContext {
   currentStructure(): Structure | undefined;
   /** The verdict the center gave last; undefined before the first one. */
   currentVerdict(): Verdict | undefined;
+  /** Asks the center something over the agent's session, where the repository can't be reached over HTTP. */
+  ask?(method: string, params: object): Promise<object>;
   log: Logger;
   /** Milliseconds since the epoch. */
   now(): number;

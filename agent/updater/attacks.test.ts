@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readChunk } from '../../center/update/release/chunks.ts';
 import { RepositoryEditor } from '../../center/update/release/editor.ts';
 import { generateKeyPem, type SigningKey, signingKey } from '../../center/update/release/keys.ts';
 import { openRepository } from '../../center/update/release/repository.ts';
@@ -145,6 +146,54 @@ async function agent(...orders: (() => Order | Promise<Order>)[]): Promise<strin
   }
   return ends;
 }
+
+test('where HTTP is out of reach, metadata and images come over MQTT, and are checked the same', async () => {
+  const big = join(folder, 'big');
+  writeFileSync(big, Buffer.alloc(300_000, 'b'));
+  await editor.add(big, custom('acme.engine', '2.5.5'));
+  await signAndPublish();
+  const printer = fakePrinter();
+  const asked: string[] = [];
+  let underWay = 0;
+  let most = 0;
+  const over = (spoil: boolean) => {
+    const context = fakeContext(printer, join(folder, 'agent'));
+    context.ask = async (method, params) => {
+      expect(method).toBe('chunk');
+      asked.push((params as { path: string }).path);
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      underWay--;
+      const chunk = await readChunk(dir, params as Record<string, unknown>).catch(
+        (error: Error & { code: string }) => {
+          throw new Error(`${error.code}: ${error.message}`);
+        },
+      );
+      expect(chunk.bytes.length).toBeLessThanOrEqual(64 * 1024);
+      const image = asked.at(-1)?.endsWith('.bin') === true;
+      return spoil && image
+        ? { ...chunk, bytes: Buffer.alloc(Buffer.from(chunk.bytes, 'base64').length, 'x').toString('base64') }
+        : chunk;
+    };
+    return context;
+  };
+  const gone = order([step('2.5.5', '2.4.0')], { repository: 'http://127.0.0.1:9/repository/' });
+  for (const [spoil, end] of [
+    [true, 'update/bad-hash'],
+    [false, undefined],
+  ] as const) {
+    const context = over(spoil);
+    const updater = createUpdater({ trust: tufTrust({ root, folder: join(folder, 'trust') }) })(context);
+    updater.onOrder({ ...gone, execution: `mqtt-${spoil}` });
+    const report = await context.until('claimed', 'rejected', 'failed');
+    await updater.stop();
+    expect([report.state, report.error?.code]).toEqual([spoil ? 'rejected' : 'claimed', end]);
+  }
+  expect(printer.done).toEqual(['+engine:acme.engine@2.5.5']);
+  expect(asked).toContain('metadata/timestamp.json');
+  expect(most).toBeGreaterThan(1);
+  expect(most).toBeLessThanOrEqual(4);
+});
 
 test('an honest order is carried out, bridge by bridge', async () => {
   expect(await agent(() => order([step('2.5.0', '2.4.0'), step('2.6.1', '2.5.0')]))).toEqual(['claimed']);

@@ -21,3 +21,8 @@ export const METADATA_BYTES_MAX = 5_000_000;
 export const METADATA_FETCH_MS_MAX = 60_000;
 /** Root rotations that are followed in one go. */
 export const ROOT_ROTATIONS_MAX = 256;
+/** Bytes of one piece over MQTT (64 KiB in base64), and how many pieces may be under way. */
+export const CHUNK_BYTES = 48 * 1024;
+export const CHUNKS_WINDOW = 4;
+/** Tries over HTTP before it is tried over MQTT. */
+export const HTTP_TRIES_MAX = 4;

@@ -37,11 +37,11 @@ class NotThere extends DownloadHTTPError {
 }
 
 /** Fetches metadata into memory: never more than allowed, never longer than allowed. */
-function fetcher(signal: AbortSignal): Fetcher {
+function fetcher(signal: AbortSignal, fetchBy: typeof fetch): Fetcher {
   const downloadBytes = async (url: string, maxLength: number): Promise<Buffer> => {
     let response: Response;
     try {
-      response = await fetch(url, {
+      response = await fetchBy(url, {
         signal: AbortSignal.any([signal, AbortSignal.timeout(METADATA_FETCH_MS_MAX)]),
       });
     } catch (error) {
@@ -87,9 +87,13 @@ function fetcher(signal: AbortSignal): Fetcher {
  * ends in the original's (updater.js, loadSnapshot and loadTargets), so the fetcher's own errors are remembered on the
  * way, and the rest is told apart by the words of @tufjs/models 4 and tuf-js 5; a test holds each of them.
  */
-async function inOurWords<T>(work: (fetch: Fetcher) => Promise<T>, signal: AbortSignal): Promise<T> {
+async function inOurWords<T>(
+  work: (fetch: Fetcher) => Promise<T>,
+  signal: AbortSignal,
+  fetchBy: typeof fetch,
+): Promise<T> {
   let seen: unknown;
-  const plain = fetcher(signal);
+  const plain = fetcher(signal, fetchBy);
   const remembering: Fetcher = {
     ...plain,
     downloadBytes: async (url, maxLength) => {
@@ -304,11 +308,9 @@ export function tufTrust(options: TrustOptions): Trust {
   const root = Buffer.isBuffer(options.root) ? options.root : readFileSync(options.root.file);
   // Two refreshes at the same time would write the same files.
   let chain: Promise<unknown> = Promise.resolve();
-  return (order, structure, signal) => {
-    const work = chain.then(
-      () => check(root, options.folder ?? passingFolder(root), order, structure, signal),
-      () => check(root, options.folder ?? passingFolder(root), order, structure, signal),
-    );
+  return (order, structure, signal, fetchBy) => {
+    const folder = options.folder ?? passingFolder(root);
+    const work = chain.then(() => check(root, folder, order, structure, signal, fetchBy ?? fetch));
     chain = work.catch(() => {});
     return work;
   };
@@ -320,11 +322,12 @@ async function check(
   order: Order,
   structure: PrinterStructure,
   signal: AbortSignal,
+  fetchBy: typeof fetch,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
   if (!existsSync(join(folder, 'root.json'))) writeFileSync(join(folder, 'root.json'), root);
   const customs = new Map<string, ReleaseCustom>();
-  await inOurWords(async (fetch) => {
+  const work = async (fetch: Fetcher) => {
     const client = new TufClient({
       metadataDir: folder,
       metadataBaseUrl: new URL('metadata', order.repository).href,
@@ -347,6 +350,7 @@ async function check(
       // A unit that is switched to a spare brings no software of its own into the printer.
       if (isImageStep(step)) checkWay(checkStep(step, files.get(step.target)), current);
     }
-  }, signal);
+  };
+  await inOurWords(work, signal, fetchBy);
   judgeSigned(order, structure, customs);
 }

@@ -11,6 +11,7 @@ import { isImageStep } from '../../schemas/order-steps.ts';
 import type { ErrorReport, Order, UpdateReport } from '../../schemas/types.ts';
 import type { Image, PrinterStructure } from '../driver.ts';
 import type { Updater, UpdaterContext, UpdaterFactory } from '../updater-seam.ts';
+import { fetchOverAsk } from './chunks.ts';
 import { download } from './download.ts';
 import { fileJournal, type Journal, type JournalEntry, type JournalState, memoryJournal } from './journal.ts';
 import { groupsOf, isThere, judgeOrder, type StepGroup } from './judge.ts';
@@ -19,6 +20,7 @@ import {
   DOWNLOAD_RETRY_MS_MAX,
   DOWNLOAD_TRIES_MAX,
   ENDED_REMEMBERED_MAX,
+  HTTP_TRIES_MAX,
   PRINTING_POLL_MS,
   PROGRESS_SHARE,
   TIMER_MS_MAX,
@@ -26,7 +28,13 @@ import {
 import { isOpen, untilOpen } from './window.ts';
 
 /** Checks an order against signed metadata before anything is downloaded; throws a PlatenError `update/…`. */
-export type Trust = (order: Order, structure: PrinterStructure, signal: AbortSignal) => Promise<void>;
+export type Trust = (
+  order: Order,
+  structure: PrinterStructure,
+  signal: AbortSignal,
+  /** How to reach the repository; default HTTP. */
+  fetchBy?: typeof fetch,
+) => Promise<void>;
 
 export interface UpdaterOptions {
   /** Where the journal is; default a file in the agent's folder, or memory when it has none. */
@@ -62,6 +70,8 @@ class OrderUpdater implements Updater {
   /** The order that is being prepared, and how to break it off; undefined while it installs. */
   #preparing: { key: string; abort: AbortController } | undefined;
   #stopped = false;
+  /** The execution for which HTTP was given up. */
+  #overMqtt: string | undefined;
   /** The order has been put before us since we looked at it last. */
   #asked = false;
 
@@ -226,15 +236,31 @@ class OrderUpdater implements Updater {
   async #trusted(order: Order, structure: PrinterStructure, signal: AbortSignal): Promise<void> {
     for (let tries = 1; this.#trust; tries++) {
       try {
-        return await this.#trust(order, structure, signal);
+        return await this.#trust(order, structure, signal, this.#fetchFor(order));
       } catch (error) {
         const unreachable = error instanceof PlatenError && error.code === 'update/unreachable';
         if (!unreachable || tries >= DOWNLOAD_TRIES_MAX) throw error;
+        if (tries >= HTTP_TRIES_MAX) this.#noHttp(order);
         const ceilingMs = Math.min(DOWNLOAD_RETRY_MS_MAX, DOWNLOAD_RETRY_MS * 2 ** tries);
         await this.#wait(this.#context.random() * ceilingMs, signal);
         signal.throwIfAborted();
       }
     }
+  }
+
+  /** From now on this order's requests go over MQTT, if they can. */
+  #noHttp(order: Order): void {
+    if (!this.#context.ask || this.#overMqtt === order.execution) return;
+    this.#overMqtt = order.execution;
+    this.#context.log.info(
+      { execution: order.execution },
+      'the repository is out of reach: pieces over MQTT',
+    );
+  }
+
+  #fetchFor(order: Order): typeof fetch {
+    const { ask } = this.#context;
+    return ask && this.#overMqtt === order.execution ? fetchOverAsk(ask, order.repository) : fetch;
   }
 
   #checkDeadline({ deadline }: Order): void {
@@ -285,18 +311,26 @@ class OrderUpdater implements Updater {
     this.#report(order, 'downloading', { step: 0, progress: 0 });
     for (const { step, wanted } of images) {
       if (!files.has(wanted.sha256)) {
-        const file = await download(wanted, {
-          repository: order.repository,
-          folder: folder && join(folder, 'updater', 'images'),
-          signal,
-          random,
-          wait: (ms) => this.#wait(ms, signal),
-          progress: (bytes) => {
-            const share = (before + bytes) / total;
-            if (share - told < PROGRESS_SHARE) return;
-            told = share;
-            this.#report(order, 'downloading', { step, progress: Math.min(1, share) });
-          },
+        const get = () =>
+          download(wanted, {
+            repository: order.repository,
+            folder: folder && join(folder, 'updater', 'images'),
+            signal,
+            random,
+            wait: (ms) => this.#wait(ms, signal),
+            fetchImpl: this.#fetchFor(order),
+            progress: (bytes) => {
+              const share = (before + bytes) / total;
+              if (share - told < PROGRESS_SHARE) return;
+              told = share;
+              this.#report(order, 'downloading', { step, progress: Math.min(1, share) });
+            },
+          });
+        const file = await get().catch((error: unknown) => {
+          const unreachable = error instanceof PlatenError && error.code === 'update/unreachable';
+          if (!unreachable || !this.#context.ask || this.#overMqtt === order.execution) throw error;
+          this.#noHttp(order);
+          return get();
         });
         files.set(wanted.sha256, file);
       }

@@ -9,6 +9,7 @@ import type { Answer, Structure } from '../../schemas/types.ts';
 import { parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Services, StoredEntry } from '../services.ts';
+import { readChunk } from '../update/release/chunks.ts';
 
 /** What would fit a structure: versions by software subject, models by unit. */
 export type OptionsOf = (structure: Structure) => Record<string, unknown>;
@@ -102,6 +103,8 @@ export class Asks {
           throw new PlatenError('request/not-found', { kind: 'structure', id: printer });
         return this.#optionsOf(details.structure);
       }
+      case 'chunk':
+        return { ...(await readChunk(this.#services.releases.dir, params)) };
       default:
         throw new PlatenError('request/unknown-method', { method });
     }

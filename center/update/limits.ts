@@ -39,3 +39,5 @@ export const SWEEP_EVERY_MS = 30_000;
 /** Bytes of images kept in memory in all, and of one image. */
 export const IMAGE_CACHE_BYTES_MAX = 128 << 20;
 export const IMAGE_CACHED_BYTES_MAX = 32 << 20;
+/** Bytes of one piece of an image over MQTT: 64 KiB in base64. */
+export const CHUNK_BYTES_MAX = 48 * 1024;
