@@ -43,7 +43,10 @@ export function choose(
   }
   const exhausted = (): boolean => budget.exhausted();
   const plan = planSteps(catalog, world, options, instance, optimum, exhausted);
-  if (plan.result === 'gave-up') return gaveUp(budget);
+  if (plan.result === 'gave-up') {
+    const explanation = `This is the best set, but no order of steps to it was found within ${timeText(budget)}.`;
+    return { outcome: 'blocked', remedy, cost, explanation };
+  }
   if (plan.result === 'order') return { outcome: 'chosen', remedy: withSteps(remedy, plan), cost };
   const reachable = bestReachable(catalog, world, options, exhausted);
   return {
@@ -92,9 +95,11 @@ function impossible(
   };
 }
 
+const timeText = (budget: Budget): string =>
+  budget.ms === undefined ? 'the time it was given' : `${budget.ms} ms`;
+
 function gaveUp(budget: Budget): Choice {
-  const time = budget.ms === undefined ? 'the time it was given' : `${budget.ms} ms`;
-  return { outcome: 'gave-up', explanation: `Gave up: no proven answer within ${time}.` };
+  return { outcome: 'gave-up', explanation: `Gave up: no proven answer within ${timeText(budget)}.` };
 }
 
 /** Variables that the assignment moves from what is installed. */

@@ -8,6 +8,7 @@ import type { Assignment } from '../solver/optimum.ts';
 import type { CompiledCatalog } from '../tables.ts';
 import type { ChooseOptions } from '../types.ts';
 import type { World } from '../world.ts';
+import { directSteps } from './direct.ts';
 import { Edges } from './edges.ts';
 import { type Found, type Move, type Search, type SearchResult, type Step, searchSteps } from './search.ts';
 import { Invariant, involvedIn, type Values } from './state.ts';
@@ -145,26 +146,46 @@ export function planSteps(
 
 const isFound = (result: SearchResult): result is Found => typeof result === 'object';
 
+/** Up to so many moving variables, the smallest group is searched for; beyond, what goes straight has to do. */
+const SEARCHED_MOVES_MAX = 8;
+/** States looked at for detours where the straight way is known. */
+const DETOUR_NODES_MAX = 2_000;
+
 function planPart(search: Search, { start, target, instance }: Task): Plan {
-  const single = searchSteps(search, 1, false);
-  if (isFound(single)) return { result: 'order', ...single };
-  if (single === 'gave-up') return { result: 'gave-up' };
-  const transactional = instance.apparatus?.transactional === true;
+  const direct = directSteps(search);
+  // Every variable needs a step: with one each, no order has fewer.
+  if (direct?.every((step) => step.length === 1)) return { result: 'order', steps: direct, before: 0 };
   const moving = [...search.edges.keys()].filter((index) => start[index] !== target[index]).length;
-  let proven = single === 'none';
+  const many = direct !== undefined && moving > SEARCHED_MOVES_MAX;
+  const single = searchSteps(search, 1, false, many ? DETOUR_NODES_MAX : undefined);
+  if (isFound(single)) return { result: 'order', ...single };
+  const transactional = instance.apparatus?.transactional === true;
+  const proven = single === 'none';
+  if (many) {
+    const steps = direct;
+    if (transactional) return { result: 'order', steps, before: 0 };
+    return { result: 'blocked', blockers: blockersIn(search, { steps, before: 0 }), proven };
+  }
+  if (single === 'gave-up') return { result: 'gave-up' };
+  return planGroups(search, transactional, moving, proven);
+}
+
+/** The smallest groups that have to go together. */
+function planGroups(search: Search, transactional: boolean, moving: number, proven: boolean): Plan {
+  let sure = proven;
   for (let groupMax = 2; groupMax <= Math.max(2, moving); groupMax++) {
     for (const onlyNearer of [true, false]) {
       const grouped = searchSteps(search, groupMax, onlyNearer);
       if (grouped === 'gave-up') return { result: 'gave-up' };
       if (!isFound(grouped)) {
-        if (grouped === 'limit') proven = false;
+        if (grouped === 'limit') sure = false;
         continue;
       }
       if (transactional) return { result: 'order', ...grouped };
-      return { result: 'blocked', blockers: blockersIn(search, grouped), proven: single === 'none' };
+      return { result: 'blocked', blockers: blockersIn(search, grouped), proven };
     }
   }
-  return { result: 'blocked', blockers: blockersIn(search, undefined), proven };
+  return { result: 'blocked', blockers: blockersIn(search, undefined), proven: sure };
 }
 
 /** The moves of the first group that only holds together (or of all that is left to do), and what each would break. */

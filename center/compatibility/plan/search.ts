@@ -47,7 +47,7 @@ export interface Found {
 /** `none`: proven that there is no order. `limit`: none was found before the limit. */
 export type SearchResult = Found | 'none' | 'limit' | 'gave-up';
 
-const NODES_MAX = 40_000;
+export const NODES_MAX = 40_000;
 const GROUP_TRIES_MAX = 4_000;
 const BUDGET_CHECK_NODES = 64;
 
@@ -55,11 +55,13 @@ class Run {
   private readonly search: Search;
   private readonly groupMax: number;
   private readonly onlyNearer: boolean;
+  private readonly nodesMax: number;
   private readonly open: Node[][] = [];
   private readonly closed = new Set<string>();
   private cut = false;
 
-  constructor(search: Search, groupMax: number, onlyNearer: boolean) {
+  constructor(search: Search, groupMax: number, onlyNearer: boolean, nodesMax: number) {
+    this.nodesMax = nodesMax;
     this.search = search;
     this.groupMax = groupMax;
     this.onlyNearer = onlyNearer;
@@ -78,7 +80,7 @@ class Run {
       const node = this.pop();
       if (!node) return this.cut ? 'limit' : 'none';
       if (count % BUDGET_CHECK_NODES === 0 && search.exhausted()) return 'gave-up';
-      if (count > NODES_MAX) return 'limit';
+      if (count > this.nodesMax) return 'limit';
       const key = `${node.exchanged ? 1 : 0} ${node.values.join()}`;
       if (this.closed.has(key)) continue;
       this.closed.add(key);
@@ -190,6 +192,11 @@ function unwind(end: Node): Found {
 }
 
 /** The fewest steps with groups of at most `groupMax`; `onlyNearer` leaves out detours. */
-export function searchSteps(search: Search, groupMax: number, onlyNearer: boolean): SearchResult {
-  return new Run(search, groupMax, onlyNearer).run();
+export function searchSteps(
+  search: Search,
+  groupMax: number,
+  onlyNearer: boolean,
+  nodesMax = NODES_MAX,
+): SearchResult {
+  return new Run(search, groupMax, onlyNearer, nodesMax).run();
 }

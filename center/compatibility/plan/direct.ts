@@ -1,0 +1,96 @@
+/**
+ * The order in which every variable goes straight to its target in one step. Two variables that a rule connects say
+ * who must not go first; those that say it of each other must go together (strongly connected components). Takes time
+ * in proportion to the rules, where the search would try every order.
+ */
+import type { Link } from '../instance.ts';
+import type { Move, Search, Step } from './search.ts';
+import { involvedIn, linkHolds, type Values } from './state.ts';
+
+/** The moves, one for every variable that is not at its target; undefined when some cannot go there in one step. */
+function directMoves(search: Search): Map<number, Move> | undefined {
+  const moves = new Map<number, Move>();
+  for (const [index, { variable, target, distances }] of search.edges) {
+    const from = search.start[index]!;
+    if (from === target) continue;
+    if (distances[from] !== 1) return undefined;
+    moves.set(index, { variable, from, to: target });
+  }
+  return moves;
+}
+
+/** By variable: who must have gone before it, or goes with it. */
+function precedence(search: Search, moves: ReadonlyMap<number, Move>): Map<number, Set<number>> {
+  const before = new Map([...moves.keys()].map((index) => [index, new Set<number>()]));
+  const { invariant, start, presentAfter } = search;
+  const breaks = (link: Link, values: Values): boolean =>
+    !linkHolds(link, values, presentAfter) && !invariant.isExcused(link, values);
+  const seen = new Set<Link>();
+  for (const { variable } of moves.values()) {
+    for (const link of invariant.linksOf(variable)) {
+      if (seen.has(link)) continue;
+      seen.add(link);
+      const moving = [...involvedIn(link)].filter(({ index }) => moves.has(index));
+      // One of them alone ahead of another: what that breaks says that the other must not stay behind.
+      for (const first of moving) {
+        for (const second of moving) {
+          if (first === second) continue;
+          const values = start.slice();
+          for (const { index } of moving) values[index] = moves.get(index)!.to;
+          values[second.index] = start[second.index]!;
+          if (breaks(link, values)) before.get(first.index)!.add(second.index);
+        }
+      }
+    }
+  }
+  return before;
+}
+
+/** Strongly connected components, those that must go first in front (Tarjan). */
+function components(before: ReadonlyMap<number, ReadonlySet<number>>): number[][] {
+  const found: number[][] = [];
+  const numbers = new Map<number, number>();
+  const lows = new Map<number, number>();
+  const stack: number[] = [];
+  const onStack = new Set<number>();
+  const visit = (node: number): void => {
+    const number = numbers.size;
+    numbers.set(node, number);
+    lows.set(node, number);
+    stack.push(node);
+    onStack.add(node);
+    for (const next of before.get(node)!) {
+      if (!numbers.has(next)) visit(next);
+      if (onStack.has(next)) lows.set(node, Math.min(lows.get(node)!, lows.get(next)!));
+    }
+    if (lows.get(node) !== number) return;
+    const members: number[] = [];
+    for (let member = -1; member !== node; ) {
+      member = stack.pop()!;
+      onStack.delete(member);
+      members.push(member);
+    }
+    found.push(members.sort((a, b) => a - b));
+  };
+  for (const node of before.keys()) if (!numbers.has(node)) visit(node);
+  return found;
+}
+
+/** Steps straight to the targets, groups where they must go together; undefined when that does not do. */
+export function directSteps(search: Search): Step[] | undefined {
+  if (search.exchanges) return undefined;
+  const moves = directMoves(search);
+  if (!moves) return undefined;
+  const steps = components(precedence(search, moves)).map((members) =>
+    members.map((index) => moves.get(index)!),
+  );
+  // Rules of more than two are not seen in pairs: every state between two steps is looked at as it will be.
+  const values = search.start.slice();
+  for (const [i, step] of steps.entries()) {
+    for (const { variable, to } of step) values[variable.index] = to;
+    if (i === steps.length - 1) break;
+    const moved = step.map(({ variable }) => variable);
+    if (search.invariant.brokenLink(values, search.presentAfter, moved)) return undefined;
+  }
+  return steps;
+}
