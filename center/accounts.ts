@@ -112,8 +112,10 @@ export class StoredAccounts implements Accounts, Identity {
     return (await this.#find(name))?.role;
   }
 
+  /** Whether it is a printer, one whose credentials were revoked included: it still has to be shown as gone. */
   async isPrinter(name: string): Promise<boolean> {
-    return (await this.roleOf(name)) === 'printer';
+    const credential = this.#known.get(name) ?? (await this.#store.find(name));
+    return credential?.role === 'printer';
   }
 
   /**

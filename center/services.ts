@@ -110,7 +110,7 @@ export interface DocumentService<Document> {
 
 /** What a catalog revision would change, before it is put. */
 export interface CatalogService extends DocumentService<Catalog> {
-  impact(document: unknown, examples: number): Promise<Record<string, unknown>>;
+  impact(document: unknown): Promise<Record<string, unknown>>;
 }
 
 export interface TroubleQueries {

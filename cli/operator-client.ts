@@ -33,11 +33,17 @@ export function readCredentials(file: string): AdminCredentials {
   }
 }
 
+interface Waiting {
+  resolve(reply: OperatorReply): void;
+  reject(error: Error): void;
+  timer: NodeJS.Timeout;
+}
+
 export class OperatorClient {
   readonly #client: MqttClient;
   readonly #username: string;
   readonly #timeout_ms: number;
-  readonly #waiting = new Map<string, (reply: OperatorReply) => void>();
+  readonly #waiting = new Map<string, Waiting>();
 
   private constructor(client: MqttClient, username: string, timeout_ms: number) {
     this.#client = client;
@@ -45,10 +51,19 @@ export class OperatorClient {
     this.#timeout_ms = timeout_ms;
     client.on('message', (topic, payload) => {
       const id = topic.slice(topic.lastIndexOf('/') + 1);
-      const resolve = this.#waiting.get(id);
-      if (!resolve || !topic.startsWith(opsTopic.reply(username, ''))) return;
+      const waiting = this.#waiting.get(id);
+      if (!waiting || !topic.startsWith(opsTopic.reply(username, ''))) return;
+      clearTimeout(waiting.timer);
       this.#waiting.delete(id);
-      resolve(checkSchema('operator-reply', JSON.parse(payload.toString('utf8'))));
+      waiting.resolve(checkSchema('operator-reply', JSON.parse(payload.toString('utf8'))));
+    });
+    // MQTT 3.1.1 has no other way to say no to a publish than to end the connection.
+    client.on('close', () => {
+      for (const { reject, timer } of this.#waiting.values()) {
+        clearTimeout(timer);
+        reject(new Error(`the broker ended the connection: may ${username} do this?`));
+      }
+      this.#waiting.clear();
     });
   }
 
@@ -82,23 +97,18 @@ export class OperatorClient {
   }
 
   /** Sends one request; resolves with its reply, whatever its status. */
-  async request(method: string, params: Record<string, unknown> = {}): Promise<OperatorReply> {
+  request(method: string, params: Record<string, unknown> = {}): Promise<OperatorReply> {
     const id = randomUUID();
     const reply = new Promise<OperatorReply>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
         reject(new Error(`no reply to ${method} within ${this.#timeout_ms / 1_000} s`));
       }, this.#timeout_ms);
-      this.#waiting.set(id, (answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      });
+      this.#waiting.set(id, { resolve, reject, timer });
     });
-    await this.#client.publishAsync(
-      opsTopic.request(this.#username, method),
-      JSON.stringify({ id, params }),
-      { qos: 1 },
-    );
+    const topic = opsTopic.request(this.#username, method);
+    // Not awaited: a refused publish is never acknowledged, and then it is the reply that fails.
+    this.#client.publish(topic, JSON.stringify({ id, params }), { qos: 1 });
     return reply;
   }
 
@@ -128,6 +138,7 @@ export class OperatorClient {
   }
 
   close(): Promise<void> {
-    return this.#client.endAsync();
+    // Without a connection there is nothing to wait for, and mqtt.js would wait for its acknowledgements for ever.
+    return this.#client.endAsync(!this.#client.connected);
   }
 }

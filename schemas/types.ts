@@ -1566,7 +1566,6 @@ export interface CatalogGetParams {
  */
 export interface CatalogImpactParams {
   document: {};
-  examples?: number;
 }
 /**
  * Parameters of `catalog.put`.

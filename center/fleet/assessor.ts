@@ -2,26 +2,24 @@
  * Judging and choosing for the fleet: one catalog compiled once, and each distinct structure assessed once, because a
  * fleet of a million printers has a few thousand distinct structures.
  */
-
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
-import type { Catalog, Finding, Structure } from '../../schemas/types.ts';
+import type { Catalog, Structure } from '../../schemas/types.ts';
 import {
   attainable,
   type Budget,
   type Choice,
   type ChooseOptions,
   type CompiledCatalog,
-  choose,
   compileCatalog,
   type Diagnostic,
-  judge,
-  signatureOf,
+  type Judgement,
+  Memo,
 } from '../compatibility/index.ts';
 import { inRange, SCHEMES, type VersionRange } from '../compatibility/versions.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Assessment, Assessor } from './verdicts.ts';
 
-const NOTHING_KNOWN: Assessment = {
+const NOTHING_KNOWN: Judgement = {
   status: 'unknown',
   findings: [],
   unknown: [
@@ -54,25 +52,21 @@ export function compileChecked(document: Catalog): { catalog: CompiledCatalog; d
 export class CatalogAssessor implements Assessor {
   readonly catalog: string;
   readonly #compiled: CompiledCatalog | undefined;
-  /** Choices by wish and signature. */
-  readonly #choices = new Map<string, Choice>();
-  /** Assessments by signature, least recently used first. */
-  readonly #memo = new Map<string, Assessment>();
+  /** What was judged and chosen, by signature: a campaign asks the same of thousands of equal printers. */
+  readonly #memo: Memo | undefined;
 
   constructor(name: string, compiled: CompiledCatalog | undefined) {
     this.catalog = name;
     this.#compiled = compiled;
+    this.#memo = compiled && new Memo(compiled, CENTER_LIMITS.judgement_memo_max);
   }
 
   get compiled(): CompiledCatalog | undefined {
     return this.#compiled;
   }
 
-  /** Judges without choosing and without remembering. */
-  judge(structure: Structure): Pick<Assessment, 'status' | 'findings'> & { unknown: Finding[] } {
-    return this.#compiled
-      ? judge(this.#compiled, structure)
-      : { ...NOTHING_KNOWN, unknown: NOTHING_KNOWN.unknown ?? [] };
+  judge(structure: Structure): Judgement {
+    return this.#memo ? this.#memo.judge(structure) : NOTHING_KNOWN;
   }
 
   /** Released versions of a software, newest first. */
@@ -121,64 +115,33 @@ export class CatalogAssessor implements Assessor {
     };
   }
 
-  /**
-   * Chooses software for a structure under what is wished for. Remembered by structure and wish: a campaign asks the
-   * same of thousands of equal printers.
-   */
+  /** Chooses the best set for a structure under what is wished for. */
   choose(structure: Structure, wish: ChooseOptions): Choice {
-    const catalog = this.#compiled;
-    if (!catalog) return { outcome: 'impossible', explanation: 'No catalog was put yet.' };
-    const key = `${JSON.stringify(wish)}\n${signatureOf(structure)}`;
-    const known = this.#choices.get(key);
-    if (known) return known;
-    const choice = choose(catalog, structure, wish, choiceBudget());
-    if (this.#choices.size >= CENTER_LIMITS.judgement_memo_max) this.#choices.clear();
-    this.#choices.set(key, choice);
-    return choice;
+    if (!this.#memo) return { outcome: 'impossible', explanation: 'No catalog was put yet.' };
+    return this.#memo.choose(structure, wish, choiceBudget());
   }
 
   assess(structure: Structure): Assessment {
-    const catalog = this.#compiled;
-    if (!catalog) return NOTHING_KNOWN;
-    const signature = signatureOf(structure);
-    const known = this.#memo.get(signature);
-    if (known) {
-      this.#memo.delete(signature);
-      this.#memo.set(signature, known);
-      return known;
-    }
-    const assessment = assessWith(catalog, structure);
-    this.#memo.set(signature, assessment);
-    if (this.#memo.size > CENTER_LIMITS.judgement_memo_max) {
-      for (const oldest of this.#memo.keys()) {
-        this.#memo.delete(oldest);
-        break;
-      }
-    }
-    return assessment;
+    const { status, findings, unknown } = this.judge(structure);
+    if (status !== 'incompatible') return { status, findings, unknown };
+    const choice = this.choose(structure, {});
+    // A best set that no steps lead to helps nobody: the explanation tells of it, the remedy is what can be done.
+    const doable = attainable(choice);
+    const suggestions = (choice.suggestions ?? []).map(({ text }) => text);
+    const explanation = [choice.explanation, ...suggestions].filter(
+      (text) => text !== undefined && text !== '',
+    );
+    return {
+      status,
+      findings,
+      unknown,
+      ...(doable ? { remedy: doable.remedy } : {}),
+      ...(explanation.length > 0 ? { explanation: explanation.join('\n') } : {}),
+    };
   }
 }
 
 function choiceBudget(): Budget {
   const deadline_ms = performance.now() + CENTER_LIMITS.choose_budget_ms_max;
   return { exhausted: () => performance.now() > deadline_ms, ms: CENTER_LIMITS.choose_budget_ms_max };
-}
-
-function assessWith(catalog: CompiledCatalog, structure: Structure): Assessment {
-  const { status, findings, unknown } = judge(catalog, structure);
-  if (status !== 'incompatible') return { status, findings, unknown };
-  const choice = choose(catalog, structure, {}, choiceBudget());
-  // A best set that no steps lead to helps nobody: the explanation tells of it, the remedy is what can be done.
-  const doable = attainable(choice);
-  const suggestions = (choice.suggestions ?? []).map(({ text }) => text);
-  const explanation = [choice.explanation, ...suggestions].filter(
-    (text) => text !== undefined && text !== '',
-  );
-  return {
-    status,
-    findings,
-    unknown,
-    ...(doable ? { remedy: doable.remedy } : {}),
-    ...(explanation.length > 0 ? { explanation: explanation.join('\n') } : {}),
-  };
 }

@@ -4,15 +4,15 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';
+import type { CompiledCatalog } from '../compatibility/index.ts';
 import type { CatalogService, DocumentRevision } from '../services.ts';
 import type { Documents } from '../store/documents.ts';
 import { CatalogAssessor, compileChecked } from './assessor.ts';
 
 /** Where printers' structures come from, for the impact of a catalog before it is put. */
 export type ImpactOf = (
-  proposed: CatalogAssessor,
-  current: CatalogAssessor,
-  examples: number,
+  proposed: CompiledCatalog,
+  current: CompiledCatalog | undefined,
 ) => Promise<Record<string, unknown>>;
 
 function checked(document: unknown): Catalog {
@@ -82,9 +82,7 @@ export class Catalogs implements CatalogService {
     return { revision: revision.number, diagnostics };
   }
 
-  impact(document: unknown, examples: number): Promise<Record<string, unknown>> {
-    const catalog = checked(document);
-    const proposed = new CatalogAssessor(catalog.catalog, compileChecked(catalog).catalog);
-    return this.#impactOf(proposed, this.#assessor, examples);
+  impact(document: unknown): Promise<Record<string, unknown>> {
+    return this.#impactOf(compileChecked(checked(document)).catalog, this.#assessor.compiled);
   }
 }

@@ -27,6 +27,6 @@ export const catalogImpact = defineMethod(
   'catalog.impact',
   'reads',
   async (params, _caller, { catalog }) => ({
-    data: await catalog.impact(params.document, params.examples ?? 5),
+    data: await catalog.impact(params.document),
   }),
 );
