@@ -82,6 +82,20 @@ export function parseTime(text: unknown): number {
     );
     return plain ? whole : whole + digits(text, 20, 3);
   }
+  // As JavaScript writes it, with milliseconds: what agents send.
+  if (
+    text.length === 24 &&
+    text.charCodeAt(23) === 90 &&
+    text.charCodeAt(19) === 46 &&
+    text.charCodeAt(10) === 84 &&
+    text.charCodeAt(4) === 45 &&
+    text.charCodeAt(7) === 45 &&
+    text.charCodeAt(13) === 58 &&
+    text.charCodeAt(16) === 58
+  ) {
+    const date = dateMs(text.slice(0, 10));
+    return clock(date, digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2)) + digits(text, 20, 3);
+  }
   const match = RFC3339.exec(text);
   if (!match) return Number.NaN;
   const base = clock(dateMs(text.slice(0, 10)), Number(match[4]), Number(match[5]), Number(match[6]));
