@@ -9,6 +9,7 @@
  *     entry is in the database. Postgres has the same settings everywhere.
  */
 import { readFileSync, rmSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -236,6 +237,7 @@ export async function run(args: string[]): Promise<BenchResult> {
   const quick = args.includes('--quick');
   const only = args.find((arg) => arg.startsWith('--only='))?.slice('--only='.length);
   const rounds: Record<string, Run>[] = [];
+  const before = Math.round((loadavg()[0] ?? 0) * 100) / 100;
   for (let round = 1; round <= (quick ? 1 : ROUNDS); round += 1) {
     const runs: Record<string, Run> = {};
     for (const [name, work] of Object.entries(VARIANTS)) {
@@ -253,10 +255,12 @@ export async function run(args: string[]): Promise<BenchResult> {
     window_messages: WINDOW,
     rounds: rounds.length,
   };
-  for (const name of Object.keys(rounds[0] ?? {})) {
+  // Above the number of cores others were using the machine too, and the rates say less than the CPU an entry.
+  figures['load_average_1_min_before'] = before;
+  for (const [name, first] of Object.entries(rounds[0] ?? {})) {
     figures[`${name}_entries_per_s`] = middle((runs) => (runs[name] as Run).entries_per_s);
     figures[`${name}_cpu_us_per_entry`] = middle((runs) => cost(runs[name] as Run));
-    figures[`${name}_entries_a_round`] = (rounds[0]?.[name] as Run).entries;
+    figures[`${name}_entries_a_round`] = first.entries;
   }
   if (only !== undefined) return { figures, ratios: {}, bars: [] };
   const faster = (a: string, b: string) =>
