@@ -20,6 +20,7 @@ export interface BenchModule {
 }
 
 const BENCHES: Record<string, () => Promise<BenchModule>> = {
+  agent: () => import('./agent.ts'),
   orders: () => import('./orders.ts'),
   compatibility: () => import('./compatibility.ts'),
   ingest: () => import('./ingest.ts'),

@@ -94,6 +94,11 @@ export class MergedReader implements Reader {
     );
   }
 
+  /** One that answers is enough; one that can't be asked so counts as answering. */
+  async knock(): Promise<void> {
+    await Promise.any(this.readers.map((reader) => reader.knock?.() ?? Promise.resolve()));
+  }
+
   onNudge(nudge: () => void): void {
     for (const reader of this.readers) reader.onNudge?.(nudge);
   }

@@ -156,10 +156,15 @@ export class PolledDriver implements Driver {
     return Math.min(doubled, most) * (0.95 + (this.options.random ?? Math.random)() * 0.1);
   }
 
-  private inLane<T>(task: () => Promise<T>): Promise<T> {
-    return this.options.lanes
-      ? this.options.lanes.run(this.failures === 0 ? 'answering' : 'silent', task)
-      : task();
+  private async inLane<T>(task: () => Promise<T>): Promise<T> {
+    const { lanes } = this.options;
+    if (!lanes) return task();
+    const knock = this.reader.knock?.bind(this.reader);
+    const doubtful = this.reading === undefined || this.failures > 0;
+    if (!doubtful) return lanes.run('answering', task);
+    if (!knock) return lanes.run(this.failures > 0 ? 'silent' : 'answering', task);
+    await lanes.run('silent', knock);
+    return lanes.run('answering', task);
   }
 
   /** One read with everything that follows from it. Never rejects: a printer that fails is a state, not an error. */

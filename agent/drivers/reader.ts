@@ -19,6 +19,11 @@ export interface Reader {
   read(): Promise<Reading>;
   /** What changes by the minute, in as few packets as possible. Only after `read` has succeeded once. */
   readQuick?(): Promise<QuickReading>;
+  /**
+   * Whether it is there at all, with as little as possible: asked of a printer that has not answered yet or did not last
+   * time, before a whole read takes a place among those that do.
+   */
+  knock?(): Promise<void>;
   /** Something happened (a trap, a pushed message): read at once. */
   onNudge?(nudge: () => void): void;
   close(): Promise<void>;

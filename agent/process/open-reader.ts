@@ -51,6 +51,7 @@ class PinnedReader implements Reader {
   private readonly reader: Reader;
   private readonly serial: string;
   readQuick?: NonNullable<Reader['readQuick']>;
+  knock?: NonNullable<Reader['knock']>;
 
   constructor(reader: Reader, serial: string) {
     this.kind = reader.kind;
@@ -58,6 +59,7 @@ class PinnedReader implements Reader {
     this.reader = reader;
     this.serial = serial;
     if (reader.readQuick) this.readQuick = reader.readQuick.bind(reader);
+    if (reader.knock) this.knock = reader.knock.bind(reader);
   }
 
   async read(): Promise<Reading> {

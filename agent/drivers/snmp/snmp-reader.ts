@@ -88,6 +88,10 @@ export class SnmpReader implements Reader {
     this.mapping = mapping;
   }
 
+  async knock(): Promise<void> {
+    await this.session.get([OID.sysUpTime]);
+  }
+
   async read(): Promise<Reading> {
     const answer = await readSnmp(this.session, this.mapping);
     this.addTrapped(answer);

@@ -1,0 +1,157 @@
+/**
+ * The far side of the agent's benchmark, in a process of its own: SNMP printers (net-snmp's agent, a port each), ports
+ * that never answer, and a broker that counts what arrives. Speaks JSON over the IPC channel.
+ */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { Aedes } from 'aedes';
+import snmp from 'net-snmp';
+
+interface Mib {
+  registerProviders(providers: object[]): void;
+  setScalarValue(name: string, value: unknown): void;
+  addTableRow(table: string, row: unknown[]): void;
+  deleteTableRow(table: string, index: unknown[]): void;
+}
+
+const { OctetString, Integer, Counter, TimeTicks, OID } = snmp.ObjectType;
+const readOnly = snmp.MaxAccess['read-only'];
+
+const scalar = (name: string, oid: string, type: number) => ({
+  name,
+  type: snmp.MibProviderType.Scalar,
+  oid,
+  scalarType: type,
+  maxAccess: readOnly,
+});
+
+/** A table with one or two index columns in front, which are not shown. */
+function table(name: string, oid: string, indexes: number, columns: [number, number][]) {
+  const hidden = Array.from({ length: indexes }, (_, i) => ({
+    number: 200 + i,
+    name: `${name}Index${i}`,
+    type: Integer,
+    maxAccess: snmp.MaxAccess['not-accessible'],
+  }));
+  return {
+    name,
+    type: snmp.MibProviderType.Table,
+    oid,
+    maxAccess: snmp.MaxAccess['not-accessible'],
+    tableColumns: [
+      ...hidden,
+      ...columns.map(([number, type]) => ({ number, name: `${name}${number}`, type, maxAccess: readOnly })),
+    ],
+    tableIndex: hidden.map((column) => ({ columnName: column.name })),
+  };
+}
+
+/** A bizhub with two trays, a finisher, three firmware components and eight supplies. */
+function fill(mib: Mib): void {
+  mib.registerProviders([
+    scalar('sysDescr', '1.3.6.1.2.1.1.1', OctetString),
+    scalar('sysObjectID', '1.3.6.1.2.1.1.2', OID),
+    scalar('sysUpTime', '1.3.6.1.2.1.1.3', TimeTicks),
+    table('hrDevice', '1.3.6.1.2.1.25.3.2.1', 1, [
+      [2, OID],
+      [3, OctetString],
+    ]),
+    table('hrPrinter', '1.3.6.1.2.1.25.3.5.1', 1, [
+      [1, Integer],
+      [2, OctetString],
+    ]),
+    table('software', '1.3.6.1.2.1.25.6.3.1', 1, [[2, OctetString]]),
+    table('general', '1.3.6.1.2.1.43.5.1.1', 1, [
+      [1, Counter],
+      [16, OctetString],
+      [17, OctetString],
+    ]),
+    table(
+      'input',
+      '1.3.6.1.2.1.43.8.2.1',
+      2,
+      [13, 14, 15, 16, 17].map((number): [number, number] => [number, OctetString]),
+    ),
+    table(
+      'output',
+      '1.3.6.1.2.1.43.9.2.1',
+      2,
+      [7, 9, 11].map((number): [number, number] => [number, OctetString]),
+    ),
+    table('marker', '1.3.6.1.2.1.43.10.2.1', 2, [
+      [3, Integer],
+      [4, Counter],
+    ]),
+    table('alert', '1.3.6.1.2.1.43.18.1.1', 2, [
+      ...[2, 3, 4, 5, 6, 7].map((number): [number, number] => [number, Integer]),
+      [8, OctetString],
+      [9, TimeTicks],
+    ]),
+  ]);
+  mib.setScalarValue('sysDescr', 'KONICA MINOLTA bizhub C360i');
+  mib.setScalarValue('sysObjectID', '1.3.6.1.4.1.18334.1.2.1.2.1');
+  mib.setScalarValue('sysUpTime', 360_000);
+  mib.addTableRow('hrDevice', [1, '1.3.6.1.2.1.25.3.1.5', 'KONICA MINOLTA bizhub C360i']);
+  mib.addTableRow('hrPrinter', [1, 3, Buffer.from([0])]);
+  for (const [i, name] of ['MFP controller G00-K4', 'Engine G00-K2', 'FS-539 G00-15'].entries()) {
+    mib.addTableRow('software', [i + 1, name]);
+  }
+  mib.addTableRow('general', [1, 1, 'printer', 'A9KEKM0001234']);
+  mib.addTableRow('input', [1, 1, 'Tray 1', 'KM', 'PC-216', 'G00-05', 'A1A1A1']);
+  mib.addTableRow('input', [1, 2, 'LCT', 'KM', 'LU-302', 'G00-02', 'B2B2B2']);
+  mib.addTableRow('output', [1, 1, 'Tray', 'FS-539', 'F-104']);
+  mib.addTableRow('marker', [1, 1, 7, 120345]);
+  mib.addTableRow('alert', [1, 2, 4, 3, 11, 1, 0, 1104, 'Toner low K', 1000]);
+}
+
+/** Free ports, found by binding and letting go; the agent binds them a moment later. */
+async function freePorts(count: number): Promise<number[]> {
+  const sockets = Array.from({ length: count }, () => createSocket('udp4').bind(0, '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'listening')));
+  const ports = sockets.map((socket) => socket.address().port);
+  await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))));
+  return ports;
+}
+
+const [answering = 0, silent = 0] = process.argv.slice(2).map(Number);
+const ports = await freePorts(answering);
+const agent = (
+  snmp as unknown as { createAgent(options: object, done: (error: Error | null) => void): { getMib(): Mib } }
+).createAgent(
+  {
+    disableAuthorization: true,
+    accessControlModelType: snmp.AccessControlModelType.None,
+    sockets: ports.map((port) => ({ transport: 'udp4', address: '127.0.0.1', port })),
+  },
+  () => undefined,
+);
+const mib = agent.getMib();
+fill(mib);
+const deaf = Array.from({ length: silent }, () => createSocket('udp4').bind(0, '127.0.0.1'));
+await Promise.all(deaf.map((socket) => once(socket, 'listening')));
+
+const broker = await Aedes.createBroker();
+const structures = new Set<string>();
+const jams = new Set<string>();
+broker.on('publish', (packet, client) => {
+  if (!client) return;
+  if (packet.topic.endsWith('/structure')) structures.add(client.id);
+  if (packet.topic.endsWith('/errors') && packet.payload.includes('"J-7218"')) jams.add(client.id);
+});
+const server = createServer((socket) => broker.handle(socket)).listen(0, '127.0.0.1', 2_048);
+await once(server, 'listening');
+const address = server.address();
+
+process.on('message', (message: { ask: string }) => {
+  if (message.ask === 'jam')
+    mib.addTableRow('alert', [1, 3, 3, 5, 30, 1, 7201, 8, 'J-7218 changed', 350_000]);
+  if (message.ask === 'end') process.exit(0);
+  process.send?.({ structures: structures.size, jams: jams.size });
+});
+process.on('disconnect', () => process.exit(0));
+process.send?.({
+  ports,
+  silent: deaf.map((socket) => socket.address().port),
+  broker: address !== null && typeof address === 'object' ? address.port : 0,
+});
