@@ -13,7 +13,7 @@ const CODES_PER_PRINTER = 8;
 const BATCH = 10;
 const ENTRIES = 500_000;
 const PIECE = 2_000;
-const ROUNDS = 5;
+const ROUNDS = 4;
 const T0 = Date.parse('2026-11-01T00:00:00Z');
 
 /** Repeatable chance. */

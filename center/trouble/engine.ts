@@ -321,8 +321,8 @@ export class TroubleEngine {
 
   private tellLane(lane: Lane, ended: LaneTrouble[]): void {
     const known = lane.told;
-    const current = ended.concat(lane.troubles(this.now));
-    if (current.length > 0 || known) {
+    if (known || ended.length > 0 || lane.troubled(this.now)) {
+      const current = ended.concat(lane.troubles(this.now));
       const told = known ?? new Map<string, Told>();
       lane.told = told;
       const seen = new Set<string>();
