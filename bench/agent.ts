@@ -16,7 +16,7 @@ import type { BenchResult } from './bench.ts';
 const PRINTERS = 1_000;
 const POLL_S = 30;
 /** How long the steady state is looked at. */
-const STEADY_S = 60;
+const STEADY_S = 30;
 
 interface FarSide {
   ports: number[];
