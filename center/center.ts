@@ -183,7 +183,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     onPresence(printer, online) {
       if (online) {
         policies
-          .tell(printer)
+          .greet(printer)
           .catch((error: unknown) => log.warn({ printer, reason: reasonOf(error) }, 'a policy was not told'));
       }
       for (const capability of capabilities) capability.onPresence?.(printer, online);
@@ -245,6 +245,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
         );
     },
     async start() {
+      await policies.load();
       await troubles.start((await rules.get())?.document);
       for (const capability of capabilities) await capability.start();
       await link.start(handle);

@@ -20,6 +20,8 @@ export const CENTER_LIMITS = {
   choose_budget_ms_max: 2_000,
   /** Findings in a verdict. */
   verdict_findings_max: 200,
+  /** Printers remembered as told of their policy. */
+  policies_remembered_max: 200_000,
   /** Credentials kept in memory, about 300 bytes each. */
   accounts_remembered_max: 50_000,
   /** Requests of operators under way at once. */

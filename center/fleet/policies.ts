@@ -4,6 +4,7 @@
  */
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Policy } from '../../schemas/types.ts';
+import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link.ts';
 
 /** Contract: stream, structure every 6 h. */
@@ -31,15 +32,30 @@ export function mergePolicy(base: Policy, change: Policy): Policy {
 export class Policies {
   readonly #store: PolicyStore;
   readonly #link: Link;
+  /** What was set, kept in memory: a reconnect storm must not ask the database for a policy that nobody set. */
+  #default: Policy | undefined;
+  /** Printers that were told since this start; the documents are retained, so once is enough. */
+  readonly #told = new Set<string>();
 
   constructor(store: PolicyStore, link: Link) {
     this.#store = store;
     this.#link = link;
   }
 
+  /** Takes up the default that was set before. */
+  async load(): Promise<void> {
+    this.#default = await this.#store.defaultPolicy();
+  }
+
+  /** A printer came online: it is told a default that was set before it was there. */
+  async greet(printer: string): Promise<void> {
+    if (this.#default === undefined || this.#told.has(printer)) return;
+    await this.tell(printer);
+  }
+
   /** The policy that holds for a printer: its own over the fleet's default over the contract's. */
   async of(printer: string): Promise<Policy> {
-    const fleet = mergePolicy(DEFAULT_POLICY, (await this.#store.defaultPolicy()) ?? {});
+    const fleet = mergePolicy(DEFAULT_POLICY, this.#default ?? {});
     return mergePolicy(fleet, (await this.#store.policyOf(printer)) ?? {});
   }
 
@@ -51,12 +67,17 @@ export class Policies {
 
   /** Sets the fleet's default. The printers are told by whoever asked, in pages. */
   async setDefault(change: Policy): Promise<void> {
-    await this.#store.putDefaultPolicy(mergePolicy((await this.#store.defaultPolicy()) ?? {}, change));
+    const policy = mergePolicy(this.#default ?? {}, change);
+    await this.#store.putDefaultPolicy(policy);
+    this.#default = policy;
+    this.#told.clear();
   }
 
   /** Publishes the policy that holds for a printer on its retained topic. */
   async tell(printer: string): Promise<void> {
     const policy = await this.of(printer);
     await this.#link.publish(printerTopic.policy(printer), JSON.stringify(policy), { qos: 1, retain: true });
+    if (this.#told.size >= CENTER_LIMITS.policies_remembered_max) this.#told.clear();
+    this.#told.add(printer);
   }
 }

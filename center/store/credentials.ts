@@ -76,6 +76,12 @@ export class Credentials {
     return row && fromRow(row);
   }
 
+  /** Those of these names that there are, revoked or not. */
+  async findMany(names: string[]): Promise<Map<string, Credential>> {
+    const rows = await this.#database.query<Row>('SELECT * FROM credentials WHERE name = ANY($1)', [names]);
+    return new Map(rows.map((row) => [row.name, fromRow(row)]));
+  }
+
   /** Gives false when there was no valid one. */
   async revoke(name: string): Promise<boolean> {
     const rows = await this.#database.query(

@@ -1,8 +1,10 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { RetainedDocument } from '../../broker/retained-backend.ts';
 import type { ErrorBatch, LogEntry, Structure } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { StoredFleet } from './fleet-queries.ts';
+import { PostgresRetained } from './retained.ts';
 import { openStore, type Store } from './store.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -266,7 +268,42 @@ test('retained messages come back, the last of a topic, emptied ones not', async
     { topic: 'a', payload: undefined, qos: 0 },
     { topic: 'b', payload: payload('3'), qos: 1 },
   ]);
-  const all = [];
-  for await (const one of store.retained.load()) all.push(one);
-  expect(all).toEqual([{ topic: 'b', payload: payload('3'), qos: 1 }]);
+  const all = await loaded(new PostgresRetained(store.database));
+  expect(all.filter(({ topic }) => !topic.startsWith('platen/'))).toEqual([
+    { topic: 'b', payload: payload('3'), qos: 1 },
+  ]);
+});
+
+async function loaded(retained: PostgresRetained): Promise<RetainedDocument[]> {
+  const all: RetainedDocument[] = [];
+  for await (const one of retained.load()) all.push(one);
+  return all;
+}
+
+test('structures are retained from their own table, and an emptied one stays empty until there is a new one', async () => {
+  const topic = 'platen/v1/printers/kept/structure';
+  const structure = (revision: number): Structure => ({
+    session: 's',
+    revision,
+    at: '2026-11-22T07:00:00Z',
+    reason: 'connect',
+    apparatus: { model: 'C360' },
+    units: [],
+  });
+  const found = async () => {
+    const document = (await loaded(new PostgresRetained(store.database))).find((one) => one.topic === topic);
+    return document && (JSON.parse(document.payload.toString()) as Structure);
+  };
+  const say = async (revision: number) => {
+    await store.ingest.structure('kept', structure(revision));
+    await store.retained.write([
+      { topic, payload: Buffer.from(JSON.stringify(structure(revision))), qos: 1 },
+    ]);
+  };
+  await say(1);
+  expect(await found()).toEqual(structure(1));
+  await store.retained.write([{ topic, payload: undefined, qos: 1 }]);
+  expect(await found()).toBeUndefined();
+  await say(2);
+  expect(await found()).toEqual(structure(2));
 });
