@@ -18,6 +18,14 @@ export const CENTER_LIMITS = {
   judgement_memo_max: 20_000,
   /** Time for choosing a remedy for one structure. */
   choose_budget_ms_max: 2_000,
+  /** Units and pieces of software beyond which nothing is chosen for a structure, only judged. */
+  choose_parts_max: 256,
+  /** Time for finding out what would fit a structure (`ask/options`). */
+  options_budget_ms_max: 250,
+  /** Share of the event loop that one printer may take for what is computed for it; it waits after it took more. */
+  printer_compute_share_max: 0.05,
+  /** Computing for a printer that takes less is not held against it. */
+  printer_compute_ms_free: 20,
   /** Findings in a verdict. */
   verdict_findings_max: 200,
   /** Printers remembered as told of their policy. */

@@ -10,6 +10,7 @@ import { parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Services, StoredEntry } from '../services.ts';
 import { readChunk } from '../update/release/chunks.ts';
+import { ComputeShare } from './compute-share.ts';
 
 /** What would fit a structure: versions by software subject, models by unit. */
 export type OptionsOf = (structure: Structure) => Record<string, unknown>;
@@ -35,6 +36,7 @@ export class Asks {
   readonly #services: Services;
   readonly #optionsOf: OptionsOf;
   readonly #log: Logger;
+  readonly #share = new ComputeShare();
 
   constructor(services: Services, optionsOf: OptionsOf, log: Logger) {
     this.#services = services;
@@ -101,12 +103,22 @@ export class Asks {
         const details = await fleet.get(printer);
         if (!details?.structure)
           throw new PlatenError('request/not-found', { kind: 'structure', id: printer });
-        return this.#optionsOf(details.structure);
+        return this.#options(printer, details.structure);
       }
       case 'chunk':
         return { ...(await readChunk(this.#services.releases.dir, params)) };
       default:
         throw new PlatenError('request/unknown-method', { method });
     }
+  }
+
+  /** @throws PlatenError request/busy when the printer has had its share of computing */
+  #options(printer: string, structure: Structure): Record<string, unknown> {
+    const started_ms = performance.now();
+    if (this.#share.wait(printer, started_ms) > 0) throw new PlatenError('request/busy');
+    const options = this.#optionsOf(structure);
+    const now_ms = performance.now();
+    this.#share.took(printer, now_ms - started_ms, now_ms);
+    return options;
   }
 }

@@ -118,6 +118,13 @@ export class CatalogAssessor implements Assessor {
   /** Chooses the best set for a structure under what is wished for. */
   choose(structure: Structure, wish: ChooseOptions): Choice {
     if (!this.#memo) return { outcome: 'impossible', explanation: 'No catalog was put yet.' };
+    // What the search builds grows with the square of the parts, before it first looks at the clock.
+    if (partsOf(structure) > CENTER_LIMITS.choose_parts_max) {
+      return {
+        outcome: 'gave-up',
+        explanation: `Nothing is chosen for more than ${CENTER_LIMITS.choose_parts_max} units and pieces of software.`,
+      };
+    }
     return this.#memo.choose(structure, wish, choiceBudget());
   }
 
@@ -139,6 +146,13 @@ export class CatalogAssessor implements Assessor {
       ...(explanation.length > 0 ? { explanation: explanation.join('\n') } : {}),
     };
   }
+}
+
+/** Units and pieces of software. */
+export function partsOf({ apparatus, units }: Structure): number {
+  let parts = units.length + (apparatus.software?.length ?? 0);
+  for (const { software } of units) parts += software?.length ?? 0;
+  return parts;
 }
 
 function choiceBudget(): Budget {

@@ -2,9 +2,10 @@
  * What would be compatible with a printer as it is now (claim 4, `ask/options`): for each piece of software the
  * versions, for each unit the models, that could stand in the place of what is there without breaking anything.
  */
+import { PlatenError } from '../../schemas/errors.ts';
 import type { Structure } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import type { CatalogAssessor } from './assessor.ts';
+import { type CatalogAssessor, partsOf } from './assessor.ts';
 
 interface SoftwareOption {
   subject: string;
@@ -18,16 +19,30 @@ interface UnitOption {
   models: string[];
 }
 
-/** The options for a structure; at most `answer_items_max` versions a subject, newest first. */
+/**
+ * The options for a structure; at most `answer_items_max` versions a subject, newest first. Where time runs out,
+ * `complete` is false and what was not looked at is missing.
+ * @throws PlatenError request/invalid for a structure with more parts than are chosen for
+ */
 export function optionsOf(assessor: CatalogAssessor, structure: Structure): Record<string, unknown> {
-  const fits = (changed: Structure) => assessor.judge(changed).status === 'compatible';
+  if (partsOf(structure) > CENTER_LIMITS.choose_parts_max) {
+    throw new PlatenError('request/invalid', {
+      reason: `the structure has more than ${CENTER_LIMITS.choose_parts_max} units and pieces of software`,
+    });
+  }
+  const deadline_ms = performance.now() + CENTER_LIMITS.options_budget_ms_max;
+  let complete = true;
+  const fits = (changed: () => Structure) => {
+    if (performance.now() > deadline_ms) complete = false;
+    return complete && assessor.judge(changed()).status === 'compatible';
+  };
   const software: SoftwareOption[] = [];
   const holders = [{ symbol: 'apparatus', software: structure.apparatus.software ?? [] }, ...structure.units];
   for (const holder of holders) {
     for (const installed of holder.software ?? []) {
       const versions = assessor
         .releasedVersions(installed.id)
-        .filter((version) => fits(withVersion(structure, holder.symbol, installed.id, version)))
+        .filter((version) => fits(() => withVersion(structure, holder.symbol, installed.id, version)))
         .slice(0, CENTER_LIMITS.answer_items_max);
       const subject = `${holder.symbol}:${installed.id}`;
       software.push({
@@ -42,9 +57,9 @@ export function optionsOf(assessor: CatalogAssessor, structure: Structure): Reco
     model: unit.model,
     models: assessor
       .modelsFor(structure.apparatus.model, unit.kind)
-      .filter((model) => fits(withModel(structure, unit.symbol, model))),
+      .filter((model) => fits(() => withModel(structure, unit.symbol, model))),
   }));
-  return { catalog: assessor.catalog, software, units };
+  return { catalog: assessor.catalog, complete, software, units };
 }
 
 function withVersion(structure: Structure, symbol: string, id: string, version: string): Structure {

@@ -10,6 +10,7 @@ import { printerTopic } from '../../schemas/topics.ts';
 import type { Structure, Verdict } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link.ts';
+import { ComputeShare } from './compute-share.ts';
 import type { FleetEvents } from './events.ts';
 
 /** What judging and choosing gives for one structure, memoised by the compatibility engine. */
@@ -54,6 +55,9 @@ export class Verdicts {
   readonly #listeners: VerdictListener[] = [];
   /** Waiting printers with the structure if it is at hand; it is read from the store otherwise. */
   readonly #waiting = new Map<string, Structure | undefined>();
+  /** Printers that have had their share of computing, with what is to be judged when their time has come. */
+  readonly #held = new Map<string, { structure: Structure | undefined; timer: NodeJS.Timeout }>();
+  readonly #share = new ComputeShare();
   #working: Promise<void> | undefined;
   #rejudging: Promise<void> | undefined;
   #stopped = false;
@@ -80,11 +84,30 @@ export class Verdicts {
 
   /** Judges a printer soon. */
   judge(printer: string, structure?: Structure): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#hold(printer, structure)) return;
     this.#waiting.set(printer, structure);
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
     });
+  }
+
+  /** Keeps a structure back, only the newest of a printer, while its turn hasn't come. */
+  #hold(printer: string, structure: Structure | undefined): boolean {
+    const held = this.#held.get(printer);
+    if (held) {
+      held.structure = structure;
+      return true;
+    }
+    const wait_ms = this.#share.wait(printer, performance.now());
+    if (wait_ms === 0) return false;
+    const timer = setTimeout(() => {
+      const { structure: newest } = this.#held.get(printer) ?? {};
+      this.#held.delete(printer);
+      this.judge(printer, newest);
+    }, wait_ms + 1);
+    timer.unref();
+    this.#held.set(printer, { structure, timer });
+    return true;
   }
 
   /** Judges the whole fleet again in the background, after the catalog changed or a start. */
@@ -136,7 +159,10 @@ export class Verdicts {
     try {
       const structure = given ?? (await this.#store.currentStructure(printer));
       if (!structure) return;
+      const started_ms = performance.now();
       const verdict = this.#verdictOn(structure);
+      const now_ms = performance.now();
+      this.#share.took(printer, now_ms - started_ms, now_ms);
       const { stored, previous } = await this.#store.putVerdict(printer, verdict);
       if (!stored || (previous !== undefined && saysTheSame(previous, verdict))) return;
       await this.#tell(printer, structure, verdict, previous);
@@ -183,6 +209,7 @@ export class Verdicts {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    for (const { timer } of this.#held.values()) clearTimeout(timer);
     await this.#working;
     await this.#rejudging;
   }
