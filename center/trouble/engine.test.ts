@@ -1,5 +1,6 @@
 import type { LogEntry, TroubleRules } from '../../schemas/types.ts';
 import { compileRules, contextOf, parseTime, TroubleEngine } from './index.ts';
+import { KEYS_JOINT_MAX, KEYS_PER_PRINTER_MAX } from './limits.ts';
 import { Replay, troubleLine } from './replay.ts';
 
 const T0 = Date.parse('2026-11-01T00:00:00Z');
@@ -54,6 +55,28 @@ test('a trouble opens with the third jam, escalates, clears after a quiet day an
   ]);
   const again = engine.apply('p', 'l', [entry(6, 30)]);
   expect(again[0]).toMatchObject({ kind: 'reopened', trouble: { id: opened?.trouble.id, reopened: 1 } });
+});
+
+test('a printer cannot fill the memory with units that it makes up', () => {
+  const made = KEYS_PER_PRINTER_MAX + 100;
+  const alone = new TroubleEngine(compiled(jams));
+  const joint = new TroubleEngine(
+    compiled(jams, { ...jams, id: 'silent', suppressedBy: ['jams'], severity: undefined }),
+  );
+  for (const [engine, most] of [
+    [alone, KEYS_PER_PRINTER_MAX],
+    [joint, KEYS_JOINT_MAX],
+  ] as const) {
+    for (let seq = 1; seq <= made; seq += 1)
+      engine.apply('p', 'l', [entry(seq, 0, 'J-7201', { unit: `u${seq}` })]);
+    expect(engine.size().keys).toBe(most);
+    expect(engine.crowded).toBeGreaterThanOrEqual(made - most);
+    // What was there before goes on, and so does another printer.
+    const more = (unit: string) => [1, 2].map((hours) => entry(made + hours, hours, 'J-7201', { unit }));
+    expect(engine.apply('p', 'l', more('u1')).map(({ kind }) => kind)).toContain('opened');
+    engine.apply('q', 'l', [entry(1, 0, 'J-7201', { unit: 'u' })]);
+    expect(engine.size().keys).toBe(most + (engine === alone ? 1 : 2));
+  }
 });
 
 test('a late entry is put in its place, a repeated one changes nothing, one too late is counted', () => {

@@ -13,7 +13,7 @@ import { ContextClass, type InRange, type PrinterContext, semverInRange } from '
 import { DeadlineQueue } from './deadlines.ts';
 import type { KeyScope } from './key-state.ts';
 import { Lane, type LaneTrouble, SETTLE_MIN, type Told } from './lane.ts';
-import { CONTEXTS_MAX, PENDING_MAX } from './limits.ts';
+import { CONTEXTS_MAX, KEYS_FLEET_MAX, KEYS_JOINT_MAX, KEYS_PER_PRINTER_MAX, PENDING_MAX } from './limits.ts';
 import { Odometer } from './rate.ts';
 import type { CohortOptions, CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
@@ -90,6 +90,8 @@ export class TroubleEngine {
   readonly rules: CompiledRules;
   /** Entries that came too late for a rule, by rule. */
   late = 0;
+  /** Sightings that were not taken because their key was one too many. */
+  crowded = 0;
   /** While set, only these groups of rules judge: the others are taken over from elsewhere. */
   only: Set<number> | undefined;
   /** Ended troubles that were settled and not yet taken (without `prompt`). */
@@ -262,6 +264,11 @@ export class TroubleEngine {
     const lanes = rule.perPrinter ? printer.lanes : this.fleetLanes;
     let lane = lanes.get(name);
     if (!lane) {
+      // Units and codes are the printer's own words: it must not fill the memory with them.
+      if (lanes.size >= (rule.perPrinter ? KEYS_PER_PRINTER_MAX : KEYS_FLEET_MAX)) {
+        this.crowded += 1;
+        return;
+      }
       lane = new Lane(
         group,
         scopeOf(rule, this.facts),
@@ -273,7 +280,13 @@ export class TroubleEngine {
     }
     if (lane.scopes) {
       const slot = `${sighting.rule} ${sighting.key}`;
-      if (!lane.scopes.has(slot)) lane.scopes.set(slot, scopeOf(rule, this.facts));
+      if (!lane.scopes.has(slot)) {
+        if (lane.scopes.size >= KEYS_JOINT_MAX) {
+          this.crowded += 1;
+          return;
+        }
+        lane.scopes.set(slot, scopeOf(rule, this.facts));
+      }
     }
     // The lane's own text instead of one more of the same.
     if (!group.joint) sighting.key = lane.key ??= sighting.key;

@@ -38,3 +38,9 @@ export const REMEDY_PRINTERS_MAX = 100_000;
 export const COHORT_CODES_MAX = 1000;
 /** Versions that one cohort rule puts on trial, when it names none. */
 export const COHORT_VERSIONS_MAX = 20;
+/** Keys (units, codes …) that are kept for one printer; sightings of further ones are only counted. */
+export const KEYS_PER_PRINTER_MAX = 5_000;
+/** The same for rules that keep each other silent: each sighting is looked at against all of them. */
+export const KEYS_JOINT_MAX = 500;
+/** Keys of rules that aren't kept by printer. */
+export const KEYS_FLEET_MAX = 100_000;
