@@ -207,6 +207,24 @@ function textOf(payload: Uint8Array): string {
     : utf8.decode(payload);
 }
 
+function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, one]) => key.includes('\0') || holdsNul(one));
+}
+
+/**
+ * Refuses parameters with NUL in a text: nothing that can be asked for holds one, and no database column takes it.
+ * `payload` is what they were parsed from, which is quicker to look through.
+ * @throws PlatenError request/invalid
+ */
+export function checkNoNul(params: unknown, payload: Buffer): void {
+  // In JSON a NUL is always escaped.
+  if (payload.includes('\\u0000') && holdsNul(params)) {
+    throw new PlatenError('request/invalid', { reason: 'a text holds the character NUL' });
+  }
+}
+
 /**
  * Parses a payload: UTF-8, JSON, an object, and right by its schema.
  * @throws PlatenError payload/not-json, payload/schema

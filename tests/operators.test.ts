@@ -80,6 +80,7 @@ test.each([
   ['printers.get', { printer: 'nobody' }, 'request/not-found'],
   ['printers.list', { limit: 0 }, 'request/invalid'],
   ['printers.list', { cursor: '!' }, 'request/invalid'],
+  ['printers.list', { filter: { site: 'a\u0000' } }, 'request/invalid'],
   ['printers.list', { filter: { software: { id: 'acme.engine', range: '>=>' } } }, 'request/invalid'],
   ['printers.enroll', {}, 'request/invalid'],
   ['policy.set', { policy: {} }, 'request/invalid'],
@@ -92,6 +93,11 @@ test.each([
   const reply = await admin.request(method, params);
   expect(reply).toMatchObject({ status: 'error', error: { code } });
   expect(reply.error?.hint).toBeTruthy();
+});
+
+test('a printer that asks with NUL is answered with request/invalid', async () => {
+  const answer = await printer.ask('history', { code: 'J\u0000' });
+  expect(answer).toMatchObject({ status: 'error', error: { code: 'request/invalid' } });
 });
 
 test.each(['viewer', 'operator', 'admin'] as Role[])(

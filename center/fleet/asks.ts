@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Answer, Structure } from '../../schemas/types.ts';
-import { parsePayload } from '../../schemas/validate.ts';
+import { checkNoNul, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Services, StoredEntry } from '../services.ts';
 import { readChunk } from '../update/release/chunks.ts';
@@ -52,6 +52,7 @@ export class Asks {
     const { id, params = {} } = parsePayload('ask', payload);
     let answer: Answer;
     try {
+      checkNoNul(params, payload);
       answer = {
         id,
         status: 'ok',

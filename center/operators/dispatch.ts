@@ -7,7 +7,7 @@ import { type ErrorCode, PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { isMethod, mayCall, type Role } from '../../schemas/roles.ts';
 import { opsTopic } from '../../schemas/topics.ts';
 import type { OperatorReply } from '../../schemas/types.ts';
-import { checkParams, parsePayload } from '../../schemas/validate.ts';
+import { checkNoNul, checkParams, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link.ts';
 import type { Services } from '../services.ts';
@@ -104,6 +104,7 @@ export class Dispatcher {
       if (role === undefined || !mayCall(role, method)) {
         throw new PlatenError('request/not-allowed', { role: role ?? 'unknown', method });
       }
+      checkNoNul(params, message.payload);
       const caller: Caller = { name: operator, role };
       this.#underWay += 1;
       try {
