@@ -35,6 +35,7 @@ test.each([
   ],
   ['a Bambu without its code', [{ printer: 'a', urls: ['bambu://S@a'] }], {}, /accessCode/],
   ['too quick a pace', [{ printer: 'a', urls: ['ipp://a'], poll: 'PT0.1S' }], {}, /poll/],
+  ['a root that is not there', [], { root: 'nowhere.root.json' }, /\/root .*nowhere/],
   ['a table that is wrong', [], { mappings: ['table.json'] }, /table.json/],
 ])('%s is refused with its place', (_, printers, more, reason) => {
   write(printers, more);
@@ -53,6 +54,14 @@ test('a printer is added once, the file is for its owner only, and a refusal cha
   expect(config.broker.url).toBe('mqtt://broker');
   const [printer] = config.printers;
   expect(printer && paceOf(config, printer)).toEqual({ pollMs: 10_000, fullMs: 900_000, silentMs: 900_000 });
+});
+
+test('the root of trust is the file that the configuration names, from beside it; without it there is none', () => {
+  writeFileSync(join(folder, 'my.root.json'), '{"signed":{}}');
+  write([], { root: 'my.root.json' });
+  expect(loadConfig(file).root?.toString()).toBe('{"signed":{}}');
+  write([]);
+  expect(loadConfig(file).root).toBeUndefined();
 });
 
 test('addresses carry a community, and are shown without it', () => {
