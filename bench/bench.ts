@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
+import { MissingPrograms } from './orders/programs.ts';
 
 /** What a benchmark gives back. */
 export interface BenchResult {
@@ -40,7 +41,13 @@ if (!load || name === undefined) {
   process.exit(args.includes('--help') ? 0 : 1);
 }
 const started = new Date();
-const result = await (await load()).run(args.filter((arg) => arg !== name && arg !== '--json'));
+const result = await (await load())
+  .run(args.filter((arg) => arg !== name && arg !== '--json'))
+  .catch((error: unknown) => {
+    if (!(error instanceof MissingPrograms)) throw error;
+    process.stderr.write(`${name}: ${error.message}\n`);
+    process.exit(1);
+  });
 const record = {
   bench: name,
   at: started.toISOString(),

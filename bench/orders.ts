@@ -14,6 +14,7 @@ import { temporaryFolder } from '../tests/harness/folder.ts';
 import type { BenchResult } from './bench.ts';
 import { measureDispatch } from './orders/dispatch.ts';
 import { measureDownloads } from './orders/downloads.ts';
+import { needPrograms } from './orders/programs.ts';
 
 const ORDERS = 4000;
 const ROUNDS = 3;
@@ -26,6 +27,7 @@ function median(list: number[]): number {
 
 export async function run(args: string[]): Promise<BenchResult> {
   const quick = args.includes('--quick');
+  const { nginx } = needPrograms(['nginx', 'redis-server']);
   const folder = temporaryFolder('platen-bench-orders');
   const figures: BenchResult['figures'] = {
     orders: quick ? 500 : ORDERS,
@@ -53,7 +55,7 @@ export async function run(args: string[]): Promise<BenchResult> {
       );
       compare(`dispatch_${backend}`, measured.platen, measured.bare, 'orders_per_s', 0.8);
     }
-    const downloads = await measureDownloads(folder, PRINTERS, IMAGE_BYTES, Number(figures['rounds']));
+    const downloads = await measureDownloads(nginx, folder, PRINTERS, IMAGE_BYTES, Number(figures['rounds']));
     compare('download', downloads.platen, downloads.nginx, 'mib_per_s', 0.7);
   } finally {
     rmSync(folder, { recursive: true, force: true });

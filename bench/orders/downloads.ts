@@ -33,7 +33,11 @@ async function startServer(root: string): Promise<{ port: number; stop(): Promis
   };
 }
 
-async function startNginx(folder: string, root: string): Promise<{ port: number; stop(): Promise<void> }> {
+async function startNginx(
+  program: string,
+  folder: string,
+  root: string,
+): Promise<{ port: number; stop(): Promise<void> }> {
   const port = await freePort();
   const home = join(folder, 'nginx');
   mkdirSync(home, { recursive: true });
@@ -48,7 +52,7 @@ events { worker_connections 4096; }
 http { access_log off; sendfile on; ${temp.join(' ')}
   server { listen 127.0.0.1:${port}; location /repository/ { alias ${root}/; } } }`,
   );
-  const child = spawn('nginx', ['-c', file, '-p', home], { stdio: 'inherit' });
+  const child = spawn(program, ['-c', file, '-p', home], { stdio: 'inherit' });
   for (let tries = 0; ; tries++) {
     const there = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => {
@@ -121,7 +125,9 @@ async function round(port: number, printers: number, length: number, sha256: str
   return (printers * length) / 2 ** 20 / ((performance.now() - started) / 1000);
 }
 
+/** @param program nginx's file */
 export async function measureDownloads(
+  program: string,
   folder: string,
   printers: number,
   length: number,
@@ -135,7 +141,7 @@ export async function measureDownloads(
   writeFileSync(join(root, 'acme.engine', '2.5.0.bin'), image, { mode: 0o644 });
   const sha256 = createHash('sha256').update(image).digest('hex');
   const server = await startServer(root);
-  const nginx = await startNginx(folder, root);
+  const nginx = await startNginx(program, folder, root);
   const result: Downloads = { platen: [], nginx: [] };
   try {
     await round(server.port, printers, length, sha256);

@@ -1,0 +1,46 @@
+/** The programs of other packages that a benchmark compares with. */
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+const PACKAGES = new URL('../../deploy/packages.json', import.meta.url);
+/** Where Debian keeps servers; not on the PATH of everybody. */
+const SERVER_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
+
+/** Programs are not there; the message says what to type. */
+export class MissingPrograms extends Error {}
+
+function find(program: string, folders: readonly string[]): string | undefined {
+  return folders
+    .map((folder) => join(folder, program))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        // Not in this folder: the next one may have it.
+        return false;
+      }
+    });
+}
+
+/**
+ * Looks for the programs before anything is measured.
+ * @returns the file of each
+ * @throws MissingPrograms
+ */
+export function needPrograms<Name extends string>(
+  programs: readonly Name[],
+  folders: readonly string[] = [...(process.env['PATH'] ?? '').split(delimiter), ...SERVER_FOLDERS],
+): Record<Name, string> {
+  const { benchmarks } = JSON.parse(readFileSync(PACKAGES, 'utf8')) as { benchmarks: Record<string, string> };
+  const found = programs.map((program) => [program, find(program, folders)] as const);
+  const missing = found.filter(([, file]) => file === undefined).map(([program]) => program);
+  if (missing.length > 0) {
+    const names = [...new Set(missing.map((program) => benchmarks[program] ?? program))].join(' ');
+    throw new MissingPrograms(
+      `this benchmark compares with ${missing.join(' and ')}, not found here. Type this, then the command again:\n` +
+        `  sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends ${names}'`,
+    );
+  }
+  return Object.fromEntries(found) as Record<Name, string>;
+}
