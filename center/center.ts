@@ -69,8 +69,10 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   const { store, link, accounts, registry, redisUrl, log, now } = options;
   const events = new FleetEvents(link, log, now);
   const refusals = new Refusals(link, log);
-  const catalogs = new Catalogs(store.documents, (proposed, current) =>
-    impactOf(store.verdicts, proposed, current),
+  const catalogs = new Catalogs(
+    store.documents,
+    () => options.repository.list(),
+    (proposed, current) => impactOf(store.verdicts, proposed, current),
   );
   await catalogs.load();
   const fleet = new StoredFleet(store.printers, (software, range) =>

@@ -1,20 +1,26 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { OperatorClient } from '../cli/operator-client.ts';
 import { METHOD_ROLES, type Method, mayCall, type Role } from '../schemas/roles.ts';
 import { printerTopic } from '../schemas/topics.ts';
-import type { OperatorReply } from '../schemas/types.ts';
+import type { Catalog, OperatorReply } from '../schemas/types.ts';
 import { eventually } from './harness/ear.ts';
+import { temporaryFolder } from './harness/folder.ts';
 import { sampleStructure, TestPrinter } from './harness/printer.ts';
 import { type RunningProduct, startProduct } from './harness/product.ts';
-import { putSampleCatalog, sample } from './harness/samples.ts';
+import { publishReleases, putSampleCatalog, sample } from './harness/samples.ts';
 
 // The request methods as an operator meets them: replies, pages, filters, roles, impact, audit.
 let product: RunningProduct;
+let folder: string;
 let admin: OperatorClient;
 let printer: TestPrinter;
 const passwords: Record<string, string> = {};
 
 beforeAll(async () => {
-  product = await startProduct();
+  folder = temporaryFolder('platen-operators-');
+  await publishReleases(join(folder, 'data'), sample('catalog.json'));
+  product = await startProduct({ data: join(folder, 'data') });
   admin = await product.operator();
   await putSampleCatalog(admin);
   const printers = Array.from({ length: 25 }, (_, index) => `op-${String(index).padStart(2, '0')}`);
@@ -33,7 +39,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await printer?.close();
   expect(await product?.stop()).toBe(0);
+  rmSync(folder, { recursive: true, force: true });
 });
+
+interface Warned extends Record<string, unknown> {
+  diagnostics: { path: string; severity: string; message: string }[];
+}
 
 const connect = (role: string) =>
   OperatorClient.connect({
@@ -138,6 +149,29 @@ test('the impact of a catalog is told by count and example, and nothing is put',
     (heard) => heard.catalog === 'without FS-539',
   );
   expect(verdict.status).toBe('incompatible');
+});
+
+test('a catalog that says of a release what was not signed is put, and warned of', async () => {
+  const agrees = { ...sample('catalog.json'), catalog: 'as signed' };
+  const { diagnostics: none } = (await admin.call('catalog.put', { document: agrees })) as Warned;
+  expect(none.filter(({ message }) => message.includes('signed'))).toEqual([]);
+  const document = structuredClone(agrees) as unknown as Catalog;
+  document.catalog = 'not as signed';
+  const [controller] = document.software ?? [];
+  if (!controller) throw new Error('the sample has software');
+  const at = controller.releases.findIndex(({ version }) => version === '3.2.0');
+  Object.assign(controller.releases[at] ?? {}, { from: '>=3.0.0' });
+  // What nobody released yet is no disagreement.
+  controller.releases.push({ version: '9.0.0' });
+  const { diagnostics } = (await admin.call('catalog.put', { document })) as Warned;
+  expect(diagnostics.filter(({ message }) => message.includes('signed'))).toEqual([
+    {
+      path: `$.software[0].releases[${at}].from`,
+      severity: 'warning',
+      message:
+        'acme.controller 3.2.0: from is ">=3.0.0" in the catalog, ">=3.1.0" is signed; printers go by what is signed',
+    },
+  ]);
 });
 
 test('a name of a catalog never means two things', async () => {

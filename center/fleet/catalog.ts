@@ -7,6 +7,8 @@ import { checkSchema } from '../../schemas/validate.ts';
 import type { CompiledCatalog } from '../compatibility/index.ts';
 import type { CatalogService, DocumentRevision } from '../services.ts';
 import type { Documents } from '../store/documents.ts';
+import { agreementWarnings } from '../update/release/agreement.ts';
+import type { ReleaseTarget } from '../update/release/targets.ts';
 import { CatalogAssessor, compileChecked } from './assessor.ts';
 
 /** Where printers' structures come from, for the impact of a catalog before it is put. */
@@ -28,12 +30,15 @@ function checked(document: unknown): Catalog {
 export class Catalogs implements CatalogService {
   readonly #documents: Documents;
   readonly #impactOf: ImpactOf;
+  /** The signed releases, as they were seen last. */
+  readonly #released: () => readonly ReleaseTarget[];
   #assessor = new CatalogAssessor('', undefined);
   #current: Catalog | undefined;
   #changed: () => void = () => undefined;
 
-  constructor(documents: Documents, impactOf: ImpactOf) {
+  constructor(documents: Documents, released: () => readonly ReleaseTarget[], impactOf: ImpactOf) {
     this.#documents = documents;
+    this.#released = released;
     this.#impactOf = impactOf;
   }
 
@@ -79,7 +84,9 @@ export class Catalogs implements CatalogService {
     const revision = await this.#documents.put('catalog', catalog.catalog, catalog, by);
     this.#use(catalog);
     this.#changed();
-    return { revision: revision.number, diagnostics };
+    // Where it differs from what is signed it holds all the same: it may have been put before its releases are.
+    const warnings = agreementWarnings(catalog, this.#released());
+    return { revision: revision.number, diagnostics: [...diagnostics, ...warnings] };
   }
 
   impact(document: unknown): Promise<Record<string, unknown>> {

@@ -41,3 +41,5 @@ export const IMAGE_CACHE_BYTES_MAX = 128 << 20;
 export const IMAGE_CACHED_BYTES_MAX = 32 << 20;
 /** Bytes of one piece of an image over MQTT: 64 KiB in base64. */
 export const CHUNK_BYTES_MAX = 48 * 1024;
+/** Disagreements with signed metadata that the answer to a catalog tells one by one. */
+export const AGREEMENT_WARNINGS_MAX = 100;

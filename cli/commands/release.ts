@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { disagreements } from '../../center/update/release/agreement.ts';
+import { disagreements, disagreementText } from '../../center/update/release/agreement.ts';
 import { RepositoryEditor, type RoleSpec, type TopRole } from '../../center/update/release/editor.ts';
 import {
   generateKeyPem,
@@ -284,11 +284,7 @@ export function command(): Command {
     .requiredOption('--catalog <file>', 'the catalog')
     .action((flags: Where & { catalog: string }) => {
       const found = disagreements(readCatalog(flags.catalog), openRepository(flags.repository).list());
-      const line = (each: (typeof found)[number]) =>
-        each.field === 'missing'
-          ? `${each.software} ${each.version} is not in the repository`
-          : `${each.software} ${each.version}: ${each.field} is ${JSON.stringify(each.catalog)} in the catalog, ${JSON.stringify(each.signed)} is signed`;
-      print(flags.json, found, found.map(line).join('\n') || 'they agree');
+      print(flags.json, found, found.map(disagreementText).join('\n') || 'they agree');
       if (found.some((each) => each.field !== 'missing')) process.exitCode = 1;
     });
 
