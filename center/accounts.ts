@@ -16,9 +16,6 @@ export class StoredAccounts implements Accounts, Identity {
   readonly #checker = new PasswordChecker();
   /** Credentials read lately, least recently used first: a reconnect storm asks for each printer once. */
   readonly #known = new Map<string, Credential>();
-  /** Names asked for in this turn of the event loop, with who waits: in a storm one query answers hundreds. */
-  #asked = new Map<string, Promise<Credential | undefined>>();
-  #batch: Promise<Map<string, Credential>> = Promise.resolve(new Map());
   #revoked: (name: string) => void = () => undefined;
 
   constructor(store: Credentials) {
@@ -51,7 +48,7 @@ export class StoredAccounts implements Accounts, Identity {
     if (credential) {
       this.#known.delete(name);
     } else {
-      credential = await this.#read(name);
+      credential = await this.#store.find(name);
       if (!credential || credential.revokedAt !== undefined) return undefined;
       if (this.#known.size >= CENTER_LIMITS.accounts_remembered_max) {
         for (const oldest of this.#known.keys()) {
@@ -64,29 +61,10 @@ export class StoredAccounts implements Accounts, Identity {
     return credential;
   }
 
-  /** Reads a credential together with all that are asked for in the same turn. */
-  #read(name: string): Promise<Credential | undefined> {
-    const pending = this.#asked.get(name);
-    if (pending) return pending;
-    if (this.#asked.size === 0) this.#batch = this.#readAsked();
-    const batch = this.#batch;
-    const found = batch.then((credentials) => credentials.get(name));
-    this.#asked.set(name, found);
-    return found;
-  }
-
-  async #readAsked(): Promise<Map<string, Credential>> {
-    await new Promise(setImmediate);
-    const names = [...this.#asked.keys()];
-    this.#asked = new Map();
-    return this.#store.findMany(names);
-  }
-
   async enroll(printers: string[]): Promise<{ printer: string; password: string }[]> {
-    for (const printer of printers) {
-      const role = await this.roleOf(printer);
-      if (role !== undefined && role !== 'printer') {
-        throw new PlatenError('request/conflict', { reason: `"${printer}" is the name of an operator` });
+    for (const { name, role } of (await this.#store.findMany(printers)).values()) {
+      if (role !== 'printer') {
+        throw new PlatenError('request/conflict', { reason: `"${name}" is the name of an operator` });
       }
     }
     const made = await Promise.all(
@@ -135,7 +113,7 @@ export class StoredAccounts implements Accounts, Identity {
 
   /** Whether it is a printer, one whose credentials were revoked included: it still has to be shown as gone. */
   async isPrinter(name: string): Promise<boolean> {
-    const credential = this.#known.get(name) ?? (await this.#read(name));
+    const credential = this.#known.get(name) ?? (await this.#store.find(name));
     return credential?.role === 'printer';
   }
 

@@ -3,7 +3,9 @@
  * business; the store only keeps them.
  */
 import type { Role } from '../../schemas/roles.ts';
+import { CENTER_LIMITS } from '../limits.ts';
 import type { Database } from './database.ts';
+import { GroupCommit } from './group-commit.ts';
 
 export interface Credential {
   name: string;
@@ -36,8 +38,19 @@ function fromRow(row: Row): Credential {
 export class Credentials {
   readonly #database: Database;
 
+  readonly #lookups: GroupCommit<string, Credential | undefined>;
+
   constructor(database: Database) {
     this.#database = database;
+    this.#lookups = new GroupCommit({
+      write: async (names: string[]) => {
+        const found = await this.findMany(names);
+        return names.map((name) => found.get(name));
+      },
+      batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
+      waiting_max: CENTER_LIMITS.ingest_waiting_max,
+      whenReady: () => database.whenReady(),
+    });
   }
 
   /** Sets somebody's credential, replacing one that is there; one that was revoked is valid again. */
@@ -70,10 +83,9 @@ export class Credentials {
     });
   }
 
-  /** The credential of this name, revoked or not. */
-  async find(name: string): Promise<Credential | undefined> {
-    const [row] = await this.#database.query<Row>('SELECT * FROM credentials WHERE name = $1', [name]);
-    return row && fromRow(row);
+  /** The credential of this name, revoked or not. In a reconnect storm one statement asks for many. */
+  find(name: string): Promise<Credential | undefined> {
+    return this.#lookups.submit(name);
   }
 
   /** Those of these names that there are, revoked or not. */

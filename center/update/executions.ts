@@ -3,7 +3,9 @@
  * worked from an older version loses and looks again. Changes that come at the same moment are read and written
  * together, in one statement each, so that a campaign over thousands of printers costs few round trips.
  */
+
 import type { PoolClient } from 'pg';
+import { GroupCommit } from '../store/group-commit.ts';
 import { BATCH_TRANSITIONS_MAX, TRANSITION_TRIES_MAX } from './limits.ts';
 import {
   type Execution,
@@ -73,6 +75,10 @@ interface Row {
   plan: ExecutionPlan;
 }
 
+/** Printers asked for in one statement, and those that may wait for their turn. */
+const ACTIVE_LOOKUP_MAX = 2_000;
+const ACTIVE_WAITING_MAX = 200_000;
+
 const COLUMNS = 'id, printer, campaign, trouble, version, record, plan';
 
 function fromRow(row: Row): ExecutionRow {
@@ -94,9 +100,20 @@ export class ExecutionStore {
   #busy = false;
   #published: string[] = [];
 
+  readonly #activeOf: GroupCommit<string, ExecutionRow[]>;
+
   constructor(database: UpdateDatabase, times: OrderTimes) {
     this.#database = database;
     this.#times = times;
+    // Every structure and every connection asks for its printer's executions: in a storm one statement asks for many.
+    this.#activeOf = new GroupCommit({
+      write: async (printers: string[]) => {
+        const rows = await this.active(printers);
+        return printers.map((printer) => rows.filter((row) => row.printer === printer));
+      },
+      batchWeight_max: ACTIVE_LOOKUP_MAX,
+      waiting_max: ACTIVE_WAITING_MAX,
+    });
   }
 
   /**
@@ -129,6 +146,11 @@ export class ExecutionStore {
   async get(id: string): Promise<ExecutionRow | undefined> {
     const [row] = await this.#database.query<Row>(`SELECT ${COLUMNS} FROM executions WHERE id = $1`, [id]);
     return row && fromRow(row);
+  }
+
+  /** The executions of one printer that have not ended, asked for together with other printers'. */
+  activeOf(printer: string): Promise<ExecutionRow[]> {
+    return this.#activeOf.submit(printer);
   }
 
   /** The executions of these printers that have not ended. */

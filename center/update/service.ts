@@ -264,7 +264,7 @@ export class OrderService {
   }
 
   async onStructure(printer: string, structure: Structure): Promise<void> {
-    for (const { id } of await this.store.active([printer])) {
+    for (const { id } of await this.store.activeOf(printer)) {
       await this.#apply(id, ({ plan }) => ({
         type: 'structure',
         at: this.#settings.now(),
@@ -277,7 +277,7 @@ export class OrderService {
   /** A printer came online: what waited for it may go on. */
   async onPresence(printer: string, online: boolean): Promise<void> {
     if (!online) return;
-    for (const { id } of await this.store.active([printer])) {
+    for (const { id } of await this.store.activeOf(printer)) {
       await this.#apply(id, { type: 'online', at: this.#settings.now() });
     }
   }
