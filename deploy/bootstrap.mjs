@@ -11,7 +11,8 @@ import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
-const NODE_MAJOR_MIN = 20;
+/** 20.15 brought zlib.crc32, which the journal and the log memory on disk use. */
+const NODE_MIN = [20, 15];
 
 /** Says what is happening on stderr: stdout belongs to the program that runs. */
 function say(text) {
@@ -134,8 +135,9 @@ async function test(args) {
 
 async function main() {
   const [mode, ...args] = process.argv.slice(2);
-  if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
-    stop(`Node.js ${NODE_MAJOR_MIN} or newer is needed, this is ${process.version}.`);
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
+    stop(`Node.js ${NODE_MIN.join('.')} or newer is needed, this is ${process.version}.`);
   }
   installPackages(root);
   if (mode === 'test') {
