@@ -5,19 +5,7 @@
 import { reasonOf } from '../../schemas/errors.ts';
 import { mergeConditions, mergeReadings } from '../mapping/merge.ts';
 import type { Reading } from '../mapping/reading.ts';
-import type { QuickReading, Reader } from './reader.ts';
-
-/** Conditions of a reading as a quick one. */
-function quickOf(reading: Reading): QuickReading {
-  const { conditions, conditionsWhole, counters, upTimeTicks } = reading;
-  return {
-    conditions,
-    conditionsWhole,
-    counters,
-    ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
-    structureMayDiffer: false,
-  };
-}
+import { type QuickReading, quickOf, type Reader } from './reader.ts';
 
 export class MergedReader implements Reader {
   readonly kind: string;

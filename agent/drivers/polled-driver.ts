@@ -86,6 +86,8 @@ export class PolledDriver implements Driver {
   private printing: boolean | undefined;
   private pages: number | undefined;
   private failures = 0;
+  /** Whether the log has it that another printer answers. */
+  private otherTold = false;
   private running: Promise<void> | undefined;
   private fullRead: Promise<Reading> | undefined;
   private nudged = false;
@@ -222,6 +224,7 @@ export class PolledDriver implements Driver {
 
   private answered(nowMs: number): void {
     this.failures = 0;
+    this.otherTold = false;
     this.kept.answeredMs = nowMs;
     if (this.kept.silentSinceMs === undefined) return;
     const since = this.kept.silentSinceMs;
@@ -243,9 +246,14 @@ export class PolledDriver implements Driver {
     this.failures++;
     const nowMs = this.now();
     const reason = reasonOf(error);
-    // Once a silence: a fleet has printers that are off for weeks.
-    if (this.failures === 1)
+    // Once a silence: a fleet has printers that are off for weeks. Another printer at the address is news within one.
+    const other = error instanceof PlatenError && error.code === 'agent/other-printer';
+    if (other && !this.otherTold) {
+      this.options.log.warn({ url: this.reader.url, reason }, 'another printer answers; it is left alone');
+    } else if (this.failures === 1) {
       this.options.log.info({ url: this.reader.url, reason }, 'the printer does not answer');
+    }
+    this.otherTold ||= other;
     const since = this.kept.answeredMs;
     if (since === undefined || this.kept.silentSinceMs !== undefined || nowMs - since < this.options.silentMs)
       return;

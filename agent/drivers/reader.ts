@@ -28,3 +28,15 @@ export interface Reader {
   onNudge?(nudge: () => void): void;
   close(): Promise<void>;
 }
+
+/** A whole reading as a quick one. */
+export function quickOf(reading: Reading): QuickReading {
+  const { conditions, conditionsWhole, counters, upTimeTicks } = reading;
+  return {
+    conditions,
+    conditionsWhole,
+    counters,
+    ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
+    structureMayDiffer: false,
+  };
+}

@@ -5,7 +5,7 @@ import { PlatenError } from '../../schemas/errors.ts';
 import type { AgentPrinter } from '../../schemas/types.ts';
 import { type IppAccess, IppReader } from '../drivers/ipp/ipp-reader.ts';
 import { MergedReader } from '../drivers/merged-reader.ts';
-import type { Reader } from '../drivers/reader.ts';
+import { quickOf, type Reader } from '../drivers/reader.ts';
 import type { SnmpAccess } from '../drivers/snmp/session.ts';
 import { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
 import type { Reading } from '../mapping/reading.ts';
@@ -45,11 +45,13 @@ export function withoutSecrets(address: string): string {
 }
 
 /** Lets only the expected printer through: behind a changed address may be another one. */
-class PinnedReader implements Reader {
+export class PinnedReader implements Reader {
   readonly kind: string;
   readonly url: string;
   private readonly reader: Reader;
   private readonly serial: string;
+  /** Another printer answered last: until the expected one shows its serial number, every read is a whole one. */
+  private doubted = false;
   readQuick?: NonNullable<Reader['readQuick']>;
   knock?: NonNullable<Reader['knock']>;
 
@@ -58,16 +60,29 @@ class PinnedReader implements Reader {
     this.url = reader.url;
     this.reader = reader;
     this.serial = serial;
-    if (reader.readQuick) this.readQuick = reader.readQuick.bind(reader);
+    const quick = reader.readQuick?.bind(reader);
+    if (quick) {
+      this.readQuick = async () => {
+        // A quick read compares with the last whole one, and that may have been of the other printer.
+        const found = this.doubted ? undefined : await quick();
+        if (found && !this.doubted) return found;
+        return { ...quickOf(await this.read()), structureMayDiffer: true };
+      };
+    }
     if (reader.knock) this.knock = reader.knock.bind(reader);
   }
 
   async read(): Promise<Reading> {
     const reading = await this.reader.read();
     const { serial } = reading.structure.apparatus;
-    // A half-answer without a serial number is no proof of another printer.
-    if (serial !== undefined && serial !== this.serial) {
-      throw new PlatenError('agent/other-printer', { url: this.url, found: serial, expected: this.serial });
+    // A half-answer without a serial number is no proof of another printer, nor of the return of the expected one.
+    if (serial !== undefined) this.doubted = serial !== this.serial;
+    if (this.doubted) {
+      throw new PlatenError('agent/other-printer', {
+        url: this.url,
+        found: serial ?? 'none',
+        expected: this.serial,
+      });
     }
     return reading;
   }

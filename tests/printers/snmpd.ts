@@ -115,9 +115,9 @@ export interface SnmpPrinter {
   stop(): Promise<void>;
 }
 
-/** Starts it and waits until it answers. `serial` and `model` are fixed for its life. */
+/** Starts it and waits until it answers. `serial` and `model` are fixed for its life; `port` is a free one if absent. */
 export async function startSnmpPrinter(
-  options: { mib?: Mib; serial?: string; model?: string } = {},
+  options: { mib?: Mib; serial?: string; model?: string; port?: number } = {},
 ): Promise<SnmpPrinter> {
   const { mib = BIZHUB, serial = 'A9KEKM0001234', model = 'KONICA MINOLTA bizhub C360i' } = options;
   const folder = mkdtempSync(join(tmpdir(), 'platen-snmpd-'));
@@ -128,7 +128,7 @@ export async function startSnmpPrinter(
   };
   set(mib);
   mkdirSync(join(folder, 'persist'));
-  const port = await freeUdpPort();
+  const port = options.port ?? (await freeUdpPort());
   const pass = `${process.execPath} ${fileURLToPath(new URL('pass-mib.mjs', import.meta.url))} ${file}`;
   const lines = [
     `agentAddress udp:127.0.0.1:${port}`,
