@@ -111,12 +111,13 @@ export function decodeText(bytes: Uint8Array, charset?: number): string {
     const asNamed = tryDecode(named, text);
     if (asNamed !== undefined) return tidy(asNamed);
   }
-  if (looksLikeShiftJis(text)) {
-    const japanese = tryDecode('shift_jis', text);
-    if (japanese !== undefined) return tidy(japanese);
-  }
+  // EUC-JP first: its kanji look like a run of half-width kana, but nothing in Shift-JIS looks like its kana.
   if (looksLikeEucJp(text)) {
     const japanese = tryDecode('euc-jp', text);
+    if (japanese !== undefined) return tidy(japanese);
+  }
+  if (looksLikeShiftJis(text)) {
+    const japanese = tryDecode('shift_jis', text);
     if (japanese !== undefined) return tidy(japanese);
   }
   return tidy(latin1.decode(text));
