@@ -1,19 +1,27 @@
 import { expect, test } from '@jest/globals';
 import { campaignUnderFire } from './campaign-under-fire.ts';
 
-test('a campaign over 60 printers survives kills of the product and power losses of agents', async () => {
+test('a campaign over 60 printers survives kills of the product, power losses and cut networks', async () => {
   const result = await campaignUnderFire({
     printers: 60,
     kills: 3,
     powerLoss: 0.05,
+    cut: 0.3,
+    cutsEach: 3,
     seed: 20261122,
     endsWithinMs: 120_000,
   });
-  const { campaign, printers, versions, twice, powerLosses } = result;
+  const { campaign, printers, versions, twice, powerLosses, cuts, resumed } = result;
   expect(campaign.state).toBe('finished');
   expect(printers.size).toBe(60);
   expect(powerLosses).toBeGreaterThan(0);
   expect(twice).toEqual([]);
+  expect(cuts.size).toBeGreaterThan(10);
+  for (const [printer, cut] of cuts) {
+    // In the middle of its download, as often as was wanted; its connection then or while it installed.
+    expect([printer, cut.downloads, cut.connections > 0]).toEqual([printer, 3, true]);
+  }
+  expect(resumed).toBeGreaterThanOrEqual(cuts.size);
   for (const [printer, { is, error }] of printers) {
     // What the center says is what the printer is.
     expect([printer, is, versions.get(printer)]).toEqual([printer, is, is === 'proven' ? '2.5.0' : '2.4.0']);

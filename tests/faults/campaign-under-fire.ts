@@ -1,6 +1,7 @@
 /**
  * A campaign over a simulated fleet while the product is killed (SIGKILL, and with it every connection) again and again,
- * and agents lose power at random entries of their journals. In the end every printer is proven, rolled back, or told
+ * agents lose power at random entries of their journals, and the network of some of them is cut in the middle of their
+ * downloads and installations. In the end every printer is proven, rolled back, or told
  * with the reason; none is lost, and none carries out an order twice.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,10 +16,11 @@ import type { Updater, UpdaterFactory } from '../../agent/updater-seam.ts';
 import { openLocalRepository } from '../../center/update/release/local.ts';
 import { customOf } from '../../center/update/release/targets.ts';
 import { freePort } from '../../center/update/testing/parts.ts';
-import { startFleet } from '../../device-sim/fleet.ts';
+import { type SimulatedFleet, startFleet } from '../../device-sim/fleet.ts';
 import { checkScenario, planFleet } from '../../device-sim/scenario.ts';
 import type { Campaign, Catalog, Order } from '../../schemas/types.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
+import { type NetworkCuts, networkCuts } from './network-cuts.ts';
 
 export interface Fire {
   printers: number;
@@ -26,6 +28,10 @@ export interface Fire {
   kills: number;
   /** Chance that an agent loses power at a journal entry. */
   powerLoss: number;
+  /** Share of the printers whose network is cut. */
+  cut: number;
+  /** How many downloads of each of them are broken off. */
+  cutsEach: number;
   seed: number;
   /** Longest time for the campaign after the last kill, in ms. */
   endsWithinMs: number;
@@ -39,6 +45,10 @@ export interface UnderFire {
   versions: Map<string, string | undefined>;
   powerLosses: number;
   kills: number;
+  /** Printers whose network is cut, with how many of their downloads were broken off and their connections cut. */
+  cuts: Map<string, { downloads: number; connections: number }>;
+  /** Downloads that went on where one was broken off. */
+  resumed: number;
   /** Installations of each printer beyond one, without a power loss or rollback that explains them. */
   twice: string[];
 }
@@ -83,7 +93,12 @@ const SCENARIO = {
 };
 
 /** The real updater, which loses power at random entries of its journal and is started again from what it holds. */
-function mortalUpdater(root: Buffer, fire: Fire, lost: (printer: string) => void): UpdaterFactory {
+function mortalUpdater(
+  root: Buffer,
+  fire: Fire,
+  cuts: NetworkCuts,
+  lost: (printer: string) => void,
+): UpdaterFactory {
   const trust = tufTrust({ root });
   return (context) => {
     const random = randomFor(fire.seed, `power/${context.printer}`);
@@ -117,8 +132,8 @@ function mortalUpdater(root: Buffer, fire: Fire, lost: (printer: string) => void
     boot();
     return {
       onOrder: (next) => {
-        order = next;
-        inner.onOrder(next);
+        order = next && { ...next, repository: cuts.through(context.printer, next.repository) };
+        inner.onOrder(order);
       },
       stop: () => inner.stop(),
     };
@@ -136,6 +151,25 @@ export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
   let product: RunningProduct = await startProduct({ data, env });
   const random = randomFor(fire.seed, 'kills');
   const powerLosses = new Map<string, number>();
+  const connections = new Map<string, number>();
+  let fleet: SimulatedFleet | undefined;
+  const cutConnection = (printer: string) => {
+    const agent = fleet?.agent(printer);
+    if (!agent?.status.connected) return;
+    connections.set(printer, (connections.get(printer) ?? 0) + 1);
+    // A router that restarts, or one that is gone for a while and after which a new session begins.
+    if (random() < 0.5) agent.cutConnection();
+    else {
+      agent.suspend();
+      setTimeout(() => agent.resume(), random() * 2_000);
+    }
+  };
+  const cuts = await networkCuts({
+    seed: fire.seed,
+    share: fire.cut,
+    each: fire.cutsEach,
+    onCut: cutConnection,
+  });
   try {
     const repository = await openLocalRepository(join(data, 'repository'), join(data, 'keys'), Date.now);
     const [, engine] = CATALOG.software ?? [];
@@ -157,25 +191,27 @@ export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
       };
       for (const { printer, password } of items) passwords[printer] = password;
     }
-    const fleet = startFleet({
+    const started = startFleet({
       plan,
       passwords,
       url: product.mqtt,
-      updater: mortalUpdater(repository.rootBytes() ?? Buffer.alloc(0), fire, (printer) =>
+      updater: mortalUpdater(repository.rootBytes() ?? Buffer.alloc(0), fire, cuts, (printer) =>
         powerLosses.set(printer, (powerLosses.get(printer) ?? 0) + 1),
       ),
       connectsPerSecond: 400,
       reconnectMs: { first: 200, most: 2_000 },
     });
+    fleet = started;
     try {
-      const names = fleet.plan.printers.map(({ printer }) => printer);
+      const names = started.plan.printers.map(({ printer }) => printer);
       const installs = new Map<string, number>();
       for (const name of names) {
-        const driver = fleet.driver(name);
+        const driver = started.driver(name);
         if (!driver) continue;
         const install = driver.install.bind(driver);
         driver.install = (images, progress) => {
           installs.set(name, (installs.get(name) ?? 0) + 1);
+          if (cuts.has(name)) cutConnection(name);
           return install(images, progress);
         };
       }
@@ -226,15 +262,25 @@ export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
         cursor = page.next;
       }
       const versions = new Map(
-        names.map((name) => [name, fleet.driver(name)?.model.structure().units[0]?.software?.[0]?.version]),
+        names.map((name) => [name, started.driver(name)?.model.structure().units[0]?.software?.[0]?.version]),
       );
       const twice = names.filter((name) => (installs.get(name) ?? 0) > 1 + (powerLosses.get(name) ?? 0));
       const losses = [...powerLosses.values()].reduce((sum, n) => sum + n, 0);
-      return { campaign, printers, versions, powerLosses: losses, kills, twice };
+      const cut = new Map(
+        names
+          .filter((name) => cuts.has(name))
+          .map((name) => [
+            name,
+            { downloads: cuts.downloads.get(name) ?? 0, connections: connections.get(name) ?? 0 },
+          ]),
+      );
+      const { resumed } = cuts;
+      return { campaign, printers, versions, powerLosses: losses, kills, twice, cuts: cut, resumed };
     } finally {
-      await fleet.stop();
+      await started.stop();
     }
   } finally {
+    await cuts.close();
     await product.stop();
     rmSync(folder, { recursive: true, force: true });
   }
