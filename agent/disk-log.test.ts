@@ -14,7 +14,6 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { crc32 } from './crc32.ts';
 import { DiskLog } from './disk-log.ts';
 import { seededRandom } from './random.ts';
 
@@ -56,10 +55,6 @@ const segments = () =>
   readdirSync(folder)
     .filter((name) => name.startsWith('segment-'))
     .sort();
-
-test('crc32 is the well-known one', () => {
-  expect(crc32(Buffer.from('123456789'))).toBe(0xcbf43926);
-});
 
 test('is durable only after the sync, and tells when it is', async () => {
   const log = open();

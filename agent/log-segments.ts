@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from './crc32.ts';
+import { crc32 } from 'node:zlib';
 import type { StoredEntry } from './log-memory.ts';
 
 const NAME = /^segment-(\d{16})\.log$/;
