@@ -22,6 +22,11 @@ export const DRIVER_LIMITS = {
   snmpRetries: 1,
   /** Rows asked for in one GETBULK. */
   snmpRepetitionsMax: 20,
+  /** Traps that wait for the look-up of a name; more are dropped, the next poll sees what they told. */
+  trapsWaitingMax: 1_000,
+  /** How old the addresses of printers' names may be for a trap from a known address, and from an unknown one. */
+  trapNamesKnownMs: 5 * 60_000,
+  trapNamesUnknownMs: 30_000,
   /** How long a printer that doesn't answer is left alone, at most. */
   backOffMaxMs: 5 * 60_000,
   /** Bytes of one line from an external driver. */

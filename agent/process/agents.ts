@@ -10,7 +10,6 @@ import type { AgentPrinter } from '../../schemas/types.ts';
 import { type Agent, type AgentOptions, createAgent } from '../agent.ts';
 import { DiskLog } from '../disk-log.ts';
 import type { Driver } from '../driver.ts';
-import type { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
 import { mqttTransport } from '../mqtt-transport.ts';
 import { ReportNumbersOnDisk } from '../report-numbers.ts';
 import { trustNobody, tufTrust } from '../updater/trust.ts';
@@ -18,7 +17,7 @@ import { createUpdater } from '../updater/updater.ts';
 import { type LoadedConfig, paceOf } from './config.ts';
 import { createLanes } from './lanes.ts';
 import { openDriver } from './open-driver.ts';
-import { receiveTraps, type TrapReceiver } from './traps.ts';
+import { receiveTraps, type TrapReceiver, type TrapSource } from './traps.ts';
 
 /** One printer of the process. */
 interface Spoken {
@@ -69,7 +68,7 @@ export async function startAgents(
     url: config.broker.url,
     ...(loaded.ca === undefined ? {} : { ca: loaded.ca }),
   });
-  const readers = new Map<string, SnmpReader>();
+  const sources: TrapSource[] = [];
   const spoken: Spoken[] = [];
   for (const printer of config.printers) {
     const own = log.child({ printer: printer.printer });
@@ -98,7 +97,7 @@ export async function startAgents(
         log: own,
         ...options,
       });
-      if (opened.snmp) readers.set(opened.snmp.host, opened.snmp.reader);
+      if (opened.snmp) sources.push(opened.snmp);
       await agent.start();
       spoken.push({ id: printer.printer, agent });
     } catch (error) {
@@ -106,7 +105,16 @@ export async function startAgents(
     }
   }
   let traps: TrapReceiver | undefined;
-  if (config.traps) traps = receiveTraps(config.traps, readers, log);
+  if (config.traps) {
+    try {
+      traps = await receiveTraps(config.traps, sources, log);
+    } catch (error) {
+      log.error(
+        { port: config.traps.port, reason: reasonOf(error) },
+        'traps cannot be received; printers are only asked',
+      );
+    }
+  }
   return {
     printers: spoken.length,
     connected: () => spoken.filter(({ agent }) => agent.status.connected).length,

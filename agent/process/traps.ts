@@ -1,13 +1,19 @@
 /**
  * Receives SNMP traps and informs for all printers of the process and hands each to the one it came from.
  */
+import type { Socket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
+import { isIP } from 'node:net';
 import snmp from 'net-snmp';
 import type { Logger } from 'pino';
+import { reasonOf } from '../../schemas/errors.ts';
+import { DRIVER_LIMITS } from '../drivers/limits.ts';
 import { valueOfVarbind } from '../drivers/snmp/session.ts';
 import type { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
 
 interface Notification {
-  pdu: { varbinds: { oid: string; type?: number; value?: unknown }[] };
+  pdu: { varbinds?: { oid: string; type?: number; value?: unknown }[] };
   rinfo: { address: string };
 }
 
@@ -17,61 +23,143 @@ export interface TrapReceiver {
   close(): Promise<void>;
 }
 
-/** SNMPv3 users whose notifications are taken. */
-export interface TrapUser {
-  name: string;
-  level: number;
-  authProtocol?: number;
-  authKey?: string;
-  privProtocol?: number;
-  privKey?: string;
+/** A printer as the configuration has it: by address or by name. */
+export interface TrapSource {
+  host: string;
+  reader: Pick<SnmpReader, 'trap'>;
 }
+
+/** Addresses of a name now; rejects where nobody knows it. */
+export type Resolve = (host: string) => Promise<string[]>;
 
 interface Receiver {
   close(done: () => void): void;
-  listener: { sockets: Record<string, { address(): { port: number } }> };
-  getAuthorizer(): { addUser(user: TrapUser): void };
+  listener: { sockets: Record<string, Socket> };
+}
+
+const resolveByDns: Resolve = async (host) =>
+  (await lookup(host, { all: true })).map(({ address }) => address);
+
+/** An address in one spelling: IPv4 that came through an IPv6 socket is IPv4. */
+const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '').toLowerCase();
+
+/**
+ * Who sends from which address. Names are looked up when a trap comes that needs it, and again when what is known of
+ * them is old: printers get their addresses from DHCP.
+ */
+export class TrapAddresses {
+  private readonly fixed = new Map<string, TrapSource[]>();
+  private readonly names = new Map<string, TrapSource[]>();
+  private readonly resolve: Resolve;
+  private readonly now: () => number;
+  private found = new Map<string, TrapSource[]>();
+  private looking: Promise<void> | undefined;
+  private lookedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(sources: TrapSource[], resolve: Resolve = resolveByDns, now: () => number = Date.now) {
+    this.resolve = resolve;
+    this.now = now;
+    for (const source of sources) {
+      const [map, key] =
+        isIP(source.host) === 0 ? [this.names, source.host] : [this.fixed, plain(source.host)];
+      map.set(key, [...(map.get(key) ?? []), source]);
+    }
+  }
+
+  /** The printers at an address: none, one, or several behind one print server. */
+  async at(address: string): Promise<TrapSource[]> {
+    const key = plain(address);
+    const fixed = this.fixed.get(key) ?? [];
+    if (this.names.size === 0) return fixed;
+    const ageMs = this.now() - this.lookedMs;
+    const known = fixed.length > 0 || this.found.has(key);
+    if (ageMs >= (known ? DRIVER_LIMITS.trapNamesKnownMs : DRIVER_LIMITS.trapNamesUnknownMs)) {
+      this.looking ??= this.look().finally(() => {
+        this.looking = undefined;
+      });
+    }
+    await this.looking;
+    return [...fixed, ...(this.found.get(key) ?? [])];
+  }
+
+  /** One after the other: a thousand names at once would hold every other look-up of the process. */
+  private async look(): Promise<void> {
+    this.lookedMs = this.now();
+    const next = new Map<string, TrapSource[]>();
+    for (const [host, sources] of this.names) {
+      let addresses: string[];
+      try {
+        addresses = await this.resolve(host);
+      } catch {
+        // A name server that is away for a moment has not moved the printer: what was known of it stands.
+        addresses = [...this.found].flatMap(([address, those]) =>
+          those.some((source) => source.host === host) ? [address] : [],
+        );
+      }
+      for (const address of new Set(addresses.map(plain))) {
+        next.set(address, [...(next.get(address) ?? []), ...sources]);
+      }
+    }
+    this.found = next;
+  }
 }
 
 /**
- * Listens for traps. `readers` by the address that the printer sends from. The content is never believed alone: a trap
- * makes the printer be read, and only an alert in it that was gone by then is taken from it.
+ * Listens for traps. The content is never believed alone: a trap makes the printer be read, and only an alert in it
+ * that was gone by then is taken from it.
+ * Rejects when the port can't be had.
  */
-export function receiveTraps(
-  options: { host?: string; port: number; users?: TrapUser[] },
-  readers: Map<string, SnmpReader>,
+export async function receiveTraps(
+  options: { host?: string; port: number },
+  sources: TrapSource[],
   log: Logger,
-): TrapReceiver {
+  resolve?: Resolve,
+): Promise<TrapReceiver> {
+  const addresses = new TrapAddresses(sources, resolve);
+  let waiting = 0;
+  const deliver = async ({ pdu, rinfo }: Notification) => {
+    const printers = await addresses.at(rinfo.address);
+    if (printers.length === 0) {
+      log.debug({ address: rinfo.address }, 'a trap of a printer that is not spoken for');
+      return;
+    }
+    const variables = (pdu.varbinds ?? []).map(valueOfVarbind).filter((item) => item !== undefined);
+    // Whose alert it is can't be told where several send from one address: then they are only read.
+    for (const { reader } of printers) reader.trap(printers.length === 1 ? variables : []);
+  };
   const take = (error: Error | null, notification?: Notification) => {
     if (error || !notification) {
       log.debug({ reason: error?.message }, 'a trap could not be read');
       return;
     }
-    const reader = readers.get(notification.rinfo.address.replace(/^::ffff:/, ''));
-    if (!reader) {
-      log.debug({ address: notification.rinfo.address }, 'a trap of a printer that is not spoken for');
-      return;
-    }
-    reader.trap(notification.pdu.varbinds.map(valueOfVarbind).filter((item) => item !== undefined));
+    if (waiting >= DRIVER_LIMITS.trapsWaitingMax) return;
+    waiting++;
+    deliver(notification)
+      .catch((failure: unknown) => log.warn({ reason: reasonOf(failure) }, 'a trap could not be delivered'))
+      .finally(() => waiting--);
   };
+  const host = options.host ?? '0.0.0.0';
   const receiver = (
     snmp as unknown as { createReceiver(options: object, callback: typeof take): Receiver }
   ).createReceiver(
     {
       port: options.port,
-      address: options.host ?? '0.0.0.0',
+      address: host,
+      transport: host.includes(':') ? 'udp6' : 'udp4',
       // Communities of traps are no secret that protects anything: what comes is checked by asking the printer.
       disableAuthorization: true,
       accessControlModelType: snmp.AccessControlModelType.None,
     },
     take,
   );
-  for (const user of options.users ?? []) receiver.getAuthorizer().addUser(user);
-  const socket = Object.values(receiver.listener.sockets)[0];
+  const [socket] = Object.values(receiver.listener.sockets);
+  if (!socket) throw new Error('net-snmp opened no socket');
+  // net-snmp tells a port that is taken through the same callback as a broken trap; here it is told apart.
+  await once(socket, 'listening');
   return {
     get port() {
-      return socket?.address().port ?? options.port;
+      return socket.address().port;
     },
-    close: () => new Promise((resolve) => receiver.close(resolve)),
+    close: () => new Promise((done) => receiver.close(done)),
   };
 }
