@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import type { TroubleRules } from '../../schemas/types.ts';
-import { COHORT_THETAS, cohortEvidence, cohortStep, newLogs } from './cohort.ts';
 import { compileRules, TroubleEngine } from './index.ts';
 import { Replay } from './replay.ts';
 
@@ -40,22 +39,6 @@ function compiled() {
   expect(diagnostics).toEqual([]);
   return one;
 }
-
-test('under the hypothesis the expected factor of each step is 1', () => {
-  for (const q of [0.01, 0.3, 0.9]) {
-    for (const ratio of [1, 1.5]) {
-      const chance = (ratio * q) / (1 + q * (ratio - 1));
-      const [yes, no] = [newLogs(), newLogs()];
-      cohortStep(yes, true, q, ratio);
-      cohortStep(no, false, q, ratio);
-      COHORT_THETAS.forEach((_, index) => {
-        const mean = chance * Math.exp(yes[index] ?? 0) + (1 - chance) * Math.exp(no[index] ?? 0);
-        expect(mean).toBeCloseTo(1, 10);
-      });
-      expect(chance * cohortEvidence(yes) + (1 - chance) * cohortEvidence(no)).toBeCloseTo(1, 10);
-    }
-  }
-});
 
 function story(): { printer: string; line: object }[] {
   const lines: { printer: string; line: object }[] = [];

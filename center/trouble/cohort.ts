@@ -1,46 +1,13 @@
 /**
  * Whether a release makes a code more frequent than it is on the printers still without it, decided while one looks all
- * the time. Only the first event of each printer counts. At each, q is the share of printers with the release among
- * those of the same model that had no event yet; under "not more frequent than `ratio` times" the chance that the event
- * falls to a printer with the release is at most ratio·q / (1 + q·(ratio − 1)). The products of likelihood ratios
- * against higher ratios are e-processes, and so is their mean: by Ville's inequality it reaches 1/α with a chance of at
- * most α, whenever and however often one looks. This holds when printers get the release by a random draw.
+ * the time. Only the first event of each printer counts, compared with the printers of the same model that had no event
+ * yet; see ../statistics/first-event.ts. This holds when printers get the release by a random draw.
  */
+import { evidenceNeeded, evidenceOf } from '../statistics/e-process.ts';
+import { afterFirstEvent, newFirstEventLogs } from '../statistics/first-event.ts';
 import type { InRange, PrinterContext } from './context.ts';
 import { COHORT_CODES_MAX, COHORT_VERSIONS_MAX, EVIDENCE_MAX } from './limits.ts';
 import type { CohortOptions } from './rule.ts';
-
-/** How many times more frequent, relative to the tolerated ratio, is looked for. */
-export const COHORT_THETAS = [1.1, 1.25, 1.5, 2, 3, 5, 10];
-
-/** The mean of exp(logs). */
-function meanExp(logs: readonly number[]): number {
-  const top = Math.max(...logs);
-  return (Math.exp(top) * logs.reduce((sum, log) => sum + Math.exp(log - top), 0)) / logs.length;
-}
-
-/**
- * One factor of the e-process.
- * @param exposed whether the printer of the event has the release
- * @param q share of printers with the release among those at risk, strictly between 0 and 1
- */
-export function cohortStep(logs: number[], exposed: boolean, q: number, ratio: number): void {
-  const tolerated = Math.log(1 + q * (ratio - 1));
-  for (let index = 0; index < logs.length; index += 1) {
-    const theta = COHORT_THETAS[index] as number;
-    const step = (exposed ? Math.log(theta) : 0) - Math.log(1 + q * (ratio * theta - 1)) + tolerated;
-    logs[index] = (logs[index] as number) + step;
-  }
-}
-
-/** The evidence E; an alarm is due at (number of tests) / α. */
-export function cohortEvidence(logs: readonly number[]): number {
-  return meanExp(logs);
-}
-
-export function newLogs(): number[] {
-  return COHORT_THETAS.map(() => 0);
-}
 
 /** A first event, or a printer's release, to be taken in the order of time. */
 interface CohortEvent {
@@ -268,7 +235,7 @@ export class CohortWatch {
         release,
         code,
         number: this.#tests.size + 1,
-        logs: newLogs(),
+        logs: newFirstEventLogs(),
         exposed: 0,
         others: 0,
         evidence: [],
@@ -278,7 +245,8 @@ export class CohortWatch {
       };
       this.#tests.set(key, test);
     }
-    cohortStep(test.logs, exposed, risk.trial / (risk.trial + risk.control), this.options.ratio);
+    const share = risk.trial / (risk.trial + risk.control);
+    test.logs = afterFirstEvent(test.logs, exposed, share, this.options.ratio);
     if (exposed) {
       test.exposed += 1;
       const { printer, log, seq, at } = event;
@@ -286,10 +254,10 @@ export class CohortWatch {
     } else {
       test.others += 1;
     }
-    const e = cohortEvidence(test.logs);
+    const e = evidenceOf(test.logs);
     const last = test.history.at(-1);
     if (e >= 2 * (last?.[1] ?? 1)) test.history.push([event.at, Number(e.toPrecision(4))]);
-    const threshold = (test.number * (test.number + 1)) / this.options.alpha;
+    const threshold = evidenceNeeded(this.options.alpha, test.number);
     if (e < threshold || test.alarmAt !== undefined || test.closed) return undefined;
     test.alarmAt = event.at;
     return {

@@ -7,6 +7,9 @@
  * successes, and fed as they come they would look more frequent than they are.
  */
 
+import { evidenceNeeded, evidenceOf, logMeanExp } from '../statistics/e-process.ts';
+import { afterFirstEvent, newFirstEventLogs } from '../statistics/first-event.ts';
+
 export interface GuardSettings {
   /** Failure rate that is tolerated: halted when it is shown to be exceeded. */
   tolerated: number;
@@ -74,13 +77,6 @@ function haltSteps(tolerated: number): { good: number[]; bad: number[] } {
   return steps;
 }
 
-/** ln of a mean of exponentials, without overflow. */
-function logMeanExp(logs: readonly number[]): number {
-  const top = Math.max(...logs);
-  if (top === Number.NEGATIVE_INFINITY) return top;
-  return top + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - top), 0) / logs.length);
-}
-
 export function newGuard(settings: GuardSettings): FailureGuard {
   return {
     settings,
@@ -121,7 +117,7 @@ export function feed(guard: FailureGuard, exposure: number, failed: boolean): Fa
 
 /** Evidence that the failure rate exceeds the tolerated one. */
 export function harmEvidence(guard: FailureGuard): number {
-  return Math.exp(Math.min(logMeanExp(guard.logHalt), 700));
+  return evidenceOf(guard.logHalt);
 }
 
 /** Whether the evidence reaches 1/α. */
@@ -189,8 +185,7 @@ export function guardVerdict(guard: FailureGuard): 'harmful' | 'safe' | 'open' {
 /**
  * Whether the release makes an error code more frequent, over all codes at once. Only a printer's first event of a code
  * (since the campaign began) counts. At each, the printers at risk are those without an event of that code so far:
- * `withIt` of them run the release, `without` don't. Under the hypothesis that the release changes nothing, the event
- * falls on the former with chance withIt/(withIt + without), because rings are drawn at random.
+ * `withIt` of them run the release, `without` don't; see ../statistics/first-event.ts. Printers are drawn at random.
  */
 export interface CohortGuard {
   alpha: number;
@@ -203,9 +198,6 @@ export interface CodeEvidence {
   events: { with: number; without: number };
   logs: number[];
 }
-
-/** How many times as frequent: where the evidence is looked for. */
-const RATIOS = [1.1, 1.25, 1.5, 2, 3, 5, 10];
 
 export function newCohortGuard(alpha: number): CohortGuard {
   return { alpha, codes: {} };
@@ -227,13 +219,10 @@ export function observe(
   const evidence = known ?? {
     rank: Object.keys(guard.codes).length + 1,
     events: { with: 0, without: 0 },
-    logs: RATIOS.map(() => 0),
+    logs: newFirstEventLogs(),
   };
   const share = withIt + without > 0 ? withIt / (withIt + without) : 0;
-  const logs = evidence.logs.map((log, at) => {
-    const ratio = RATIOS[at] ?? 1;
-    return log + (runsIt ? Math.log(ratio) : 0) - Math.log(1 + share * (ratio - 1));
-  });
+  const logs = afterFirstEvent(evidence.logs, runsIt, share);
   const events = {
     with: evidence.events.with + (runsIt ? 1 : 0),
     without: evidence.events.without + (runsIt ? 0 : 1),
@@ -247,8 +236,8 @@ export function cohortEvidence(
 ): { code: string; evidence: number; needed: number; with: number; without: number }[] {
   return Object.entries(guard.codes).map(([code, { rank, events, logs }]) => ({
     code,
-    evidence: Math.exp(Math.min(logMeanExp(logs), 700)),
-    needed: (rank * (rank + 1)) / guard.alpha,
+    evidence: evidenceOf(logs),
+    needed: evidenceNeeded(guard.alpha, rank),
     ...events,
   }));
 }
