@@ -4,6 +4,7 @@ import type { RetainedDocument } from '../../broker/retained-backend.ts';
 import type { ErrorBatch, LogEntry, Structure } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { StoredFleet } from './fleet-queries.ts';
+import { dropHistory } from './partitions.ts';
 import { PostgresRetained } from './retained.ts';
 import { openStore, type Store } from './store.ts';
 
@@ -306,4 +307,25 @@ test('structures are retained from their own table, and an emptied one stays emp
   expect(await found()).toBeUndefined();
   await say(2);
   expect(await found()).toEqual(structure(2));
+});
+
+test('old structures and reports of updates are dropped with the retention, what is in force is not', async () => {
+  const printer = 'forgetful';
+  await store.ingest.structure(printer, structure({ revision: 1 }));
+  await store.ingest.structure(printer, structure({ revision: 2, site: 'berlin-4', units: [] }));
+  await store.ingest.update(printer, { execution: 'e-old', attempt: 1, seq: 1, state: 'accepted' });
+  const left = async () => {
+    const [row] = await store.database.query<{ history: number; reports: number; current: number }>(
+      `SELECT (SELECT count(*) FROM structure_history WHERE printer = $1) AS history,
+              (SELECT count(*) FROM update_reports WHERE printer = $1) AS reports,
+              (SELECT count(*) FROM structures WHERE printer = $1) AS current`,
+      [printer],
+    );
+    return row;
+  };
+  const day_ms = 86_400_000;
+  await dropHistory(store.database, Date.now() + 9 * day_ms, 10, silent);
+  expect(await left()).toEqual({ history: 2, reports: 1, current: 1 });
+  expect(await dropHistory(store.database, Date.now() + 11 * day_ms, 10, silent)).toBeGreaterThanOrEqual(3);
+  expect(await left()).toEqual({ history: 0, reports: 0, current: 1 });
 });

@@ -64,3 +64,33 @@ export async function dropPartitions(
   }
   return old;
 }
+
+/** What grows with what printers say, besides the entries; what is in force stands elsewhere. */
+const HISTORIES = ['structure_history', 'update_reports'];
+/** Rows that one statement drops, so that none of them holds the tables for long. */
+const DROPPED_AT_ONCE = 10_000;
+
+/** Drops old structures and reports of updates that are older than the retention; gives how many rows. */
+export async function dropHistory(
+  database: Database,
+  now_ms: number,
+  retention_days: number,
+  log: StoreLog,
+): Promise<number> {
+  const limit = new Date(now_ms - retention_days * DAY_MS);
+  let dropped = 0;
+  for (const table of HISTORIES) {
+    for (;;) {
+      const [row] = await database.query<{ count: number }>(
+        `WITH dropped AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+           SELECT ctid FROM ${table} WHERE received < $1 LIMIT ${DROPPED_AT_ONCE})) RETURNING 1)
+         SELECT count(*) AS count FROM dropped`,
+        [limit],
+      );
+      dropped += row?.count ?? 0;
+      if ((row?.count ?? 0) < DROPPED_AT_ONCE) break;
+    }
+  }
+  if (dropped > 0) log.info({ rows: dropped, retention_days }, 'reports beyond the retention were dropped');
+  return dropped;
+}

@@ -6,7 +6,7 @@ import { Credentials } from './credentials.ts';
 import { type Database, type DatabaseSource, openDatabase, type StoreLog } from './database.ts';
 import { Audit, Documents, PolicyRows } from './documents.ts';
 import { IngestWriter } from './ingest.ts';
-import { dropPartitions, makePartitions } from './partitions.ts';
+import { dropHistory, dropPartitions, makePartitions } from './partitions.ts';
 import { Printers } from './printers.ts';
 import { PostgresRetained } from './retained.ts';
 import { VerdictRows } from './verdict-rows.ts';
@@ -18,7 +18,7 @@ const MAINTAIN_EVERY_MS = 3_600_000;
 export interface StoreOptions {
   source: DatabaseSource;
   log: StoreLog;
-  /** Entries older than this are dropped, a whole partition at a time. */
+  /** Entries older than this are dropped, a whole partition at a time, and older reports row by row. */
   retention_days?: number;
   /** The center's clock, in milliseconds since the epoch. */
   now?: () => number;
@@ -52,6 +52,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const maintain = async () => {
     await makePartitions(database, now());
     await dropPartitions(database, now(), retention_days, log);
+    await dropHistory(database, now(), retention_days, log);
   };
   try {
     await maintain();
