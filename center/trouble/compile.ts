@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { TroubleRules } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics.ts';
+import { LaneNaming } from './lane-naming.ts';
 import { GE_MAX, LATE_DEFAULT_MS, REBUILD_MAX_MS } from './limits.ts';
 import { BY, type By, type CompiledRule } from './rule.ts';
 import { parseDuration } from './time.ts';
@@ -15,6 +16,8 @@ export interface RuleGroup {
   lateMs: number;
   /** One lane for a printer instead of one for a key: the members look at each other's troubles. */
   joint: boolean;
+  /** With fewer sightings in a lane nothing can have come of them (see `CompiledRule.needs`). */
+  needs: number;
   /** Some member counts pages. */
   usesPages: boolean;
 }
@@ -24,6 +27,8 @@ export interface CompiledRules {
   revision: string;
   rules: CompiledRule[];
   groups: RuleGroup[];
+  /** By group. */
+  namings: LaneNaming[];
   index: RuleIndex;
   /** Highest `late` of all rules, ms. */
   lateMaxMs: number;
@@ -45,6 +50,8 @@ export interface RulePlace {
   rule: CompiledRule;
   group: number;
   place: number;
+  /** Names the lanes of its keys. */
+  naming: LaneNaming;
 }
 
 /** Finds the rules whose demand on the code is met, without looking at the others. */
@@ -107,16 +114,18 @@ export function compileRules(document: TroubleRules): Compilation {
     byId.set(rule.id, rule);
   });
   const groups = groupRules(rules, byId, diagnostics);
+  const namings = groups.map((group, groupIndex) => new LaneNaming(group, groupIndex));
   const index = new RuleIndex();
   groups.forEach((group, groupIndex) => {
     group.rules.forEach((rule, place) => {
-      index.add({ rule, group: groupIndex, place });
+      index.add({ rule, group: groupIndex, place, naming: namings[groupIndex] as LaneNaming });
     });
   });
   const compiled: CompiledRules = {
     revision: document.rules,
     rules,
     groups,
+    namings,
     index,
     lateMaxMs: rules.reduce((max, rule) => Math.max(max, rule.lateMs), 0),
     pagesMaxMs: rules.reduce((max, rule) => (rule.usesPages ? Math.max(max, rule.horizonMs) : max), 0),
@@ -130,6 +139,7 @@ function emptyRules(): CompiledRules {
     revision: '',
     rules: [],
     groups: [],
+    namings: [],
     index: new RuleIndex(),
     lateMaxMs: 0,
     pagesMaxMs: 0,
@@ -189,6 +199,7 @@ function compileRule(
     conditions: when.conditions,
     formula: when.formula,
     negated: when.negated,
+    needs: when.needs,
     usesPages: when.usesPages,
     cohort: when.cohort,
     clear,
@@ -296,6 +307,7 @@ function groupRules(
     rules: inOrder(list, byId, rules, diagnostics),
     lateMs: Math.max(...list.map((rule) => rule.lateMs)),
     joint: list.length > 1,
+    needs: list.length > 1 ? 1 : (list[0]?.needs ?? 1),
     usesPages: list.some((rule) => rule.usesPages),
   }));
 }

@@ -5,7 +5,7 @@
  * passing of time (`absent`, `silence`) does so after every event of that instant was seen.
  */
 import type { Odometer } from './rate.ts';
-import type { Sighting } from './sighting.ts';
+import { grown, type Sighting } from './sighting.ts';
 
 /** Plain, JSON-serialisable state of a condition for one key. */
 export interface ConditionState {
@@ -18,6 +18,8 @@ export interface ConditionState {
 export interface Condition {
   /** How long after its last sighting the state can still matter, ms; Infinity when for ever. */
   horizon: number;
+  /** With fewer sightings it neither holds nor does time alone change anything. */
+  needs: number;
   /**
    * Takes a sighting in; says whether it is a sign of the trouble (and not of the contrary). `odometer` is that of
    * the sighting's printer, for conditions that count pages.
@@ -39,8 +41,11 @@ export interface Condition {
   ends(state: ConditionState): number;
 }
 
+// Lists grow by being replaced, so all may begin with the same one.
+const NO_MARKS: Sighting[] = [];
+
 export function newState(): ConditionState {
-  return { marks: [], level: 0 };
+  return { marks: NO_MARKS, level: 0 };
 }
 
 function inWindow(marks: Sighting[], from: number): Sighting[] {
@@ -54,8 +59,9 @@ function passes(sighting: Sighting, bit: number): boolean {
 }
 
 // A list whose oldest members are dropped: cut back only now and then, so that adding is cheap.
-function push(marks: Sighting[], sighting: Sighting, max: number): void {
-  marks.push(sighting);
+function push(state: ConditionState, sighting: Sighting, max: number): void {
+  const marks = grown(state.marks, sighting);
+  state.marks = marks;
   if (marks.length > max) {
     if (max <= 16) marks.shift();
     else if (marks.length >= max * 2) marks.splice(0, marks.length - max);
@@ -76,9 +82,10 @@ export function count({ ge, overMs, keep, bit }: CountOptions): Condition {
   const nth = (marks: Sighting[], n: number) => marks[marks.length - n];
   return {
     horizon: overMs,
+    needs: ge,
     take(state, sighting) {
       if (!passes(sighting, bit)) return false;
-      push(state.marks, sighting, keep);
+      push(state, sighting, keep);
       return true;
     },
     holds(state, at) {
@@ -113,8 +120,8 @@ export function distinct({ ge, overMs, keep, bit, value }: DistinctOptions): Con
           break;
         }
       }
-      marks.push(sighting);
-      if (marks.length > keep) marks.shift();
+      state.marks = grown(marks, sighting);
+      if (state.marks.length > keep) state.marks.shift();
       return true;
     },
   };
@@ -154,6 +161,8 @@ export function bucket({ add, drain, resetPages, ge, keep, bit }: BucketOptions)
   };
   return {
     horizon: Number.POSITIVE_INFINITY,
+    // Rounded down: sums of fractions are not exact.
+    needs: Math.max(1, Math.min(keep, Math.floor(ge / add))),
     take(state, sighting) {
       if (!passes(sighting, bit)) return false;
       const { marks } = state;
@@ -164,13 +173,15 @@ export function bucket({ add, drain, resetPages, ge, keep, bit }: BucketOptions)
           sighting.pages >= 0 && counter.pages >= 0 ? Math.max(0, sighting.pages - counter.pages) : 0;
         state.level = drained(state.level, sighting.at - last.at, clean);
       }
-      if (state.level === 0) marks.length = 0;
-      state.level += add;
       const known = sighting.pages >= 0 || counter === undefined ? sighting : counter;
-      if (marks.length === 0) marks.push(known);
-      else marks[0] = known;
-      marks.push(sighting);
-      if (marks.length > keep + 1) marks.splice(1, 1);
+      if (state.level === 0 || marks.length === 0) {
+        state.marks = [known, sighting];
+      } else {
+        marks[0] = known;
+        state.marks = grown(marks, sighting);
+        if (state.marks.length > keep + 1) state.marks.splice(1, 1);
+      }
+      state.level += add;
       return true;
     },
     holds: (state, at) => levelAt(state, at) >= ge,
@@ -199,6 +210,7 @@ export function sequence(bits: number[], withinMs: number): Condition {
     state.marks.slice(offset(length), offset(length) + length);
   return {
     horizon: withinMs,
+    needs: total,
     take(state, sighting) {
       let taken = false;
       for (let length = total; length >= 1; length -= 1) {
@@ -211,7 +223,7 @@ export function sequence(bits: number[], withinMs: number): Condition {
           if (sighting.at - start.at > withinMs) continue;
         }
         const base = length > 1 ? chain(state, length - 1) : [];
-        while (state.marks.length < offset(length) + length) state.marks.push(sighting);
+        while (state.marks.length < offset(length) + length) state.marks = grown(state.marks, sighting);
         for (let index = 0; index < length; index += 1) {
           state.marks[offset(length) + index] = base[index] ?? sighting;
         }
@@ -237,12 +249,13 @@ export function cooccurrence(bits: number[], withinMs: number): Condition {
   const oldest = (state: ConditionState) => Math.min(...state.marks.map((mark) => mark.at));
   return {
     horizon: withinMs,
+    needs: 1,
     take(state, sighting) {
       let taken = false;
       bits.forEach((bit, index) => {
         if (!passes(sighting, bit)) return;
         taken = true;
-        while (state.marks.length <= index) state.marks.push(sighting);
+        while (state.marks.length <= index) state.marks = grown(state.marks, sighting);
         state.marks[index] = sighting;
         state.level |= 1 << index;
       });
@@ -260,14 +273,15 @@ export function absence(afterBit: number, ofBit: number, withinMs: number, keep:
   // marks: the `after` sightings that still wait, oldest first; level 1: the first of them has fired (it stays).
   return {
     horizon: withinMs,
+    needs: 1,
     take(state, sighting) {
       if (passes(sighting, ofBit)) {
-        state.marks.length = 0;
+        state.marks = NO_MARKS;
         state.level = 0;
       }
       if (passes(sighting, afterBit)) {
         // Beyond `keep` waiting ones the newest is let go: the oldest fire first anyway.
-        if (state.marks.length < keep) state.marks.push(sighting);
+        if (state.marks.length < keep) state.marks = grown(state.marks, sighting);
       }
       return false;
     },
@@ -297,6 +311,7 @@ export function flapping({ ge, overMs, keep, first, second }: FlapOptions): Cond
   const counted = count({ ge, overMs, keep, bit: -1 });
   return {
     ...counted,
+    needs: ge + 1,
     take(state, sighting, odometer) {
       const side = passes(sighting, first) ? 1 : passes(sighting, second) ? 2 : 0;
       if (side === 0) return false;
@@ -312,10 +327,11 @@ export function silence(overMs: number, bit: number): Condition {
   // marks[0]: the last word; level 1: it is silent.
   return {
     horizon: Number.POSITIVE_INFINITY,
+    needs: 1,
     lasting: true,
     take(state, sighting) {
       if (passes(sighting, bit)) {
-        state.marks[0] = sighting;
+        state.marks = [sighting];
         state.level = 0;
       }
       return false;

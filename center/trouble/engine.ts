@@ -8,23 +8,23 @@
 import { createHash } from 'node:crypto';
 import type { LogEntry } from '../../schemas/types.ts';
 import { type CohortAlarm, CohortWatch } from './cohort.ts';
-import type { CompiledRules, RulePlace } from './compile.ts';
+import type { CompiledRules, RuleGroup, RulePlace } from './compile.ts';
 import { ContextClass, type InRange, type PrinterContext, semverInRange } from './context.ts';
 import { DeadlineQueue } from './deadlines.ts';
 import type { KeyScope } from './key-state.ts';
 import { Lane, type LaneTrouble, SETTLE_MIN, type Told } from './lane.ts';
-import { CONTEXTS_MAX, KEYS_FLEET_MAX, KEYS_JOINT_MAX, KEYS_PER_PRINTER_MAX, PENDING_MAX } from './limits.ts';
+import type { LaneNaming } from './lane-naming.ts';
+import {
+  CONTEXTS_MAX,
+  KEYS_FLEET_MAX,
+  KEYS_JOINT_MAX,
+  KEYS_PER_PRINTER_MAX,
+  PENDING_MAX,
+} from './limits.ts';
 import { Odometer } from './rate.ts';
 import type { CohortOptions, CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
-import {
-  exportLane,
-  groupsByFingerprint,
-  importLane,
-  laneKey,
-  type PrinterState,
-  STATE_FORM,
-} from './state-codec.ts';
+import { exportLane, groupsByFingerprint, importLane, type PrinterState, STATE_FORM } from './state-codec.ts';
 import { formatTime, parseTime } from './time.ts';
 import type { Facts } from './where.ts';
 
@@ -106,7 +106,7 @@ export class TroubleEngine {
   /** Lanes of rules that are not kept by printer. */
   private readonly fleetLanes = new Map<string, Lane>();
   private readonly deadlines = new DeadlineQueue<Lane>();
-  private readonly touched = new Set<Lane>();
+  private touched: Lane[] = [];
   private now = Number.NEGATIVE_INFINITY;
   private readonly usesPages: boolean;
   /** What cohort rules watch, and the alarms that stand, by rule. */
@@ -240,6 +240,8 @@ export class TroubleEngine {
         this.late += 1;
         continue;
       }
+      const lane = this.laneOf(record, place);
+      if (!lane) continue;
       const sighting: Sighting = {
         at,
         printer: record.id,
@@ -247,37 +249,39 @@ export class TroubleEngine {
         seq: entry.seq,
         code,
         rule: place.place,
-        key: keyOf(rule, facts),
+        // The lane's own text instead of one more of the same.
+        key: lane.key ?? keyOf(rule, facts),
         mask,
         pages,
         values: rule.fields.length === 0 ? NO_VALUES : rule.fields.map((read) => textOf(read(facts))),
       };
-      this.sight(record, place, sighting);
+      this.sight(record, rule, lane, sighting);
     }
   }
 
-  private sight(printer: Printer, place: RulePlace, sighting: Sighting): void {
-    const { rule } = place;
-    const group = this.rules.groups[place.group];
-    if (!group) return;
-    const name = group.joint ? `${place.group}` : `${place.group} ${sighting.key}`;
+  /** The lane that judges the entry of `facts` by a rule; a new one where there is none, but for one too many. */
+  private laneOf(printer: Printer, { rule, group: index, naming }: RulePlace): Lane | undefined {
+    const { facts } = this;
+    const name =
+      naming.sort === 'key' ? naming.ofKey(keyOf(rule, facts), printer.id) : naming.ofUnit(facts.unit ?? '');
     const lanes = rule.perPrinter ? printer.lanes : this.fleetLanes;
     let lane = lanes.get(name);
     if (!lane) {
       // Units and codes are the printer's own words: it must not fill the memory with them.
       if (lanes.size >= (rule.perPrinter ? KEYS_PER_PRINTER_MAX : KEYS_FLEET_MAX)) {
         this.crowded += 1;
-        return;
+        return undefined;
       }
-      lane = new Lane(
-        group,
-        scopeOf(rule, this.facts),
-        group.usesPages ? printer.odometer : undefined,
-        this.prompt,
-      );
+      const group = this.rules.groups[index] as RuleGroup;
+      const odometer = group.usesPages ? printer.odometer : undefined;
+      lane = new Lane(group, keyOf(rule, facts), scopeOf(rule, facts), odometer, this.prompt);
       lane.settleAt = this.settleMin;
       lanes.set(name, lane);
     }
+    return lane;
+  }
+
+  private sight(printer: Printer, rule: CompiledRule, lane: Lane, sighting: Sighting): void {
     if (lane.scopes) {
       const slot = `${sighting.rule} ${sighting.key}`;
       if (!lane.scopes.has(slot)) {
@@ -288,19 +292,20 @@ export class TroubleEngine {
         lane.scopes.set(slot, scopeOf(rule, this.facts));
       }
     }
-    // The lane's own text instead of one more of the same.
-    if (!group.joint) sighting.key = lane.key ??= sighting.key;
     // Settled before the newest comes: then all that waits is often old enough, and what is live is what is settled.
     if (lane.pending.length >= lane.settleAt) this.settle(lane, printer.watermark, rule.perPrinter);
     if (!lane.add(sighting)) {
       this.late += 1;
       return;
     }
-    if (this.prompt) this.touched.add(lane);
+    if (this.prompt) this.touch(lane);
   }
 
   private touch(lane: Lane): Lane {
-    this.touched.add(lane);
+    if (!lane.touched) {
+      lane.touched = true;
+      this.touched.push(lane);
+    }
     return lane;
   }
 
@@ -325,8 +330,12 @@ export class TroubleEngine {
   private pendingChanges: TroubleChange[] = [];
 
   private tell(): TroubleChange[] {
-    for (const lane of this.touched) this.tellLane(lane, []);
-    this.touched.clear();
+    const { touched } = this;
+    this.touched = [];
+    for (const lane of touched) {
+      lane.touched = false;
+      this.tellLane(lane, []);
+    }
     const changes = this.pendingChanges;
     this.pendingChanges = [];
     return changes;
@@ -334,6 +343,7 @@ export class TroubleEngine {
 
   private tellLane(lane: Lane, ended: LaneTrouble[]): void {
     const known = lane.told;
+    if (!known && ended.length === 0 && lane.innocent) return;
     if (known || ended.length > 0 || lane.troubled(this.now)) {
       const current = ended.concat(lane.troubles(this.now));
       const told = known ?? new Map<string, Told>();
@@ -372,7 +382,7 @@ export class TroubleEngine {
     for (const [deadline, lane] of this.deadlines.until(this.now)) {
       if (lane.queued !== deadline) continue;
       lane.queued = Number.POSITIVE_INFINITY;
-      this.touched.add(lane);
+      this.touch(lane);
     }
     for (const [rule, cohort] of this.cohorts) {
       // Across printers nothing tells how far each has come: the fleet's clock less `late` does.
@@ -401,7 +411,6 @@ export class TroubleEngine {
     }
     const place = group.rules.findIndex(({ id }) => id === rule);
     const mine = group.rules[place] as CompiledRule;
-    const name = group.joint ? `${groupIndex}` : `${groupIndex} ${key}`;
     let lanes = this.fleetLanes;
     let odometer: Odometer | undefined;
     if (mine.perPrinter) {
@@ -410,16 +419,17 @@ export class TroubleEngine {
       lanes = record.lanes;
       odometer = group.usesPages ? record.odometer : undefined;
     }
+    const name = (this.rules.namings[groupIndex] as LaneNaming).ofKey(key, printer ?? '');
     let lane = lanes.get(name);
     if (!lane) {
-      lane = new Lane(group, mine.perPrinter ? { printer } : {}, odometer, this.prompt);
+      lane = new Lane(group, key, mine.perPrinter ? { printer } : {}, odometer, this.prompt);
       lanes.set(name, lane);
     }
     lane.cut(place, key, at);
     for (const [id, { view }] of lane.told ?? []) {
       if (view.rule === rule && view.key === key) lane.told?.delete(id);
     }
-    this.touched.add(lane);
+    this.touch(lane);
   }
 
   /** How much is held. */
@@ -476,7 +486,7 @@ export class TroubleEngine {
         context: shared.context,
       })),
       readings: record?.odometer?.readings.map(({ at, log, seq, pages }) => [at, log, seq, pages]),
-      lanes: [...lanes].map(([name, lane]) => exportLane(name, lane)),
+      lanes: [...lanes.values()].map((lane) => exportLane(lane)),
       ...(record || this.cohorts.size === 0 ? {} : { cohorts: this.exportCohorts() }),
     };
   }
@@ -493,7 +503,7 @@ export class TroubleEngine {
     const horizon = (lane: Lane) => printer.watermark - lane.group.lateMs;
     for (const [name, lane] of printer.lanes) {
       if (lane.pending.length > 0) this.settle(lane, printer.watermark, true);
-      if (lane.idle(horizon(lane)) && !this.touched.has(lane)) {
+      if (lane.idle(horizon(lane)) && !lane.touched) {
         printer.lanes.delete(name);
       }
     }
@@ -537,7 +547,7 @@ export class TroubleEngine {
       }
       const odometer = group.usesPages ? record?.odometer : undefined;
       const lane = importLane(json, group, odometer, this.prompt);
-      const name = group.joint ? `${index}` : `${index} ${laneKey(json.name)}`;
+      const name = (this.rules.namings[index as number] as LaneNaming).ofKey(lane.key ?? '', printer);
       (record ? record.lanes : this.fleetLanes).set(name, lane);
       // Told before it was kept: only what changes from here on is news.
       const news = this.pendingChanges;

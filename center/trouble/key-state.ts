@@ -6,7 +6,7 @@ import { type ConditionState, newState } from './conditions.ts';
 import { EVIDENCE_MAX } from './limits.ts';
 import type { Odometer } from './rate.ts';
 import type { CompiledRule, Formula } from './rule.ts';
-import { compareSightings, type Sighting } from './sighting.ts';
+import { compareSightings, grown, type Sighting } from './sighting.ts';
 
 /** What a key stands for; only the names in the rule's `by` are there. */
 export interface KeyScope {
@@ -62,6 +62,9 @@ export interface KeySurroundings {
   shed(rule: CompiledRule, state: KeyState, trouble: TroubleLife): void;
 }
 
+// Lists grow by being replaced, so all may begin with the same one.
+const NO_SIGNS: number[] = [];
+
 export function newKeyState(rule: CompiledRule, key: string, scope: KeyScope): KeyState {
   return {
     key,
@@ -69,7 +72,7 @@ export function newKeyState(rule: CompiledRule, key: string, scope: KeyScope): K
     conditions: rule.conditions.map(newState),
     trouble: undefined,
     lastSign: Number.NEGATIVE_INFINITY,
-    signs: [],
+    signs: NO_SIGNS,
   };
 }
 
@@ -80,7 +83,7 @@ export function cloneKeyState(state: KeyState): KeyState {
     conditions: state.conditions.map(({ marks, level }) => ({ marks: marks.slice(), level })),
     trouble: state.trouble && { ...state.trouble, evidence: state.trouble.evidence.slice() },
     lastSign: state.lastSign,
-    signs: state.signs.slice(),
+    signs: state.signs.length === 0 ? NO_SIGNS : state.signs.slice(),
   };
 }
 
@@ -125,7 +128,7 @@ function note(rule: CompiledRule, state: KeyState, at: number): void {
   state.lastSign = at;
   const { clear } = rule;
   if (clear && 'lt' in clear) {
-    state.signs.push(at);
+    state.signs = grown(state.signs, at);
     if (state.signs.length > clear.lt) state.signs.shift();
   }
 }

@@ -23,7 +23,7 @@ import {
 } from './key-state.ts';
 import type { Odometer } from './rate.ts';
 import type { CompiledRule } from './rule.ts';
-import { compareSightings, type Sighting } from './sighting.ts';
+import { compareSightings, grown, type Sighting } from './sighting.ts';
 
 /** A trouble with the key it belongs to. */
 export interface LaneTrouble {
@@ -38,6 +38,8 @@ export interface Slot {
   state: KeyState;
 }
 
+const NONE_ENDED: LaneTrouble[] = [];
+
 /**
  * Settled or live: the key states of a lane and how far they were fed. It is also what the key states see around them:
  * no closures are made for each entry.
@@ -48,7 +50,7 @@ export class LaneState implements KeySurroundings {
   /** By rule and key, of a lane with many keys. */
   readonly byName: Map<string, Slot> | undefined;
   /** Troubles that ended for good since the state was derived. */
-  ended: LaneTrouble[] = [];
+  ended = NONE_ENDED;
   /** The last instant at which time alone changed something. */
   passed = Number.NEGATIVE_INFINITY;
   /** Time alone changes nothing before it. */
@@ -60,7 +62,7 @@ export class LaneState implements KeySurroundings {
   }
 
   add(slot: Slot, name: string): void {
-    this.slots.push(slot);
+    this.slots = grown(this.slots, slot);
     this.byName?.set(name, slot);
     this.due = Number.NEGATIVE_INFINITY;
   }
@@ -71,7 +73,7 @@ export class LaneState implements KeySurroundings {
       for (const [name, { rule, state }] of this.byName)
         copy.add({ rule, state: cloneKeyState(state) }, name);
     } else {
-      for (const { rule, state } of this.slots) copy.slots.push({ rule, state: cloneKeyState(state) });
+      copy.slots = this.slots.map(({ rule, state }) => ({ rule, state: cloneKeyState(state) }));
     }
     copy.passed = this.passed;
     return copy;
@@ -95,7 +97,7 @@ export class LaneState implements KeySurroundings {
   }
 
   shed(rule: CompiledRule, state: KeyState, life: TroubleLife): void {
-    this.ended.push({ rule, key: state.key, scope: state.scope, life });
+    this.ended = grown(this.ended, { rule, key: state.key, scope: state.scope, life });
   }
 
   troubles(): LaneTrouble[] {
@@ -119,11 +121,14 @@ export interface Told {
 /** Fewer pending sightings are not worth settling. */
 export const SETTLE_MIN = 6;
 
+// Lists grow by being replaced, so all may begin with the same one.
+const NO_SIGHTINGS: Sighting[] = [];
+
 export class Lane {
   readonly group: RuleGroup;
   readonly odometer: Odometer | undefined;
   /** In event order unless `tidy` is false. */
-  pending: Sighting[] = [];
+  pending = NO_SIGHTINGS;
   private tidy = true;
   private settledState: LaneState | undefined;
   /** Missing while it must be derived anew. */
@@ -137,17 +142,29 @@ export class Lane {
   /** Sightings at or before it are settled: later ones that lie there are too late. */
   floor = Number.NEGATIVE_INFINITY;
   /** The key, of a lane with one only. */
-  key: string | undefined;
+  readonly key: string | undefined;
   /** What was told last, by the engine: by trouble id. */
   told: Map<string, Told> | undefined;
+  /** The engine has to look at it. */
+  touched = false;
   /** The deadline that is queued with the engine. */
   queued = Number.POSITIVE_INFINITY;
   /** Pending sightings at which it is worth settling again. */
   settleAt = SETTLE_MIN;
 
-  /** @param prompt false when nobody looks before the end: then no live state is kept */
-  constructor(group: RuleGroup, scope: KeyScope, odometer: Odometer | undefined, prompt: boolean) {
+  /**
+   * @param key of a lane with one key only: that one
+   * @param prompt false when nobody looks before the end: then no live state is kept
+   */
+  constructor(
+    group: RuleGroup,
+    key: string,
+    scope: KeyScope,
+    odometer: Odometer | undefined,
+    prompt: boolean,
+  ) {
     this.group = group;
+    this.key = group.joint ? undefined : key;
     this.scope = scope;
     this.scopes = group.joint ? new Map() : undefined;
     this.odometer = odometer;
@@ -166,18 +183,13 @@ export class Lane {
     if (this.cuts && sighting.at <= (this.cuts.get(nameOf(sighting)) ?? Number.NEGATIVE_INFINITY))
       return true;
     const last = this.pending.at(-1);
-    this.pending.push(sighting);
-    if (last && this.tidy) {
-      const order = compareSightings(last, sighting);
-      if (order === 0) {
-        this.pending.pop();
-        return true;
-      }
-      if (order > 0) {
-        this.tidy = false;
-        this.live = undefined;
-        return true;
-      }
+    const order = last && this.tidy ? compareSightings(last, sighting) : -1;
+    if (order === 0) return true;
+    this.pending = grown(this.pending, sighting);
+    if (order > 0) {
+      this.tidy = false;
+      this.live = undefined;
+      return true;
     }
     if (this.live) {
       // Time had come further than this sighting: what it alone did may not have been.
@@ -198,6 +210,13 @@ export class Lane {
     this.settledState?.remove(name);
     this.pending = this.pending.filter((sighting) => nameOf(sighting) !== name || sighting.at > at);
     this.live = undefined;
+  }
+
+  /** Whether so little was seen that nothing can have come of it: no state need be derived to tell. */
+  get innocent(): boolean {
+    if (this.pending.length >= this.group.needs || this.live) return false;
+    const { settledState } = this;
+    return !settledState || (settledState.slots.length === 0 && settledState.ended.length === 0);
   }
 
   /** Whether nothing here can matter for entries after `at` any more. */
@@ -294,18 +313,18 @@ export class Lane {
       // Nothing that waits can change: the live state is the settled one. Another is made when it is needed.
       const { live } = this;
       this.floor = (this.pending[count - 1] as Sighting).at;
-      this.pending = [];
+      this.pending = NO_SIGHTINGS;
       this.settledState = live;
       this.live = undefined;
       const done = live.ended;
-      live.ended = [];
+      live.ended = NONE_ENDED;
       return done;
     }
     for (let index = 0; index < count; index += 1) this.apply(this.settled, this.pending[index] as Sighting);
     this.floor = (this.pending[count - 1] as Sighting).at;
     this.pending.splice(0, count);
     const { ended } = this.settled;
-    this.settled.ended = [];
+    this.settled.ended = NONE_ENDED;
     if (this.live) this.live.ended = this.live.ended.filter((trouble) => !within(trouble, ended));
     return ended;
   }
@@ -319,6 +338,7 @@ export class Lane {
 
   /** Whether there is any trouble at event time `now`; cheaper than to list none. */
   troubled(now: number): boolean {
+    if (this.innocent) return false;
     const lane = this.current();
     if (lane.due <= now) this.run(lane, now);
     if (lane.ended.length > 0) return true;
@@ -335,6 +355,7 @@ export class Lane {
 
   /** When time alone changes something next. */
   deadline(): number {
+    if (this.innocent) return Number.POSITIVE_INFINITY;
     const lane = this.current();
     if (lane.due === Number.NEGATIVE_INFINITY) this.run(lane, Number.NEGATIVE_INFINITY);
     return lane.due;
@@ -343,7 +364,7 @@ export class Lane {
   private current(): LaneState {
     if (!this.live) {
       this.tidyUp();
-      const derived = this.settled.clone();
+      const derived = this.settledState?.clone() ?? new LaneState(this.group.joint, this.odometer);
       for (const sighting of this.pending) this.apply(derived, sighting);
       if (!this.prompt) return derived;
       this.live = derived;

@@ -18,6 +18,8 @@ export const EVIDENCE_MAX = 100;
 export const PENDING_MAX = 4096;
 /** Structures of one printer that are remembered, to judge late entries by the one that was in force. */
 export const CONTEXTS_MAX = 4;
+/** Units whose lanes have their names remembered, for one group of rules. */
+export const UNITS_NAMED_MAX = 256;
 /** Codes whose candidate rules are remembered for one sort of printer. */
 export const CODES_CACHED_MAX = 20_000;
 /** How far behind an entry may be when the rule doesn't say, ms. */

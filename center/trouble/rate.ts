@@ -4,7 +4,7 @@
  */
 import type { Condition, ConditionState } from './conditions.ts';
 import { ODOMETER_READINGS_MAX, RATE_SIGHTINGS_MAX } from './limits.ts';
-import type { Sighting } from './sighting.ts';
+import { grown, type Sighting } from './sighting.ts';
 
 /** A reading of the life counter. */
 interface Reading {
@@ -89,10 +89,11 @@ export function rate({ n, ge, minPages, overMs, bit }: RateOptions): Condition {
   // level holds the rate as of the last sighting: the pages known then, not those that come later.
   return {
     horizon: overMs,
+    needs: 1,
     take(state: ConditionState, sighting: Sighting, odometer: Odometer | undefined) {
       if (bit >= 0 && (sighting.mask & (1 << bit)) === 0) return false;
-      const { marks } = state;
-      marks.push(sighting);
+      const marks = grown(state.marks, sighting);
+      state.marks = marks;
       const from = sighting.at - overMs;
       let gone = marks.length > RATE_SIGHTINGS_MAX ? 1 : 0;
       while (gone < marks.length && (marks[gone] as Sighting).at < from) gone += 1;

@@ -34,6 +34,8 @@ export interface CompiledRule {
   formula: Formula;
   /** Which conditions stand under an odd number of `not`s. */
   negated: boolean[];
+  /** With fewer sightings of a key there is neither a trouble nor anything that time alone changes. */
+  needs: number;
   /** Whether the rule needs the pages printed by the whole printer (rate). */
   usesPages: boolean;
   cohort: CohortOptions | undefined;

@@ -29,3 +29,28 @@ export function compareSightings(left: Sighting, right: Sighting): number {
   if (left.seq !== right.seq) return left.seq - right.seq;
   return left.rule - right.rule;
 }
+
+/**
+ * The list with one more at its end. Short lists are made anew, exactly as long as they are: the runtime gives a list
+ * that grows room for 17 more, and most keys are seen a few times only. Use what is returned.
+ */
+export function grown<T>(list: readonly T[], item: T): T[] {
+  const [a, b, c, d, e] = list as [T, T, T, T, T];
+  switch (list.length) {
+    case 0:
+      return [item];
+    case 1:
+      return [a, item];
+    case 2:
+      return [a, b, item];
+    case 3:
+      return [a, b, c, item];
+    case 4:
+      return [a, b, c, d, item];
+    case 5:
+      return [a, b, c, d, e, item];
+    default:
+      (list as T[]).push(item);
+      return list as T[];
+  }
+}

@@ -13,7 +13,7 @@ import type { CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
 
 /** Grows when the form changes: state in another form is dropped and rebuilt from the log. */
-export const STATE_FORM = 1;
+export const STATE_FORM = 2;
 
 /** A sighting: at, printer, log, seq, code, rule, key, mask, pages, values; names as places in `names`. */
 type SightingJson = [
@@ -55,7 +55,8 @@ interface SlotJson {
 interface LaneJson {
   /** Fingerprints of the group's rules. */
   f: string;
-  name: string;
+  /** The key, of a lane with one only. */
+  key: string;
   scope: KeyScope;
   scopes?: [string, KeyScope][];
   cuts?: [string, number][];
@@ -87,7 +88,7 @@ export function groupFingerprint(group: RuleGroup): string {
   return group.rules.map((rule) => `${rule.id}:${rule.fingerprint}`).join(' ');
 }
 
-export function exportLane(name: string, lane: Lane): LaneJson {
+export function exportLane(lane: Lane): LaneJson {
   const names: string[] = [];
   const nameIndex = new Map<string, number>();
   const placeOf = (text: string): number => {
@@ -149,7 +150,7 @@ export function exportLane(name: string, lane: Lane): LaneJson {
   });
   const json: LaneJson = {
     f: groupFingerprint(lane.group),
-    name,
+    key: lane.key ?? '',
     scope: lane.scope,
     floor: finite(lane.floor),
     passed: finite(lane.settled.passed),
@@ -163,12 +164,6 @@ export function exportLane(name: string, lane: Lane): LaneJson {
   return json;
 }
 
-/** The lane's name without the number of its group, which changes when rules are put. */
-export function laneKey(name: string): string {
-  const space = name.indexOf(' ');
-  return space < 0 ? '' : name.slice(space + 1);
-}
-
 /** The groups of rules by fingerprint, to find the one that a stored lane belongs to. */
 export function groupsByFingerprint(rules: CompiledRules): Map<string, number> {
   return new Map(rules.groups.map((group, index) => [groupFingerprint(group), index]));
@@ -180,7 +175,7 @@ export function importLane(
   odometer: Odometer | undefined,
   prompt: boolean,
 ): Lane {
-  const lane = new Lane(group, json.scope, odometer, prompt);
+  const lane = new Lane(group, json.key, json.scope, odometer, prompt);
   const name = (place: number) => json.names[place] as string;
   const table = json.table.map(
     ([at, printer, log, seq, code, rule, key, mask, pages, values]): Sighting => ({

@@ -36,15 +36,17 @@ function digits(text: string, start: number, count: number): number {
   return value;
 }
 
-// Days since 1970 of the last date seen: log lines come day by day, and Date.UTC is the dear part.
-let lastDate = '';
+// The last date seen: log lines come day by day, and Date.UTC is the dear part.
+let lastDate = -1;
 let lastDateMs = 0;
 
-function dateMs(date: string): number {
+// The date that a text begins with.
+function dateMs(text: string): number {
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 2);
+  const day = digits(text, 8, 2);
+  const date = (year * 100 + month) * 100 + day;
   if (date === lastDate) return lastDateMs;
-  const year = digits(date, 0, 4);
-  const month = digits(date, 5, 2);
-  const day = digits(date, 8, 2);
   const ms = Date.UTC(year, month - 1, day);
   const back = new Date(ms);
   // Date.UTC rolls over what no calendar has (a 31st of February).
@@ -74,31 +76,12 @@ export function parseTime(text: unknown): number {
     text.charCodeAt(13) === 58 &&
     text.charCodeAt(16) === 58
   ) {
-    const whole = clock(
-      dateMs(text.slice(0, 10)),
-      digits(text, 11, 2),
-      digits(text, 14, 2),
-      digits(text, 17, 2),
-    );
+    const whole = clock(dateMs(text), digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2));
     return plain ? whole : whole + digits(text, 20, 3);
-  }
-  // As JavaScript writes it, with milliseconds: what agents send.
-  if (
-    text.length === 24 &&
-    text.charCodeAt(23) === 90 &&
-    text.charCodeAt(19) === 46 &&
-    text.charCodeAt(10) === 84 &&
-    text.charCodeAt(4) === 45 &&
-    text.charCodeAt(7) === 45 &&
-    text.charCodeAt(13) === 58 &&
-    text.charCodeAt(16) === 58
-  ) {
-    const date = dateMs(text.slice(0, 10));
-    return clock(date, digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2)) + digits(text, 20, 3);
   }
   const match = RFC3339.exec(text);
   if (!match) return Number.NaN;
-  const base = clock(dateMs(text.slice(0, 10)), Number(match[4]), Number(match[5]), Number(match[6]));
+  const base = clock(dateMs(text), Number(match[4]), Number(match[5]), Number(match[6]));
   const fraction = match[7] === undefined ? 0 : Number(match[7].slice(0, 3).padEnd(3, '0'));
   if (match[8] !== undefined) return base + fraction;
   const hours = Number(match[10]);

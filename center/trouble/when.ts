@@ -29,6 +29,8 @@ export interface CompiledWhen {
   conditions: Condition[];
   formula: Formula;
   negated: boolean[];
+  /** With fewer sightings nothing holds, and time alone changes nothing. */
+  needs: number;
   inner: Test[];
   /** No condition takes whatever passes the rule's own `where`. */
   innerOnly: boolean;
@@ -106,6 +108,7 @@ export function compileWhen(
     conditions: [],
     formula: { all: [] },
     negated: [],
+    needs: 1,
     inner: [],
     innerOnly: true,
     fields: [],
@@ -280,11 +283,23 @@ export function compileWhen(
   }
 
   result.formula = compile(when, path, false, 0);
+  result.needs = needsOf(result);
   result.demand = eitherDemand(demands);
   if (result.conditions.length > 0 && result.negated.every((odd) => odd)) {
     diagnostics.warn(path, 'only negations: it opens whenever something stops, and never by an entry');
   }
   return result;
+}
+
+function needsOf({ conditions, formula, negated }: CompiledWhen): number {
+  // What time makes true, or lets end, may matter from the first sighting on.
+  if (negated.includes(true) || conditions.some((condition) => condition.deadline)) return 1;
+  const of = (part: Formula): number => {
+    if (typeof part === 'number') return conditions[part]?.needs ?? 1;
+    if ('all' in part) return Math.max(1, ...part.all.map(of));
+    return 'any' in part ? Math.min(...part.any.map(of)) : 1;
+  };
+  return of(formula);
 }
 
 function cohortOptions(reader: Reader): CohortOptions {
