@@ -5,7 +5,7 @@
  * An entry is taken when it is at most `late` behind the newest entry of its printer. The troubles depend on the set
  * of entries taken and on `now`, not on how the entries were cut, ordered or repeated.
  */
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import type { LogEntry } from '../../schemas/types.ts';
 import { type CohortAlarm, CohortWatch } from './cohort.ts';
 import type { CompiledRules, RuleGroup, RulePlace } from './compile.ts';
@@ -20,6 +20,7 @@ import {
   KEYS_JOINT_MAX,
   KEYS_PER_PRINTER_MAX,
   PENDING_MAX,
+  UNITS_NAMED_MAX,
 } from './limits.ts';
 import { Odometer } from './rate.ts';
 import type { CohortOptions, CompiledRule } from './rule.ts';
@@ -82,6 +83,8 @@ interface Printer {
   contexts: { from: number; shared: ContextClass }[];
   odometer: Odometer | undefined;
   lanes: Map<string, Lane>;
+  /** Key and scope of each unit, shared by the rules that are kept by printer and unit; made when needed. */
+  units: Map<string, { key: string; scope: KeyScope }> | undefined;
 }
 
 export const SEVERITY_DEFAULT = 'minor';
@@ -174,6 +177,7 @@ export class TroubleEngine {
         contexts: [],
         odometer: this.usesPages ? new Odometer() : undefined,
         lanes: new Map(),
+        units: undefined,
       };
       this.printers.set(id, printer);
     }
@@ -274,11 +278,28 @@ export class TroubleEngine {
       }
       const group = this.rules.groups[index] as RuleGroup;
       const odometer = group.usesPages ? printer.odometer : undefined;
-      lane = new Lane(group, keyOf(rule, facts), scopeOf(rule, facts), odometer, this.prompt);
+      const { key, scope } =
+        naming.sort === 'unit' && rule.by[0] === 'printer'
+          ? this.unitOf(printer, rule)
+          : { key: keyOf(rule, facts), scope: scopeOf(rule, facts) };
+      lane = new Lane(group, key, scope, odometer, this.prompt);
       lane.settleAt = this.settleMin;
       lanes.set(name, lane);
     }
     return lane;
+  }
+
+  // Many rules are kept by printer and unit: the texts and the scope stand once for all of them.
+  private unitOf(printer: Printer, rule: CompiledRule): { key: string; scope: KeyScope } {
+    printer.units ??= new Map();
+    const unit = this.facts.unit ?? '';
+    let found = printer.units.get(unit);
+    if (!found || found.scope.unit !== this.facts.unit) {
+      found = { key: keyOf(rule, this.facts), scope: scopeOf(rule, this.facts) };
+      if (printer.units.size >= UNITS_NAMED_MAX) printer.units.clear();
+      printer.units.set(unit, found);
+    }
+    return found;
   }
 
   private sight(printer: Printer, rule: CompiledRule, lane: Lane, sighting: Sighting): void {
@@ -608,7 +629,7 @@ function alarmsOf(rule: CompiledRule, alarms: CohortAlarm[]): TroubleView[] {
 }
 
 function hash(parts: unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
+  return digest('sha256', JSON.stringify(parts), 'base64url').slice(0, 22);
 }
 
 const NO_VALUES: readonly (string | undefined)[] = [];
@@ -633,9 +654,11 @@ function keyOf(rule: CompiledRule, facts: Facts): string {
     const [only] = rule.by;
     return only === undefined || only === 'fleet' ? '' : (facts[only] ?? '');
   }
-  let key = '';
-  for (const name of rule.by) if (name !== 'fleet') key += `${facts[name] ?? ''}\u001f`;
-  return key;
+  // Joined and not added up: sums of texts keep all their parts.
+  const parts: string[] = [];
+  for (const name of rule.by) if (name !== 'fleet') parts.push(facts[name] ?? '');
+  parts.push('');
+  return parts.join('\u001f');
 }
 
 function scopeOf(rule: CompiledRule, facts: Facts): KeyScope {
