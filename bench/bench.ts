@@ -25,6 +25,7 @@ const BENCHES: Record<string, () => Promise<BenchModule>> = {
   orders: () => import('./orders.ts'),
   compatibility: () => import('./compatibility.ts'),
   ingest: () => import('./ingest.ts'),
+  judging: () => import('./judging.ts'),
   storm: () => import('./storm.ts'),
   trouble: () => import('./trouble.ts'),
   cohort: () => import('./cohort.ts'),
