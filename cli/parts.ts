@@ -13,7 +13,7 @@ import type { Link } from '../center/link.ts';
 import { createRegistry } from '../center/metrics.ts';
 import { openStore, type Store } from '../center/store/store.ts';
 import { type LocalRepository, openLocalRepository } from '../center/update/release/local.ts';
-import { reasonOf } from '../schemas/errors.ts';
+import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import type { Settings } from './settings.ts';
 
 /** Names an address as a client would write it. */
@@ -67,12 +67,25 @@ export interface Parts {
   repository: LocalRepository;
 }
 
+/** @throws PlatenError setting/invalid */
+function makeDataFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new PlatenError('setting/invalid', {
+      name: 'PLATEN_DATA',
+      reason: reasonOf(error),
+      hint: 'Give --data or PLATEN_DATA a folder that can be written to.',
+    });
+  }
+}
+
 /**
  * Opens store, accounts and repository.
  * @throws PlatenError start/database
  */
 export async function openParts(settings: Settings, log: Logger, opened: Opened): Promise<Parts> {
-  mkdirSync(settings.data, { recursive: true });
+  makeDataFolder(settings.data);
   const store = await openStore({
     source:
       settings.databaseUrl === undefined ? { dataFolder: settings.data } : { url: settings.databaseUrl },

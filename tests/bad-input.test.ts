@@ -278,6 +278,7 @@ describe('settings', () => {
     const wrong: [Record<string, string>, string][] = [
       [{ PLATEN_MQTT_PORT: 'mqtt' }, 'PLATEN_MQTT_PORT'],
       [{ PLATEN_ACCESS: 'open', PLATEN_HOST: '0.0.0.0' }, 'PLATEN_ACCESS'],
+      [{ PLATEN_DATA: import.meta.filename }, 'PLATEN_DATA'],
     ];
     const ended = await Promise.all(wrong.map(([change]) => platen(['up'], { env: { ...env, ...change } })));
     for (const [index, { code, stderr }] of ended.entries()) {
