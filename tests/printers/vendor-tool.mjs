@@ -1,5 +1,6 @@
 // A vendor's tool as an external driver, in the protocol of docs/reference/command-driver.md. Its printer is a JSON file
 // (first argument), so that a test sees what was installed and makes things happen.
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
@@ -23,6 +24,8 @@ const methods = {
       if (!existsSync(image.file)) throw new Error(`there is no file ${image.file}`);
       const engine = printer.structure.units.find((unit) => unit.symbol === image.subject.split(':')[0]);
       engine.software[0].version = image.to;
+      const sha256 = createHash('sha256').update(readFileSync(image.file)).digest('hex');
+      printer.installed = [...(printer.installed ?? []), { to: image.to, sha256 }];
       say({ id, progress: (i + 1) / images.length });
     }
     save(printer);
