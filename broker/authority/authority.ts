@@ -43,7 +43,8 @@ export class Authority {
   readonly #folder: string;
   readonly #now: () => number;
   #entries = new Map<string, Entry>();
-  #readAt_ms = -1;
+  /** Which file was read: its inode, time and size, because two writes can fall into one tick of the file's clock. */
+  #readFrom = '';
   #watch: NodeJS.Timeout | undefined;
 
   private constructor(folder: string, now: () => number) {
@@ -156,12 +157,12 @@ export class Authority {
     const revoked = () => [...this.#entries.values()].filter((entry) => entry.revokedAt !== undefined);
     this.#read();
     const told = new Set(revoked().map(({ serial }) => serial));
-    let seenAt_ms = this.#readAt_ms;
+    let seen = this.#readFrom;
     this.#watch = setInterval(() => {
       // A handshake in between may have read the file already: what counts is what was told.
       this.#read();
-      if (this.#readAt_ms === seenAt_ms) return;
-      seenAt_ms = this.#readAt_ms;
+      if (this.#readFrom === seen) return;
+      seen = this.#readFrom;
       for (const { serial, name } of revoked()) {
         if (told.has(serial)) continue;
         told.add(serial);
@@ -179,11 +180,12 @@ export class Authority {
   #read(): boolean {
     const file = join(this.#folder, 'issued.json');
     if (!existsSync(file)) return false;
-    const { mtimeMs } = statSync(file);
-    if (mtimeMs === this.#readAt_ms) return false;
+    const { ino, mtimeMs, size } = statSync(file);
+    const from = `${ino} ${mtimeMs} ${size}`;
+    if (from === this.#readFrom) return false;
     const entries = JSON.parse(readFileSync(file, 'utf8')) as Entry[];
     this.#entries = new Map(entries.map((entry) => [entry.serial, entry]));
-    this.#readAt_ms = mtimeMs;
+    this.#readFrom = from;
     return true;
   }
 
