@@ -17,7 +17,7 @@ const config: Config = {
     '/node_modules/',
     ...(process.env['PLATEN_TEST_LONG'] ? [] : ['\\.long\\.test\\.ts$']),
   ],
-  testTimeout: 60_000,
+  testTimeout: 150_000,
   maxWorkers: 2,
 };
 export default config;

@@ -5,6 +5,7 @@ import { expect, test } from '@jest/globals';
 import mqtt from 'mqtt';
 import { openStore } from '../../center/store/store.ts';
 import { opsTopic, printerTopic } from '../../schemas/topics.ts';
+import { eventually } from '../harness/ear.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { sampleEntries, sampleStructure } from '../harness/printer.ts';
 import { platen, type RunningProduct, startProduct } from '../harness/product.ts';
@@ -72,17 +73,23 @@ test('over mosquitto, a center that is killed between receiving and committing l
       retain: true,
     });
     await client.subscribeAsync(opsTopic.reply('admin', '#'), { qos: 1 });
-    const reply = new Promise<{ status: string; data: { logs: { upTo: number }[] } }>((resolve) => {
-      client.on('message', (topic, payload) => {
-        if (topic === opsTopic.reply('admin', 'r1')) resolve(JSON.parse(payload.toString()));
+    type Reply = { status: string; data: { logs: { upTo: number }[] } };
+    let asked = 0;
+    const ask = () =>
+      new Promise<Reply>((resolve) => {
+        const id = `r${++asked}`;
+        client.on('message', (topic, payload) => {
+          if (topic === opsTopic.reply('admin', id)) resolve(JSON.parse(payload.toString()) as Reply);
+        });
+        const params = { printer: 'f-0' };
+        client.publish(opsTopic.request('admin', 'printers.get'), JSON.stringify({ id, params }), { qos: 1 });
       });
-    });
-    await client.publishAsync(
-      opsTopic.request('admin', 'printers.get'),
-      JSON.stringify({ id: 'r1', params: { printer: 'f-0' } }),
-      { qos: 1 },
-    );
-    expect(await reply).toMatchObject({ status: 'ok', data: { logs: [{ upTo: sent['f-0'] }] } });
+    // mosquitto acknowledged the structure, which doesn't say yet that the center has it.
+    const reply = await eventually(async () => {
+      const answer = await ask();
+      return answer.status === 'ok' && answer;
+    }, 'the center knows f-0');
+    expect(reply).toMatchObject({ data: { logs: [{ upTo: sent['f-0'] }] } });
     expect(await center.stop()).toBe(0);
   } finally {
     speaking = false;

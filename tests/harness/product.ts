@@ -11,7 +11,7 @@ import { temporaryFolder } from './folder.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TSX = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
-const READY_MS_MAX = 40_000;
+const READY_MS_MAX = 90_000;
 
 /** One line of pino's JSON. */
 export interface LogLine {
