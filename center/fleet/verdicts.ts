@@ -164,7 +164,12 @@ export class Verdicts {
       const now_ms = performance.now();
       this.#share.took(printer, now_ms - started_ms, now_ms);
       const { stored, previous } = await this.#store.putVerdict(printer, verdict);
-      if (!stored || (previous !== undefined && saysTheSame(previous, verdict))) return;
+      if (!stored) {
+        // Another structure came meanwhile. It may be one that says the same, and then nobody else has it judged.
+        this.judge(printer);
+        return;
+      }
+      if (previous !== undefined && saysTheSame(previous, verdict)) return;
       await this.#tell(printer, structure, verdict, previous);
     } catch (error) {
       this.#log.error(
