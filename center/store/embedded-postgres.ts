@@ -25,6 +25,10 @@ import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { StoreLog } from './database.ts';
 import { findServerPlace, type ServerPlace } from './server-place.ts';
 
+/** What Postgres says when it takes a server that was killed for alive. */
+const LEFT_OVER = /lock file ".*" already exists|pre-existing shared memory block/;
+/** How long a start waits for what a killed server left. */
+const LEFT_OVER_MS_MAX = 15_000;
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 8_000;
 /** Linux: a socket's path has room for 107 bytes. */
@@ -254,6 +258,13 @@ class Server implements EmbeddedPostgres {
   /** Stops a server that an earlier process left behind. */
   async clearLeftOver(): Promise<void> {
     const left = readPidFile(this.#cluster);
+    // The socket is below our own folder, so its lock is as stale as the server that made it. One that was killed may
+    // still be in the table of processes, waiting for its parent, and Postgres would take it for alive.
+    if (!left || !serves(left.pid, this.#cluster)) {
+      for (const lock of ['.s.PGSQL.5432', '.s.PGSQL.5432.lock']) {
+        rmSync(join(this.#socketFolder, lock), { force: true });
+      }
+    }
     if (!left) return;
     if (serves(left.pid, this.#cluster)) {
       this.#log.info({ pid: left.pid }, 'stopping the Postgres that an earlier run left behind');
@@ -309,6 +320,21 @@ class Server implements EmbeddedPostgres {
     this.#child = child;
     // The server outlives a `kill -9` of us anyway; a normal end stops it through stop().
     child.unref();
+  }
+
+  /** As `start`, trying again for a while: the workers of a killed server take a moment to notice. */
+  async startPatiently(): Promise<void> {
+    const end = Date.now() + LEFT_OVER_MS_MAX;
+    for (;;) {
+      try {
+        await this.start();
+        return;
+      } catch (error) {
+        if (!LEFT_OVER.test(reasonOf(error)) || Date.now() > end) throw error;
+        await sleep(RESTART_MS_MIN);
+        await this.clearLeftOver();
+      }
+    }
   }
 
   #lost(reason: string): void {
@@ -371,6 +397,6 @@ export async function startEmbeddedPostgres(dataFolder: string, log: StoreLog): 
   const server = new Server(place, log, password);
   await server.clearLeftOver();
   await server.initialise(password);
-  await server.start();
+  await server.startPatiently();
   return server;
 }

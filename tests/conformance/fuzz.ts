@@ -17,6 +17,8 @@ import {
   unsubscribePacket,
 } from './raw-client.ts';
 
+/** Loaded into the broker: it collects its garbage when it is told to, so that what is left can be compared. */
+const COLLECT = 'data:text/javascript,process.on("SIGUSR2",()=>globalThis.gc())';
 const AT_ONCE = 100;
 /** How long a connection whose bytes were not refused stays. */
 const STAY_MS = 15;
@@ -44,6 +46,9 @@ export async function startBroker(): Promise<Fuzzed> {
   const child = spawn(
     process.execPath,
     [
+      '--expose-gc',
+      '--import',
+      COLLECT,
       '--import',
       'tsx',
       cli,
@@ -54,6 +59,11 @@ export async function startBroker(): Promise<Fuzzed> {
       '0',
       '--log',
       'json',
+      // What is kept on purpose is full after the first thousands, so that what grows afterwards is a leak.
+      '--limit',
+      'offlineSessionsMax=500',
+      'retainedMax=1000',
+      'watchedMax=1000',
       '--log-level',
       'info',
     ],
@@ -194,6 +204,13 @@ export async function serves(port: number): Promise<boolean> {
   return types.join() === '3,4';
 }
 
+/** What the broker holds after its garbage is collected: without that it would be what it happened to hold. */
+async function residentBytes(broker: { child: ChildProcess; http: number }): Promise<number> {
+  broker.child.kill('SIGUSR2');
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  return metric(broker.http, 'platen_process_resident_memory_bytes');
+}
+
 /** The whole trial: seed and count in, or an error that names both. */
 export async function trial(seed: number, count: number): Promise<{ growth_bytes: number }> {
   const broker = await startBroker();
@@ -204,15 +221,16 @@ export async function trial(seed: number, count: number): Promise<{ growth_bytes
     return metric(broker.http, 'platen_broker_connections');
   };
   try {
-    // The first ones fill the sessions, retained topics and compiled code that stay.
-    await fuzz(broker.port, seed ^ 0x5eed, Math.min(5_000, count >> 1));
+    // The first ones fill the sessions, retained topics and compiled code that stay, and let the heap come to its size:
+    // three times as many conversations grow no further.
+    await fuzz(broker.port, seed ^ 0x5eed, Math.min(20_000, count));
     await settled();
-    const before = await metric(broker.http, 'platen_process_resident_memory_bytes');
+    const before = await residentBytes(broker);
     await fuzz(broker.port, seed, count);
     const left = await settled();
     if (left !== 0) throw new Error(`seed ${seed}, ${count} connections: ${left} connections are left`);
     if (!(await serves(broker.port))) throw new Error(`seed ${seed}: the broker serves nobody any more`);
-    const growth_bytes = (await metric(broker.http, 'platen_process_resident_memory_bytes')) - before;
+    const growth_bytes = (await residentBytes(broker)) - before;
     const exited = once(broker.child, 'exit');
     broker.child.kill('SIGTERM');
     const [code] = (await exited) as [number | null];
