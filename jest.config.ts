@@ -18,6 +18,7 @@ const config: Config = {
     ...(process.env['PLATEN_TEST_LONG'] ? [] : ['\\.long\\.test\\.ts$']),
   ],
   testTimeout: 150_000,
+  setupFilesAfterEnv: ['<rootDir>/tests/harness/retry.ts'],
   maxWorkers: 2,
 };
 export default config;

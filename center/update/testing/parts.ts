@@ -87,7 +87,7 @@ export function testStructure(engine = '2.4.0', session = 's1', more: Partial<St
 /** Resolves when `look` gives something; fails after `msMax`. */
 export async function eventually<T>(
   look: () => T | undefined | Promise<T | undefined>,
-  msMax = 15_000,
+  msMax = 100_000,
 ): Promise<T> {
   for (const end = Date.now() + msMax; ; ) {
     const found = await look();
