@@ -9,7 +9,9 @@ import type { Registry } from 'prom-client';
 import type { PublishOptions } from '../center/link.ts';
 import { PlatenError } from '../schemas/errors.ts';
 import { Gate } from './gate.ts';
-import { Hub, type HubEvents, type Uplink } from './hub.ts';
+import { Hub } from './hub/hub.ts';
+import type { HubEvents } from './hub/monitor.ts';
+import type { Uplink } from './hub/publishing.ts';
 import type { Identity } from './identity.ts';
 import { type BrokerLimits, DEFAULT_LIMITS, OPEN_LIMITS } from './limits.ts';
 import { type Endpoint, Sockets, type TlsEndpoint } from './listeners/sockets.ts';
@@ -20,7 +22,8 @@ import type { RetainedBackend } from './retained-backend.ts';
 import { SysPublisher } from './sys.ts';
 import { RetainedStore } from './topics/retained-store.ts';
 
-export type { RefusedEvent, SessionEvent, Uplink } from './hub.ts';
+export type { RefusedEvent, SessionEvent } from './hub/monitor.ts';
+export type { Uplink } from './hub/publishing.ts';
 export type { Credentials, Identity, Principal } from './identity.ts';
 export type { BrokerLimits } from './limits.ts';
 export type { Endpoint, TlsEndpoint } from './listeners/sockets.ts';
@@ -127,8 +130,8 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
       gate: this.#gate,
       uplink: options.uplink,
     });
-    this.#hub.on('session', (event) => this.emit('session', event));
-    this.#hub.on('refused', (event) => this.emit('refused', event));
+    this.#hub.monitor.on('session', (event) => this.emit('session', event));
+    this.#hub.monitor.on('refused', (event) => this.emit('refused', event));
     this.#sockets = new Sockets({
       log: options.log,
       gate: this.#gate,
@@ -190,7 +193,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
   async publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void> {
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
     const retain = options.retain && !this.#retained.full(topic, bytes.length);
-    await this.#hub.route(new Message(topic, bytes, options.qos, retain, undefined));
+    await this.#hub.router.route(new Message(topic, bytes, options.qos, retain, undefined));
   }
 
   revoke(name: string, reason: string): number {
@@ -199,13 +202,13 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
 
   stats(): BrokerStats {
     const hub = this.#hub;
-    const queued = hub.queued();
+    const queued = hub.sessions.queued();
     return {
       connections: hub.connections.size,
       waitingConnections: hub.waitingConnections,
-      clientsConnected: hub.clientsConnected,
+      clientsConnected: hub.sessions.connected,
       sessions: hub.sessions.size,
-      subscriptions: hub.tree.size,
+      subscriptions: hub.router.tree.size,
       retained: this.#retained.size,
       retainedBytes: this.#retained.bytes,
       queuedMessages: queued.messages,

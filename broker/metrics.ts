@@ -1,6 +1,6 @@
 /** The broker's Prometheus metrics. Everything is read where it is counted when somebody scrapes. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Hub } from './hub.ts';
+import type { Hub } from './hub/hub.ts';
 
 /** Seconds; a group commit on a disk takes from under a millisecond to a few tens. */
 const WRITE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
@@ -48,14 +48,14 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
   const { counters } = hub;
   gauge('connections', 'open connections', () => hub.connections.size);
   gauge('connections_waiting', 'accepted sockets that wait for their turn', () => hub.waitingConnections);
-  gauge('clients_connected', 'clients with an open session', () => hub.clientsConnected);
+  gauge('clients_connected', 'clients with an open session', () => hub.sessions.connected);
   gauge('sessions', 'sessions, also of clients that are away', () => hub.sessions.size);
-  gauge('subscriptions', 'subscriptions', () => hub.tree.size);
+  gauge('subscriptions', 'subscriptions', () => hub.router.tree.size);
   gauge('retained_messages', 'retained documents', () => hub.retained.size);
   gauge('retained_bytes', 'bytes of retained payloads', () => hub.retained.bytes);
-  gauge('queued_messages', 'messages that wait for a subscriber', () => hub.queued().messages);
-  gauge('queued_bytes', 'bytes that wait for a subscriber', () => hub.queued().bytes);
-  gauge('inflight_messages', 'messages sent and not yet acknowledged', () => hub.queued().inFlight);
+  gauge('queued_messages', 'messages that wait for a subscriber', () => hub.sessions.queued().messages);
+  gauge('queued_bytes', 'bytes that wait for a subscriber', () => hub.sessions.queued().bytes);
+  gauge('inflight_messages', 'messages sent and not yet acknowledged', () => hub.sessions.queued().inFlight);
   counter('received_bytes', 'bytes read', () => counters.bytesReceived);
   counter('sent_bytes', 'bytes written', () => counters.bytesSent);
   counter('received_packets', 'packets read', () => counters.packetsReceived);

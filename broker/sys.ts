@@ -2,7 +2,7 @@
  * `$SYS` topics, under the names that mosquitto gives them (mosquitto(8), "Broker status"), so that what people have
  * for watching a broker works here. Values are decimal text; loads are per minute, averaged over 1, 5 and 15 minutes.
  */
-import type { Hub } from './hub.ts';
+import type { Hub } from './hub/hub.ts';
 
 const MINUTES = [1, 5, 15] as const;
 
@@ -134,17 +134,17 @@ export class SysPublisher {
   #sample(now: number): SysSample {
     const hub = this.#hub;
     const { counters } = hub;
-    const queued = hub.queued();
+    const queued = hub.sessions.queued();
     const heap_bytes = process.memoryUsage.rss();
     this.#heapMaximum = Math.max(this.#heapMaximum, heap_bytes);
-    this.#clientsMaximum = Math.max(this.#clientsMaximum, hub.clientsConnected);
+    this.#clientsMaximum = Math.max(this.#clientsMaximum, hub.sessions.connected);
     return {
       uptime_s: (now - this.#started) / 1_000,
-      clientsConnected: hub.clientsConnected,
+      clientsConnected: hub.sessions.connected,
       clientsTotal: hub.sessions.size,
       clientsMaximum: this.#clientsMaximum,
       clientsExpired: counters.dropped.get('session-expired') ?? 0,
-      subscriptions: hub.tree.size,
+      subscriptions: hub.router.tree.size,
       retained: hub.retained.size,
       stored: queued.messages + hub.retained.size,
       storedBytes: queued.bytes + hub.retained.bytes,

@@ -21,6 +21,7 @@ const LEVELS_MAX = 65_536;
 /** Makes Aedes and the function that hands it a connection. */
 export function createAedes(options: AedesOptions, fanout: Fanout): { aedes: Aedes; handle: Handle } {
   const aedes = new Aedes(options);
+  const { clients } = aedes as unknown as { clients: Record<string, AedesClient> };
   const counter = aedes as unknown as { counter: number };
   const view = Object.create(aedes, {
     maxTopicLevels: { value: LEVELS_MAX },
@@ -41,8 +42,10 @@ export function createAedes(options: AedesOptions, fanout: Fanout): { aedes: Aed
     },
     registerClient(client: AedesClient) {
       fanout.register(client);
+      clients[client.id] = client;
     },
     unregisterClient(client: AedesClient) {
+      if (clients[client.id] === client) delete clients[client.id];
       fanout.unregister(client);
     },
   });

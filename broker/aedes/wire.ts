@@ -45,6 +45,11 @@ const RATE_BURST_MS = 250;
 /** A peer that takes nothing must not hold a socket that is being closed. */
 const LINGER_MS = 2_000;
 
+/** The Wire that took the place of a client's connection. */
+export function wireOf(client: AedesClient): Wire {
+  return client.conn as Wire;
+}
+
 const HOLD = { connecting: 1, inbound: 2, output: 4, rate: 8, aedes: 16 } as const;
 
 export class Wire implements Outlet {

@@ -1,0 +1,254 @@
+/**
+ * The middle of the broker: what is read of a connection goes to the part that deals with it, and all its parts are
+ * put together here. No sockets and no listeners; connections are given to it.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import type { Aedes, AedesOptions } from 'aedes';
+import type { Logger } from 'pino';
+import { QuietEmitter } from '../aedes/emitter.ts';
+import { createAedes, type Handle } from '../aedes/fleet-aedes.ts';
+import type { AedesClient } from '../aedes/internals.ts';
+import { HubPersistence } from '../aedes/persistence.ts';
+import { type Origin, Wire, type WireOwner, wireOf } from '../aedes/wire.ts';
+import type { Gate } from '../gate.ts';
+import type { Identity } from '../identity.ts';
+import type { BrokerLimits } from '../limits.ts';
+import { Message } from '../message.ts';
+import { type Packet, ProtocolError } from '../packets/packet.ts';
+import type { RetainedStore } from '../topics/retained-store.ts';
+import { Admission, type Authenticated } from './admission.ts';
+import { type Counters, Monitor } from './monitor.ts';
+import { type Publication, Publishing, type Uplink } from './publishing.ts';
+import { Router } from './router.ts';
+import { endOf, Sessions } from './sessions.ts';
+import { Subscribing } from './subscribing.ts';
+
+export interface HubOptions {
+  limits: BrokerLimits;
+  log: Logger;
+  identity: Identity | 'open';
+  retained: RetainedStore;
+  gate: Gate;
+  uplink: Uplink | undefined;
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+
+export class Hub implements WireOwner {
+  readonly limits: BrokerLimits;
+  readonly retained: RetainedStore;
+  readonly monitor = new Monitor();
+  readonly counters: Counters = this.monitor.counters;
+  readonly router: Router;
+  readonly sessions: Sessions;
+  readonly connections = new Set<Wire>();
+  readonly #gate: Gate;
+  readonly #admission: Admission;
+  readonly #publishing: Publishing;
+  readonly #subscribing: Subscribing;
+  readonly #aedes: Aedes;
+  readonly #handle: Handle;
+  #dirty: Wire[] = [];
+  #flushing = false;
+
+  constructor(options: HubOptions) {
+    const { limits, log, identity, retained, gate, uplink } = options;
+    const { monitor } = this;
+    this.limits = limits;
+    this.retained = retained;
+    this.#gate = gate;
+    this.router = new Router({ limits, retained, monitor, open: identity === 'open' });
+    this.#admission = new Admission({ log, identity, gate, monitor, now: this.now });
+    this.#publishing = new Publishing({ log, router: this.router, monitor, uplink });
+    this.#subscribing = new Subscribing(this.router, monitor);
+    this.sessions = new Sessions({
+      router: this.router,
+      publishing: this.#publishing,
+      gate,
+      monitor,
+      now: this.now,
+    });
+    const { aedes, handle } = createAedes(this.#aedesOptions(), this.sessions);
+    this.#aedes = aedes;
+    this.#handle = handle;
+    aedes.on('keepaliveTimeout', (client) => {
+      wireOf(client as unknown as AedesClient).reason ??= 'keepalive';
+    });
+    aedes.on('connectionError', (client) => {
+      const wire = wireOf(client as unknown as AedesClient);
+      wire.reason ??= wire.clientId === '' ? 'connect-timeout' : 'connect-failed';
+    });
+  }
+
+  #aedesOptions(): AedesOptions {
+    const limits = this.limits;
+    return {
+      mq: new QuietEmitter(),
+      persistence: new HubPersistence(this.sessions),
+      concurrency: 8,
+      connectTimeout: limits.connectMsMax,
+      // The Wire has its own bound on what isn't taken, and its own time.
+      drainTimeout: 0,
+      // Only for clusters of Aedes, and for wills left by a crashed one.
+      heartbeatInterval: DAY_MS,
+      maxClientsIdLength: limits.clientIdBytesMax,
+      maxInflightInbound: 0,
+      authenticate: (client, username, password, done) => {
+        this.#admission.authenticate(
+          client as unknown as AedesClient,
+          username ?? null,
+          password ?? null,
+          done as Authenticated,
+        );
+      },
+      authorizePublish: (client, packet, done) => {
+        if (client) {
+          const wire = wireOf(client as unknown as AedesClient);
+          this.#publishing.take(wire, packet as unknown as Publication, done);
+        } else done(null);
+      },
+      // Asked only for the filter that stands for "session present": see HubPersistence.
+      authorizeSubscribe: (_client, _subscription, done) => done(null, null),
+    };
+  }
+
+  get waitingConnections(): number {
+    return this.#gate.waiting;
+  }
+
+  /** A socket was turned away before it said a word. */
+  turnedAway(reason: string, address: string): void {
+    this.monitor.turnedAway(reason, address);
+  }
+
+  /** A `$SYS` value: delivered to who subscribed and kept for who will, never written to the backend. */
+  routeSys(topic: string, value: string): void {
+    const message = new Message(topic, Buffer.from(value), 0, false, undefined);
+    this.retained.keep(topic, message.payload);
+    void this.router.route(message);
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  /** Begins to serve a socket. */
+  serve(socket: Duplex, origin: Origin): void {
+    this.counters.socketsOpened++;
+    const wire = new Wire(this, socket, origin);
+    this.connections.add(wire);
+    wire.attach(this.#handle(socket));
+  }
+
+  async start(): Promise<void> {
+    await this.#aedes.listen();
+  }
+
+  bytesReceived(bytes: number): void {
+    this.counters.bytesReceived += bytes;
+  }
+
+  bytesSent(bytes: number, packets: number): void {
+    this.counters.bytesSent += bytes;
+    this.counters.packetsSent += packets;
+  }
+
+  dirty(wire: Wire): void {
+    this.#dirty.push(wire);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    // What becomes dirty while flushing waits for the next turn, so that reading gets its share.
+    this.#flushing = false;
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const wire of dirty) wire.flush();
+  }
+
+  packet(wire: Wire, packet: Packet): boolean {
+    this.counters.packetsReceived++;
+    switch (packet.cmd) {
+      case 'connect':
+        packet.keepalive = this.#keepalive(packet.keepalive);
+        if (packet.clientId === '') packet.clientId = `auto-${randomUUID()}`;
+        wire.clientId = packet.clientId;
+        return true;
+      case 'publish':
+        this.counters.publishesReceived++;
+        return true;
+      case 'subscribe':
+        // Not left to Aedes: it drops a filter that is named twice and with it a return code [MQTT-3.8.4-5], forgets
+        // the QoS, and makes a stream and several closures for each filter, which is half the cost of a storm.
+        if (wire.connected) this.#subscribing.subscribe(wire, packet);
+        return !wire.connected;
+      case 'unsubscribe':
+        if (wire.connected) this.#subscribing.unsubscribe(wire, packet);
+        return !wire.connected;
+      case 'puback':
+      case 'pubrec':
+      case 'pubcomp':
+        if (wire.session?.expects(packet.cmd, packet.messageId) === false) {
+          throw new ProtocolError(
+            `${packet.cmd} for a message that can't have it [MQTT-4.8.0-1]`,
+            'wrong-acknowledgement',
+          );
+        }
+        // Aedes tells it only for sessions that are kept.
+        if (packet.cmd === 'pubrec') wire.session?.released(packet.messageId);
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  #keepalive(seconds: number): number {
+    const cap = this.limits.keepaliveSecondsMax;
+    return cap > 0 && (seconds === 0 || seconds > cap) ? cap : seconds;
+  }
+
+  gone(wire: Wire): void {
+    this.connections.delete(wire);
+    this.monitor.closed(endOf(wire));
+  }
+
+  refused(wire: Wire, reason: string): void {
+    this.monitor.refused(wire, reason);
+  }
+
+  /** Ends every connection of `name`. */
+  revoke(name: string, reason: string): number {
+    let ended = 0;
+    for (const wire of [...this.connections]) {
+      if (wire.principal?.name !== name) continue;
+      wire.close(reason);
+      ended++;
+    }
+    return ended;
+  }
+
+  /** Closes every connection; wills are published. */
+  closeAll(): void {
+    this.#admission.closed = true;
+    for (const wire of [...this.connections]) wire.close('shutdown');
+    this.#aedes.close();
+  }
+
+  /** Resolves when nothing is under way with the center any more. */
+  async idle(): Promise<void> {
+    while (this.#publishing.busy > 0) await new Promise<void>((resume) => setTimeout(resume, 5));
+  }
+
+  /** Looks for what time has overtaken. Called about twice a second. */
+  tick(): void {
+    const now = this.now();
+    const { stalledMsMax } = this.limits;
+    for (const wire of this.connections) {
+      if (wire.stalledSince > 0 && now - wire.stalledSince > stalledMsMax) wire.close('slow-consumer');
+    }
+    this.sessions.expire(now);
+  }
+}

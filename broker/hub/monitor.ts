@@ -1,0 +1,106 @@
+/** What the broker counts and what it tells: every refusal, every drop, every client that comes or goes. */
+import { EventEmitter } from 'node:events';
+import type { Wire } from '../aedes/wire.ts';
+
+/** A client came or went. One that takes its own session over comes again without having gone. */
+export interface SessionEvent {
+  /** The principal's name; the client id with open access. */
+  name: string;
+  clientId: string;
+  state: 'connected' | 'disconnected';
+  /** RFC 3339. */
+  at: string;
+  /** Why it went. */
+  reason?: string;
+}
+
+/** Something was refused, or somebody was disconnected for what it did. */
+export interface RefusedEvent {
+  /** A stable word. */
+  reason: string;
+  name: string | undefined;
+  clientId: string;
+  address: string;
+  topic?: string;
+  at: string;
+}
+
+export interface HubEvents {
+  session: [SessionEvent];
+  refused: [RefusedEvent];
+}
+
+/** Counters since the start; gauges are read from the hub. */
+export interface Counters {
+  bytesReceived: number;
+  bytesSent: number;
+  packetsReceived: number;
+  packetsSent: number;
+  publishesReceived: number;
+  publishesSent: number;
+  connectsAccepted: number;
+  socketsOpened: number;
+  dropped: Map<string, number>;
+  refused: Map<string, number>;
+  closed: Map<string, number>;
+}
+
+function increment(counts: Map<string, number>, reason: string): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + 1);
+}
+
+export class Monitor extends EventEmitter<HubEvents> {
+  readonly counters: Counters = {
+    bytesReceived: 0,
+    bytesSent: 0,
+    packetsReceived: 0,
+    packetsSent: 0,
+    publishesReceived: 0,
+    publishesSent: 0,
+    connectsAccepted: 0,
+    socketsOpened: 0,
+    dropped: new Map(),
+    refused: new Map(),
+    closed: new Map(),
+  };
+
+  /** A message was given up. */
+  dropped(reason: string): void {
+    increment(this.counters.dropped, reason);
+  }
+
+  /** A connection is over. */
+  closed(reason: string): void {
+    increment(this.counters.closed, reason);
+  }
+
+  /** Something that a connection asked for was refused. */
+  refused(wire: Wire, reason: string, name?: string, topic?: string): void {
+    increment(this.counters.refused, reason);
+    this.emit('refused', {
+      reason,
+      name: name ?? wire.principal?.name,
+      clientId: wire.clientId,
+      address: wire.origin.address,
+      ...(topic === undefined ? {} : { topic }),
+      at: new Date().toISOString(),
+    });
+  }
+
+  /** A socket was turned away before it said a word. */
+  turnedAway(reason: string, address: string): void {
+    increment(this.counters.refused, reason);
+    this.emit('refused', { reason, name: undefined, clientId: '', address, at: new Date().toISOString() });
+  }
+
+  /** A client came or went. */
+  session(wire: Wire, state: SessionEvent['state'], reason?: string): void {
+    this.emit('session', {
+      name: wire.principal?.name ?? wire.clientId,
+      clientId: wire.clientId,
+      state,
+      at: new Date().toISOString(),
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+}

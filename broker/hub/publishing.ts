@@ -1,0 +1,150 @@
+/**
+ * Publishes and wills on their way in: rights, QoS 2 identifiers, the center, then the router. The acknowledgement
+ * waits for all of it.
+ */
+import type { Logger } from 'pino';
+import type { LinkHandler } from '../../center/link.ts';
+import { reasonOf } from '../../schemas/errors.ts';
+import { parseTopic } from '../../schemas/topics.ts';
+import { mayPublish } from '../access.ts';
+import type { Wire } from '../aedes/wire.ts';
+import type { Principal } from '../identity.ts';
+import { type Disposition, Inbound, type InboundOwner, type Taken } from '../inbound.ts';
+import { Message } from '../message.ts';
+import type { QoS } from '../retained-backend.ts';
+import type { Session } from '../session.ts';
+import type { Monitor } from './monitor.ts';
+import type { Router } from './router.ts';
+
+export type Uplink = LinkHandler;
+
+/** A publish or a will, as Aedes hands it to the hook. */
+export interface Publication {
+  /** Not there for a will. */
+  cmd?: 'publish';
+  topic: string;
+  payload: Buffer;
+  qos: QoS;
+  retain: boolean;
+  messageId: number;
+}
+
+export interface PublishingOptions {
+  log: Logger;
+  router: Router;
+  monitor: Monitor;
+  uplink: Uplink | undefined;
+}
+
+export class Publishing implements InboundOwner {
+  readonly #log: Logger;
+  readonly #router: Router;
+  readonly #monitor: Monitor;
+  readonly #uplink: Uplink | undefined;
+  /** Those that aren't empty, by client. */
+  readonly #lines = new Map<string, Inbound>();
+
+  constructor(options: PublishingOptions) {
+    this.#log = options.log;
+    this.#router = options.router;
+    this.#monitor = options.monitor;
+    this.#uplink = options.uplink;
+  }
+
+  /** The line of a client, also across its connections. */
+  line(key: string): Inbound {
+    return this.#lines.get(key) ?? new Inbound(this, key);
+  }
+
+  /** How many clients wait for an acknowledgement. */
+  get busy(): number {
+    return this.#lines.size;
+  }
+
+  lineChanged(line: Inbound): void {
+    if (line.length > 0) this.#lines.set(line.key, line);
+    else if (this.#lines.get(line.key) === line) this.#lines.delete(line.key);
+  }
+
+  route(message: Message): Promise<void> | undefined {
+    return this.#router.route(message);
+  }
+
+  /** Aedes asks whether a publish or a will is allowed: here it is handed over, routed, and only then allowed. */
+  take(wire: Wire, packet: Publication, done: (error?: Error | null) => void): void {
+    const line = wire.inbound;
+    const { principal } = wire;
+    const { topic, qos } = packet;
+    if (!line) {
+      done(new Error('not connected'));
+      return;
+    }
+    const taken: Taken = (error) => {
+      if (error) {
+        // It is sent again on the next connection; then it must not pass for a duplicate.
+        if (qos === 2) wire.session?.inboundQos2?.delete(packet.messageId);
+        wire.reason ??= 'uplink-failed';
+        this.#log.error({ topic, reason: reasonOf(error) }, 'a publish could not be taken over');
+      }
+      done(error ?? null);
+    };
+    if (principal && !mayPublish(principal, topic)) {
+      this.#monitor.refused(wire, 'publish-not-authorized', principal.name, topic);
+      wire.reason ??= 'publish-not-authorized';
+      done(new Error('not authorized'));
+      return;
+    }
+    if (qos === 2 && packet.cmd === 'publish') {
+      const fate = this.#second(wire.session as Session, packet.messageId);
+      if (fate === 'full') {
+        wire.reason ??= 'qos2-window';
+        done(new Error('too many QoS 2 publishes await PUBREL'));
+        return;
+      }
+      if (fate === 'again') {
+        // Sent again before PUBREL: taken over once, acknowledged again [MQTT-4.3.3-2].
+        line.push(undefined, taken, undefined);
+        return;
+      }
+    }
+    // $SYS is the broker's own; a client that may publish anything else still can't write there.
+    if (topic.startsWith('$SYS/') || topic.startsWith('$share/')) {
+      this.#monitor.dropped('reserved-topic');
+      line.push(undefined, taken, undefined);
+      return;
+    }
+    const retain = packet.retain && this.#mayRetain(topic, packet.payload.length, principal);
+    const message = new Message(topic, packet.payload, qos, retain, principal);
+    line.push(message, taken, this.#ask(message));
+  }
+
+  /** A QoS 2 publish came: whether its identifier is new, was taken over already, or is one too many. */
+  #second(session: Session, id: number): 'new' | 'again' | 'full' {
+    session.inboundQos2 ??= new Set();
+    if (session.inboundQos2.has(id)) return 'again';
+    if (session.inboundQos2.size >= this.#router.limits.inboundQos2Max) return 'full';
+    session.inboundQos2.add(id);
+    return 'new';
+  }
+
+  /** State is retained, requests and events never are (wire contract, general rules). */
+  #mayRetain(topic: string, bytes: number, principal: Principal | undefined): boolean {
+    if (this.#router.retained.full(topic, bytes)) {
+      this.#monitor.dropped('retained-full');
+      return false;
+    }
+    if (!principal) return true;
+    const parsed = parseTopic(topic);
+    return parsed?.from === 'printer' && (parsed.kind === 'structure' || parsed.kind === 'presence');
+  }
+
+  /** Asks the center, when the message is meant for it. */
+  #ask(message: Message): Promise<Disposition> | undefined {
+    const { publisher } = message;
+    if (!this.#uplink || !publisher || !parseTopic(message.topic)) return undefined;
+    message.keep();
+    return this.#uplink({ topic: message.topic, payload: message.payload, replayed: false, publisher }).then(
+      (answer) => (answer === 'refused' ? 'refused' : 'accepted'),
+    );
+  }
+}

@@ -1,0 +1,115 @@
+/** Who gets a message: subscriptions, shared groups, retained documents. */
+import { mayReceive } from '../access.ts';
+import type { BrokerLimits } from '../limits.ts';
+import type { Message } from '../message.ts';
+import type { QoS } from '../retained-backend.ts';
+import type { Session, SessionOwner } from '../session.ts';
+import type { RetainedStore } from '../topics/retained-store.ts';
+import {
+  type SharedGroup,
+  type Subscription,
+  SubscriptionTree,
+  type Visitor,
+} from '../topics/subscription-tree.ts';
+import type { Monitor } from './monitor.ts';
+
+export interface RouterOptions {
+  limits: BrokerLimits;
+  retained: RetainedStore;
+  monitor: Monitor;
+  /** Everybody may receive everything. */
+  open: boolean;
+}
+
+export class Router implements SessionOwner {
+  readonly limits: BrokerLimits;
+  readonly retained: RetainedStore;
+  readonly tree = new SubscriptionTree<Session>();
+  readonly #monitor: Monitor;
+  readonly #open: boolean;
+  #stamp = 0;
+
+  constructor(options: RouterOptions) {
+    this.limits = options.limits;
+    this.retained = options.retained;
+    this.#monitor = options.monitor;
+    this.#open = options.open;
+  }
+
+  /** Retains and delivers. The promise, if any, settles when the retained document is durable. */
+  route(message: Message): Promise<void> | undefined {
+    const durable = message.retain
+      ? this.retained.set(message.topic, message.payload, message.qos)
+      : undefined;
+    const stamp = ++this.#stamp;
+    const targets: Session[] = [];
+    const groups: SharedGroup<Session>[] = [];
+    const visitor: Visitor<Session> = {
+      plain({ subscriber, qos }) {
+        if (subscriber.routeStamp !== stamp) {
+          subscriber.routeStamp = stamp;
+          subscriber.routeQos = qos;
+          targets.push(subscriber);
+        } else if (qos > subscriber.routeQos) {
+          // Overlapping subscriptions: one delivery, with the highest of their QoS [MQTT-3.3.5-1].
+          subscriber.routeQos = qos;
+        }
+      },
+      shared: (group) => groups.push(group),
+    };
+    this.tree.match(message.topic, visitor);
+    for (const session of targets) {
+      session.deliver(message, Math.min(message.qos, session.routeQos) as QoS);
+    }
+    for (const group of groups) this.#deliverShared(group, message);
+    return durable;
+  }
+
+  /** A member of shared subscriptions left: what it didn't acknowledge goes to the others. */
+  redistribute(session: Session, only?: SharedGroup<Session>): void {
+    let shares = false;
+    for (const subscription of session.subscriptions.values()) {
+      if (subscription.group !== '') shares = true;
+    }
+    if (!shares && !only) return;
+    for (const { message, qos, group } of session.takeShared(only)) this.#deliverShared(group, message, qos);
+  }
+
+  /** Ends all subscriptions of a session. */
+  forget(session: Session): void {
+    for (const subscription of session.subscriptions.values()) this.tree.remove(subscription);
+    session.subscriptions.clear();
+  }
+
+  dropped(reason: string): void {
+    this.#monitor.dropped(reason);
+  }
+
+  sent(): void {
+    this.#monitor.counters.publishesSent++;
+  }
+
+  mayReceive(session: Session, topic: string): boolean {
+    if (this.#open) return true;
+    const principal = session.principal;
+    return principal !== undefined && mayReceive(principal, topic);
+  }
+
+  /** Round robin over the members that are there; an absent one only keeps it when nobody is there. */
+  #deliverShared(group: SharedGroup<Session>, message: Message, qosMax: QoS = 2): void {
+    const count = group.members.length;
+    let absent: Subscription<Session> | undefined;
+    for (let step = 0; step < count; step++) {
+      const member = group.members[(group.turn + step) % count] as Subscription<Session>;
+      if (member.subscriber.outlet) {
+        group.turn = (group.turn + step + 1) % count;
+        member.subscriber.deliver(message, Math.min(message.qos, member.qos, qosMax) as QoS, group);
+        return;
+      }
+      if (!member.subscriber.clean) absent ??= member;
+    }
+    if (absent) {
+      absent.subscriber.deliver(message, Math.min(message.qos, absent.qos, qosMax) as QoS, group);
+    } else this.#monitor.dropped('no-shared-member');
+  }
+}

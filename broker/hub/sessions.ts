@@ -1,0 +1,171 @@
+/**
+ * Sessions by client and the connections that hold them: beginning, takeover, resumption, end, expiry (3.1.2.4,
+ * 3.1.4). A client is told to have gone only when nobody took its place.
+ */
+import type { Fanout } from '../aedes/fleet-aedes.ts';
+import type { AedesClient } from '../aedes/internals.ts';
+import type { SessionStore } from '../aedes/persistence.ts';
+import { type Wire, wireOf } from '../aedes/wire.ts';
+import type { Gate } from '../gate.ts';
+import { connack } from '../packets/encode.ts';
+import { CONNACK } from '../packets/packet.ts';
+import { Session } from '../session.ts';
+import type { Monitor } from './monitor.ts';
+import type { Publishing } from './publishing.ts';
+import type { Router } from './router.ts';
+
+/** Reasons to close a connection that say nothing against it. */
+const ORDINARY = new Set(['disconnected', 'peer-closed', 'taken-over', 'shutdown']);
+/** Reasons that were told when they were found. */
+const REPORTED = new Set(['publish-not-authorized', 'client-id', 'protocol-version']);
+
+export interface SessionsOptions {
+  router: Router;
+  publishing: Publishing;
+  gate: Gate;
+  monitor: Monitor;
+  /** Milliseconds, monotonic. */
+  now(): number;
+}
+
+/** Why a connection is over. */
+export function endOf(wire: Wire): string {
+  return wire.client?._disconnected ? 'disconnected' : (wire.reason ?? 'peer-closed');
+}
+
+export class Sessions implements SessionStore, Fanout {
+  readonly #options: SessionsOptions;
+  readonly #byKey = new Map<string, Session>();
+  /** The connections that hold a session. */
+  readonly #held = new Map<string, Wire>();
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  /** How many there are, also of clients that are away. */
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** How many have a connection. */
+  get connected(): number {
+    return this.#held.size;
+  }
+
+  /** What waits for subscribers, over all sessions. */
+  queued(): { messages: number; bytes: number; inFlight: number } {
+    let messages = 0;
+    let bytes = 0;
+    let inFlight = 0;
+    for (const session of this.#byKey.values()) {
+      messages += session.waiting;
+      bytes += session.waitingBytes;
+      inFlight += session.inFlight;
+    }
+    return { messages, bytes, inFlight };
+  }
+
+  present(id: string): boolean {
+    const session = this.#byKey.get(id);
+    return session !== undefined && !session.clean;
+  }
+
+  register(client: AedesClient): void {
+    const { router, publishing, gate, monitor, now } = this.#options;
+    const wire = wireOf(client);
+    const key = client.id;
+    // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
+    this.#held.get(key)?.close('taken-over');
+    let session = this.#byKey.get(key);
+    if (session && (client.clean || session.clean)) {
+      this.#discard(session);
+      session = undefined;
+    }
+    if (!session) {
+      session = new Session(router, key, wire.clientId, client.clean);
+      this.#byKey.set(key, session);
+    }
+    this.#held.set(key, wire);
+    session.principal = wire.principal;
+    wire.session = session;
+    wire.inbound = publishing.line(key);
+    wire.connected = true;
+    monitor.counters.connectsAccepted++;
+    if (gate.connected(key, now())) monitor.refused(wire, 'flapping', wire.principal?.name);
+    monitor.session(wire, 'connected');
+  }
+
+  acceptClean(client: AedesClient): void {
+    const wire = wireOf(client);
+    if (this.#held.get(client.id) !== wire) return;
+    wire.send(connack(CONNACK.accepted, false));
+    client.connackSent = true;
+    client.connecting = false;
+    client.connected = true;
+    client.resume();
+    this.begin(client);
+    // The Wire reads on at this event, and counts CONNECT as handled.
+    client.emit('connected');
+    client._nextBatch();
+  }
+
+  begin(client: AedesClient): void {
+    const wire = wireOf(client);
+    if (client.closed || this.#held.get(client.id) !== wire) return;
+    wire.session?.resume(wire);
+  }
+
+  unregister(client: AedesClient): void {
+    const { router, monitor, now } = this.#options;
+    const wire = wireOf(client);
+    const session = wire.session;
+    if (!session || !wire.connected) return;
+    wire.connected = false;
+    // Whoever took the session over is not touched by the end of its predecessor.
+    if (this.#held.get(session.key) === wire) {
+      this.#held.delete(session.key);
+      session.suspend(now());
+      router.redistribute(session);
+      if (session.clean) this.#discard(session);
+    }
+    const reason = endOf(wire);
+    if (!ORDINARY.has(reason) && !REPORTED.has(reason)) monitor.refused(wire, reason, wire.principal?.name);
+    // Its successor is there already: the client didn't go.
+    if (reason !== 'taken-over') monitor.session(wire, 'disconnected', reason);
+  }
+
+  acknowledged(client: AedesClient, messageId: number): void {
+    wireOf(client).session?.acknowledged(messageId);
+  }
+
+  pendingQos2(client: AedesClient, messageId: number): boolean {
+    return wireOf(client).session?.inboundQos2?.has(messageId) ?? false;
+  }
+
+  releaseQos2(client: AedesClient, messageId: number): void {
+    wireOf(client).session?.inboundQos2?.delete(messageId);
+  }
+
+  /** Ends sessions that are away for too long, and those away longest when there are too many. */
+  expire(now: number): void {
+    const { offlineSecondsMax, offlineSessionsMax } = this.#options.router.limits;
+    const before = now - offlineSecondsMax * 1_000;
+    const away = this.#byKey.size - this.#held.size;
+    if (away <= 0) return;
+    let excess = away - offlineSessionsMax;
+    // Sessions stand in the map in the order in which they were made or left.
+    for (const session of this.#byKey.values()) {
+      if (session.outlet) continue;
+      if (session.leftAt >= before && excess <= 0) continue;
+      excess--;
+      this.#options.monitor.dropped('session-expired');
+      this.#discard(session);
+    }
+  }
+
+  #discard(session: Session): void {
+    this.#options.router.forget(session);
+    this.#byKey.delete(session.key);
+  }
+}
