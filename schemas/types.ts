@@ -987,7 +987,7 @@ export interface AlertRule {
    */
   as?: string;
   /**
-   * An ordinary state, no entry.
+   * An ordinary state, no entry. By a description alone it does not silence what the printer calls critical.
    */
   ignore?: boolean;
 }
@@ -1059,7 +1059,10 @@ export interface UnitRule {
 }
 export interface ObjectRule {
   oid: string;
-  is: 'device-id' | 'model' | 'serial' | 'version' | 'versions' | 'pages' | 'hardware';
+  /**
+   * version-pairs: a column of lines in which a name and its version take turns, FIRMID="MAIN" and FIRMVER="1.15".
+   */
+  is: 'device-id' | 'model' | 'serial' | 'version' | 'versions' | 'version-pairs' | 'pages' | 'hardware';
   /**
    * Firmware component that a version belongs to.
    */

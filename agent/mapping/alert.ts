@@ -98,6 +98,56 @@ const LEVELS: Record<string, Severity> = {
   other: 'info',
 };
 
+/** The level in a printer's own words; `criticalother` (a separator is missing) is critical all the same. */
+function levelOf(severity: string | undefined): Severity | undefined {
+  const word = severity?.toLowerCase() ?? '';
+  if (word in LEVELS) return LEVELS[word];
+  for (const [name, level] of Object.entries(LEVELS)) if (word.startsWith(name)) return level;
+  return undefined;
+}
+
+/** Words of finishing devices in keywords, by FinDeviceTypeTC (RFC 3806); `perforater` is IANA's own spelling. */
+const FINISHER_WORDS: Record<number, string> = {
+  1: 'finisher',
+  2: 'finisher',
+  3: 'stitcher',
+  4: 'folder',
+  5: 'binder',
+  6: 'trimmer',
+  7: 'die-cutter',
+  8: 'puncher',
+  9: 'perforater',
+  10: 'slitter',
+  11: 'separation-cutter',
+  12: 'imprinter',
+  13: 'wrapper',
+  14: 'bander',
+  15: 'make-envelope',
+  16: 'stacker',
+  17: 'sheet-rotator',
+  18: 'inserter',
+};
+/** Alert codes of finishing devices: 30000, then a hundred for each type of device, then the code of any subunit. */
+const FINISHER_CODES = 30_000;
+
+/** `separation-cutter-jam` is 31108: code 8 (jam) of device type 11. Undefined for any other code. */
+function finisherKeyword(code: number | undefined, tables: Tables): string | undefined {
+  if (code === undefined || code < FINISHER_CODES) return undefined;
+  const word = FINISHER_WORDS[Math.floor((code - FINISHER_CODES) / 100)];
+  if (word === undefined) return undefined;
+  const plain = tables.alerts.find(
+    (rule) => rule.code === code % 100 && rule.group === undefined && rule.fits.description === undefined,
+  );
+  if (plain?.keyword === undefined) return undefined;
+  return `${word}-${plain.keyword.replace(/^(\{group\}|media)-/, '')}`;
+}
+
+/** A description as a code: without what changes while it holds (a share of toner) and a number of its own behind it. */
+function codeOfDescription(description: string): string {
+  const words = description.replace(/\s*\{\d+\}\s*$/, '').replace(/\d+\s*%/g, '');
+  return slug(/\s/.test(words) ? words : words.replace(/([a-z])([A-Z])/g, '$1-$2'));
+}
+
 /** Where the alert stands, as a symbol of this printer; undefined when it names no unit that is there. */
 export function unitOf(
   group: string | undefined,
@@ -172,14 +222,17 @@ export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string
     if (candidate.group !== undefined && candidate.group !== alert.group) return false;
     return candidate.fits.description === undefined || candidate.fits.description.test(description ?? '');
   });
-  if (rule?.ignore) return undefined;
+  const level = levelOf(alert.severity);
+  // `Ready` in words is no alert, but what the printer calls critical isn't silenced by words.
+  const byWordsOnly = rule?.code === undefined && rule?.label === undefined;
+  if (rule?.ignore && !(byWordsOnly && level === 'error')) return undefined;
   // Unmapped codes keep their own name or number.
   const own =
     alert.keyword ??
     (alert.label !== undefined && !/^(other|unknown)$/i.test(alert.label)
       ? slug(alert.label.replace(/([a-z])([A-Z])/g, '$1-$2'))
       : alert.code !== undefined && alert.code > 2
-        ? `alert-${alert.code}`
+        ? (finisherKeyword(alert.code, tables) ?? `alert-${alert.code}`)
         : 'other');
   let keyword =
     (alert.keyword === undefined ? rule?.keyword : undefined)?.replace('{group}', groupWord(alert.group)) ??
@@ -195,7 +248,6 @@ export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string
   }
   if (worth?.ignore) return undefined;
   const vendor = vendorCode(alert, keyword, tables);
-  const level = alert.severity === undefined ? undefined : LEVELS[alert.severity.toLowerCase()];
   const unmapped = rule === undefined && alert.keyword === undefined;
   const serviceOnly =
     alert.training === 'fieldService' && level === 'error' && (unmapped || keyword === 'other');
@@ -209,7 +261,7 @@ export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string
     rule?.as ??
     vendor?.code ??
     worth?.as ??
-    (keyword === 'other' && description ? slug(description) : keyword);
+    (keyword === 'other' && description ? codeOfDescription(description) : keyword);
   const detail: Condition['detail'] = { keyword };
   if (alert.code !== undefined) detail['alertCode'] = alert.code;
   if (alert.label !== undefined) detail['alert'] = clip(alert.label, 128);

@@ -79,10 +79,12 @@ function firmwareOf(answer: IppAnswer, prefix: 'printer' | 'system'): Firmware[]
     const patch = meaningful(patches[i]);
     if (said === undefined && version === undefined) continue;
     // A name may carry the version when the version arrays are missing.
+    // HP names its one component by its version; with the next update it would be another component.
+    const name = said === version ? undefined : said;
     const split =
-      said !== undefined && version === undefined
-        ? splitNameAndVersion(said)
-        : { name: said ?? (count === 1 ? 'Firmware' : `Firmware ${i + 1}`) };
+      name !== undefined && version === undefined
+        ? splitNameAndVersion(name)
+        : { name: name ?? (count === 1 ? 'Firmware' : `Firmware ${i + 1}`) };
     const shown = version ?? split.version;
     found.push({
       name: split.name,
@@ -154,7 +156,8 @@ function addTrays(answer: IppAnswer, builder: StructureBuilder): void {
   ] as const) {
     answer.values(attribute).forEach((value, i) => {
       const keys = parseKeyedText(textOfIpp(value));
-      if (keys.size === 0) return;
+      // `auto` is a choice of trays, not one of them.
+      if (keys.size === 0 || /^auto(-select)?$/i.test(keys.get('name') ?? '')) return;
       const unit = builder.addUnit({
         symbol: `${symbol}.${indexOf(keys, i)}`,
         kind,

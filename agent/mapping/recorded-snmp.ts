@@ -114,7 +114,9 @@ function walkValue(right: string): SnmpValue | undefined {
   const [, type, rest] = typed ?? [];
   if (type === undefined || rest === undefined) {
     if (text.startsWith('"') || text === '') return { type: 'octets', value: unquote(text) };
-    // -Oq leaves the types out.
+    // -Oq leaves the types out; some walkers show the number behind its name.
+    const named = /^[A-Za-z][\w-]*\((-?\d+)\)$/.exec(text);
+    if (named?.[1] !== undefined) return { type: 'integer', value: Number(named[1]) };
     return /^-?\d+$/.test(text)
       ? { type: 'integer', value: Number(text) }
       : { type: 'octets', value: unquote(text) };
@@ -276,6 +278,9 @@ export function parseRecordedSnmp(bytes: Uint8Array, file: string): SnmpAnswer |
     return typeof document === 'object' && document !== null ? fromJson(document) : undefined;
   }
   const answer = new SnmpAnswer();
+  const text = Buffer.from(bytes).toString('latin1');
+  // -Oq leaves the equals sign out: then any line that begins with an OID is a new value.
+  const quick = !/^\S+ = /m.test(text);
   let oid: string | undefined;
   let right = '';
   const flush = () => {
@@ -283,7 +288,9 @@ export function parseRecordedSnmp(bytes: Uint8Array, file: string): SnmpAnswer |
     if (oid !== undefined && value) answer.set(oid, value);
     oid = undefined;
   };
-  for (const line of Buffer.from(bytes).toString('latin1').split(/\r?\n/)) {
+  for (const numbered of text.split(/\r?\n/)) {
+    // Some walkers number their lines.
+    const line = numbered.replace(/^\d+: (?=[\w.])/, '');
     const recorded = recordedLine(line);
     if (recorded) {
       flush();
@@ -293,7 +300,7 @@ export function parseRecordedSnmp(bytes: Uint8Array, file: string): SnmpAnswer |
     const match = /^(\S+?)\s+(?:=\s?)?(.*)$/.exec(line);
     const left = match?.[1] === undefined ? undefined : numericOid(match[1]);
     // A new value begins with an OID; anything else goes on with the one before (strings and hex run over lines).
-    if (left !== undefined && (line.includes('=') || /^\./.test(line))) {
+    if (left !== undefined && (line.includes('=') || /^\./.test(line) || quick)) {
       flush();
       oid = left;
       right = match?.[2] ?? '';

@@ -6,6 +6,7 @@ import { ALERT_GROUPS, ALERT_SEVERITIES, ALERT_TRAINING, conditionOf, type RawAl
 import { type DeviceId, parseDeviceId } from './keyed-text.ts';
 import type { Condition, ReadCounters, Reading } from './reading.ts';
 import {
+  compareOids,
   intOf,
   OID,
   octetsOf,
@@ -54,9 +55,11 @@ function charsetOf(answer: SnmpAnswer, device: string): number | undefined {
   return intOf((rows.get(current) ?? rows.values().next().value)?.get(4));
 }
 
-function deviceIdOf(answer: SnmpAnswer, tables: MappingTables): DeviceId | undefined {
-  for (const oid of tables.deviceIdObjects()) {
-    const text = answer.text(oid);
+function deviceIdOf(answer: SnmpAnswer, device: string, tables: MappingTables): DeviceId | undefined {
+  const told = tables.deviceIdObjects().map((oid) => answer.text(oid));
+  // hrDeviceID should be an OID; some write their device id there.
+  told.push(textOf(answer.rows(OID.hrDevice).get(device)?.get(4)));
+  for (const text of told) {
     if (text?.includes(':')) {
       const id = parseDeviceId(text);
       if (id.model !== undefined || id.make !== undefined) return id;
@@ -71,7 +74,7 @@ export function identify(
   mapping: MappingTables,
 ): { identity: Identity; deviceId?: DeviceId } {
   const device = printerIndex(answer);
-  const deviceId = deviceIdOf(answer, mapping);
+  const deviceId = deviceIdOf(answer, device, mapping);
   const description = meaningful(textOf(answer.rows(OID.hrDevice).get(device)?.get(3)));
   const systemText = meaningful(answer.text(OID.sysDescr), 1024);
   const systemId = answer.text(OID.sysObjectId)?.replace(/^\./, '') ?? '';
@@ -443,17 +446,21 @@ function addSoftware(
     const name = meaningful(textOf(row.get(7), charset)) ?? meaningful(textOf(row.get(2), charset));
     if (version !== undefined && name !== undefined) builder.addSoftware(name, version);
   }
+  let descriptionIsKnown = false;
   for (const rule of tables.objects) {
     if (rule.is === 'versions' && rule.names !== undefined)
       addVersionTable(answer, rule.oid, rule.names, charset, builder);
+    if (rule.is === 'version-pairs') addVersionPairs(answer, rule.oid, charset, builder);
     if (rule.is !== 'version') continue;
     const whole = meaningful(textOf(privateValue(answer, rule.oid), charset), 512);
     if (whole === undefined) continue;
     const version = rule.fits.pattern ? expand(rule.fits.pattern, whole, '$1') : whole;
-    if (version) builder.addSoftware(rule.name ?? 'Firmware', version);
+    if (!version) continue;
+    builder.addSoftware(rule.name ?? 'Firmware', version);
+    if (rule.oid === OID.sysDescr) descriptionIsKnown = true;
   }
-  // sysDescr is the last resort: network cards put their own versions there.
-  const described = systemText === undefined ? [] : versionsInDescription(systemText);
+  // sysDescr is the last resort: network cards put their own versions there. A table that knows how knows better.
+  const described = systemText === undefined || descriptionIsKnown ? [] : versionsInDescription(systemText);
   for (const { name, version } of described) {
     if (described.length > 1 || !builder.hasApparatusSoftware) builder.addSoftware(name, version);
   }
@@ -469,15 +476,40 @@ function addVersionTable(
   charset: number | undefined,
   builder: StructureBuilder,
 ): void {
-  const prefix = `${nameColumn}.`;
-  for (const [oid, value] of answer.values) {
-    if (!oid.startsWith(prefix)) continue;
+  for (const [index, value] of columnOf(answer, nameColumn)) {
     const name = meaningful(textOf(value, charset), 512)?.replace(/\s+version$/i, '');
-    const version = meaningful(
-      textOf(answer.values.get(`${versionColumn}.${oid.slice(prefix.length)}`), charset),
-    );
+    const version = meaningful(textOf(answer.values.get(`${versionColumn}.${index}`), charset));
     if (name !== undefined && version !== undefined && version.toLowerCase() !== 'registered') {
       builder.addSoftware(name, version);
+    }
+  }
+}
+
+/** The values below a column with the rest of their OID, in order. */
+function columnOf(answer: SnmpAnswer, column: string): [string, SnmpValue][] {
+  const prefix = `${column}.`;
+  const found: [string, SnmpValue][] = [];
+  for (const [oid, value] of answer.values)
+    if (oid.startsWith(prefix)) found.push([oid.slice(prefix.length), value]);
+  return found.sort((a, b) => compareOids(a[0], b[0]));
+}
+
+/** A private column of lines `FIRMID="MAIN"` and `FIRMVER="1.15"`: each version belongs to the name before it. */
+function addVersionPairs(
+  answer: SnmpAnswer,
+  column: string,
+  charset: number | undefined,
+  builder: StructureBuilder,
+): void {
+  let name: string | undefined;
+  for (const [, value] of columnOf(answer, column)) {
+    const pair = /^([A-Z_]+)\s*=\s*"?(.*?)"?\s*$/i.exec(textOf(value, charset) ?? '');
+    if (pair?.[1] === undefined) continue;
+    const key = pair[1].toUpperCase();
+    if (key.endsWith('ID')) name = meaningful(pair[2]);
+    else if (key.endsWith('VER') && name !== undefined) {
+      builder.addSoftware(name, meaningful(pair[2]));
+      name = undefined;
     }
   }
 }

@@ -25,16 +25,30 @@ export function splitNameAndVersion(text: string, models: Set<string> = new Set(
 }
 
 /**
+ * One component of a list: a name, then a version, then perhaps a date or the model in brackets. A version has dots or
+ * colons; one without has six digits or more and stands apart. A `V` before it is no part of it.
+ */
+const LISTED =
+  /^(?:(?!V\d)([A-Za-z][A-Za-z /-]{0,40}?)\s*)?(?:\bV)?((?:\b[A-Z](?=\d))?\d+(?:[.:][0-9A-Za-z]+)+)(?:[\s_(].*)?$|^([A-Za-z][A-Za-z /-]{0,40}?)\s+(\d{6,})(?:[\s_(].*)?$/;
+
+/** `… OS 1.03.00.16 …` in the first part, which names the model. */
+const IN_FIRST_PART = /\sOS\s+V?(\d+(?:\.\d+)+)/;
+
+/**
  * Firmware that stands in sysDescr: `…; System 1.3.8.P, OS 9.79, Eng 23.P1` (a list of components) or
  * `… Firmware Ver.1.14 …` (one). Empty when there is none.
  */
 export function versionsInDescription(text: string): Required<NamedVersion>[] {
-  const parts = text.split(/[;,]/).map((part) => part.trim());
+  const [first = '', ...parts] = text.split(/[;,]/).map((part) => part.trim());
   const listed: Required<NamedVersion>[] = [];
-  for (const part of parts.slice(1)) {
-    const match =
-      /^([A-Za-z][A-Za-z /-]{0,40}?)\s*(\d+(?:\.[0-9A-Za-z]+)+|[A-Z]?\d+(?:\.[0-9A-Za-z]+){2,})$/.exec(part);
-    if (match?.[1] && match[2]) listed.push({ name: match[1].trim(), version: match[2] });
+  const ofFirst = IN_FIRST_PART.exec(first)?.[1];
+  if (ofFirst !== undefined) listed.push({ name: 'Firmware', version: ofFirst });
+  for (const part of parts) {
+    const match = LISTED.exec(part);
+    const version = match?.[2] ?? match?.[4];
+    if (version !== undefined) {
+      listed.push({ name: (match?.[1] ?? match?.[3] ?? 'Firmware').trim(), version });
+    }
   }
   if (listed.length > 0) return listed;
   const single =

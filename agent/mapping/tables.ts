@@ -204,13 +204,16 @@ export function modelName(text: string, tables: Tables, make?: string): string {
   const names = [...(make === undefined ? [] : [make]), ...tables.makeNames].sort(
     (a, b) => b.length - a.length,
   );
-  for (const name of names) {
-    if (name.length < model.length && model.toLowerCase().startsWith(name.toLowerCase())) {
-      const rest = model.slice(name.length);
-      if (/^[\s_-]+\S/.test(rest)) return rest.replace(/^[\s_-]+/, '');
+  const withoutMake = (from: string): string => {
+    for (const name of names) {
+      if (name.length >= from.length || !from.toLowerCase().startsWith(name.toLowerCase())) continue;
+      const rest = from.slice(name.length);
+      if (/^[\s_,-]+\S/.test(rest)) return rest.replace(/^[\s_,-]+/, '');
     }
-  }
-  return model;
+    return from;
+  };
+  // Some say it twice: `Samsung Samsung M267x Series`, `Hewlett-Packard HP LaserJet`.
+  return withoutMake(withoutMake(model));
 }
 
 /** First part of software ids: the table's vendor, else the make as a word. */

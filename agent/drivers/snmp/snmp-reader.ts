@@ -22,7 +22,7 @@ const columns = (entry: string, numbers: number[]) => numbers.map((number) => `$
 
 /** Columns that are read side by side, table by table. */
 const GROUPS: string[][] = [
-  [...columns(OID.hrDevice, [2, 3]), ...columns(OID.hrPrinter, [1, 2])],
+  [...columns(OID.hrDevice, [2, 3, 4]), ...columns(OID.hrPrinter, [1, 2])],
   [...columns(OID.prtGeneral, [1, 2, 16, 17]), ...columns(OID.prtLocalization, [4])],
   columns(OID.prtAlert, [2, 3, 4, 5, 6, 7, 8, 9]),
   columns(OID.prtInput, [13, 14, 15, 16, 17, 18]),
@@ -54,10 +54,12 @@ export async function readSnmp(requests: SnmpRequests, mapping: MappingTables): 
   try {
     await get(mapping.deviceIdObjects());
     const { objects } = mapping.select(identify(answer, mapping).identity);
-    await get(objects.filter((rule) => rule.is !== 'versions').map((rule) => rule.oid));
+    const scalars = objects.filter((rule) => rule.is !== 'versions' && rule.is !== 'version-pairs');
+    await get([...new Set(scalars.map((rule) => rule.oid))].filter((oid) => !answer.values.has(oid)));
     for (const rule of objects) {
       if (rule.is === 'versions' && rule.names !== undefined)
         await walkColumns(requests, [rule.names, rule.oid], answer);
+      else if (rule.is === 'version-pairs') await walkColumns(requests, [rule.oid], answer);
     }
   } catch (error) {
     answer.brokenOff.add(OID.enterprises);
