@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { TroubleRules } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics.ts';
-import { LaneNaming } from './lane-naming.ts';
 import { GE_MAX, LATE_DEFAULT_MS, REBUILD_MAX_MS } from './limits.ts';
+import type { LaneSort } from './printer-lanes.ts';
 import { BY, type By, type CompiledRule } from './rule.ts';
 import { parseDuration } from './time.ts';
 import { compileWhen } from './when.ts';
@@ -20,6 +20,8 @@ export interface RuleGroup {
   needs: number;
   /** Some member counts pages. */
   usesPages: boolean;
+  /** What the lanes within a printer are told apart by. */
+  sort: LaneSort;
 }
 
 export interface CompiledRules {
@@ -27,8 +29,6 @@ export interface CompiledRules {
   revision: string;
   rules: CompiledRule[];
   groups: RuleGroup[];
-  /** By group. */
-  namings: LaneNaming[];
   index: RuleIndex;
   /** Highest `late` of all rules, ms. */
   lateMaxMs: number;
@@ -50,8 +50,7 @@ export interface RulePlace {
   rule: CompiledRule;
   group: number;
   place: number;
-  /** Names the lanes of its keys. */
-  naming: LaneNaming;
+  sort: LaneSort;
 }
 
 /** Finds the rules whose demand on the code is met, without looking at the others. */
@@ -114,21 +113,19 @@ export function compileRules(document: TroubleRules): Compilation {
     byId.set(rule.id, rule);
   });
   const groups = groupRules(rules, byId, diagnostics);
-  const namings = groups.map((group, groupIndex) => new LaneNaming(group, groupIndex));
   const index = new RuleIndex();
   groups.forEach((group, groupIndex) => {
     group.rules.forEach((rule, place) => {
-      index.add({ rule, group: groupIndex, place, naming: namings[groupIndex] as LaneNaming });
+      index.add({ rule, group: groupIndex, place, sort: group.sort });
     });
   });
   const compiled: CompiledRules = {
     revision: document.rules,
     rules,
     groups,
-    namings,
     index,
     lateMaxMs: rules.reduce((max, rule) => Math.max(max, rule.lateMs), 0),
-    pagesMaxMs: rules.reduce((max, rule) => (rule.usesPages ? Math.max(max, rule.horizonMs) : max), 0),
+    pagesMaxMs: rules.reduce((max, rule) => Math.max(max, rule.pagesMs), 0),
     horizonMaxMs: rules.reduce((max, rule) => Math.max(max, Math.min(rule.horizonMs, REBUILD_MAX_MS)), 0),
   };
   return { rules: compiled, diagnostics: diagnostics.list, errors: diagnostics.errors };
@@ -139,7 +136,6 @@ function emptyRules(): CompiledRules {
     revision: '',
     rules: [],
     groups: [],
-    namings: [],
     index: new RuleIndex(),
     lateMaxMs: 0,
     pagesMaxMs: 0,
@@ -187,8 +183,10 @@ function compileRule(
     by,
     perPrinter,
     demand: bothDemands([where.demand, when.demand]),
-    test: where.test,
+    fixed: where.fixed,
+    rest: where.rest,
     inner: when.inner,
+    innerFixed: when.innerFixed,
     innerOnly: when.innerOnly,
     fields: when.fields,
     scope: {
@@ -200,7 +198,7 @@ function compileRule(
     formula: when.formula,
     negated: when.negated,
     needs: when.needs,
-    usesPages: when.usesPages,
+    pagesMs: when.pagesMs,
     cohort: when.cohort,
     clear,
     dedupMs,
@@ -308,8 +306,14 @@ function groupRules(
     lateMs: Math.max(...list.map((rule) => rule.lateMs)),
     joint: list.length > 1,
     needs: list.length > 1 ? 1 : (list[0]?.needs ?? 1),
-    usesPages: list.some((rule) => rule.usesPages),
+    usesPages: list.some((rule) => rule.pagesMs > 0),
+    sort: list.length > 1 ? 'one' : sortOf(list[0]?.by ?? []),
   }));
+}
+
+function sortOf(by: By[]): LaneSort {
+  if (by.length === 1 && by[0] === 'printer') return 'one';
+  return by.length === 2 && by.includes('printer') && by.includes('unit') ? 'unit' : 'key';
 }
 
 function inOrder(

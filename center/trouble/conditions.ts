@@ -4,7 +4,7 @@
  * Windows are closed on both sides: an event exactly `over` (or `within`) ago still counts. What becomes true by the
  * passing of time (`absent`, `silence`) does so after every event of that instant was seen.
  */
-import type { Odometer } from './rate.ts';
+import type { Odometer } from './odometer.ts';
 import { grown, type Sighting } from './sighting.ts';
 
 /** Plain, JSON-serialisable state of a condition for one key. */
@@ -37,6 +37,8 @@ export interface Condition {
   fire?(state: ConditionState): void;
   /** It goes on while it holds: quiet cannot begin before it stops. */
   lasting?: boolean;
+  /** Once its level is above 0 it holds until a sighting ends it, however long after its horizon. */
+  stays?: boolean;
   /** When it becomes false by time alone, first instant; Infinity when it doesn't hold. */
   ends(state: ConditionState): number;
 }
@@ -274,6 +276,7 @@ export function absence(afterBit: number, ofBit: number, withinMs: number, keep:
   return {
     horizon: withinMs,
     needs: 1,
+    stays: true,
     take(state, sighting) {
       if (passes(sighting, ofBit)) {
         state.marks = NO_MARKS;
@@ -311,6 +314,8 @@ export function flapping({ ge, overMs, keep, first, second }: FlapOptions): Cond
   const counted = count({ ge, overMs, keep, bit: -1 });
   return {
     ...counted,
+    // Which of the two was seen last decides whether the next is a change, however much later it comes.
+    horizon: Number.POSITIVE_INFINITY,
     needs: ge + 1,
     take(state, sighting, odometer) {
       const side = passes(sighting, first) ? 1 : passes(sighting, second) ? 2 : 0;

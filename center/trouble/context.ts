@@ -1,8 +1,11 @@
 /** What the rules know of a printer's structure. */
 import semver from 'semver';
-import type { RuleIndex, RulePlace } from './compile.ts';
+import type { LogEntry } from '../../schemas/types.ts';
+import type { RuleIndex } from './compile.ts';
 import { CODES_CACHED_MAX } from './limits.ts';
+import type { LaneSort } from './printer-lanes.ts';
 import type { CompiledRule } from './rule.ts';
+import { allOf, type Facts, type Test } from './where.ts';
 
 /** The facts of a structure that rules look at. */
 export interface PrinterContext {
@@ -45,10 +48,33 @@ export const semverInRange: InRange = (_id, version, range) => {
   return semver.satisfies(version, range);
 };
 
+/**
+ * A rule that an entry may concern, with what is needed of it for every entry: a rule has many members, and with many
+ * rules they would have to be fetched from far away each time.
+ */
+export interface Match {
+  rule: CompiledRule;
+  group: number;
+  /** Place of the rule in its group. */
+  place: number;
+  sort: LaneSort;
+  perPrinter: boolean;
+  /** The unit's part of the key comes after the printer's, so that it is the same for all such rules. */
+  sharesUnit: boolean;
+  lateMs: number;
+  /** What must still hold: what code, severity and model alone decide was decided. */
+  test: Test | undefined;
+  /** Bits of the inner `where`s that pass; -1 when they look at more than code, severity and model. */
+  mask: number;
+  /** The rule asks for software. */
+  software: boolean;
+}
+
 /** The rules that a code may concern, and the code as one text for all who keep it. */
 export interface Candidates {
   code: string;
-  places: RulePlace[];
+  /** By the rank of the severity; made when they are first needed. */
+  matches: (Match[] | undefined)[];
 }
 
 /** Printers with equal structures share one: it remembers which rules may concern a code. */
@@ -65,13 +91,56 @@ export class ContextClass {
     this.inRange = inRange;
   }
 
-  /** The rules whose scope fits this printer (but for the kind of the unit) and whose code may fit. */
   candidates(code: string): Candidates {
     let found = this.byCode.get(code);
     if (!found) {
-      found = { code, places: this.index.candidates(code).filter(({ rule }) => this.fits(rule)) };
+      found = { code, matches: [undefined, undefined, undefined, undefined] };
       if (this.byCode.size >= CODES_CACHED_MAX) this.byCode.clear();
       this.byCode.set(code, found);
+    }
+    return found;
+  }
+
+  /** The rules that an entry with this code and severity may concern, on this printer. */
+  matches(candidates: Candidates, severity: LogEntry['severity']): Match[] {
+    const rank = severity === 'error' ? 2 : severity === 'warning' ? 1 : severity === 'info' ? 0 : 3;
+    let found = candidates.matches[rank];
+    if (!found) {
+      found = this.findMatches(candidates.code, severity);
+      candidates.matches[rank] = found;
+    }
+    return found;
+  }
+
+  private findMatches(code: string, severity: LogEntry['severity']): Match[] {
+    const facts: Facts = {
+      printer: '',
+      code,
+      severity,
+      unit: undefined,
+      kind: undefined,
+      model: this.context.model,
+      site: undefined,
+      detail: undefined,
+    };
+    const found: Match[] = [];
+    for (const { rule, group, place, sort } of this.index.candidates(code)) {
+      if (!this.fits(rule) || (rule.fixed && !rule.fixed(facts))) continue;
+      const mask = rule.innerFixed ? maskOf(rule, facts) : -1;
+      if (mask === 0 && rule.inner.length > 0 && rule.innerOnly) continue;
+      const { kind, software } = rule.scope;
+      found.push({
+        rule,
+        group,
+        place,
+        sort,
+        perPrinter: rule.perPrinter,
+        sharesUnit: sort === 'unit' && rule.by[0] === 'printer',
+        lateMs: rule.lateMs,
+        test: allOf([kind === undefined ? undefined : (entry) => entry.kind === kind, rule.rest]),
+        mask,
+        software: software !== undefined,
+      });
     }
     return found;
   }
@@ -117,6 +186,13 @@ export class ContextClass {
         : this.inRange(id, version, wanted.range) === true,
     );
   }
+}
+
+/** Which of the rule's inner `where`s pass: bit i is that of number i. */
+export function maskOf(rule: CompiledRule, facts: Facts): number {
+  let mask = 0;
+  for (let bit = 0; bit < rule.inner.length; bit += 1) if (rule.inner[bit]?.(facts)) mask |= 1 << bit;
+  return mask;
 }
 
 /** Whether a printer as a whole is one that a rule speaks of: its model, a unit of the kind, the software in range. */

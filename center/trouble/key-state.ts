@@ -4,7 +4,7 @@
  */
 import { type ConditionState, newState } from './conditions.ts';
 import { EVIDENCE_MAX } from './limits.ts';
-import type { Odometer } from './rate.ts';
+import type { Odometer } from './odometer.ts';
 import type { CompiledRule, Formula } from './rule.ts';
 import { compareSightings, grown, type Sighting } from './sighting.ts';
 

@@ -9,7 +9,6 @@
  * sightings only, never on how they arrived.
  */
 import type { RuleGroup } from './compile.ts';
-import type { TroubleView } from './engine.ts';
 import {
   cloneKeyState,
   feed,
@@ -21,9 +20,11 @@ import {
   pass,
   type TroubleLife,
 } from './key-state.ts';
-import type { Odometer } from './rate.ts';
+import { SETTLE_MIN } from './limits.ts';
+import type { Odometer } from './odometer.ts';
 import type { CompiledRule } from './rule.ts';
 import { compareSightings, grown, type Sighting } from './sighting.ts';
+import type { TroubleView } from './views.ts';
 
 /** A trouble with the key it belongs to. */
 export interface LaneTrouble {
@@ -117,9 +118,6 @@ export interface Told {
   reopened: number;
   closedAt: number | undefined;
 }
-
-/** Fewer pending sightings are not worth settling. */
-export const SETTLE_MIN = 6;
 
 // Lists grow by being replaced, so all may begin with the same one.
 const NO_SIGHTINGS: Sighting[] = [];
@@ -219,14 +217,56 @@ export class Lane {
     return !settledState || (settledState.slots.length === 0 && settledState.ended.length === 0);
   }
 
-  /** Whether nothing here can matter for entries after `at` any more. */
+  /** Whether nothing here can matter for entries from `at` on any more. */
   idle(at: number): boolean {
-    if (this.pending.length > 0) return false;
+    if (this.pending.length > 0 || !this.uncut(at)) return false;
+    return this.settled.slots.every((slot) => this.slotIdle(slot, at));
+  }
+
+  private uncut(at: number): boolean {
     if (this.cuts) for (const cut of this.cuts.values()) if (cut >= at) return false;
-    return this.settled.slots.every(({ rule, state }) => {
-      if (state.trouble && state.trouble.closedAt === undefined) return false;
-      return Math.max(state.lastSign, this.floor, this.settled.passed) + rule.horizonMs < at;
-    });
+    return true;
+  }
+
+  private slotIdle({ rule, state }: Slot, at: number): boolean {
+    if (state.trouble && state.trouble.closedAt === undefined) return false;
+    if (rule.conditions.length > 1) {
+      const kept = rule.conditions.some(
+        (condition, index) => condition.stays && (state.conditions[index]?.level ?? 0) > 0,
+      );
+      if (kept) return false;
+    }
+    return Math.max(state.lastSign, this.floor, this.settled.passed) + rule.horizonMs < at;
+  }
+
+  /**
+   * Where no sighting waits, lets time do in the settled state what it does before `horizon`, and forgets keys that
+   * cannot matter any more. Troubles that ended for good are handed over.
+   */
+  rest(horizon: number): LaneTrouble[] {
+    const { settledState } = this;
+    if (this.pending.length > 0 || !settledState) return NONE_ENDED;
+    if (settledState.due < horizon) this.run(settledState, horizon, true);
+    if (this.uncut(horizon)) {
+      for (const slot of settledState.slots.slice()) {
+        if (!this.slotIdle(slot, horizon)) continue;
+        const { rule, state } = slot;
+        if (state.trouble) settledState.shed(rule, state, state.trouble);
+        const name = `${this.group.rules.indexOf(rule)} ${state.key}`;
+        settledState.remove(name);
+        this.scopes?.delete(name);
+        this.live = undefined;
+      }
+    }
+    return this.handOver(settledState);
+  }
+
+  private handOver(settled: LaneState): LaneTrouble[] {
+    const { ended } = settled;
+    if (ended.length === 0) return ended;
+    settled.ended = NONE_ENDED;
+    if (this.live) this.live.ended = this.live.ended.filter((trouble) => !within(trouble, ended));
+    return ended;
   }
 
   /** Takes up a state that was kept. `pending` may be in any order. */
@@ -258,7 +298,7 @@ export class Lane {
   }
 
   private apply(lane: LaneState, sighting: Sighting): void {
-    if (lane.due < sighting.at) this.run(lane, sighting.at - 1);
+    if (lane.due < sighting.at) this.run(lane, sighting.at, true);
     const slot = this.slotOf(lane, sighting);
     feed(slot.rule, slot.state, sighting, lane);
     const deadline = nextDeadline(slot.rule, slot.state);
@@ -277,8 +317,8 @@ export class Lane {
     return slot;
   }
 
-  /** Does what time alone does up to and including `until`, in the order of time. */
-  private run(lane: LaneState, until: number): void {
+  /** Does what time alone does up to `until`, included unless `before`, in the order of time. */
+  private run(lane: LaneState, until: number, before = false): void {
     for (;;) {
       let due = Number.POSITIVE_INFINITY;
       let first: Slot | undefined;
@@ -290,7 +330,7 @@ export class Lane {
         }
       }
       lane.due = due;
-      if (!first || due > until) return;
+      if (!first || due > until || (before && due === until)) return;
       lane.passed = due;
       pass(first.rule, first.state, due, lane);
     }
@@ -323,10 +363,15 @@ export class Lane {
     for (let index = 0; index < count; index += 1) this.apply(this.settled, this.pending[index] as Sighting);
     this.floor = (this.pending[count - 1] as Sighting).at;
     this.pending.splice(0, count);
-    const { ended } = this.settled;
-    this.settled.ended = NONE_ENDED;
-    if (this.live) this.live.ended = this.live.ended.filter((trouble) => !within(trouble, ended));
-    return ended;
+    return this.handOver(this.settled);
+  }
+
+  /** Too many sightings wait: the older half is settled before its time, and late ones among them are lost. */
+  settleOlderHalf(): LaneTrouble[] {
+    this.tidyUp();
+    const middle = this.pending[this.pending.length >> 1] as Sighting;
+    const first = this.pending[0] as Sighting;
+    return this.settle(middle.at > first.at ? middle.at : middle.at + 1);
   }
 
   /** The troubles as they stand at event time `now`: those not yet handed over by `settle`. */

@@ -9,7 +9,7 @@ export const SEQUENCE_MAX = 16;
 /** Sightings of `after` that wait at once for one key. */
 export const WAITING_MAX = 100;
 /** Sightings of one `rate` window for one key. */
-export const RATE_SIGHTINGS_MAX = 1000;
+export const RATE_SIGHTINGS_MAX = 10_000;
 /** Page counter readings kept for one printer. */
 export const ODOMETER_READINGS_MAX = 4096;
 /** Evidence of one trouble, entries; further ones are only counted. */
@@ -18,14 +18,10 @@ export const EVIDENCE_MAX = 100;
 export const PENDING_MAX = 4096;
 /** Structures of one printer that are remembered, to judge late entries by the one that was in force. */
 export const CONTEXTS_MAX = 4;
-/** Units whose lanes have their names remembered, for one group of rules. */
-export const UNITS_NAMED_MAX = 256;
 /** Codes whose candidate rules are remembered for one sort of printer. */
 export const CODES_CACHED_MAX = 20_000;
 /** How far behind an entry may be when the rule doesn't say, ms. */
 export const LATE_DEFAULT_MS = 3_600_000;
-/** Sightings of one key that may wait for late ones while a file is replayed. */
-export const REPLAY_PENDING_MAX = 1_000_000;
 /** How far back the log is read when state has to be rebuilt, ms. */
 export const REBUILD_MAX_MS = 30 * 86_400_000;
 /** How far ahead of the center's clock an entry's time may lie to be believed, ms. */
@@ -46,3 +42,44 @@ export const KEYS_PER_PRINTER_MAX = 5_000;
 export const KEYS_JOINT_MAX = 500;
 /** Keys of rules that aren't kept by printer. */
 export const KEYS_FLEET_MAX = 100_000;
+/** Fewer pending sightings of one key are not worth settling. */
+export const SETTLE_MIN = 6;
+
+/** What one engine may hold. */
+export interface EngineLimits {
+  /** Sightings of one key that may wait for late ones. */
+  pendingMax: number;
+  /** Sightings of one key at which it is worth settling. */
+  settleMin: number;
+  /** Sightings of all keys that aren't kept by printer that may wait for late ones. */
+  fleetPendingMax: number;
+  contextsMax: number;
+  readingsMax: number;
+  keysMax: number;
+  keysJointMax: number;
+  keysFleetMax: number;
+}
+
+/** Of the running center, which printers of all sorts report to. */
+export const ENGINE_LIMITS: EngineLimits = {
+  pendingMax: PENDING_MAX,
+  settleMin: SETTLE_MIN,
+  fleetPendingMax: Number.POSITIVE_INFINITY,
+  contextsMax: CONTEXTS_MAX,
+  readingsMax: ODOMETER_READINGS_MAX,
+  keysMax: KEYS_PER_PRINTER_MAX,
+  keysJointMax: KEYS_JOINT_MAX,
+  keysFleetMax: KEYS_FLEET_MAX,
+};
+
+/** While a file is replayed: whoever does that has the machine, and wants the exact answer. */
+export const REPLAY_LIMITS: EngineLimits = {
+  pendingMax: 1_000_000,
+  settleMin: SETTLE_MIN,
+  fleetPendingMax: 1_000_000,
+  contextsMax: 100_000,
+  readingsMax: 1_000_000,
+  keysMax: 1_000_000,
+  keysJointMax: 10_000,
+  keysFleetMax: 1_000_000,
+};

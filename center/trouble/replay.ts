@@ -6,7 +6,7 @@ import type { LogEntry } from '../../schemas/types.ts';
 import type { CompiledRules } from './compile.ts';
 import { contextOf, type InRange, type StructureLike } from './context.ts';
 import { TroubleEngine, type TroubleView } from './engine.ts';
-import { REPLAY_PENDING_MAX } from './limits.ts';
+import { REPLAY_LIMITS } from './limits.ts';
 import { parseTime } from './time.ts';
 
 /** A line of `platen rules test`'s output. */
@@ -51,7 +51,7 @@ export class Replay {
   private last = Number.NEGATIVE_INFINITY;
 
   constructor(rules: CompiledRules, inRange?: InRange) {
-    this.engine = new TroubleEngine(rules, { prompt: false, inRange, pendingMax: REPLAY_PENDING_MAX });
+    this.engine = new TroubleEngine(rules, { ...REPLAY_LIMITS, prompt: false, inRange });
   }
 
   /**

@@ -18,9 +18,13 @@ export interface CompiledRule {
   /** Whether each state belongs to one printer. */
   perPrinter: boolean;
   demand: CodeDemand;
-  test: Test;
+  /** What of `where` looks at code, severity and model only, and the rest of it; undefined: everything passes. */
+  fixed: Test | undefined;
+  rest: Test | undefined;
   /** Inner `where`s, by number. */
   inner: Test[];
+  /** All inner `where`s look at code, severity and model only. */
+  innerFixed: boolean;
   /** Every condition looks at inner `where`s only: an entry that passes none of them means nothing. */
   innerOnly: boolean;
   /** Fields whose values `distinct` counts. */
@@ -36,8 +40,8 @@ export interface CompiledRule {
   negated: boolean[];
   /** With fewer sightings of a key there is neither a trouble nor anything that time alone changes. */
   needs: number;
-  /** Whether the rule needs the pages printed by the whole printer (rate). */
-  usesPages: boolean;
+  /** Longest window in which the pages that the whole printer printed are counted (rate), ms; 0 when none are. */
+  pagesMs: number;
   cohort: CohortOptions | undefined;
   clear: { quietMs: number } | { lt: number; overMs: number } | undefined;
   dedupMs: number;

@@ -8,7 +8,7 @@ import type { PrinterContext } from './context.ts';
 import type { TroubleView } from './engine.ts';
 import type { KeyScope, KeyState, TroubleLife } from './key-state.ts';
 import { Lane, LaneState } from './lane.ts';
-import type { Odometer } from './rate.ts';
+import type { Odometer } from './odometer.ts';
 import type { CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
 

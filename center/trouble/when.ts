@@ -32,13 +32,16 @@ export interface CompiledWhen {
   /** With fewer sightings nothing holds, and time alone changes nothing. */
   needs: number;
   inner: Test[];
+  /** All of them look at code, severity and model only. */
+  innerFixed: boolean;
   /** No condition takes whatever passes the rule's own `where`. */
   innerOnly: boolean;
   fields: ((facts: Facts) => unknown)[];
   /** What the inner `where`s demand of the code together. */
   demand: CodeDemand;
   cohort: CohortOptions | undefined;
-  usesPages: boolean;
+  /** Longest window in which pages are counted, ms; 0 when none are. */
+  pagesMs: number;
   /** Primitives used. */
   names: Set<string>;
 }
@@ -110,11 +113,12 @@ export function compileWhen(
     negated: [],
     needs: 1,
     inner: [],
+    innerFixed: true,
     innerOnly: true,
     fields: [],
     demand: ANY_CODE,
     cohort: undefined,
-    usesPages: false,
+    pagesMs: 0,
     names: new Set(),
   };
   const demands: CodeDemand[] = [];
@@ -127,6 +131,7 @@ export function compileWhen(
     const compiled = compileWhere(where, here, diagnostics);
     if (where === undefined) diagnostics.error(here, 'a where is expected');
     result.inner.push(compiled.test);
+    if (compiled.rest) result.innerFixed = false;
     demands.push(compiled.demand);
     return result.inner.length - 1;
   }
@@ -180,15 +185,16 @@ export function compileWhen(
       }
       case 'rate': {
         if (value['per'] !== 'pages') diagnostics.error(`${here}/per`, 'only "pages" can be counted per');
-        result.usesPages = true;
         const min = value['min'] ?? 0;
         if (typeof min !== 'number' || min < 0)
           diagnostics.error(`${here}/min`, 'a number of pages is expected');
+        const overMs = reader.duration('over');
+        result.pagesMs = Math.max(result.pagesMs, overMs);
         return rate({
           n: reader.positive('n'),
           ge: reader.positive('ge'),
           minPages: typeof min === 'number' ? min : 0,
-          overMs: reader.duration('over'),
+          overMs,
           bit: ownBit(value, here),
         });
       }

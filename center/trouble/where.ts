@@ -31,11 +31,18 @@ export interface CodeDemand {
 export interface CompiledWhere {
   test: Test;
   demand: CodeDemand;
+  /**
+   * `test` is both of these: what looks at code, severity and model only, and is the same for all entries that have
+   * these in common, and the rest. Undefined: everything passes.
+   */
+  fixed: Test | undefined;
+  rest: Test | undefined;
 }
 
 export const ANY_CODE: CodeDemand = { any: true, exact: [], prefixes: [] };
 const SEVERITIES: readonly string[] = ['info', 'warning', 'error', 'fatal'];
 const OPS = ['=', '!=', 'in', 'prefix', 'glob', '<', '<=', '>', '>='];
+const FIXED_FIELDS: readonly unknown[] = ['code', 'severity', 'model'];
 const PLAIN_FIELDS = ['code', 'severity', 'unit', 'kind', 'model'];
 const DEPTH_MAX = 32;
 
@@ -117,8 +124,16 @@ const COMPARE: Record<string, (difference: number) => boolean> = {
   '>=': (difference) => difference >= 0,
 };
 
+type Tested = Pick<CompiledWhere, 'test' | 'demand'>;
+
 function compileTest(triple: unknown[], path: string, diagnostics: Diagnostics): CompiledWhere {
-  const nothing: CompiledWhere = { test: () => false, demand: ANY_CODE };
+  const { test, demand } = testOf(triple, path, diagnostics);
+  const fixed = FIXED_FIELDS.includes(triple[0]);
+  return { test, demand, fixed: fixed ? test : undefined, rest: fixed ? undefined : test };
+}
+
+function testOf(triple: unknown[], path: string, diagnostics: Diagnostics): Tested {
+  const nothing: Tested = { test: () => false, demand: ANY_CODE };
   const [field, op, value] = triple;
   const read = fieldReader(field);
   if (triple.length !== 3) {
@@ -230,22 +245,21 @@ export function compileWhere(
   diagnostics: Diagnostics,
   depth = 0,
 ): CompiledWhere {
-  const everything: CompiledWhere = { test: () => true, demand: ANY_CODE };
-  if (where === undefined) return everything;
+  if (where === undefined) return every([]);
   if (Array.isArray(where)) return compileTest(where, path, diagnostics);
   if (typeof where !== 'object' || where === null || depth > DEPTH_MAX) {
     diagnostics.error(
       path,
       depth > DEPTH_MAX ? 'nested too deeply' : 'all, any, not or [field, op, value] is expected',
     );
-    return everything;
+    return every([]);
   }
   const parts: CompiledWhere[] = [];
   for (const [name, value] of Object.entries(where)) {
     const here = `${path}/${name}`;
     if (name === 'not') {
-      const inner = compileWhere(value, here, diagnostics, depth + 1).test;
-      parts.push({ test: (facts) => !inner(facts), demand: ANY_CODE });
+      const inner = compileWhere(value, here, diagnostics, depth + 1);
+      parts.push(whole((facts) => !inner.test(facts), ANY_CODE, inner.rest === undefined));
     } else if (name === 'all' || name === 'any') {
       if (!Array.isArray(value)) {
         diagnostics.error(here, 'an array is expected');
@@ -260,18 +274,33 @@ export function compileWhere(
   return every(parts);
 }
 
+function whole(test: Test, demand: CodeDemand, fixed: boolean): CompiledWhere {
+  return { test, demand, fixed: fixed ? test : undefined, rest: fixed ? undefined : test };
+}
+
+const present = (test: Test | undefined): test is Test => test !== undefined;
+
+/** One test for several that must all pass; undefined when there is none. */
+export function allOf(tests: (Test | undefined)[]): Test | undefined {
+  const list = tests.filter(present);
+  const [first, second] = list;
+  if (!first || !second) return first;
+  if (list.length === 2) return (facts) => first(facts) && second(facts);
+  return (facts) => list.every((test) => test(facts));
+}
+
 function every(list: CompiledWhere[]): CompiledWhere {
-  const tests = list.map((item) => item.test);
-  const demand = bothDemands(list.map((item) => item.demand));
-  const [first, second] = tests;
-  if (!first) return { test: () => true, demand: ANY_CODE };
-  if (tests.length === 1) return { test: first, demand };
-  if (tests.length === 2 && second) return { test: (facts) => first(facts) && second(facts), demand };
-  return { test: (facts) => tests.every((test) => test(facts)), demand };
+  return {
+    test: allOf(list.map(({ test }) => test)) ?? (() => true),
+    demand: bothDemands(list.map(({ demand }) => demand)),
+    fixed: allOf(list.map(({ fixed }) => fixed)),
+    rest: allOf(list.map(({ rest }) => rest)),
+  };
 }
 
 function some(list: CompiledWhere[]): CompiledWhere {
-  const tests = list.map((item) => item.test);
+  const tests = list.map(({ test }) => test);
   const demand = list.length === 0 ? ANY_CODE : eitherDemand(list.map((item) => item.demand));
-  return { test: (facts) => tests.some((test) => test(facts)), demand };
+  const fixed = list.every(({ rest }) => rest === undefined);
+  return whole((facts) => tests.some((test) => test(facts)), demand, fixed);
 }

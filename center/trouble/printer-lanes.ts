@@ -1,0 +1,80 @@
+/**
+ * The lanes of one printer. A lane is looked up for every entry, so no text is put together to find it: rules that are
+ * kept by printer have one lane each, those kept by printer and unit are found through the unit, which is looked up
+ * once for all of them. Only the others are found by their whole key.
+ */
+import type { KeyScope } from './key-state.ts';
+import type { Lane } from './lane.ts';
+
+/** What a group's lanes within a printer are told apart by: by nothing, by the unit, or by the whole key. */
+export type LaneSort = 'one' | 'unit' | 'key';
+
+/** The lanes of one unit by the number of their group, with what is the same for all of them. */
+export interface UnitLanes {
+  key: string;
+  scope: KeyScope;
+  lanes: Map<number, Lane>;
+}
+
+export class PrinterLanes {
+  readonly units = new Map<string, UnitLanes>();
+  private readonly single = new Map<number, Lane>();
+  private byKey: Map<string, Lane> | undefined;
+  /** How many lanes there are. */
+  size = 0;
+
+  one(group: number): Lane | undefined {
+    return this.single.get(group);
+  }
+
+  keyed(group: number, key: string): Lane | undefined {
+    return this.byKey?.get(`${group} ${key}`);
+  }
+
+  addOne(group: number, lane: Lane): void {
+    if (!this.single.has(group)) this.size += 1;
+    this.single.set(group, lane);
+  }
+
+  addKeyed(group: number, key: string, lane: Lane): void {
+    this.byKey ??= new Map();
+    const name = `${group} ${key}`;
+    if (!this.byKey.has(name)) this.size += 1;
+    this.byKey.set(name, lane);
+  }
+
+  /** @param named makes what the unit's lanes have in common, when there is none yet */
+  addToUnit(group: number, unit: string, lane: Lane, named: () => { key: string; scope: KeyScope }): void {
+    let there = this.units.get(unit);
+    if (!there) {
+      there = { ...named(), lanes: new Map() };
+      this.units.set(unit, there);
+    }
+    if (!there.lanes.has(group)) this.size += 1;
+    there.lanes.set(group, lane);
+  }
+
+  *values(): Generator<Lane> {
+    yield* this.single.values();
+    for (const { lanes } of this.units.values()) yield* lanes.values();
+    if (this.byKey) yield* this.byKey.values();
+  }
+
+  /** Lets go the lanes for which `over` says so. */
+  sweep(over: (lane: Lane) => boolean): void {
+    this.sweepMap(this.single, over);
+    for (const [unit, { lanes }] of this.units) {
+      this.sweepMap(lanes, over);
+      if (lanes.size === 0) this.units.delete(unit);
+    }
+    if (this.byKey) this.sweepMap(this.byKey, over);
+  }
+
+  private sweepMap<K>(lanes: Map<K, Lane>, over: (lane: Lane) => boolean): void {
+    for (const [name, lane] of lanes) {
+      if (!over(lane)) continue;
+      lanes.delete(name);
+      this.size -= 1;
+    }
+  }
+}

@@ -1,0 +1,93 @@
+/** Tells what has become of the troubles of lanes that were touched, and looks at lanes again when time alone asks. */
+import { DeadlineQueue } from './deadlines.ts';
+import type { Lane, LaneTrouble, Told } from './lane.ts';
+import { changeOf, idOf, type TroubleChange, type TroubleView, viewOf } from './views.ts';
+
+export class Teller {
+  /** How far time has come. */
+  now = Number.NEGATIVE_INFINITY;
+  private readonly deadlines = new DeadlineQueue<Lane>();
+  private touched: Lane[] = [];
+  private changes: TroubleChange[] = [];
+
+  /** The lane is looked at when it is told next. */
+  touch(lane: Lane): Lane {
+    if (!lane.touched) {
+      lane.touched = true;
+      this.touched.push(lane);
+    }
+    return lane;
+  }
+
+  /** A trouble that belongs to no lane has opened. */
+  opened(trouble: TroubleView): void {
+    this.changes.push({ kind: 'opened', trouble });
+  }
+
+  /** What has changed in the lanes that were touched, in their order. */
+  tell(): TroubleChange[] {
+    const { touched } = this;
+    this.touched = [];
+    for (const lane of touched) {
+      lane.touched = false;
+      this.tellLane(lane);
+    }
+    const { changes } = this;
+    this.changes = [];
+    return changes;
+  }
+
+  /** Time has come to `now` (ms); it never goes back. Lanes that this concerns are touched. */
+  advance(now: number): void {
+    if (now > this.now) this.now = now;
+    for (const [deadline, lane] of this.deadlines.until(this.now)) {
+      if (lane.queued !== deadline) continue;
+      lane.queued = Number.POSITIVE_INFINITY;
+      this.touch(lane);
+    }
+  }
+
+  /** Takes up a lane that was told elsewhere: only what changes from here on is news. */
+  adopt(lane: Lane): void {
+    const news = this.changes;
+    this.changes = [];
+    this.tellLane(lane);
+    this.changes = news;
+  }
+
+  /** @param ended troubles that have ended for good: they are told before they are forgotten */
+  tellLane(lane: Lane, ended: LaneTrouble[] = []): void {
+    const known = lane.told;
+    if (!known && ended.length === 0 && lane.innocent) return;
+    if (known || ended.length > 0 || lane.troubled(this.now)) {
+      const current = ended.concat(lane.troubles(this.now));
+      const told = known ?? new Map<string, Told>();
+      lane.told = told;
+      const seen = new Set<string>();
+      for (const trouble of current) {
+        const { life } = trouble;
+        const id = idOf(trouble);
+        if (seen.has(id)) continue;
+        seen.add(id);
+        const kinds = changeOf(told.get(id), trouble);
+        if (!kinds) continue;
+        const view = viewOf(trouble);
+        const { severity, count, reopened, closedAt } = life;
+        told.set(id, { view, severity, count, reopened, closedAt });
+        for (const kind of kinds) this.changes.push({ kind, trouble: view });
+      }
+      for (const [id, { view }] of told) {
+        if (seen.has(id)) continue;
+        this.changes.push({ kind: 'withdrawn', trouble: view });
+        told.delete(id);
+      }
+      for (const trouble of ended) told.delete(idOf(trouble));
+      if (told.size === 0) lane.told = undefined;
+    }
+    const deadline = lane.deadline();
+    if (deadline < lane.queued) {
+      lane.queued = deadline;
+      this.deadlines.push(deadline, lane);
+    }
+  }
+}

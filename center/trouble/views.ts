@@ -1,0 +1,129 @@
+/** Troubles as they are told: what stands in a view, what its id is, and what has changed since it was told last. */
+import { hash as digest } from 'node:crypto';
+import type { CohortAlarm } from './cohort.ts';
+import type { KeyScope } from './key-state.ts';
+import type { LaneTrouble, Told } from './lane.ts';
+import type { CohortOptions, CompiledRule } from './rule.ts';
+import { formatTime } from './time.ts';
+
+/** A trouble as it is told. */
+export interface TroubleView {
+  /** The same for the same rule, key and opening, wherever it is worked out. */
+  id: string;
+  rule: string;
+  title: string | undefined;
+  /** Which printer, unit, code, model and site it is kept for, as far as the rule's `by` names them. */
+  scope: KeyScope;
+  key: string;
+  openedAt: string;
+  closedAt: string | undefined;
+  severity: string;
+  /** Its severity has risen since it opened. */
+  escalated: boolean;
+  /** Entries counted to it. */
+  count: number;
+  /** The highest number that was compared with `ge`. */
+  measure: number;
+  evidence: { printer: string; log: string; seq: number }[];
+  /** The different codes of the evidence. */
+  codes: string[];
+  /** Event time of the newest entry counted to it, ms. */
+  lastAt: number;
+  reopened: number;
+  /** What a cohort rule has to say. */
+  explanation?: string;
+}
+
+export interface TroubleChange {
+  /** `withdrawn`: entries that came late show that there never was such a trouble. */
+  kind: 'opened' | 'evidence' | 'escalated' | 'reopened' | 'cleared' | 'withdrawn';
+  trouble: TroubleView;
+}
+
+export const SEVERITY_DEFAULT = 'minor';
+
+function hash(parts: unknown[]): string {
+  return digest('sha256', JSON.stringify(parts), 'base64url').slice(0, 22);
+}
+
+export function idOf({ rule, key, life }: LaneTrouble): string {
+  life.id ??= hash([rule.id, key, life.openedAt]);
+  return life.id;
+}
+
+export function viewOf(trouble: LaneTrouble): TroubleView {
+  const { rule, key, scope, life } = trouble;
+  return {
+    id: idOf(trouble),
+    rule: rule.id,
+    title: rule.title,
+    scope,
+    key,
+    openedAt: formatTime(life.openedAt),
+    closedAt: life.closedAt === undefined ? undefined : formatTime(life.closedAt),
+    severity: rule.severity[life.severity]?.name ?? SEVERITY_DEFAULT,
+    escalated: life.severity > life.firstSeverity,
+    count: life.count,
+    measure: life.measure,
+    evidence: life.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),
+    codes: [...new Set(life.evidence.map(({ code }) => code))],
+    lastAt: life.newest?.at ?? life.openedAt,
+    reopened: life.reopened,
+  };
+}
+
+/** What is news of a trouble, by what was told last; undefined when nothing is. */
+export function changeOf(told: Told | undefined, { life }: LaneTrouble): TroubleChange['kind'][] | undefined {
+  const kinds: TroubleChange['kind'][] = [];
+  if (!told) {
+    kinds.push('opened');
+  } else {
+    if (life.reopened > told.reopened || (told.closedAt !== undefined && life.closedAt === undefined)) {
+      kinds.push('reopened');
+    }
+    if (life.severity > told.severity) kinds.push('escalated');
+    else if (life.severity !== told.severity || life.count !== told.count || !sameEvidence(told.view, life)) {
+      kinds.push('evidence');
+    }
+  }
+  if (life.closedAt !== undefined && told?.closedAt !== life.closedAt) kinds.push('cleared');
+  return kinds.length > 0 ? kinds : undefined;
+}
+
+// As many entries, yet other ones: a late entry took a place.
+function sameEvidence({ evidence }: TroubleView, life: LaneTrouble['life']): boolean {
+  return evidence.every((one, index) => {
+    const other = life.evidence[index];
+    return one.seq === other?.seq && one.log === other.log && one.printer === other.printer;
+  });
+}
+
+/** The troubles of the whole fleet that the alarms of a cohort rule are. */
+export function alarmsOf(rule: CompiledRule, alarms: CohortAlarm[]): TroubleView[] {
+  return alarms.map((alarm) => {
+    const key = `${alarm.release}\u001f${alarm.code}`;
+    const { software } = rule.cohort as CohortOptions;
+    const opened = formatTime(alarm.at);
+    return {
+      id: hash([rule.id, key, alarm.at]),
+      rule: rule.id,
+      title: rule.title,
+      scope: { code: alarm.code },
+      key,
+      openedAt: opened,
+      closedAt: undefined,
+      severity: rule.severity.findLast(({ from }) => alarm.exposed >= from)?.name ?? SEVERITY_DEFAULT,
+      escalated: false,
+      count: alarm.exposed + alarm.others,
+      measure: alarm.e,
+      evidence: alarm.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),
+      codes: [alarm.code],
+      lastAt: alarm.at,
+      reopened: 0,
+      explanation:
+        `${software} ${alarm.release} makes ${alarm.code} more frequent: first events of ${alarm.exposed} printers with it ` +
+        `and ${alarm.others} without; evidence E ${alarm.e.toPrecision(3)} against ${alarm.threshold.toPrecision(3)}; ` +
+        `E over time: ${alarm.history.map(([at, e]) => `${formatTime(at)} ${e}`).join(', ')}.`,
+    };
+  });
+}
