@@ -65,7 +65,7 @@ export class Story {
           this.#gather(
             'verdict compatible',
             printer,
-            (list, count) => `${plural(count, 'printer')} fit together: ${list}`,
+            (list, count) => `${plural(count, 'printer')} ${count === 1 ? 'fits' : 'fit'} together: ${list}`,
           );
           return;
         }

@@ -66,27 +66,19 @@ export class Catalogs implements CatalogService {
     this.#current = document;
   }
 
-  async get(name?: string): Promise<DocumentRevision<Catalog> | undefined> {
-    const revision = await this.#documents.get('catalog', name);
-    return (
-      revision && {
-        revision: revision.number,
-        at: revision.putAt,
-        by: revision.putBy,
-        document: revision.document,
-      }
-    );
+  get(name?: string): Promise<DocumentRevision<Catalog> | undefined> {
+    return this.#documents.get('catalog', name);
   }
 
   async put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }> {
     const catalog = checked(document);
     const { diagnostics } = compileChecked(catalog);
-    const revision = await this.#documents.put('catalog', catalog.catalog, catalog, by);
+    const { revision } = await this.#documents.put('catalog', catalog.catalog, catalog, by);
     this.#use(catalog);
     this.#changed();
     // Where it differs from what is signed it holds all the same: it may have been put before its releases are.
     const warnings = agreementWarnings(catalog, this.#released());
-    return { revision: revision.number, diagnostics: [...diagnostics, ...warnings] };
+    return { revision, diagnostics: [...diagnostics, ...warnings] };
   }
 
   impact(document: unknown): Promise<Record<string, unknown>> {

@@ -18,23 +18,15 @@ export class Rules implements DocumentService<TroubleRules> {
     this.#inRange = inRange;
   }
 
-  async get(name?: string): Promise<DocumentRevision<TroubleRules> | undefined> {
-    const revision = await this.#documents.get('rules', name);
-    return (
-      revision && {
-        revision: revision.number,
-        at: revision.putAt,
-        by: revision.putBy,
-        document: revision.document,
-      }
-    );
+  get(name?: string): Promise<DocumentRevision<TroubleRules> | undefined> {
+    return this.#documents.get('rules', name);
   }
 
   async put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }> {
     const rules = checkRules(document, this.#inRange);
     const compiled = compileRules(rules);
-    const revision = await this.#documents.put('rules', rules.rules, rules, by);
+    const { revision } = await this.#documents.put('rules', rules.rules, rules, by);
     await this.#use(compiled.rules);
-    return { revision: revision.number, diagnostics: compiled.diagnostics };
+    return { revision, diagnostics: compiled.diagnostics };
   }
 }

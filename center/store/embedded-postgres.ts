@@ -36,6 +36,8 @@ const SOCKET_PATH_BYTES_MAX = 107;
 const RESTART_MS_MIN = 200;
 const RESTART_MS_MAX = 5_000;
 const POLL_MS = 10;
+/** Of what a program of Postgres says, the end is kept for the error. */
+const COMPLAINT_CHARACTERS_MAX = 4_096;
 
 /** The database that initdb makes; nothing else lives in this server. */
 const DATABASE = 'postgres';
@@ -231,7 +233,12 @@ class Server implements EmbeddedPostgres {
     writeFileSync(done, `${new Date().toISOString()}\n`);
   }
 
-  async #run(file: string, args: string[]): Promise<void> {
+  /** Starts a program of Postgres as the user it may run as; `complaint` gives the end of what it said on stderr. */
+  #spawn(
+    file: string,
+    args: string[],
+    hear: (text: string) => void = () => undefined,
+  ): { child: ChildProcess; complaint(): string } {
     const child = spawn(file, args, {
       ...this.#place.user,
       cwd: this.folder,
@@ -239,17 +246,23 @@ class Server implements EmbeddedPostgres {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     });
-    let complaint = '';
+    let said = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      complaint = (complaint + text).slice(-4096);
+      said = (said + text).slice(-COMPLAINT_CHARACTERS_MAX);
+      hear(text);
     });
+    return { child, complaint: () => said.trim() };
+  }
+
+  async #run(file: string, args: string[]): Promise<void> {
+    const { child, complaint } = this.#spawn(file, args);
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', resolve);
     });
     if (code !== 0) {
       throw new PlatenError('start/database', {
-        reason: `${basename(file)} ended with ${code}: ${complaint.trim()}`,
+        reason: `${basename(file)} ended with ${code}: ${complaint()}`,
         hint: `Look at the free space and the rights of ${this.folder}, or set PLATEN_DATABASE_URL.`,
       });
     }
@@ -281,16 +294,7 @@ class Server implements EmbeddedPostgres {
     for (const [name, value] of Object.entries(SETTINGS)) args.push('-c', `${name}=${value}`);
     mkdirSync(this.#socketFolder, { recursive: true, mode: 0o700 });
     if (this.#place.user) chownSync(this.#socketFolder, this.#place.user.uid, this.#place.user.gid);
-    const child = spawn(this.#place.program.postgres, args, {
-      ...this.#place.user,
-      cwd: this.folder,
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    });
-    let complaint = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      complaint = (complaint + text).slice(-4096);
+    const { child, complaint } = this.#spawn(this.#place.program.postgres, args, (text) => {
       if (this.#stopping) return;
       for (const line of text.split('\n')) {
         if (WORTH_SAYING.test(line)) this.#log.warn({ postgres: line.slice(0, 1000) }, 'postgres says');
@@ -311,7 +315,7 @@ class Server implements EmbeddedPostgres {
       if (ended !== undefined || Date.now() > end) {
         if (child.pid !== undefined && ended === undefined) await stopServer(child.pid);
         throw new PlatenError('start/database', {
-          reason: `the embedded Postgres does not start: ${ended ?? 'it took too long'} ${complaint.trim()}`,
+          reason: `the embedded Postgres does not start: ${ended ?? 'it took too long'} ${complaint()}`,
           hint: `Look at ${this.folder}, or set PLATEN_DATABASE_URL to a Postgres of your own.`,
         });
       }

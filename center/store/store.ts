@@ -2,11 +2,13 @@
  * The store as a whole: the database with everything that is kept in it, opened and closed together.
  */
 import { reasonOf } from '../../schemas/errors.ts';
+import { Audit } from './audit.ts';
 import { Credentials } from './credentials.ts';
 import { type Database, type DatabaseSource, openDatabase, type StoreLog } from './database.ts';
-import { Audit, Documents, PolicyRows } from './documents.ts';
+import { Documents } from './documents.ts';
 import { IngestWriter } from './ingest.ts';
 import { dropHistory, dropPartitions, makePartitions } from './partitions.ts';
+import { PolicyRows } from './policies.ts';
 import { Printers } from './printers.ts';
 import { PostgresRetained } from './retained.ts';
 import { VerdictRows } from './verdict-rows.ts';
