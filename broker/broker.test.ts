@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import mqtt from 'mqtt';
 import pino from 'pino';
-import type { LinkMessage } from '../center/link.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import { type Broker, type BrokerOptions, createBroker, type Principal } from './broker.ts';
+import type { UplinkMessage } from './embedding.ts';
 
 const log = pino({ level: process.env.LOG ?? 'silent' });
 /** The next event, of mqtt.js clients too, whose types don't say that they are emitters. */
@@ -56,7 +56,7 @@ async function connect(broker: Broker, username: string, options: mqtt.IClientOp
 
 test('an uplink is acknowledged only after the center took it over, and several are in flight together', async () => {
   const waiting: (() => void)[] = [];
-  const heard: LinkMessage[] = [];
+  const heard: UplinkMessage[] = [];
   const broker = await start({
     uplink: (message) =>
       new Promise((resolve) => {

@@ -3,11 +3,11 @@
  * waits for all of it.
  */
 import type { Logger } from 'pino';
-import type { LinkHandler } from '../../center/link.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { parseTopic } from '../../schemas/topics.ts';
 import { mayPublish } from '../access.ts';
 import type { Wire } from '../aedes/wire.ts';
+import type { Uplink } from '../embedding.ts';
 import type { Principal } from '../identity.ts';
 import { type Disposition, Inbound, type InboundOwner, type Taken } from '../inbound.ts';
 import { Message } from '../message.ts';
@@ -15,8 +15,6 @@ import type { QoS } from '../retained-backend.ts';
 import type { Session } from '../session.ts';
 import type { Monitor } from './monitor.ts';
 import type { Router } from './router.ts';
-
-export type Uplink = LinkHandler;
 
 /** A publish or a will, as Aedes hands it to the hook. */
 export interface Publication {
