@@ -30,16 +30,16 @@ async function impact(flags: { from: string; to: string; structures: string }): 
 }
 
 export function command(): Command {
-  const catalog = new Command('catalog').description('Check a catalog, or see what a new one would change.');
+  const catalog = new Command('catalog').description('check a catalog, or see what a new one would change');
   catalog
     .command('check')
-    .description('Tell what is wrong with a catalog, with the JSON path; exit 1 when it has errors.')
+    .description('tell what is wrong with a catalog, with the JSON path; exit 1 when it has errors')
     .argument('<file>', 'the catalog, a JSON document')
     .option('--json', 'as one JSON object')
     .action(check);
   catalog
     .command('impact')
-    .description('Tell what a new catalog would change, by count and example.')
+    .description('tell what a new catalog would change, by count and example')
     .requiredOption('--from <file>', 'the catalog as it is')
     .requiredOption('--to <file>', 'the catalog as it would be')
     .requiredOption('--structures <file>', 'structures, one JSON document a line; - for standard input')

@@ -45,7 +45,7 @@ export function command(): Command {
     );
   });
   const list = new Command('list')
-    .description('every certificate that was issued')
+    .description('list every certificate that was issued')
     .option('--json', 'JSON lines');
   addSettings(list, ['data']);
   list.action(async ({ json }: { json?: boolean }) => {

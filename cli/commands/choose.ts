@@ -14,7 +14,7 @@ function budgetOf(ms: number): Budget {
 export function command(): Command {
   return structureCommand(
     'choose',
-    'Choose for every printer the best set that fits, and the steps to it: JSON lines in, JSON lines out.',
+    'choose for every printer the best set that fits, and the steps to it: JSON lines in, JSON lines out',
     (catalog, flags) => {
       const ms = Number(flags['budget'] ?? BUDGET_MS_DEFAULT);
       if (!(ms > 0)) {

@@ -172,7 +172,7 @@ async function record(plan: FleetPlan, durationGiven: number, file: string): Pro
 
 export function command(): Command {
   return new Command('simulate')
-    .description('Run simulated printers against a broker: a scenario to look at, or load to measure.')
+    .description('run simulated printers against a broker: a scenario to look at, or load to measure')
     .option(
       '--printers <n>',
       'number of printers; populations keep their shares (default: as the scenario has them)',
