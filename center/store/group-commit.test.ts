@@ -20,6 +20,31 @@ test('what comes while a batch is written goes together into the next', async ()
   expect(batches).toEqual([[1], [2, 3, 4], [5]]);
 });
 
+test('who has patience waits for others, goes with the first that has none, and is not forgotten at the end', async () => {
+  const batches: number[][] = [];
+  const commit = new GroupCommit<number, number>({
+    write: async (items) => {
+      batches.push(items);
+      return items;
+    },
+    batchWeight_max: 10,
+    waiting_max: 100,
+  });
+  const patient = [commit.submit(1, 60_000), commit.submit(2, 60_000)];
+  await sleep(20);
+  expect(batches).toEqual([]);
+  await Promise.all([...patient, commit.submit(3)]);
+  expect(batches).toEqual([[1, 2, 3]]);
+  await Promise.all([commit.submit(4, 10), commit.submit(5, 60_000)]);
+  expect(batches).toEqual([
+    [1, 2, 3],
+    [4, 5],
+  ]);
+  const last = commit.submit(6, 60_000);
+  await commit.close();
+  expect(await last).toBe(6);
+});
+
 test('one item that cannot be written does not take the others with it', async () => {
   const commit = new GroupCommit<number, number>({
     write: (items) => (items.includes(2) ? Promise.reject(new Error('two')) : Promise.resolve(items)),

@@ -32,6 +32,8 @@ export class GroupCommit<T, R> {
   #options: GroupCommitOptions<T, R>;
   #queue: Waiting<T, R>[] = [];
   #running: Promise<void> | undefined;
+  /** Begins a batch of items that have patience; undefined while one runs or there is none. */
+  #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: GroupCommitOptions<T, R>) {
@@ -43,17 +45,27 @@ export class GroupCommit<T, R> {
     return this.#queue.length;
   }
 
-  /** Resolves when the item is durable; rejects when the statement fails, the queue is full or it was closed. */
-  submit(item: T): Promise<R> {
+  /**
+   * Resolves when the item is durable; rejects when the statement fails, the queue is full or it was closed.
+   * @param patience_ms how long it may wait for others to go with; it goes at once when a batch goes anyway
+   */
+  submit(item: T, patience_ms = 0): Promise<R> {
     if (this.#closed) return Promise.reject(new Error('the store is closed'));
     if (this.#queue.length >= this.#options.waiting_max) {
       return Promise.reject(new Error(`more than ${this.#options.waiting_max} writes wait for the database`));
     }
     return new Promise((resolve, reject) => {
       this.#queue.push({ item, weight: this.#options.weigh?.(item) ?? 1, resolve, reject });
-      // A turn of the event loop, so that what one read from a socket brought goes together.
-      this.#running ??= new Promise<void>((done) => setImmediate(done)).then(() => this.#run());
+      if (patience_ms === 0) this.#begin();
+      else if (!this.#running) this.#timer ??= setTimeout(() => this.#begin(), patience_ms);
     });
+  }
+
+  #begin(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    // A turn of the event loop, so that what one read from a socket brought goes together.
+    this.#running ??= new Promise<void>((done) => setImmediate(done)).then(() => this.#run());
   }
 
   async #run(): Promise<void> {
@@ -108,6 +120,7 @@ export class GroupCommit<T, R> {
   /** Takes no more, and resolves when what was submitted is settled. */
   async close(): Promise<void> {
     this.#closed = true;
+    if (this.#timer) this.#begin();
     await this.#running;
   }
 }
