@@ -31,6 +31,8 @@ const UNDER_WAY_MAX = 1_000;
 const STRUCTURE_BYTES = 1_500;
 const LABEL_BYTES = 120;
 const ENROL_AT_ONCE = 1_000;
+/** Printers of a storm before the one that is measured: whoever was up before has its code paths compiled. */
+const WARM_UP = 100;
 const STORM_MS_MAX = 120_000;
 const REPEATS = 1;
 const KIB = 1_024;
@@ -46,11 +48,31 @@ function structureOf(name: string): Buffer {
   return Buffer.from(JSON.stringify(document));
 }
 
+/** What a printer of the storm says, encoded before the storm begins: the generator has the same two cores. */
+interface Script {
+  name: string;
+  connect: Buffer;
+  subscribe: Buffer;
+  structure: Buffer;
+  /** Topic of the verdict that it waits for; undefined where none comes. */
+  verdict: string | undefined;
+}
+
+function scriptOf(name: string, password?: string): Script {
+  return {
+    name,
+    connect: connectBytes(name, password),
+    subscribe: subscribeBytes(downlinkFilters(name), 1),
+    structure: publishBytes(printerTopic.structure(name), structureOf(name), 1, true),
+    verdict: password === undefined ? undefined : printerTopic.verdict(name),
+  };
+}
+
 /** One printer's storm; resolves when PUBACK came and, from the product, the verdict. */
-function printer(port: number, name: string, password?: string): { client: LoadClient; done: Promise<void> } {
+function printer(port: number, script: Script): { client: LoadClient; done: Promise<void> } {
   const client = new LoadClient(port);
-  const verdict = printerTopic.verdict(name);
-  let missing = password === undefined ? 1 : 2;
+  const { name, verdict } = script;
+  let missing = verdict === undefined ? 1 : 2;
   const done = new Promise<void>((resolve, reject) => {
     const came = () => {
       if (--missing === 0) resolve();
@@ -59,9 +81,8 @@ function printer(port: number, name: string, password?: string): { client: LoadC
       if (missing > 0) reject(new Error(`${name}: closed`));
     };
     client.onPacket = (first, chunk, start) => {
-      if (first === 0x20) client.write(subscribeBytes(downlinkFilters(name), 1));
-      else if (first === 0x90)
-        client.write(publishBytes(printerTopic.structure(name), structureOf(name), 1, true));
+      if (first === 0x20) client.write(script.subscribe);
+      else if (first === 0x90) client.write(script.structure);
       else if (first === 0x40) came();
       else if (first >> 4 === 3) {
         const end = start + 2 + chunk.readUInt16BE(start);
@@ -69,7 +90,7 @@ function printer(port: number, name: string, password?: string): { client: LoadC
         if (chunk.toString('latin1', start + 2, end) === verdict) came();
       }
     };
-    client.write(connectBytes(name, password));
+    client.write(script.connect);
   });
   return { client, done };
 }
@@ -77,39 +98,36 @@ function printer(port: number, name: string, password?: string): { client: LoadC
 /** The storm over the whole product. */
 async function productStorm(count: number): Promise<Storm & { postgres_cpu_us_per_printer: number }> {
   const product = await startProduct();
-  const clients: LoadClient[] = [];
   try {
     const operator = await product.operator();
     const catalog = readFileSync(new URL('../deploy/samples/catalog.json', import.meta.url), 'utf8');
     await operator.call('catalog.put', { document: JSON.parse(catalog) });
-    const names = Array.from({ length: count }, (_, index) => `printer-${index}`);
-    const passwords = new Map<string, string>();
-    for (let at = 0; at < count; at += ENROL_AT_ONCE) {
+    const names = [...namesOf('warm', WARM_UP), ...namesOf('printer', count)];
+    const scripts: Script[] = [];
+    for (let at = 0; at < names.length; at += ENROL_AT_ONCE) {
       const reply = await operator.call('printers.enroll', { printers: names.slice(at, at + ENROL_AT_ONCE) });
       for (const item of reply['items'] as { printer: string; password: string }[]) {
-        passwords.set(item.printer, item.password);
+        scripts.push(scriptOf(item.printer, item.password));
       }
     }
     const port = Number(new URL(product.mqtt).port);
     const pid = product.process.pid as number;
     const postmaster = readFileSync(join(product.data, 'postgres', 'cluster', 'postmaster.pid'), 'utf8');
     const server = Number(postmaster.split('\n')[0]);
-    const before = { own: cpuSeconds(pid), postgres: treeCpuSeconds(server) };
-    const seconds = await crowd(count, async (index) => {
-      const name = names[index] as string;
-      const { client, done } = printer(port, name, passwords.get(name));
-      clients.push(client);
-      await done;
-    });
+    await storm({ pid, port }, scripts.splice(0, WARM_UP));
+    const before = treeCpuSeconds(server);
+    const figures = await storm({ pid, port }, scripts);
     return {
-      printers_per_s: Math.round(count / seconds),
-      cpu_us_per_printer: Math.round(((cpuSeconds(pid) - before.own) / count) * 1e6),
-      postgres_cpu_us_per_printer: Math.round(((treeCpuSeconds(server) - before.postgres) / count) * 1e6),
+      ...figures,
+      postgres_cpu_us_per_printer: Math.round(((treeCpuSeconds(server) - before) / count) * 1e6),
     };
   } finally {
-    for (const client of clients) client.destroy();
     await product.stop();
   }
+}
+
+function namesOf(kind: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${kind}-${index}`);
 }
 
 /** Runs `count` starts of `begin`, at most UNDER_WAY_MAX at the same time; gives the seconds they took. */
@@ -134,19 +152,28 @@ async function crowd(count: number, begin: (index: number) => Promise<void>): Pr
 interface Storm {
   printers_per_s: number;
   cpu_us_per_printer: number;
+  /** What the load itself costs: it runs on the same cores, and bounds the rate of whoever needs less than it. */
+  generator_cpu_us_per_printer: number;
 }
 
-async function storm(peer: Peer, count: number): Promise<Storm> {
+async function storm(on: { pid: number; port: number }, scripts: Script[]): Promise<Storm> {
+  const count = scripts.length;
   const clients: LoadClient[] = [];
-  const cpuBefore = cpuSeconds(peer.pid);
-  const seconds = await crowd(count, async (index) => {
-    const { client, done } = printer(peer.port, `printer-${index}`);
-    clients.push(client);
-    await done;
-  });
-  const cpu = cpuSeconds(peer.pid) - cpuBefore;
-  for (const client of clients) client.destroy();
-  return { printers_per_s: count / seconds, cpu_us_per_printer: (cpu / count) * 1e6 };
+  const before = { broker: cpuSeconds(on.pid), generator: cpuSeconds(process.pid) };
+  try {
+    const seconds = await crowd(count, async (index) => {
+      const { client, done } = printer(on.port, scripts[index] as Script);
+      clients.push(client);
+      await done;
+    });
+    return {
+      printers_per_s: Math.round(count / seconds),
+      cpu_us_per_printer: Math.round(((cpuSeconds(on.pid) - before.broker) / count) * 1e6),
+      generator_cpu_us_per_printer: Math.round(((cpuSeconds(process.pid) - before.generator) / count) * 1e6),
+    };
+  } finally {
+    for (const client of clients) client.destroy();
+  }
 }
 
 async function idleBytes(peer: Peer): Promise<number> {
@@ -171,16 +198,24 @@ async function measure(name: PeerName, count: number): Promise<Storm> {
   for (let repeat = 0; repeat < REPEATS; repeat++) {
     const peer = await startPeer(name);
     try {
-      // The first hundred compile the code paths; a broker that was up before the storm has them compiled.
-      await storm(peer, 100);
-      runs.push(await storm(peer, count));
+      await storm(
+        peer,
+        namesOf('warm', WARM_UP).map((name) => scriptOf(name)),
+      );
+      runs.push(
+        await storm(
+          peer,
+          namesOf('printer', count).map((name) => scriptOf(name)),
+        ),
+      );
     } finally {
       await peer.stop();
     }
   }
   return {
-    printers_per_s: Math.round(median(runs.map((run) => run.printers_per_s))),
-    cpu_us_per_printer: Math.round(median(runs.map((run) => run.cpu_us_per_printer))),
+    printers_per_s: median(runs.map((run) => run.printers_per_s)),
+    cpu_us_per_printer: median(runs.map((run) => run.cpu_us_per_printer)),
+    generator_cpu_us_per_printer: median(runs.map((run) => run.generator_cpu_us_per_printer)),
   };
 }
 

@@ -23,36 +23,37 @@ export function maySubscribe(principal: Principal, filter: string): boolean {
   const shared = parseShared(filter);
   if (!shared) return false;
   if (principal.role === 'printer') {
-    if (shared.group !== '') return false;
-    return printerFilters(principal.name).some((allowed) => filterWithin(filter, allowed));
+    return shared.group === '' && isDownlink(principal.name, filter);
   }
   return operatorFilters(principal.name).some((allowed) => filterWithin(shared.filter, allowed));
 }
 
 /** Whether `principal` may be handed a message of `topic`. */
 export function mayReceive(principal: Principal, topic: string): boolean {
-  if (principal.role === 'printer') {
-    // The cheap check first: nearly every delivery to a printer is one of its own downlinks.
-    if (!topic.startsWith(PRINTERS) || !topic.startsWith(`${principal.name}/`, PRINTERS.length)) return false;
-    return printerFilters(principal.name).some((allowed) => filterWithin(topic, allowed));
-  }
+  if (principal.role === 'printer') return isDownlink(principal.name, topic);
   return operatorFilters(principal.name).some((allowed) => filterWithin(topic, allowed));
 }
 
-const printerCache = new Map<string, string[]>();
-const CACHE_MAX = 50_000;
+/** The downlinks of a printer as they stand behind its name. */
+const DOWNLINKS = new Set(downlinkFilters('').map((filter) => filter.slice(PRINTERS.length + 1)));
+/** `request/#` reaches nothing that `request/+` doesn't, for the topics that exist; clients write both. */
+const DOWNLINK_BOUNDS = [...DOWNLINKS].map((filter) =>
+  filter.endsWith('/+') ? `${filter.slice(0, -1)}#` : filter,
+);
 
-function printerFilters(name: string): string[] {
-  let filters = printerCache.get(name);
-  if (!filters) {
-    // `request/#` reaches nothing that `request/+` doesn't, for the topics that exist; clients write both.
-    filters = downlinkFilters(name).map((filter) =>
-      filter.endsWith('/+') ? `${filter.slice(0, -1)}#` : filter,
-    );
-    if (printerCache.size >= CACHE_MAX) printerCache.clear();
-    printerCache.set(name, filters);
+/** Whether everything that `filter` matches is a downlink of the printer. A topic is a filter of itself. */
+function isDownlink(printer: string, filter: string): boolean {
+  const behind = PRINTERS.length + printer.length;
+  if (
+    !filter.startsWith(PRINTERS) ||
+    !filter.startsWith(printer, PRINTERS.length) ||
+    filter[behind] !== '/'
+  ) {
+    return false;
   }
-  return filters;
+  const rest = filter.slice(behind + 1);
+  // In a reconnect storm each printer asks for all of them, written as the contract has them.
+  return DOWNLINKS.has(rest) || DOWNLINK_BOUNDS.some((bound) => filterWithin(rest, bound));
 }
 
 /** `{one}` stands for exactly one printer, which must be named. */

@@ -75,6 +75,8 @@ export interface Broker extends EventEmitter<HubEvents> {
   attachWebSocket(server: HttpServer, path: string): void;
   /** Publishes as the broker itself: no access check, no uplink. Resolves when routed and, if retained, durable. */
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
+  /** Whether anybody subscribes to something that `topic` matches: else what isn't retained need not be published. */
+  heard(topic: string): boolean;
   /** Ends every live connection of a name, because its rights changed. Returns how many there were. */
   revoke(name: string, reason: string): number;
   stats(): BrokerStats;
@@ -193,6 +195,10 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
     const retain = options.retain && !this.#retained.full(topic, bytes.length);
     await this.#hub.router.route(new Message(topic, bytes, options.qos, retain, undefined));
+  }
+
+  heard(topic: string): boolean {
+    return this.#hub.router.tree.matches(topic);
   }
 
   revoke(name: string, reason: string): number {

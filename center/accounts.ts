@@ -16,6 +16,8 @@ export class StoredAccounts implements Accounts, Identity {
   readonly #checker = new PasswordChecker();
   /** Credentials read lately, least recently used first: a reconnect storm asks for each printer once. */
   readonly #known = new Map<string, Credential>();
+  /** How often rights changed since the start. */
+  #changes = 0;
   #revoked: (name: string) => void = () => undefined;
 
   constructor(store: Credentials) {
@@ -25,6 +27,16 @@ export class StoredAccounts implements Accounts, Identity {
   /** Who ends the connections of somebody whose rights changed. */
   onRevoked(listener: (name: string) => void): void {
     this.#revoked = listener;
+  }
+
+  /**
+   * Reads credentials ahead, as many as are remembered: after a start a whole fleet connects at once, and none of it
+   * should wait for the database.
+   */
+  async readAhead(): Promise<void> {
+    for (const credential of await this.#store.first(CENTER_LIMITS.accounts_remembered_max)) {
+      this.#known.set(credential.name, credential);
+    }
   }
 
   async authenticate({ username, password, certificateName }: Shown): Promise<Principal | undefined> {
@@ -48,17 +60,23 @@ export class StoredAccounts implements Accounts, Identity {
     if (credential) {
       this.#known.delete(name);
     } else {
-      credential = await this.#store.find(name);
+      let before: number;
+      do {
+        before = this.#changes;
+        credential = await this.#store.find(name);
+        // Taken away or renewed while it was read: what was read may be what was there before.
+      } while (before !== this.#changes);
       if (!credential || credential.revokedAt !== undefined) return undefined;
-      if (this.#known.size >= CENTER_LIMITS.accounts_remembered_max) {
-        for (const oldest of this.#known.keys()) {
-          this.#known.delete(oldest);
-          break;
-        }
-      }
     }
-    this.#known.set(name, credential);
+    this.#remember(credential);
     return credential;
+  }
+
+  #remember(credential: Credential): void {
+    if (this.#known.size >= CENTER_LIMITS.accounts_remembered_max) {
+      this.#known.delete(this.#known.keys().next().value as string);
+    }
+    this.#known.set(credential.name, credential);
   }
 
   async enroll(printers: string[]): Promise<{ printer: string; password: string }[]> {
@@ -74,7 +92,11 @@ export class StoredAccounts implements Accounts, Identity {
       }),
     );
     await this.#store.putPrinters(made.map(({ printer, hash }) => ({ name: printer, hash })));
-    for (const { printer } of made) this.#changed(printer);
+    for (const { printer, hash } of made) {
+      this.#changed(printer);
+      // Whoever is enrolled connects soon.
+      this.#remember({ name: printer, role: 'printer', hash });
+    }
     return made.map(({ printer, password }) => ({ printer, password }));
   }
 
@@ -85,6 +107,7 @@ export class StoredAccounts implements Accounts, Identity {
   }
 
   #changed(name: string): void {
+    this.#changes += 1;
     this.#known.delete(name);
     this.#revoked(name);
   }

@@ -49,7 +49,7 @@ export interface CenterOptions {
 }
 
 /** Something that concludes from what printers send; all of it optional but stopping. */
-export interface Capability extends Partial<Conclusions> {
+export interface Capability extends Partial<Omit<Conclusions, 'knownVerdict'>> {
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -169,11 +169,13 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   verdicts.onVerdict((printer, structure, verdict) => corrections.onVerdict(printer, structure, verdict));
   const capabilities: Capability[] = [corrections, campaigns];
   const conclusions: Conclusions = {
-    onStructure(printer, structure, previous, unchanged) {
-      if (!unchanged) verdicts.judge(printer, structure);
+    knownVerdict: (structure) => verdicts.known(structure),
+    onStructure(printer, structure, judged) {
+      // A verdict names the revision that it judges, so that one that shows nothing new gets another verdict too.
+      if (judged) verdicts.concluded(printer, structure, judged.verdict, judged.previous);
+      else verdicts.judge(printer, structure);
       troubles.onStructure(printer, structure);
-      for (const capability of capabilities)
-        capability.onStructure?.(printer, structure, previous, unchanged);
+      for (const capability of capabilities) capability.onStructure?.(printer, structure, judged);
     },
     onEntries(printer, memory, entries) {
       troubles.onEntries(printer, memory, entries);

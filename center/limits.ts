@@ -14,8 +14,16 @@ export const CENTER_LIMITS = {
   security_events_per_second_max: 20,
   /** Printers whose verdict waits to be computed; more wait in the store and are taken in pages. */
   verdict_page_printers: 500,
+  /** Printers that a round of judging the fleet again takes at once. */
+  rejudge_page_printers: 100,
+  /** Share of the time that such a round may take while there is much else to do. */
+  background_share_max: 0.08,
+  /** Use of the event loop below which such a round need not wait. */
+  background_utilization_min: 0.5,
   /** Distinct structures whose judgement is remembered. */
   judgement_memo_max: 20_000,
+  /** Length of a signature whose whole assessment is remembered. */
+  assessed_signature_characters_max: 4_096,
   /** Time for choosing a remedy for one structure. */
   choose_budget_ms_max: 2_000,
   /** Units and pieces of software beyond which nothing is chosen for a structure, only judged. */

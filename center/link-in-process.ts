@@ -7,6 +7,7 @@ import type { Link, LinkHandler, LinkMessage, PublishOptions } from './link.ts';
 /** What the link needs of a broker. */
 export interface PublishingBroker {
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
+  heard(topic: string): boolean;
 }
 
 export class InProcessLink implements Link {
@@ -43,6 +44,10 @@ export class InProcessLink implements Link {
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void> {
     if (!this.#broker) return Promise.reject(new Error('the broker is not attached yet'));
     return this.#broker.publish(topic, payload, options);
+  }
+
+  heard(topic: string): boolean {
+    return this.#broker?.heard(topic) ?? false;
   }
 
   async stop(): Promise<void> {

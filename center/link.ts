@@ -32,6 +32,8 @@ export interface Link {
   start(handler: LinkHandler): Promise<void>;
   /** Publishes; resolves when the broker has taken it over. An empty payload with `retain` empties the topic. */
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
+  /** Whether a message of this topic that isn't retained would reach anybody; absent where that isn't known. */
+  heard?(topic: string): boolean;
   /** Stops hearing, waits for what is under way. */
   stop(): Promise<void>;
 }

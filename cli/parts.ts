@@ -96,6 +96,7 @@ export async function openParts(settings: Settings, log: Logger, opened: Opened)
   const accounts = new StoredAccounts(store.credentials);
   const adminFile = join(settings.data, 'admin.json');
   await accounts.ensureAdmin(adminFile);
+  await accounts.readAhead();
   // A repository whose root ceremony was held elsewhere is served as it is; without one there is a local one.
   const repository = await openLocalRepository(
     join(settings.data, 'repository'),

@@ -4,7 +4,8 @@
  */
 import type { Duplex } from 'node:stream';
 import { Aedes, type AedesOptions } from 'aedes';
-import type { AedesClient } from './internals.ts';
+import mqttPacket from 'mqtt-packet';
+import type { AedesClient, AedesParser } from './internals.ts';
 
 /** What the hub does in the place of Aedes. */
 export interface Fanout {
@@ -50,11 +51,42 @@ export function createAedes(options: AedesOptions, fanout: Fanout): { aedes: Aed
     },
   });
   const handle: Handle = (socket) => {
-    const client = aedes.handle(socket) as unknown as AedesClient;
+    const client = withoutParser(() => aedes.handle(socket)) as unknown as AedesClient;
     client.broker = view;
     return client;
   };
   return { aedes, handle };
+}
+
+/** Stands where Aedes keeps its parser until the Wire takes its place: only the listener for packets is wanted. */
+class NoParser implements AedesParser {
+  client!: AedesClient;
+  _queue: unknown[] | null = null;
+  #listener: ((packet: unknown) => void)[] = [];
+
+  on(event: string, listener: (packet: unknown) => void): void {
+    if (event === 'packet') this.#listener = [listener];
+  }
+
+  listeners(): ((packet: unknown) => void)[] {
+    return this.#listener;
+  }
+
+  removeAllListeners(): void {}
+}
+
+/**
+ * Runs `make` without a parser being made: Aedes makes one for each connection, a stream with a stream in it, which
+ * the Wire would throw away at once. Nothing else runs in between.
+ */
+function withoutParser<T>(make: () => T): T {
+  const { parser } = mqttPacket;
+  Object.assign(mqttPacket, { parser: () => new NoParser() });
+  try {
+    return make();
+  } finally {
+    Object.assign(mqttPacket, { parser });
+  }
 }
 
 export type Handle = (socket: Duplex) => AedesClient;

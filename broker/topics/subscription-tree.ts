@@ -127,6 +127,16 @@ export class SubscriptionTree<S> {
     descend(this.#root, topic.split('/'), 0, topic.charCodeAt(0) === DOLLAR, visitor);
   }
 
+  /** Whether anybody subscribes to something that `topic` matches. */
+  matches(topic: string): boolean {
+    let found = false;
+    const see = () => {
+      found = true;
+    };
+    this.match(topic, { plain: see, shared: see });
+    return found;
+  }
+
   #find(filter: string): Leaf<S> | undefined {
     if (!isWild(filter)) return this.#exact.get(filter);
     let at: Node<S> | undefined = this.#root;

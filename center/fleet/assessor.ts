@@ -15,6 +15,7 @@ import {
   type Judgement,
   Memo,
 } from '../compatibility/index.ts';
+import { signatureOf } from '../compatibility/signature.ts';
 import { inRange, SCHEMES, type VersionRange } from '../compatibility/versions.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Assessment, Assessor } from './verdicts.ts';
@@ -54,6 +55,8 @@ export class CatalogAssessor implements Assessor {
   readonly #compiled: CompiledCatalog | undefined;
   /** What was judged and chosen, by signature: a campaign asks the same of thousands of equal printers. */
   readonly #memo: Memo | undefined;
+  /** Finished assessments by signature, the oldest first: a fleet that comes back is assessed by looking here. */
+  readonly #assessed = new Map<string, Assessment>();
 
   constructor(name: string, compiled: CompiledCatalog | undefined) {
     this.catalog = name;
@@ -128,9 +131,24 @@ export class CatalogAssessor implements Assessor {
     return this.#memo.choose(structure, wish, choiceBudget());
   }
 
+  /** What `assess` found of such a structure before. */
+  known(structure: Structure): Assessment | undefined {
+    return this.#assessed.get(signatureOf(structure));
+  }
+
+  #remember(structure: Structure, assessment: Assessment): Assessment {
+    const signature = signatureOf(structure);
+    if (signature.length > CENTER_LIMITS.assessed_signature_characters_max) return assessment;
+    if (this.#assessed.size >= CENTER_LIMITS.judgement_memo_max) {
+      this.#assessed.delete(this.#assessed.keys().next().value as string);
+    }
+    this.#assessed.set(signature, assessment);
+    return assessment;
+  }
+
   assess(structure: Structure): Assessment {
     const { status, findings, unknown } = this.judge(structure);
-    if (status !== 'incompatible') return { status, findings, unknown };
+    if (status !== 'incompatible') return this.#remember(structure, { status, findings, unknown });
     const choice = this.choose(structure, {});
     // A best set that no steps lead to helps nobody: the explanation tells of it, the remedy is what can be done.
     const doable = attainable(choice);
@@ -138,13 +156,15 @@ export class CatalogAssessor implements Assessor {
     const explanation = [choice.explanation, ...suggestions].filter(
       (text) => text !== undefined && text !== '',
     );
-    return {
+    const assessment: Assessment = {
       status,
       findings,
       unknown,
       ...(doable ? { remedy: doable.remedy } : {}),
       ...(explanation.length > 0 ? { explanation: explanation.join('\n') } : {}),
     };
+    // There may be more time the next time.
+    return choice.outcome === 'gave-up' ? assessment : this.#remember(structure, assessment);
   }
 }
 

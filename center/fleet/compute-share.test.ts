@@ -95,6 +95,7 @@ test('of a printer that is dear to judge only the newest structure is judged whe
     },
     assessor: () => ({
       catalog: 'sample',
+      known: () => undefined,
       assess() {
         const until = performance.now() + dear_ms;
         while (performance.now() < until);

@@ -30,8 +30,11 @@ export class FleetEvents {
   ): void {
     const event: FleetEvent = { at: new Date(this.#now()).toISOString(), kind, what, ...details };
     for (const listener of this.#listeners) listener(event);
+    const topic = fleetTopic.event(kind);
+    // A fleet that comes back makes three events a printer, and mostly nobody listens.
+    if (this.#link.heard?.(topic) === false) return;
     this.#link
-      .publish(fleetTopic.event(kind), JSON.stringify(event), { qos: 0, retain: false })
+      .publish(topic, JSON.stringify(event), { qos: 0, retain: false })
       .catch((error: unknown) =>
         this.#log.warn({ kind, reason: reasonOf(error) }, 'a fleet event was not told'),
       );

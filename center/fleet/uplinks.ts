@@ -13,6 +13,7 @@ import type {
   Presence,
   Structure,
   UpdateReport,
+  Verdict,
 } from '../../schemas/types.ts';
 import { parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
@@ -22,10 +23,17 @@ import type { Refusals } from './refusals.ts';
 
 /** The durable side, in `store/ingest.ts`. Every promise resolves after the commit. */
 export interface IngestPort {
+  /** `payload` is the document as it came; a verdict that is known already becomes durable with it. */
   structure(
     printer: string,
     document: Structure,
-  ): Promise<{ outcome: 'new' | 'same' | 'stale'; previous?: Structure }>;
+    payload?: Buffer,
+    verdict?: Verdict,
+  ): Promise<{
+    outcome: 'new' | 'same' | 'stale';
+    previous?: { session: string; revision: number };
+    judged?: { previous?: Verdict };
+  }>;
   errors(printer: string, batch: ErrorBatch): Promise<{ upTo: number; fresh: LogEntry[]; lost: number }>;
   /** `changed` is false for the will of an older session and for a repetition; `flipped`: it came or went. */
   presence(printer: string, presence: Presence): Promise<{ changed: boolean; flipped: boolean }>;
@@ -33,15 +41,18 @@ export interface IngestPort {
   update(printer: string, report: UpdateReport): Promise<unknown>;
 }
 
+/** A verdict that was stored together with its structure, and the one that stood there before. */
+export interface Judged {
+  verdict: Verdict;
+  previous: Verdict | undefined;
+}
+
 /** Who concludes something from what was stored. None of these throws; each looks after its own failures. */
 export interface Conclusions {
-  /** `unchanged`: only the revision differs from `previous`, so that a verdict on that one holds. */
-  onStructure(
-    printer: string,
-    structure: Structure,
-    previous: Structure | undefined,
-    unchanged: boolean,
-  ): void;
+  /** The verdict on a structure, where it is known without judging. */
+  knownVerdict(structure: Structure): Verdict | undefined;
+  /** `judged`: the structure needs no judging any more. */
+  onStructure(printer: string, structure: Structure, judged: Judged | undefined): void;
   onEntries(printer: string, log: string, entries: LogEntry[]): void;
   onUpdateReport(printer: string, report: UpdateReport): void;
   onPresence(printer: string, online: boolean): void;
@@ -142,7 +153,7 @@ export class Uplinks {
   #take(printer: string, kind: UplinkKind, method: string, message: LinkMessage): Promise<void> {
     switch (kind) {
       case 'structure':
-        return this.#structure(printer, parsePayload('structure', message.payload));
+        return this.#structure(printer, parsePayload('structure', message.payload), message.payload);
       case 'errors':
         return this.#errors(printer, parsePayload('errors', message.payload));
       case 'presence':
@@ -159,9 +170,10 @@ export class Uplinks {
     this.#conclusions.onUpdateReport(printer, report);
   }
 
-  async #structure(printer: string, structure: Structure): Promise<void> {
+  async #structure(printer: string, structure: Structure, payload: Buffer): Promise<void> {
     checkSymbols(structure);
-    const { outcome, previous } = await this.#ingest.structure(printer, structure);
+    const verdict = this.#conclusions.knownVerdict(structure);
+    const { outcome, previous, judged } = await this.#ingest.structure(printer, structure, payload, verdict);
     if (outcome === 'stale') {
       throw new PlatenError('payload/revision-backwards', {
         revision: structure.revision,
@@ -180,7 +192,11 @@ export class Uplinks {
       });
     }
     // An unchanged structure is news too: it shows that an update has, or has not, been installed.
-    this.#conclusions.onStructure(printer, structure, previous, same && sessionSame);
+    this.#conclusions.onStructure(
+      printer,
+      structure,
+      verdict && judged && { verdict, previous: judged.previous },
+    );
   }
 
   async #errors(printer: string, batch: ErrorBatch): Promise<void> {

@@ -10,6 +10,7 @@ import { printerTopic } from '../../schemas/topics.ts';
 import type { Structure, Verdict } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link.ts';
+import { giveWay } from './background-share.ts';
 import { ComputeShare } from './compute-share.ts';
 import type { FleetEvents } from './events.ts';
 
@@ -21,6 +22,8 @@ export interface Assessor {
   /** Name of the catalog, '' when there is none. */
   readonly catalog: string;
   assess(structure: Structure): Assessment;
+  /** What was found of such a structure before; undefined when it has to be assessed. Takes microseconds. */
+  known(structure: Structure): Assessment | undefined;
 }
 
 /** The durable side of verdicts. */
@@ -28,8 +31,12 @@ export interface VerdictStore {
   /** Stores a verdict unless the printer has another structure by now; tells what stood there before. */
   putVerdict(printer: string, verdict: Verdict): Promise<{ stored: boolean; previous?: Verdict }>;
   currentStructure(printer: string): Promise<Structure | undefined>;
-  /** Printers whose current structure has no verdict under this catalog, in the order of their ids. */
-  unjudgedPage(catalog: string, after: string, limit: number): Promise<string[]>;
+  /** Current structures that have no verdict under this catalog, in the order of their printers' ids. */
+  unjudgedPage(
+    catalog: string,
+    after: string,
+    limit: number,
+  ): Promise<{ printer: string; structure: Structure }[]>;
 }
 
 /** Longest stretch of judging without letting others have the event loop. */
@@ -82,6 +89,26 @@ export class Verdicts {
     this.#listeners.push(listener);
   }
 
+  /**
+   * The verdict on a structure whose like was assessed before under this catalog: at once, so that it can be stored
+   * with the structure. Undefined: it has to be judged.
+   */
+  known(structure: Structure): Verdict | undefined {
+    const assessor = this.#assessor();
+    const assessment = assessor.known(structure);
+    return assessment && this.#verdictOf(structure, assessor.catalog, assessment);
+  }
+
+  /** A verdict of `known` was stored together with its structure, in the place of `previous`. */
+  concluded(printer: string, structure: Structure, verdict: Verdict, previous: Verdict | undefined): void {
+    // Another catalog may be in force by now, whose round through the fleet came before this structure.
+    if (verdict.catalog !== this.#assessor().catalog) this.judge(printer, structure);
+    if (previous !== undefined && saysTheSame(previous, verdict)) return;
+    this.#tell(printer, structure, verdict, previous).catch((error: unknown) =>
+      this.#log.error({ printer, reason: reasonOf(error) }, 'a verdict was not told'),
+    );
+  }
+
   /** Judges a printer soon. */
   judge(printer: string, structure?: Structure): void {
     if (this.#stopped || this.#hold(printer, structure)) return;
@@ -119,9 +146,10 @@ export class Verdicts {
     const { catalog } = this.#assessor();
     let after = '';
     while (!this.#stopped && this.#assessor().catalog === catalog) {
-      let page: string[];
+      const began_ms = performance.now();
+      let page: { printer: string; structure: Structure }[];
       try {
-        page = await this.#store.unjudgedPage(catalog, after, CENTER_LIMITS.verdict_page_printers);
+        page = await this.#store.unjudgedPage(catalog, after, CENTER_LIMITS.rejudge_page_printers);
       } catch (error) {
         this.#log.error(
           { reason: reasonOf(error) },
@@ -130,10 +158,13 @@ export class Verdicts {
         return;
       }
       if (page.length === 0) return;
-      for (const printer of page) if (!this.#waiting.has(printer)) this.judge(printer);
-      after = page.at(-1) ?? after;
+      for (const { printer, structure } of page) {
+        if (!this.#waiting.has(printer)) this.judge(printer, structure);
+      }
+      after = page.at(-1)?.printer ?? after;
       // One page at a time, so that structures that arrive now aren't behind the whole fleet.
       await this.#working;
+      await giveWay(performance.now() - began_ms, () => this.#stopped);
     }
   }
 
@@ -169,6 +200,8 @@ export class Verdicts {
         this.judge(printer);
         return;
       }
+      // The round of another catalog may have passed this printer by while it had no verdict yet.
+      if (verdict.catalog !== this.#assessor().catalog) this.judge(printer);
       if (previous !== undefined && saysTheSame(previous, verdict)) return;
       await this.#tell(printer, structure, verdict, previous);
     } catch (error) {
@@ -182,9 +215,13 @@ export class Verdicts {
   #verdictOn(structure: Structure): Verdict {
     const assessor = this.#assessor();
     const assessment = assessor.assess(structure);
+    return this.#verdictOf(structure, assessor.catalog, assessment);
+  }
+
+  #verdictOf(structure: Structure, catalog: string, assessment: Assessment): Verdict {
     return {
       structure: { session: structure.session, revision: structure.revision },
-      catalog: assessor.catalog,
+      catalog,
       at: new Date(this.#now()).toISOString(),
       ...assessment,
       findings: assessment.findings.slice(0, CENTER_LIMITS.verdict_findings_max),

@@ -7,12 +7,13 @@ import { CENTER_LIMITS } from '../limits.ts';
 import type { Database } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 
+/** How long a lookup waits for others; a client that connects doesn't notice. */
+const LOOKUP_PATIENCE_MS = 3;
+
 export interface Credential {
   name: string;
   role: Role;
   hash: string;
-  /** RFC 3339. */
-  createdAt: string;
   /** RFC 3339; missing while it is valid. */
   revokedAt?: string;
 }
@@ -21,16 +22,16 @@ interface Row {
   name: string;
   role: Role;
   hash: string;
-  created_at: Date;
   revoked_at: Date | null;
 }
+
+const COLUMNS = 'name, role, hash, revoked_at';
 
 function fromRow(row: Row): Credential {
   return {
     name: row.name,
     role: row.role,
     hash: row.hash,
-    createdAt: row.created_at.toISOString(),
     ...(row.revoked_at ? { revokedAt: row.revoked_at.toISOString() } : {}),
   };
 }
@@ -85,12 +86,23 @@ export class Credentials {
 
   /** The credential of this name, revoked or not. In a reconnect storm one statement asks for many. */
   find(name: string): Promise<Credential | undefined> {
-    return this.#lookups.submit(name);
+    return this.#lookups.submit(name, LOOKUP_PATIENCE_MS);
+  }
+
+  /** The valid credentials that are the first by name. */
+  async first(limit: number): Promise<Credential[]> {
+    const rows = await this.#database.query<Row>(
+      `SELECT ${COLUMNS} FROM credentials WHERE revoked_at IS NULL ORDER BY name LIMIT $1`,
+      [limit],
+    );
+    return rows.map(fromRow);
   }
 
   /** Those of these names that there are, revoked or not. */
   async findMany(names: string[]): Promise<Map<string, Credential>> {
-    const rows = await this.#database.query<Row>('SELECT * FROM credentials WHERE name = ANY($1)', [names]);
+    const rows = await this.#database.query<Row>(`SELECT ${COLUMNS} FROM credentials WHERE name = ANY($1)`, [
+      names,
+    ]);
     return new Map(rows.map((row) => [row.name, fromRow(row)]));
   }
 
@@ -106,7 +118,7 @@ export class Credentials {
   /** People with a valid credential, by name. */
   async listUsers(): Promise<Credential[]> {
     const rows = await this.#database.query<Row>(
-      `SELECT * FROM credentials WHERE role <> 'printer' AND revoked_at IS NULL ORDER BY name`,
+      `SELECT ${COLUMNS} FROM credentials WHERE role <> 'printer' AND revoked_at IS NULL ORDER BY name`,
     );
     return rows.map(fromRow);
   }

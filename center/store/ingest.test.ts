@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { RetainedDocument } from '../../broker/retained-backend.ts';
-import type { ErrorBatch, LogEntry, Structure } from '../../schemas/types.ts';
+import type { ErrorBatch, LogEntry, Structure, Verdict } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { StoredFleet } from './fleet-queries.ts';
 import { dropHistory } from './partitions.ts';
@@ -141,7 +141,7 @@ test('a structure is new, the same, or stale; a swapped serial is a change', asy
   (swapped.units[0] as { serial: string }).serial = 'E-2';
   const result = await store.ingest.structure('p1', swapped);
   expect(result.outcome).toBe('new');
-  expect(result.previous).toEqual(structure({ revision: 2 }));
+  expect(result.previous).toEqual({ session: 's1', revision: 2 });
   expect(result.changes).toEqual([{ kind: 'unit-serial', subject: 'engine', from: 'E-1', to: 'E-2' }]);
   expect(await store.ingest.structure('p1', structure({ revision: 2 }))).toMatchObject({ outcome: 'stale' });
   expect(await store.ingest.structure('p1', structure({ session: 's2' }))).toMatchObject({ outcome: 'new' });
@@ -205,12 +205,14 @@ test('lists find printers by what they are looked for and page by id', async () 
     status: 'incompatible' as const,
     findings: [],
   };
-  expect(await store.verdicts.unjudgedPage('c', 'list-', 10)).toEqual(['list-1', 'list-2', 'list-3', 'p1']);
+  const unjudged = async () =>
+    (await store.verdicts.unjudgedPage('c', 'list-', 10)).map(({ printer }) => printer);
+  expect(await unjudged()).toEqual(['list-1', 'list-2', 'list-3', 'p1']);
   expect(await store.verdicts.putVerdict('list-2', verdict)).toEqual({ stored: true });
   expect(await store.verdicts.putVerdict('list-2', verdict)).toEqual({ stored: true, previous: verdict });
   const old = { ...verdict, structure: { session: 's0', revision: 1 } };
   expect(await store.verdicts.putVerdict('list-1', old)).toEqual({ stored: false });
-  expect(await store.verdicts.unjudgedPage('c', 'list-', 10)).toEqual(['list-1', 'list-3', 'p1']);
+  expect(await unjudged()).toEqual(['list-1', 'list-3', 'p1']);
   expect(await ids({ verdict: 'incompatible' })).toEqual(['list-2']);
   expect(await ids({ verdict: 'none' })).toEqual(['list-1', 'list-3']);
   await store.printers.setOpenTroubles([{ printer: 'list-3', open: [{ trouble: 't', rule: 'jam' }] }]);
@@ -306,6 +308,78 @@ test('structures are retained from their own table, and an emptied one stays emp
   expect(await found()).toBeUndefined();
   await say(2);
   expect(await found()).toEqual(structure(2));
+});
+
+test('the current structure stands in its table alone; the history has it when another comes', async () => {
+  const printer = 'changing';
+  const first = structure({ revision: 1, labels: { note: 'a "quoted" \\ text, ünï' } });
+  const second = structure({ revision: 2, units: [] });
+  const payload = Buffer.from(JSON.stringify(first, undefined, 1));
+  await store.ingest.structure(printer, first, payload);
+  const [kept] = await store.database.query<{ text: string }>(
+    'SELECT document::text AS text FROM structures WHERE printer = $1',
+    [printer],
+  );
+  expect(kept?.text).toBe(payload.toString());
+  const history = () =>
+    store.database.query<{ document: Structure | null }>(
+      'SELECT document FROM structure_history WHERE printer = $1 ORDER BY id',
+      [printer],
+    );
+  expect(await history()).toEqual([{ document: null }]);
+  await store.ingest.structure(printer, second);
+  expect(await history()).toEqual([{ document: first }, { document: null }]);
+});
+
+test('what is installed follows the structure', async () => {
+  const printer = 'updated';
+  const engine = (version: string, id = 'acme.engine') => ({
+    symbol: 'engine',
+    kind: 'engine' as const,
+    model: 'EN-36',
+    software: [{ id, version }],
+  });
+  const installed = async () => {
+    const rows = await store.database.query<{ subject: string; version: string }>(
+      'SELECT subject, version FROM installed_software WHERE printer = $1 ORDER BY subject',
+      [printer],
+    );
+    return rows.map(({ subject, version }) => `${subject} ${version}`);
+  };
+  await store.ingest.structure(printer, structure({ revision: 1, units: [engine('1.0.0')] }));
+  expect(await installed()).toEqual(['apparatus:acme.controller 3.1.0', 'engine:acme.engine 1.0.0']);
+  await store.ingest.structure(printer, structure({ revision: 2, units: [engine('1.1.0')] }));
+  expect(await installed()).toEqual(['apparatus:acme.controller 3.1.0', 'engine:acme.engine 1.1.0']);
+  await store.ingest.structure(printer, structure({ revision: 3, units: [engine('7', 'acme.other')] }));
+  expect(await installed()).toEqual(['apparatus:acme.controller 3.1.0', 'engine:acme.other 7']);
+});
+
+test('a connection, a structure and its verdict are one write of a printer that nobody enrolled', async () => {
+  const verdict: Verdict = {
+    structure: { session: 's1', revision: 1 },
+    catalog: 'c',
+    at: '2026-11-22T07:00:00Z',
+    status: 'incompatible',
+    findings: [],
+  };
+  const connected = store.ingest.connection('whole', true);
+  const result = await store.ingest.structure('whole', structure(), undefined, verdict);
+  expect(result).toEqual({ outcome: 'new', changes: [], judged: {} });
+  expect(await connected).toEqual({ changed: true, flipped: true });
+  expect(await store.printers.get('whole')).toMatchObject({
+    online: true,
+    site: 'berlin-3',
+    verdict: 'incompatible',
+    structure: structure(),
+    verdictDocument: verdict,
+  });
+  // A presence that changes later leaves the rest alone.
+  await store.ingest.connection('whole', false);
+  expect(await store.printers.get('whole')).toMatchObject({
+    online: false,
+    site: 'berlin-3',
+    verdict: 'incompatible',
+  });
 });
 
 test('old structures and reports of updates are dropped with the retention, what is in force is not', async () => {

@@ -2,36 +2,14 @@
  * The way in: everything that printers send, made durable. Every promise resolves after the commit, everything may be
  * sent again, and many messages share a transaction.
  */
-import type { ErrorBatch, Presence, Structure, UpdateReport } from '../../schemas/types.ts';
+import type { ErrorBatch, Presence, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Client, Database } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type ErrorsResult, ErrorWriter } from './ingest-errors.ts';
-import { type StructureResult, StructureWriter } from './ingest-structures.ts';
-import { storableJson, storableText, storableTime } from './storable.ts';
-
-type PresenceItem = { printer: string; presence: Presence } | { printer: string; connected: boolean };
-
-/** `changed`: something new was stored. `flipped`: the printer came or went. */
-export interface PresenceResult {
-  changed: boolean;
-  flipped: boolean;
-}
-
-/** What is known of a printer's presence. */
-interface Known {
-  online: boolean;
-  session: string | null;
-}
-
-/** What a presence makes of what is known; undefined for the will of a session that isn't the current one. */
-function told(before: Known, presence: Presence): Known | undefined {
-  const online = presence.state === 'online';
-  const session = storableText(presence.session);
-  // A will may arrive after the printer's next session has begun.
-  if (!online && before.session !== null && before.session !== session) return undefined;
-  return { online, session };
-}
+import type { PresenceResult, StructureResult } from './printer-states.ts';
+import type { PrinterWriter } from './printer-writer.ts';
+import { storableJson, storableText } from './storable.ts';
 
 interface UpdateItem {
   printer: string;
@@ -40,29 +18,21 @@ interface UpdateItem {
 
 export class IngestWriter {
   readonly #errors: ErrorWriter;
-  readonly #structures: StructureWriter;
-  readonly #presence: GroupCommit<PresenceItem, PresenceResult>;
+  readonly #printers: PrinterWriter;
   readonly #updates: GroupCommit<UpdateItem, { fresh: boolean }>;
   readonly #database: Database;
   readonly #now: () => number;
 
   /** @param now the center's clock, in milliseconds since the epoch */
-  constructor(database: Database, now: () => number = Date.now) {
+  constructor(database: Database, printers: PrinterWriter, now: () => number = Date.now) {
     this.#database = database;
     this.#now = now;
     this.#errors = new ErrorWriter(database, now);
-    this.#structures = new StructureWriter(database, now);
-    const common = {
+    this.#printers = printers;
+    this.#updates = new GroupCommit({
       batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
-    };
-    this.#presence = new GroupCommit({
-      ...common,
-      write: (items: PresenceItem[]) => database.transaction((client) => this.#writePresence(client, items)),
-    });
-    this.#updates = new GroupCommit({
-      ...common,
       write: (items: UpdateItem[]) => database.borrow((client) => this.#writeUpdates(client, items)),
     });
   }
@@ -72,8 +42,17 @@ export class IngestWriter {
     return this.#errors.submit(printer, batch);
   }
 
-  structure(printer: string, document: Structure): Promise<StructureResult> {
-    return this.#structures.submit(printer, document);
+  /**
+   * A printer's structure, and the verdict on it where it is known already: both are durable together.
+   * @param payload the document as it came
+   */
+  structure(
+    printer: string,
+    document: Structure,
+    payload?: Buffer,
+    verdict?: Verdict,
+  ): Promise<StructureResult> {
+    return this.#printers.structure(printer, document, payload, verdict);
   }
 
   /**
@@ -81,12 +60,12 @@ export class IngestWriter {
    * repetition; `flipped` tells whether it came or went.
    */
   presence(printer: string, presence: Presence): Promise<PresenceResult> {
-    return this.#presence.submit({ printer, presence });
+    return this.#printers.presence(printer, presence);
   }
 
-  /** What the broker saw: the printer's connection began or ended, whatever it said itself. */
+  /** What the broker saw: the printer's connection began or ended, whatever it said itself. Written within a moment. */
   connection(printer: string, connected: boolean): Promise<PresenceResult> {
-    return this.#presence.submit({ printer, connected });
+    return this.#printers.connection(printer, connected);
   }
 
   /** After a start no printer is connected yet, whatever was stored when the process before ended. */
@@ -101,60 +80,7 @@ export class IngestWriter {
 
   /** Takes no more, and resolves when everything that was given is settled. */
   async close(): Promise<void> {
-    await Promise.all([
-      this.#errors.close(),
-      this.#structures.close(),
-      this.#presence.close(),
-      this.#updates.close(),
-    ]);
-  }
-
-  async #writePresence(client: Client, items: PresenceItem[]): Promise<PresenceResult[]> {
-    const printers = [...new Set(items.map((item) => item.printer))].sort();
-    const { rows } = await client.query<{ id: string; online: boolean; session: string | null }>(
-      'SELECT id, online, session FROM printers WHERE id = ANY($1) ORDER BY id FOR UPDATE',
-      [printers],
-    );
-    const known = new Map<string, Known>(rows.map(({ id, online, session }) => [id, { online, session }]));
-    const moved = new Map<string, Known & { at: string | undefined }>();
-    const results = items.map((item) => {
-      const before = known.get(item.printer) ?? { online: false, session: null };
-      const after = 'presence' in item ? told(before, item.presence) : { ...before, online: item.connected };
-      if (
-        !after ||
-        (after.online === before.online && after.session === before.session && known.has(item.printer))
-      ) {
-        return { changed: false, flipped: false };
-      }
-      known.set(item.printer, after);
-      moved.set(item.printer, { ...after, at: 'presence' in item ? item.presence.at : undefined });
-      return { changed: true, flipped: after.online !== before.online };
-    });
-    if (moved.size > 0) await this.#storePresence(client, moved);
-    return results;
-  }
-
-  async #storePresence(
-    client: Client,
-    moved: Map<string, Known & { at: string | undefined }>,
-  ): Promise<void> {
-    const now = new Date(this.#now());
-    const list = [...moved].sort(([a], [b]) => (a < b ? -1 : 1));
-    await client.query(
-      `INSERT INTO printers (id, online, session, presence_at, last_seen)
-       SELECT u.id, u.online, u.session, u.at, $5
-       FROM unnest($1::text[], $2::boolean[], $3::text[], $4::timestamptz[]) AS u (id, online, session, at)
-       ON CONFLICT (id) DO UPDATE SET online = excluded.online, session = excluded.session,
-         presence_at = excluded.presence_at,
-         last_seen = CASE WHEN excluded.online THEN excluded.last_seen ELSE printers.last_seen END`,
-      [
-        list.map(([printer]) => printer),
-        list.map(([, presence]) => presence.online),
-        list.map(([, presence]) => presence.session),
-        list.map(([, presence]) => (presence.at === undefined ? now : storableTime(presence.at))),
-        now,
-      ],
-    );
+    await Promise.all([this.#errors.close(), this.#updates.close()]);
   }
 
   async #writeUpdates(client: Client, items: UpdateItem[]): Promise<{ fresh: boolean }[]> {

@@ -9,6 +9,7 @@ import { Documents } from './documents.ts';
 import { IngestWriter } from './ingest.ts';
 import { dropHistory, dropPartitions, makePartitions } from './partitions.ts';
 import { PolicyRows } from './policies.ts';
+import { PrinterWriter } from './printer-writer.ts';
 import { Printers } from './printers.ts';
 import { PostgresRetained } from './retained.ts';
 import { VerdictRows } from './verdict-rows.ts';
@@ -49,8 +50,9 @@ export interface Store {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { log, retention_days = RETENTION_DAYS_DEFAULT, now = Date.now } = options;
   const database = await openDatabase(options.source, log);
-  const ingest = new IngestWriter(database, now);
-  const verdicts = new VerdictRows(database);
+  const writer = new PrinterWriter(database, now);
+  const ingest = new IngestWriter(database, writer, now);
+  const verdicts = new VerdictRows(database, writer);
   const maintain = async () => {
     await makePartitions(database, now());
     await dropPartitions(database, now(), retention_days, log);
@@ -82,7 +84,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     async close() {
       clearInterval(timer);
       await ingest.close();
-      await verdicts.close();
+      await writer.close();
       await database.close();
     },
   };

@@ -204,7 +204,8 @@ export class TroubleStore {
     await this.#fetch<{ printer: string; document: Structure }>(
       `SELECT printer, document FROM (
          SELECT printer, document, received, 0 AS number FROM structures
-         UNION ALL SELECT printer, document, received, id FROM structure_history WHERE received >= $1
+         UNION ALL SELECT printer, document, received, id FROM structure_history
+         WHERE received >= $1 AND document IS NOT NULL
        ) AS s ORDER BY printer, (document->>'at')::timestamptz, number DESC`,
       [since],
       (rows) => {

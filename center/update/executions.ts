@@ -78,6 +78,8 @@ interface Row {
 /** Printers asked for in one statement, and those that may wait for their turn. */
 const ACTIVE_LOOKUP_MAX = 2_000;
 const ACTIVE_WAITING_MAX = 200_000;
+/** How long such a question waits for others; who asks has nobody waiting for it. */
+const ACTIVE_PATIENCE_MS = 50;
 
 const COLUMNS = 'id, printer, campaign, trouble, version, record, plan';
 
@@ -150,7 +152,7 @@ export class ExecutionStore {
 
   /** The executions of one printer that have not ended, asked for together with other printers'. */
   activeOf(printer: string): Promise<ExecutionRow[]> {
-    return this.#activeOf.submit(printer);
+    return this.#activeOf.submit(printer, ACTIVE_PATIENCE_MS);
   }
 
   /** The executions of these printers that have not ended. */
