@@ -86,7 +86,7 @@ export interface Broker extends EventEmitter<HubEvents> {
   close(): Promise<void>;
 }
 
-const TICK_MS = 500;
+const TICK_MS = 200;
 /** While sockets wait for their turn. */
 const PACE_MS = 10;
 const SYS_MS = 10_000;

@@ -121,6 +121,8 @@ export const OPEN_LIMITS: Partial<BrokerLimits> = {
   connectPacketBytesMax: 400 * KIB,
   clientIdBytesMax: 65_535,
   topicBytesMax: 65_535,
+  // The bound of mosquitto: 200 slashes.
+  topicLevelsMax: 201,
   subscriptionsMax: 100_000,
   inboundQos2Max: 65_535,
   connectsPerSecondMax: 100_000,

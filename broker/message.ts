@@ -2,6 +2,7 @@
 import type { Principal } from './identity.ts';
 import { publish } from './packets/encode.ts';
 import type { QoS } from './retained-backend.ts';
+import type { Session } from './session.ts';
 import { owned } from './topics/retained-store.ts';
 
 /** Half of what Node takes from its pool at most. */
@@ -14,14 +15,24 @@ export class Message {
   readonly qos: QoS;
   readonly retain: boolean;
   readonly publisher: Principal | undefined;
+  /** The session whose connection published it; undefined for wills and for the broker's own. */
+  readonly source: Session | undefined;
   #encoded: Buffer | undefined;
 
-  constructor(topic: string, payload: Buffer, qos: QoS, retain: boolean, publisher: Principal | undefined) {
+  constructor(
+    topic: string,
+    payload: Buffer,
+    qos: QoS,
+    retain: boolean,
+    publisher: Principal | undefined,
+    source?: Session,
+  ) {
     this.topic = topic;
     this.payload = payload;
     this.qos = qos;
     this.retain = retain;
     this.publisher = publisher;
+    this.source = source;
   }
 
   /** The PUBLISH that all QoS 0 subscribers get: encoded once. */

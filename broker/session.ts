@@ -73,6 +73,8 @@ export class Session {
   /** Marks the message being routed, so that overlapping subscriptions make one delivery. */
   routeStamp = 0;
   routeQos: QoS = 0;
+  /** Deliveries wait until what the connection has to write before them is written. */
+  #heldBack = false;
   readonly #owner: SessionOwner;
   #inFlight: Map<number, InFlight> | undefined;
   #waiting: Waiting[] = [];
@@ -112,6 +114,8 @@ export class Session {
       return;
     }
     const outlet = this.outlet;
+    // A client that hears its own QoS 2 message gets PUBREC first: mosquitto's clients and tests know no other order.
+    if (message.qos === 2 && message.source === this) this.#heldBack = true;
     if (!outlet) {
       if (qos === 0) this.#owner.dropped('offline-qos0', this);
       else this.#keepOffline({ message, qos, group });
@@ -157,6 +161,11 @@ export class Session {
     }
   }
 
+  /** The connection wrote what it had to write. */
+  release(): void {
+    this.#heldBack = false;
+  }
+
   /** A connection took the session over: what was in flight is sent again first [MQTT-4.4.0-1], in its order. */
   resume(outlet: Outlet): void {
     this.outlet = outlet;
@@ -172,6 +181,7 @@ export class Session {
   /** The connection is gone. */
   suspend(now: number): void {
     this.outlet = undefined;
+    this.#heldBack = false;
     this.leftAt = now;
     this.#replays = undefined;
     // QoS 0 isn't kept for later, and the queue of an absent client has its own bounds.
@@ -253,7 +263,7 @@ export class Session {
 
   #sendable(outlet: Outlet, qos: QoS): boolean {
     const limits = this.#owner.limits;
-    if (outlet.pendingBytes >= limits.outboundSocketBytesMax) return false;
+    if (this.#heldBack || outlet.pendingBytes >= limits.outboundSocketBytesMax) return false;
     return qos === 0 || this.inFlight < limits.outboundInFlightMax;
   }
 

@@ -8,7 +8,6 @@ import type { Will } from '../packets/packet.ts';
 /** One connection in Aedes (`lib/client.js`). */
 export interface AedesClient extends EventEmitter {
   id: string;
-  clean: boolean;
   closed: boolean;
   /** What Aedes reads from and writes to. Replaced by a Wire. */
   conn: unknown;

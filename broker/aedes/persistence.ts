@@ -1,19 +1,14 @@
 /**
- * The place of aedes-persistence. Sessions, windows, queues and retained documents are the hub's; Aedes asks for them
- * here. What Aedes would collect and write itself (queued messages on connect, retained ones on subscribe) is written
- * by the session, which knows the window, therefore those streams are empty.
+ * The place of aedes-persistence. Sessions, windows, queues and retained documents are the hub's, which also ends
+ * every CONNECT itself: to Aedes every client has a clean session, so it asks for little and keeps nothing.
  */
 import { Readable } from 'node:stream';
 import type { AedesClient } from './internals.ts';
 
 /** What the persistence asks of the hub. */
 export interface SessionStore {
-  /** Whether there is a session to go on with, for a client that wants one. */
-  present(id: string): boolean;
-  /** Answers the CONNECT of a clean session and begins its deliveries. */
-  acceptClean(client: AedesClient): void;
-  /** CONNACK is written: deliveries may begin. */
-  begin(client: AedesClient): void;
+  /** Answers CONNECT and begins the deliveries of the session. */
+  accept(client: AedesClient): void;
   /** PUBACK or PUBCOMP came. */
   acknowledged(client: AedesClient, messageId: number): void;
   /** Whether a QoS 2 publish with this identifier was taken over and not yet released. */
@@ -26,9 +21,6 @@ interface Identified {
   messageId: number;
 }
 
-/** Aedes says "session present" when subscriptions are restored: this one stands for them and is never granted. */
-const SESSION_PRESENT_FILTER = '$platen/session';
-
 export class HubPersistence {
   readonly #store: SessionStore;
 
@@ -39,9 +31,8 @@ export class HubPersistence {
   // Aedes checks that this is an async function.
   async setup(): Promise<void> {}
 
-  async subscriptionsByClient(client: { id: string }): Promise<{ topic: string; qos: number }[]> {
-    // A session without subscriptions is a session too [MQTT-3.2.2-2]; Aedes would deny it.
-    return this.#store.present(client.id) ? [{ topic: SESSION_PRESENT_FILTER, qos: 0 }] : [];
+  async subscriptionsByClient(): Promise<never[]> {
+    return [];
   }
 
   async addSubscriptions(): Promise<void> {}
@@ -50,8 +41,7 @@ export class HubPersistence {
 
   async cleanSubscriptions(): Promise<void> {}
 
-  outgoingStream(client: AedesClient): Readable {
-    this.#store.begin(client);
+  outgoingStream(): Readable {
     return Readable.from([]);
   }
 
@@ -77,13 +67,14 @@ export class HubPersistence {
   }
 
   /**
-   * For a clean session, the last thing Aedes asks before CONNACK and an empty queue sent through a pipeline of three
-   * streams: 100 µs of a storm for nothing. The hub ends CONNECT here instead, and Aedes is left waiting.
+   * The last thing Aedes asks before CONNACK and an empty queue sent through a pipeline of three streams: 100 µs of a
+   * storm for nothing. It would also deny a session without subscriptions [MQTT-3.2.2-2] and tell MQTT 3.1 of one,
+   * whose CONNACK has no place for it. The hub ends CONNECT here instead, and Aedes is left waiting.
    */
   cleanIncoming(client: AedesClient): Promise<void> {
-    // Also asked at the end of a clean session.
+    // Also asked at the end of a session.
     if (!client.connecting || client.closed) return Promise.resolve();
-    this.#store.acceptClean(client);
+    this.#store.accept(client);
     return new Promise(() => {});
   }
 

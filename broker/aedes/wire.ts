@@ -55,7 +55,6 @@ const HOLD = { connecting: 1, inbound: 2, output: 4, rate: 8, aedes: 16 } as con
 export class Wire implements Outlet {
   readonly socket: Duplex;
   readonly origin: Origin;
-  readonly openedAt: number;
   clientId = '';
   /** Undefined with open access, and before the client was authenticated. */
   principal: Principal | undefined;
@@ -66,6 +65,14 @@ export class Wire implements Outlet {
   /** Since when the peer takes nothing while something waits; 0 when nothing waits. */
   stalledSince = 0;
   connected = false;
+  /** Of its CONNECT: 3 is MQTT 3.1, 4 is MQTT 3.1.1. */
+  protocolLevel = 4;
+  /** Whether the session ends with the connection. */
+  clean = true;
+  /** Whether CONNECT found a session to go on with. */
+  sessionPresent = false;
+  /** Longest silence that the client promised; 0: none. */
+  keepaliveMs = 0;
   readonly #owner: WireOwner;
   #client: AedesClient | undefined;
   /** Aedes's own listener for packets. */
@@ -79,6 +86,8 @@ export class Wire implements Outlet {
   #held = 0;
   #outstanding = 0;
   #reading = false;
+  /** When bytes came last. */
+  #heardAt: number;
   /** Until when what was read is paid for, under the rates. */
   #paidUntil = 0;
   #ended = false;
@@ -87,7 +96,7 @@ export class Wire implements Outlet {
     this.#owner = owner;
     this.socket = socket;
     this.origin = origin;
-    this.openedAt = owner.now();
+    this.#heardAt = owner.now();
     const { connectPacketBytesMax, topicBytesMax, topicLevelsMax } = owner.limits;
     this.#decoder = new Decoder({ packetBytesMax: connectPacketBytesMax, topicBytesMax, topicLevelsMax });
   }
@@ -117,9 +126,9 @@ export class Wire implements Outlet {
     return this.socket.writableLength + this.#outboxBytes;
   }
 
-  /** Whether the broker itself doesn't read at the moment: then silence says nothing about the peer. */
-  get held(): boolean {
-    return this.#held !== 0;
+  /** For how long nothing came: a long packet on a slow line is no silence. While the broker itself doesn't read, silence says nothing about the peer. */
+  silentMs(now: number): number {
+    return this.#held === 0 ? now - this.#heardAt : 0;
   }
 
   send(bytes: Buffer): void {
@@ -151,6 +160,7 @@ export class Wire implements Outlet {
       return;
     }
     this.#write();
+    if (this.session?.outlet === this) this.session.release();
     if (this.socket.writableLength > 0 && this.socket.writableNeedDrain) {
       if (this.stalledSince === 0) this.stalledSince = this.#owner.now();
       // Whoever doesn't take its acknowledgements isn't read either.
@@ -243,6 +253,7 @@ export class Wire implements Outlet {
   #read(chunk: Buffer): void {
     if (!this.#decoder) return;
     this.#owner.bytesReceived(chunk.length);
+    this.#heardAt = this.#owner.now();
     const { bytesPerSecondMax } = this.#owner.limits;
     if (bytesPerSecondMax > 0) this.#charge((chunk.length * 1_000) / bytesPerSecondMax);
     this.#decoder.push(chunk);
@@ -317,7 +328,10 @@ export class Wire implements Outlet {
 
   #accepted(): void {
     const { packetBytesMax, topicBytesMax, topicLevelsMax } = this.#owner.limits;
-    if (this.#decoder) this.#decoder.limits = { packetBytesMax, topicBytesMax, topicLevelsMax };
+    if (this.#decoder) {
+      this.#decoder.limits = { packetBytesMax, topicBytesMax, topicLevelsMax };
+      this.#decoder.level = this.protocolLevel;
+    }
     this.#release('connecting');
   }
 
@@ -377,6 +391,7 @@ export class Wire implements Outlet {
     if (this.#held === 0) return;
     this.#held &= ~HOLD[why];
     if (this.#held !== 0 || this.#ended) return;
+    this.#heardAt = this.#owner.now();
     this.#decode();
     if (this.#held === 0) this.socket.resume();
   }

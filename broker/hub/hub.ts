@@ -35,6 +35,8 @@ export interface HubOptions {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
+/** How often sessions that are away are looked through. */
+const EXPIRE_MS = 1_000;
 
 export class Hub implements WireOwner {
   readonly limits: BrokerLimits;
@@ -52,6 +54,7 @@ export class Hub implements WireOwner {
   readonly #handle: Handle;
   #dirty: Wire[] = [];
   #flushing = false;
+  #expiredAt = 0;
 
   constructor(options: HubOptions) {
     const { limits, log, identity, retained, gate, uplink } = options;
@@ -73,9 +76,6 @@ export class Hub implements WireOwner {
     const { aedes, handle } = createAedes(this.#aedesOptions(), this.sessions);
     this.#aedes = aedes;
     this.#handle = handle;
-    aedes.on('keepaliveTimeout', (client) => {
-      wireOf(client as unknown as AedesClient).reason ??= 'keepalive';
-    });
     aedes.on('connectionError', (client) => {
       const wire = wireOf(client as unknown as AedesClient);
       wire.reason ??= wire.clientId === '' ? 'connect-timeout' : 'connect-failed';
@@ -109,8 +109,6 @@ export class Hub implements WireOwner {
           this.#publishing.take(wire, packet as unknown as Publication, done);
         } else done(null);
       },
-      // Asked only for the filter that stands for "session present": see HubPersistence.
-      authorizeSubscribe: (_client, _subscription, done) => done(null, null),
     };
   }
 
@@ -174,9 +172,14 @@ export class Hub implements WireOwner {
     this.counters.packetsReceived++;
     switch (packet.cmd) {
       case 'connect':
-        packet.keepalive = this.#keepalive(packet.keepalive);
         if (packet.clientId === '') packet.clientId = `auto-${randomUUID()}`;
         wire.clientId = packet.clientId;
+        wire.protocolLevel = packet.protocolVersion;
+        wire.keepaliveMs = this.#keepalive(packet.keepalive) * 1_000;
+        wire.clean = packet.clean;
+        // Sessions and silence are the hub's: Aedes needs no timer, and nothing of its own for sessions that are kept.
+        packet.keepalive = 0;
+        packet.clean = true;
         return true;
       case 'publish':
         this.counters.publishesReceived++;
@@ -243,13 +246,17 @@ export class Hub implements WireOwner {
     while (this.#publishing.busy > 0) await new Promise<void>((resume) => setTimeout(resume, 5));
   }
 
-  /** Looks for what time has overtaken. Called about twice a second. */
+  /** Looks for what time has overtaken. Called a few times a second. */
   tick(): void {
     const now = this.now();
     const { stalledMsMax } = this.limits;
     for (const wire of this.connections) {
       if (wire.stalledSince > 0 && now - wire.stalledSince > stalledMsMax) wire.close('slow-consumer');
+      // [MQTT-3.1.2-24]: silence for one and a half keepalives.
+      else if (wire.keepaliveMs > 0 && wire.silentMs(now) >= wire.keepaliveMs * 1.5) wire.close('keepalive');
     }
+    if (now - this.#expiredAt < EXPIRE_MS) return;
+    this.#expiredAt = now;
     this.sessions.expire(now);
   }
 }

@@ -112,7 +112,8 @@ export class Publishing implements InboundOwner {
       return;
     }
     const retain = packet.retain && this.#mayRetain(topic, packet.payload.length, principal);
-    const message = new Message(topic, packet.payload, qos, retain, principal);
+    const source = packet.cmd === 'publish' ? wire.session : undefined;
+    const message = new Message(topic, packet.payload, qos, retain, principal, source);
     line.push(message, taken, this.#ask(message));
   }
 

@@ -66,11 +66,6 @@ export class Sessions implements SessionStore, Fanout {
     return { messages, bytes, inFlight };
   }
 
-  present(id: string): boolean {
-    const session = this.#byKey.get(id);
-    return session !== undefined && !session.clean;
-  }
-
   register(client: AedesClient): void {
     const { router, publishing, gate, monitor, now } = this.#options;
     const wire = wireOf(client);
@@ -78,12 +73,14 @@ export class Sessions implements SessionStore, Fanout {
     // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
     this.#held.get(key)?.close('taken-over');
     let session = this.#byKey.get(key);
-    if (session && (client.clean || session.clean)) {
+    if (session && (wire.clean || session.clean)) {
       this.#discard(session);
       session = undefined;
     }
+    // MQTT 3.1 has no "session present" [MQTT-3.2.2-2].
+    wire.sessionPresent = session !== undefined && wire.protocolLevel >= 4;
     if (!session) {
-      session = new Session(router, key, wire.clientId, client.clean);
+      session = new Session(router, key, wire.clientId, wire.clean);
       this.#byKey.set(key, session);
     }
     this.#held.set(key, wire);
@@ -96,24 +93,18 @@ export class Sessions implements SessionStore, Fanout {
     monitor.session(wire, 'connected');
   }
 
-  acceptClean(client: AedesClient): void {
+  accept(client: AedesClient): void {
     const wire = wireOf(client);
     if (this.#held.get(client.id) !== wire) return;
-    wire.send(connack(CONNACK.accepted, false));
+    wire.send(connack(CONNACK.accepted, wire.sessionPresent));
     client.connackSent = true;
     client.connecting = false;
     client.connected = true;
     client.resume();
-    this.begin(client);
+    wire.session?.resume(wire);
     // The Wire reads on at this event, and counts CONNECT as handled.
     client.emit('connected');
     client._nextBatch();
-  }
-
-  begin(client: AedesClient): void {
-    const wire = wireOf(client);
-    if (client.closed || this.#held.get(client.id) !== wire) return;
-    wire.session?.resume(wire);
   }
 
   unregister(client: AedesClient): void {

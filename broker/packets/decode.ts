@@ -36,6 +36,8 @@ const NOT_TEXT = /[\u0080-\u009f]|\p{Noncharacter_Code_Point}/u;
 export class Decoder {
   /** Changed when CONNECT was accepted. */
   limits: DecodeLimits;
+  /** Protocol level of the client: 3 (MQTT 3.1) marks what it sends again in SUBSCRIBE, UNSUBSCRIBE and PUBREL too. */
+  level = 4;
   #buffer: Buffer = EMPTY;
   #position = 0;
   /** Chunks of a packet that isn't complete, when it came in more than one. */
@@ -84,7 +86,7 @@ export class Decoder {
       return undefined;
     }
     const first = buffer[start] as number;
-    checkFirstByte(first);
+    checkFirstByte(first, this.level);
     // 2.2.3: at most four bytes of remaining length, least significant first.
     let length = 0;
     let headerEnd = start + 1;
@@ -118,7 +120,9 @@ export class Decoder {
   }
 }
 
-function checkFirstByte(first: number): void {
+const DUP = 0x08;
+
+function checkFirstByte(first: number, level: number): void {
   const type = first >> 4;
   if (type === TYPE.publish) {
     if ((first & 6) === 6) throw new ProtocolError('QoS 3 in PUBLISH [MQTT-3.3.1-4]');
@@ -127,7 +131,10 @@ function checkFirstByte(first: number): void {
   }
   const flags = FLAGS[type] as number;
   if (flags < 0) throw new ProtocolError(`A client doesn't send packets of type ${type} (2.2.1)`);
-  if ((first & 0x0f) !== flags) throw new ProtocolError('Wrong fixed header flags [MQTT-2.2.2-2]');
+  const given = first & 0x0f;
+  // MQTT 3.1, 2.1: the three packets that are sent with QoS 1 may have DUP.
+  if (level === 3 && flags === 2 && given === (flags | DUP)) return;
+  if (given !== flags) throw new ProtocolError('Wrong fixed header flags [MQTT-2.2.2-2]');
 }
 
 /** Reads the fields of one body. */

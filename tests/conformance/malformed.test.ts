@@ -151,8 +151,8 @@ const AFTER_CONNECT: [string, string, Buffer][] = [
   ['MQTT-4.7.1-3', '+ before other characters', subscribePacket(1, ['a/+b', 0])],
   ['MQTT-3.10.3-2', 'UNSUBSCRIBE without filters', packet(0xa2, uint16(1))],
   ['MQTT-4.7.1-3', 'a malformed filter in UNSUBSCRIBE', unsubscribePacket(1, 'a+')],
-  ['limit', 'more topic levels than the limit', publishPacket('/'.repeat(200), '')],
-  ['limit', 'more filter levels than the limit', subscribePacket(1, ['/'.repeat(200), 0])],
+  ['limit', 'more topic levels than the limit', publishPacket('/'.repeat(201), '')],
+  ['limit', 'more filter levels than the limit', subscribePacket(1, ['/'.repeat(201), 0])],
 ];
 
 describe('instead of CONNECT', () => {
