@@ -96,14 +96,14 @@ test('structure is retained after the center took it, and not when it refused it
   expect([gotTopic, payload.toString(), packet.retain]).toEqual([topic, 'first', true]);
 });
 
-test('an uplink that the center cannot take is not acknowledged: the connection ends', async () => {
+test('MQTT-4.8.0-2: an uplink that the center cannot take is not acknowledged, the connection ends', async () => {
   const broker = await start({ uplink: () => Promise.reject(new Error('no store')) });
   const printer = await connect(broker, 'printer-1');
   printer.publish(printerTopic.errors('printer-1'), '{}', { qos: 1 });
   await once(printer, 'close');
 });
 
-test('strangers, wrong names, foreign topics and foreign filters are refused and told', async () => {
+test('strangers, wrong names, foreign topics [MQTT-3.3.5-2] and foreign filters are refused and told', async () => {
   const broker = await start();
   const told: string[] = [];
   broker.on('refused', ({ reason }) => told.push(reason));

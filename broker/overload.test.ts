@@ -110,6 +110,29 @@ test('the queue of an absent client is bounded, and the oldest gives way', async
   for (const payload of ['2', '3', '4']) expect((await second.nextPublish()).payload).toBe(payload);
 });
 
+test('sessions of absent clients end after their time, the one away longest first; never under a connection [MQTT-4.1.0-2]', async () => {
+  const { broker, port } = await start({ offlineSecondsMax: 1, offlineSessionsMax: 2 });
+  const staying = await RawClient.connected(port, { clientId: 'staying', clean: false });
+  await staying.subscribe(['t', 1]);
+  const leave = async (clientId: string) =>
+    (await RawClient.connected(port, { clientId, clean: false })).disconnect();
+  const present = async (clientId: string) => {
+    const client = await RawClient.open(port);
+    client.send(connectPacket({ clientId, clean: false }));
+    const { body } = await client.next();
+    await client.disconnect();
+    return body[0] === 1;
+  };
+  await leave('one');
+  for (const clientId of ['two', 'three', 'one']) await leave(clientId);
+  // Now `two` is away longest, though `one` was made first.
+  await until(() => broker.stats().dropped['session-expired'] === 1);
+  expect([await present('one'), await present('three')]).toEqual([true, true]);
+  await until(() => broker.stats().sessions === 1);
+  await broker.publish('t', 'still', { qos: 1, retain: false });
+  expect((await staying.nextPublish()).payload).toBe('still');
+});
+
 test('packets over the limit end the connection: before CONNECT, and after it', async () => {
   const { broker, port } = await start({ packetBytesMax: 10_000, connectPacketBytesMax: 1_000 });
   const early = await RawClient.open(port);

@@ -117,6 +117,9 @@ export class Sessions implements SessionStore, Fanout {
     if (this.#held.get(session.key) === wire) {
       this.#held.delete(session.key);
       session.suspend(now());
+      // The map holds those that are away in the order in which they left.
+      this.#byKey.delete(session.key);
+      this.#byKey.set(session.key, session);
       router.redistribute(session);
       if (session.clean) this.#discard(session);
     }
@@ -145,7 +148,6 @@ export class Sessions implements SessionStore, Fanout {
     const away = this.#byKey.size - this.#held.size;
     if (away <= 0) return;
     let excess = away - offlineSessionsMax;
-    // Sessions stand in the map in the order in which they were made or left.
     for (const session of this.#byKey.values()) {
       if (session.outlet) continue;
       if (session.leftAt >= before && excess <= 0) continue;

@@ -78,6 +78,11 @@ const INSTEAD_OF_CONNECT: [string, string, Buffer][] = [
     'a wildcard in the will topic',
     connectPacket({ clientId: 'x', will: { topic: 'a/#', payload: '' } }),
   ],
+  [
+    'MQTT-3.1.3-10',
+    'a will topic that is not UTF-8',
+    packet(0x10, text('MQTT'), [4, 6], uint16(0), text('x'), text(surrogate), text('p')),
+  ],
   ['MQTT-4.7.3-1', 'an empty will topic', connectPacket({ clientId: 'x', will: { topic: '', payload: '' } })],
   [
     'MQTT-2.2.2-2',
@@ -85,6 +90,17 @@ const INSTEAD_OF_CONNECT: [string, string, Buffer][] = [
     Buffer.concat([Buffer.from([0x11]), connectPacket({ clientId: 'x' }).subarray(1)]),
   ],
   ['MQTT-3.1.3-1', 'bytes behind the payload', packet(0x10, text('MQTT'), [4, 2], uint16(0), text('x'), [0])],
+  ['MQTT-3.1.3-3', 'no client id at all', packet(0x10, text('MQTT'), [4, 2], uint16(0))],
+  [
+    'MQTT-3.1.2-11',
+    'a will without its flag',
+    packet(0x10, text('MQTT'), [4, 2], uint16(0), text('x'), text('w'), text('p')),
+  ],
+  [
+    'MQTT-3.1.2-20',
+    'a password without its flag',
+    packet(0x10, text('MQTT'), [4, 0x82], uint16(0), text('x'), text('u'), text('p')),
+  ],
   ['2.2.3', 'a remaining length of five bytes', Buffer.from([0x10, 0xff, 0xff, 0xff, 0xff, 0x01])],
 ];
 
@@ -101,7 +117,7 @@ const AFTER_CONNECT: [string, string, Buffer][] = [
   ['MQTT-2.2.2-2', 'flags in PUBACK', packet(0x41, uint16(1))],
   ['MQTT-2.2.2-2', 'flags in DISCONNECT', packet(0xe1)],
   ['MQTT-3.14.1-1', 'DISCONNECT with a body', packet(0xe0, [0])],
-  ['MQTT-3.12.1-1', 'PINGREQ with a body', packet(0xc0, [0])],
+  ['3.12', 'PINGREQ with a body', packet(0xc0, [0])],
   ['MQTT-3.6.1-1', 'PUBREL with wrong flags', packet(0x60, uint16(1))],
   [
     'MQTT-3.8.1-1',
@@ -113,6 +129,7 @@ const AFTER_CONNECT: [string, string, Buffer][] = [
     'UNSUBSCRIBE with wrong flags',
     Buffer.concat([Buffer.from([0xa0]), unsubscribePacket(1, 'a').subarray(1)]),
   ],
+  ['MQTT-3.8.1-1', 'SUBSCRIBE with DUP, which only MQTT 3.1 has', packet(0x8a, uint16(1), text('a'), [0])],
   ['MQTT-3.3.1-4', 'PUBLISH with QoS 3', packet(0x36, text('a'), uint16(1))],
   ['MQTT-3.3.1-2', 'DUP with QoS 0', packet(0x38, text('a'))],
   ['MQTT-2.3.1-1', 'PUBLISH with identifier 0', publishPacket('a', 'b', { qos: 1, id: 0 })],
@@ -149,13 +166,14 @@ const AFTER_CONNECT: [string, string, Buffer][] = [
   ['MQTT-4.7.1-2', '# behind other characters of its level', subscribePacket(1, ['b/a#', 0])],
   ['MQTT-4.7.1-3', '+ behind other characters', subscribePacket(1, ['a+', 0])],
   ['MQTT-4.7.1-3', '+ before other characters', subscribePacket(1, ['a/+b', 0])],
+  ['MQTT-3.10.3-1', 'UNSUBSCRIBE with a filter that is not UTF-8', packet(0xa2, uint16(1), text(surrogate))],
   ['MQTT-3.10.3-2', 'UNSUBSCRIBE without filters', packet(0xa2, uint16(1))],
   ['MQTT-4.7.1-3', 'a malformed filter in UNSUBSCRIBE', unsubscribePacket(1, 'a+')],
   ['limit', 'more topic levels than the limit', publishPacket('/'.repeat(201), '')],
   ['limit', 'more filter levels than the limit', subscribePacket(1, ['/'.repeat(201), 0])],
 ];
 
-describe('instead of CONNECT', () => {
+describe('instead of CONNECT [MQTT-3.1.4-1], [MQTT-3.2.2-6]', () => {
   test.each(INSTEAD_OF_CONNECT)('%s: %s', async (_statement, _wrong, bytes) => {
     const client = await RawClient.open(port);
     client.send(bytes);
@@ -176,11 +194,16 @@ const REFUSED: [string, string, Buffer, number][] = [
   ['MQTT-3.1.2-2', 'a level that is not known', connectPacket({ level: 6, clientId: 'x' }), 1],
   ['MQTT-3.1.2-2', 'level 3 under the name MQTT', connectPacket({ level: 3, clientId: 'x' }), 1],
   ['MQTT-3.1.2-2', 'MQTT 5', packet(0x10, text('MQTT'), [5, 2], uint16(0), [0], text('x')), 1],
-  ['MQTT-3.1.3-8', 'an empty client id with clean session 0', connectPacket({ clean: false }), 2],
+  [
+    'MQTT-3.1.3-8, MQTT-3.1.3-9',
+    'an empty client id with clean session 0',
+    connectPacket({ clean: false }),
+    2,
+  ],
   ['3.1.3.1', 'an empty client id in MQTT 3.1', connectPacket({ name: 'MQIsdp', level: 3 }), 2],
 ];
 
-describe('CONNACK that refuses', () => {
+describe('CONNACK that refuses, then the end [MQTT-3.2.2-5]', () => {
   test.each(REFUSED)('%s: %s', async (_statement, _wrong, bytes, code) => {
     const client = await RawClient.open(port);
     client.send(bytes);

@@ -1,0 +1,132 @@
+/** MQTT over WebSocket (section 6): what frames may carry. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import mqtt from 'mqtt';
+import pino from 'pino';
+import { WebSocket } from 'ws';
+import { type Broker, createBroker } from '../../broker/broker.ts';
+import { connectPacket, packet, publishPacket, subscribePacket } from './raw-client.ts';
+
+let broker: Broker;
+let http: Server;
+let port: number;
+
+beforeAll(async () => {
+  broker = await createBroker({
+    tcp: { host: '127.0.0.1', port: 0 },
+    log: pino({ level: 'silent' }),
+    identity: 'open',
+    limits: { packetBytesMax: 200_000, connectPacketBytesMax: 10_000 },
+  });
+  http = createServer();
+  broker.attachWebSocket(http, '/mqtt');
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  port = (http.address() as AddressInfo).port;
+  await broker.listen();
+});
+
+afterAll(async () => {
+  await broker.close();
+  http.closeAllConnections();
+  http.close();
+});
+
+interface Socket {
+  webSocket: WebSocket;
+  /** Waits until this many bytes came, and returns them. */
+  bytes(count: number): Promise<Buffer>;
+}
+
+async function open(...protocols: string[]): Promise<Socket> {
+  const webSocket = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, protocols);
+  let held = Buffer.alloc(0);
+  webSocket.on('message', (data: Buffer) => {
+    held = Buffer.concat([held, data]);
+  });
+  webSocket.on('error', () => {});
+  await once(webSocket, 'open');
+  return {
+    webSocket,
+    async bytes(count) {
+      while (held.length < count) await once(webSocket, 'message');
+      const taken = held.subarray(0, count);
+      held = held.subarray(count);
+      return taken;
+    },
+  };
+}
+
+const ACCEPTED = Buffer.from('20020000', 'hex');
+
+test('MQTT-6.0.0-4: the subprotocol mqtt is selected from what is offered', async () => {
+  for (const offered of [['mqtt'], ['other', 'mqtt'], ['mqttv3.1', 'mqtt']]) {
+    const { webSocket } = await open(...offered);
+    expect(webSocket.protocol).toBe('mqtt');
+    webSocket.terminate();
+  }
+});
+
+test('MQTT-6.0.0-3: who offers nothing is served; what the broker does not know it does not select', async () => {
+  const silent = await open();
+  silent.webSocket.send(connectPacket({ clientId: 'silent' }));
+  expect(await silent.bytes(4)).toEqual(ACCEPTED);
+  silent.webSocket.terminate();
+  const stranger = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, ['other']);
+  const [error] = (await once(stranger, 'error')) as [Error];
+  expect(error.message).toBe('Server sent no subprotocol');
+});
+
+test('MQTT-6.0.0-1: a text frame ends the connection', async () => {
+  const { webSocket, bytes } = await open('mqtt');
+  webSocket.send(connectPacket({ clientId: 'text' }));
+  expect(await bytes(4)).toEqual(ACCEPTED);
+  webSocket.send('text');
+  await once(webSocket, 'close');
+});
+
+test('MQTT-6.0.0-2: packets may be cut anywhere, and share frames', async () => {
+  const { webSocket, bytes } = await open('mqtt');
+  const all = Buffer.concat([
+    connectPacket({ clientId: 'cut' }),
+    subscribePacket(1, ['cut', 0]),
+    publishPacket('cut', 'x'),
+  ]);
+  // Byte by byte, then all at once, then in fragments of one message.
+  for (const byte of all) webSocket.send(Buffer.from([byte]));
+  const echo = publishPacket('cut', 'x');
+  const answers = Buffer.concat([ACCEPTED, Buffer.from('9003000100', 'hex'), echo]);
+  expect(await bytes(answers.length)).toEqual(answers);
+  webSocket.send(Buffer.concat([echo, echo, packet(0xc0)]));
+  expect(await bytes(echo.length * 2 + 2)).toEqual(Buffer.concat([echo, echo, Buffer.from('d000', 'hex')]));
+  webSocket.send(echo.subarray(0, 3), { fin: false });
+  webSocket.send(echo.subarray(3), { fin: true });
+  expect(await bytes(echo.length)).toEqual(echo);
+});
+
+test('a frame over the limit ends its connection, however it is cut, and nobody else notices', async () => {
+  const bystander = await open('mqtt');
+  bystander.webSocket.send(connectPacket({ clientId: 'bystander' }));
+  expect(await bystander.bytes(4)).toEqual(ACCEPTED);
+  const huge = await open('mqtt');
+  huge.webSocket.send(Buffer.alloc(300_000));
+  await once(huge.webSocket, 'close');
+  const cut = await open('mqtt');
+  for (let n = 0; n < 30; n++) cut.webSocket.send(Buffer.alloc(10_000), { fin: false });
+  await once(cut.webSocket, 'close');
+  bystander.webSocket.send(packet(0xc0));
+  expect(await bystander.bytes(2)).toEqual(Buffer.from('d000', 'hex'));
+});
+
+test('MQTT-7.0.0-2, MQTT-7.1.1-1: a client that knows only the standard works over TCP and over WebSocket', async () => {
+  const addresses = [broker.addresses['tcp'] as string, `ws://127.0.0.1:${port}/mqtt`];
+  for (const address of addresses) {
+    const client = await mqtt.connectAsync(address, { reconnectPeriod: 0 });
+    const came = new Promise((resolve) => client.once('message', (_, payload) => resolve(String(payload))));
+    await client.subscribeAsync('standard', { qos: 2 });
+    await client.publishAsync('standard', address, { qos: 2 });
+    expect(await came).toBe(address);
+    await client.endAsync();
+  }
+});
