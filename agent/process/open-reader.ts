@@ -6,10 +6,11 @@ import type { AgentPrinter } from '../../schemas/types.ts';
 import { type IppAccess, IppReader } from '../drivers/ipp/ipp-reader.ts';
 import { MergedReader } from '../drivers/merged-reader.ts';
 import { quickOf, type Reader } from '../drivers/reader.ts';
-import type { SnmpAccess } from '../drivers/snmp/session.ts';
+import { type SnmpAccess, userOf } from '../drivers/snmp/session.ts';
 import { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
 import type { Reading } from '../mapping/reading.ts';
 import type { MappingTables } from '../mapping/tables.ts';
+import type { TrapSource } from './traps.ts';
 
 /** How an address and its settings are asked over SNMP: `snmp://[community@]host[:161]`. */
 export function snmpAccess(address: string, settings: AgentPrinter['snmp'] = {}): SnmpAccess {
@@ -99,7 +100,7 @@ export class PinnedReader implements Reader {
 export interface OpenedReader {
   reader: Reader;
   /** The SNMP part, to which traps from that host go. */
-  snmp?: { host: string; reader: SnmpReader };
+  snmp?: TrapSource & { reader: SnmpReader };
 }
 
 /** A reader for the ipp and snmp addresses of a printer. */
@@ -114,7 +115,7 @@ export function openReader(
     if (url.protocol === 'snmp:') {
       const access = snmpAccess(address, printer.snmp);
       const reader = new SnmpReader(access, mapping);
-      snmp = { host: access.host, reader };
+      snmp = { host: access.host, reader, ...(access.version === '3' ? { user: userOf(access) } : {}) };
       readers.unshift(reader); // SNMP's words go first: vendor codes and times.
     } else if (url.protocol === 'ipp:' || url.protocol === 'ipps:') {
       readers.push(new IppReader(ippAccess(address, printer.ipp), mapping));

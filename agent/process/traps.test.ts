@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { freeUdpPort, JAM, type SnmpPrinter, startSnmpPrinter } from '../../tests/printers/snmpd.ts';
+import { freeUdpPort, JAM, type SnmpPrinter, startSnmpPrinter, V3_USER } from '../../tests/printers/snmpd.ts';
 import type { PrinterEvent } from '../driver.ts';
 import { DRIVER_LIMITS } from '../drivers/limits.ts';
 import { PolledDriver } from '../drivers/polled-driver.ts';
@@ -40,13 +40,30 @@ const ALERT = Object.entries(JAM).flatMap(([oid, [type, value]]) => [
   String(value),
 ]);
 
+/** A trap's sender is the authority for its keys, so that it names its engine; an inform's receiver is asked for its own. */
+const signedBy = ({ user, authKey, privKey }: typeof V3_USER, inform: boolean) => [
+  ...['-v', '3', '-u', user, '-l', 'authPriv', '-a', 'SHA', '-A', authKey, '-x', 'AES', '-X', privKey],
+  ...(inform ? [] : ['-e', '0x80001f8804706c6174656e']),
+];
+
 /** Runs net-snmp's snmptrap; an inform fails when nobody acknowledges it. */
-async function snmptrap(port: number, version: '1' | '2c', inform = false): Promise<void> {
+async function snmptrap(
+  port: number,
+  version: '1' | '2c' | '3',
+  inform = false,
+  user: Partial<typeof V3_USER> = {},
+): Promise<void> {
   const to = `udp:127.0.0.1:${port}`;
   const head =
     version === '1'
       ? ['-v', '1', '-c', 'any', to, '1.3.6.1.2.1.43.18.2', '127.0.0.1', '6', '1', '4711']
-      : ['-v', '2c', '-c', 'any', ...(inform ? ['-Ci', '-r', '1', '-t', '2'] : []), to, '4711', ALERT_TRAP];
+      : [
+          ...(version === '3' ? signedBy({ ...V3_USER, ...user }, inform) : ['-v', '2c', '-c', 'any']),
+          ...(inform ? ['-Ci', '-r', '1', '-t', '2'] : []),
+          to,
+          '4711',
+          ALERT_TRAP,
+        ];
   const child: ChildProcess = spawn('snmptrap', ['-M', '', '-m', '', ...head, ...ALERT], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, MIBS: '', SNMP_PERSISTENT_DIR: folder },
@@ -117,6 +134,57 @@ test('traps of version 1 and 2c and informs are taken, informs acknowledged; noi
     const code = variables.find(([oid]) => oid === '1.3.6.1.2.1.43.18.1.1.7.1.9');
     expect(code).toEqual(['1.3.6.1.2.1.43.18.1.1.7.1.9', { type: 'integer', value: 8 }]);
   }
+});
+
+test('traps and informs of version 3 are read when they are signed; what is not is only a reason to look', async () => {
+  const { traps, reader } = noting();
+  const { snmp } = openReader(
+    { urls: ['snmp://127.0.0.1'], snmp: { version: '3', ...V3_USER } },
+    new MappingTables(),
+  );
+  if (!snmp) throw new Error('no snmp reader');
+  receiver = await receiveTraps({ host: '127.0.0.1', port: await freeUdpPort() }, [{ ...snmp, reader }], log);
+  await snmptrap(receiver.port, '3', false, { authKey: 'not-the-auth-key' });
+  await snmptrap(receiver.port, '3', false, { privKey: 'not-the-priv-key' });
+  await snmptrap(receiver.port, '3', false, { user: 'stranger' });
+  await snmptrap(receiver.port, '3');
+  await until('the trap', () => traps.length > 0);
+  await snmptrap(receiver.port, '3', true);
+  await until('the inform', () => traps.length > 1);
+  // Its address can be forged: without a signature the content is worth nothing.
+  await snmptrap(receiver.port, '2c');
+  await until('the unsigned one', () => traps.length > 2);
+  expect(traps).toHaveLength(3);
+  const [trap, inform, unsigned] = traps;
+  for (const variables of [trap, inform]) {
+    expect(variables).toContainEqual(['1.3.6.1.2.1.43.18.1.1.7.1.9', { type: 'integer', value: 8 }]);
+  }
+  expect(unsigned).toEqual([]);
+  await snmp.reader.close();
+});
+
+test('users of one name with different keys are told', async () => {
+  const lines: string[] = [];
+  const source = (host: string, authKey: string) => {
+    const { snmp } = openReader(
+      { urls: [`snmp://${host}`], snmp: { version: '3', ...V3_USER, authKey } },
+      new MappingTables(),
+    );
+    if (!snmp) throw new Error('no snmp reader');
+    return snmp;
+  };
+  const sources = [
+    source('10.0.0.1', 'the-first-key'),
+    source('10.0.0.2', 'the-first-key'),
+    source('10.0.0.3', 'another-key'),
+  ];
+  receiver = await receiveTraps(
+    { host: '127.0.0.1', port: await freeUdpPort() },
+    sources,
+    pino({}, { write: (line: string) => lines.push(line) }),
+  );
+  expect(lines).toHaveLength(1);
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 40, host: '10.0.0.3', user: V3_USER.user });
 });
 
 test('where two printers send from one address both are read, and nobody’s alert becomes the other’s', async () => {

@@ -1,5 +1,5 @@
 /**
- * Receives SNMP traps and informs for all printers of the process and hands each to the one it came from.
+ * Receives SNMP traps and informs (1, 2c, 3) for all printers of the process and hands each to the one it came from.
  */
 import type { Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
@@ -13,7 +13,11 @@ import { valueOfVarbind } from '../drivers/snmp/session.ts';
 import type { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
 
 interface Notification {
-  pdu: { varbinds?: { oid: string; type?: number; value?: unknown }[] };
+  pdu: {
+    varbinds?: { oid: string; type?: number; value?: unknown }[];
+    /** Version 3: who signed it. */
+    user?: string;
+  };
   rinfo: { address: string };
 }
 
@@ -27,6 +31,8 @@ export interface TrapReceiver {
 export interface TrapSource {
   host: string;
   reader: Pick<SnmpReader, 'trap'>;
+  /** The version 3 user that the printer is asked as; it signs its notifications with the same keys. */
+  user?: snmp.User;
 }
 
 /** Addresses of a name now; rejects where nobody knows it. */
@@ -34,7 +40,35 @@ export type Resolve = (host: string) => Promise<string[]>;
 
 interface Receiver {
   close(done: () => void): void;
+  getAuthorizer(): { addUser(user: snmp.User): void; disableAuthorization: boolean };
   listener: { sockets: Record<string, Socket> };
+}
+
+/** The number that SNMP writes for version 3; 0 and 1 are 1 and 2c. */
+const VERSION_3 = 3;
+
+/** msgVersion: the first INTEGER in the outermost SEQUENCE. Undefined for what is no SNMP. */
+function versionOf(message: Buffer): number | undefined {
+  const length = message[1] ?? 0;
+  const at = 2 + (length < 0x80 ? 0 : length & 0x7f);
+  return message[0] === 0x30 && message[at] === 2 && message[at + 1] === 1 ? message[at + 2] : undefined;
+}
+
+/** The users by name. Two printers whose users share a name and not their keys: the later one's traps can't be read. */
+function usersOf(sources: TrapSource[], log: Logger): Map<string, snmp.User> {
+  const users = new Map<string, snmp.User>();
+  for (const { user, host } of sources) {
+    if (!user) continue;
+    const known = users.get(user.name);
+    if (!known) users.set(user.name, user);
+    else if (JSON.stringify(known) !== JSON.stringify(user)) {
+      log.warn(
+        { host, user: user.name },
+        'another printer has a user of that name with other keys; SNMPv3 traps of this one cannot be read',
+      );
+    }
+  }
+  return users;
 }
 
 const resolveByDns: Resolve = async (host) =>
@@ -124,8 +158,12 @@ export async function receiveTraps(
       return;
     }
     const variables = (pdu.varbinds ?? []).map(valueOfVarbind).filter((item) => item !== undefined);
-    // Whose alert it is can't be told where several send from one address: then they are only read.
-    for (const { reader } of printers) reader.trap(printers.length === 1 ? variables : []);
+    for (const { reader, user } of printers) {
+      // Whose alert it is can't be told where several send from one address: then they are only read. So is a printer
+      // of version 3 when somebody sends in its name without its signature.
+      const believed = printers.length === 1 && (user === undefined || pdu.user === user.name);
+      reader.trap(believed ? variables : []);
+    }
   };
   const take = (error: Error | null, notification?: Notification) => {
     if (error || !notification) {
@@ -146,14 +184,20 @@ export async function receiveTraps(
       port: options.port,
       address: host,
       transport: host.includes(':') ? 'udp6' : 'udp4',
-      // Communities of traps are no secret that protects anything: what comes is checked by asking the printer.
-      disableAuthorization: true,
+      includeAuthentication: true,
       accessControlModelType: snmp.AccessControlModelType.None,
     },
     take,
   );
+  const authorizer = receiver.getAuthorizer();
+  for (const user of usersOf(sources, log).values()) authorizer.addUser(user);
   const [socket] = Object.values(receiver.listener.sockets);
   if (!socket) throw new Error('net-snmp opened no socket');
+  // Communities of traps are no secret that protects anything: what comes is checked by asking the printer. Version 3 has
+  // to be signed by a user of ours; net-snmp has one switch for both, which is set before it looks at a message.
+  socket.prependListener('message', (message: Buffer) => {
+    authorizer.disableAuthorization = versionOf(message) !== VERSION_3;
+  });
   // net-snmp tells a port that is taken through the same callback as a broken trap; here it is told apart.
   await once(socket, 'listening');
   return {

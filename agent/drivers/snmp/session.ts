@@ -87,6 +87,11 @@ function openSession(access: SnmpAccess): snmp.Session {
       version: access.version === '1' ? snmp.Version1 : snmp.Version2c,
     });
   }
+  return snmp.createV3Session(access.host, userOf(access), { ...options, version: snmp.Version3 });
+}
+
+/** The version 3 user of an access: the strongest level that its keys allow, unless it names one. */
+export function userOf(access: SnmpAccess): snmp.User {
   const level =
     access.level ?? (access.privKey ? 'authPriv' : access.authKey ? 'authNoPriv' : 'noAuthNoPriv');
   const user = {
@@ -99,7 +104,7 @@ function openSession(access: SnmpAccess): snmp.Session {
       ? { privProtocol: snmp.PrivProtocols[access.privProtocol ?? 'aes'], privKey: access.privKey ?? '' }
       : {}),
   };
-  return snmp.createV3Session(access.host, user as snmp.User, { ...options, version: snmp.Version3 });
+  return user as snmp.User;
 }
 
 export class SnmpSession implements SnmpRequests {
