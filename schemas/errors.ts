@@ -111,7 +111,7 @@ export const ERRORS = {
   },
   'agent/other-printer': {
     message: '{url} is another printer: serial number {found} instead of {expected}',
-    hint: 'Has the address changed? platen agent discover finds printers; then correct the address or the serial number.',
+    hint: 'Has the address changed? platen agent discover finds printers. Does this one replace the old one? Then write its serial number into "serial" of agents.json.',
   },
   'agent/printer-exists': {
     message: 'The printer {printer} is in {file} already',

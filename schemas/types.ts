@@ -671,6 +671,19 @@ export interface AgentsConfig {
     port: number;
   };
   /**
+   * How a printer that is not at its address any more is looked for.
+   */
+  mdns?: {
+    /**
+     * The network to listen in, by this machine's address in it.
+     */
+    interface?: string;
+    /**
+     * Don't look; a printer stays at the address that the configuration has.
+     */
+    off?: boolean;
+  };
+  /**
    * Between two looks at errors and counters; default PT30S.
    */
   poll?: string;

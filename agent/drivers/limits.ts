@@ -27,6 +27,16 @@ export const DRIVER_LIMITS = {
   /** How old the addresses of printers' names may be for a trap from a known address, and from an unknown one. */
   trapNamesKnownMs: 5 * 60_000,
   trapNamesUnknownMs: 30_000,
+  /** Places of one printer that is looked for; a fleet may have hundreds of its model. */
+  placesMax: 16,
+  /** Listening for printers that announce themselves, and how long it serves those who come after it. */
+  findMs: 3_000,
+  findAgainMs: 30_000,
+  /** How long a printer is silent before it is looked for, and how often then. */
+  seekAfterMs: 60_000,
+  seekPauseMs: 5 * 60_000,
+  /** How long a search that is under way may hold the end of the process. */
+  seekEndMs: 1_000,
   /** How long a printer that doesn't answer is left alone, at most. */
   backOffMaxMs: 5 * 60_000,
   /** Bytes of one line from an external driver. */

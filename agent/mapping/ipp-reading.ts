@@ -19,6 +19,7 @@ export const PRINTER_ATTRIBUTES = [
   'printer-info',
   'printer-location',
   'printer-uuid',
+  'printer-dns-sd-name',
   'printer-serial-number',
   'printer-firmware-name',
   'printer-firmware-string-version',
@@ -301,7 +302,14 @@ export function ippReading(answer: IppAnswer, mapping: MappingTables): Reading {
     conditionsWhole: reasonsTold && !answer.cut,
     counters: ippCounters(answer),
     ...(upTime === undefined || upTime < 0 ? {} : { upTimeTicks: upTime * 100 }),
-    identity: { ...optional('make', make), ...optional('model', model), tables: tables.names },
+    identity: {
+      ...optional('make', make),
+      ...optional('model', model),
+      tables: tables.names,
+      ...(serial === undefined ? {} : { serials: { ipp: serial } }),
+      ...optional('uuid', meaningful(answer.text('printer-uuid')?.replace(/^urn:uuid:/i, ''))),
+      ...optional('announced', meaningful(answer.text('printer-dns-sd-name'))),
+    },
     missing: builder.missing,
   };
 }

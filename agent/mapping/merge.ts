@@ -122,6 +122,9 @@ export function mergeReadings(first: Reading, second: Reading): Reading {
     identity: {
       ...second.identity,
       ...first.identity,
+      ...(first.identity.serials || second.identity.serials
+        ? { serials: { ...second.identity.serials, ...first.identity.serials } }
+        : {}),
       tables: [...new Set([...first.identity.tables, ...second.identity.tables])],
     },
     missing: stillMissing(first, second),

@@ -58,8 +58,18 @@ export interface Reading {
   counters: ReadCounters;
   /** Hundredths of a second since the printer's management started (sysUpTime, printer-up-time). */
   upTimeTicks?: number;
-  /** Make, model and tables that were used, for the doctor. */
-  identity: { make?: string; model?: string; tables: string[] };
+  /** Make, model and tables that were used, for the doctor; and by what it is known again behind another address. */
+  identity: {
+    make?: string;
+    model?: string;
+    tables: string[];
+    /** Serial number by the protocol that told it: the two may write it differently. */
+    serials?: Partial<Record<Source, string>>;
+    /** `printer-uuid` without its scheme. */
+    uuid?: string;
+    /** Name under which it announces itself by mDNS. */
+    announced?: string;
+  };
   missing: Missing[];
 }
 

@@ -334,6 +334,7 @@ export function snmpReading(answer: SnmpAnswer, mapping: MappingTables): Reading
       ...(make === undefined ? {} : { make }),
       ...(model === undefined ? {} : { model }),
       tables: tables.names,
+      ...(serial === undefined ? {} : { serials: { snmp: serial } }),
     },
     missing: builder.missing,
   };

@@ -10,11 +10,15 @@ import type { AgentPrinter } from '../../schemas/types.ts';
 import { type Agent, type AgentOptions, createAgent } from '../agent.ts';
 import { DiskLog } from '../disk-log.ts';
 import type { Driver } from '../driver.ts';
+import { DRIVER_LIMITS } from '../drivers/limits.ts';
 import { mqttTransport } from '../mqtt-transport.ts';
 import { ReportNumbersOnDisk } from '../report-numbers.ts';
 import { trustNobody, tufTrust } from '../updater/trust.ts';
 import { createUpdater } from '../updater/updater.ts';
 import { type LoadedConfig, paceOf } from './config.ts';
+import { discover } from './discover.ts';
+import { createFinder } from './finder.ts';
+import type { FollowOptions } from './following-reader.ts';
 import { createLanes } from './lanes.ts';
 import { openDriver } from './open-driver.ts';
 import { receiveTraps, type TrapReceiver, type TrapSource } from './traps.ts';
@@ -64,6 +68,13 @@ export async function startAgents(
 ): Promise<RunningAgents> {
   const { config } = loaded;
   const lanes = createLanes();
+  const hosts: FollowOptions['hosts'] = new Map();
+  const { off, interface: network } = config.mdns ?? {};
+  const find = off
+    ? undefined
+    : createFinder(() =>
+        discover({ ms: DRIVER_LIMITS.findMs, ...(network === undefined ? {} : { interface: network }) }),
+      );
   const transport = mqttTransport({
     url: config.broker.url,
     ...(loaded.ca === undefined ? {} : { ca: loaded.ca }),
@@ -75,12 +86,16 @@ export async function startAgents(
     const folder = join(loaded.data, printer.printer);
     try {
       mkdirSync(folder, { recursive: true });
-      const opened = openDriver(printer, loaded.mapping, {
-        ...paceOf(config, printer),
-        stateFile: join(folder, 'conditions.json'),
-        log: own,
-        lanes,
-      });
+      const opened = openDriver(
+        printer,
+        loaded.mapping,
+        { ...paceOf(config, printer), stateFile: join(folder, 'conditions.json'), log: own, lanes },
+        {
+          file: join(folder, 'identity.json'),
+          hosts,
+          ...(find === undefined ? {} : { find }),
+        },
+      );
       const driver = withPlace(opened.driver, printer);
       const memory = new DiskLog({ folder: join(folder, 'log'), log: own });
       const agent = createAgent({
@@ -97,7 +112,7 @@ export async function startAgents(
         log: own,
         ...options,
       });
-      if (opened.snmp) sources.push(opened.snmp);
+      if (opened.traps) sources.push(opened.traps);
       await agent.start();
       spoken.push({ id: printer.printer, agent });
     } catch (error) {

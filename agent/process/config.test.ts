@@ -85,6 +85,7 @@ test('what mDNS tells becomes an address', () => {
   };
   expect(printerOfService(service)).toEqual({
     url: 'ipp://p.local:631/ipp/print',
+    urls: ['ipp://p.local:631/ipp/print'],
     name: 'Printer',
     model: 'Acme 7',
     uuid: 'u-1',

@@ -7,6 +7,8 @@ import { tidy } from '../mapping/text.ts';
 export interface FoundPrinter {
   /** `ipp://host:631/ipp/print`. */
   url: string;
+  /** All it announces, the one in `url` too. */
+  urls: string[];
   name: string;
   /** Make and model (`ty`). */
   model?: string;
@@ -18,6 +20,9 @@ export interface FoundPrinter {
 
 /** More are not listed: a network that shouts so many names has another problem. */
 export const FOUND_MAX = 10_000;
+
+/** Addresses of one printer that are kept. */
+const URLS_MAX = 8;
 
 function text(txt: Record<string, unknown>, key: string): string | undefined {
   // Keys are without regard to case (RFC 6763, 6.4).
@@ -39,8 +44,10 @@ export function printerOfService(
   const model = text(txt, 'ty') ?? text(txt, 'product')?.replace(/^\(|\)$/g, '');
   const uuid = text(txt, 'uuid');
   const location = text(txt, 'note');
+  const url = `${scheme}://${host}:${service.port}/${path}`;
   return {
-    url: `${scheme}://${host}:${service.port}/${path}`,
+    url,
+    urls: [url],
     name: service.name,
     ...(model === undefined ? {} : { model }),
     ...(uuid === undefined ? {} : { uuid }),
@@ -57,7 +64,8 @@ export async function discover(options: {
 }): Promise<FoundPrinter[]> {
   const found = new Map<string, FoundPrinter>();
   const bonjour = new Bonjour({
-    ...(options.interface === undefined ? {} : { interface: options.interface }),
+    // Bound to the interface's address, as multicast-dns does by itself, Linux delivers nothing that is sent to the group.
+    ...(options.interface === undefined ? {} : { interface: options.interface, bind: '0.0.0.0' }),
     ...(options.port === undefined ? {} : { port: options.port }),
   } as Partial<Service>);
   const take = (service: Service) => {
@@ -65,7 +73,8 @@ export async function discover(options: {
     if (!printer || found.size >= FOUND_MAX) return;
     const key = printer.uuid ?? `${printer.name}@${new URL(printer.url).hostname}`;
     const known = found.get(key);
-    if (!known || printer.url.startsWith('ipps:')) found.set(key, printer);
+    const urls = [...new Set([...(known?.urls ?? []), printer.url])].slice(0, URLS_MAX);
+    found.set(key, { ...(known && !printer.url.startsWith('ipps:') ? known : printer), urls });
   };
   for (const type of ['ipp', 'ipps']) bonjour.find({ type }, take);
   await new Promise((resolve) => setTimeout(resolve, options.ms));

@@ -83,7 +83,11 @@ export function adviceFor(url: string, error: unknown): string[] {
   const reason = reasonOf(error);
   const protocol = url.slice(0, url.indexOf(':'));
   const advice: string[] = [];
-  if (/ENOTFOUND|EAI_AGAIN/.test(reason)) advice.push('The name is not known here. Try its IP address.');
+  if (/ENOTFOUND|EAI_AGAIN/.test(reason)) {
+    advice.push(
+      'The name is not known here. Try its IP address: its menu or platen agent discover shows it (names in .local are known by mDNS only).',
+    );
+  }
   if (/ECONNREFUSED/.test(reason)) {
     advice.push(
       `Something is at that address but does not offer ${protocol}. Enable it in the printer's web page, or try another port.`,

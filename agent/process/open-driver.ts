@@ -8,11 +8,14 @@ import { type BambuAccess, BambuReader } from '../drivers/bambu/bambu-reader.ts'
 import { CommandDriver } from '../drivers/command/command-driver.ts';
 import { PolledDriver, type PolledOptions } from '../drivers/polled-driver.ts';
 import type { MappingTables } from '../mapping/tables.ts';
-import { type OpenedReader, openReader } from './open-reader.ts';
+import { FollowingReader, type FollowOptions } from './following-reader.ts';
+import { openReader } from './open-reader.ts';
+import type { TrapSource } from './traps.ts';
 
 export interface OpenedDriver {
   driver: Driver;
-  snmp?: OpenedReader['snmp'];
+  /** What receives its traps. */
+  traps?: TrapSource;
 }
 
 /** `bambu://SERIAL@host[:8883]` with the access code from the settings. */
@@ -38,6 +41,7 @@ export function openDriver(
   printer: AgentPrinter,
   mapping: MappingTables,
   options: PolledOptions,
+  follow: Pick<FollowOptions, 'file' | 'find' | 'hosts'> = {},
 ): OpenedDriver {
   const [address = ''] = printer.urls;
   if (address.startsWith('bambu:')) {
@@ -56,6 +60,20 @@ export function openDriver(
       }),
     };
   }
-  const { reader, snmp } = openReader(printer, mapping);
-  return { driver: new PolledDriver(reader, options), ...(snmp === undefined ? {} : { snmp }) };
+  const { urls, serial, snmp, ipp } = printer;
+  const reader = new FollowingReader({
+    open: (at) =>
+      openReader(
+        { urls: at, ...(snmp === undefined ? {} : { snmp }), ...(ipp === undefined ? {} : { ipp }) },
+        mapping,
+      ),
+    urls,
+    ...(serial === undefined ? {} : { pinned: serial }),
+    ...follow,
+    log: options.log,
+  });
+  return {
+    driver: new PolledDriver(reader, options),
+    ...(reader.traps === undefined ? {} : { traps: reader.traps }),
+  };
 }

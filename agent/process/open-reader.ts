@@ -5,10 +5,9 @@ import { PlatenError } from '../../schemas/errors.ts';
 import type { AgentPrinter } from '../../schemas/types.ts';
 import { type IppAccess, IppReader } from '../drivers/ipp/ipp-reader.ts';
 import { MergedReader } from '../drivers/merged-reader.ts';
-import { quickOf, type Reader } from '../drivers/reader.ts';
+import type { Reader } from '../drivers/reader.ts';
 import { type SnmpAccess, userOf } from '../drivers/snmp/session.ts';
 import { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
-import type { Reading } from '../mapping/reading.ts';
 import type { MappingTables } from '../mapping/tables.ts';
 import type { TrapSource } from './traps.ts';
 
@@ -45,58 +44,6 @@ export function withoutSecrets(address: string): string {
   return url.toString();
 }
 
-/** Lets only the expected printer through: behind a changed address may be another one. */
-export class PinnedReader implements Reader {
-  readonly kind: string;
-  readonly url: string;
-  private readonly reader: Reader;
-  private readonly serial: string;
-  /** Another printer answered last: until the expected one shows its serial number, every read is a whole one. */
-  private doubted = false;
-  readQuick?: NonNullable<Reader['readQuick']>;
-  knock?: NonNullable<Reader['knock']>;
-
-  constructor(reader: Reader, serial: string) {
-    this.kind = reader.kind;
-    this.url = reader.url;
-    this.reader = reader;
-    this.serial = serial;
-    const quick = reader.readQuick?.bind(reader);
-    if (quick) {
-      this.readQuick = async () => {
-        // A quick read compares with the last whole one, and that may have been of the other printer.
-        const found = this.doubted ? undefined : await quick();
-        if (found && !this.doubted) return found;
-        return { ...quickOf(await this.read()), structureMayDiffer: true };
-      };
-    }
-    if (reader.knock) this.knock = reader.knock.bind(reader);
-  }
-
-  async read(): Promise<Reading> {
-    const reading = await this.reader.read();
-    const { serial } = reading.structure.apparatus;
-    // A half-answer without a serial number is no proof of another printer, nor of the return of the expected one.
-    if (serial !== undefined) this.doubted = serial !== this.serial;
-    if (this.doubted) {
-      throw new PlatenError('agent/other-printer', {
-        url: this.url,
-        found: serial ?? 'none',
-        expected: this.serial,
-      });
-    }
-    return reading;
-  }
-
-  onNudge(nudge: () => void): void {
-    this.reader.onNudge?.(nudge);
-  }
-
-  close(): Promise<void> {
-    return this.reader.close();
-  }
-}
-
 export interface OpenedReader {
   reader: Reader;
   /** The SNMP part, to which traps from that host go. */
@@ -105,7 +52,7 @@ export interface OpenedReader {
 
 /** A reader for the ipp and snmp addresses of a printer. */
 export function openReader(
-  printer: Pick<AgentPrinter, 'urls' | 'serial' | 'snmp' | 'ipp'>,
+  printer: Pick<AgentPrinter, 'urls' | 'snmp' | 'ipp'>,
   mapping: MappingTables,
 ): OpenedReader {
   const readers: Reader[] = [];
@@ -127,9 +74,8 @@ export function openReader(
       });
   }
   const [first] = readers;
-  const merged = readers.length === 1 && first ? first : new MergedReader(readers);
   return {
-    reader: printer.serial === undefined ? merged : new PinnedReader(merged, printer.serial),
+    reader: readers.length === 1 && first ? first : new MergedReader(readers),
     ...(snmp === undefined ? {} : { snmp }),
   };
 }

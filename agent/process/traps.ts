@@ -27,9 +27,10 @@ export interface TrapReceiver {
   close(): Promise<void>;
 }
 
-/** A printer as the configuration has it: by address or by name. */
+/** A printer by address or by name. */
 export interface TrapSource {
-  host: string;
+  /** Where it is now: it may change while the process runs. */
+  readonly host: string;
   reader: Pick<SnmpReader, 'trap'>;
   /** The version 3 user that the printer is asked as; it signs its notifications with the same keys. */
   user?: snmp.User;
@@ -82,8 +83,10 @@ const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '').toL
  * them is old: printers get their addresses from DHCP.
  */
 export class TrapAddresses {
-  private readonly fixed = new Map<string, TrapSource[]>();
-  private readonly names = new Map<string, TrapSource[]>();
+  private readonly sources: TrapSource[];
+  private hosts: string[] = [];
+  private fixed = new Map<string, TrapSource[]>();
+  private names = new Map<string, TrapSource[]>();
   private readonly resolve: Resolve;
   private readonly now: () => number;
   private found = new Map<string, TrapSource[]>();
@@ -91,9 +94,18 @@ export class TrapAddresses {
   private lookedMs = Number.NEGATIVE_INFINITY;
 
   constructor(sources: TrapSource[], resolve: Resolve = resolveByDns, now: () => number = Date.now) {
+    this.sources = sources;
     this.resolve = resolve;
     this.now = now;
-    for (const source of sources) {
+  }
+
+  /** Puts the printers in order by where they are now. */
+  private sort(): void {
+    if (this.hosts.length > 0 && this.sources.every(({ host }, i) => host === this.hosts[i])) return;
+    this.hosts = this.sources.map(({ host }) => host);
+    this.fixed = new Map();
+    this.names = new Map();
+    for (const source of this.sources) {
       const [map, key] =
         isIP(source.host) === 0 ? [this.names, source.host] : [this.fixed, plain(source.host)];
       map.set(key, [...(map.get(key) ?? []), source]);
@@ -102,6 +114,7 @@ export class TrapAddresses {
 
   /** The printers at an address: none, one, or several behind one print server. */
   async at(address: string): Promise<TrapSource[]> {
+    this.sort();
     const key = plain(address);
     const fixed = this.fixed.get(key) ?? [];
     if (this.names.size === 0) return fixed;

@@ -160,10 +160,10 @@ async function find(flags: { for: string; interface?: string; json?: boolean }):
     for (const printer of printers) process.stdout.write(`${JSON.stringify(printer)}\n`);
     return;
   }
-  for (const { url, name, model, location } of printers) {
-    process.stdout.write(
-      `${url}\n    ${name}${model === undefined ? '' : `, ${model}`}${location === undefined ? '' : `, ${location}`}\n`,
-    );
+  for (const { url, name, model, location, addresses } of printers) {
+    // Names in .local are only known where the system asks mDNS for them.
+    const known = [model, location, ...addresses].filter((part) => part !== undefined);
+    process.stdout.write(`${url}\n    ${[name, ...known].join(', ')}\n`);
   }
   process.stdout.write(
     printers.length === 0

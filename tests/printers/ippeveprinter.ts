@@ -1,10 +1,19 @@
 /**
  * A real IPP printer: CUPS's ippeveprinter on a free loopback port, with a D-Bus of its own (it doesn't start without
- * one) and no Avahi, so that several can run beside each other.
+ * one). It has an Avahi, on the loopback interface only, where a test asks for it to be announced by mDNS.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,6 +29,19 @@ export const BIZHUB_FIRMWARE: Firmware[] = [
   ['Finisher FS-539', 'G00-15', '00000015'],
   ['ADF DF-714', 'G00-08', '00000008'],
 ];
+
+/** Avahi on the loopback interface only, beside whatever else speaks mDNS on this machine. */
+const AVAHI = `[server]
+use-ipv4=yes
+use-ipv6=no
+allow-interfaces=lo
+enable-dbus=yes
+disallow-other-stacks=no
+[wide-area]
+enable-wide-area=no
+[publish]
+publish-workstation=no
+`;
 
 const list = (values: string[]) => values.map((value) => `"${value}"`).join(',');
 
@@ -64,12 +86,14 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 }
 
 export interface IppPrinter {
-  port: number;
-  url: string;
+  readonly port: number;
+  readonly url: string;
   /** Prints a page, during which the engine says these lines: `STATE: +media-jam`, `STATE: none`. */
   print(lines: string[]): Promise<void>;
   /** Stops it and starts it again at the same port with other firmware. */
   restart(firmware: Firmware[]): Promise<void>;
+  /** Stops it and starts it again at another port, with the same serial number. */
+  move(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -80,9 +104,9 @@ interface IppLibrary {
 }
 
 export async function startIppPrinter(
-  options: { firmware?: Firmware[]; serial?: string } = {},
+  options: { firmware?: Firmware[]; serial?: string; port?: number; announcedAs?: string } = {},
 ): Promise<IppPrinter> {
-  const { serial = 'A9KEKM0001234' } = options;
+  const { serial = 'A9KEKM0001234', announcedAs } = options;
   const folder = mkdtempSync(join(tmpdir(), 'platen-ippeve-'));
   mkdirSync(join(folder, 'spool'));
   mkdirSync(join(folder, 'keys'));
@@ -108,8 +132,20 @@ export async function startIppPrinter(
     },
   );
   await until('the D-Bus socket', () => existsSync(socket));
-  const port = await freeTcpPort();
-  const url = `ipp://localhost:${port}/ipp/print`;
+  let avahi: ChildProcess | undefined;
+  if (announcedAs !== undefined) {
+    writeFileSync(join(folder, 'avahi.conf'), AVAHI);
+    const log = openSync(join(folder, 'avahi.log'), 'w');
+    avahi = spawn(
+      'avahi-daemon',
+      ['-f', join(folder, 'avahi.conf'), '--no-drop-root', '--no-chroot', '--no-rlimits'],
+      { stdio: ['ignore', log, log], env },
+    );
+    closeSync(log);
+    await until('Avahi', () => readFileSync(join(folder, 'avahi.log'), 'utf8').includes('startup complete'));
+  }
+  let port = options.port ?? (await freeTcpPort());
+  let url = `ipp://localhost:${port}/ipp/print`;
   const command = fileURLToPath(new URL('print-command.sh', import.meta.url));
   const library = createRequire(import.meta.url)('@sealsystems/ipp') as IppLibrary;
   const execute = (operation: string, message: object) =>
@@ -122,8 +158,7 @@ export async function startIppPrinter(
   const start = async (firmware: Firmware[]) => {
     writeFileSync(join(folder, 'attributes'), attributes(firmware, serial));
     const args = [
-      '-r',
-      'off',
+      ...(announcedAs === undefined ? ['-r', 'off'] : []),
       '-p',
       String(port),
       '-n',
@@ -136,7 +171,7 @@ export async function startIppPrinter(
     ];
     printer = spawn(
       'ippeveprinter',
-      [...args, '-a', join(folder, 'attributes'), '-c', command, 'Test Printer'],
+      [...args, '-a', join(folder, 'attributes'), '-c', command, announcedAs ?? 'Test Printer'],
       {
         stdio: 'ignore',
         env,
@@ -153,8 +188,12 @@ export async function startIppPrinter(
   };
   await start(options.firmware ?? BIZHUB_FIRMWARE);
   return {
-    port,
-    url,
+    get port() {
+      return port;
+    },
+    get url() {
+      return url;
+    },
     print: async (lines) => {
       writeFileSync(join(folder, 'reasons'), `${lines.join('\n')}\n`);
       await until('a job that is taken', async () => {
@@ -176,8 +215,15 @@ export async function startIppPrinter(
       await end(printer);
       await start(firmware);
     },
+    move: async () => {
+      await end(printer);
+      port = await freeTcpPort();
+      url = `ipp://localhost:${port}/ipp/print`;
+      await start(options.firmware ?? BIZHUB_FIRMWARE);
+    },
     stop: async () => {
       await end(printer);
+      await end(avahi);
       await end(dbus);
       rmSync(folder, { recursive: true, force: true });
     },

@@ -115,11 +115,19 @@ export interface SnmpPrinter {
   stop(): Promise<void>;
 }
 
-/** Starts it and waits until it answers. `serial` and `model` are fixed for its life; `port` is a free one if absent. */
+/**
+ * Starts it and waits until it answers. `serial` and `model` are fixed for its life; `port` is a free one if absent, `host`
+ * another loopback address than 127.0.0.1 if there.
+ */
 export async function startSnmpPrinter(
-  options: { mib?: Mib; serial?: string; model?: string; port?: number } = {},
+  options: { mib?: Mib; serial?: string; model?: string; host?: string; port?: number } = {},
 ): Promise<SnmpPrinter> {
-  const { mib = BIZHUB, serial = 'A9KEKM0001234', model = 'KONICA MINOLTA bizhub C360i' } = options;
+  const {
+    host = '127.0.0.1',
+    mib = BIZHUB,
+    serial = 'A9KEKM0001234',
+    model = 'KONICA MINOLTA bizhub C360i',
+  } = options;
   const folder = mkdtempSync(join(tmpdir(), 'platen-snmpd-'));
   const file = join(folder, 'mib.json');
   const set = (values: Mib) => {
@@ -131,8 +139,8 @@ export async function startSnmpPrinter(
   const port = options.port ?? (await freeUdpPort());
   const pass = `${process.execPath} ${fileURLToPath(new URL('pass-mib.mjs', import.meta.url))} ${file}`;
   const lines = [
-    `agentAddress udp:127.0.0.1:${port}`,
-    'rocommunity public 127.0.0.1',
+    `agentAddress udp:${host}:${port}`,
+    'rocommunity public 127.0.0.0/8',
     `createUser ${V3_USER.user} SHA ${V3_USER.authKey} AES ${V3_USER.privKey}`,
     `rouser ${V3_USER.user} priv`,
     `override 1.3.6.1.2.1.43.5.1.1.17.1 octet_str "${serial}"`,
@@ -168,7 +176,7 @@ export async function startSnmpPrinter(
       },
     },
   );
-  await answers(child, port);
+  await answers(child, host, port);
   return {
     port,
     set,
@@ -182,10 +190,10 @@ export async function startSnmpPrinter(
   };
 }
 
-async function answers(child: ChildProcess, port: number): Promise<void> {
+async function answers(child: ChildProcess, host: string, port: number): Promise<void> {
   for (let i = 0; i < 50; i++) {
     if (child.exitCode !== null) throw new Error(`snmpd ended with ${child.exitCode}`);
-    const session = snmp.createSession('127.0.0.1', 'public', {
+    const session = snmp.createSession(host, 'public', {
       port,
       version: snmp.Version2c,
       timeout: 200,
