@@ -5,11 +5,11 @@
  * A part is a host that may be in use: the apparatus, a unit, another model in a unit's place, a spare. A variable is
  * a subject on a part with its candidate releases. A link is one rule (or wish) between them.
  */
-import { hostMatches, placementTruth, unknownRules, vendorMatches } from './judge.ts';
+import { hardwareInRange, hostMatches, placementTruth, unknownRules, vendorMatches } from './judge.ts';
 import { complement, NOTHING, type Span, spanHas, spanWhere, wholeSpan } from './spans.ts';
 import type { CompiledApparatus, CompiledCatalog, Product, Rule } from './tables.ts';
 import type { ChooseOptions } from './types.ts';
-import { compareVersions, inRange, SCHEMES } from './versions.ts';
+import { compareVersions } from './versions.ts';
 import type { Host, Subject, World } from './world.ts';
 
 export interface Part {
@@ -209,7 +209,7 @@ class InstanceBuilder {
       for (const model of slot.modelList) if (model !== part.host.model) models.add(model);
     }
     for (const model of models) {
-      const host: Host = { ...part.host, model, hardware: undefined, hardwareKey: undefined };
+      const host: Host = { ...part.host, model, hardware: undefined };
       const replacement = this.addPart(host, part);
       part.replacements.push(replacement);
       const ids = new Set<string>();
@@ -385,9 +385,6 @@ class InstanceBuilder {
       });
     }
     const open = new Map<number, { rule: Rule; first: number; last: number }>();
-    const close = (run: { rule: Rule; first: number; last: number }): void => {
-      this.addRule(run.rule, false, { part, variable, first: run.first, last: run.last });
-    };
     for (let candidate = 0; candidate < candidates.length; candidate++) {
       const release = candidates[candidate]!;
       if (release < 0) continue;
@@ -397,12 +394,14 @@ class InstanceBuilder {
           this.addRule(rule, true, { part, variable, first: candidate, last: candidate });
         } else if (run && run.last >= candidate - 1) run.last = candidate;
         else {
-          if (run) close(run);
+          if (run) this.addRule(run.rule, false, { part, variable, first: run.first, last: run.last });
           open.set(rule.sameness, { rule, first: candidate, last: candidate });
         }
       }
     }
-    for (const run of open.values()) close(run);
+    for (const { rule, first, last } of open.values()) {
+      this.addRule(rule, false, { part, variable, first, last });
+    }
   }
 
   /** Whether software stands where its `on` does not allow it; a doubt is no obstacle unless it would be a new one. */
@@ -455,41 +454,38 @@ class InstanceBuilder {
   private allowedOf(
     variable: Variable,
     vendor: 1 | -1,
-    rule: Rule,
+    { kind }: Rule,
     range: string | undefined,
-    holds: (truth: 1 | 0 | -1) => boolean,
+    lenient: boolean,
   ): Span {
     const { product, candidates } = variable;
     const count = candidates.length;
-    if (vendor === -1) return holds(-1) ? wholeSpan(count) : NOTHING;
-    if (range === undefined) return holds(1) ? wholeSpan(count) : NOTHING;
-    if (!product) return holds(-1) ? wholeSpan(count) : NOTHING;
+    if (vendor === -1) return lenient ? wholeSpan(count) : NOTHING;
+    if (range === undefined) return kind === 'requires' ? wholeSpan(count) : NOTHING;
+    if (!product) return lenient ? wholeSpan(count) : NOTHING;
     const span = product.versions.span(range);
     // Where every release is a candidate, the range is its own answer.
     if (variable.whole) {
-      return rule.kind === 'requires' ? span : complement(span, count);
+      return kind === 'requires' ? span : complement(span, count);
     }
-    return spanWhere(count, (i) => holds(candidates[i]! < 0 ? -1 : spanHas(span, candidates[i]!) ? 1 : 0));
+    const inside = kind === 'requires';
+    return spanWhere(count, (i) => (candidates[i]! < 0 ? lenient : spanHas(span, candidates[i]!) === inside));
   }
 
   /** What a rule speaks of, and which candidates hold it. What is unknown holds it only where that is lenient. */
   private targetsOf(rule: Rule, lenient: boolean): LinkTarget[] {
     const { target } = rule;
-    const holds = (truth: 1 | 0 | -1): boolean => {
-      if (truth === -1) return lenient;
-      return (truth === 1) === (rule.kind === 'requires');
-    };
+    const inside = rule.kind === 'requires';
     if (target.type === 'apparatus') {
       const part = this.instance.parts[0]!;
-      const truth = target.models.has(part.host.model) ? 1 : 0;
-      return [partTarget(part, holds(truth))];
+      return [partTarget(part, target.models.has(part.host.model) === inside)];
     }
     if (target.type === 'software') {
       const targets: LinkTarget[] = [];
       for (const variable of this.byId.get(target.id) ?? []) {
         const vendor = vendorMatches(variable.vendor, target.vendor);
         if (vendor === 0) continue;
-        const allowed = this.allowedOf(variable, vendor, rule, target.range, holds);
+        const allowed = this.allowedOf(variable, vendor, rule, target.range, lenient);
         targets.push(linkTarget(variable.part, variable, allowed));
       }
       return targets;
@@ -497,13 +493,8 @@ class InstanceBuilder {
     const targets: LinkTarget[] = [];
     for (const part of this.instance.parts) {
       if (!hostMatches(part.host, target.kind, target.model)) continue;
-      let truth: 1 | 0 | -1 = 1;
-      if (target.hardware !== undefined) {
-        const key = part.host.hardwareKey;
-        if (key === undefined) truth = -1;
-        else truth = inRange(SCHEMES.hardware, target.hardware, key) ? 1 : 0;
-      }
-      targets.push(partTarget(part, holds(truth)));
+      const truth = target.hardware === undefined ? 1 : hardwareInRange(part.host, target.hardware);
+      targets.push(partTarget(part, truth === -1 ? lenient : (truth === 1) === inside));
     }
     return targets;
   }

@@ -9,9 +9,9 @@ import { findSlotFaults } from './slots.ts';
 import { spanHas } from './spans.ts';
 import type { CompiledCatalog, Rule } from './tables.ts';
 import type { Judgement, PrinterStructureLike } from './types.ts';
-import { inRange, SCHEMES } from './versions.ts';
+import { inRange, SCHEMES, type VersionRange } from './versions.ts';
 import { listText, shortRange } from './wording.ts';
-import { APPARATUS, type Host, resolveWorld, type Subject, type World } from './world.ts';
+import { APPARATUS, type Host, hardwareKeyOf, resolveWorld, type Subject, type World } from './world.ts';
 
 /** 1 in range, 0 out of range, -1 unknown. */
 type Truth = 1 | 0 | -1;
@@ -27,6 +27,13 @@ function softwareInRange(subject: Subject, range: string | undefined): Truth {
   if (range === undefined) return 1;
   if (subject.product === undefined || subject.release < 0) return -1;
   return spanHas(subject.product.versions.span(range), subject.release) ? 1 : 0;
+}
+
+/** Whether the host's hardware is in a range. */
+export function hardwareInRange(host: Host, range: VersionRange): Truth {
+  const key = hardwareKeyOf(host);
+  if (key === undefined) return -1;
+  return inRange(SCHEMES.hardware, range, key) ? 1 : 0;
 }
 
 /** Whether the host is one that a unit constraint speaks of. Units only, unless the kind says apparatus. */
@@ -57,7 +64,8 @@ function instancesOf(rule: Rule, world: World): Instance[] {
   }
   const instances: Instance[] = [];
   if (target.type === 'software') {
-    for (const subject of world.bySoftware.get(target.id) ?? []) {
+    for (const subject of world.mayBe(target.id)) {
+      if (subject.id !== target.id || subject.host.spare) continue;
       const vendor = vendorMatches(subject.vendor, target.vendor);
       if (vendor === 0) continue;
       const state = subject.version ?? 'of unknown version';
@@ -74,8 +82,7 @@ function instancesOf(rule: Rule, world: World): Instance[] {
     let truth: Truth = 1;
     let state = host.model;
     if (target.hardware !== undefined) {
-      if (host.hardwareKey === undefined) truth = -1;
-      else truth = inRange(SCHEMES.hardware, target.hardware, host.hardwareKey) ? 1 : 0;
+      truth = hardwareInRange(host, target.hardware);
       state = `${host.model} of ${host.hardware === undefined ? 'unknown hardware' : `hardware ${host.hardware}`}`;
     }
     instances.push({ name: host.symbol, state, truth });
@@ -83,22 +90,47 @@ function instancesOf(rule: Rule, world: World): Instance[] {
   return instances;
 }
 
-/** Whether a rule holds, and through which instances it does not. */
-function evaluate(rule: Rule, instances: readonly Instance[]): { truth: Truth; through: Instance[] } {
-  const no = instances.filter((instance) => instance.truth === 0);
-  const maybe = instances.filter((instance) => instance.truth === -1);
-  const yes = instances.length - no.length - maybe.length;
-  if (rule.kind === 'conflicts') {
-    if (yes > 0) return { truth: 0, through: instances.filter((instance) => instance.truth === 1) };
-    return maybe.length > 0 ? { truth: -1, through: maybe } : { truth: 1, through: [] };
+/**
+ * Whether a rule holds. Who breaks it is gathered apart, because nearly every rule of a fleet holds, and then nobody
+ * is to be named.
+ */
+function truthOf(rule: Rule, world: World): Truth {
+  const { target } = rule;
+  let yes = 0;
+  let no = 0;
+  let maybe = 0;
+  if (target.type === 'software') {
+    for (const subject of world.mayBe(target.id)) {
+      if (subject.id !== target.id || subject.host.spare) continue;
+      const vendor = vendorMatches(subject.vendor, target.vendor);
+      if (vendor === 0) continue;
+      const truth = vendor === -1 ? -1 : softwareInRange(subject, target.range);
+      if (truth === 1) yes++;
+      else if (truth === 0) no++;
+      else maybe++;
+    }
+  } else if (target.type === 'apparatus') {
+    if (target.models.has(world.hosts[0]!.model)) yes++;
+    else no++;
+  } else {
+    for (const host of world.hosts) {
+      if (host.spare || !hostMatches(host, target.kind, target.model)) continue;
+      const truth = target.hardware === undefined ? 1 : hardwareInRange(host, target.hardware);
+      if (truth === 1) yes++;
+      else if (truth === 0) no++;
+      else maybe++;
+    }
   }
-  if (instances.length === 0) return { truth: rule.optional ? 1 : 0, through: [] };
-  if (rule.every) {
-    if (no.length > 0) return { truth: 0, through: no };
-    return maybe.length > 0 ? { truth: -1, through: maybe } : { truth: 1, through: [] };
-  }
-  if (yes > 0) return { truth: 1, through: [] };
-  return maybe.length > 0 ? { truth: -1, through: maybe } : { truth: 0, through: no };
+  if (rule.kind === 'conflicts') return yes > 0 ? 0 : maybe > 0 ? -1 : 1;
+  if (yes + no + maybe === 0) return rule.optional ? 1 : 0;
+  if (rule.every) return no > 0 ? 0 : maybe > 0 ? -1 : 1;
+  return yes > 0 ? 1 : maybe > 0 ? -1 : 0;
+}
+
+/** Through which instances a rule does not hold. */
+function culprits(rule: Rule, truth: Truth, world: World): Instance[] {
+  const wanted = truth === -1 ? -1 : rule.kind === 'conflicts' ? 1 : 0;
+  return instancesOf(rule, world).filter((instance) => instance.truth === wanted);
 }
 
 function isAre(through: readonly Instance[]): string {
@@ -120,26 +152,43 @@ export function judge(catalog: CompiledCatalog, structure: PrinterStructureLike)
   return judgeWorld(catalog, resolveWorld(catalog, structure));
 }
 
-/** Every rule in force in this world, with who declares it. */
-function* rulesInForce(catalog: CompiledCatalog, world: World): Generator<[string, readonly Rule[]]> {
-  yield [APPARATUS, catalog.apparatus.get(world.hosts[0]!.model)?.rules ?? []];
-  for (const host of world.hosts) {
-    if (host.index > 0 && !host.spare) yield [host.symbol, catalog.units.get(host.model) ?? []];
-  }
-  for (const { host, name, release, product } of world.subjects) {
-    if (!host.spare && release >= 0) yield [name, product!.releases[release]!.rules];
-  }
-}
-
 /** `declarer rule` of every rule that cannot be judged in this world. */
 export function unknownRules(catalog: CompiledCatalog, world: World): Set<string> {
   const unknown = new Set<string>();
-  for (const [declarer, rules] of rulesInForce(catalog, world)) {
-    for (const rule of rules) {
-      if (evaluate(rule, instancesOf(rule, world)).truth === -1) unknown.add(`${declarer} ${rule.text}`);
+  const look = (declarer: string, rules: readonly Rule[] | undefined): void => {
+    for (const rule of rules ?? []) {
+      if (truthOf(rule, world) === -1) unknown.add(`${declarer} ${rule.text}`);
     }
+  };
+  look(APPARATUS, catalog.apparatus.get(world.hosts[0]!.model)?.rules);
+  for (const host of world.hosts) {
+    if (host.index > 0 && !host.spare) look(host.symbol, catalog.units.get(host.model));
+  }
+  for (const { host, name, release, product } of world.subjects) {
+    if (!host.spare && release >= 0) look(name, product!.releases[release]!.rules);
   }
   return unknown;
+}
+
+function judgeRules(
+  declarer: string,
+  rules: readonly Rule[] | undefined,
+  world: World,
+  findings: Finding[],
+  unknown: Finding[],
+): void {
+  if (!rules) return;
+  for (const rule of rules) {
+    const truth = truthOf(rule, world);
+    if (truth === 1) continue;
+    const through = culprits(rule, truth, world);
+    (truth === 0 ? findings : unknown).push({
+      rule: rule.text,
+      subjects: [declarer, ...through.map((instance) => instance.name).filter((name) => name !== declarer)],
+      severity: rule.severity,
+      message: ruleMessage(declarer, rule, truth, through),
+    });
+  }
 }
 
 /** Judges a resolved structure. */
@@ -150,17 +199,14 @@ export function judgeWorld(catalog: CompiledCatalog, world: World): Judgement {
   for (const subject of world.subjects) {
     if (!subject.host.spare) judgeSubject(subject, findings, unknown);
   }
-  for (const [declarer, rules] of rulesInForce(catalog, world)) {
-    for (const rule of rules) {
-      const { truth, through } = evaluate(rule, instancesOf(rule, world));
-      if (truth === 1) continue;
-      (truth === 0 ? findings : unknown).push({
-        rule: rule.text,
-        subjects: [declarer, ...through.map((instance) => instance.name).filter((name) => name !== declarer)],
-        severity: rule.severity,
-        message: ruleMessage(declarer, rule, truth, through),
-      });
-    }
+  judgeRules(APPARATUS, catalog.apparatus.get(world.hosts[0]!.model)?.rules, world, findings, unknown);
+  for (const host of world.hosts) {
+    if (host.index === 0 || host.spare) continue;
+    judgeRules(host.symbol, catalog.units.get(host.model), world, findings, unknown);
+  }
+  for (const { host, name, release, product } of world.subjects) {
+    if (host.spare || release < 0) continue;
+    judgeRules(name, product!.releases[release]!.rules, world, findings, unknown);
   }
   const status = findings.length > 0 ? 'incompatible' : unknown.length > 0 ? 'unknown' : 'compatible';
   return { status, findings, unknown };
@@ -192,43 +238,42 @@ export function placementTruth(subject: Subject, host: Host): Truth {
   if (!on) return 1;
   if (on.kind !== undefined && on.kind !== host.kind) return 0;
   if (on.models !== undefined && !on.models.has(host.model)) return 0;
-  if (on.hardware === undefined) return 1;
-  if (host.hardwareKey === undefined) return -1;
-  return inRange(SCHEMES.hardware, on.hardware, host.hardwareKey) ? 1 : 0;
+  return on.hardware === undefined ? 1 : hardwareInRange(host, on.hardware);
+}
+
+function note(
+  list: Finding[],
+  subject: string,
+  severity: 'boot' | 'function',
+  rule: string,
+  message: string,
+): void {
+  list.push({ rule, subjects: [subject], severity, message });
 }
 
 /** What is said of a subject for itself: listed, its version known and not withdrawn, in its place. */
 function judgeSubject(subject: Subject, findings: Finding[], unknown: Finding[]): void {
-  const { product, name, host } = subject;
-  const note = (list: Finding[], severity: 'boot' | 'function', rule: string, message: string): void => {
-    list.push({ rule, subjects: [name], severity, message });
-  };
+  const { product, name, host, id, version } = subject;
   if (!product) {
     const by = subject.vendor === undefined ? '' : ` by ${subject.vendor}`;
-    const rule = `${subject.id}${by} is in the catalog`;
-    note(
-      unknown,
-      'function',
-      rule,
-      `The catalog does not list ${subject.id}${by}, which is on ${host.symbol}.`,
-    );
+    const message = `The catalog does not list ${id}${by}, which is on ${host.symbol}.`;
+    note(unknown, name, 'function', `${id}${by} is in the catalog`, message);
     return;
   }
   const place = placementTruth(subject, host);
   if (place !== 1) {
+    const on = product.on!.text;
     const hardware = host.hardware === undefined ? 'unknown hardware' : `hardware ${host.hardware}`;
-    const rule = `${subject.id} runs on ${product.on!.text}`;
-    const message = `${subject.id} runs on ${product.on!.text}, but ${host.symbol} is ${host.model} of ${hardware}.`;
-    note(place === 0 ? findings : unknown, 'boot', rule, message);
+    const message = `${id} runs on ${on}, but ${host.symbol} is ${host.model} of ${hardware}.`;
+    note(place === 0 ? findings : unknown, name, 'boot', `${id} runs on ${on}`, message);
   }
-  if (subject.version === undefined) {
-    note(unknown, 'function', `${subject.id} has a known version`, `The version of ${name} is not known.`);
+  if (version === undefined) {
+    note(unknown, name, 'function', `${id} has a known version`, `The version of ${name} is not known.`);
   } else if (subject.release < 0) {
-    const rule = `${subject.id} ${shortRange(subject.version)} is a release in the catalog`;
-    const message = `${name} is ${subject.version}, which is no release in the catalog.`;
-    note(unknown, 'function', rule, message);
+    const rule = `${id} ${shortRange(version)} is a release in the catalog`;
+    note(unknown, name, 'function', rule, `${name} is ${version}, which is no release in the catalog.`);
   } else if (product.releases[subject.release]!.status === 'withdrawn') {
-    const rule = `${subject.id}@${subject.version} is withdrawn`;
-    note(findings, 'function', rule, `${name} is ${subject.version}, which was withdrawn.`);
+    const message = `${name} is ${version}, which was withdrawn.`;
+    note(findings, name, 'function', `${id}@${version} is withdrawn`, message);
   }
 }

@@ -2,10 +2,9 @@
  * Judgements and choices remembered per signature, for one catalog: a fleet of a million printers has a few thousand
  * distinct structures.
  */
-import { createHash } from 'node:crypto';
 import { choose } from './choose.ts';
 import { judge } from './judge.ts';
-import { signatureOf } from './signature.ts';
+import { SignatureFields } from './signature.ts';
 import type { CompiledCatalog } from './tables.ts';
 import type { Budget, Choice, ChooseOptions, Judgement, PrinterStructureLike } from './types.ts';
 
@@ -14,41 +13,61 @@ import type { Budget, Choice, ChooseOptions, Judgement, PrinterStructureLike } f
  * structures must not take the place, and the memory, of all the others.
  */
 const SIGNATURE_CHARACTERS_MAX = 32 * 1024 * 1024;
-/** Signatures longer than this are remembered by their hash. */
-const KEY_CHARACTERS_MAX = 1_024;
+/** Signatures of one hash that are remembered; whoever makes more of them on purpose gains nothing by it. */
+const SAME_HASH_MAX = 8;
 
-function keyOf(text: string): string {
-  return text.length <= KEY_CHARACTERS_MAX ? text : createHash('sha256').update(text).digest('base64');
+/** What is remembered of one signature. */
+interface Entry<T> {
+  fields: ReturnType<SignatureFields['copy']>;
+  value: T;
+  weight: number;
 }
 
-/** A map that forgets what was used longest ago. */
+/** A map by signature that forgets what was used longest ago. */
 class Recent<T> {
-  private readonly entries = new Map<string, { value: T; weight: number }>();
+  private readonly buckets = new Map<number, Entry<T>[]>();
   private readonly max: number;
   private weight = 0;
+  private size = 0;
 
   constructor(max: number) {
     this.max = max;
   }
 
-  get(key: string): T | undefined {
-    const entry = this.entries.get(key);
-    // Moving an entry to the end costs; it only matters once something has to be forgotten.
-    if (entry && (this.entries.size >= this.max || this.weight * 2 > SIGNATURE_CHARACTERS_MAX)) {
-      this.entries.delete(key);
-      this.entries.set(key, entry);
+  get(signature: SignatureFields): T | undefined {
+    const { hash } = signature;
+    const bucket = this.buckets.get(hash);
+    let entry: Entry<T> | undefined;
+    for (let i = 0; bucket && !entry && i < bucket.length; i++) {
+      if (signature.equals(bucket[i]!.fields)) entry = bucket[i];
+    }
+    // Moving to the end costs; it only matters once something has to be forgotten.
+    if (entry && (this.size >= this.max || this.weight * 2 > SIGNATURE_CHARACTERS_MAX)) {
+      this.buckets.delete(hash);
+      this.buckets.set(hash, bucket!);
     }
     return entry?.value;
   }
 
-  set(key: string, value: T, weight: number): void {
-    this.entries.set(key, { value, weight });
+  set(signature: SignatureFields, value: T): void {
+    const { hash, weight } = signature;
+    const bucket = this.buckets.get(hash) ?? [];
+    if (bucket.length >= SAME_HASH_MAX) this.forget(bucket.splice(0));
+    this.buckets.delete(hash);
+    this.buckets.set(hash, bucket);
+    bucket.push({ fields: signature.copy(), value, weight });
     this.weight += weight;
-    for (const [oldest, entry] of this.entries) {
-      if (this.entries.size <= this.max && this.weight <= SIGNATURE_CHARACTERS_MAX) return;
-      this.entries.delete(oldest);
-      this.weight -= entry.weight;
+    this.size++;
+    for (const [oldest, entries] of this.buckets) {
+      if (this.size <= this.max && this.weight <= SIGNATURE_CHARACTERS_MAX) return;
+      this.buckets.delete(oldest);
+      this.forget(entries);
     }
+  }
+
+  private forget(entries: readonly Entry<T>[]): void {
+    this.size -= entries.length;
+    for (const { weight } of entries) this.weight -= weight;
   }
 }
 
@@ -57,6 +76,7 @@ export class Memo {
   readonly catalog: CompiledCatalog;
   private readonly judgements: Recent<Judgement>;
   private readonly choices: Recent<Choice>;
+  private readonly signature = new SignatureFields();
 
   /** `max`: how many structures are remembered. */
   constructor(catalog: CompiledCatalog, max: number) {
@@ -66,25 +86,31 @@ export class Memo {
   }
 
   judge(structure: PrinterStructureLike): Judgement {
-    const signature = signatureOf(structure);
-    const key = keyOf(signature);
-    let judgement = this.judgements.get(key);
+    const signature = this.signature.gather(structure);
+    let judgement = this.judgements.get(signature);
     if (!judgement) {
       judgement = judge(this.catalog, structure);
-      this.judgements.set(key, judgement, signature.length);
+      this.judgements.set(signature, judgement);
     }
     return judgement;
   }
 
-  /** A choice that gave up is not remembered: there may be more time the next time. */
+  /** What was chosen for such a structure before; undefined when nothing was. */
+  recall(structure: PrinterStructureLike, options: ChooseOptions = {}): Choice | undefined {
+    return this.choices.get(this.signature.gather(structure, JSON.stringify(options)));
+  }
+
+  /** Remembers a choice. One that gave up is not remembered: there may be more time the next time. */
+  remember(structure: PrinterStructureLike, options: ChooseOptions, choice: Choice): void {
+    if (choice.outcome === 'gave-up') return;
+    this.choices.set(this.signature.gather(structure, JSON.stringify(options)), choice);
+  }
+
   choose(structure: PrinterStructureLike, options: ChooseOptions = {}, budget?: Budget): Choice {
-    const wished = `${JSON.stringify(options)} ${signatureOf(structure)}`;
-    const key = keyOf(wished);
-    let choice = this.choices.get(key);
-    if (!choice) {
-      choice = choose(this.catalog, structure, options, budget);
-      if (choice.outcome !== 'gave-up') this.choices.set(key, choice, wished.length);
-    }
+    const known = this.recall(structure, options);
+    if (known) return known;
+    const choice = choose(this.catalog, structure, options, budget);
+    this.remember(structure, options, choice);
     return choice;
   }
 }

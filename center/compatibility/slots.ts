@@ -50,13 +50,38 @@ function lacking(options: readonly (readonly number[])[], slots: readonly Compil
   return missing;
 }
 
+const NO_FAULTS: readonly Finding[] = [];
+
+/** Whether every unit has just one slot to be in, and every slot as many as it takes: nothing needs placing then. */
+function fitPlainly(slots: readonly CompiledSlot[], hosts: readonly Host[]): boolean {
+  const counts = new Uint32Array(slots.length);
+  for (let h = 1; h < hosts.length; h++) {
+    const { kind, model, spare } = hosts[h]!;
+    if (spare) continue;
+    let only = -1;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i]!;
+      if (slot.kind !== kind || !slot.models.has(model)) continue;
+      if (only >= 0) return false;
+      only = i;
+    }
+    if (only < 0) return false;
+    counts[only]!++;
+  }
+  for (let i = 0; i < slots.length; i++) {
+    if (counts[i]! < slots[i]!.min || counts[i]! > slots[i]!.max) return false;
+  }
+  return true;
+}
+
 /**
  * Findings of units that no slot accepts, slots over their maximum and slots under their minimum.
  * A placement that keeps all maxima and one that fills all minima together give one that does both
  * (Mendelsohn and Dulmage), so the two are looked for apart.
  */
-export function findSlotFaults(apparatus: CompiledApparatus, hosts: readonly Host[]): Finding[] {
+export function findSlotFaults(apparatus: CompiledApparatus, hosts: readonly Host[]): readonly Finding[] {
   const slots = apparatus.slots ?? [];
+  if (fitPlainly(slots, hosts)) return NO_FAULTS;
   const findings: Finding[] = [];
   const units: Host[] = [];
   const options: number[][] = [];

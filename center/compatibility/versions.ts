@@ -22,6 +22,8 @@ type Operator = '<' | '<=' | '>' | '>=' | '=';
 interface Bound {
   operator: Operator;
   key: VersionKey;
+  /** The version as it is written. */
+  version: string;
 }
 /** Comparators that all have to hold. */
 interface Alternative {
@@ -56,8 +58,9 @@ function semverAlternative(comparators: readonly Comparator[]): Alternative {
   for (const comparator of comparators) {
     // node-semver marks "any version" with a symbol in place of the version.
     if (typeof (comparator.semver as unknown) === 'symbol' || comparator.value === '') continue;
-    bounds.push({ operator: OPERATORS[comparator.operator] ?? '=', key: comparator.semver });
-    if (comparator.semver.prerelease.length > 0) prereleaseTuples.add(tupleOf(comparator.semver));
+    const { operator, semver: key } = comparator;
+    bounds.push({ operator: OPERATORS[operator] ?? '=', key, version: key.version });
+    if (key.prerelease.length > 0) prereleaseTuples.add(tupleOf(key));
   }
   return { bounds, prereleaseTuples };
 }
@@ -124,7 +127,7 @@ function ownRange(text: string, name: SchemeName, parse: Scheme['parse']): Versi
       const [, operator = '', version = ''] = /^(<=|>=|<|>|=)?(.*)$/s.exec(token) ?? [];
       const key = parse(version);
       if (key === undefined) throw new Error(`"${token}" is no comparator of ${name} versions`);
-      bounds.push({ operator: OPERATORS[operator]!, key });
+      bounds.push({ operator: OPERATORS[operator]!, key, version });
     }
     return { bounds, prereleaseTuples: NO_TUPLES };
   });
@@ -267,7 +270,7 @@ export class VersionTable {
       const index = this.indexByText.get(version);
       const key = index === undefined ? semver.parse(version) : (this.keys[index] as SemVer);
       if (!key) return undefined;
-      bounds.push({ operator: OPERATORS[match[1] ?? '']!, key });
+      bounds.push({ operator: OPERATORS[match[1] ?? '']!, key, version });
       if (key.prerelease.length === 0) continue;
       if (prereleaseTuples === NO_TUPLES) prereleaseTuples = new Set();
       prereleaseTuples.add(tupleOf(key));

@@ -18,7 +18,6 @@ export interface Host {
   model: string;
   /** Text as stated, undefined when it is missing. */
   hardware: string | undefined;
-  hardwareKey: VersionKey | undefined;
   spare: boolean;
 }
 
@@ -38,13 +37,39 @@ export interface Subject {
   release: number;
 }
 
-export interface World {
-  hosts: Host[];
+/** Up to so many subjects are looked through one by one. */
+const SUBJECTS_SCANNED_MAX = 16;
+
+export class World {
+  readonly hosts: readonly Host[];
   /** In the order of the structure: apparatus first, then units, software in their listed order. */
-  subjects: Subject[];
-  /** Subjects in use, by software id. */
-  bySoftware: Map<string, Subject[]>;
+  readonly subjects: readonly Subject[];
+  #inUse: Map<string, Subject[]> | undefined;
+
+  constructor(hosts: readonly Host[], subjects: readonly Subject[]) {
+    this.hosts = hosts;
+    this.subjects = subjects;
+  }
+
+  /** Subjects that may be of a software id: all of them, or those in use of this id where there are many. */
+  mayBe(id: string): readonly Subject[] {
+    if (this.subjects.length <= SUBJECTS_SCANNED_MAX) return this.subjects;
+    this.#inUse ??= this.#byId();
+    return this.#inUse.get(id) ?? NONE;
+  }
+
+  #byId(): Map<string, Subject[]> {
+    const byId = new Map<string, Subject[]>();
+    for (const subject of this.subjects) {
+      if (subject.host.spare) continue;
+      const sharing = byId.get(subject.id);
+      if (sharing) sharing.push(subject);
+      else byId.set(subject.id, [subject]);
+    }
+    return byId;
+  }
 }
+const NONE: readonly Subject[] = [];
 
 function productOf(catalog: CompiledCatalog, software: InstalledSoftware): Product | undefined {
   const products = catalog.productsOf.get(software.id);
@@ -64,7 +89,9 @@ function productOf(catalog: CompiledCatalog, software: InstalledSoftware): Produ
 const hardwareKeys = new Map<string, VersionKey | undefined>();
 const HARDWARE_KEYS_MAX = 10_000;
 
-function hardwareKey(hardware: string): VersionKey | undefined {
+/** A host's hardware as a key, undefined when it is missing or no version. */
+export function hardwareKeyOf({ hardware }: Host): VersionKey | undefined {
+  if (hardware === undefined) return undefined;
   let key = hardwareKeys.get(hardware);
   if (key === undefined && !hardwareKeys.has(hardware)) {
     if (hardwareKeys.size >= HARDWARE_KEYS_MAX) hardwareKeys.clear();
@@ -81,33 +108,37 @@ function hostOf(index: number, symbol: string, kind: string, part: Omit<UnitLike
     kind,
     model: part.model,
     hardware: part.hardware,
-    hardwareKey: part.hardware === undefined ? undefined : hardwareKey(part.hardware),
     spare: part.state === 'spare',
   };
 }
 
 /** Resolves a structure against a catalog. */
 export function resolveWorld(catalog: CompiledCatalog, structure: PrinterStructureLike): World {
-  const world: World = { hosts: [], subjects: [], bySoftware: new Map() };
-  addHost(catalog, world, hostOf(0, APPARATUS, APPARATUS, structure.apparatus), structure.apparatus.software);
+  const hosts: Host[] = [];
+  const subjects: Subject[] = [];
+  const apparatus = hostOf(0, APPARATUS, APPARATUS, structure.apparatus);
+  hosts.push(apparatus);
+  addSoftware(catalog, apparatus, structure.apparatus.software, subjects);
   for (const unit of structure.units ?? []) {
-    addHost(catalog, world, hostOf(world.hosts.length, unit.symbol, unit.kind, unit), unit.software);
+    const host = hostOf(hosts.length, unit.symbol, unit.kind, unit);
+    hosts.push(host);
+    addSoftware(catalog, host, unit.software, subjects);
   }
-  return world;
+  return new World(hosts, subjects);
 }
 
-function addHost(
+function addSoftware(
   catalog: CompiledCatalog,
-  world: World,
   host: Host,
-  software: readonly InstalledSoftware[] = [],
+  software: readonly InstalledSoftware[] | undefined,
+  subjects: Subject[],
 ): void {
-  world.hosts.push(host);
+  if (!software) return;
   for (const installed of software) {
     const product = productOf(catalog, installed);
     const { id, version } = installed;
-    const subject: Subject = {
-      index: world.subjects.length,
+    subjects.push({
+      index: subjects.length,
       host,
       name: `${host.symbol}:${id}`,
       id,
@@ -115,11 +146,6 @@ function addHost(
       version,
       product,
       release: product === undefined || version === undefined ? -1 : product.versions.find(version),
-    };
-    world.subjects.push(subject);
-    if (host.spare) continue;
-    const sharing = world.bySoftware.get(id);
-    if (sharing) sharing.push(subject);
-    else world.bySoftware.set(id, [subject]);
+    });
   }
 }

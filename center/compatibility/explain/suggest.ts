@@ -5,9 +5,9 @@ import { buildInstance, type Instance, type Link } from '../instance.ts';
 import { findOptimum } from '../solver/optimum.ts';
 import type { CompiledCatalog } from '../tables.ts';
 import type { ChooseOptions, Suggestion } from '../types.ts';
-import { inRange, SCHEMES, type VersionKey } from '../versions.ts';
+import { inRange, SCHEMES } from '../versions.ts';
 import { shortRange } from '../wording.ts';
-import type { Host, World } from '../world.ts';
+import { type Host, World } from '../world.ts';
 import { type Core, isSlotDemand } from './core.ts';
 
 const TRIES_MAX = 16;
@@ -22,17 +22,21 @@ function without(wishes: Record<string, string> | undefined, subject: string): R
   return Object.fromEntries(Object.entries(wishes ?? {}).filter(([name]) => name !== subject));
 }
 
-/** Hardware that the unit would need for a link, by the bounds that the link names. */
-function fittingHardware(link: Link): { text: string; key: VersionKey } | undefined {
+/** Hardware that the unit would need for a link, near the bounds that the link names. */
+function fittingHardware(link: Link): { text: string; hardware: string } | undefined {
   if (link.reason.type !== 'rule' || link.reason.rule.target.type !== 'unit') return undefined;
   const { target, kind } = link.reason.rule;
   const range = target.hardware;
   if (!range) return undefined;
+  const wanted = kind === 'requires' ? shortRange(range.text) : `not ${shortRange(range.text)}`;
   for (const { bounds } of range.alternatives) {
-    for (const { key } of bounds) {
-      if (inRange(SCHEMES.hardware, range, key) !== (kind === 'requires')) continue;
-      const word = kind === 'requires' ? shortRange(range.text) : `not ${shortRange(range.text)}`;
-      return { text: word, key };
+    for (const { version } of bounds) {
+      // The bound itself, just above it, or below everything.
+      for (const hardware of [version, `${version}.1`, '0']) {
+        const key = SCHEMES.hardware.parse(hardware);
+        if (key === undefined || inRange(SCHEMES.hardware, range, key) !== (kind === 'requires')) continue;
+        return { text: wanted, hardware };
+      }
     }
   }
   return undefined;
@@ -43,7 +47,7 @@ function withHost(world: World, host: Host, change: Partial<Host>): World {
   const changed: Host = { ...host, ...change };
   const hosts = world.hosts.map((each) => (each === host ? changed : each));
   const subjects = world.subjects.map((each) => (each.host === host ? { ...each, host: changed } : each));
-  return { hosts, subjects, bySoftware: new Map() };
+  return new World(hosts, subjects);
 }
 
 function* changesFor(world: World, options: ChooseOptions, core: Core): Generator<Change> {
@@ -64,13 +68,13 @@ function* changesFor(world: World, options: ChooseOptions, core: Core): Generato
     yield { text: 'if software may be downgraded', options: { ...options, allowDowngrade: true } };
   }
   for (const link of links) {
-    const hardware = fittingHardware(link);
-    if (!hardware) continue;
+    const fitting = fittingHardware(link);
+    if (!fitting) continue;
     for (const { part } of link.targets) {
       if (part.replaces || !world.hosts.includes(part.host)) continue;
       yield {
-        text: `with a ${part.host.model} of hardware ${hardware.text} as ${part.host.symbol}`,
-        world: withHost(world, part.host, { hardware: hardware.text, hardwareKey: hardware.key }),
+        text: `with a ${part.host.model} of hardware ${fitting.text} as ${part.host.symbol}`,
+        world: withHost(world, part.host, { hardware: fitting.hardware }),
       };
     }
   }
