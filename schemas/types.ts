@@ -376,7 +376,7 @@ export interface Structure {
   request?: string;
   apparatus: Apparatus;
   /**
-   * @maxItems 1024
+   * @maxItems 4096
    */
   units: Unit[];
   site?: string;
@@ -393,7 +393,7 @@ export interface Apparatus {
   serial?: string;
   hardware?: string;
   /**
-   * @maxItems 1024
+   * @maxItems 4096
    */
   software?: InstalledSoftware[];
 }
@@ -425,7 +425,7 @@ export interface Unit {
    */
   state?: 'active' | 'spare';
   /**
-   * @maxItems 1024
+   * @maxItems 4096
    */
   software?: InstalledSoftware[];
 }

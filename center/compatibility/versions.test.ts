@@ -87,6 +87,27 @@ test.each([
   ['1.3', '<1.2 || >=1.5', false],
   ['1.3', '>= 1.2 < 1.4', true],
   ['1.3', '', true],
+  ['1.2.3', '1.2.x', true],
+  ['1.2', '1.2.*', true],
+  ['1.3', '1.2.x', false],
+  ['1.2.9.9', '1.2.x || 3', true],
+  ['1.3', '>1.2.x', true],
+  ['1.2.9', '>1.2.x', false],
+  ['1.2.9', '<=1.2.x', true],
+  ['1.2.0', '<1.2.x', false],
+  ['01.09.00.07', '~01.09.00.01', true],
+  ['01.10', '~01.09.00.01', false],
+  ['1.9', '~1', true],
+  ['1.9', '^1.2.3', true],
+  ['2.0', '^1.2.3', false],
+  ['0.2.9', '^0.2.3', true],
+  ['0.3', '^0.2.3', false],
+  ['99999999999999999999.2', '^99999999999999999999.1', true],
+  ['1.5', '1.2 - 1.5', true],
+  ['1.5.1', '1.2 - 1.5', false],
+  ['1.5.1', '1.2 - 1.5.x', true],
+  ['1.5', '~ 1.4 >= 1.5', false],
+  ['1.5', 'x', true],
 ])('dotted %s in "%s": %s', (each, text, expected) => {
   expect(inside('dotted', [each], text).length === 1).toBe(expected);
 });
@@ -100,6 +121,12 @@ test.each([
   ['K05', '=K5', true],
   ['A', '>1', true],
   ['A1', '>A', true],
+  ['G00-K9', 'G00-K5 - G00-K12', true],
+  ['G00-K9', '* || G01', true],
+  ['1.0~rc1', '=1.0~rc1', true],
+  ['5-2ubuntu10', '>5-2ubuntu9', true],
+  ['x', '=x', true],
+  ['y', 'x', false],
 ])('text %s in "%s": %s', (each, text, expected) => {
   expect(inside('text', [each], text).length === 1).toBe(expected);
 });
@@ -110,6 +137,13 @@ test('what is no version or no range is said', () => {
   expect(SCHEMES.text.parse('--')).toBeUndefined();
   expect(() => SCHEMES.dotted.range('>=one')).toThrow('">=one" is no comparator of dotted versions');
   expect(() => SCHEMES.semver.range('>=one')).toThrow();
+  // A text takes nearly any character: what means something elsewhere must not be read as a separator.
+  for (const text of ['^G00-K5', '~G00', 'G00-*', '!=G00', '==G00', '>*']) {
+    expect(() => SCHEMES.text.range(text)).toThrow('is no comparator of text versions');
+  }
+  for (const text of ['^one', '>x', '1.x.2', '==1', '1.2.3-rc']) {
+    expect(() => SCHEMES.dotted.range(text)).toThrow('is no comparator of dotted versions');
+  }
 });
 
 test('hardware is dotted where it can be, else natural', () => {

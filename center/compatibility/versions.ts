@@ -2,7 +2,8 @@
  * Version orders and ranges. A scheme parses a version into a key, compares keys, and reads ranges of its order.
  *
  * `semver` is node-semver itself (parsing, precedence, prerelease rule). `dotted` and `text` have an order of their own
- * and the comparators `<`, `<=`, `>`, `>=`, `=` (or none), space for "and", `||` for "or", `*` or nothing for "any".
+ * and the comparators `<`, `<=`, `>`, `>=`, `=` (or none), space for "and", `||` for "or", `*` or nothing for "any", and
+ * `a - b`. Where versions are numbers between dots, `1.2.x`, `~1.2.3` and `^1.2.3` are what they are in node-semver.
  * `hardware` is the order of hardware versions: dotted numbers with missing places as zero (`1` = `1.0`), else natural.
  */
 import semver, { type Comparator, type SemVer } from 'semver';
@@ -117,21 +118,85 @@ function compareRuns(a: VersionKey, b: VersionKey): number {
   return left.length - right.length;
 }
 
-function ownRange(text: string, name: SchemeName, parse: Scheme['parse']): VersionRange {
-  const alternatives = text.split('||').map((part): Alternative => {
-    const bounds: Bound[] = [];
-    // An operator may stand apart from its version: ">= 1.2".
-    const joined = part.trim().replace(/(<=|>=|<|>|=)\s+/g, '$1');
-    for (const token of joined === '' ? [] : joined.split(/\s+/)) {
-      if (token === '*') continue;
-      const [, operator = '', version = ''] = /^(<=|>=|<|>|=)?(.*)$/s.exec(token) ?? [];
-      const key = parse(version);
-      if (key === undefined) throw new Error(`"${token}" is no comparator of ${name} versions`);
-      bounds.push({ operator: OPERATORS[operator]!, key, version });
-    }
-    return { bounds, prereleaseTuples: NO_TUPLES };
+const ANYTHING = /^[xX*]$/;
+/** Places at the end of a dotted version that may be anything: `1.2.x`, `1.*.*`. */
+const OPEN_PLACES = /^(\d+(?:\.\d+)*?)((?:\.[xX*])+)$/;
+
+/** The first version of the next series: `1.9` when `1.8` is all of a version that counts. */
+function nextSeries(dotted: string): string {
+  const places = dotted.split('.');
+  places.push(String(BigInt(places.pop()!) + 1n));
+  return places.join('.');
+}
+
+/** What `~` and `^` hold fast, as node-semver has it: `~` the second place, `^` the first that is not zero. */
+function heldPlaces(operator: '~' | '^', dotted: string): string {
+  const places = dotted.split('.');
+  if (operator === '~') return places.slice(0, 2).join('.');
+  const counting = places.findIndex((place) => /[1-9]/.test(place));
+  return places.slice(0, counting < 0 ? places.length : counting + 1).join('.');
+}
+
+/** A comparator with a series in place of a version, `~` or `^`, as comparators of versions. */
+function plainComparators(
+  operator: string,
+  version: string,
+): [operator: Operator, version: string][] | undefined {
+  const open = OPEN_PLACES.exec(version) ?? undefined;
+  const dotted = open ? open[1]! : version;
+  if (!DOTTED.test(dotted)) return undefined;
+  switch (operator) {
+    case '~':
+    case '~>':
+    case '^':
+      return [
+        ['>=', dotted],
+        ['<', nextSeries(heldPlaces(operator === '^' ? '^' : '~', dotted))],
+      ];
+    case '>':
+      return open && [['>=', nextSeries(dotted)]];
+    case '<=':
+      return open && [['<', nextSeries(dotted)]];
+    case '<':
+    case '>=':
+      return open && [[operator, dotted]];
+    default:
+      return (
+        open && [
+          ['>=', dotted],
+          ['<', nextSeries(dotted)],
+        ]
+      );
+  }
+}
+
+function ownBounds(token: string, name: SchemeName, parse: Scheme['parse']): Bound[] {
+  const [, operator = '', version = ''] = /^(<=|>=|<|>|=|~>|~|\^)?(.*)$/s.exec(token)!;
+  if (ANYTHING.test(version) && !['<', '>'].includes(operator) && (name !== 'text' || version === '*'))
+    return [];
+  const plain = (name === 'text' ? undefined : plainComparators(operator, version)) ?? [
+    [OPERATORS[operator], version] as const,
+  ];
+  return plain.map(([compare, bound]): Bound => {
+    // Text takes any characters for separators: what looks like a comparator of another kind is none of its versions.
+    const key = /[<>=^*|]|^[!~]/.test(bound) ? undefined : parse(bound);
+    if (key === undefined || compare === undefined)
+      throw new Error(`"${token}" is no comparator of ${name} versions`);
+    return { operator: compare, key, version: bound };
   });
-  return { text, alternatives };
+}
+
+function ownAlternative(part: string, name: SchemeName, parse: Scheme['parse']): Alternative {
+  // An operator may stand apart from its version: ">= 1.2".
+  const joined = part.trim().replace(/(<=|>=|<|>|=|~>|~|\^)\s+/g, '$1');
+  const between = /^(\S+)\s+-\s+(\S+)$/.exec(joined);
+  const tokens = between ? [`>=${between[1]}`, `<=${between[2]}`] : joined.split(/\s+/);
+  const bounds = tokens.flatMap((token) => (token === '' ? [] : ownBounds(token, name, parse)));
+  return { bounds, prereleaseTuples: NO_TUPLES };
+}
+
+function ownRange(text: string, name: SchemeName, parse: Scheme['parse']): VersionRange {
+  return { text, alternatives: text.split('||').map((part) => ownAlternative(part, name, parse)) };
 }
 const NO_TUPLES: Set<string> = new Set();
 

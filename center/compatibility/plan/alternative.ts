@@ -7,7 +7,7 @@ import { spanWhere } from '../spans.ts';
 import type { CompiledCatalog } from '../tables.ts';
 import type { ChooseOptions } from '../types.ts';
 import type { World } from '../world.ts';
-import { mayStep } from './edges.ts';
+import { Steps } from './edges.ts';
 import { type Plan, planSteps } from './plan.ts';
 
 /** Sets that are tried: each one that fails is excluded, and the next best is looked for. */
@@ -21,13 +21,8 @@ export interface Alternative {
 
 /** Releases (by index; -1 is what is installed, where it is no release) to which steps lead from what is installed. */
 function reachableReleases(variable: Variable, allowDowngrade: boolean): Set<number> {
-  const reached = new Set([variable.current]);
-  for (const from of reached) {
-    for (let to = 0; to < variable.candidates.length; to++) {
-      if (!reached.has(to) && mayStep(variable, from, to, allowDowngrade)) reached.add(to);
-    }
-  }
-  return new Set([...reached].map((candidate) => variable.candidates[candidate]!));
+  const reached = new Steps(variable, allowDowngrade).reachableFrom(variable.current);
+  return new Set(variable.candidates.filter((_, candidate) => reached[candidate] === 1));
 }
 
 /** Lets variables only be where their own steps lead. */
