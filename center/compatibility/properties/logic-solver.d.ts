@@ -1,0 +1,29 @@
+/** As much of logic-solver (MiniSat) as the oracle uses: the package brings no types. */
+declare module 'logic-solver' {
+  export type Formula = string | object;
+  export interface Solution {
+    evaluate(formula: Formula): boolean;
+  }
+  export class Solver {
+    require(...formulas: Formula[]): void;
+    solve(): Solution | null;
+    solveAssuming(formula: Formula): Solution | null;
+    minimizeWeightedSum(solution: Solution, formulas: Formula[], weights: number | number[]): Solution | null;
+  }
+  interface Logic {
+    Solver: typeof Solver;
+    TRUE: string;
+    FALSE: string;
+    or(...operands: (Formula | Formula[])[]): Formula;
+    and(...operands: (Formula | Formula[])[]): Formula;
+    not(operand: Formula): Formula;
+    implies(a: Formula, b: Formula): Formula;
+    exactlyOne(...operands: (Formula | Formula[])[]): Formula;
+    atMostOne(...operands: (Formula | Formula[])[]): Formula;
+    sum(...operands: (Formula | Formula[])[]): object;
+    constantBits(wholeNumber: number): object;
+    lessThanOrEqual(a: object, b: object): Formula;
+  }
+  const logic: Logic;
+  export default logic;
+}
