@@ -106,7 +106,11 @@ test('MQTT-4.8.0-2: an uplink that the center cannot take is not acknowledged, t
 test('strangers, wrong names, foreign topics [MQTT-3.3.5-2] and foreign filters are refused and told', async () => {
   const broker = await start();
   const told: string[] = [];
-  broker.on('refused', ({ reason }) => told.push(reason));
+  const names: unknown[] = [];
+  broker.on('refused', ({ reason, name, claimed }) => {
+    told.push(reason);
+    names.push([name, claimed]);
+  });
   await expect(connect(broker, 'printer-1', { password: 'wrong' })).rejects.toThrow(/closed|refused/);
   await expect(connect(broker, 'printer-1', { clientId: 'printer-2' })).rejects.toThrow(/closed|refused/);
   const printer = await connect(broker, 'printer-1');
@@ -122,6 +126,57 @@ test('strangers, wrong names, foreign topics [MQTT-3.3.5-2] and foreign filters 
     'subscribe-not-authorized',
     'publish-not-authorized',
   ]);
+  // A wrong password proves nothing: the name is only claimed.
+  expect(names).toEqual([[undefined, 'printer-1'], ...Array(3).fill(['printer-1', undefined])]);
+});
+
+test("a shared subscription is shared by its user's connections and by nobody else's", async () => {
+  const broker = await start();
+  const filter = '$share/work/platen/v1/fleet/events/#';
+  const got: string[] = [];
+  const worker = async (username: string, clientId: string) => {
+    const client = await connect(broker, username, { clientId });
+    client.on('message', (_, payload) => got.push(`${username} ${payload}`));
+    await client.subscribeAsync(filter, { qos: 1 });
+  };
+  await worker('one', 'a');
+  await worker('one', 'b');
+  await worker('two', 'a');
+  for (const n of [1, 2, 3, 4]) {
+    await broker.publish('platen/v1/fleet/events/order', String(n), { qos: 1, retain: false });
+  }
+  await until(() => got.length >= 8);
+  expect(got.sort()).toEqual(['one 1', 'one 2', 'one 3', 'one 4', 'two 1', 'two 2', 'two 3', 'two 4']);
+});
+
+test('a printer beyond its rates is read later, also after it connected again; others are not touched', async () => {
+  const broker = await start({
+    limits: { printerPublishesPerSecondMax: 20, printerBurstSeconds: 1 },
+    uplink: async () => undefined,
+  });
+  const admin = await connect(broker, 'admin');
+  const topic = printerTopic.errors('printer-1');
+  const send = async (client: mqtt.MqttClient, count: number): Promise<number> => {
+    const started = performance.now();
+    await Promise.all(Array.from({ length: count }, () => client.publishAsync(topic, '{}', { qos: 1 })));
+    return performance.now() - started;
+  };
+  // The burst is 20; what is beyond it is paid for by time.
+  const first = await connect(broker, 'printer-1');
+  const began = performance.now();
+  await send(first, 20);
+  await first.endAsync();
+  const second = await connect(broker, 'printer-1');
+  await send(second, 30);
+  expect(performance.now() - began).toBeGreaterThan(1_300);
+  const other = await connect(broker, 'printer-2');
+  const quick = performance.now();
+  await other.publishAsync(printerTopic.errors('printer-2'), '{}', { qos: 1 });
+  for (let n = 0; n < 100; n++) {
+    await admin.publishAsync('platen/v1/ops/admin/request/fleet.summary', '{}', { qos: 1 });
+  }
+  // Under the rates of a printer it would be four seconds.
+  expect(performance.now() - quick).toBeLessThan(3_000);
 });
 
 test('the center speaks to a printer, over TCP and over WebSocket', async () => {

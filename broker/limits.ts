@@ -27,10 +27,16 @@ export interface BrokerLimits {
   topicLevelsMax: number;
   /** Subscriptions of one session. */
   subscriptionsMax: number;
-  /** Messages a client may publish per second, kept by not reading it for a while. 0 = unbounded. */
+  /** Messages any client may publish per second, kept by not reading it for a while. 0 = unbounded. */
   publishesPerSecondMax: number;
-  /** Bytes a client may send per second, kept by not reading it for a while. 0 = unbounded. */
+  /** Bytes any client may send per second, kept by not reading it for a while. 0 = unbounded. */
   bytesPerSecondMax: number;
+  /** The same for a printer, over all its connections; what it publishes is stored. 0 = unbounded. */
+  printerPublishesPerSecondMax: number;
+  /** The same for a printer, over all its connections. 0 = unbounded. */
+  printerBytesPerSecondMax: number;
+  /** How far ahead of its rates a printer may be: what it kept while it was away comes at once. */
+  printerBurstSeconds: number;
   /** Publishes of one client handed over and not yet acknowledged; then it isn't read. */
   inboundInFlightMax: number;
   /** Bytes of payload of one client handed over and not yet acknowledged; then it isn't read. */
@@ -92,6 +98,9 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   subscriptionsMax: 1_000,
   publishesPerSecondMax: 0,
   bytesPerSecondMax: 0,
+  printerPublishesPerSecondMax: 50,
+  printerBytesPerSecondMax: 128 * KIB,
+  printerBurstSeconds: 300,
   inboundInFlightMax: 1_000,
   inboundInFlightBytesMax: 4 * MIB,
   inboundQos2Max: 1_000,

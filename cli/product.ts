@@ -14,6 +14,7 @@ import { CENTER_LIMITS } from '../center/limits.ts';
 import { InProcessLink } from '../center/link-in-process.ts';
 import type { LocalRepository } from '../center/update/release/local.ts';
 import { reasonOf } from '../schemas/errors.ts';
+import type { BrokerFlags } from './broker-flags.ts';
 import { address, centerOptions, Opened, openHttp, openParts } from './parts.ts';
 import type { Settings } from './settings.ts';
 
@@ -59,7 +60,7 @@ async function openTls(
  * Opens everything.
  * @throws PlatenError start/database, start/port, setting/*; what was opened before is closed again
  */
-export async function openProduct(settings: Settings, log: Logger): Promise<Product> {
+export async function openProduct(settings: Settings, flags: BrokerFlags, log: Logger): Promise<Product> {
   const opened = new Opened(log);
   return opened.orClose(async () => {
     const parts = await openParts(settings, log, opened);
@@ -73,6 +74,7 @@ export async function openProduct(settings: Settings, log: Logger): Promise<Prod
       identity: settings.access === 'open' ? 'open' : accounts,
       retained: store.retained,
       uplink: link.uplink,
+      ...flags,
     });
     link.attach(broker);
     accounts.onRevoked((name) => broker.revoke(name, 'rights-changed'));

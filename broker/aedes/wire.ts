@@ -3,6 +3,7 @@
  * of the event loop in one write, with a bound on what the peer hasn't taken. To Aedes it is the connection.
  */
 import type { Duplex } from 'node:stream';
+import { Allowance } from '../hub/allowance.ts';
 import type { Principal } from '../identity.ts';
 import type { Inbound } from '../inbound.ts';
 import type { BrokerLimits } from '../limits.ts';
@@ -40,7 +41,7 @@ export interface WireOwner {
 
 /** Beyond this much, pieces are written one by one instead of being copied together. */
 const JOIN_BYTES_MAX = 64 * 1024;
-/** A client may be this far ahead of its rates. */
+/** How far ahead a connection may be of the rates that hold for everybody. */
 const RATE_BURST_MS = 250;
 /** A peer that takes nothing must not hold a socket that is being closed. */
 const LINGER_MS = 2_000;
@@ -88,8 +89,8 @@ export class Wire implements Outlet {
   #reading = false;
   /** When bytes came last. */
   #heardAt: number;
-  /** Until when what was read is paid for, under the rates. */
-  #paidUntil = 0;
+  /** What bounds its rates: those for everybody, those of a printer. */
+  readonly #allowances: Allowance[] = [];
   #ended = false;
 
   constructor(owner: WireOwner, socket: Duplex, origin: Origin) {
@@ -98,6 +99,16 @@ export class Wire implements Outlet {
     this.origin = origin;
     this.#heardAt = owner.now();
     const { connectPacketBytesMax, topicBytesMax, topicLevelsMax } = owner.limits;
+    const { publishesPerSecondMax, bytesPerSecondMax } = owner.limits;
+    if (publishesPerSecondMax > 0 || bytesPerSecondMax > 0) {
+      this.#allowances.push(
+        new Allowance({
+          publishesPerSecond: publishesPerSecondMax,
+          bytesPerSecond: bytesPerSecondMax,
+          burstMs: RATE_BURST_MS,
+        }),
+      );
+    }
     this.#decoder = new Decoder({ packetBytesMax: connectPacketBytesMax, topicBytesMax, topicLevelsMax });
   }
 
@@ -170,13 +181,24 @@ export class Wire implements Outlet {
     }
   }
 
-  /** Charges what was read against a rate; beyond it the client isn't read until its time has come. */
-  #charge(cost_ms: number): void {
+  /** From now on what is read is charged to this account too. */
+  drawOn(allowance: Allowance | undefined): void {
+    if (allowance) this.#allowances.push(allowance);
+  }
+
+  /** The connection draws on no account any more. */
+  letGo(): void {
+    for (const allowance of this.#allowances.splice(0)) allowance.holders--;
+  }
+
+  /** Charges what was read; beyond its rates the client isn't read until its time has come. */
+  #charge(publishes: number, bytes: number): void {
     const now = this.#owner.now();
-    this.#paidUntil = Math.max(this.#paidUntil, now - RATE_BURST_MS) + cost_ms;
-    if (this.#paidUntil <= now || this.#held & HOLD.rate) return;
+    let wait = 0;
+    for (const allowance of this.#allowances) wait = Math.max(wait, allowance.spend(publishes, bytes, now));
+    if (wait === 0 || this.#held & HOLD.rate) return;
     this.#hold('rate');
-    setTimeout(() => this.#release('rate'), this.#paidUntil - now).unref();
+    setTimeout(() => this.#release('rate'), wait).unref();
   }
 
   // ---- The connection as Aedes sees it ------------------------------------------------------------------------
@@ -254,8 +276,7 @@ export class Wire implements Outlet {
     if (!this.#decoder) return;
     this.#owner.bytesReceived(chunk.length);
     this.#heardAt = this.#owner.now();
-    const { bytesPerSecondMax } = this.#owner.limits;
-    if (bytesPerSecondMax > 0) this.#charge((chunk.length * 1_000) / bytesPerSecondMax);
+    if (this.#allowances.length > 0) this.#charge(0, chunk.length);
     this.#decoder.push(chunk);
     this.#decode();
   }
@@ -284,8 +305,7 @@ export class Wire implements Outlet {
       if (!this.#acceptable(packet)) return;
       this.#hold('connecting');
     }
-    const { publishesPerSecondMax } = this.#owner.limits;
-    if (packet.cmd === 'publish' && publishesPerSecondMax > 0) this.#charge(1_000 / publishesPerSecondMax);
+    if (packet.cmd === 'publish' && this.#allowances.length > 0) this.#charge(1, 0);
     if (!this.#owner.packet(this, packet)) return;
     this.#outstanding++;
     // Aedes handles a packet at once when no other is being handled; the order is kept here.

@@ -57,7 +57,7 @@ export class Admission {
     const { address, certificateName } = wire.origin;
     if (gate.refuses(`${username ?? ''}\0${wire.clientId}`, username ?? undefined, address, now())) {
       wire.reason = 'banned';
-      monitor.refused(wire, 'banned', username ?? undefined);
+      monitor.refused(wire, 'banned', { who: { name: undefined, claimed: username ?? undefined } });
       done(refusal(CONNACK.notAuthorized), false);
       return;
     }
@@ -90,13 +90,15 @@ export class Admission {
     username: string | undefined,
   ): Refusal | undefined {
     const { gate, monitor, now } = this.#options;
+    // A name that wasn't proven is told as one that was claimed: it may be anybody's.
+    const who = principal ? { name: principal.name } : { name: undefined, claimed: username };
     const refuse = (code: number, reason: string, topic?: string): Refusal => {
       wire.reason = reason;
-      monitor.refused(wire, reason, principal?.name ?? username, topic);
+      monitor.refused(wire, reason, { who, topic });
       return refusal(code);
     };
     if (!principal) {
-      if (gate.failed(username, wire.origin.address, now())) monitor.refused(wire, 'failures', username);
+      if (gate.failed(username, wire.origin.address, now())) monitor.refused(wire, 'failures', { who });
       return refuse(CONNACK.credentials, 'credentials');
     }
     if (principal.role === 'printer' && principal.name !== wire.clientId) {

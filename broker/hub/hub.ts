@@ -19,6 +19,7 @@ import { Message } from '../message.ts';
 import { type Packet, ProtocolError } from '../packets/packet.ts';
 import type { RetainedStore } from '../topics/retained-store.ts';
 import { Admission, type Authenticated } from './admission.ts';
+import { Allowances } from './allowance.ts';
 import { type Counters, Monitor } from './monitor.ts';
 import { type Publication, Publishing } from './publishing.ts';
 import { Router } from './router.ts';
@@ -50,6 +51,7 @@ export class Hub implements WireOwner {
   readonly #admission: Admission;
   readonly #publishing: Publishing;
   readonly #subscribing: Subscribing;
+  readonly #allowances: Allowances;
   readonly #aedes: Aedes;
   readonly #handle: Handle;
   #dirty: Wire[] = [];
@@ -66,10 +68,16 @@ export class Hub implements WireOwner {
     this.#admission = new Admission({ log, identity, gate, monitor, now: this.now });
     this.#publishing = new Publishing({ log, router: this.router, monitor, uplink });
     this.#subscribing = new Subscribing(this.router, monitor);
+    this.#allowances = new Allowances({
+      publishesPerSecond: limits.printerPublishesPerSecondMax,
+      bytesPerSecond: limits.printerBytesPerSecondMax,
+      burstMs: limits.printerBurstSeconds * 1_000,
+    });
     this.sessions = new Sessions({
       router: this.router,
       publishing: this.#publishing,
       gate,
+      allowances: this.#allowances,
       monitor,
       now: this.now,
     });
@@ -258,5 +266,6 @@ export class Hub implements WireOwner {
     if (now - this.#expiredAt < EXPIRE_MS) return;
     this.#expiredAt = now;
     this.sessions.expire(now);
+    this.#allowances.forget(now);
   }
 }

@@ -18,7 +18,10 @@ export interface SessionEvent {
 export interface RefusedEvent {
   /** A stable word. */
   reason: string;
+  /** Who it was; undefined when it didn't prove to be anybody. */
   name: string | undefined;
+  /** The user name it gave without proving it. */
+  claimed?: string;
   clientId: string;
   address: string;
   topic?: string;
@@ -43,6 +46,12 @@ export interface Counters {
   dropped: Map<string, number>;
   refused: Map<string, number>;
   closed: Map<string, number>;
+}
+
+/** Somebody who proved a name, or only claimed one. */
+export interface Who {
+  name: string | undefined;
+  claimed?: string | undefined;
 }
 
 function increment(counts: Map<string, number>, reason: string): void {
@@ -74,12 +83,18 @@ export class Monitor extends EventEmitter<HubEvents> {
     increment(this.counters.closed, reason);
   }
 
-  /** Something that a connection asked for was refused. */
-  refused(wire: Wire, reason: string, name?: string, topic?: string): void {
+  /** Something that a connection asked for was refused. `who` when it isn't the connection's principal. */
+  refused(
+    wire: Wire,
+    reason: string,
+    about: { who?: Who | undefined; topic?: string | undefined } = {},
+  ): void {
     increment(this.counters.refused, reason);
+    const { topic, who = { name: wire.principal?.name } } = about;
     this.emit('refused', {
       reason,
-      name: name ?? wire.principal?.name,
+      name: who.name,
+      ...(who.claimed === undefined ? {} : { claimed: who.claimed }),
       clientId: wire.clientId,
       address: wire.origin.address,
       ...(topic === undefined ? {} : { topic }),

@@ -87,7 +87,7 @@ export class Publishing implements InboundOwner {
       done(error ?? null);
     };
     if (principal && !mayPublish(principal, topic)) {
-      this.#monitor.refused(wire, 'publish-not-authorized', principal.name, topic);
+      this.#monitor.refused(wire, 'publish-not-authorized', { topic });
       wire.reason ??= 'publish-not-authorized';
       done(new Error('not authorized'));
       return;

@@ -10,6 +10,7 @@ import type { Gate } from '../gate.ts';
 import { connack } from '../packets/encode.ts';
 import { CONNACK } from '../packets/packet.ts';
 import { Session } from '../session.ts';
+import type { Allowances } from './allowance.ts';
 import type { Monitor } from './monitor.ts';
 import type { Publishing } from './publishing.ts';
 import type { Router } from './router.ts';
@@ -23,6 +24,8 @@ export interface SessionsOptions {
   router: Router;
   publishing: Publishing;
   gate: Gate;
+  /** The rates of printers. */
+  allowances: Allowances;
   monitor: Monitor;
   /** Milliseconds, monotonic. */
   now(): number;
@@ -67,7 +70,7 @@ export class Sessions implements SessionStore, Fanout {
   }
 
   register(client: AedesClient): void {
-    const { router, publishing, gate, monitor, now } = this.#options;
+    const { router, publishing, gate, allowances, monitor, now } = this.#options;
     const wire = wireOf(client);
     const key = client.id;
     // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
@@ -87,9 +90,10 @@ export class Sessions implements SessionStore, Fanout {
     session.principal = wire.principal;
     wire.session = session;
     wire.inbound = publishing.line(key);
+    if (wire.principal?.role === 'printer') wire.drawOn(allowances.hold(wire.principal.name));
     wire.connected = true;
     monitor.counters.connectsAccepted++;
-    if (gate.connected(key, now())) monitor.refused(wire, 'flapping', wire.principal?.name);
+    if (gate.connected(key, now())) monitor.refused(wire, 'flapping');
     monitor.session(wire, 'connected');
   }
 
@@ -113,6 +117,7 @@ export class Sessions implements SessionStore, Fanout {
     const session = wire.session;
     if (!session || !wire.connected) return;
     wire.connected = false;
+    wire.letGo();
     // Whoever took the session over is not touched by the end of its predecessor.
     if (this.#held.get(session.key) === wire) {
       this.#held.delete(session.key);
@@ -124,7 +129,7 @@ export class Sessions implements SessionStore, Fanout {
       if (session.clean) this.#discard(session);
     }
     const reason = endOf(wire);
-    if (!ORDINARY.has(reason) && !REPORTED.has(reason)) monitor.refused(wire, reason, wire.principal?.name);
+    if (!ORDINARY.has(reason) && !REPORTED.has(reason)) monitor.refused(wire, reason);
     // Its successor is there already: the client didn't go.
     if (reason !== 'taken-over') monitor.session(wire, 'disconnected', reason);
   }

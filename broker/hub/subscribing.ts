@@ -1,6 +1,7 @@
 /** SUBSCRIBE and UNSUBSCRIBE (3.8 to 3.11): rights, answers, and what follows them. */
 import { maySubscribe } from '../access.ts';
 import type { Wire } from '../aedes/wire.ts';
+import type { Principal } from '../identity.ts';
 import { acknowledgement, suback } from '../packets/encode.ts';
 import { type SubscribePacket, TYPE, type UnsubscribePacket } from '../packets/packet.ts';
 import type { QoS } from '../retained-backend.ts';
@@ -27,7 +28,7 @@ export class Subscribing {
     const session = wire.session as Session;
     const codes = packet.subscriptions.map(({ topic, qos }) => {
       if (!this.#allowed(wire, session, topic)) return REFUSED;
-      this.#add(session, topic, qos);
+      this.#add(session, topic, qos, wire.principal);
       return qos;
     });
     wire.send(suback(packet.messageId, codes));
@@ -59,18 +60,18 @@ export class Subscribing {
     const { principal } = wire;
     const allowed = principal ? maySubscribe(principal, filter) : filter !== OPEN_REFUSED_FILTER;
     if (!allowed || !parseShared(filter)) {
-      this.#monitor.refused(wire, 'subscribe-not-authorized', principal?.name, filter);
+      this.#monitor.refused(wire, 'subscribe-not-authorized', { topic: filter });
       return false;
     }
     const full = session.subscriptions.size >= this.#router.limits.subscriptionsMax;
     if (full && !session.subscriptions.has(filter)) {
-      this.#monitor.refused(wire, 'subscriptions', principal?.name, filter);
+      this.#monitor.refused(wire, 'subscriptions', { topic: filter });
       return false;
     }
     return true;
   }
 
-  #add(session: Session, filter: string, qos: QoS): void {
+  #add(session: Session, filter: string, qos: QoS, principal: Principal | undefined): void {
     const known = session.subscriptions.get(filter);
     if (known) {
       // Replaced in place: no message is missed in between [MQTT-3.8.4-3].
@@ -82,7 +83,8 @@ export class Subscribing {
     const subscription: Subscription<Session> = {
       subscriber: session,
       filter: shared.filter,
-      group: shared.group,
+      // A group is its user's own: whoever else names it doesn't get a share of what that user reads.
+      group: shared.group === '' || !principal ? shared.group : `${principal.name}\0${shared.group}`,
       qos,
       index: 0,
     };

@@ -8,8 +8,10 @@ import type { FleetEvents } from './events.ts';
 export interface Refusal {
   /** A stable word. */
   reason: string;
-  /** Who it was, when it was known. */
+  /** Who it was, when that was proven. */
   name: string | undefined;
+  /** The name it gave without proving it. */
+  claimed?: string;
   clientId: string;
   address: string;
   topic?: string;
@@ -32,7 +34,7 @@ export class SecurityNews {
   }
 
   /** Tells one refusal. `printer` when the one refused is a printer that proved who it is. */
-  tell({ reason, name, clientId, address, topic }: Refusal, printer: boolean): void {
+  tell({ reason, name, claimed, clientId, address, topic }: Refusal, printer: boolean): void {
     const second = Math.floor(this.#now() / SECOND_MS);
     if (second !== this.#second) {
       this.#second = second;
@@ -47,7 +49,7 @@ export class SecurityNews {
     this.#untold = 0;
     this.#events.tell('security', reason, {
       ...(printer && name !== undefined ? { printer: name } : {}),
-      data: { name, clientId, address, topic, ...(untold > 0 ? { untold } : {}) },
+      data: { name, claimed, clientId, address, topic, ...(untold > 0 ? { untold } : {}) },
     });
   }
 }

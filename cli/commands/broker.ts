@@ -6,21 +6,15 @@ import { Authority } from '../../broker/authority/authority.ts';
 import { createBroker } from '../../broker/broker.ts';
 import { CredentialFile } from '../../broker/credential-file.ts';
 import { FileBackend } from '../../broker/file-backend.ts';
-import { type BrokerLimits, DEFAULT_LIMITS } from '../../broker/limits.ts';
 import type { TlsEndpoint } from '../../broker/listeners/sockets.ts';
 import { hashPassword, makePassword } from '../../broker/passwords.ts';
 import { startHttp } from '../../center/http.ts';
 import { createRegistry } from '../../center/metrics.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import { ROLES, type Role } from '../../schemas/roles.ts';
+import { addBrokerFlags, type BrokerFlags, readBrokerFlags } from '../broker-flags.ts';
 import { createLog } from '../log.ts';
 import { addSettings, readSettings, type Settings } from '../settings.ts';
-
-interface Flags {
-  limit?: string[];
-  trustProxy?: string[];
-  memory?: boolean;
-}
 
 const SETTINGS = ['host', 'mqttPort', 'mqttsPort', 'httpPort', 'data', 'access', 'log', 'logLevel'] as const;
 
@@ -28,16 +22,12 @@ const SETTINGS = ['host', 'mqttPort', 'mqttsPort', 'httpPort', 'data', 'access',
 export function command(): Command {
   const broker = new Command('broker').description('run the MQTT broker by itself');
   addSettings(broker, SETTINGS);
-  broker
-    .option('--memory', 'keep retained documents in memory only')
-    .option('--trust-proxy <addresses...>', 'addresses that speak PROXY protocol version 2')
-    .addOption(
-      new Option('--limit <name=value...>', `change limits: ${Object.keys(DEFAULT_LIMITS).join(', ')}`),
-    )
-    .action(async () => {
-      const flags = broker.opts<Flags>();
-      await run(readSettings(broker.opts(), process.env), flags);
-    });
+  broker.option('--memory', 'keep retained documents in memory only');
+  addBrokerFlags(broker);
+  broker.action(async () => {
+    const { memory } = broker.opts<{ memory?: boolean }>();
+    await run(readSettings(broker.opts(), process.env), readBrokerFlags(broker), memory);
+  });
   const add = new Command('add')
     .description('give somebody credentials; the password is printed once')
     .argument('<name>')
@@ -65,34 +55,12 @@ function credentialsOf(settings: Settings): CredentialFile {
   return new CredentialFile(join(settings.data, 'credentials.json'));
 }
 
-/** Reads `name=value` pairs. @throws PlatenError setting/invalid */
-export function parseLimits(pairs: string[]): Partial<BrokerLimits> {
-  const limits: Record<string, number | string> = {};
-  for (const pair of pairs) {
-    const [name = '', value = ''] = pair.split('=');
-    const known = Object.hasOwn(DEFAULT_LIMITS, name)
-      ? DEFAULT_LIMITS[name as keyof BrokerLimits]
-      : undefined;
-    const right =
-      typeof known === 'number' ? /^\d+$/.test(value) : ['drop-oldest', 'drop-newest'].includes(value);
-    if (known === undefined || !right) {
-      throw new PlatenError('setting/invalid', {
-        name: '--limit',
-        reason: `"${pair}" is not a limit with a whole number`,
-        hint: 'platen broker --help lists the limits.',
-      });
-    }
-    limits[name] = typeof known === 'number' ? Number(value) : value;
-  }
-  return limits as Partial<BrokerLimits>;
-}
-
-async function run(settings: Settings, flags: Flags): Promise<void> {
+async function run(settings: Settings, flags: BrokerFlags, memory: boolean | undefined): Promise<void> {
   const log = createLog(settings.log, settings.logLevel);
   const open = settings.access === 'open';
   const credentials = open ? undefined : await firstCredentials(settings);
   // Conformance suites and benchmarks begin with nothing and leave nothing.
-  const inMemory = flags.memory ?? open;
+  const inMemory = memory ?? open;
   const tls = await tlsOf(settings);
   const broker = await createBroker({
     ...(tls ? { tls: tls.endpoint } : {}),
@@ -100,8 +68,7 @@ async function run(settings: Settings, flags: Flags): Promise<void> {
     log,
     identity: credentials ?? 'open',
     ...(inMemory ? {} : { retained: new FileBackend(join(settings.data, 'retained.log')) }),
-    limits: parseLimits(flags.limit ?? []),
-    trustedProxies: flags.trustProxy ?? [],
+    ...flags,
   });
   broker.on('refused', (refused) => log.warn(refused, 'refused'));
   const registry = createRegistry();

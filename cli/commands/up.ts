@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { reasonOf } from '../../schemas/errors.ts';
+import { addBrokerFlags, type BrokerFlags, readBrokerFlags } from '../broker-flags.ts';
 import { startDemo } from '../demo.ts';
 import { createLog } from '../log.ts';
 import { openProduct, type Product } from '../product.ts';
@@ -30,17 +31,18 @@ export function command(): Command {
     .description('run broker, center and HTTP in one process')
     .option('--demo', `with ${STORY_PRINTERS} simulated printers that live through a story`);
   addSettings(up, SETTINGS);
+  addBrokerFlags(up);
   up.action(async (flags: { demo?: boolean }) => {
     const env = flags.demo ? { PLATEN_DEMO: String(STORY_PRINTERS), ...process.env } : process.env;
-    await run(readSettings(up.opts(), env));
+    await run(readSettings(up.opts(), env), readBrokerFlags(up));
   });
   return up;
 }
 
-async function run(settings: Settings): Promise<void> {
+async function run(settings: Settings, flags: BrokerFlags): Promise<void> {
   const log = createLog(settings.log, settings.logLevel);
   const stopped = stopSignal();
-  const product = await openProduct(settings, log);
+  const product = await openProduct(settings, flags, log);
   const story = settings.log === 'story' ? new Story(process.stdout) : undefined;
   if (story) product.center.services.events.listen(story.hear);
   log.info({ ...product.addresses, admin: product.adminFile }, 'ready');

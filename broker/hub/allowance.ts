@@ -1,0 +1,75 @@
+/**
+ * How much a client may send. Whoever is ahead of its rates by more than its burst isn't read until it is not: nothing
+ * is dropped, the peer waits. A printer's account is the printer's and not its connection's, so that connecting again
+ * buys nothing.
+ */
+
+export interface Rates {
+  /** 0: unbounded. */
+  publishesPerSecond: number;
+  /** 0: unbounded. */
+  bytesPerSecond: number;
+  /** How far ahead of both a client may be. */
+  burstMs: number;
+}
+
+/** One client's account. Times are milliseconds of one clock. */
+export class Allowance {
+  /** Connections that draw on it. */
+  holders = 0;
+  readonly #rates: Rates;
+  /** Until when what was sent is paid for, under each rate. */
+  #publishesPaidUntil = 0;
+  #bytesPaidUntil = 0;
+
+  constructor(rates: Rates) {
+    this.#rates = rates;
+  }
+
+  /** Charges what was read; returns for how many milliseconds nothing more may be read, 0 when there is room. */
+  spend(publishes: number, bytes: number, now: number): number {
+    const { publishesPerSecond, bytesPerSecond, burstMs } = this.#rates;
+    if (publishes > 0 && publishesPerSecond > 0) {
+      this.#publishesPaidUntil =
+        Math.max(this.#publishesPaidUntil, now) + (publishes * 1_000) / publishesPerSecond;
+    }
+    if (bytes > 0 && bytesPerSecond > 0) {
+      this.#bytesPaidUntil = Math.max(this.#bytesPaidUntil, now) + (bytes * 1_000) / bytesPerSecond;
+    }
+    return Math.max(0, this.#publishesPaidUntil - now - burstMs, this.#bytesPaidUntil - now - burstMs);
+  }
+
+  /** Whether nothing is owed: a new account would be the same. */
+  settled(now: number): boolean {
+    return this.#publishesPaidUntil <= now && this.#bytesPaidUntil <= now;
+  }
+}
+
+/** The accounts of printers, by name. */
+export class Allowances {
+  readonly #rates: Rates;
+  readonly #byName = new Map<string, Allowance>();
+
+  constructor(rates: Rates) {
+    this.#rates = rates;
+  }
+
+  /** A connection of a printer takes hold of its account; undefined when there are no rates. */
+  hold(name: string): Allowance | undefined {
+    if (this.#rates.publishesPerSecond === 0 && this.#rates.bytesPerSecond === 0) return undefined;
+    let allowance = this.#byName.get(name);
+    if (!allowance) {
+      allowance = new Allowance(this.#rates);
+      this.#byName.set(name, allowance);
+    }
+    allowance.holders++;
+    return allowance;
+  }
+
+  /** Lets go of accounts where nothing is owed and nobody is connected. Called about once a second. */
+  forget(now: number): void {
+    for (const [name, allowance] of this.#byName) {
+      if (allowance.holders === 0 && allowance.settled(now)) this.#byName.delete(name);
+    }
+  }
+}
