@@ -28,6 +28,8 @@ export const REBUILD_MAX_MS = 30 * 86_400_000;
 export const EARLY_MAX_MS = 86_400_000;
 /** Entries that wait while the rules' memory is loaded; beyond it they are read from the store. */
 export const WAITING_ENTRIES_MAX = 200_000;
+/** Entries that are gathered to be judged together; more are judged at once. */
+export const JUDGED_TOGETHER_MAX = 20_000;
 /** Retained documents published at once. */
 export const PUBLISH_AT_ONCE_MAX = 200;
 /** Printers to which one remedy is offered. */

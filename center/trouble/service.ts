@@ -7,19 +7,20 @@
  */
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
-import { fleetTopic } from '../../schemas/topics.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import type { Page, PageRequest } from '../services.ts';
 import type { Client } from '../store/database.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
 import { contextOf, type InRange } from './context.ts';
 import { type TroubleChange, TroubleEngine } from './engine.ts';
-import { EARLY_MAX_MS, PUBLISH_AT_ONCE_MAX, WAITING_ENTRIES_MAX } from './limits.ts';
-import { isOpen, rowOf, type TroubleRow, troubleOf } from './rows.ts';
+import { EARLY_MAX_MS, JUDGED_TOGETHER_MAX, WAITING_ENTRIES_MAX } from './limits.ts';
+import { isOpen, type TroubleRow, troubleOf } from './rows.ts';
 import type { CompiledRule } from './rule.ts';
 import { groupFingerprint, type PrinterState } from './state-codec.ts';
 import type { TroubleFilter, TroubleStore } from './store.ts';
 import { parseTime } from './time.ts';
+import { Unjudged } from './unjudged.ts';
+import { TroubleWriter } from './writing.ts';
 
 /** What became of a trouble, as the service's listeners hear it. */
 export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
@@ -53,6 +54,16 @@ const TIMES = {
   tick: 1_000,
 };
 
+/** A flush that took long is followed by a pause of so many times that, up to a bound. */
+const FLUSH_PAUSE_SHARE = 4;
+const FLUSH_PAUSE_MS_MAX = 1_000;
+/** Judging holds the event loop for about so long at once. */
+const JUDGE_MS_MAX = 5;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** What is judged again after a restart beyond what is needed: clocks are set back a little, commits take a while. */
 const OVERLAP_MS = 60_000;
 const CHECKPOINT_PRINTERS = 200;
@@ -69,6 +80,7 @@ interface Waiting {
 export class TroubleService {
   readonly #settings: TroubleSettings;
   readonly #times: typeof TIMES;
+  readonly #writer: TroubleWriter;
   #rules: CompiledRules = compileRules({ rules: 'none', list: [] }).rules;
   #byId = new Map<string, CompiledRule>();
   #engine = new TroubleEngine(this.#rules);
@@ -84,12 +96,16 @@ export class TroubleService {
   #chain: Promise<void> = Promise.resolve();
   #timers: NodeJS.Timeout[] = [];
   #flushTimer: NodeJS.Timeout | undefined;
+  /** How long the next flush waits at least, ms. */
+  #flushPause = 0;
+  readonly #unjudged = new Unjudged();
   #stopped = false;
   /** Entries judged, and those whose time lies too far ahead to be believed. */
   readonly counts = { judged: 0, early: 0 };
 
   constructor(settings: TroubleSettings) {
     this.#settings = settings;
+    this.#writer = new TroubleWriter(settings, (id) => this.#byId.get(id));
     this.#times = { ...TIMES, ...settings.times };
   }
 
@@ -114,7 +130,7 @@ export class TroubleService {
     const since = new Date((cursor?.received.getTime() ?? now()) - OVERLAP_MS);
     await this.#load(rules, known, states, since);
     await this.#settleRemoved(known);
-    await this.#publishDue();
+    await this.#writer.publishDue();
     const { tick, checkpoint, evidence } = this.#times;
     this.#every(tick, () => this.tick(now()));
     this.#every(checkpoint, () => this.#then('checkpoint', () => this.#checkpoint()));
@@ -153,7 +169,7 @@ export class TroubleService {
   }
 
   /** Entries that were stored, new ones only. */
-  onEntries(printer: string, log: string, entries: LogEntry[]): void {
+  onEntries(printer: string, log: string, entries: readonly LogEntry[]): void {
     if (this.#waiting) {
       if (this.#waitingEntries + entries.length > WAITING_ENTRIES_MAX) {
         // They are in the store: they are read from there.
@@ -161,26 +177,50 @@ export class TroubleService {
         return;
       }
       this.#waitingEntries += entries.length;
-      this.#waiting.push({ printer, log, entries });
+      this.#waiting.push({ printer, log, entries: [...entries] });
       return;
     }
-    this.#judge(printer, log, entries);
+    if (this.#rules.rules.length === 0) return;
+    this.#unjudged.add(printer, log, entries);
+    if (this.#unjudged.size >= JUDGED_TOGETHER_MAX) this.#judgeAll();
+    this.#flushSoon();
   }
 
-  #judge(printer: string, log: string, entries: LogEntry[]): void {
-    if (this.#rules.rules.length === 0) return;
-    const limit = this.#settings.now() + EARLY_MAX_MS;
-    const believable = entries.every((entry) => parseTime(entry.at) <= limit)
-      ? entries
-      : entries.filter((entry) => parseTime(entry.at) <= limit);
-    this.counts.judged += believable.length;
-    this.counts.early += entries.length - believable.length;
+  /** Judges what waits, all of it. */
+  #judgeAll(): void {
+    for (const printer of this.#unjudged.printers()) this.#judge(printer);
+  }
+
+  /** The same, letting others have their turn in between. */
+  async #judgeInTurns(): Promise<void> {
+    let began = performance.now();
+    // Those who come meanwhile have their turn later.
+    for (const printer of [...this.#unjudged.printers()]) {
+      this.#judge(printer);
+      if (performance.now() - began < JUDGE_MS_MAX) continue;
+      await nextTurn();
+      began = performance.now();
+    }
+  }
+
+  #judge(printer: string): void {
+    const stretches = this.#unjudged.take(printer);
+    if (stretches.length === 0) return;
     this.#dirty.add(printer);
-    this.#take(this.#engine.apply(printer, log, believable));
+    const limit = this.#settings.now() + EARLY_MAX_MS;
+    for (const { log, entries } of stretches) {
+      const believable = entries.every((entry) => parseTime(entry.at) <= limit)
+        ? entries
+        : entries.filter((entry) => parseTime(entry.at) <= limit);
+      this.counts.judged += believable.length;
+      this.counts.early += entries.length - believable.length;
+      this.#take(this.#engine.apply(printer, log, believable));
+    }
   }
 
   onStructure(printer: string, structure: Structure): void {
     if (this.#waiting) this.#waitingStructures.set(printer, structure);
+    else this.#judge(printer);
     const at = parseTime(structure.at);
     this.#engine.context(printer, contextOf(structure), Number.isNaN(at) ? undefined : at);
     this.#dirty.add(printer);
@@ -194,7 +234,10 @@ export class TroubleService {
   /** Event time has come to `now`. */
   tick(now: number): void {
     if (this.#waiting) return;
-    this.#take(this.#engine.advance(now));
+    this.#then('tick', async () => {
+      await this.#judgeInTurns();
+      this.#take(this.#engine.advance(now));
+    });
   }
 
   #take(changes: TroubleChange[]): void {
@@ -210,12 +253,28 @@ export class TroubleService {
       this.#urgent.set(id, change);
       urgent = true;
     }
-    if (urgent && !this.#flushTimer && !this.#stopped) {
-      this.#flushTimer = setTimeout(() => {
-        this.#flushTimer = undefined;
-        this.#then('flush', () => this.#commit([], false));
-      }, this.#times.flush);
+    if (urgent) this.#flushSoon();
+  }
+
+  /**
+   * Judges what waits and writes the news of it. Writing takes at most a share of the time: while it is slow, more
+   * goes together.
+   */
+  #flushSoon(): void {
+    if (this.#flushTimer || this.#stopped) return;
+    const wait_ms = Math.max(this.#times.flush, this.#flushPause);
+    this.#flushTimer = setTimeout(() => this.#then('flush', () => this.#flush()), wait_ms);
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      await this.#judgeInTurns();
+    } finally {
+      this.#flushTimer = undefined;
     }
+    const began = performance.now();
+    await this.#commit([], false);
+    this.#flushPause = Math.min((performance.now() - began) * FLUSH_PAUSE_SHARE, FLUSH_PAUSE_MS_MAX);
   }
 
   /** Writes changes, and with them the memory of some printers, in one transaction; then tells. */
@@ -235,12 +294,12 @@ export class TroubleService {
     if (evidence) this.#evidence = new Map();
     try {
       const told = await store.transaction(async (client) => {
-        const written = changes.length > 0 ? await this.#write(client, changes) : [];
+        const written = changes.length > 0 ? await this.#writer.write(client, changes) : [];
         if (states.length > 0) await store.putStates(client, states);
         if (cursor) await store.putCursor(client, cursor, JSON.stringify(this.#fingerprints()));
         return written;
       });
-      await this.#tell(told);
+      await this.#writer.tell(told);
     } catch (error) {
       // Nothing was written: it stays to be written, unless something newer is.
       for (const printer of printers) this.#dirty.add(printer);
@@ -248,7 +307,7 @@ export class TroubleService {
         const { id } = change.trouble;
         if (!this.#urgent.has(id)) this.#urgent.set(id, change);
       }
-      if (!this.#stopped) setTimeout(() => this.#take([]), RETRY_MS).unref();
+      if (!this.#stopped) setTimeout(() => this.#flushSoon(), RETRY_MS).unref();
       throw error;
     }
   }
@@ -259,6 +318,7 @@ export class TroubleService {
 
   async #checkpoint(): Promise<void> {
     if (this.#waiting) return;
+    await this.#judgeInTurns();
     const cursor = new Date(this.#settings.now());
     if (this.#rules.rules.some((rule) => rule.cohort)) this.#dirty.add('');
     const printers = [...this.#dirty];
@@ -266,106 +326,6 @@ export class TroubleService {
       await this.#commit(printers.slice(from, from + CHECKPOINT_PRINTERS), true);
     }
     await this.#commit([], true, cursor);
-  }
-
-  async #write(client: Client, changes: TroubleChange[]): Promise<Told[]> {
-    const { store, now, setOpenTroubles } = this.#settings;
-    const before = await store.byId(
-      changes.map(({ trouble }) => trouble.id),
-      client,
-    );
-    const told: Told[] = [];
-    const rows: TroubleRow[] = [];
-    const gone: string[] = [];
-    for (const { kind, trouble } of changes) {
-      const known = before.get(trouble.id);
-      // What an operator or a cure has ended stays so: this is an older word.
-      if (known && (known.state === 'closed' || (known.state === 'cured' && isOver(known, trouble.lastAt))))
-        continue;
-      if (kind === 'withdrawn') {
-        if (!known) continue;
-        gone.push(known.id);
-        told.push({ news: ['withdrawn'], row: known });
-        continue;
-      }
-      const row = rowOf(trouble, this.#byId.get(trouble.rule), known, now());
-      if (known && same(known, row)) continue;
-      rows.push(row);
-      told.push({ news: newsOf(known, row), row });
-    }
-    await store.put(client, rows);
-    await store.remove(client, gone);
-    const moved = told.filter(({ news }) => news.length > 0).flatMap(({ row }) => row.printer ?? []);
-    await this.#setOpen(client, [...new Set(moved)], setOpenTroubles);
-    return told;
-  }
-
-  async #setOpen(client: Client, printers: string[], set: TroubleSettings['setOpenTroubles']): Promise<void> {
-    if (printers.length === 0) return;
-    const open = new Map<string, { trouble: string; rule: string }[]>(
-      printers.map((printer) => [printer, []]),
-    );
-    for (const { id, rule, printer } of await this.#settings.store.open(printers, client)) {
-      if (printer !== null) open.get(printer)?.push({ trouble: id, rule });
-    }
-    await set(
-      [...open].map(([printer, list]) => ({ printer, open: list })),
-      client,
-    );
-  }
-
-  /** Publishes retained documents, tells events, and lets the remedies begin. */
-  async #tell(told: Told[]): Promise<void> {
-    await this.#publish(
-      told.map(({ row, news }) => (news.includes('withdrawn') ? { ...row, state: 'cleared' as const } : row)),
-    );
-    for (const { news, row } of told) {
-      for (const what of news) {
-        const { id, rule, severity, unit, title } = row;
-        this.#settings.tell(what, {
-          ...(row.printer === null ? {} : { printer: row.printer }),
-          data: { trouble: id, rule, severity, ...(title && { title }), ...(unit && { unit }) },
-        });
-        this.#hear(what, row);
-      }
-    }
-  }
-
-  #hear(news: TroubleNews, row: TroubleRow): void {
-    const { onNews, log } = this.#settings;
-    onNews?.(news, row, this.#byId.get(row.rule)).catch((error: unknown) =>
-      log.error(
-        { trouble: row.id, rule: row.rule, news, reason: reasonOf(error) },
-        'a remedy could not be begun',
-      ),
-    );
-  }
-
-  async #publish(rows: TroubleRow[]): Promise<void> {
-    for (let from = 0; from < rows.length; from += PUBLISH_AT_ONCE_MAX) {
-      const slice = rows.slice(from, from + PUBLISH_AT_ONCE_MAX);
-      await Promise.all(
-        slice.map((row) =>
-          this.#settings.publish(
-            fleetTopic.trouble(row.id),
-            isOpen(row) ? JSON.stringify(troubleOf(row)) : '',
-            {
-              qos: 1,
-              retain: true,
-            },
-          ),
-        ),
-      );
-      await this.#settings.store.published(slice);
-    }
-  }
-
-  async #publishDue(): Promise<void> {
-    for (;;) {
-      const rows = await this.#settings.store.due(PUBLISH_AT_ONCE_MAX);
-      if (rows.length === 0) return;
-      await this.#publish(rows);
-    }
   }
 
   list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>> {
@@ -392,6 +352,7 @@ export class TroubleService {
   #end(id: string, change: (row: TroubleRow) => TroubleRow): Promise<Trouble> {
     const { store, now } = this.#settings;
     const work = async (): Promise<Trouble> => {
+      await this.#judgeInTurns();
       await this.#commit([], true);
       const row = (await store.byId([id])).get(id);
       if (!row) throw new PlatenError('request/not-found', { kind: 'trouble', id });
@@ -410,9 +371,9 @@ export class TroubleService {
       await store.transaction(async (client) => {
         await store.put(client, [ended]);
         if (state) await store.putStates(client, [{ printer, state: JSON.stringify(state) }]);
-        if (row.printer !== null) await this.#setOpen(client, [row.printer], this.#settings.setOpenTroubles);
+        if (row.printer !== null) await this.#writer.setOpen(client, [row.printer]);
       });
-      await this.#tell([{ news: [ended.state === 'cured' ? 'cured' : 'closed'], row: ended }]);
+      await this.#writer.tell([{ news: [ended.state === 'cured' ? 'cured' : 'closed'], row: ended }]);
       return troubleOf(ended);
     };
     const result = this.#chain.then(work);
@@ -431,7 +392,7 @@ export class TroubleService {
       if (!row) return;
       const next = { ...row, ...change(row), updated_at: new Date(now()).toISOString() };
       await store.transaction(async (client) => void (await store.put(client, [next])));
-      await this.#publish([next]);
+      await this.#writer.publish([next]);
     });
     await this.#chain;
   }
@@ -539,7 +500,8 @@ export class TroubleService {
     this.#waiting = undefined;
     for (const [printer, structure] of this.#waitingStructures) this.onStructure(printer, structure);
     this.#waitingStructures.clear();
-    for (const { printer, log: memory, entries } of waiting) this.#judge(printer, memory, entries);
+    for (const { printer, log: memory, entries } of waiting) this.#unjudged.add(printer, memory, entries);
+    this.#judgeAll();
     for (const printer of engine.printerIds()) this.#dirty.add(printer);
     this.#dirty.add('');
     this.#take(changes);
@@ -576,43 +538,11 @@ export class TroubleService {
     if (ended.length === 0) return;
     await store.transaction(async (client) => {
       await store.put(client, ended);
-      const printers = [...new Set(ended.flatMap(({ printer }) => printer ?? []))];
-      await this.#setOpen(client, printers, this.#settings.setOpenTroubles);
+      await this.#writer.setOpen(
+        client,
+        ended.flatMap(({ printer }) => printer ?? []),
+      );
     });
-    await this.#tell(ended.map((row) => ({ news: ['closed'], row })));
+    await this.#writer.tell(ended.map((row) => ({ news: ['closed'], row })));
   }
-}
-
-interface Told {
-  news: TroubleNews[];
-  row: TroubleRow;
-}
-
-function isOver(row: TroubleRow, lastAt: number): boolean {
-  return row.closed_at !== null && lastAt <= Date.parse(row.closed_at);
-}
-
-/** Whether a row says the same: judged again after a restart it is no news. */
-function same(before: TroubleRow, after: TroubleRow): boolean {
-  return (
-    before.state === after.state &&
-    before.severity === after.severity &&
-    before.count === after.count &&
-    before.explanation === after.explanation &&
-    time(before.closed_at) === time(after.closed_at) &&
-    JSON.stringify(before.evidence) === JSON.stringify(after.evidence)
-  );
-}
-
-function time(text: string | null): number | undefined {
-  return text === null ? undefined : Date.parse(text);
-}
-
-function newsOf(before: TroubleRow | undefined, after: TroubleRow): TroubleNews[] {
-  const news: TroubleNews[] = [];
-  if (!before) news.push('opened');
-  else if (!isOpen(before) && isOpen(after)) news.push('reopened');
-  if (before && before.severity !== after.severity && after.state === 'escalated') news.push('escalated');
-  if (!isOpen(after) && (!before || isOpen(before))) news.push(after.state === 'cured' ? 'cured' : 'cleared');
-  return news;
 }

@@ -91,6 +91,16 @@ export class TroubleStore {
     return rows.map(({ row }) => row);
   }
 
+  /** Which open troubles printers have. */
+  async openOf(printers: string[], client: Client): Promise<{ id: string; rule: string; printer: string }[]> {
+    const { rows } = await client.query<{ id: string; rule: string; printer: string }>(
+      `SELECT id, rule, printer FROM troubles
+       WHERE state IN ('open', 'escalated') AND printer = ANY($1) ORDER BY id`,
+      [printers],
+    );
+    return rows;
+  }
+
   async countOpen(): Promise<number> {
     const [row] = await this.#database.query<{ n: number }>(
       `SELECT count(*)::int AS n FROM troubles WHERE state IN ('open', 'escalated')`,

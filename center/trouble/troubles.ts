@@ -90,7 +90,7 @@ export class Troubles implements TroubleQueries {
     await this.#service.stop();
   }
 
-  onEntries(printer: string, log: string, entries: LogEntry[]): void {
+  onEntries(printer: string, log: string, entries: readonly LogEntry[]): void {
     this.#service.onEntries(printer, log, entries);
   }
 
