@@ -121,7 +121,7 @@ export async function openHttp(
     repository: join(settings.data, 'repository'),
     registry,
     readiness: {
-      database: () => readiness(store.database.ready(), 'the database is not reachable'),
+      database: () => readiness(store.database.ready(), store.database.fault() ?? ''),
       ...more,
     },
     log,

@@ -42,8 +42,12 @@ export interface Database {
   readonly url: string;
   /** The embedded server, if it is one. */
   readonly embedded: EmbeddedPostgres | undefined;
-  /** Whether the database is there, as far as is known. */
+  /** Whether the database is there and takes what it is given, as far as is known. */
   ready(): boolean;
+  /** Why it isn't ready, in words. */
+  fault(): string | undefined;
+  /** Somebody's writing fails for the server's own reasons; call what this gives when it succeeds again. */
+  unable(reason: string): () => void;
   /** Runs one statement and gives its rows. */
   query<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
   /** Runs `work` in a transaction: committed when it resolves, rolled back when it throws. */
@@ -72,12 +76,24 @@ export function isLostConnection(error: unknown): boolean {
   );
 }
 
+/**
+ * Whether an error says that the server can do nothing of the kind at the moment, whatever it is asked: its resources
+ * are used up (class 53, a full disk above all), its system failed (58), it is read-only (25006).
+ */
+export function isUnable(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null || isLostConnection(error)) return false;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^(53...|58...|25006)$/.test(code);
+}
+
 class PostgresDatabase implements Database {
   readonly url: string;
   readonly embedded: EmbeddedPostgres | undefined;
   #pool: pg.Pool;
   #log: StoreLog;
   #lost = false;
+  /** Those whose writing fails for the server's own reasons. */
+  #unable = new Set<{ reason: string }>();
   #closed = false;
   #waiting = new Set<(error?: Error) => void>();
   #lostListeners: ((reason: string) => void)[] = [];
@@ -105,7 +121,22 @@ class PostgresDatabase implements Database {
   }
 
   ready(): boolean {
-    return !this.#lost && !this.#closed;
+    return this.fault() === undefined;
+  }
+
+  fault(): string | undefined {
+    if (this.#lost || this.#closed) return 'the database is not reachable';
+    for (const { reason } of this.#unable) return `the database takes nothing: ${reason}`;
+    return undefined;
+  }
+
+  unable(reason: string): () => void {
+    const one = { reason };
+    if (this.#unable.size === 0) this.#log.error({ reason }, 'the database takes nothing');
+    this.#unable.add(one);
+    return () => {
+      if (this.#unable.delete(one) && this.#unable.size === 0) this.#log.info('the database takes again');
+    };
   }
 
   onLost(listener: (reason: string) => void): void {

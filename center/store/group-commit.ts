@@ -1,10 +1,12 @@
 /**
  * Group commit: while one batch is being written, the next is collected. Each submission resolves when the batch it
- * travelled in is durable. A lost database is waited for and the batch written again, so `write` must do no harm when
- * it is run twice; nothing resolves meanwhile, which holds back whoever waits.
+ * travelled in is durable. A database that is lost, or that can take nothing (its disk is full), is waited for and the
+ * batch written again, so `write` must do no harm when it is run twice; nothing resolves meanwhile, which holds back
+ * whoever waits.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isLostConnection } from './database.ts';
+import { reasonOf } from '../../schemas/errors.ts';
+import { isLostConnection, isUnable } from './database.ts';
 
 export interface GroupCommitOptions<T, R> {
   /** Writes a batch in one transaction and gives one result for each item, in their order. */
@@ -17,6 +19,8 @@ export interface GroupCommitOptions<T, R> {
   waiting_max: number;
   /** Resolves when it is worth trying again after the database was lost. */
   whenReady?(): Promise<void>;
+  /** Called when the database is there but can take nothing; what it gives is called when it can again. */
+  unable?(reason: string): () => void;
 }
 
 interface Waiting<T, R> {
@@ -27,6 +31,12 @@ interface Waiting<T, R> {
 }
 
 const RETRY_MS = 100;
+/** A full disk isn't emptied in a moment. */
+const UNABLE_RETRY_MS = 1_000;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 export class GroupCommit<T, R> {
   #options: GroupCommitOptions<T, R>;
@@ -64,13 +74,22 @@ export class GroupCommit<T, R> {
   #begin(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    // A turn of the event loop, so that what one read from a socket brought goes together.
-    this.#running ??= new Promise<void>((done) => setImmediate(done)).then(() => this.#run());
+    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
-    while (this.#queue.length > 0) await this.#writeBatch(this.#take());
+    let settle: (() => void) | undefined;
+    for (;;) {
+      // A turn of the event loop, so that what it brought from all sockets goes together.
+      await nextTurn();
+      if (this.#queue.length === 0) break;
+      const written = this.#writeBatch(this.#take());
+      // Told only when the next statement is on its way: the database works while those who waited go on.
+      if (settle) setImmediate(settle);
+      settle = await written;
+    }
     this.#running = undefined;
+    settle?.();
   }
 
   #take(): Waiting<T, R>[] {
@@ -84,32 +103,43 @@ export class GroupCommit<T, R> {
     return this.#queue.splice(0, count);
   }
 
-  async #writeBatch(batch: Waiting<T, R>[]): Promise<void> {
-    for (;;) {
-      try {
-        const results = await this.#options.write(batch.map((waiting) => waiting.item));
-        batch.forEach((waiting, index) => {
-          waiting.resolve(results[index] as R);
-        });
-        return;
-      } catch (error) {
-        if (isLostConnection(error) && !this.#closed) {
-          await this.#pause();
-          continue;
+  /** Gives what tells the outcome to those who wait; never rejects. */
+  async #writeBatch(batch: Waiting<T, R>[]): Promise<() => void> {
+    let able: (() => void) | undefined;
+    try {
+      for (;;) {
+        try {
+          const results = await this.#options.write(batch.map((waiting) => waiting.item));
+          return () => {
+            for (let index = 0; index < batch.length; index += 1) batch[index]?.resolve(results[index] as R);
+          };
+        } catch (error) {
+          const lost = isLostConnection(error);
+          const unable = isUnable(error);
+          if ((lost || unable) && !this.#closed) {
+            if (unable) able ??= this.#options.unable?.(reasonOf(error));
+            await this.#pause(unable ? UNABLE_RETRY_MS : RETRY_MS);
+            continue;
+          }
+          if (batch.length === 1 || lost || unable) {
+            return () => {
+              for (const waiting of batch) waiting.reject(error);
+            };
+          }
+          // One bad item must not take the others with it: each alone.
+          for (const waiting of batch) (await this.#writeBatch([waiting]))();
+          return () => undefined;
         }
-        if (batch.length === 1 || isLostConnection(error)) {
-          for (const waiting of batch) waiting.reject(error);
-          return;
-        }
-        // One bad item must not take the others with it: each alone.
-        for (const waiting of batch) await this.#writeBatch([waiting]);
-        return;
       }
+    } finally {
+      able?.();
     }
   }
 
-  async #pause(): Promise<void> {
-    await sleep(RETRY_MS);
+  async #pause(ms: number): Promise<void> {
+    const end = Date.now() + ms;
+    // In short steps: whoever closes the store doesn't wait for the whole of it.
+    while (!this.#closed && Date.now() < end) await sleep(Math.min(RETRY_MS, ms));
     try {
       await this.#options.whenReady?.();
     } catch {

@@ -33,6 +33,7 @@ export class IngestWriter {
       batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
+      unable: (reason) => database.unable(reason),
       write: (items: UpdateItem[]) => database.borrow((client) => this.#writeUpdates(client, items)),
     });
   }

@@ -97,6 +97,7 @@ export class PrinterWriter {
       batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
+      unable: (reason) => database.unable(reason),
     });
   }
 
