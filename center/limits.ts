@@ -57,6 +57,8 @@ export const CENTER_LIMITS = {
   link_publishing_max: 100_000,
   /** Entries (and messages) that one statement stores. */
   ingest_batch_entries_max: 4_000,
+  /** Entries that one batch adds to the count of lost ones: a printer that skips more has a broken counter. */
+  entries_lost_at_once_max: 10_000_000,
   /** Messages of one kind that wait for the database; more are not acknowledged. */
   ingest_waiting_max: 200_000,
   /** Log memories whose cursor is kept in memory. */

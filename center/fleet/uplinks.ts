@@ -34,7 +34,10 @@ export interface IngestPort {
     previous?: { session: string; revision: number };
     judged?: { previous?: Verdict };
   }>;
-  errors(printer: string, batch: ErrorBatch): Promise<{ upTo: number; fresh: LogEntry[]; lost: number }>;
+  errors(
+    printer: string,
+    batch: ErrorBatch,
+  ): Promise<{ upTo: number; fresh: readonly LogEntry[]; lost: number }>;
   /** `changed` is false for the will of an older session and for a repetition; `flipped`: it came or went. */
   presence(printer: string, presence: Presence): Promise<{ changed: boolean; flipped: boolean }>;
   connection(printer: string, connected: boolean): Promise<{ changed: boolean; flipped: boolean }>;
@@ -53,11 +56,13 @@ export interface Conclusions {
   knownVerdict(structure: Structure): Verdict | undefined;
   /** `judged`: the structure needs no judging any more. */
   onStructure(printer: string, structure: Structure, judged: Judged | undefined): void;
-  onEntries(printer: string, log: string, entries: LogEntry[]): void;
+  onEntries(printer: string, log: string, entries: readonly LogEntry[]): void;
   onUpdateReport(printer: string, report: UpdateReport): void;
   onPresence(printer: string, online: boolean): void;
   onAsk(printer: string, method: string, payload: Buffer): Promise<void>;
 }
+
+const TAKEN: Promise<undefined> = Promise.resolve(undefined);
 
 const BYTES_MAX: Record<UplinkKind, number> = {
   structure: CENTER_LIMITS.structure_payload_bytes_max,
@@ -124,38 +129,82 @@ export class Uplinks {
    * @returns 'refused' when its content was refused (it was counted and told), otherwise nothing
    * @throws what the store throws when it can't take the message: it must then not be acknowledged
    */
-  async handle(
-    message: LinkMessage,
-    parsed: ParsedTopic & { from: 'printer' },
-  ): Promise<'refused' | undefined> {
+  handle(message: LinkMessage, parsed: ParsedTopic & { from: 'printer' }): Promise<'refused' | undefined> {
     const { printer, kind } = parsed;
     // An emptied retained document ("none") says nothing that has to be kept.
-    if (message.payload.length === 0 && (kind === 'structure' || kind === 'presence')) return undefined;
-    try {
-      // A printer that the broker knows by name has an id that is right.
-      const known = message.publisher?.role === 'printer' ? message.publisher.name : undefined;
-      if (known === undefined ? !PRINTER_ID.test(printer) : known !== printer) {
-        throw new PlatenError('payload/wrong-printer');
-      }
-      if (message.payload.length > BYTES_MAX[kind]) {
-        throw new PlatenError('payload/too-large', { bytes: message.payload.length, limit: BYTES_MAX[kind] });
-      }
-      await this.#take(printer, kind, parsed.method, message);
-      this.counts[kind] += 1;
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof PlatenError) || !error.code.startsWith('payload/')) throw error;
-      this.#refusals.refuse(printer, kind, message.topic, error);
-      return 'refused';
+    if (message.payload.length === 0 && (kind === 'structure' || kind === 'presence')) return TAKEN;
+    // Entries are what comes most: they go the shortest way, with one promise between the commit and the broker.
+    if (kind === 'errors') return this.#entries(printer, message);
+    return this.#document(printer, kind, parsed.method, message);
+  }
+
+  /** @throws PlatenError when a message names another printer or is too large */
+  #check(printer: string, kind: UplinkKind, message: LinkMessage): void {
+    // A printer that the broker knows by name has an id that is right.
+    const known = message.publisher?.role === 'printer' ? message.publisher.name : undefined;
+    if (known === undefined ? !PRINTER_ID.test(printer) : known !== printer) {
+      throw new PlatenError('payload/wrong-printer');
+    }
+    if (message.payload.length > BYTES_MAX[kind]) {
+      throw new PlatenError('payload/too-large', { bytes: message.payload.length, limit: BYTES_MAX[kind] });
     }
   }
 
-  #take(printer: string, kind: UplinkKind, method: string, message: LinkMessage): Promise<void> {
+  /** @throws the error itself unless it is about the content of the message */
+  #refuse(printer: string, kind: UplinkKind, message: LinkMessage, error: unknown): 'refused' {
+    if (!(error instanceof PlatenError) || !error.code.startsWith('payload/')) throw error;
+    this.#refusals.refuse(printer, kind, message.topic, error);
+    return 'refused';
+  }
+
+  async #document(
+    printer: string,
+    kind: Exclude<UplinkKind, 'errors'>,
+    method: string,
+    message: LinkMessage,
+  ): Promise<'refused' | undefined> {
+    try {
+      this.#check(printer, kind, message);
+      await this.#take(printer, kind, method, message);
+      this.counts[kind] += 1;
+      return undefined;
+    } catch (error) {
+      return this.#refuse(printer, kind, message, error);
+    }
+  }
+
+  #entries(printer: string, message: LinkMessage): Promise<'refused' | undefined> {
+    let batch: ErrorBatch;
+    try {
+      this.#check(printer, 'errors', message);
+      batch = parsePayload('errors', message.payload);
+      checkSequence(batch);
+    } catch (error) {
+      return this.#refusedNow(printer, message, error);
+    }
+    return this.#ingest.errors(printer, batch).then(({ upTo, fresh, lost }) => {
+      this.counts.errors += 1;
+      this.counts.entries += fresh.length;
+      this.counts.entries_lost += lost;
+      this.#acknowledge(printer, batch.log, upTo);
+      if (fresh.length > 0) this.#conclusions.onEntries(printer, batch.log, fresh);
+      return undefined;
+    });
+  }
+
+  async #refusedNow(printer: string, message: LinkMessage, error: unknown): Promise<'refused'> {
+    return this.#refuse(printer, 'errors', message, error);
+  }
+
+  #take(
+    printer: string,
+    kind: Exclude<UplinkKind, 'errors'>,
+    method: string,
+    message: LinkMessage,
+  ): Promise<void> {
     switch (kind) {
       case 'structure':
         return this.#structure(printer, parsePayload('structure', message.payload), message.payload);
-      case 'errors':
-        return this.#errors(printer, parsePayload('errors', message.payload));
       case 'presence':
         return this.#presence(printer, parsePayload('presence', message.payload));
       case 'update':
@@ -197,15 +246,6 @@ export class Uplinks {
       structure,
       verdict && judged && { verdict, previous: judged.previous },
     );
-  }
-
-  async #errors(printer: string, batch: ErrorBatch): Promise<void> {
-    checkSequence(batch);
-    const { upTo, fresh, lost } = await this.#ingest.errors(printer, batch);
-    this.counts.entries += fresh.length;
-    this.counts.entries_lost += lost;
-    this.#acknowledge(printer, batch.log, upTo);
-    if (fresh.length > 0) this.#conclusions.onEntries(printer, batch.log, fresh);
   }
 
   /** Tells the cursor: once for all the messages of a log memory that one commit stored. */

@@ -9,14 +9,21 @@ import type { Client, Database } from './database.ts';
 import { isLostConnection } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { emptyCursor, type LogCursor, openGap, rangesFromSql, rangesToSql, takeBatch } from './log-cursor.ts';
-import { numberArray, textArray } from './sql-arrays.ts';
+import {
+  type ArrayElement,
+  arrayOf,
+  NULL_ELEMENT,
+  numberArray,
+  textArray,
+  textElement,
+} from './sql-arrays.ts';
 import { storableJson, storableText, storableTime } from './storable.ts';
 
 export interface ErrorsResult {
   /** Every entry up to here is stored or known lost. */
   upTo: number;
   /** Entries that were not stored before, in their order. */
-  fresh: LogEntry[];
+  fresh: readonly LogEntry[];
   /** How many entries of this log memory became known lost through this batch. */
   lost: number;
   /** Entries that are missing though later ones came and the printer may still have them. */
@@ -31,12 +38,6 @@ interface Submission {
 interface Stream {
   id: number;
   version: number;
-  cursor: LogCursor;
-}
-
-/** One stream's share of a write. */
-interface Move {
-  stream: Stream;
   cursor: LogCursor;
 }
 
@@ -86,6 +87,7 @@ export class ErrorWriter {
       batchWeight_max: CENTER_LIMITS.ingest_batch_entries_max,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
+      unable: (reason) => database.unable(reason),
     });
   }
 
@@ -113,35 +115,30 @@ export class ErrorWriter {
   }
 
   async #writeOnce(client: Client, items: Submission[]): Promise<ErrorsResult[]> {
-    await this.#load(client, items);
+    const streams = await this.#streamsOf(client, items);
     const before = await this.#alreadyOurs(client);
-    const moves = new Map<Stream, Move>();
-    const columns = emptyColumns();
-    const results = items.map(({ printer, batch }): ErrorsResult => {
-      const stream = this.#streams.get(keyOf(printer, batch.log)) as Stream;
-      const cursor = moves.get(stream)?.cursor ?? stream.cursor;
-      const taken = takeBatch(
-        cursor,
-        batch.first,
-        batch.entries.map((entry) => entry.seq),
-      );
-      if (taken.fresh.length > 0 || taken.cursor.first !== cursor.first) {
-        moves.set(stream, { stream, cursor: taken.cursor });
-      }
-      const fresh = taken.fresh.map((index) => batch.entries[index] as LogEntry);
-      for (const entry of fresh) pushEntry(columns, stream.id, entry);
-      const told = before ? batch.entries.filter((entry) => before.delete(`${stream.id} ${entry.seq}`)) : [];
+    const moves = new Map<Stream, LogCursor>();
+    const columns = new EntryColumns();
+    const results: ErrorsResult[] = [];
+    for (let index = 0; index < items.length; index += 1) {
+      const { batch } = items[index] as Submission;
+      const stream = streams[index] as Stream;
+      const cursor = moves.get(stream) ?? stream.cursor;
+      const taken = takeBatch(cursor, batch.first, batch.entries);
+      if (taken.fresh.length > 0 || taken.cursor.first !== cursor.first) moves.set(stream, taken.cursor);
+      for (const entry of taken.fresh) columns.add(stream.id, entry);
       const missing = openGap(taken.cursor);
-      return {
+      const lost = Math.max(0, taken.cursor.lost - cursor.lost);
+      results.push({
         upTo: taken.cursor.upTo,
-        fresh: told.length > 0 ? [...told, ...fresh].sort((a, b) => a.seq - b.seq) : fresh,
-        lost: Math.max(0, taken.cursor.lost - cursor.lost),
-        ...(missing ? { missing } : {}),
-      };
-    });
-    if (moves.size > 0) await this.#store(client, [...moves.values()], columns);
+        fresh: before ? withOurs(before, stream, batch, taken.fresh) : taken.fresh,
+        lost: Math.min(lost, CENTER_LIMITS.entries_lost_at_once_max),
+        ...(missing && { missing }),
+      });
+    }
+    if (moves.size > 0) await this.#store(client, moves, columns);
     this.#doubtful = [];
-    for (const { stream, cursor } of moves.values()) {
+    for (const [stream, cursor] of moves) {
       stream.cursor = cursor;
       stream.version += 1;
     }
@@ -149,23 +146,25 @@ export class ErrorWriter {
     return results;
   }
 
-  async #store(client: Client, moves: Move[], columns: Columns): Promise<void> {
+  async #store(client: Client, moves: Map<Stream, LogCursor>, columns: EntryColumns): Promise<void> {
     const batch = await this.#batchNumber(client);
+    const streams = [...moves.keys()];
+    const cursors = [...moves.values()];
     try {
       await client.query({
         name: 'store-entries',
         text: WRITE,
         values: [
-          numberArray(moves.map((move) => move.stream.id)),
-          numberArray(moves.map((move) => move.stream.version)),
-          numberArray(moves.map((move) => move.cursor.first)),
-          numberArray(moves.map((move) => move.cursor.upTo)),
-          numberArray(moves.map((move) => move.cursor.lost)),
-          textArray(moves.map((move) => rangesToSql(move.cursor.received))),
+          numberArray(streams.map(({ id }) => id)),
+          numberArray(streams.map(({ version }) => version)),
+          numberArray(cursors.map(({ first }) => first)),
+          numberArray(cursors.map(({ upTo }) => upTo)),
+          numberArray(cursors.map(({ lost }) => lost)),
+          textArray(cursors.map(({ received }) => rangesToSql(received))),
           new Date(this.#now()),
           batch,
-          ...columnArrays(columns),
-          moves.length,
+          ...columns.arrays(),
+          streams.length,
         ],
       });
     } catch (error) {
@@ -174,14 +173,22 @@ export class ErrorWriter {
     }
   }
 
-  /** Reads the streams that aren't in memory, making those that are new. */
-  async #load(client: Client, items: Submission[]): Promise<void> {
+  /** The stream of each item, read from the table where it isn't in memory, made where it is new. */
+  async #streamsOf(client: Client, items: Submission[]): Promise<Stream[]> {
+    const streams: Stream[] = [];
     const missing = new Map<string, Submission>();
     for (const item of items) {
       const key = keyOf(item.printer, item.batch.log);
-      if (!this.#streams.has(key)) missing.set(key, item);
+      const stream = this.#streams.get(key);
+      if (stream) streams.push(stream);
+      else missing.set(key, item);
     }
-    if (missing.size === 0) return;
+    if (missing.size === 0) return streams;
+    await this.#load(client, missing);
+    return items.map(({ printer, batch }) => this.#streams.get(keyOf(printer, batch.log)) as Stream);
+  }
+
+  async #load(client: Client, missing: Map<string, Submission>): Promise<void> {
     const printers: string[] = [];
     const logs: string[] = [];
     for (const { printer, batch } of missing.values()) {
@@ -261,43 +268,50 @@ interface StreamRow {
   number: number;
 }
 
-/** The columns of the entries of one statement. */
-interface Columns {
-  stream: number[];
-  seq: number[];
-  at: string[];
-  pages: (number | null)[];
-  severity: number[];
-  code: string[];
-  unit: (string | null)[];
-  detail: (string | null)[];
+/** With those entries of a batch that a doubtful commit of ours stored after all. */
+function withOurs(
+  before: Set<string>,
+  stream: Stream,
+  batch: ErrorBatch,
+  fresh: readonly LogEntry[],
+): readonly LogEntry[] {
+  const ours = batch.entries.filter((entry) => before.delete(`${stream.id} ${entry.seq}`));
+  return ours.length > 0 ? [...ours, ...fresh].sort((a, b) => a.seq - b.seq) : fresh;
 }
 
-function emptyColumns(): Columns {
-  return { stream: [], seq: [], at: [], pages: [], severity: [], code: [], unit: [], detail: [] };
-}
+/** The columns of the entries of one statement, as elements of Postgres's arrays. */
+class EntryColumns {
+  readonly #stream: ArrayElement[] = [];
+  readonly #seq: ArrayElement[] = [];
+  readonly #at: ArrayElement[] = [];
+  readonly #pages: ArrayElement[] = [];
+  readonly #severity: ArrayElement[] = [];
+  readonly #code: ArrayElement[] = [];
+  readonly #unit: ArrayElement[] = [];
+  readonly #detail: ArrayElement[] = [];
 
-function pushEntry(columns: Columns, stream: number, entry: LogEntry): void {
-  columns.stream.push(stream);
-  columns.seq.push(entry.seq);
-  columns.at.push(storableTime(entry.at));
-  columns.pages.push(entry.pages ?? null);
-  columns.severity.push(SEVERITY[entry.severity]);
-  columns.code.push(storableText(entry.code));
-  columns.unit.push(entry.unit === undefined ? null : storableText(entry.unit));
-  columns.detail.push(entry.detail === undefined ? null : storableJson(entry.detail));
-}
+  add(stream: number, { seq, at, pages, severity, code, unit, detail }: LogEntry): void {
+    this.#stream.push(stream);
+    this.#seq.push(seq);
+    this.#at.push(textElement(storableTime(at)));
+    this.#pages.push(pages ?? NULL_ELEMENT);
+    this.#severity.push(SEVERITY[severity]);
+    this.#code.push(textElement(storableText(code)));
+    this.#unit.push(unit === undefined ? NULL_ELEMENT : textElement(storableText(unit)));
+    this.#detail.push(detail === undefined ? NULL_ELEMENT : textElement(storableJson(detail)));
+  }
 
-/** In the order of the statement's parameters. */
-function columnArrays(columns: Columns): string[] {
-  return [
-    numberArray(columns.stream),
-    numberArray(columns.seq),
-    textArray(columns.at),
-    numberArray(columns.pages),
-    numberArray(columns.severity),
-    textArray(columns.code),
-    textArray(columns.unit),
-    textArray(columns.detail),
-  ];
+  /** In the order of the statement's parameters. */
+  arrays(): string[] {
+    return [
+      arrayOf(this.#stream),
+      arrayOf(this.#seq),
+      arrayOf(this.#at),
+      arrayOf(this.#pages),
+      arrayOf(this.#severity),
+      arrayOf(this.#code),
+      arrayOf(this.#unit),
+      arrayOf(this.#detail),
+    ];
+  }
 }

@@ -18,12 +18,16 @@ test('however a log is cut, repeated and shuffled: what is fresh is each entry o
       let first = 1;
       let upTo = 0;
       for (const batch of list) {
-        const taken = takeBatch(cursor, batch.first, batch.seqs);
-        const fresh = taken.fresh.map((index) => batch.seqs[index] as number);
+        const taken = takeBatch(
+          cursor,
+          batch.first,
+          batch.seqs.map((seq) => ({ seq })),
+        );
+        const fresh = taken.fresh.map(({ seq }) => seq);
         expect(fresh).toEqual(batch.seqs.filter((seq) => !stored.has(seq)));
         for (const seq of fresh) stored.add(seq);
         cursor = taken.cursor;
-        first = Math.max(first, batch.first);
+        first = Math.max(first, Math.min(batch.first, ...batch.seqs));
         upTo = Math.max(upTo, first - 1);
         while (stored.has(upTo + 1)) upTo += 1;
         const held = [...stored].filter((seq) => seq <= upTo).length;
@@ -40,9 +44,16 @@ test('however a log is cut, repeated and shuffled: what is fresh is each entry o
 });
 
 test('a log with endless gaps keeps a bounded number of them open', () => {
-  let { cursor } = takeBatch(emptyCursor(), 1, [1]);
-  for (let seq = 3; seq < 1_000; seq += 2) cursor = takeBatch(cursor, 1, [seq]).cursor;
+  let { cursor } = takeBatch(emptyCursor(), 1, [{ seq: 1 }]);
+  for (let seq = 3; seq < 1_000; seq += 2) cursor = takeBatch(cursor, 1, [{ seq }]).cursor;
   expect(cursor.received.length).toBe(OPEN_GAPS_MAX + 1);
   // The oldest gaps were given up: what would fill them is taken for stored, what fills an open one is not.
-  expect(takeBatch(cursor, 1, [2, 998]).fresh).toEqual([1]);
+  expect(takeBatch(cursor, 1, [{ seq: 2 }, { seq: 998 }]).fresh).toEqual([{ seq: 998 }]);
+});
+
+test('a first that lies behind the entries of its own batch declares nothing lost', () => {
+  const { cursor } = takeBatch(emptyCursor(), 1, [{ seq: 1 }]);
+  const wrong = takeBatch(cursor, Number.MAX_SAFE_INTEGER, [{ seq: 2 }]);
+  expect(wrong.cursor).toMatchObject({ upTo: 2, lost: 0 });
+  expect(takeBatch(wrong.cursor, 1, [{ seq: 3 }]).cursor).toMatchObject({ upTo: 3, lost: 0 });
 });

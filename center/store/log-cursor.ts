@@ -80,55 +80,51 @@ function reach(first: number, ranges: SeqRange[]): { upTo: number; stored: numbe
   return { upTo, stored };
 }
 
+/** An entry as far as the cursor looks at it. */
+export interface Numbered {
+  readonly seq: number;
+}
+
 /** What happens nearly always: the batch follows right behind what is stored, and nothing is lost or open. */
-function appendBatch(
-  cursor: LogCursor,
-  first: number,
-  seqs: readonly number[],
-): { cursor: LogCursor; fresh: number[] } | undefined {
-  const [only] = cursor.received;
-  if (
-    !only ||
-    cursor.received.length > 1 ||
-    only[1] !== cursor.upTo ||
-    first > cursor.first ||
-    seqs.length === 0
-  ) {
-    return undefined;
-  }
-  const fresh: number[] = [];
+function appended(cursor: LogCursor, first: number, entries: readonly Numbered[]): LogCursor | undefined {
+  const { received } = cursor;
+  const only = received[0];
+  if (!only || received.length > 1 || only[1] !== cursor.upTo) return undefined;
+  if (first > cursor.first || entries.length === 0) return undefined;
   let last = only[1];
-  for (let index = 0; index < seqs.length; index += 1) {
-    if (seqs[index] !== last + 1) return undefined;
-    last += 1;
-    fresh.push(index);
+  for (const { seq } of entries) {
+    if (seq !== last + 1) return undefined;
+    last = seq;
   }
-  return {
-    cursor: { first: cursor.first, upTo: last, lost: cursor.lost, received: [[only[0], last]] },
-    fresh,
-  };
+  return { first: cursor.first, upTo: last, lost: cursor.lost, received: [[only[0], last]] };
 }
 
 /**
- * Takes a batch: `first` is the oldest entry still in the printer's memory, `seqs` the entries it carries. Gives the
- * new cursor and which of the entries are new, by their index. The given cursor is left as it was.
+ * Takes a batch: `first` is the oldest entry still in the printer's memory, `entries` what it carries. Gives the new
+ * cursor and which of the entries are new, in their order. The given cursor is left as it was.
+ *
+ * A batch whose `first` lies behind an entry that it carries contradicts itself: that entry is believed, so that a
+ * wrong `first` alone declares nothing lost that could still come.
  */
-export function takeBatch(
+export function takeBatch<T extends Numbered>(
   cursor: LogCursor,
   first: number,
-  seqs: readonly number[],
-): { cursor: LogCursor; fresh: number[] } {
-  const appended = appendBatch(cursor, first, seqs);
-  if (appended) return appended;
+  entries: readonly T[],
+): { cursor: LogCursor; fresh: readonly T[] } {
+  const next = appended(cursor, first, entries);
+  if (next) return { cursor: next, fresh: entries };
   let received = cursor.received;
-  const fresh: number[] = [];
-  seqs.forEach((seq, index) => {
-    if (isReceived({ ...cursor, received }, seq)) return;
+  let oldest = first;
+  const fresh: T[] = [];
+  for (const entry of entries) {
+    const { seq } = entry;
+    if (seq < oldest) oldest = seq;
+    if (isReceived({ ...cursor, received }, seq)) continue;
     received = add(received, seq);
-    fresh.push(index);
-  });
+    fresh.push(entry);
+  }
   received = bounded(received);
-  const known = Math.max(cursor.first, first);
+  const known = Math.max(cursor.first, oldest);
   const { upTo, stored } = reach(known, received);
   return {
     cursor: { first: known, upTo: Math.max(cursor.upTo, upTo), lost: Math.max(0, upTo - stored), received },

@@ -6,28 +6,31 @@
 /** What an element may hold without quotes: then it can't be taken for NULL, a separator or an escape. */
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9.:_-]*$/;
 
+/** An element of an array, as text. */
+export type ArrayElement = string | number;
+
+/** What stands for NULL. */
+export const NULL_ELEMENT = 'NULL';
+
+/** A text as an element. */
+export function textElement(text: string): string {
+  const plain = PLAIN.test(text) && (text.length !== 4 || text.toUpperCase() !== NULL_ELEMENT);
+  return plain ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
+}
+
+/** An array of elements. */
+export function arrayOf(elements: readonly ArrayElement[]): string {
+  return `{${elements.join(',')}}`;
+}
+
 /** An array of numbers. */
 export function numberArray(values: readonly (number | null)[]): string {
-  let text = '{';
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index];
-    text += index === 0 ? '' : ',';
-    text += value === null ? 'NULL' : value;
-  }
-  return `${text}}`;
+  return arrayOf(values.map((value) => value ?? NULL_ELEMENT));
 }
 
 /** An array of texts. */
 export function textArray(values: readonly (string | null)[]): string {
-  let text = '{';
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] as string | null;
-    if (index > 0) text += ',';
-    if (value === null) text += 'NULL';
-    else if (PLAIN.test(value) && !/^null$/i.test(value)) text += value;
-    else text += `"${value.replace(/["\\]/g, '\\$&')}"`;
-  }
-  return `${text}}`;
+  return arrayOf(values.map((value) => (value === null ? NULL_ELEMENT : textElement(value))));
 }
 
 /** `json` as a type of Postgres. */
