@@ -6,8 +6,8 @@
  */
 import type { Message } from './message.ts';
 
-/** How a message fared with the center. */
-export type Disposition = 'accepted' | 'refused';
+/** How a message fared with the center: undefined when it was accepted. */
+export type Disposition = 'refused' | undefined;
 
 /** Called when a message is taken over, or with an error when it isn't and must be sent again. */
 export type Taken = (error?: Error) => void;
@@ -109,6 +109,15 @@ export class Inbound {
     let done = 0;
     while (done < this.#routed && (entries[done] as Entry).state === 'durable') done++;
     if (done === 0) return;
+    if (done === 1) {
+      // Nearly always: answers come one by one.
+      const { message, taken, error } = entries.shift() as Entry;
+      this.#routed--;
+      this.#bytes -= message?.payload.length ?? 0;
+      if (entries.length === 0) this.#owner.lineChanged(this);
+      taken(error);
+      return;
+    }
     const finished = entries.splice(0, done);
     this.#routed -= done;
     for (const { message } of finished) this.#bytes -= message?.payload.length ?? 0;

@@ -18,6 +18,7 @@ export class Message {
   /** The session whose connection published it; undefined for wills and for the broker's own. */
   readonly source: Session | undefined;
   #encoded: Buffer | undefined;
+  #kept = false;
 
   constructor(
     topic: string,
@@ -43,6 +44,8 @@ export class Message {
 
   /** Call before the message is kept beyond this turn: lets go of the chunk it was read in. */
   keep(): void {
+    if (this.#kept) return;
+    this.#kept = true;
     // Small ones go into Node's shared pool: it is only for a moment, and a buffer of its own costs more to free.
     this.payload = this.payload.length < POOLED_BYTES_MAX ? Buffer.from(this.payload) : owned(this.payload);
   }

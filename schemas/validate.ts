@@ -202,9 +202,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** The text of a payload. @throws when it isn't UTF-8 */
 function textOf(payload: Uint8Array): string {
   // Most payloads are ASCII, and that is much faster to see and to read than UTF-8.
-  return isAscii(payload)
-    ? Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('latin1')
-    : utf8.decode(payload);
+  if (!isAscii(payload)) return utf8.decode(payload);
+  const bytes = Buffer.isBuffer(payload)
+    ? payload
+    : Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+  return bytes.toString('latin1');
 }
 
 function holdsNul(value: unknown): boolean {

@@ -18,6 +18,10 @@ export interface AedesClient extends EventEmitter {
   _disconnected: boolean;
   /** Packets being handled; 0 when a packet is offered lets it be handled at once. */
   _parsingBatch: number;
+  /** Milliseconds; 0 or less: none. */
+  _keepaliveInterval: number;
+  /** Ends the connection when it isn't refreshed. */
+  _keepaliveTimer: { refresh(): void } | null;
   /** Called when a packet was handled, with an error when the connection must end. */
   _nextBatch: (error?: Error | null) => void;
   /** Replaced by the strict decoder of the Wire. Aedes's listener for `packet` expects itself to be called on it. */

@@ -8,8 +8,15 @@ import type { Principal } from '../identity.ts';
 import type { Inbound } from '../inbound.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { Decoder } from '../packets/decode.ts';
-import { connack } from '../packets/encode.ts';
-import { CONNACK, type ConnectPacket, type Packet, ProtocolError } from '../packets/packet.ts';
+import { acknowledgement, connack } from '../packets/encode.ts';
+import {
+  CONNACK,
+  type ConnectPacket,
+  type Packet,
+  ProtocolError,
+  type PublishPacket,
+  TYPE,
+} from '../packets/packet.ts';
 import type { Outlet, Session } from '../session.ts';
 import type { AedesClient } from './internals.ts';
 
@@ -33,6 +40,8 @@ export interface WireOwner {
   gone(wire: Wire): void;
   /** A packet was read and is allowed by the protocol; false: the broker has dealt with it, Aedes shall not see it. */
   packet(wire: Wire, packet: Packet): boolean;
+  /** A publish with QoS 0 or 1; `done` is called when it may be acknowledged, or with an error that ends the wire. */
+  publish(wire: Wire, packet: PublishPacket, done: (error?: Error | null) => void): void;
   /** A CONNECT that the broker refuses before Aedes sees it. */
   refused(wire: Wire, reason: string): void;
   bytesReceived(bytes: number): void;
@@ -308,10 +317,27 @@ export class Wire implements Outlet {
     if (packet.cmd === 'publish' && this.#allowances.length > 0) this.#charge(1, 0);
     if (!this.#owner.packet(this, packet)) return;
     this.#outstanding++;
-    // Aedes handles a packet at once when no other is being handled; the order is kept here.
-    client._parsingBatch = 0;
-    this.#offer?.(packet);
+    if (packet.cmd === 'publish' && packet.qos < 2 && this.connected) {
+      this.#publish(client, packet);
+    } else {
+      // Aedes handles a packet at once when no other is being handled; the order is kept here.
+      client._parsingBatch = 0;
+      this.#offer?.(packet);
+    }
     if (this.#outstanding >= this.#owner.limits.inboundInFlightMax || this.#lineFull()) this.#hold('inbound');
+  }
+
+  /**
+   * Not left to Aedes: for each publish it has a chain of callbacks, a packet written piece by piece and a turn of the
+   * event loop of its own, which was a fifth of what taking an entry in cost.
+   */
+  #publish(client: AedesClient, packet: PublishPacket): void {
+    if (client._keepaliveInterval > 0) client._keepaliveTimer?.refresh();
+    const { qos, messageId } = packet;
+    this.#owner.publish(this, packet, (error) => {
+      if (!error && qos === 1) this.send(acknowledgement(TYPE.puback, messageId));
+      this.#handled(error ?? undefined);
+    });
   }
 
   /** What Aedes doesn't refuse, or not with the return code that the standard asks for. */

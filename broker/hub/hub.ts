@@ -16,7 +16,7 @@ import type { Gate } from '../gate.ts';
 import type { Identity } from '../identity.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { Message } from '../message.ts';
-import { type Packet, ProtocolError } from '../packets/packet.ts';
+import { type Packet, ProtocolError, type PublishPacket } from '../packets/packet.ts';
 import type { RetainedStore } from '../topics/retained-store.ts';
 import { Admission, type Authenticated } from './admission.ts';
 import { Allowances } from './allowance.ts';
@@ -215,6 +215,10 @@ export class Hub implements WireOwner {
       default:
         return true;
     }
+  }
+
+  publish(wire: Wire, packet: PublishPacket, done: (error?: Error | null) => void): void {
+    this.#publishing.take(wire, packet, done);
   }
 
   #keepalive(seconds: number): number {

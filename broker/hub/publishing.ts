@@ -68,7 +68,10 @@ export class Publishing implements InboundOwner {
     return this.#router.route(message);
   }
 
-  /** Aedes asks whether a publish or a will is allowed: here it is handed over, routed, and only then allowed. */
+  /**
+   * Takes a publish or a will over: it is handed to the center, routed, and only then `done` is called, with an error
+   * when the connection must end and nothing be acknowledged.
+   */
   take(wire: Wire, packet: Publication, done: (error?: Error | null) => void): void {
     const line = wire.inbound;
     const { principal } = wire;
@@ -77,15 +80,7 @@ export class Publishing implements InboundOwner {
       done(new Error('not connected'));
       return;
     }
-    const taken: Taken = (error) => {
-      if (error) {
-        // It is sent again on the next connection; then it must not pass for a duplicate.
-        if (qos === 2) wire.session?.inboundQos2?.delete(packet.messageId);
-        wire.reason ??= 'uplink-failed';
-        this.#log.error({ topic, reason: reasonOf(error) }, 'a publish could not be taken over');
-      }
-      done(error ?? null);
-    };
+    const taken = this.#taken(wire, packet, done);
     if (principal && !mayPublish(principal, topic)) {
       this.#monitor.refused(wire, 'publish-not-authorized', { topic });
       wire.reason ??= 'publish-not-authorized';
@@ -117,6 +112,18 @@ export class Publishing implements InboundOwner {
     line.push(message, taken, this.#ask(message));
   }
 
+  #taken(wire: Wire, { qos, topic, messageId }: Publication, done: (error?: Error | null) => void): Taken {
+    return (error) => {
+      if (error) {
+        // It is sent again on the next connection; then it must not pass for a duplicate.
+        if (qos === 2) wire.session?.inboundQos2?.delete(messageId);
+        wire.reason ??= 'uplink-failed';
+        this.#log.error({ topic, reason: reasonOf(error) }, 'a publish could not be taken over');
+      }
+      done(error ?? null);
+    };
+  }
+
   /** A QoS 2 publish came: whether its identifier is new, was taken over already, or is one too many. */
   #second(session: Session, id: number): 'new' | 'again' | 'full' {
     session.inboundQos2 ??= new Set();
@@ -142,8 +149,6 @@ export class Publishing implements InboundOwner {
     const { publisher } = message;
     if (!this.#uplink || !publisher || !parseTopic(message.topic)) return undefined;
     message.keep();
-    return this.#uplink({ topic: message.topic, payload: message.payload, replayed: false, publisher }).then(
-      (answer) => (answer === 'refused' ? 'refused' : 'accepted'),
-    );
+    return this.#uplink({ topic: message.topic, payload: message.payload, replayed: false, publisher });
   }
 }

@@ -21,13 +21,45 @@ export interface RouterOptions {
   open: boolean;
 }
 
+/** Who a topic is for. One object for all messages: this is the way of each of them, and most are for nobody. */
+class Recipients implements Visitor<Session> {
+  #stamp = 0;
+  #plain: Session[] = [];
+  #shared: SharedGroup<Session>[] = [];
+
+  of(tree: SubscriptionTree<Session>, topic: string): { plain: Session[]; shared: SharedGroup<Session>[] } {
+    this.#stamp++;
+    tree.match(topic, this);
+    const plain = this.#plain;
+    const shared = this.#shared;
+    if (plain.length > 0) this.#plain = [];
+    if (shared.length > 0) this.#shared = [];
+    return { plain, shared };
+  }
+
+  plain({ subscriber, qos }: Subscription<Session>): void {
+    if (subscriber.routeStamp !== this.#stamp) {
+      subscriber.routeStamp = this.#stamp;
+      subscriber.routeQos = qos;
+      this.#plain.push(subscriber);
+    } else if (qos > subscriber.routeQos) {
+      // Overlapping subscriptions: one delivery, with the highest of their QoS [MQTT-3.3.5-1].
+      subscriber.routeQos = qos;
+    }
+  }
+
+  shared(group: SharedGroup<Session>): void {
+    this.#shared.push(group);
+  }
+}
+
 export class Router implements SessionOwner {
   readonly limits: BrokerLimits;
   readonly retained: RetainedStore;
   readonly tree = new SubscriptionTree<Session>();
   readonly #monitor: Monitor;
   readonly #open: boolean;
-  #stamp = 0;
+  readonly #recipients = new Recipients();
 
   constructor(options: RouterOptions) {
     this.limits = options.limits;
@@ -41,27 +73,11 @@ export class Router implements SessionOwner {
     const durable = message.retain
       ? this.retained.set(message.topic, message.payload, message.qos)
       : undefined;
-    const stamp = ++this.#stamp;
-    const targets: Session[] = [];
-    const groups: SharedGroup<Session>[] = [];
-    const visitor: Visitor<Session> = {
-      plain({ subscriber, qos }) {
-        if (subscriber.routeStamp !== stamp) {
-          subscriber.routeStamp = stamp;
-          subscriber.routeQos = qos;
-          targets.push(subscriber);
-        } else if (qos > subscriber.routeQos) {
-          // Overlapping subscriptions: one delivery, with the highest of their QoS [MQTT-3.3.5-1].
-          subscriber.routeQos = qos;
-        }
-      },
-      shared: (group) => groups.push(group),
-    };
-    this.tree.match(message.topic, visitor);
-    for (const session of targets) {
+    const { plain, shared } = this.#recipients.of(this.tree, message.topic);
+    for (const session of plain) {
       session.deliver(message, Math.min(message.qos, session.routeQos) as QoS);
     }
-    for (const group of groups) this.#deliverShared(group, message);
+    for (const group of shared) this.#deliverShared(group, message);
     return durable;
   }
 

@@ -45,6 +45,8 @@ export class Decoder {
   #partsBytes = 0;
   /** Bytes of the incomplete packet in all, 0 when its header isn't complete either. */
   #wanted = 0;
+  /** What was published to last, and passed the checks: most clients publish to one topic. */
+  #topic = '';
 
   constructor(limits: DecodeLimits) {
     this.limits = limits;
@@ -111,12 +113,34 @@ export class Decoder {
     }
     const end = start + total;
     this.#position = end;
-    const packet = decodeBody(first, buffer, headerEnd, end, this.limits);
+    const packet =
+      first >> 4 === TYPE.publish
+        ? this.#publish(first, new Reader(buffer, headerEnd, end))
+        : decodeBody(first, buffer, headerEnd, end, this.limits);
     if (this.#position >= buffer.length) {
       this.#buffer = EMPTY;
       this.#position = 0;
     }
     return packet;
+  }
+
+  #publish(first: number, reader: Reader): PublishPacket {
+    const qos = ((first >> 1) & 3) as QoS;
+    if (!reader.skip(this.#topic)) {
+      const topic = reader.string();
+      checkTopic(topic, this.limits);
+      this.#topic = topic;
+    }
+    const messageId = qos > 0 ? reader.id() : 0;
+    return {
+      cmd: 'publish',
+      topic: this.#topic,
+      payload: reader.buffer.subarray(reader.position, reader.end),
+      qos,
+      retain: (first & 1) === 1,
+      dup: (first & 8) === 8,
+      messageId,
+    };
   }
 }
 
@@ -199,6 +223,22 @@ class Reader {
     return text;
   }
 
+  /** Reads past the string if it is exactly `known`, and all of that is ASCII. */
+  skip(known: string): boolean {
+    const { buffer, position, end } = this;
+    const { length } = known;
+    const at = position + 2;
+    if (length === 0 || at + length > end) return false;
+    if ((((buffer[position] as number) << 8) | (buffer[position + 1] as number)) !== length) return false;
+    // From the end: topics of one client differ there.
+    for (let index = length - 1; index >= 0; index--) {
+      const code = known.charCodeAt(index);
+      if (code !== buffer[at + index] || code > 0x7f) return false;
+    }
+    this.position = at + length;
+    return true;
+  }
+
   finish(): void {
     if (this.position !== this.end) throw new ProtocolError('Bytes behind the end of the packet');
   }
@@ -208,8 +248,6 @@ function decodeBody(first: number, buffer: Buffer, start: number, end: number, l
   const reader = new Reader(buffer, start, end);
   const type = first >> 4;
   switch (type) {
-    case TYPE.publish:
-      return decodePublish(first, reader, limits);
     case TYPE.puback:
     case TYPE.pubrec:
     case TYPE.pubrel:
@@ -234,22 +272,6 @@ function decodeBody(first: number, buffer: Buffer, start: number, end: number, l
       reader.finish();
       return { cmd: type === TYPE.pingreq ? 'pingreq' : 'disconnect' };
   }
-}
-
-function decodePublish(first: number, reader: Reader, limits: DecodeLimits): PublishPacket {
-  const qos = ((first >> 1) & 3) as QoS;
-  const topic = reader.string();
-  checkTopic(topic, limits);
-  const messageId = qos > 0 ? reader.id() : 0;
-  return {
-    cmd: 'publish',
-    topic,
-    payload: reader.buffer.subarray(reader.position, reader.end),
-    qos,
-    retain: (first & 1) === 1,
-    dup: (first & 8) === 8,
-    messageId,
-  };
 }
 
 function decodeSubscribe(reader: Reader, limits: DecodeLimits): Packet {

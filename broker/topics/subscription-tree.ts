@@ -124,7 +124,7 @@ export class SubscriptionTree<S> {
     if (exact) visit(exact, visitor);
     if (this.#wild === 0) return;
     // [MQTT-4.7.2-1]: a wildcard in the first level doesn't match topics that begin with $.
-    descend(this.#root, topic.split('/'), 0, topic.charCodeAt(0) === DOLLAR, visitor);
+    descend(this.#root, topic, 0, topic.charCodeAt(0) !== DOLLAR, visitor);
   }
 
   /** Whether anybody subscribes to something that `topic` matches. */
@@ -219,21 +219,24 @@ function visit<S>(leaf: Leaf<S>, visitor: Visitor<S>): void {
   if (leaf.shared) for (const group of leaf.shared.values()) visitor.shared(group);
 }
 
+/** `start`: where the next level begins; behind the end of the topic when it has no more. */
 function descend<S>(
   at: Node<S>,
-  levels: string[],
-  depth: number,
-  dollar: boolean,
+  topic: string,
+  start: number,
+  wildAllowed: boolean,
   visitor: Visitor<S>,
 ): void {
-  const wildAllowed = depth > 0 || !dollar;
   // `a/#` matches `a` too (4.7.1.2), therefore it is looked at before the end of the topic is.
   if (at.below && wildAllowed) visit(at.below, visitor);
-  if (depth === levels.length) {
+  if (start > topic.length) {
     if (at.here) visit(at.here, visitor);
     return;
   }
-  const child = at.children?.get(levels[depth] as string);
-  if (child) descend(child, levels, depth + 1, dollar, visitor);
-  if (at.plus && wildAllowed) descend(at.plus, levels, depth + 1, dollar, visitor);
+  if (!at.children && !at.plus) return;
+  const slash = topic.indexOf('/', start);
+  const end = slash < 0 ? topic.length : slash;
+  const child = at.children?.get(topic.slice(start, end));
+  if (child) descend(child, topic, end + 1, true, visitor);
+  if (at.plus && wildAllowed) descend(at.plus, topic, end + 1, true, visitor);
 }
