@@ -1,10 +1,11 @@
 import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { RetainedDocument } from '../../broker/retained-backend.ts';
 import type { ErrorBatch, LogEntry, Structure, Verdict } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { StoredFleet } from './fleet-queries.ts';
-import { dropHistory } from './partitions.ts';
+import { dropHistory, dropStreams } from './partitions.ts';
 import { PostgresRetained } from './retained.ts';
 import { openStore, type Store } from './store.ts';
 
@@ -401,4 +402,56 @@ test('old structures and reports of updates are dropped with the retention, what
   expect(await left()).toEqual({ history: 2, reports: 1, current: 1 });
   expect(await dropHistory(store.database, Date.now() + 11 * day_ms, 10, silent)).toBeGreaterThanOrEqual(3);
   expect(await left()).toEqual({ history: 0, reports: 0, current: 1 });
+});
+
+test('a log memory that was replaced is forgotten when the last of its entries is gone, and never before', async () => {
+  const printer = 'replacing';
+  const later = Date.now() + 11 * 86_400_000;
+  const memories = async () =>
+    (
+      await store.database.query<{ log: string }>(
+        'SELECT log FROM log_streams WHERE printer = $1 ORDER BY id',
+        [printer],
+      )
+    ).map(({ log }) => log);
+  await store.ingest.errors(printer, batch('old', 1, [1, 2]));
+  await store.ingest.errors(printer, batch('new', 1, [1]));
+  await dropStreams(store.database, later, 10, silent);
+  expect(await memories()).toEqual(['old', 'new']);
+  await store.database.query(
+    'DELETE FROM entries WHERE stream IN (SELECT id FROM log_streams WHERE printer = $1)',
+    [printer],
+  );
+  await dropStreams(store.database, Date.now() + 9 * 86_400_000, 10, silent);
+  expect(await memories()).toEqual(['old', 'new']);
+  expect(await dropStreams(store.database, later, 10, silent)).toBeGreaterThanOrEqual(1);
+  // The memory in use stays, however long it was silent.
+  expect(await memories()).toEqual(['new']);
+  const again = await store.ingest.errors(printer, batch('old', 2, [2, 3]));
+  expect(again).toMatchObject({ upTo: 3, fresh: [{ seq: 2 }, { seq: 3 }], lost: 1 });
+  expect(await memories()).toEqual(['new', 'old']);
+});
+
+test('a full disk is waited for: nothing is acknowledged or refused, and the database says why it takes nothing', async () => {
+  const full = "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'";
+  await store.database.query(
+    `CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${full}; END $$`,
+  );
+  await store.database.query(
+    'CREATE TRIGGER disk_full BEFORE UPDATE ON log_streams FOR EACH STATEMENT EXECUTE FUNCTION disk_full()',
+  );
+  let settled = 0;
+  const sent = ['full-1', 'full-2', 'full-3'].map(async (printer) => {
+    const { upTo } = await store.ingest.errors(printer, batch('log', 1, [1]));
+    settled += 1;
+    return upTo;
+  });
+  while (store.database.ready()) await sleep(5);
+  expect(store.database.fault()).toContain('No space left on device');
+  await sleep(200);
+  expect(settled).toBe(0);
+  await store.database.query('DROP TRIGGER disk_full ON log_streams');
+  expect(await Promise.all(sent)).toEqual([1, 1, 1]);
+  expect(store.database.fault()).toBeUndefined();
+  expect(await stored('full-2')).toEqual([1]);
 });

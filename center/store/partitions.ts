@@ -94,3 +94,37 @@ export async function dropHistory(
   if (dropped > 0) log.info({ rows: dropped, retention_days }, 'reports beyond the retention were dropped');
   return dropped;
 }
+
+/**
+ * Forgets log memories that their printers have replaced, once the retention has taken the last of their entries; gives
+ * how many. What such a memory would still send is then new again: nothing is left that it could double.
+ */
+export async function dropStreams(
+  database: Database,
+  now_ms: number,
+  retention_days: number,
+  log: StoreLog,
+): Promise<number> {
+  const limit = new Date(now_ms - retention_days * DAY_MS);
+  let dropped = 0;
+  for (;;) {
+    // The version tells whether entries came meanwhile: then the row is another one and stays.
+    const [row] = await database.query<{ count: number }>(
+      `WITH old AS (
+         SELECT s.id, s.version FROM log_streams s
+         WHERE s.created_at < $1
+           AND EXISTS (SELECT 1 FROM log_streams n WHERE n.printer = s.printer AND n.id > s.id)
+           AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.stream = s.id)
+         LIMIT ${DROPPED_AT_ONCE}),
+       dropped AS (
+         DELETE FROM log_streams s USING old WHERE s.id = old.id AND s.version = old.version RETURNING 1)
+       SELECT count(*) AS count FROM dropped`,
+      [limit],
+    );
+    dropped += row?.count ?? 0;
+    if ((row?.count ?? 0) < DROPPED_AT_ONCE) break;
+  }
+  if (dropped > 0)
+    log.info({ memories: dropped, retention_days }, 'log memories beyond the retention were forgotten');
+  return dropped;
+}

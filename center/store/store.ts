@@ -7,7 +7,7 @@ import { Credentials } from './credentials.ts';
 import { type Database, type DatabaseSource, openDatabase, type StoreLog } from './database.ts';
 import { Documents } from './documents.ts';
 import { IngestWriter } from './ingest.ts';
-import { dropHistory, dropPartitions, makePartitions } from './partitions.ts';
+import { dropHistory, dropPartitions, dropStreams, makePartitions } from './partitions.ts';
 import { PolicyRows } from './policies.ts';
 import { PrinterWriter } from './printer-writer.ts';
 import { Printers } from './printers.ts';
@@ -57,6 +57,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await makePartitions(database, now());
     await dropPartitions(database, now(), retention_days, log);
     await dropHistory(database, now(), retention_days, log);
+    await dropStreams(database, now(), retention_days, log);
   };
   try {
     await maintain();

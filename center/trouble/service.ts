@@ -49,7 +49,7 @@ const TIMES = {
   flush: 100,
   /** Further evidence of open troubles is written after at most this. */
   evidence: 5_000,
-  /** The rules' memory is written after at most this. */
+  /** The rules' memory is written after this, later when writing it takes long. */
   checkpoint: 10_000,
   tick: 1_000,
 };
@@ -66,7 +66,12 @@ function nextTurn(): Promise<void> {
 
 /** What is judged again after a restart beyond what is needed: clocks are set back a little, commits take a while. */
 const OVERLAP_MS = 60_000;
+/** Memory that one transaction writes: printers, and characters of JSON. */
 const CHECKPOINT_PRINTERS = 200;
+const CHECKPOINT_LENGTH = 500_000;
+/** A checkpoint that took long is followed by a pause of so many times that, up to a bound. */
+const CHECKPOINT_PAUSE_SHARE = 10;
+const CHECKPOINT_PAUSE_MS_MAX = 300_000;
 const RETRY_MS = 1_000;
 /** A proven update has cured a trouble whose rule doesn't clear by itself, when it was quiet for so long. */
 const CURE_QUIET_MS = 86_400_000;
@@ -75,6 +80,11 @@ interface Waiting {
   printer: string;
   log: string;
   entries: LogEntry[];
+}
+
+interface StateRow {
+  printer: string;
+  state: string;
 }
 
 export class TroubleService {
@@ -95,6 +105,7 @@ export class TroubleService {
   #overflowed = false;
   #chain: Promise<void> = Promise.resolve();
   #timers: NodeJS.Timeout[] = [];
+  #checkpointTimer: NodeJS.Timeout | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
   /** How long the next flush waits at least, ms. */
   #flushPause = 0;
@@ -133,7 +144,7 @@ export class TroubleService {
     await this.#writer.publishDue();
     const { tick, checkpoint, evidence } = this.#times;
     this.#every(tick, () => this.tick(now()));
-    this.#every(checkpoint, () => this.#then('checkpoint', () => this.#checkpoint()));
+    this.#checkpointIn(checkpoint);
     this.#every(evidence, () => this.#then('evidence', () => this.#commit([], true)));
     await this.checkpoint();
   }
@@ -144,11 +155,28 @@ export class TroubleService {
     this.#timers.push(timer);
   }
 
+  #checkpointIn(ms: number): void {
+    if (this.#stopped) return;
+    this.#checkpointTimer = setTimeout(() => {
+      this.#then('checkpoint', async () => {
+        const began = performance.now();
+        try {
+          await this.#checkpoint();
+        } finally {
+          const pause_ms = (performance.now() - began) * CHECKPOINT_PAUSE_SHARE;
+          this.#checkpointIn(Math.max(this.#times.checkpoint, Math.min(pause_ms, CHECKPOINT_PAUSE_MS_MAX)));
+        }
+      });
+    }, ms);
+    this.#checkpointTimer.unref();
+  }
+
   /** Writes what is still to be written. */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#flushTimer);
+    clearTimeout(this.#checkpointTimer);
     this.#then('checkpoint', () => this.#checkpoint());
     await this.#chain;
   }
@@ -278,16 +306,10 @@ export class TroubleService {
   }
 
   /** Writes changes, and with them the memory of some printers, in one transaction; then tells. */
-  async #commit(printers: string[], evidence: boolean, cursor?: Date): Promise<void> {
+  async #commit(states: StateRow[], evidence: boolean, cursor?: Date): Promise<void> {
     const { store, now } = this.#settings;
-    const states: { printer: string; state: string }[] = [];
-    for (const printer of printers) {
-      const state = this.#engine.exportState(printer);
-      if (state) states.push({ printer, state: JSON.stringify(state) });
-      this.#dirty.delete(printer);
-    }
     // What tidying has changed is told too.
-    if (printers.length > 0) this.#take(this.#engine.advance(now()));
+    if (states.length > 0) this.#take(this.#engine.advance(now()));
     const changes = [...this.#urgent.values(), ...(evidence ? this.#evidence.values() : [])];
     if (changes.length === 0 && states.length === 0 && !cursor) return;
     this.#urgent = new Map();
@@ -302,7 +324,7 @@ export class TroubleService {
       await this.#writer.tell(told);
     } catch (error) {
       // Nothing was written: it stays to be written, unless something newer is.
-      for (const printer of printers) this.#dirty.add(printer);
+      for (const { printer } of states) this.#dirty.add(printer);
       for (const change of changes) {
         const { id } = change.trouble;
         if (!this.#urgent.has(id)) this.#urgent.set(id, change);
@@ -310,6 +332,23 @@ export class TroubleService {
       if (!this.#stopped) setTimeout(() => this.#flushSoon(), RETRY_MS).unref();
       throw error;
     }
+  }
+
+  /** Takes printers from the end of the list until their memory is enough for one transaction. */
+  #export(printers: string[]): StateRow[] {
+    const states: StateRow[] = [];
+    let length = 0;
+    while (length < CHECKPOINT_LENGTH && states.length < CHECKPOINT_PRINTERS) {
+      const printer = printers.pop();
+      if (printer === undefined) break;
+      this.#dirty.delete(printer);
+      const state = this.#engine.exportState(printer);
+      if (!state) continue;
+      const text = JSON.stringify(state);
+      states.push({ printer, state: text });
+      length += text.length;
+    }
+    return states;
   }
 
   #fingerprints(): string[] {
@@ -321,10 +360,9 @@ export class TroubleService {
     await this.#judgeInTurns();
     const cursor = new Date(this.#settings.now());
     if (this.#rules.rules.some((rule) => rule.cohort)) this.#dirty.add('');
+    // Those that are judged meanwhile are for the next time.
     const printers = [...this.#dirty];
-    for (let from = 0; from < printers.length; from += CHECKPOINT_PRINTERS) {
-      await this.#commit(printers.slice(from, from + CHECKPOINT_PRINTERS), true);
-    }
+    while (printers.length > 0) await this.#commit(this.#export(printers), true);
     await this.#commit([], true, cursor);
   }
 
