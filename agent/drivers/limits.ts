@@ -37,6 +37,10 @@ export const DRIVER_LIMITS = {
   seekPauseMs: 5 * 60_000,
   /** How long a search that is under way may hold the end of the process. */
   seekEndMs: 1_000,
+  /** A connection that shows whether a silent printer is there. */
+  aliveMs: 2_000,
+  /** A printer that takes connections and answers nothing is asleep; after a long weekend it is told all the same. */
+  asleepMs: 4 * 24 * 60 * 60_000,
   /** How long a printer that doesn't answer is left alone, at most. */
   backOffMaxMs: 5 * 60_000,
   /** Bytes of one line from an external driver. */

@@ -87,6 +87,11 @@ export class MergedReader implements Reader {
     await Promise.any(this.readers.map((reader) => reader.knock?.() ?? Promise.resolve()));
   }
 
+  async alive(): Promise<boolean> {
+    const alive = await Promise.all(this.readers.map((reader) => reader.alive?.() ?? false));
+    return alive.includes(true);
+  }
+
   onNudge(nudge: () => void): void {
     for (const reader of this.readers) reader.onNudge?.(nudge);
   }

@@ -151,9 +151,9 @@ export class PolledDriver implements Driver {
     this.timer.unref();
   }
 
-  /** The poll period, doubled for every read that failed, with a tenth of chance in it. */
+  /** The poll period, doubled for every read after the first that failed (a packet is lost now and then), a tenth of it chance. */
   private pause(): number {
-    const doubled = this.options.pollMs * 2 ** Math.min(this.failures, 8);
+    const doubled = this.options.pollMs * 2 ** Math.min(Math.max(0, this.failures - 1), 8);
     const most = Math.max(this.options.pollMs, DRIVER_LIMITS.backOffMaxMs);
     return Math.min(doubled, most) * (0.95 + (this.options.random ?? Math.random)() * 0.1);
   }
@@ -187,7 +187,7 @@ export class PolledDriver implements Driver {
       if (found.structureMayDiffer || restarted) this.take(await this.readFull());
       else this.take(found);
     } catch (error) {
-      this.failed(error);
+      await this.failed(error);
     }
   }
 
@@ -212,10 +212,17 @@ export class PolledDriver implements Driver {
   /** Compares with what held before and tells the difference. */
   private take(found: Pick<Reading, 'conditions' | 'conditionsWhole' | 'counters' | 'upTimeTicks'>): void {
     const nowMs = this.now();
+    // What wakes up shows its tables before it has filled them: the first answer after a silence clears nothing.
+    const waking = this.failures > 0;
     this.answered(nowMs);
     this.printing = found.counters.printing;
     const before = JSON.stringify(this.kept.memory.held);
-    const compared: Comparison = compareReading(this.kept.memory, found, nowMs, DRIVER_LIMITS);
+    const compared: Comparison = compareReading(
+      this.kept.memory,
+      waking ? { ...found, conditionsWhole: false } : found,
+      nowMs,
+      DRIVER_LIMITS,
+    );
     this.kept.memory = compared.memory;
     this.pages = compared.pages;
     for (const event of compared.events) this.events?.error(event);
@@ -242,7 +249,7 @@ export class PolledDriver implements Driver {
     this.keep(true);
   }
 
-  private failed(error: unknown): void {
+  private async failed(error: unknown): Promise<void> {
     this.failures++;
     const nowMs = this.now();
     const reason = reasonOf(error);
@@ -257,6 +264,9 @@ export class PolledDriver implements Driver {
     const since = this.kept.answeredMs;
     if (since === undefined || this.kept.silentSinceMs !== undefined || nowMs - since < this.options.silentMs)
       return;
+    const asleep =
+      !other && nowMs - since < DRIVER_LIMITS.asleepMs && ((await this.reader.alive?.()) ?? false);
+    if (asleep || this.kept.answeredMs !== since) return;
     this.kept.silentSinceMs = since;
     this.events?.error({
       at: new Date(nowMs).toISOString(),

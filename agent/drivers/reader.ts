@@ -24,6 +24,8 @@ export interface Reader {
    * time, before a whole read takes a place among those that do.
    */
   knock?(): Promise<void>;
+  /** Whether something is there that takes connections, although `read` got no answer: then the printer is asleep. */
+  alive?(): Promise<boolean>;
   /** Something happened (a trap, a pushed message): read at once. */
   onNudge?(nudge: () => void): void;
   close(): Promise<void>;

@@ -181,6 +181,10 @@ export class FollowingReader implements Reader {
     }
   }
 
+  alive(): Promise<boolean> {
+    return this.opened.reader.alive?.() ?? Promise.resolve(false);
+  }
+
   /** Looks for it in the background, now and then: silence is sleep far more often than a new address. */
   private seek(): void {
     const { find } = this.options;

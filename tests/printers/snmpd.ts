@@ -112,6 +112,9 @@ export interface SnmpPrinter {
   port: number;
   /** Replaces what the dynamic tables hold. */
   set(mib: Mib): void;
+  /** Holds its process: what is asked waits, and is answered late or never. */
+  sleep(): void;
+  wake(): void;
   stop(): Promise<void>;
 }
 
@@ -180,8 +183,11 @@ export async function startSnmpPrinter(
   return {
     port,
     set,
+    sleep: () => child.kill('SIGSTOP'),
+    wake: () => child.kill('SIGCONT'),
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGCONT');
         child.kill('SIGTERM');
         await once(child, 'exit');
       }

@@ -8,6 +8,7 @@ import type { IppAnswer } from '../../mapping/ipp-answer.ts';
 import { ippReading, PRINTER_ATTRIBUTES, SYSTEM_ATTRIBUTES } from '../../mapping/ipp-reading.ts';
 import type { Reading } from '../../mapping/reading.ts';
 import type { MappingTables } from '../../mapping/tables.ts';
+import { takesConnections } from '../alive.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
 import type { Reader } from '../reader.ts';
 import { decodeResponse, encodeRequest, OPERATION } from './codec.ts';
@@ -213,6 +214,11 @@ export class IppReader implements Reader {
 
   async read(): Promise<Reading> {
     return ippReading(await this.readAnswer(), this.mapping);
+  }
+
+  alive(): Promise<boolean> {
+    const port = this.base.port === '' ? 631 : Number(this.base.port);
+    return takesConnections(this.base.hostname.replace(/^\[|\]$/g, ''), [port]);
   }
 
   close(): Promise<void> {

@@ -13,6 +13,7 @@ import {
   snmpReading,
 } from '../../mapping/snmp-reading.ts';
 import type { MappingTables } from '../../mapping/tables.ts';
+import { PRINTER_PORTS, takesConnections } from '../alive.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
 import type { QuickReading, Reader } from '../reader.ts';
 import { type SnmpAccess, SnmpSession } from './session.ts';
@@ -73,6 +74,8 @@ export async function readSnmp(requests: SnmpRequests, mapping: MappingTables): 
 export class SnmpReader implements Reader {
   readonly kind = 'snmp';
   readonly url: string;
+  private readonly host: string;
+  private readonly ports: number[];
   private readonly session: SnmpSession;
   private readonly mapping: MappingTables;
   private context: SnmpContext | undefined;
@@ -84,7 +87,10 @@ export class SnmpReader implements Reader {
   private readonly trapped = new Map<string, Map<number, SnmpValue>>();
   private nudge: (() => void) | undefined;
 
-  constructor(access: SnmpAccess, mapping: MappingTables) {
+  /** `ports` are those on which it listens while its SNMP sleeps. */
+  constructor(access: SnmpAccess, mapping: MappingTables, ports: number[] = PRINTER_PORTS) {
+    this.host = access.host;
+    this.ports = ports;
     this.url = `snmp://${access.host}:${access.port}`;
     this.session = new SnmpSession(access);
     this.mapping = mapping;
@@ -92,6 +98,10 @@ export class SnmpReader implements Reader {
 
   async knock(): Promise<void> {
     await this.session.get([OID.sysUpTime]);
+  }
+
+  alive(): Promise<boolean> {
+    return takesConnections(this.host, this.ports);
   }
 
   async read(): Promise<Reading> {
