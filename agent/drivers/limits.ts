@@ -9,12 +9,20 @@ export const DRIVER_LIMITS = {
   flapWindowMs: 10 * 60_000,
   /** A warning must be gone this long before it counts as over, so that a level that hovers is one entry. */
   settleMs: 5 * 60_000,
-  /** Values of one SNMP read. */
+  /** Values and bytes of one SNMP read, and rows of one table: an endless one must not cost the others their place. */
   snmpValuesMax: 20_000,
-  /** Bytes of one IPP answer. */
+  snmpBytesMax: 4 * 1024 * 1024,
+  snmpRowsMax: 1_000,
+  /** Bytes of one IPP answer, its attributes, and the values of one of them that are kept. */
   ippAnswerBytesMax: 4 * 1024 * 1024,
+  ippAttributesMax: 4_096,
+  ippValuesMax: 1_024,
   /** Time for one whole read of a printer. */
   readMs: 30_000,
+  /** After so long an SNMP read asks no further and what came is a half-answer; below `readMs`. */
+  snmpReadMs: 20_000,
+  /** Pause between two reads that a trap or a pushed message asks for, so that a flood of them is no flood of reads. */
+  nudgeMs: 200,
   /** Time for one IPP request. */
   ippRequestMs: 10_000,
   /** Time that one SNMP request waits, before it is tried again. */

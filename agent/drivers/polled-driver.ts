@@ -91,6 +91,8 @@ export class PolledDriver implements Driver {
   private running: Promise<void> | undefined;
   private fullRead: Promise<Reading> | undefined;
   private nudged = false;
+  /** When the last read ended, on the process's own clock. */
+  private polledMs = Number.NEGATIVE_INFINITY;
   private stopped = false;
 
   constructor(reader: Reader, options: PolledOptions) {
@@ -134,7 +136,7 @@ export class PolledDriver implements Driver {
       this.nudged = true;
       return;
     }
-    this.schedule(0);
+    this.schedule(Math.max(0, this.polledMs + DRIVER_LIMITS.nudgeMs - performance.now()));
   }
 
   private schedule(ms: number): void {
@@ -143,9 +145,10 @@ export class PolledDriver implements Driver {
     this.timer = setTimeout(() => {
       this.running = this.poll().finally(() => {
         this.running = undefined;
+        this.polledMs = performance.now();
         const soon = this.nudged;
         this.nudged = false;
-        this.schedule(soon ? 0 : this.pause());
+        this.schedule(soon ? DRIVER_LIMITS.nudgeMs : this.pause());
       });
     }, ms);
     this.timer.unref();

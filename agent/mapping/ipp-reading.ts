@@ -280,7 +280,10 @@ export function ippReading(answer: IppAnswer, mapping: MappingTables): Reading {
   addFinishers(answer, tables, builder);
   addTrays(answer, builder);
   const firmware = firmwareOf(answer, 'printer');
-  for (const component of firmware.length > 0 ? firmware : firmwareOf(answer, 'system')) {
+  const own = new Set(firmware.map(({ name }) => name));
+  // The system has what no single printer of it has; of what both name the printer's word stands.
+  const ofSystem = firmwareOf(answer, 'system').filter(({ name }) => !own.has(name));
+  for (const component of [...firmware, ...ofSystem]) {
     builder.addSoftware(component.name, component.version);
     if (component.patches !== undefined) builder.addSoftware(`${component.name} patches`, component.patches);
   }

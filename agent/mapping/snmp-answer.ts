@@ -66,8 +66,12 @@ export class SnmpAnswer {
   readonly values = new Map<string, SnmpValue>();
   /** Subtrees that were asked for and broke off: their rows may be incomplete. */
   readonly brokenOff = new Set<string>();
+  /** Bytes of the values, as far as they are octets or text. */
+  bytes = 0;
 
   set(oid: string, value: SnmpValue): void {
+    if (typeof value.value === 'string' || value.value instanceof Uint8Array)
+      this.bytes += value.value.length;
     this.values.set(oid.startsWith('.') ? oid.slice(1) : oid, value);
   }
 

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
+import { message, wire } from '../../../tests/printers/ipp-server.ts';
 import { decodeResponse, encodeRequest, OPERATION } from './codec.ts';
 
 // The library is the peer: what one writes, the other must read.
@@ -7,22 +8,6 @@ const library = createRequire(import.meta.url)('@sealsystems/ipp') as {
   parse(bytes: Buffer): Record<string, unknown>;
   serialize(message: object): Buffer;
 };
-
-/** An attribute as it stands on the wire. */
-function wire(tag: number, name: string, value: Buffer | string): Buffer {
-  const bytes = Buffer.from(value);
-  const head = Buffer.from([tag, name.length >> 8, name.length & 255]);
-  return Buffer.concat([
-    head,
-    Buffer.from(name),
-    Buffer.from([bytes.length >> 8, bytes.length & 255]),
-    bytes,
-  ]);
-}
-
-function message(...attributes: Buffer[]): Buffer {
-  return Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 1, 4]), ...attributes, Buffer.from([3])]);
-}
 
 test('the library reads what is asked', () => {
   const bytes = encodeRequest({

@@ -8,6 +8,7 @@
  */
 import { IppAnswer, type IppCollection, type IppValue } from '../../mapping/ipp-answer.ts';
 import { decodeText } from '../../mapping/text.ts';
+import { DRIVER_LIMITS } from '../limits.ts';
 
 const TAG = {
   operation: 0x01,
@@ -234,11 +235,13 @@ export function decodeResponse(bytes: Uint8Array): IppAnswer {
         name = decodeText(cursor.take(own));
         // Operation attributes (charset, status-message) come first; a later group never overwrites them.
         keep = !answer.attributes.has(name);
+        if (answer.attributes.size >= DRIVER_LIMITS.ippAttributesMax) throw new Cut();
         if (keep) answer.attributes.set(name, []);
       }
       const value = cursor.take(cursor.short());
       const decoded = tag === TAG.beginCollection ? readCollection(cursor, 1) : simpleValue(tag, value);
-      if (keep && name !== '') answer.attributes.get(name)?.push(decoded);
+      const values = keep ? answer.attributes.get(name) : undefined;
+      if (values && values.length < DRIVER_LIMITS.ippValuesMax) values.push(decoded);
     }
   } catch (error) {
     if (!(error instanceof Cut)) throw error;

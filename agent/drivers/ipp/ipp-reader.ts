@@ -137,6 +137,8 @@ export class IppReader implements Reader {
   private listed = true;
   private systemAskedMs = Number.NEGATIVE_INFINITY;
   private systemThere = true;
+  /** What the System Service answered last. */
+  private system: IppAnswer | undefined;
   private requestId = 0;
 
   constructor(access: IppAccess, mapping: MappingTables) {
@@ -184,13 +186,16 @@ export class IppReader implements Reader {
     try {
       const system = await this.ask(OPERATION.getSystemAttributes, SYSTEM_PATH, SYSTEM_ATTRIBUTES);
       this.systemThere = system.status < 0x0400;
-      if (this.systemThere) {
-        for (const [name, values] of system.attributes) {
-          if (name.startsWith('system-')) answer.attributes.set(name, values);
-        }
-      }
+      this.system = this.systemThere ? system : undefined;
+      if (system.cut) answer.cut = true;
     } catch {
-      this.systemThere = false; // Most printers have none; it is asked again tomorrow.
+      // Most printers have none; it is asked again tomorrow. One that has is only late today: what it is made of stands,
+      // and what holds is known by half.
+      this.systemThere = this.system !== undefined;
+      if (this.system) answer.cut = true;
+    }
+    for (const [name, values] of this.system?.attributes ?? []) {
+      if (name.startsWith('system-')) answer.attributes.set(name, values);
     }
     return answer;
   }

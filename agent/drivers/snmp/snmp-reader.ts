@@ -42,15 +42,22 @@ const ALERT_COLUMNS = columns(OID.prtAlert, [2, 3, 4, 5, 6, 7, 8, 9]);
 const GET_MAX = 12;
 
 /** Reads everything there is to know. Rejects with NoAnswer when nothing comes. */
-export async function readSnmp(requests: SnmpRequests, mapping: MappingTables): Promise<SnmpAnswer> {
+export async function readSnmp(
+  requests: SnmpRequests,
+  mapping: MappingTables,
+  now: () => number = Date.now,
+): Promise<SnmpAnswer> {
   const answer = new SnmpAnswer();
+  const endMs = now() + DRIVER_LIMITS.snmpReadMs;
+  // A printer that takes its time with every packet is asked no longer than this: nobody else would stop the read.
+  const timeIsUp = () => now() >= endMs;
   const get = async (oids: string[]) => {
-    for (let i = 0; i < oids.length; i += GET_MAX) {
+    for (let i = 0; i < oids.length && !timeIsUp(); i += GET_MAX) {
       for (const [oid, value] of await requests.get(oids.slice(i, i + GET_MAX))) answer.set(oid, value);
     }
   };
   await get(SYSTEM);
-  for (const group of GROUPS) await walkColumns(requests, group, answer);
+  for (const group of GROUPS) await walkColumns(requests, group, answer, timeIsUp);
   // Private objects are extra: a printer that refuses them is none the worse for it.
   try {
     await get(mapping.deviceIdObjects());
@@ -59,8 +66,8 @@ export async function readSnmp(requests: SnmpRequests, mapping: MappingTables): 
     await get([...new Set(scalars.map((rule) => rule.oid))].filter((oid) => !answer.values.has(oid)));
     for (const rule of objects) {
       if (rule.is === 'versions' && rule.names !== undefined)
-        await walkColumns(requests, [rule.names, rule.oid], answer);
-      else if (rule.is === 'version-pairs') await walkColumns(requests, [rule.oid], answer);
+        await walkColumns(requests, [rule.names, rule.oid], answer, timeIsUp);
+      else if (rule.is === 'version-pairs') await walkColumns(requests, [rule.oid], answer, timeIsUp);
     }
   } catch (error) {
     answer.brokenOff.add(OID.enterprises);

@@ -31,6 +31,7 @@ interface Cursor {
   at: string;
   /** Requests in a row that brought nothing for it. */
   empty: number;
+  rows: number;
 }
 
 function entryOf(column: string): string {
@@ -39,21 +40,33 @@ function entryOf(column: string): string {
 
 /**
  * Reads `columns` (OIDs of table columns) into `answer`. A table that breaks off is named in `answer.brokenOff` by its
- * entry OID; rejects only when the very first request of `answer` goes unanswered.
+ * entry OID, also when `timeIsUp` or a limit says that it is enough; rejects only when the very first request of `answer`
+ * goes unanswered.
  */
 export async function walkColumns(
   requests: SnmpRequests,
   columns: string[],
   answer: SnmpAnswer,
+  timeIsUp: () => boolean = () => false,
 ): Promise<void> {
-  let cursors: Cursor[] = columns.map((column) => ({ column, entry: entryOf(column), at: column, empty: 0 }));
+  let cursors: Cursor[] = columns.map((column) => ({
+    column,
+    entry: entryOf(column),
+    at: column,
+    empty: 0,
+    rows: 0,
+  }));
   let together = columns.length;
   let repetitions: number = DRIVER_LIMITS.snmpRepetitionsMax;
   // UDP carries about 1,400 bytes: 60 values are as many as fit, what is more is cut by the printer anyway.
   if (together * repetitions > 60) repetitions = Math.max(4, Math.floor(60 / together));
   let failures = 0;
   while (cursors.length > 0) {
-    if (answer.size >= DRIVER_LIMITS.snmpValuesMax) {
+    if (
+      answer.size >= DRIVER_LIMITS.snmpValuesMax ||
+      answer.bytes >= DRIVER_LIMITS.snmpBytesMax ||
+      timeIsUp()
+    ) {
       for (const cursor of cursors) answer.brokenOff.add(cursor.entry);
       return;
     }
@@ -98,7 +111,7 @@ function take(
   list: ([string, SnmpValue] | undefined)[],
   answer: SnmpAnswer,
 ): Cursor | undefined {
-  let at = cursor.at;
+  let { at, rows } = cursor;
   for (const item of list) {
     if (!item?.[0].startsWith(`${cursor.column}.`)) return undefined;
     // An agent that goes backwards would be walked for ever.
@@ -106,10 +119,15 @@ function take(
       answer.brokenOff.add(cursor.entry);
       return undefined;
     }
+    if (rows >= DRIVER_LIMITS.snmpRowsMax) {
+      answer.brokenOff.add(cursor.entry);
+      return undefined;
+    }
     answer.set(item[0], item[1]);
     at = item[0];
+    rows++;
   }
-  if (at !== cursor.at) return { ...cursor, at, empty: 0 };
+  if (at !== cursor.at) return { ...cursor, at, rows, empty: 0 };
   // Nothing came for this column: the answer was cut before it. It is asked for again, but not for ever.
   if (cursor.empty >= EMPTY_MAX) {
     answer.brokenOff.add(cursor.entry);
