@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { compileRules } from '../center/trouble/index.ts';
-import { Replay, troubleLine } from '../center/trouble/replay.ts';
+import { Replay, type TroubleLine } from '../center/trouble/replay.ts';
 import type { LogEntry, TroubleRules } from '../schemas/types.ts';
 import { schemaFault } from '../schemas/validate.ts';
 import { recordLog } from './record.ts';
@@ -29,7 +29,8 @@ test('a week of real cases opens the troubles that a technician would name, and 
   const replay = new Replay(rules);
   for (const line of await recorded(readScenario(FIELD), 7 * DAY_MS)) replay.take(JSON.parse(line));
   const found = new Map<string, Set<string>>();
-  for (const { printer, rule } of replay.finish().map(troubleLine)) {
+  for (const { text } of replay.finish()) {
+    const { printer, rule } = JSON.parse(text) as TroubleLine;
     const population = (printer ?? '').replace(/-\d+$/, '');
     found.set(population, (found.get(population) ?? new Set()).add(rule));
   }

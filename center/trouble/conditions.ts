@@ -39,7 +39,7 @@ export interface Condition {
   lasting?: boolean;
   /** Once its level is above 0 it holds until a sighting ends it, however long after its horizon. */
   stays?: boolean;
-  /** When it becomes false by time alone, first instant; Infinity when it doesn't hold. */
+  /** The last instant at which it holds when time alone goes on; Infinity when it doesn't hold, or never ends. */
   ends(state: ConditionState): number;
 }
 
@@ -98,7 +98,10 @@ export function count({ ge, overMs, keep, bit }: CountOptions): Condition {
     evidence: (state, at) => inWindow(state.marks, at - overMs).slice(-keep),
     ends(state) {
       const mark = nth(state.marks, ge);
-      return mark === undefined ? Number.POSITIVE_INFINITY : mark.at + overMs + 1;
+      const newest = state.marks.at(-1);
+      // Too far apart, it does not hold and has not held.
+      const apart = !mark || !newest || mark.at + overMs < newest.at;
+      return apart ? Number.POSITIVE_INFINITY : mark.at + overMs;
     },
   };
 }
@@ -239,7 +242,7 @@ export function sequence(bits: number[], withinMs: number): Condition {
     evidence: (state) => chain(state, total),
     ends: (state) =>
       exists(state, total)
-        ? (state.marks[offset(total)] as Sighting).at + withinMs + 1
+        ? (state.marks[offset(total)] as Sighting).at + withinMs
         : Number.POSITIVE_INFINITY,
   };
 }
@@ -249,6 +252,7 @@ export function cooccurrence(bits: number[], withinMs: number): Condition {
   const all = (1 << bits.length) - 1;
   // level: bitmap of the patterns seen; marks[i]: the newest sighting of pattern i (padded).
   const oldest = (state: ConditionState) => Math.min(...state.marks.map((mark) => mark.at));
+  const newest = (state: ConditionState) => Math.max(...state.marks.map((mark) => mark.at));
   return {
     horizon: withinMs,
     needs: 1,
@@ -266,7 +270,10 @@ export function cooccurrence(bits: number[], withinMs: number): Condition {
     holds: (state, at) => state.level === all && oldest(state) >= at - withinMs,
     measure: () => 0,
     evidence: (state) => [...new Set(state.marks)],
-    ends: (state) => (state.level === all ? oldest(state) + withinMs + 1 : Number.POSITIVE_INFINITY),
+    ends: (state) =>
+      state.level === all && oldest(state) + withinMs >= newest(state)
+        ? oldest(state) + withinMs
+        : Number.POSITIVE_INFINITY,
   };
 }
 

@@ -1,7 +1,8 @@
 import type { LogEntry, TroubleRules } from '../../schemas/types.ts';
-import { compileRules, contextOf, parseTime, TroubleEngine } from './index.ts';
+import { compileRules, contextOf, formatTime, parseTime, TroubleEngine } from './index.ts';
 import { KEYS_JOINT_MAX, KEYS_PER_PRINTER_MAX } from './limits.ts';
-import { Replay, troubleLine } from './replay.ts';
+import { Replay } from './replay.ts';
+import { parseMoment } from './time.ts';
 
 const T0 = Date.parse('2026-11-01T00:00:00Z');
 const HOUR = 3_600_000;
@@ -157,7 +158,7 @@ test('a replayed log gives a line for each trouble, by opening', () => {
   const replay = new Replay(compiled({ ...jams, by: ['printer'] }));
   for (const hours of [5, 6, 7]) replay.take({ printer: 'b', log: 'l', ...entry(hours, hours), unknown: 1 });
   for (const hours of [1, 2, 3]) replay.take({ printer: 'a', log: 'l', ...entry(hours, hours) });
-  expect(replay.finish().map(troubleLine)).toEqual([
+  expect(replay.finish().map(({ text }) => JSON.parse(text))).toEqual([
     {
       rule: 'jams',
       printer: 'a',
@@ -186,4 +187,19 @@ test('times are RFC 3339 with any fraction and offset', () => {
   expect(parseTime('2026-02-30T00:00:00Z')).toBeNaN();
   expect(parseTime('2026-11-01T24:00:00Z')).toBeNaN();
   expect(parseTime('2026-11-01')).toBeNaN();
+  expect(parseTime('2024-02-29T12:00:00Z') - parseTime('2024-02-28T12:00:00Z')).toBe(24 * HOUR);
+  expect(parseTime('2026-02-29T00:00:00Z')).toBeNaN();
+  expect(parseTime('2016-12-31T23:59:60Z')).toBe(Date.parse('2016-12-31T23:59:59Z'));
+});
+
+test('a moment is read and written to the microsecond, and what lies between moments is exact', () => {
+  for (const fraction of ['.363779', '.000001', '.999999', '.123']) {
+    const text = `2005-06-03T15:42:50${fraction}Z`;
+    expect(formatTime(parseMoment(text))).toBe(text);
+    const later = `2005-06-06T17:42:50${fraction}+02:00`;
+    expect(parseMoment(later) - parseMoment(text)).toBe(72 * HOUR);
+    expect(parseTime(text)).toBe(Math.floor(parseMoment(text)));
+  }
+  expect(formatTime(parseMoment('2005-06-03T15:42:50.363779421Z'))).toBe('2005-06-03T15:42:50.363779Z');
+  expect(parseMoment('2005-06-03T15:42:50.36x779Z')).toBeNaN();
 });

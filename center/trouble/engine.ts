@@ -27,7 +27,7 @@ import type { CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
 import { exportLane, groupsByFingerprint, importLane, type PrinterState, STATE_FORM } from './state-codec.ts';
 import { Teller } from './teller.ts';
-import { parseTime } from './time.ts';
+import { parseMoment, parseTime } from './time.ts';
 import { alarmsOf, type TroubleChange, type TroubleView, viewOf } from './views.ts';
 import type { Facts } from './where.ts';
 
@@ -38,6 +38,8 @@ export interface EngineOptions extends Partial<EngineLimits> {
   prompt?: boolean;
   /** Tells whether a version of some software lies in a range. */
   inRange?: InRange;
+  /** Takes troubles that nothing can change any more, in no order; without it (and `prompt`) `finish` gives them. */
+  onEnded?(trouble: TroubleView): void;
 }
 
 const NO_VALUES: readonly (string | undefined)[] = [];
@@ -56,7 +58,8 @@ export class TroubleEngine {
   /** While set, only these groups of rules judge: the others are taken over from elsewhere. */
   only: Set<number> | undefined;
   /** Ended troubles that were settled and not yet taken (without `prompt`). */
-  private settledTroubles: LaneTrouble[] = [];
+  private settledTroubles: TroubleView[] = [];
+  private readonly onEnded: (trouble: TroubleView) => void;
   private readonly prompt: boolean;
   private readonly inRange: InRange;
   private readonly limits: EngineLimits;
@@ -84,10 +87,11 @@ export class TroubleEngine {
   };
 
   constructor(rules: CompiledRules, options: EngineOptions = {}) {
-    const { prompt = true, inRange = semverInRange, ...limits } = options;
+    const { prompt = true, inRange = semverInRange, onEnded, ...limits } = options;
     this.rules = rules;
     this.prompt = prompt;
     this.inRange = inRange;
+    this.onEnded = onEnded ?? ((trouble) => this.settledTroubles.push(trouble));
     this.limits = { ...ENGINE_LIMITS, ...limits };
     this.usesPages = rules.pagesMaxMs > 0;
     for (const rule of rules.rules) {
@@ -222,7 +226,7 @@ export class TroubleEngine {
     pages: number,
   ): void {
     odometer.add(at, log, seq, pages);
-    if (record.behind(at, log, seq)) {
+    if (this.prompt && record.behind(at, log, seq)) {
       // Rates that were worked out without this reading may be wrong.
       for (const lane of record.lanes.values()) if (lane.odometer) this.teller.touch(lane).upset();
     }
@@ -354,7 +358,7 @@ export class TroubleEngine {
     if (ended.length === 0) return;
     // They are told before they are forgotten.
     if (this.prompt) this.teller.tellLane(lane, ended);
-    else for (const trouble of ended) this.settledTroubles.push(trouble);
+    else for (const trouble of ended) this.onEnded(viewOf(trouble));
   }
 
   /** Tells what has become of the troubles when event time has come to `now` (ms). Never goes back. */
@@ -478,7 +482,10 @@ export class TroubleEngine {
     printer.lanes.sweep((lane) => {
       const horizon = printer.watermark - lane.group.lateMs;
       if (lane.pending.length > 0) this.settle(lane, horizon);
-      this.over(lane, lane.rest(horizon));
+      const { ended, moved } = lane.rest(horizon);
+      this.over(lane, ended);
+      // What time has done is told like everything else.
+      if (moved && this.prompt) this.teller.touch(lane);
       return lane.idle(horizon) && !lane.touched;
     });
     printer.swept();
@@ -527,24 +534,34 @@ export class TroubleEngine {
     return whole;
   }
 
-  /** All troubles as of event time `now`, by opening; for an engine without `prompt`. */
+  /**
+   * Without `prompt`: all troubles as of event time `now`, or those that `onEnded` did not take, by opening. The engine
+   * is used up.
+   */
   finish(now: number): TroubleView[] {
     const all = this.settledTroubles;
     this.settledTroubles = [];
-    for (const lane of this.lanes()) for (const trouble of lane.finish(now)) all.push(trouble);
-    const rank = new Map(this.rules.rules.map((rule, index) => [rule, index]));
-    all.sort(
-      (left, right) =>
-        left.life.openedAt - right.life.openedAt ||
-        (rank.get(left.rule) ?? 0) - (rank.get(right.rule) ?? 0) ||
-        (left.key < right.key ? -1 : left.key > right.key ? 1 : 0),
-    );
-    const views = all.map(viewOf);
-    if (this.cohorts.size === 0) return views;
-    for (const [rule, { watch }] of this.cohorts)
-      views.push(...alarmsOf(rule, watch.advance(Number.POSITIVE_INFINITY)));
-    return views.sort((a, b) => Date.parse(a.openedAt) - Date.parse(b.openedAt));
+    for (const lane of this.lanes()) for (const trouble of lane.finish(now)) all.push(viewOf(trouble));
+    for (const [rule, { watch }] of this.cohorts) {
+      for (const alarm of alarmsOf(rule, watch.advance(Number.POSITIVE_INFINITY))) all.push(alarm);
+    }
+    return inOrder(this.rules, all, (trouble) => trouble);
   }
+}
+
+/** Sorts by opening, then by the order of the rules in their document, then by key. */
+export function inOrder<T>(
+  { rules }: CompiledRules,
+  list: T[],
+  read: (one: T) => Pick<TroubleView, 'openedAt' | 'rule' | 'key'>,
+): T[] {
+  const rank = new Map(rules.map(({ id }, index) => [id, index]));
+  const sortable = list.map((one) => {
+    const { openedAt, rule, key } = read(one);
+    return { one, at: parseMoment(openedAt), rank: rank.get(rule) ?? 0, key };
+  });
+  sortable.sort((a, b) => a.at - b.at || a.rank - b.rank || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return sortable.map(({ one }) => one);
 }
 
 function kindOf({ units }: PrinterContext, unit: string): string | undefined {

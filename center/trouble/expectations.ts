@@ -8,8 +8,8 @@ import { checkSchema } from '../../schemas/validate.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
 import type { InRange } from './context.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import { Replay, ReplayError, type TroubleLine, troubleLine } from './replay.ts';
-import { formatTime, parseTime } from './time.ts';
+import { Replay, ReplayError, type TroubleLine } from './replay.ts';
+import { formatTime, parseMoment } from './time.ts';
 
 export interface TestFailure {
   /** JSON pointer of the test in the document. */
@@ -95,7 +95,7 @@ function runOne(
   if (!Array.isArray(log) || log.length > ENTRIES_MAX)
     return `log must be an array of at most ${ENTRIES_MAX} lines`;
   if (!Array.isArray(expect)) return 'expect must be an array of troubles';
-  const now = at === undefined ? undefined : parseTime(at);
+  const now = at === undefined ? undefined : parseMoment(at);
   if (now !== undefined && Number.isNaN(now)) return 'at must be an RFC 3339 time';
   const replay = new Replay(rules, inRange);
   for (const [index, line] of log.entries()) {
@@ -114,7 +114,7 @@ function runOne(
   if (only !== undefined && !Array.isArray(only)) return 'rules must be an array of rule ids';
   const found = replay
     .finish(now)
-    .map(troubleLine)
+    .map(({ text }) => JSON.parse(text) as TroubleLine)
     .filter(({ rule }) => only === undefined || (only as unknown[]).includes(rule));
   for (const { rule } of found) opened[rule] = (opened[rule] ?? 0) + 1;
   const wanted = expect as Record<string, unknown>[];
@@ -134,7 +134,7 @@ function runOne(
 function agrees(name: string, want: unknown, have: TroubleLine): boolean {
   const value = (have as unknown as Record<string, unknown>)[name] ?? null;
   if (TIMES.includes(name) && typeof want === 'string') {
-    const time = parseTime(want);
+    const time = parseMoment(want);
     return !Number.isNaN(time) && formatTime(time) === value;
   }
   return JSON.stringify(want) === JSON.stringify(value);

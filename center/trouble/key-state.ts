@@ -2,7 +2,7 @@
  * The state of one rule for one key: its conditions and the life of its trouble. Fed in event order only; what time
  * alone does is done when it is told how far time has come.
  */
-import { type ConditionState, newState } from './conditions.ts';
+import { type Condition, type ConditionState, newState } from './conditions.ts';
 import { EVIDENCE_MAX } from './limits.ts';
 import type { Odometer } from './odometer.ts';
 import type { CompiledRule, Formula } from './rule.ts';
@@ -104,14 +104,20 @@ function evaluate(rule: CompiledRule, state: KeyState, formula: Formula, at: num
 export function feed(rule: CompiledRule, state: KeyState, sighting: Sighting, around: KeySurroundings): void {
   let sign = false;
   let ended = false;
+  let eased = false;
   const { conditions, negated } = rule;
   for (let index = 0; index < conditions.length; index += 1) {
     const condition = conditions[index];
     const own = state.conditions[index];
     if (!condition || !own) continue;
+    if (negated[index]) {
+      const held = condition.holds(own, sighting.at);
+      condition.take(own, sighting, around.odometer);
+      if (held && !condition.holds(own, sighting.at)) eased = true;
+      continue;
+    }
     const wentOn = condition.lasting === true && own.level > 0;
     const mine = condition.take(own, sighting, around.odometer);
-    if (negated[index]) continue;
     if (mine) sign = true;
     // What lasted until now ends with this sighting: quiet begins here.
     if (wentOn && own.level === 0) {
@@ -120,8 +126,9 @@ export function feed(rule: CompiledRule, state: KeyState, sighting: Sighting, ar
     }
   }
   if (sign || ended) note(rule, state, sighting.at);
-  if (!sign) return;
-  consider(rule, state, sighting.at, sighting, around);
+  if (sign) consider(rule, state, sighting.at, sighting, around);
+  // It counts for nothing itself, but has ended what must not be.
+  else if (eased) consider(rule, state, sighting.at, undefined, around);
 }
 
 function note(rule: CompiledRule, state: KeyState, at: number): void {
@@ -133,13 +140,20 @@ function note(rule: CompiledRule, state: KeyState, at: number): void {
   }
 }
 
-/** Opens, reopens or escalates at `at`, when the rule says so. */
+/** Just after an instant: a part of a millisecond that is exact for every time of this century. */
+const AFTER_MS = 1 / 1024;
+
+/**
+ * Opens, reopens or escalates at `at`, when the rule says so.
+ * @param seen the instant at which it is looked: `at`, or just after it
+ */
 function consider(
   rule: CompiledRule,
   state: KeyState,
   at: number,
   sighting: Sighting | undefined,
   around: KeySurroundings,
+  seen = at,
 ): void {
   const { trouble } = state;
   if (trouble && trouble.closedAt === undefined) {
@@ -150,10 +164,10 @@ function consider(
   const only = rule.formula === 0 ? rule.conditions[0] : undefined;
   const holds =
     only !== undefined
-      ? only.holds(state.conditions[0] as ConditionState, at)
-      : evaluate(rule, state, rule.formula, at);
+      ? only.holds(state.conditions[0] as ConditionState, seen)
+      : evaluate(rule, state, rule.formula, seen);
   if (!holds || (rule.suppressedBy.length > 0 && around.silenced(rule, at))) return;
-  const evidence = collect(rule, state, at);
+  const evidence = collect(rule, state, seen);
   if (trouble && trouble.closedAt !== undefined) {
     if (at - trouble.closedAt <= rule.dedupMs) {
       trouble.closedAt = undefined;
@@ -248,6 +262,17 @@ function clearsAt(rule: CompiledRule, state: KeyState): number {
   return Math.max(trouble.since, oldest + clear.overMs);
 }
 
+/**
+ * When a condition that must not hold ends by time alone, if that is news: while the trouble is open nothing depends on
+ * it, and what ended before the last sign or the last clearing was looked at then.
+ */
+function easesAt(condition: Condition, own: ConditionState, { trouble, lastSign }: KeyState): number {
+  if (trouble && trouble.closedAt === undefined) return Number.POSITIVE_INFINITY;
+  const ends = condition.ends(own);
+  const looked = ends < lastSign || (trouble?.closedAt !== undefined && ends <= trouble.closedAt);
+  return looked ? Number.POSITIVE_INFINITY : ends;
+}
+
 /** The next event time at which time alone changes something; Infinity when there is none. */
 export function nextDeadline(rule: CompiledRule, state: KeyState): number {
   let next = clearsAt(rule, state);
@@ -256,11 +281,7 @@ export function nextDeadline(rule: CompiledRule, state: KeyState): number {
     const own = state.conditions[index];
     if (!condition || !own) continue;
     if (condition.deadline) next = Math.min(next, condition.deadline(own));
-    if (rule.negated[index]) {
-      const ends = condition.ends(own);
-      // Only what ends after the last sighting is news.
-      if (ends > state.lastSign) next = Math.min(next, ends);
-    }
+    if (rule.negated[index]) next = Math.min(next, easesAt(condition, own, state));
   }
   return next;
 }
@@ -268,6 +289,7 @@ export function nextDeadline(rule: CompiledRule, state: KeyState): number {
 /** Does what is due at `at`, which is what `nextDeadline` told. */
 export function pass(rule: CompiledRule, state: KeyState, at: number, around: KeySurroundings): void {
   let changed = false;
+  let eased = false;
   let more = false;
   for (let index = 0; index < rule.conditions.length; index += 1) {
     const condition = rule.conditions[index];
@@ -285,12 +307,16 @@ export function pass(rule: CompiledRule, state: KeyState, at: number, around: Ke
         if (trouble && trouble.closedAt === undefined && mark) addEvidence(trouble, [mark]);
       }
     }
-    if (rule.negated[index] && condition.ends(own) <= at && condition.ends(own) > state.lastSign) {
-      state.lastSign = at;
-      changed = true;
-    }
+    if (rule.negated[index] && easesAt(condition, own, state) <= at) eased = true;
   }
-  if (changed) consider(rule, state, at, undefined, around);
+  if (eased) {
+    consider(rule, state, at, undefined, around, at + AFTER_MS);
+    // Without a trouble the time of the last sign says only what was looked at.
+    const { trouble } = state;
+    state.lastSign = trouble && trouble.closedAt === undefined ? at : at + AFTER_MS;
+  } else if (changed) {
+    consider(rule, state, at, undefined, around);
+  }
   // It clears when everything of this instant was done.
   if (!more && clearsAt(rule, state) <= at && state.trouble) state.trouble.closedAt = at;
 }

@@ -241,11 +241,12 @@ export class Lane {
 
   /**
    * Where no sighting waits, lets time do in the settled state what it does before `horizon`, and forgets keys that
-   * cannot matter any more. Troubles that ended for good are handed over.
+   * cannot matter any more. Troubles that ended for good are handed over; `moved` says that time did something.
    */
-  rest(horizon: number): LaneTrouble[] {
+  rest(horizon: number): { ended: LaneTrouble[]; moved: boolean } {
     const { settledState } = this;
-    if (this.pending.length > 0 || !settledState) return NONE_ENDED;
+    if (this.pending.length > 0 || !settledState) return { ended: NONE_ENDED, moved: false };
+    const { passed } = settledState;
     if (settledState.due < horizon) this.run(settledState, horizon, true);
     if (this.uncut(horizon)) {
       for (const slot of settledState.slots.slice()) {
@@ -258,7 +259,9 @@ export class Lane {
         this.live = undefined;
       }
     }
-    return this.handOver(settledState);
+    const moved = settledState.passed > passed;
+    if (moved) this.live = undefined;
+    return { ended: this.handOver(settledState), moved };
   }
 
   private handOver(settled: LaneState): LaneTrouble[] {

@@ -4,7 +4,7 @@ import { Odometer } from './odometer.ts';
 import { PrinterLanes } from './printer-lanes.ts';
 
 /** Lanes of one printer at which it is first looked whether some can be let go. */
-const SWEEP_MIN = 64;
+const SWEEP_MIN = 16;
 
 export class PrinterRecord {
   readonly id: string;

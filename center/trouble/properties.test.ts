@@ -1,8 +1,15 @@
 import fc from 'fast-check';
 import type { LogEntry, TroubleRules } from '../../schemas/types.ts';
 import { compileRules, type TroubleChange, TroubleEngine, type TroubleView } from './index.ts';
-import { Replay } from './replay.ts';
-import { type OracleCondition, type OracleEntry, type OracleRule, oracle } from './testing/oracle.ts';
+import { REPLAY_LIMITS } from './limits.ts';
+import {
+  type OracleBy,
+  type OracleCondition,
+  type OracleEntry,
+  type OracleLeaf,
+  type OracleRule,
+  oracle,
+} from './testing/oracle.ts';
 
 const T0 = Date.parse('2026-11-01T00:00:00Z');
 const MINUTE = 60_000;
@@ -13,20 +20,32 @@ const iso = (minute: number) => new Date(T0 + minute * MINUTE).toISOString();
 const minutes = (n: number) => `PT${n}M`;
 const isCode = (code: string) => ({ all: [['code', '=', code]] });
 
+/** A condition's own narrowing, when it has one. */
+const own = ({ codes }: { codes?: string[] }) =>
+  codes === undefined ? {} : { where: { any: codes.map((one) => ['code', '=', one]) } };
+
 /** The oracle's condition in the rule language. */
 function whenOf(condition: OracleCondition): object {
-  if ('count' in condition) return { count: { ge: condition.count.ge, over: minutes(condition.count.over) } };
+  if ('all' in condition) return { all: condition.all.map(whenOf) };
+  if ('any' in condition) return { any: condition.any.map(whenOf) };
+  if ('not' in condition) return { not: whenOf(condition.not) };
+  if ('count' in condition) {
+    const { ge, over } = condition.count;
+    return { count: { ge, over: minutes(over), ...own(condition.count) } };
+  }
   if ('distinct' in condition) {
-    return { distinct: { field: 'code', ge: condition.distinct.ge, over: minutes(condition.distinct.over) } };
+    const { ge, over } = condition.distinct;
+    return { distinct: { field: 'code', ge, over: minutes(over), ...own(condition.distinct) } };
   }
   if ('rate' in condition) {
-    return { rate: { per: 'pages', ...condition.rate, over: minutes(condition.rate.over) } };
+    const { n, ge, min, over } = condition.rate;
+    return { rate: { per: 'pages', n, ge, min, over: minutes(over), ...own(condition.rate) } };
   }
   if ('bucket' in condition) {
-    const { ge, drain, reset } = condition.bucket;
+    const { ge, add, drain, reset } = condition.bucket;
     return {
       bucket: {
-        add: 1,
+        add,
         ge,
         ...(drain && {
           drain: {
@@ -35,6 +54,7 @@ function whenOf(condition: OracleCondition): object {
           },
         }),
         ...(reset && { reset: { pages: reset } }),
+        ...own(condition.bucket),
       },
     };
   }
@@ -51,9 +71,7 @@ function whenOf(condition: OracleCondition): object {
     const { of, ge, over } = condition.flap;
     return { flap: { of: of.map(isCode), ge, over: minutes(over) } };
   }
-  if ('silence' in condition) return { silence: { over: minutes(condition.silence.over) } };
-  if ('all' in condition) return { all: condition.all.map(whenOf) };
-  return { any: condition.any.map(whenOf) };
+  return { silence: { over: minutes(condition.silence.over), ...own(condition.silence) } };
 }
 
 function documentOf(rules: OracleRule[], late: number): TroubleRules {
@@ -62,10 +80,11 @@ function documentOf(rules: OracleRule[], late: number): TroubleRules {
     list: rules.map((rule) => ({
       id: rule.id,
       where: { all: [['code', 'in', rule.codes]] },
-      by: rule.byUnit ? ['printer', 'unit'] : ['printer'],
+      by: rule.by.length === 0 ? ['fleet'] : rule.by,
       when: whenOf(rule.when),
       late: minutes(late),
       ...(rule.dedup !== undefined && { dedup: minutes(rule.dedup) }),
+      ...(rule.severity.length > 0 && { severity: rule.severity }),
       ...(rule.suppressedBy.length > 0 && { suppressedBy: rule.suppressedBy }),
       ...(rule.clear && {
         clear:
@@ -80,58 +99,113 @@ function documentOf(rules: OracleRule[], late: number): TroubleRules {
 const span = fc.integer({ min: 1, max: 30 });
 const few = fc.integer({ min: 1, max: 4 });
 const code = fc.constantFrom(...CODES);
-const leaf: fc.Arbitrary<OracleCondition> = fc.oneof(
-  fc.record({ count: fc.record({ ge: few, over: span }) }),
-  fc.record({ distinct: fc.record({ ge: few, over: span }) }),
+/** Members of a condition, now and then with codes of its own. */
+const counting = <T extends object>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
+  fc
+    .tuple(fc.record(members), fc.option(fc.subarray(CODES, { minLength: 1 }), { nil: undefined, freq: 2 }))
+    .map(([rest, codes]) => ({ ...rest, ...(codes && { codes }) }));
+/** Conditions that make sense across printers too. */
+const anywhere: fc.Arbitrary<OracleLeaf>[] = [
+  fc.record({ count: counting({ ge: few, over: span }) }),
+  fc.record({ distinct: counting({ ge: few, over: span }) }),
+  fc.record({ seq: fc.record({ of: fc.array(code, { minLength: 1, maxLength: 3 }), within: span }) }),
+  fc.record({ cooccur: fc.record({ of: fc.array(code, { minLength: 1, maxLength: 3 }), within: span }) }),
+  fc.record({ absent: fc.record({ after: code, of: code, within: span }) }),
+  fc.record({ flap: fc.record({ of: fc.constant(['A', 'B'] as [string, string]), ge: few, over: span }) }),
+];
+const ofPrinter: fc.Arbitrary<OracleLeaf>[] = [
+  ...anywhere,
   fc.record({
-    rate: fc.record({
+    rate: counting({
       n: fc.constant(100),
       ge: fc.integer({ min: 1, max: 12 }),
       min: fc.integer({ min: 0, max: 60 }),
       over: span,
     }),
   }),
-  fc.record({
-    bucket: fc.record(
-      {
-        ge: few,
-        drain: fc.oneof(
+  fc
+    .tuple(
+      counting({ ge: fc.integer({ min: 1, max: 6 }), add: fc.integer({ min: 1, max: 3 }) }),
+      fc.option(
+        fc.oneof(
           fc.record({ amount: few, pages: fc.integer({ min: 1, max: 20 }) }),
           fc.record({ amount: few, every: span }),
         ),
-        reset: fc.integer({ min: 10, max: 60 }),
-      },
-      { requiredKeys: ['ge'] },
-    ),
-  }),
-  fc.record({ seq: fc.record({ of: fc.array(code, { minLength: 1, maxLength: 3 }), within: span }) }),
-  fc.record({ cooccur: fc.record({ of: fc.array(code, { minLength: 1, maxLength: 3 }), within: span }) }),
-  fc.record({ absent: fc.record({ after: code, of: code, within: span }) }),
-  fc.record({ flap: fc.record({ of: fc.constant(['A', 'B'] as [string, string]), ge: few, over: span }) }),
-  fc.record({ silence: fc.record({ over: span }) }),
-);
-const condition: fc.Arbitrary<OracleCondition> = fc.oneof(
-  { weight: 6, arbitrary: leaf },
-  { weight: 1, arbitrary: fc.record({ all: fc.array(leaf, { minLength: 2, maxLength: 2 }) }) },
-  { weight: 1, arbitrary: fc.record({ any: fc.array(leaf, { minLength: 2, maxLength: 2 }) }) },
-);
+        { nil: undefined },
+      ),
+      fc.option(fc.integer({ min: 10, max: 60 }), { nil: undefined }),
+    )
+    .map(([rest, drain, reset]) => ({
+      bucket: { ...rest, ...(drain && { drain }), ...(reset && { reset }) },
+    })),
+  fc.record({ silence: counting({ over: span }) }),
+];
+/** One condition, or several combined to a depth of two. */
+function combined(leaves: fc.Arbitrary<OracleLeaf>[]): fc.Arbitrary<OracleCondition> {
+  const leaf: fc.Arbitrary<OracleCondition> = fc.oneof(...leaves);
+  const several = (part: fc.Arbitrary<OracleCondition>) =>
+    fc.oneof(
+      fc.record({ all: fc.array(part, { minLength: 2, maxLength: 3 }) }),
+      fc.record({ any: fc.array(part, { minLength: 2, maxLength: 3 }) }),
+    );
+  const inner = fc.oneof(
+    { weight: 4, arbitrary: leaf },
+    { weight: 2, arbitrary: fc.record({ not: leaf }) },
+    { weight: 1, arbitrary: several(leaf) },
+    { weight: 1, arbitrary: fc.record({ not: several(leaf) }) },
+  );
+  return fc.oneof({ weight: 3, arbitrary: leaf }, { weight: 2, arbitrary: several(inner) });
+}
 function ruleOf(id: string, suppressedBy: fc.Arbitrary<string[]>): fc.Arbitrary<OracleRule> {
-  return fc.record({
-    id: fc.constant(id),
-    codes: fc.subarray(CODES, { minLength: 1 }),
-    byUnit: fc.boolean(),
-    when: condition,
-    clear: fc.option(fc.oneof(fc.record({ quiet: span }), fc.record({ lt: few, over: span })), {
-      nil: undefined,
-    }),
-    dedup: fc.option(span, { nil: undefined }),
-    suppressedBy,
-  });
+  const fields = (
+    by: fc.Arbitrary<OracleBy[]>,
+    leaves: fc.Arbitrary<OracleLeaf>[],
+    suppressors: typeof suppressedBy,
+  ) =>
+    fc.record({
+      id: fc.constant(id),
+      codes: fc.subarray(CODES, { minLength: 1 }),
+      by,
+      when: combined(leaves),
+      clear: fc.option(fc.oneof(fc.record({ quiet: span }), fc.record({ lt: few, over: span })), {
+        nil: undefined,
+      }),
+      dedup: fc.option(span, { nil: undefined }),
+      severity: fc.constantFrom<[string, number][]>(
+        [],
+        [
+          ['minor', 1],
+          ['major', 3],
+        ],
+        [['grave', 5]],
+      ),
+      suppressedBy: suppressors,
+    });
+  const printers: fc.Arbitrary<OracleBy[]> = fc.constantFrom<OracleBy[]>(
+    ['printer'],
+    ['printer', 'unit'],
+    ['unit', 'printer'],
+    ['printer', 'code'],
+    ['printer', 'unit', 'code'],
+  );
+  // Suppression is within a printer: only rules that are kept by printer may take part.
+  return fc.oneof(
+    { weight: 5, arbitrary: fields(printers, ofPrinter, suppressedBy) },
+    {
+      weight: id === 'lone' ? 5 : 0,
+      arbitrary: fields(
+        fc.constantFrom<OracleBy[]>([], ['unit'], ['code'], ['code', 'unit']),
+        anywhere,
+        fc.constant([]),
+      ),
+    },
+  );
 }
 const rules = fc.tuple(
   ruleOf('first', fc.constant([])),
   ruleOf('second', fc.constantFrom([], ['first'])),
   ruleOf('third', fc.constantFrom([], ['first'], ['second'], ['first', 'second'])),
+  ruleOf('lone', fc.constant([])),
 );
 const log: fc.Arbitrary<OracleEntry[]> = fc
   .array(
@@ -182,9 +256,9 @@ function compiledOf(list: OracleRule[], late: number) {
 }
 
 function replayed(list: OracleRule[], entries: OracleEntry[], end: number): TroubleView[] {
-  const replay = new Replay(compiledOf(list, 60));
-  for (const entry of entries) replay.take({ printer: entry.printer, log: 'l', ...wire(entry) });
-  return replay.finish(T0 + end * MINUTE);
+  const engine = new TroubleEngine(compiledOf(list, 60), { ...REPLAY_LIMITS, prompt: false });
+  for (const entry of entries) engine.apply(entry.printer, 'l', [wire(entry)]);
+  return engine.finish(T0 + end * MINUTE);
 }
 
 test('a replay gives what a naive reading of the rules gives', () => {
@@ -196,6 +270,8 @@ test('a replay gives what a naive reading of the rules gives', () => {
           rule: trouble.rule,
           printer: trouble.printer,
           unit: trouble.unit,
+          code: trouble.code,
+          severity: trouble.severity,
           openedAt: T0 + trouble.openedMinute * MINUTE,
           closedAt: trouble.closedMinute === undefined ? undefined : T0 + trouble.closedMinute * MINUTE,
           reopened: trouble.reopened,
@@ -207,6 +283,8 @@ test('a replay gives what a naive reading of the rules gives', () => {
           rule: view.rule,
           printer: view.scope.printer,
           unit: view.scope.unit,
+          code: view.scope.code,
+          severity: view.severity,
           openedAt: Date.parse(view.openedAt),
           closedAt: view.closedAt === undefined ? undefined : Date.parse(view.closedAt),
           reopened: view.reopened,
@@ -264,6 +342,8 @@ test('cut, shuffled within late, repeated, told the time and restarted, a log gi
           const kept = [...engine.printerIds(), ''].map(
             (printer) => [printer, JSON.stringify(engine.exportState(printer))] as const,
           );
+          // Told in the same transaction in which the memory is kept.
+          observer.hear(engine.advance(Number.NEGATIVE_INFINITY));
           engine = new TroubleEngine(compiled, { settleMin });
           for (const [printer, state] of kept)
             expect(engine.importState(printer, JSON.parse(state))).toBe(true);

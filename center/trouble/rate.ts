@@ -41,7 +41,7 @@ export function rate({ n, ge, minPages, overMs, bit }: RateOptions): Condition {
     evidence: (state, at) => state.marks.filter((mark) => mark.at >= at - overMs),
     ends: (state) =>
       state.level >= ge && state.marks.length > 0
-        ? (state.marks.at(-1) as Sighting).at + overMs + 1
+        ? (state.marks.at(-1) as Sighting).at + overMs
         : Number.POSITIVE_INFINITY,
   };
 }

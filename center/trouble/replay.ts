@@ -5,9 +5,9 @@
 import type { LogEntry } from '../../schemas/types.ts';
 import type { CompiledRules } from './compile.ts';
 import { contextOf, type InRange, type StructureLike } from './context.ts';
-import { TroubleEngine, type TroubleView } from './engine.ts';
+import { inOrder, TroubleEngine, type TroubleView } from './engine.ts';
 import { REPLAY_LIMITS } from './limits.ts';
-import { parseTime } from './time.ts';
+import { parseMoment } from './time.ts';
 
 /** A line of `platen rules test`'s output. */
 export interface TroubleLine {
@@ -49,9 +49,18 @@ export class Replay {
   entries = 0;
   structures = 0;
   private last = Number.NEGATIVE_INFINITY;
+  private readonly rules: CompiledRules;
+  /** What has ended, as the text of its line: a trouble with its evidence takes many times the room. */
+  private readonly ended: FinishedLine[] = [];
 
   constructor(rules: CompiledRules, inRange?: InRange) {
-    this.engine = new TroubleEngine(rules, { ...REPLAY_LIMITS, prompt: false, inRange });
+    this.rules = rules;
+    this.engine = new TroubleEngine(rules, {
+      ...REPLAY_LIMITS,
+      prompt: false,
+      inRange,
+      onEnded: (trouble) => this.ended.push(finishedLine(trouble)),
+    });
   }
 
   /**
@@ -81,7 +90,7 @@ export class Replay {
     if (detail !== undefined && detail !== null && (typeof detail !== 'object' || Array.isArray(detail))) {
       refuse('"detail" is not an object');
     }
-    const at = parseTime(value['at']);
+    const at = parseMoment(value['at']);
     if (Number.isNaN(at)) refuse('"at" is missing or not an RFC 3339 time');
     if (at > this.last) this.last = at;
     this.entries += 1;
@@ -113,17 +122,31 @@ export class Replay {
     }
     let from: number | undefined;
     if (structure.at !== undefined) {
-      from = parseTime(structure.at);
+      from = parseMoment(structure.at);
       if (Number.isNaN(from)) refuse('"structure.at" is not an RFC 3339 time');
     }
     this.structures += 1;
     this.engine.context(printer, contextOf(structure), from);
   }
 
-  /** The troubles as of `now` (ms), or of the newest entry of the whole log. */
-  finish(now?: number): TroubleView[] {
-    return this.engine.finish(now ?? this.last);
+  /** The troubles as of `now` (ms), or of the newest entry of the whole log, by opening; the replay is used up. */
+  finish(now?: number): FinishedLine[] {
+    for (const trouble of this.engine.finish(now ?? this.last)) this.ended.push(finishedLine(trouble));
+    return inOrder(this.rules, this.ended, (line) => line);
   }
+}
+
+/** A trouble that nothing changes any more: its line as JSON, and what lines are sorted by. */
+export interface FinishedLine {
+  openedAt: string;
+  rule: string;
+  key: string;
+  text: string;
+}
+
+function finishedLine(view: TroubleView): FinishedLine {
+  const { openedAt, rule, key } = view;
+  return { openedAt, rule, key, text: JSON.stringify(troubleLine(view)) };
 }
 
 /** A trouble as `platen rules test` prints it. */

@@ -1,5 +1,8 @@
 /**
- * Event time: whole milliseconds since 1970, read from RFC 3339 strings, and ISO 8601 durations in milliseconds.
+ * Event time: milliseconds since 1970, read from RFC 3339 strings, and ISO 8601 durations in milliseconds.
+ *
+ * The running center counts whole milliseconds. A replayed file keeps its microseconds: they are laid on a grid of
+ * 1/4096 ms, on which a double adds and subtracts without error until the year 2039, so that windows stay exact.
  */
 
 const DAY_MS = 86_400_000;
@@ -64,12 +67,19 @@ function dateMs(text: string): number {
  * off; a leap second counts as the last second of its minute.
  */
 export function parseTime(text: unknown): number {
+  return Math.floor(parseMoment(text));
+}
+
+/** The same to the microsecond. */
+export function parseMoment(text: unknown): number {
   if (typeof text !== 'string') return Number.NaN;
-  // The two forms that almost every entry has, without a regular expression.
-  const plain = text.length === 20 && text.charCodeAt(19) === 90;
-  const withMs = text.length === 24 && text.charCodeAt(23) === 90 && text.charCodeAt(19) === 46;
+  // The forms that almost every entry has, without a regular expression.
+  const end = text.length - 1;
+  const fine = end > 20 && end <= 26;
   if (
-    (plain || withMs) &&
+    (end === 19 || fine) &&
+    text.charCodeAt(end) === 90 &&
+    (!fine || text.charCodeAt(19) === 46) &&
     text.charCodeAt(10) === 84 &&
     text.charCodeAt(4) === 45 &&
     text.charCodeAt(7) === 45 &&
@@ -77,12 +87,14 @@ export function parseTime(text: unknown): number {
     text.charCodeAt(16) === 58
   ) {
     const whole = clock(dateMs(text), digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2));
-    return plain ? whole : whole + digits(text, 20, 3);
+    if (!fine) return whole;
+    if (end === 23) return whole + digits(text, 20, 3);
+    return whole + onGrid(digits(text, 20, end - 20) / 10 ** (end - 23));
   }
   const match = RFC3339.exec(text);
   if (!match) return Number.NaN;
   const base = clock(dateMs(text), Number(match[4]), Number(match[5]), Number(match[6]));
-  const fraction = match[7] === undefined ? 0 : Number(match[7].slice(0, 3).padEnd(3, '0'));
+  const fraction = match[7] === undefined ? 0 : onGrid(Number(`0.${match[7].slice(0, 6)}`) * 1000);
   if (match[8] !== undefined) return base + fraction;
   const hours = Number(match[10]);
   const minutes = Number(match[11]);
@@ -91,13 +103,24 @@ export function parseTime(text: unknown): number {
   return base + fraction - (match[9] === '-' ? -offset : offset);
 }
 
+const GRID_PER_MS = 4096;
+
+function onGrid(ms: number): number {
+  return Math.round(ms * GRID_PER_MS) / GRID_PER_MS;
+}
+
 function clock(date: number, hour: number, minute: number, second: number): number {
   if (!(hour <= 23 && minute <= 59 && second <= 60)) return Number.NaN;
   return date + hour * 3_600_000 + minute * 60_000 + Math.min(second, 59) * 1000;
 }
 
-/** Milliseconds since 1970 as RFC 3339 in UTC; the fraction is left out when it is zero. */
+/** Milliseconds since 1970 as RFC 3339 in UTC, to the microsecond; zeros at the end of the fraction are left out. */
 export function formatTime(ms: number): string {
-  const text = new Date(ms).toISOString();
+  const whole = Math.floor(ms);
+  const text = new Date(whole).toISOString();
+  if (whole !== ms) {
+    const micros = Math.round((ms - whole) * 1000);
+    if (micros > 0) return `${text.slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+  }
   return text.endsWith('.000Z') ? `${text.slice(0, -5)}Z` : text;
 }

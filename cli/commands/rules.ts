@@ -1,9 +1,10 @@
 /** `platen rules test`: runs the tests that stand beside trouble rules, and replays a log through them; no server. */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { runRuleTests, type TestReport } from '../../center/trouble/expectations.ts';
 import { type CompiledRules, compileRules } from '../../center/trouble/index.ts';
-import { Replay, ReplayError, type TroubleLine, troubleLine } from '../../center/trouble/replay.ts';
+import { type FinishedLine, Replay, ReplayError } from '../../center/trouble/replay.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { TroubleRules } from '../../schemas/types.ts';
 import { eachLine } from '../json-lines.ts';
@@ -15,59 +16,117 @@ interface TestOptions {
   json?: boolean;
 }
 
-const OUTPUT_CHUNK = 1 << 16;
+const OUTPUT_CHARACTERS = 1 << 16;
+/** How often it is told how far a long log was read. */
+const PROGRESS_MS = 5_000;
+const PROGRESS_LINES = 10_000;
+/** A test or an expectation failed. */
+const EXIT_FAILED = 1;
+/** The rules, the log or the expectations cannot be read or understood. */
+const EXIT_UNUSABLE = 2;
+
+/** Something that was handed in cannot be used. */
+class Unusable extends Error {}
+
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
 
 function readRules(path: string): { document: TroubleRules; rules: CompiledRules } {
   let document: TroubleRules;
   try {
     document = JSON.parse(readFileSync(path, 'utf8')) as TroubleRules;
   } catch (error) {
-    throw new Error(`${path}: ${reasonOf(error)}`);
+    throw new Unusable(`${path}: ${reasonOf(error)}`);
   }
   const { rules, diagnostics, errors } = compileRules(document);
   for (const { path: where, severity, message } of diagnostics) {
-    process.stderr.write(`${path}: ${severity} at ${where}: ${message}\n`);
+    tell(`${path}: ${severity} at ${where}: ${message}`);
   }
-  if (errors > 0) throw new Error(`${path}: ${errors} errors in the rules`);
+  if (errors > 0) throw new Unusable(`${path}: ${errors} errors in the rules`);
   return { document, rules };
 }
 
-async function replayLog(
-  rules: CompiledRules,
-  path: string,
-): Promise<{ replay: Replay; lines: TroubleLine[] }> {
-  const replay = new Replay(rules);
-  await eachLine(path, (line, number) => {
-    try {
-      replay.take(JSON.parse(line));
-    } catch (error) {
-      if (error instanceof ReplayError || error instanceof SyntaxError) {
-        throw new Error(`${path}: line ${number}: ${error.message}`);
+/** The lines of a file, parsed. @throws Unusable with the number of the line that isn't JSON, or that `take` refuses */
+async function eachJsonLine(path: string, take: (value: unknown, number: number) => void): Promise<void> {
+  try {
+    await eachLine(path, (line, number) => {
+      try {
+        take(JSON.parse(line), number);
+      } catch (error) {
+        if (!(error instanceof ReplayError || error instanceof SyntaxError)) throw error;
+        throw new Unusable(`${path}: line ${number}: ${error.message}`);
       }
-      throw error;
-    }
-  });
-  return { replay, lines: replay.finish().map(troubleLine) };
+    });
+  } catch (error) {
+    if (error instanceof Unusable) throw error;
+    throw new Unusable(`${path}: ${reasonOf(error)}`);
+  }
 }
 
-async function print(lines: TroubleLine[]): Promise<void> {
-  let out = '';
-  const flush = () => new Promise<void>((resolve) => process.stdout.write(out, () => resolve()));
-  for (const line of lines) {
-    out += `${JSON.stringify(line)}\n`;
-    if (out.length > OUTPUT_CHUNK) {
-      await flush();
-      out = '';
-    }
+interface Replayed {
+  replay: Replay;
+  lines: FinishedLine[];
+  seconds: number;
+}
+
+async function replayLog(rules: CompiledRules, path: string): Promise<Replayed> {
+  const replay = new Replay(rules);
+  const started = performance.now();
+  let told = started;
+  let firstLate: number | undefined;
+  await eachJsonLine(path, (value, number) => {
+    replay.take(value);
+    if (firstLate === undefined && replay.engine.late > 0) firstLate = number;
+    if (number % PROGRESS_LINES !== 0) return;
+    const now = performance.now();
+    if (now - told < PROGRESS_MS) return;
+    told = now;
+    tell(`${path}: ${number} lines, ${Math.round(number / ((now - started) / 1000))} a second`);
+  });
+  const lines = replay.finish();
+  const { late, crowded } = replay.engine;
+  const seconds = (performance.now() - started) / 1000;
+  tell(
+    `${path}: ${replay.entries} entries and ${replay.structures} structures in ${seconds.toFixed(1)} s ` +
+      `(${Math.round(replay.entries / seconds)} entries a second), ${lines.length} troubles`,
+  );
+  if (late > 0) {
+    tell(
+      `${path}: ${late} times an entry came later than its rule allows and was left out, first in line ${firstLate}`,
+    );
   }
-  if (out !== '') await flush();
+  if (crowded > 0) tell(`${path}: ${crowded} times an entry was left out because of too many keys`);
+  return { replay, lines, seconds };
+}
+
+async function print(lines: Iterable<string>): Promise<void> {
+  const { stdout } = process;
+  let closed = false;
+  const failed = (error: NodeJS.ErrnoException): void => {
+    // Whoever reads may have seen enough (`| head`): that is no error of ours.
+    if (error.code !== 'EPIPE') throw error;
+    closed = true;
+  };
+  stdout.on('error', failed);
+  const write = async (text: string): Promise<void> => {
+    if (!stdout.write(text) && !closed) await Promise.race([once(stdout, 'drain'), once(stdout, 'close')]);
+  };
+  let gathered = '';
+  for (const line of lines) {
+    gathered += `${line}\n`;
+    if (gathered.length < OUTPUT_CHARACTERS) continue;
+    if (closed) return;
+    await write(gathered);
+    gathered = '';
+  }
+  if (gathered !== '' && !closed) await write(gathered);
 }
 
 /** Compares troubles with the expected ones, line by line; says in words what differs. */
-async function differences(path: string, lines: TroubleLine[]): Promise<string[]> {
+async function differences(path: string, found: string[]): Promise<string[]> {
   const wanted: string[] = [];
-  await eachLine(path, (line) => wanted.push(JSON.stringify(JSON.parse(line))));
-  const found = lines.map((line) => JSON.stringify(line));
+  await eachJsonLine(path, (value) => wanted.push(JSON.stringify(value)));
   const wrong: string[] = [];
   for (let index = 0; index < Math.max(wanted.length, found.length); index += 1) {
     if (wanted[index] === found[index]) continue;
@@ -81,16 +140,16 @@ async function differences(path: string, lines: TroubleLine[]): Promise<string[]
 function tellTests(path: string, report: TestReport): void {
   if (report.tests === 0) return;
   for (const { path: where, name, reason } of report.failures) {
-    process.stderr.write(`${path}: ${where} "${name}" FAILS: ${reason}\n`);
+    tell(`${path}: ${where} "${name}" FAILS: ${reason}`);
   }
   const passed = report.tests - report.failures.length;
-  process.stderr.write(`${path}: ${passed} of ${report.tests} tests passed\n`);
+  tell(`${path}: ${passed} of ${report.tests} tests passed`);
   if (report.uncovered.length > 0) {
-    process.stderr.write(`${path}: no test opens a trouble of ${report.uncovered.join(', ')}\n`);
+    tell(`${path}: no test opens a trouble of ${report.uncovered.join(', ')}`);
   }
 }
 
-async function test(options: TestOptions): Promise<void> {
+async function run(options: TestOptions): Promise<void> {
   const { document, rules } = readRules(options.rules);
   const report = runRuleTests(document);
   tellTests(options.rules, report);
@@ -100,14 +159,14 @@ async function test(options: TestOptions): Promise<void> {
     failed: report.failures,
     uncovered: report.uncovered,
   };
-  let wrong = report.failures.map(({ reason }) => reason);
+  let wrong = report.failures.length;
   if (options.log !== undefined) {
-    const { replay, lines } = await replayLog(rules, options.log);
-    await print(lines);
+    const { replay, lines, seconds } = await replayLog(rules, options.log);
+    await print(textsOf(lines));
     if (options.expect !== undefined) {
-      const differing = await differences(options.expect, lines);
-      for (const one of differing) process.stderr.write(`${one}\n`);
-      wrong = wrong.concat(differing);
+      const differing = await differences(options.expect, [...textsOf(lines)]);
+      for (const one of differing) tell(one);
+      wrong += differing.length;
     }
     const opened: Record<string, number> = Object.fromEntries(rules.rules.map(({ id }) => [id, 0]));
     for (const { rule } of lines) opened[rule] = (opened[rule] ?? 0) + 1;
@@ -115,17 +174,28 @@ async function test(options: TestOptions): Promise<void> {
       entries: replay.entries,
       structures: replay.structures,
       late: replay.engine.late,
+      crowded: replay.engine.crowded,
+      entries_per_s: Math.round(replay.entries / seconds),
       troubles: lines.length,
       opened,
     });
-    if (replay.engine.late > 0) {
-      process.stderr.write(
-        `${options.log}: ${replay.engine.late} times an entry came later than its rule allows\n`,
-      );
-    }
   }
-  if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-  if (wrong.length > 0) process.exitCode = 1;
+  if (options.json) await print([JSON.stringify(summary)]);
+  if (wrong > 0) process.exitCode = EXIT_FAILED;
+}
+
+function* textsOf(lines: FinishedLine[]): Generator<string> {
+  for (const { text } of lines) yield text;
+}
+
+async function test(options: TestOptions): Promise<void> {
+  try {
+    await run(options);
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error;
+    tell(`platen: ${error.message}`);
+    process.exitCode = EXIT_UNUSABLE;
+  }
 }
 
 export function command(): Command {
