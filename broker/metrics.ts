@@ -59,6 +59,7 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
   counter('received_bytes', 'bytes read', () => counters.bytesReceived);
   counter('sent_bytes', 'bytes written', () => counters.bytesSent);
   counter('received_packets', 'packets read', () => counters.packetsReceived);
+  counter('sent_packets', 'packets written', () => counters.packetsSent);
   counter('received_publishes', 'PUBLISH packets read', () => counters.publishesReceived);
   counter('sent_publishes', 'PUBLISH packets written', () => counters.publishesSent);
   counter('connects', 'connections that were accepted', () => counters.connectsAccepted);

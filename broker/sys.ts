@@ -14,6 +14,7 @@ export interface SysSample {
   clientsMaximum: number;
   clientsExpired: number;
   subscriptions: number;
+  sharedSubscriptions: number;
   retained: number;
   stored: number;
   storedBytes: number;
@@ -27,6 +28,8 @@ export interface SysSample {
   publishesReceived: number;
   publishesSent: number;
   publishesDropped: number;
+  payloadBytesReceived: number;
+  payloadBytesSent: number;
   connects: number;
   sockets: number;
 }
@@ -67,6 +70,7 @@ export function sysTopics(sample: SysSample, version: string): [string, string][
     'clients/maximum': sample.clientsMaximum,
     'clients/expired': sample.clientsExpired,
     'subscriptions/count': sample.subscriptions,
+    'shared_subscriptions/count': sample.sharedSubscriptions,
     'retained messages/count': sample.retained,
     'messages/inflight': sample.inFlight,
     'messages/stored': sample.stored,
@@ -81,6 +85,8 @@ export function sysTopics(sample: SysSample, version: string): [string, string][
     'publish/messages/received': sample.publishesReceived,
     'publish/messages/sent': sample.publishesSent,
     'publish/messages/dropped': sample.publishesDropped,
+    'publish/bytes/received': sample.payloadBytesReceived,
+    'publish/bytes/sent': sample.payloadBytesSent,
   };
   return Object.entries(values).map(([name, value]) => [`$SYS/broker/${name}`, String(value)]);
 }
@@ -145,6 +151,7 @@ export class SysPublisher {
       clientsMaximum: this.#clientsMaximum,
       clientsExpired: counters.dropped.get('session-expired') ?? 0,
       subscriptions: hub.router.tree.size,
+      sharedSubscriptions: hub.router.tree.shared,
       retained: hub.retained.size,
       stored: queued.messages + hub.retained.size,
       storedBytes: queued.bytes + hub.retained.bytes,
@@ -158,6 +165,8 @@ export class SysPublisher {
       publishesReceived: counters.publishesReceived,
       publishesSent: counters.publishesSent,
       publishesDropped: [...counters.dropped.values()].reduce((sum, count) => sum + count, 0),
+      payloadBytesReceived: counters.payloadBytesReceived,
+      payloadBytesSent: counters.payloadBytesSent,
       connects: counters.connectsAccepted,
       sockets: counters.socketsOpened,
     };

@@ -191,6 +191,7 @@ export class Hub implements WireOwner {
         return true;
       case 'publish':
         this.counters.publishesReceived++;
+        this.counters.payloadBytesReceived += packet.payload.length;
         return true;
       case 'subscribe':
         // Not left to Aedes: it drops a filter that is named twice and with it a return code [MQTT-3.8.4-5], forgets

@@ -41,6 +41,9 @@ export interface Counters {
   packetsSent: number;
   publishesReceived: number;
   publishesSent: number;
+  /** Bytes of payload in PUBLISH packets. */
+  payloadBytesReceived: number;
+  payloadBytesSent: number;
   connectsAccepted: number;
   socketsOpened: number;
   dropped: Map<string, number>;
@@ -66,6 +69,8 @@ export class Monitor extends EventEmitter<HubEvents> {
     packetsSent: 0,
     publishesReceived: 0,
     publishesSent: 0,
+    payloadBytesReceived: 0,
+    payloadBytesSent: 0,
     connectsAccepted: 0,
     socketsOpened: 0,
     dropped: new Map(),

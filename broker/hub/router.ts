@@ -4,7 +4,7 @@ import type { BrokerLimits } from '../limits.ts';
 import type { Message } from '../message.ts';
 import type { QoS } from '../retained-backend.ts';
 import type { Session, SessionOwner } from '../session.ts';
-import type { RetainedStore } from '../topics/retained-store.ts';
+import type { Retained, RetainedStore } from '../topics/retained-store.ts';
 import {
   type SharedGroup,
   type Subscription,
@@ -101,8 +101,10 @@ export class Router implements SessionOwner {
     this.#monitor.dropped(reason);
   }
 
-  sent(): void {
-    this.#monitor.counters.publishesSent++;
+  sent(message: Message | Retained): void {
+    const { counters } = this.#monitor;
+    counters.publishesSent++;
+    counters.payloadBytesSent += message.payload.length;
   }
 
   mayReceive(session: Session, topic: string): boolean {

@@ -71,10 +71,16 @@ export class SubscriptionTree<S> {
   readonly #root: Node<S> = node();
   #wild = 0;
   #size = 0;
+  #shared = 0;
 
   /** How many subscriptions there are. */
   get size(): number {
     return this.#size;
+  }
+
+  /** How many of them are shared. */
+  get shared(): number {
+    return this.#shared;
   }
 
   /** Adds a subscription; the subscriber must not hold the same filter and group already. */
@@ -89,6 +95,7 @@ export class SubscriptionTree<S> {
         leaf.shared.set(subscription.group, group);
       }
       list = group.members;
+      this.#shared++;
     }
     subscription.index = list.length;
     list.push(subscription);
@@ -108,6 +115,7 @@ export class SubscriptionTree<S> {
       last.index = subscription.index;
     }
     this.#size--;
+    if (group) this.#shared--;
     if (group && group.members.length === 0) leaf.shared?.delete(subscription.group);
     if (leaf.shared?.size === 0) leaf.shared = undefined;
     if (leaf.plain.length === 0 && !leaf.shared) this.#prune(subscription.filter);
