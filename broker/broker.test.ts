@@ -234,6 +234,50 @@ test('rights that are withdrawn end the live connection', async () => {
   await once(printer, 'close');
 });
 
+test('rights that are withdrawn while CONNECT is being answered count for that CONNECT', async () => {
+  const known = new Set(['printer-1']);
+  const answers: (() => void)[] = [];
+  const broker = await start({
+    identity: {
+      async authenticate({ username = '' }) {
+        const principal: Principal | undefined = known.has(username)
+          ? { name: username, role: 'printer' }
+          : undefined;
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return principal;
+      },
+    },
+  });
+  const outcome = connect(broker, 'printer-1').then(
+    () => 'in',
+    () => 'out',
+  );
+  await until(() => answers.length === 1);
+  known.delete('printer-1');
+  broker.revoke('printer-1', 'rights-changed');
+  answers[0]?.();
+  await until(() => answers.length === 2);
+  answers[1]?.();
+  expect(await outcome).toBe('out');
+});
+
+test('a will that its client may not publish is refused with CONNECT; nor may it name another by case', async () => {
+  const broker = await start();
+  const told: unknown[] = [];
+  broker.on('refused', ({ reason, topic }) => told.push([reason, topic]));
+  const topics = [
+    printerTopic.presence('printer-2'),
+    printerTopic.presence('PRINTER-1'),
+    printerTopic.order('printer-1'),
+    '$SYS/broker/uptime',
+  ];
+  for (const topic of topics) {
+    const will = { topic, payload: Buffer.from('{}'), qos: 1, retain: true } as const;
+    await expect(connect(broker, 'printer-1', { will })).rejects.toThrow(/closed|refused/);
+  }
+  expect(told).toEqual(topics.map((topic) => ['will-not-authorized', topic]));
+});
+
 test('a session resumes: what came meanwhile is delivered, in order', async () => {
   const broker = await start();
   const topic = printerTopic.errorsAck('printer-1');

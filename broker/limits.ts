@@ -85,7 +85,7 @@ const MIB = 1024 * KIB;
 
 export const DEFAULT_LIMITS: BrokerLimits = {
   packetBytesMax: MIB,
-  connectPacketBytesMax: 128 * KIB,
+  connectPacketBytesMax: 16 * KIB,
   connectMsMax: 15_000,
   clientIdBytesMax: 256,
   connectionsMax: 19_000,

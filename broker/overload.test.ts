@@ -163,6 +163,19 @@ test('messages beyond the rate are read later, none is lost', async () => {
   expect(Date.now() - started).toBeGreaterThan(250);
 });
 
+test('thousands of filters in one packet are answered, counted, and told once', async () => {
+  const { broker, port } = await start({ subscriptionsMax: 100, packetBytesMax: 1024 * 1024 });
+  const told: string[] = [];
+  broker.on('refused', ({ reason }) => told.push(reason));
+  const client = await RawClient.connected(port);
+  const filters = Array.from({ length: 20_000 }, (_, n): [string, number] => [`f/${n}`, 0]);
+  const codes = await client.subscribe(...filters);
+  expect([codes.length, codes.filter((code) => code === 0).length]).toEqual([20_000, 100]);
+  expect(told).toEqual(['subscriptions']);
+  expect(broker.stats().refused['subscriptions']).toBe(19_900);
+  expect(broker.stats().subscriptions).toBe(100);
+});
+
 test('subscriptions, topic length and client ids have limits', async () => {
   const { port } = await start({ subscriptionsMax: 2, topicBytesMax: 20, clientIdBytesMax: 5 });
   const client = await RawClient.connected(port, { clientId: 'ok' });

@@ -28,13 +28,29 @@ function refusal(code: number): Refusal {
   return Object.assign(new Error(`CONNECT refused with ${code}`), { returnCode: code });
 }
 
+/** An answer about somebody's rights isn't under way for longer. */
+const ANSWER_MS_MAX = 60_000;
+
 export class Admission {
   readonly #options: AdmissionOptions;
+  /** When rights changed last, by name; those of the last minute. */
+  readonly #changed = new Map<string, number>();
   /** From now on everybody is refused: the broker is going down. */
   closed = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+  }
+
+  /** The rights of a name changed: answers about them that are under way don't count any more. */
+  rightsChanged(name: string): void {
+    const now = this.#options.now();
+    for (const [known, at] of this.#changed) {
+      if (now - at < ANSWER_MS_MAX) break;
+      this.#changed.delete(known);
+    }
+    this.#changed.delete(name);
+    this.#changed.set(name, now);
   }
 
   /** Aedes asks whether the client may connect. */
@@ -68,8 +84,13 @@ export class Admission {
       ...(password ? { password } : {}),
       ...(certificateName === undefined ? {} : { certificateName }),
     };
+    const asked = now();
     identity.authenticate(credentials).then(
       (principal) => {
+        if (principal && (this.#changed.get(principal.name) ?? -1) >= asked) {
+          this.authenticate(client, username, password, done);
+          return;
+        }
         const refused = this.#examine(client, wire, principal, username ?? undefined);
         if (refused) done(refused, false);
         else done(null, true);

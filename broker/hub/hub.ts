@@ -238,6 +238,7 @@ export class Hub implements WireOwner {
 
   /** Ends every connection of `name`. */
   revoke(name: string, reason: string): number {
+    this.#admission.rightsChanged(name);
     let ended = 0;
     for (const wire of [...this.connections]) {
       if (wire.principal?.name !== name) continue;

@@ -88,6 +88,11 @@ export class Monitor extends EventEmitter<HubEvents> {
     increment(this.counters.closed, reason);
   }
 
+  /** Something was refused that was told already. */
+  refusedAgain(reason: string): void {
+    increment(this.counters.refused, reason);
+  }
+
   /** Something that a connection asked for was refused. `who` when it isn't the connection's principal. */
   refused(
     wire: Wire,

@@ -26,8 +26,16 @@ export class Subscribing {
   /** Answers SUBSCRIBE. */
   subscribe(wire: Wire, packet: SubscribePacket): void {
     const session = wire.session as Session;
+    // One packet can hold tens of thousands of filters: all are counted, one for each reason is told.
+    const told = new Set<string>();
     const codes = packet.subscriptions.map(({ topic, qos }) => {
-      if (!this.#allowed(wire, session, topic)) return REFUSED;
+      const reason = this.#refusal(wire, session, topic);
+      if (reason !== undefined) {
+        if (told.has(reason)) this.#monitor.refusedAgain(reason);
+        else this.#monitor.refused(wire, reason, { topic });
+        told.add(reason);
+        return REFUSED;
+      }
       this.#add(session, topic, qos, wire.principal);
       return qos;
     });
@@ -55,20 +63,13 @@ export class Subscribing {
     wire.send(acknowledgement(TYPE.unsuback, packet.messageId));
   }
 
-  /** Whether `wire` may subscribe; refusals are counted and told. */
-  #allowed(wire: Wire, session: Session, filter: string): boolean {
+  /** Why `wire` may not subscribe; undefined when it may. */
+  #refusal(wire: Wire, session: Session, filter: string): string | undefined {
     const { principal } = wire;
     const allowed = principal ? maySubscribe(principal, filter) : filter !== OPEN_REFUSED_FILTER;
-    if (!allowed || !parseShared(filter)) {
-      this.#monitor.refused(wire, 'subscribe-not-authorized', { topic: filter });
-      return false;
-    }
+    if (!allowed || !parseShared(filter)) return 'subscribe-not-authorized';
     const full = session.subscriptions.size >= this.#router.limits.subscriptionsMax;
-    if (full && !session.subscriptions.has(filter)) {
-      this.#monitor.refused(wire, 'subscriptions', { topic: filter });
-      return false;
-    }
-    return true;
+    return full && !session.subscriptions.has(filter) ? 'subscriptions' : undefined;
   }
 
   #add(session: Session, filter: string, qos: QoS, principal: Principal | undefined): void {

@@ -92,6 +92,31 @@ test('behind a trusted proxy the client address is the one that the header says;
   expect(await told).toMatchObject([{ reason: 'proxy-header' }]);
 });
 
+test('a PROXY header from an address that is not trusted is only bytes that are not MQTT', async () => {
+  const { broker, shown } = await start({ tcp: { host: '127.0.0.1', port: 0 } });
+  const socket = connectTcp(Number(new URL(broker.addresses['tcp'] as string).port), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(
+    Buffer.concat([header([10, 1, 2, 3]), connectPacket({ clientId: 'p', username: 'p', password: 'x' })]),
+  );
+  await once(socket, 'close');
+  expect(shown).toEqual([]);
+});
+
+test('a PROXY header that never comes to its end is waited for as long as CONNECT is', async () => {
+  const { broker } = await start({
+    tcp: { host: '127.0.0.1', port: 0 },
+    trustedProxies: ['127.0.0.1'],
+    limits: { connectMsMax: 150 },
+  });
+  const told = once(broker, 'refused');
+  const socket = connectTcp(Number(new URL(broker.addresses['tcp'] as string).port), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(header([10, 1, 2, 3]).subarray(0, 20));
+  await once(socket, 'close');
+  expect(await told).toMatchObject([{ reason: 'proxy-header' }]);
+});
+
 describe('TLS', () => {
   let folder: string;
   let authority: Authority;
@@ -103,7 +128,9 @@ describe('TLS', () => {
 
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  async function secure(): Promise<{ broker: Broker; shown: Credentials[]; url: string }> {
+  async function secure(
+    limits: BrokerOptions['limits'] = {},
+  ): Promise<{ broker: Broker; shown: Credentials[]; url: string }> {
     const { key, cert } = await authority.server(['127.0.0.1', 'localhost']);
     const tls = {
       host: '127.0.0.1',
@@ -113,7 +140,7 @@ describe('TLS', () => {
       clientAuthority: authority.certificate,
       isRevoked: authority.isRevoked,
     };
-    const started = await start({ tls });
+    const started = await start({ tls, limits });
     return { ...started, url: started.broker.addresses['tls'] as string };
   }
 
@@ -152,6 +179,23 @@ describe('TLS', () => {
     ends.push(() => rmSync(other, { recursive: true }));
     const { key, certificate: cert } = await (await Authority.open(other, Date.now)).issue('printer-1');
     expect(await outcome(url, { key, cert })).toBe('out');
+  });
+
+  test('a handshake that is never finished is ended in time, counted, and leaves its place to others', async () => {
+    const { broker, url } = await secure({ connectMsMax: 200, connectionsPerAddressMax: 2 });
+    const port = Number(new URL(url).port);
+    const reasons: string[] = [];
+    broker.on('refused', ({ reason }) => reasons.push(reason));
+    // One says nothing, one begins a ClientHello (RFC 8446, 5.1) of 512 bytes.
+    const slow = [Buffer.alloc(0), Buffer.from('1603010200', 'hex')].map((bytes) => {
+      const socket = connectTcp(port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write(bytes);
+      return once(socket, 'close');
+    });
+    await Promise.all(slow);
+    expect(reasons).toEqual(['tls-handshake', 'tls-handshake']);
+    expect(await outcome(url, { username: 'printer-1', password: 'x' })).toBe('in');
   });
 
   test('TLS 1.1 is refused', async () => {
