@@ -10,6 +10,7 @@ import type { Structure } from '../schemas/types.ts';
 import type { StoredAccounts } from './accounts.ts';
 import { Asks } from './fleet/asks.ts';
 import { Catalogs } from './fleet/catalog.ts';
+import { Choosing } from './fleet/choosing.ts';
 import { FleetEvents } from './fleet/events.ts';
 import { impactOf } from './fleet/impact.ts';
 import { optionsOf } from './fleet/options.ts';
@@ -69,10 +70,12 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   const { store, link, accounts, registry, redisUrl, log, now } = options;
   const events = new FleetEvents(link, log, now);
   const refusals = new Refusals(link, log);
+  const choosing = new Choosing(log);
   const catalogs = new Catalogs(
     store.documents,
     () => options.repository.list(),
     (proposed, current) => impactOf(store.verdicts, proposed, current),
+    choosing,
   );
   await catalogs.load();
   const fleet = new StoredFleet(store.printers, (software, range) =>
@@ -233,6 +236,11 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     read: () => uplinks.counts.entries_lost,
   });
   show(registry, {
+    name: 'platen_choices_waiting',
+    help: 'Remedies that the thread that chooses has not found yet.',
+    read: () => choosing.waiting,
+  });
+  show(registry, {
     name: 'platen_refused_total',
     help: 'Payloads refused since the start, by error code.',
     label: 'code',
@@ -258,7 +266,10 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     },
     async stop() {
       await link.stop();
-      await verdicts.stop();
+      // Verdicts first, so that what is given up now is not taken for an answer.
+      const judged = verdicts.stop();
+      await choosing.stop();
+      await judged;
       await troubles.stop();
       for (const capability of [...capabilities].reverse()) await capability.stop();
       summary.stop();

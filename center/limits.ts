@@ -26,6 +26,12 @@ export const CENTER_LIMITS = {
   assessed_signature_characters_max: 4_096,
   /** Time for choosing a remedy for one structure. */
   choose_budget_ms_max: 2_000,
+  /** Time after which the thread that chooses counts as lost: its start and a new catalog are in it. */
+  choose_answer_ms_max: 30_000,
+  /** Memory of the thread that chooses, without its clauses (which have a limit of their own). */
+  choose_thread_memory_mib_max: 1_024,
+  /** Printers whose remedy is being chosen; before more are taken up, some must have theirs. */
+  choose_waiting_printers_max: 1_000,
   /** Units and pieces of software beyond which nothing is chosen for a structure, only judged. */
   choose_parts_max: 256,
   /** Time for finding out what would fit a structure (`ask/options`). */

@@ -18,6 +18,7 @@ import {
 import { signatureOf } from '../compatibility/signature.ts';
 import { inRange, SCHEMES, type VersionRange } from '../compatibility/versions.ts';
 import { CENTER_LIMITS } from '../limits.ts';
+import type { Choosing } from './choosing.ts';
 import type { Assessment, Assessor } from './verdicts.ts';
 
 const NOTHING_KNOWN: Judgement = {
@@ -58,8 +59,16 @@ export class CatalogAssessor implements Assessor {
   /** Finished assessments by signature, the oldest first: a fleet that comes back is assessed by looking here. */
   readonly #assessed = new Map<string, Assessment>();
 
-  constructor(name: string, compiled: CompiledCatalog | undefined) {
+  /** The thread that chooses, with the catalog as a document; undefined: choosing is done here. */
+  readonly #thread: { choosing: Choosing; document: Catalog } | undefined;
+
+  constructor(
+    name: string,
+    compiled: CompiledCatalog | undefined,
+    thread?: { choosing: Choosing; document: Catalog },
+  ) {
     this.catalog = name;
+    this.#thread = thread;
     this.#compiled = compiled;
     this.#memo = compiled && new Memo(compiled, CENTER_LIMITS.judgement_memo_max);
   }
@@ -118,9 +127,14 @@ export class CatalogAssessor implements Assessor {
     };
   }
 
-  /** Chooses the best set for a structure under what is wished for. */
-  choose(structure: Structure, wish: ChooseOptions): Choice {
-    if (!this.#memo) return { outcome: 'impossible', explanation: 'No catalog was put yet.' };
+  /**
+   * Chooses the best set for a structure under what is wished for: at once where it is known or refused, else in the
+   * thread that chooses.
+   * @param took is told the time that the thread took, in milliseconds
+   */
+  choose(structure: Structure, wish: ChooseOptions, took?: (ms: number) => void): Choice | Promise<Choice> {
+    const memo = this.#memo;
+    if (!memo) return { outcome: 'impossible', explanation: 'No catalog was put yet.' };
     // What the search builds grows with the square of the parts, before it first looks at the clock.
     if (partsOf(structure) > CENTER_LIMITS.choose_parts_max) {
       return {
@@ -128,7 +142,16 @@ export class CatalogAssessor implements Assessor {
         explanation: `Nothing is chosen for more than ${CENTER_LIMITS.choose_parts_max} units and pieces of software.`,
       };
     }
-    return this.#memo.choose(structure, wish, choiceBudget());
+    const recall = (): Choice | undefined => memo.recall(structure, wish);
+    const known = recall();
+    if (known) return known;
+    if (!this.#thread) return memo.choose(structure, wish, choiceBudget());
+    const { choosing, document } = this.#thread;
+    return choosing.choose({ catalog: document, structure, options: wish, recall }).then(({ choice, ms }) => {
+      memo.remember(structure, wish, choice);
+      took?.(ms);
+      return choice;
+    });
   }
 
   /** What `assess` found of such a structure before. */
@@ -146,10 +169,16 @@ export class CatalogAssessor implements Assessor {
     return assessment;
   }
 
-  assess(structure: Structure): Assessment {
-    const { status, findings, unknown } = this.judge(structure);
-    if (status !== 'incompatible') return this.#remember(structure, { status, findings, unknown });
-    const choice = this.choose(structure, {});
+  assess(structure: Structure, took?: (ms: number) => void): Assessment | Promise<Assessment> {
+    const judgement = this.judge(structure);
+    if (judgement.status !== 'incompatible') return this.#remember(structure, judgement);
+    const choice = this.choose(structure, {}, took);
+    if (choice instanceof Promise)
+      return choice.then((chosen) => this.#conclude(structure, judgement, chosen));
+    return this.#conclude(structure, judgement, choice);
+  }
+
+  #conclude(structure: Structure, { status, findings, unknown }: Judgement, choice: Choice): Assessment {
     // A best set that no steps lead to helps nobody: the explanation tells of it, the remedy is what can be done.
     const doable = attainable(choice);
     const suggestions = (choice.suggestions ?? []).map(({ text }) => text);

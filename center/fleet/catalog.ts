@@ -10,6 +10,7 @@ import type { Documents } from '../store/documents.ts';
 import { agreementWarnings } from '../update/release/agreement.ts';
 import type { ReleaseTarget } from '../update/release/targets.ts';
 import { CatalogAssessor, compileChecked } from './assessor.ts';
+import type { Choosing } from './choosing.ts';
 
 /** Where printers' structures come from, for the impact of a catalog before it is put. */
 export type ImpactOf = (
@@ -30,16 +31,23 @@ function checked(document: unknown): Catalog {
 export class Catalogs implements CatalogService {
   readonly #documents: Documents;
   readonly #impactOf: ImpactOf;
+  readonly #choosing: Choosing;
   /** The signed releases, as they were seen last. */
   readonly #released: () => readonly ReleaseTarget[];
   #assessor = new CatalogAssessor('', undefined);
   #current: Catalog | undefined;
   #changed: () => void = () => undefined;
 
-  constructor(documents: Documents, released: () => readonly ReleaseTarget[], impactOf: ImpactOf) {
+  constructor(
+    documents: Documents,
+    released: () => readonly ReleaseTarget[],
+    impactOf: ImpactOf,
+    choosing: Choosing,
+  ) {
     this.#documents = documents;
     this.#released = released;
     this.#impactOf = impactOf;
+    this.#choosing = choosing;
   }
 
   /** The assessor of the catalog in force. */
@@ -62,7 +70,8 @@ export class Catalogs implements CatalogService {
   }
 
   #use(document: Catalog): void {
-    this.#assessor = new CatalogAssessor(document.catalog, compileChecked(document).catalog);
+    const { catalog } = compileChecked(document);
+    this.#assessor = new CatalogAssessor(document.catalog, catalog, { choosing: this.#choosing, document });
     this.#current = document;
   }
 

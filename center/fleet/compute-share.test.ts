@@ -51,10 +51,10 @@ function engines(count: number): Unit[] {
   }));
 }
 
-test('a structure of a thousand units is judged, and nothing is chosen for it', () => {
+test('a structure of a thousand units is judged, and nothing is chosen for it', async () => {
   const assessor = new CatalogAssessor('sample', catalog);
   const started = performance.now();
-  const assessment = assessor.assess(structureWith(finishers(1_000)));
+  const assessment = await assessor.assess(structureWith(finishers(1_000)));
   expect(performance.now() - started).toBeLessThan(DEAR_MS);
   expect(assessment).toMatchObject({ status: 'incompatible', explanation: /more than 256/ });
   expect(assessment.remedy).toBeUndefined();

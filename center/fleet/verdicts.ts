@@ -21,7 +21,11 @@ export type Assessment = Pick<Verdict, 'status' | 'findings' | 'unknown' | 'reme
 export interface Assessor {
   /** Name of the catalog, '' when there is none. */
   readonly catalog: string;
-  assess(structure: Structure): Assessment;
+  /**
+   * A promise where a remedy has to be chosen, which a thread of its own does.
+   * @param took is told the time that the thread took, in milliseconds
+   */
+  assess(structure: Structure, took?: (ms: number) => void): Assessment | Promise<Assessment>;
   /** What was found of such a structure before; undefined when it has to be assessed. Takes microseconds. */
   known(structure: Structure): Assessment | undefined;
 }
@@ -65,6 +69,8 @@ export class Verdicts {
   /** Printers that have had their share of computing, with what is to be judged when their time has come. */
   readonly #held = new Map<string, { structure: Structure | undefined; timer: NodeJS.Timeout }>();
   readonly #share = new ComputeShare();
+  /** Printers whose remedy is being chosen; nobody else waits for them. */
+  readonly #choosing = new Set<Promise<void>>();
   #working: Promise<void> | undefined;
   #rejudging: Promise<void> | undefined;
   #stopped = false;
@@ -176,6 +182,10 @@ export class Verdicts {
       let turn_ms = performance.now();
       for (const [printer, structure] of batch) {
         stored.push(this.#judgeOne(printer, structure));
+        // Room for more, before more structures are held in memory.
+        while (this.#choosing.size >= CENTER_LIMITS.choose_waiting_printers_max) {
+          await Promise.race(this.#choosing);
+        }
         // Choosing can take long: whoever waits for the event loop gets a turn in between.
         if (performance.now() - turn_ms > TURN_MS_MAX) {
           await new Promise(setImmediate);
@@ -186,36 +196,63 @@ export class Verdicts {
     }
   }
 
+  /** Judges; where a remedy has to be chosen, only until the choosing is under way. */
   async #judgeOne(printer: string, given: Structure | undefined): Promise<void> {
     try {
       const structure = given ?? (await this.#store.currentStructure(printer));
       if (!structure) return;
+      const assessor = this.#assessor();
+      const took = (ms: number): void => this.#share.took(printer, ms, performance.now());
       const started_ms = performance.now();
-      const verdict = this.#verdictOn(structure);
-      const now_ms = performance.now();
-      this.#share.took(printer, now_ms - started_ms, now_ms);
-      const { stored, previous } = await this.#store.putVerdict(printer, verdict);
-      if (!stored) {
-        // Another structure came meanwhile. It may be one that says the same, and then nobody else has it judged.
-        this.judge(printer);
-        return;
-      }
-      // The round of another catalog may have passed this printer by while it had no verdict yet.
-      if (verdict.catalog !== this.#assessor().catalog) this.judge(printer);
-      if (previous !== undefined && saysTheSame(previous, verdict)) return;
-      await this.#tell(printer, structure, verdict, previous);
+      const assessment = assessor.assess(structure, took);
+      took(performance.now() - started_ms);
+      if (assessment instanceof Promise)
+        this.#concludeLater(printer, structure, assessor.catalog, assessment);
+      else await this.#conclude(printer, structure, assessor.catalog, assessment);
     } catch (error) {
-      this.#log.error(
-        { printer, reason: reasonOf(error) },
-        'a structure was not judged; the next start judges it',
-      );
+      this.#failed(printer, error);
     }
   }
 
-  #verdictOn(structure: Structure): Verdict {
-    const assessor = this.#assessor();
-    const assessment = assessor.assess(structure);
-    return this.#verdictOf(structure, assessor.catalog, assessment);
+  #failed(printer: string, error: unknown): void {
+    this.#log.error(
+      { printer, reason: reasonOf(error) },
+      'a structure was not judged; the next start judges it',
+    );
+  }
+
+  #concludeLater(
+    printer: string,
+    structure: Structure,
+    catalog: string,
+    assessment: Promise<Assessment>,
+  ): void {
+    const concluded = assessment
+      // While stopping, what is given up is not an answer: the next start judges it.
+      .then((found) => (this.#stopped ? undefined : this.#conclude(printer, structure, catalog, found)))
+      .catch((error: unknown) => this.#failed(printer, error))
+      .finally(() => this.#choosing.delete(concluded));
+    this.#choosing.add(concluded);
+  }
+
+  /** Stores and tells a verdict, unless the printer has another structure by now: the newest verdict wins. */
+  async #conclude(
+    printer: string,
+    structure: Structure,
+    catalog: string,
+    assessment: Assessment,
+  ): Promise<void> {
+    const verdict = this.#verdictOf(structure, catalog, assessment);
+    const { stored, previous } = await this.#store.putVerdict(printer, verdict);
+    if (!stored) {
+      // Another structure came meanwhile. It may be one that says the same, and then nobody else has it judged.
+      this.judge(printer);
+      return;
+    }
+    // The round of another catalog may have passed this printer by while it had no verdict yet.
+    if (verdict.catalog !== this.#assessor().catalog) this.judge(printer);
+    if (previous !== undefined && saysTheSame(previous, verdict)) return;
+    await this.#tell(printer, structure, verdict, previous);
   }
 
   #verdictOf(structure: Structure, catalog: string, assessment: Assessment): Verdict {
@@ -254,5 +291,6 @@ export class Verdicts {
     for (const { timer } of this.#held.values()) clearTimeout(timer);
     await this.#working;
     await this.#rejudging;
+    await Promise.all(this.#choosing);
   }
 }

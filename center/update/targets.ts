@@ -56,7 +56,7 @@ export type Considered =
   | { kind: 'fine'; printer: string }
   | { kind: 'excluded'; printer: string; reason: Exclusion; why: string; stratum: string };
 
-export type ChooseFunction = (structure: Structure, options: ChooseOptions) => Choice;
+export type ChooseFunction = (structure: Structure, options: ChooseOptions) => Choice | Promise<Choice>;
 
 export interface TargetSources {
   database: UpdateDatabase;
@@ -163,7 +163,7 @@ export class Targets {
     ];
     const options = choiceFor(request);
     const silentMs = durationOr(request.options?.silentAfter, 30 * DAY_MS);
-    return candidates.map((candidate): Considered => {
+    const consider = async (candidate: Candidate): Promise<Considered> => {
       const { printer, structure } = candidate;
       const stratum = structure
         ? createHash('sha256').update(signatureOf(structure)).digest('hex').slice(0, 12)
@@ -177,7 +177,7 @@ export class Targets {
       });
       if (!structure) return out('no-structure', 'it has never sent its structure');
       if (request.software && !runs(structure, request.software.id)) return { kind: 'fine', printer };
-      const choice = this.#sources.choose(structure, options);
+      const choice = await this.#sources.choose(structure, options);
       const doable = attainable(choice);
       const idle = doable?.remedy.software.length === 0 && doable.remedy.steps.length === 0;
       if (!doable || (idle && choice.outcome === 'blocked')) {
@@ -209,6 +209,7 @@ export class Targets {
       const other = held.get(printer);
       if (other !== undefined) return out('busy', `the campaign ${other} has it`);
       return { kind: 'target', printer, stratum, structure, remedy };
-    });
+    };
+    return Promise.all(candidates.map(consider));
   }
 }
