@@ -2,8 +2,8 @@
  * When an agent does things again: reconnects, periods.
  */
 import fc from 'fast-check';
+import { durationMs } from '../schemas/duration.ts';
 import { Backoff } from './backoff.ts';
-import { durationMs } from './duration.ts';
 import { PERIOD_MS_MIN } from './limits.ts';
 import { effectivePolicy } from './policy.ts';
 import { exponential, randomFor, seededRandom } from './random.ts';

@@ -1,8 +1,9 @@
 /**
  * How a printer reports: the center's policy over the agent's own settings over the contract's defaults.
  */
+
+import { durationMs } from '../schemas/duration.ts';
 import type { Policy } from '../schemas/types.ts';
-import { durationMs } from './duration.ts';
 import { PERIOD_MS_MIN } from './limits.ts';
 
 export interface StructurePolicy {

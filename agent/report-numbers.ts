@@ -1,8 +1,9 @@
 /**
  * The numbers of update reports: they grow within an attempt, also when the agent restarts in the middle of it.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { REPORT_NUMBERS_RESERVED } from './limits.ts';
+import { writeWhole } from './whole-file.ts';
 
 export interface ReportNumbers {
   /** The next number of this attempt, greater than all before it. */
@@ -76,15 +77,7 @@ export class ReportNumbersOnDisk implements ReportNumbers {
   }
 
   #reserve(upTo: number): void {
-    const next = `${this.#file}.new`;
-    const handle = openSync(next, 'w');
-    try {
-      writeSync(handle, JSON.stringify({ key: this.#key, upTo } satisfies Reserved));
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
-    renameSync(next, this.#file);
+    writeWhole(this.#file, JSON.stringify({ key: this.#key, upTo } satisfies Reserved));
     this.#reserved = upTo;
   }
 }

@@ -8,8 +8,8 @@ import type {
   InstallBehaviour,
   SimulatedPrinterSpec,
 } from '../agent/drivers/simulated/model.ts';
-import { durationMs } from '../agent/duration.ts';
 import { hashOf, type Random, randomFor } from '../agent/random.ts';
+import { durationMs } from '../schemas/duration.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import { PRINTER_ID } from '../schemas/topics.ts';
 import type { Policy, Population, Scenario, TimelineEvent, Unit } from '../schemas/types.ts';

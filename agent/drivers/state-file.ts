@@ -1,17 +1,15 @@
 /**
- * Small JSON files that must survive a crash: written aside and renamed, so that there is the old one or the new one.
+ * What is remembered of a printer, as a small JSON file.
  */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
+import { writeWhole } from '../whole-file.ts';
 
 /** Writes `value`; a disk that fails is logged, the printer is read all the same. */
 export function keepFile(file: string, value: object, log: Logger): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(`${file}.new`, JSON.stringify(value));
-    renameSync(`${file}.new`, file);
+    // A thousand printers that change at once must not wait for the disk one after the other.
+    writeWhole(file, JSON.stringify(value), { synced: false });
   } catch (error) {
     log.error({ file, reason: reasonOf(error) }, 'what must be remembered of the printer cannot be written');
   }

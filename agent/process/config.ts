@@ -1,13 +1,14 @@
 /**
  * The agent's configuration file: read, checked as a whole, and added to without losing it.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { durationMs } from '../../schemas/duration.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { AgentPrinter, AgentsConfig } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
-import { durationMs } from '../duration.ts';
 import { MappingTables } from '../mapping/tables.ts';
+import { writeWhole } from '../whole-file.ts';
 
 const POLL_DEFAULT = 'PT30S';
 const FULL_DEFAULT = 'PT15M';
@@ -144,6 +145,5 @@ export function addPrinter(file: string, printer: AgentPrinter, broker: string):
   }
   const next = check({ ...config, printers: [...config.printers, printer] }, file);
   // Passwords and communities stand in it.
-  writeFileSync(`${file}.new`, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  writeWhole(file, `${JSON.stringify(next, null, 2)}\n`);
 }

@@ -1,12 +1,12 @@
 /** Compiles a rule document: closures, an index by code, and diagnostics with the JSON path of what is wrong. */
 import { createHash } from 'node:crypto';
+import { durationMs } from '../../schemas/duration.ts';
 import type { TroubleRules } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics.ts';
 import { GE_MAX, LATE_DEFAULT_MS, REBUILD_MAX_MS } from './limits.ts';
 import type { LaneSort } from './printer-lanes.ts';
 import { BY, type By, type CompiledRule } from './rule.ts';
-import { parseDuration } from './time.ts';
 import { compileWhen } from './when.ts';
 import { bothDemands, compileGlob, compileWhere } from './where.ts';
 
@@ -163,7 +163,7 @@ function compileRule(
   }
   const duration = (name: string, fallback: number): number => {
     if (raw[name] === undefined) return fallback;
-    const ms = parseDuration(raw[name]);
+    const ms = durationMs(raw[name]);
     if (ms === undefined) diagnostics.error(`${path}/${name}`, 'an ISO 8601 duration is expected');
     return ms ?? fallback;
   };
@@ -253,11 +253,11 @@ function clearing(clear: unknown, path: string, diagnostics: Diagnostics): Compi
   if (clear === undefined) return undefined;
   const { quiet, lt, over } = clear as Record<string, unknown>;
   if (quiet !== undefined && lt === undefined && over === undefined) {
-    const quietMs = parseDuration(quiet);
+    const quietMs = durationMs(quiet);
     if (quietMs === undefined) diagnostics.error(`${path}/quiet`, 'an ISO 8601 duration is expected');
     return { quietMs: quietMs ?? 0 };
   }
-  const overMs = parseDuration(over);
+  const overMs = durationMs(over);
   if (typeof lt !== 'number' || !Number.isInteger(lt) || lt < 1 || lt > GE_MAX || overMs === undefined) {
     diagnostics.error(
       path,

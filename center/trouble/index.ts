@@ -3,4 +3,4 @@ export { type Compilation, type CompiledRules, compileRules } from './compile.ts
 export { contextOf, type InRange, type PrinterContext, type StructureLike } from './context.ts';
 export type { Diagnostic } from './diagnostics.ts';
 export { type EngineOptions, type TroubleChange, TroubleEngine, type TroubleView } from './engine.ts';
-export { formatTime, parseDuration, parseTime } from './time.ts';
+export { formatTime, parseTime } from './time.ts';

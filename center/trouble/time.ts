@@ -1,30 +1,9 @@
 /**
- * Event time: milliseconds since 1970, read from RFC 3339 strings, and ISO 8601 durations in milliseconds.
+ * Event time: milliseconds since 1970, read from RFC 3339 strings.
  *
  * The running center counts whole milliseconds. A replayed file keeps its microseconds: they are laid on a grid of
  * 1/4096 ms, on which a double adds and subtracts without error until the year 2039, so that windows stay exact.
  */
-
-const DAY_MS = 86_400_000;
-const DURATION =
-  /^P(?:(\d+(?:\.\d+)?)Y)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;
-const UNITS_MS = [365 * DAY_MS, 30 * DAY_MS, 7 * DAY_MS, DAY_MS, 3_600_000, 60_000, 1000];
-
-/**
- * An ISO 8601 duration in milliseconds, or undefined when it isn't one. A year is 365 days and a month 30: event
- * time knows no calendar.
- */
-export function parseDuration(text: unknown): number | undefined {
-  if (typeof text !== 'string' || text.length > 64) return undefined;
-  const match = DURATION.exec(text);
-  if (!match || text === 'P' || text.endsWith('T')) return undefined;
-  let total = 0;
-  for (let index = 0; index < UNITS_MS.length; index += 1) {
-    const part = match[index + 1];
-    if (part !== undefined) total += Number(part) * (UNITS_MS[index] ?? 0);
-  }
-  return Math.round(total);
-}
 
 const RFC3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:([Zz])|([+-])(\d{2}):?(\d{2}))$/;

@@ -1,4 +1,6 @@
 /** Compiles `when` into conditions and a formula over them. */
+
+import { durationMs } from '../../schemas/duration.ts';
 import {
   absence,
   bucket,
@@ -14,7 +16,6 @@ import type { Diagnostics } from './diagnostics.ts';
 import { GE_MAX, INNER_WHERES_MAX, SEQUENCE_MAX, WAITING_MAX } from './limits.ts';
 import { rate } from './rate.ts';
 import type { CohortOptions, Formula } from './rule.ts';
-import { parseDuration } from './time.ts';
 import {
   ANY_CODE,
   type CodeDemand,
@@ -78,7 +79,7 @@ class Reader {
   }
 
   duration(name: string): number {
-    const ms = parseDuration(this.value[name]);
+    const ms = durationMs(this.value[name]);
     if (ms === undefined) this.diagnostics.error(`${this.path}/${name}`, 'an ISO 8601 duration is expected');
     return ms ?? 0;
   }

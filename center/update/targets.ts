@@ -3,11 +3,11 @@
  * with the reason.
  */
 import { createHash } from 'node:crypto';
+import { durationMs } from '../../schemas/duration.ts';
 import type { CampaignOptions, PrinterFilter, Remedy, Structure } from '../../schemas/types.ts';
 import type { Choice, ChooseOptions } from '../compatibility/index.ts';
 import { attainable, signatureOf } from '../compatibility/index.ts';
 import type { FleetQueries } from '../services.ts';
-import { parseDuration } from '../trouble/time.ts';
 import type { ExecutionStore, UpdateDatabase } from './executions.ts';
 import { CANDIDATES_PAGE } from './limits.ts';
 import { orderSteps } from './plan.ts';
@@ -81,7 +81,7 @@ export function choiceFor(request: CampaignRequest): ChooseOptions {
 
 /** A duration in ms; the schema has checked its look. */
 export function durationOr(text: string | undefined, ms: number): number {
-  return (text === undefined ? undefined : parseDuration(text)) ?? ms;
+  return (text === undefined ? undefined : durationMs(text)) ?? ms;
 }
 
 function runs(structure: Structure, software: string): boolean {

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { playRecorded } from '../../agent/drivers/recorded.ts';
-import { durationMs } from '../../agent/duration.ts';
 import { mergeReadings } from '../../agent/mapping/merge.ts';
 import type { Reading } from '../../agent/mapping/reading.ts';
 import { clip, slug } from '../../agent/mapping/text.ts';
@@ -12,6 +11,7 @@ import { discover } from '../../agent/process/discover.ts';
 import { adviceFor, diagnose, diagnosisText, rawText } from '../../agent/process/doctor.ts';
 import { withoutSecrets } from '../../agent/process/open-reader.ts';
 import { openProbe } from '../../agent/process/probe.ts';
+import { durationMs } from '../../schemas/duration.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { AgentPrinter } from '../../schemas/types.ts';
 import { createLog } from '../log.ts';

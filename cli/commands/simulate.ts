@@ -3,7 +3,6 @@ import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { pino } from 'pino';
-import { durationMs } from '../../agent/duration.ts';
 import { createUpdater } from '../../agent/updater/updater.ts';
 import { enrollPrinters, readPasswords } from '../../device-sim/credentials.ts';
 import { type SimulatedFleet, startFleet } from '../../device-sim/fleet.ts';
@@ -11,6 +10,7 @@ import { FleetState } from '../../device-sim/fleet-state.ts';
 import { recordLog } from '../../device-sim/record.ts';
 import { type FleetPlan, planFleet, readScenario } from '../../device-sim/scenario.ts';
 import { progressLine, summaryOf, summaryText } from '../../device-sim/summary.ts';
+import { durationMs } from '../../schemas/duration.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 
 interface SimulateFlags {
