@@ -482,10 +482,8 @@ export class TroubleEngine {
     printer.lanes.sweep((lane) => {
       const horizon = printer.watermark - lane.group.lateMs;
       if (lane.pending.length > 0) this.settle(lane, horizon);
-      const { ended, moved } = lane.rest(horizon);
-      this.over(lane, ended);
-      // What time has done is told like everything else.
-      if (moved && this.prompt) this.teller.touch(lane);
+      // Who tells at once has the live state for what time does; there it is settled with the next entry.
+      if (!this.prompt) this.over(lane, lane.rest(horizon));
       return lane.idle(horizon) && !lane.touched;
     });
     printer.swept();

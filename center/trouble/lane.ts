@@ -241,12 +241,11 @@ export class Lane {
 
   /**
    * Where no sighting waits, lets time do in the settled state what it does before `horizon`, and forgets keys that
-   * cannot matter any more. Troubles that ended for good are handed over; `moved` says that time did something.
+   * cannot matter any more. Troubles that ended for good are handed over. For lanes without a live state.
    */
-  rest(horizon: number): { ended: LaneTrouble[]; moved: boolean } {
+  rest(horizon: number): LaneTrouble[] {
     const { settledState } = this;
-    if (this.pending.length > 0 || !settledState) return { ended: NONE_ENDED, moved: false };
-    const { passed } = settledState;
+    if (this.pending.length > 0 || !settledState) return NONE_ENDED;
     if (settledState.due < horizon) this.run(settledState, horizon, true);
     if (this.uncut(horizon)) {
       for (const slot of settledState.slots.slice()) {
@@ -256,12 +255,9 @@ export class Lane {
         const name = `${this.group.rules.indexOf(rule)} ${state.key}`;
         settledState.remove(name);
         this.scopes?.delete(name);
-        this.live = undefined;
       }
     }
-    const moved = settledState.passed > passed;
-    if (moved) this.live = undefined;
-    return { ended: this.handOver(settledState), moved };
+    return this.handOver(settledState);
   }
 
   private handOver(settled: LaneState): LaneTrouble[] {

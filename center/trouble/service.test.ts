@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { compileRules } from './compile.ts';
 import { semverInRange } from './context.ts';
-import { Replay } from './replay.ts';
+import { Replay, type TroubleLine } from './replay.ts';
 import { TroubleService } from './service.ts';
 import { TroubleStore } from './store.ts';
 
@@ -163,9 +163,14 @@ test('killed at any moment and started again, every trouble is told once', async
   const { rules } = compileRules(jams);
   const replay = new Replay(rules);
   for (const { printer, entry: one } of list) replay.take({ printer, log: 'l', ...one });
-  const expected = replay.finish(clock);
-  const comparable = (trouble: { openedAt: string; closedAt?: string; count?: number }) =>
-    `${Date.parse(trouble.openedAt)} ${Date.parse(trouble.closedAt ?? '')} ${trouble.count}`;
+  const expected = replay.finish(clock).map(({ text }) => JSON.parse(text) as TroubleLine);
+  const comparable = (trouble: {
+    openedAt: string;
+    closedAt?: string | null;
+    count?: number;
+    evidence: unknown[];
+  }) =>
+    `${Date.parse(trouble.openedAt)} ${Date.parse(trouble.closedAt ?? '')} ${trouble.count ?? trouble.evidence.length}`;
   expect(found.map(comparable).sort()).toEqual(expected.map(comparable).sort());
   expect(expected.length).toBeGreaterThan(5);
   expect(retained.size).toBe(0);
