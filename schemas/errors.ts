@@ -99,7 +99,7 @@ export const ERRORS = {
   },
   'agent/recording': {
     message: 'The recorded answer {file} cannot be read: {reason}',
-    hint: 'snmpwalk -On output, snmprec, JSON, IPP attributes as JSON or ipptool output are understood.',
+    hint: 'snmpwalk -On output, snmprec, JSON, IPP attributes as JSON, ipptool output and messages of a Bambu printer are understood.',
   },
   'agent/no-answer': {
     message: '{url} does not answer: {reason}',

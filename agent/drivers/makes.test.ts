@@ -110,6 +110,84 @@ const MAKES: [string, string[], Seen][] = [
     },
   ],
   [
+    'Bambu, a recent one: AMS 2 and AMS HT by their boards, serials covered by who recorded it, padding for a version',
+    [
+      JSON.stringify({
+        info: {
+          command: 'get_version',
+          module: [
+            {
+              name: 'ota',
+              product_name: 'Bambu Lab P2S',
+              hw_ver: 'OTA',
+              sw_ver: '01.09.00.00',
+              sn: '22E9XY000000123',
+            },
+            {
+              name: 'n3f/1',
+              product_name: 'AMS 2 Pro (2)',
+              hw_ver: 'N3F05',
+              sw_ver: '03.01.20.80',
+              sn: '**REDACTED**',
+            },
+            {
+              name: 'n3s/128',
+              product_name: 'AMS HT (1)',
+              hw_ver: 'N3S05',
+              sw_ver: '02.02.10.10',
+              sn: '19F0001',
+            },
+            { name: 'xm', product_name: '', hw_ver: '', sw_ver: '00.00.00.00', sn: '' },
+          ],
+        },
+      }),
+      JSON.stringify({
+        print: {
+          command: 'push_status',
+          gcode_state: 'IDLE',
+          hms: [
+            { attr: 0x0701_0100, code: 0x0003_0002 },
+            { attr: 0x1800_2000, code: 0x0002_0001 },
+          ],
+        },
+      }),
+    ],
+    {
+      model: 'Bambu Lab P2S',
+      serial: '22E9XY000000123',
+      software: [
+        'apparatus:bambu.ota 01.09.00.00',
+        'n3f.1:bambu.n3f 03.01.20.80',
+        'n3s.128:bambu.n3s 02.02.10.10',
+        'xm:bambu.xm ?',
+      ],
+      units: ['n3f.1 ams AMS 2 Pro (2)', 'n3s.128 ams AMS HT (1)', 'xm xm xm'],
+      conditions: ['0701_0100_0003_0002 warning n3f.1', '1800_2000_0002_0001 error n3s.128'],
+    },
+  ],
+  [
+    'Bambu, old firmware in a diagnostics file: the model by its project, no report of what holds',
+    [
+      JSON.stringify({
+        data: {
+          get_version: {
+            command: 'get_version',
+            module: [
+              { name: 'ota', hw_ver: '', sw_ver: '01.03.00.00', sn: '**REDACTED**' },
+              { name: 'esp32', project_name: 'C12', hw_ver: 'AP04', sw_ver: '00.03.09.20', sn: '01P0001' },
+            ],
+          },
+        },
+      }),
+    ],
+    {
+      model: 'Bambu Lab P1S',
+      software: ['apparatus:bambu.ota 01.03.00.00', 'esp32:bambu.esp32 00.03.09.20'],
+      units: ['esp32 esp32 esp32'],
+      conditions: [],
+    },
+  ],
+  [
     'Brother: names and versions in turn in a private column, the network card in sysDescr',
     [
       system('Brother NC-9100w, Firmware Ver.2.07  (17.03.21),MID 8CE-W01,FID 2', '2435.2.3.9.1'),

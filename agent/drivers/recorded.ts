@@ -2,9 +2,11 @@
  * Plays a recorded answer to the mapping, whatever form it was recorded in.
  */
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { type BambuState, bambuReading } from '../mapping/bambu-reading.ts';
 import type { IppAnswer } from '../mapping/ipp-answer.ts';
 import { ippReading } from '../mapping/ipp-reading.ts';
 import type { Reading } from '../mapping/reading.ts';
+import { parseRecordedBambu } from '../mapping/recorded-bambu.ts';
 import { parseRecordedIpp } from '../mapping/recorded-ipp.ts';
 import { parseRecordedSnmp } from '../mapping/recorded-snmp.ts';
 import type { SnmpAnswer } from '../mapping/snmp-answer.ts';
@@ -16,6 +18,7 @@ export interface Recorded {
   reading: Reading;
   snmp?: SnmpAnswer;
   ipp?: IppAnswer;
+  bambu?: BambuState;
 }
 
 /** Bytes of an IPP message as it came over the wire: version 1.x or 2.x, then a status below 0x0600. */
@@ -39,12 +42,14 @@ export function playRecorded(bytes: Uint8Array, file: string, mapping: MappingTa
     }
     return { reading: ippReading(ipp, mapping), ipp };
   }
+  const bambu = parseRecordedBambu(bytes);
+  if (bambu) return { reading: bambuReading(bambu), bambu };
   const snmp = parseRecordedSnmp(bytes, file);
   if (snmp) return { reading: snmpReading(snmp, mapping), snmp };
   const ipp = parseRecordedIpp(bytes, file);
   if (ipp) return { reading: ippReading(ipp, mapping), ipp };
   throw new PlatenError('agent/recording', {
     file,
-    reason: 'no SNMP values and no IPP attributes are in it',
+    reason: 'no SNMP values, no IPP attributes and no messages of a Bambu printer are in it',
   });
 }

@@ -54,8 +54,51 @@ function word(value: unknown): number | undefined {
 /** Severities of HMS codes (code >> 16). */
 const HMS_SEVERITIES: Record<number, Severity> = { 1: 'fatal', 2: 'error', 3: 'warning', 4: 'info' };
 
-/** Names of modules by attr >> 24. */
-const HMS_MODULES: Record<number, string> = { 3: 'mc', 5: 'ota', 7: 'ams', 8: 'th', 12: 'xcam' };
+/** Names of modules by attr >> 24: 7 is an AMS or an AMS 2, 18 the AMS lite, 24 the AMS HT, whose units count from 128. */
+const HMS_MODULES: Record<number, string> = {
+  3: 'mc',
+  5: 'ota',
+  7: 'ams',
+  8: 'th',
+  12: 'xcam',
+  18: 'ams-f1',
+  24: 'n3s',
+};
+
+/** Kinds of modules whose names say only which board it is. */
+const KINDS: Record<string, string> = { n3f: 'ams', n3s: 'ams', 'ams-f1': 'ams' };
+
+/** Models by `project_name`, for firmware that tells no `product_name`. */
+const PROJECTS: Record<string, string> = {
+  C11: 'Bambu Lab P1P',
+  C12: 'Bambu Lab P1S',
+  N1: 'Bambu Lab A1 mini',
+  N2S: 'Bambu Lab A1',
+};
+/** Models by the board of their main processor, for firmware that tells neither. */
+const BOARDS: Record<string, string> = { 'rv1126 AP05': 'Bambu Lab X1 Carbon', 'ap AP02': 'Bambu Lab X1E' };
+
+function modelOf(modules: Record<string, unknown>[]): string | undefined {
+  const products = modules.map((module) => text(module['product_name']));
+  const whole = products.find((product) => product?.startsWith('Bambu Lab'));
+  const projects = modules.map((module) => text(module['project_name']));
+  const boards = modules.map(
+    (module) => BOARDS[`${text(module['name']) ?? ''} ${text(module['hw_ver']) ?? ''}`],
+  );
+  return (
+    whole ??
+    text(modules.find((module) => module['name'] === 'ota')?.['product_name']) ??
+    projects.map((project) => PROJECTS[project ?? '']).find(Boolean) ??
+    boards.find(Boolean) ??
+    projects.find(Boolean)
+  );
+}
+
+/** A version of zeros stands for none. */
+function versionOf(module: Record<string, unknown>): string | undefined {
+  const version = text(module['sw_ver']);
+  return version !== undefined && /^[0.]+$/.test(version) ? undefined : version;
+}
 
 /** Symbol of a module: `ams/0` is `ams.0`. */
 function symbolOf(name: string): string {
@@ -65,8 +108,12 @@ function symbolOf(name: string): string {
 function unitOfHms(attr: number, symbols: Set<string>): string | undefined {
   const name = HMS_MODULES[attr >>> 24];
   if (name === undefined) return undefined;
-  const symbol = name === 'ams' ? `ams.${(attr >>> 16) & 0xff}` : name;
-  return symbols.has(symbol) ? symbol : undefined;
+  const number = (attr >>> 16) & 0xff;
+  const candidates =
+    name === 'ams'
+      ? [`ams.${number}`, `n3f.${number}`]
+      : [name, `${name}.${number}`, ...(number < 128 ? [`${name}.${number + 128}`] : [])];
+  return candidates.find((symbol) => symbols.has(symbol));
 }
 
 function bambuConditions(state: BambuState, symbols: Set<string>): Condition[] {
@@ -117,23 +164,28 @@ function bambuConditions(state: BambuState, symbols: Set<string>): Condition[] {
 export function bambuReading(state: BambuState): Reading {
   const modules = state.modules.map(record).filter((module) => text(module['name']) !== undefined);
   const ota = modules.find((module) => module['name'] === 'ota') ?? {};
-  const model =
-    text(ota['product_name']) ??
-    text(ota['project_name']) ??
-    modules.map((m) => text(m['project_name'])).find(Boolean);
-  const sources: Record<string, Source> = { 'apparatus.model': SOURCE, 'apparatus.serial': SOURCE };
+  const model = modelOf(modules);
+  const version = versionOf(ota);
+  const serial = text(ota['sn']) ?? text(state.serial);
+  // `OTA` names the module itself, no hardware.
+  const hardware = text(ota['hw_ver']) === 'OTA' ? undefined : text(ota['hw_ver']);
+  const sources: Record<string, Source> = {
+    'apparatus.model': SOURCE,
+    ...(serial === undefined ? {} : { 'apparatus.serial': SOURCE }),
+  };
   const missing: Reading['missing'] = [];
-  const version = text(ota['sw_ver']);
   const units: FoundUnit[] = [];
   for (const module of modules) {
     const name = text(module['name']);
     if (name === undefined || name === 'ota') continue;
-    const kind = slug(name.replace(/[/_]?\d+$/, ''));
+    // `ams/0`, `n3f/0`; the digits of `esp32` and `rv1126` belong to their names.
+    const board = slug(name.replace(/\/\d+$/, ''));
+    const kind = KINDS[board] ?? board;
     const symbol = symbolOf(name);
     const base = clip(symbol, TEXT_MAX.symbol - 8);
-    const serial = text(module['sn']);
-    const hardware = text(module['hw_ver']);
-    const software = text(module['sw_ver']);
+    const unitSerial = text(module['sn']);
+    const unitHardware = text(module['hw_ver']);
+    const software = versionOf(module);
     const taken = (candidate: string) => units.some((unit) => unit.symbol === candidate);
     let free = base;
     for (let n = 2; taken(free); n++) free = `${base}-${n}`;
@@ -141,18 +193,18 @@ export function bambuReading(state: BambuState): Reading {
       symbol: free,
       kind: clip(kind, TEXT_MAX.kind),
       model: clip(text(module['product_name']) ?? name, TEXT_MAX.model),
-      ...(serial === undefined ? {} : { serial: clip(serial, TEXT_MAX.serial) }),
-      ...(hardware === undefined ? {} : { hardware: clip(hardware, TEXT_MAX.hardware) }),
+      ...(unitSerial === undefined ? {} : { serial: clip(unitSerial, TEXT_MAX.serial) }),
+      ...(unitHardware === undefined ? {} : { hardware: clip(unitHardware, TEXT_MAX.hardware) }),
       software: [
         {
-          id: clip(`${VENDOR}.${kind}`, TEXT_MAX.softwareId),
+          id: clip(`${VENDOR}.${board}`, TEXT_MAX.softwareId),
           vendor: VENDOR,
           ...(software === undefined ? {} : { version: clip(software, TEXT_MAX.version) }),
         },
       ],
     });
-    for (const field of ['model', ...(serial ? ['serial'] : [])]) sources[`${free}.${field}`] = SOURCE;
-    if (software !== undefined) sources[`${free}:${VENDOR}.${kind}.version`] = SOURCE;
+    for (const field of ['model', ...(unitSerial ? ['serial'] : [])]) sources[`${free}.${field}`] = SOURCE;
+    if (software !== undefined) sources[`${free}:${VENDOR}.${board}.version`] = SOURCE;
   }
   if (model === undefined)
     missing.push({ field: 'apparatus.model', because: 'Without a model the catalog has no entry for it.' });
@@ -165,10 +217,8 @@ export function bambuReading(state: BambuState): Reading {
     structure: {
       apparatus: {
         model: clip(model ?? 'unknown', TEXT_MAX.model),
-        serial: clip(text(ota['sn']) ?? state.serial, TEXT_MAX.serial),
-        ...(text(ota['hw_ver']) === undefined
-          ? {}
-          : { hardware: clip(text(ota['hw_ver']) ?? '', TEXT_MAX.hardware) }),
+        ...(serial === undefined ? {} : { serial: clip(serial, TEXT_MAX.serial) }),
+        ...(hardware === undefined ? {} : { hardware: clip(hardware, TEXT_MAX.hardware) }),
         software:
           version === undefined
             ? []

@@ -175,7 +175,8 @@ export function meaningful(text: string | undefined, length = 256): string | und
   if (text === undefined) return undefined;
   const tidied = tidy(text);
   if (EMPTY_WORDS.has(tidied.toLowerCase())) return undefined;
-  if (/^([0xX*#.\-_ ])\1*$/.test(tidied)) return undefined;
+  // A row of one sign, or what somebody put over it in a recording.
+  if (/^([0xX*#.\-_ ])\1*$|^[*[(<]+redacted[*\])>]+$/i.test(tidied)) return undefined;
   return clip(tidied, length);
 }
 

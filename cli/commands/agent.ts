@@ -254,7 +254,7 @@ export function command(): Command {
       .description('Shows what a printer answers, what it becomes, and what is missing.')
       .option(
         '--recorded <file...>',
-        'recorded answers instead: snmpwalk, snmprec, JSON, ipptool; - is stdin',
+        'recorded answers instead: snmpwalk, snmprec, JSON, ipptool, Bambu messages; - is stdin',
       )
       .option('--raw', 'show the answer too')
       .option('--json', 'the reading as one JSON object'),

@@ -33,7 +33,6 @@ test('its modules are units with serial, hardware and version', async () => {
     apparatus: {
       model: 'X1 Carbon',
       serial: SERIAL,
-      hardware: 'OTA',
       software: [{ id: 'bambu.ota', vendor: 'bambu', version: '01.08.02.00' }],
     },
     units: [
