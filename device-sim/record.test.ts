@@ -42,8 +42,14 @@ test('a week of real cases opens the troubles that a technician would name, and 
     'kyocera-small-memory': ['kyocera-fuser'],
     'ricoh-firmware': ['ricoh-sc792-finisher-firmware'],
     'ricoh-jams': ['ricoh-excessive-jam', 'ricoh-sc728-finisher-fence'],
-    'ricoh-worn': ['many-units-fail', 'ricoh-fuser', 'ricoh-sc390', 'ricoh-sc672-controller'],
-    'xerox-phaser': ['xerox-repeated-fault'],
+    'ricoh-worn': [
+      'many-units-fail',
+      'ricoh-fuser',
+      'ricoh-sc390',
+      'ricoh-sc651-remote-modem',
+      'ricoh-sc672-controller',
+    ],
+    'xerox-phaser': ['xerox-engine-firmware', 'xerox-repeated-fault'],
   });
 });
 
