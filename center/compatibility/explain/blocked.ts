@@ -6,6 +6,9 @@ import type { Plan } from '../plan/plan.ts';
 import type { Move } from '../plan/search.ts';
 import { listText } from '../wording.ts';
 
+/** More steps than these are counted, not told. */
+const BLOCKERS_TOLD_MAX = 8;
+
 const moveText = ({ variable, from, to }: Move): string =>
   `${variable.name} ${versionAt(variable, from)} → ${versionAt(variable, to)}`;
 
@@ -22,7 +25,7 @@ export function blockedText(
       })
       .join(' ');
   }
-  const sentences = plan.blockers.map(({ move, broken }) => {
+  const sentences = plan.blockers.slice(0, BLOCKERS_TOLD_MAX).map(({ move, broken }) => {
     if (!broken) return `${moveText(move)} could be installed by itself.`;
     const what = broken.reason.type === 'rule' ? broken.reason.rule.text : 'its place';
     return `${moveText(move)} alone would break "${what}".`;

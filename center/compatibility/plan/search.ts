@@ -30,9 +30,12 @@ export interface Search {
 }
 
 interface Node {
-  values: Values;
+  /** Laid out once the node is taken up: most that are pushed never are. */
+  values: Values | undefined;
   exchanged: boolean;
   steps: number;
+  /** Steps that every variable still needs by itself. */
+  left: number;
   parent: Node | undefined;
   /** The step that led here; undefined for the start and the exchange of units. */
   step: Step | undefined;
@@ -48,8 +51,11 @@ export interface Found {
 export type SearchResult = Found | 'none' | 'limit' | 'gave-up';
 
 export const NODES_MAX = 40_000;
+/** States that wait to be looked at, about 200 bytes each. */
+const OPEN_NODES_MAX = 500_000;
 const GROUP_TRIES_MAX = 4_000;
-const BUDGET_CHECK_NODES = 64;
+/** Variables looked at between two looks at the clock. */
+const BUDGET_CHECK_VARIABLES = 512;
 
 class Run {
   private readonly search: Search;
@@ -59,10 +65,14 @@ class Run {
   private readonly open: Node[][] = [];
   private readonly closed = new Set<string>();
   private cut = false;
+  private lowest = 0;
+  private pushed = 0;
+  private readonly checkNodes: number;
 
   constructor(search: Search, groupMax: number, onlyNearer: boolean, nodesMax: number) {
     this.nodesMax = nodesMax;
     this.search = search;
+    this.checkNodes = Math.max(1, Math.floor(BUDGET_CHECK_VARIABLES / (search.edges.size + 1)));
     this.groupMax = groupMax;
     this.onlyNearer = onlyNearer;
   }
@@ -73,55 +83,68 @@ class Run {
       values: search.start,
       exchanged: !search.exchanges,
       steps: 0,
+      left: this.distance(search.start),
       parent: undefined,
       step: undefined,
     });
     for (let count = 0; ; count++) {
       const node = this.pop();
       if (!node) return this.cut ? 'limit' : 'none';
-      if (count % BUDGET_CHECK_NODES === 0 && search.exhausted()) return 'gave-up';
-      if (count > this.nodesMax) return 'limit';
-      const key = `${node.exchanged ? 1 : 0} ${node.values.join()}`;
+      if (count % this.checkNodes === 0 && search.exhausted()) return 'gave-up';
+      if (count > this.nodesMax || this.pushed - count > OPEN_NODES_MAX) return 'limit';
+      const values = valuesOf(node);
+      const key = `${node.exchanged ? 1 : 0} ${values.join()}`;
       if (this.closed.has(key)) continue;
       this.closed.add(key);
-      const left = this.distance(node);
-      if (left === 0 && node.exchanged) return unwind(node);
+      if (node.left === 0 && node.exchanged) return unwind(node);
       // A single step is looked at only here: most that are pushed are never reached.
-      const between = node.steps > 0 && left > 0;
-      if (between && !this.isValid(node)) continue;
-      if (left > 0) this.expand(node);
+      const between = node.steps > 0 && node.left > 0;
+      if (between && !this.isValid(node, values)) continue;
+      if (node.left > 0) this.expand(node, values);
       if (!node.exchanged) this.push({ ...node, exchanged: true, parent: node, step: undefined });
     }
   }
 
   private push(node: Node): void {
-    const bound = node.steps + Math.ceil(this.distance(node) / this.groupMax);
+    const bound = node.steps + Math.ceil(node.left / this.groupMax);
     while (this.open.length <= bound) this.open.push([]);
     this.open[bound]!.push(node);
+    this.pushed++;
+    if (bound < this.lowest) this.lowest = bound;
   }
 
   /** Of the nodes with the lowest bound the last pushed. */
   private pop(): Node | undefined {
-    for (const nodes of this.open) {
-      const node = nodes.pop();
+    for (; this.lowest < this.open.length; this.lowest++) {
+      const node = this.open[this.lowest]!.pop();
       if (node) return node;
     }
     return undefined;
   }
 
-  private distance({ values }: Node): number {
+  private distance(values: Values): number {
     let sum = 0;
     for (const [index, edges] of this.search.edges) sum += edges.distances[values[index]!]!;
     return sum;
+  }
+
+  /** What is left after a step from a state where `left` was. */
+  private leftAfter(left: number, step: Step): number {
+    let after = left;
+    for (const { variable, from, to } of step) {
+      const { distances } = this.search.edges.get(variable.index)!;
+      after += distances[to]! - distances[from]!;
+    }
+    return after;
   }
 
   private present(node: { exchanged: boolean }): readonly boolean[] {
     return node.exchanged ? this.search.presentAfter : this.search.presentBefore;
   }
 
-  private isValid(node: Node): boolean {
+  private isValid(node: Node, values: Values): boolean {
     if (this.search.slotsBroken && !node.exchanged) return false;
-    return this.broken(node, node.values, node.step) === undefined;
+    return this.broken(node, values, node.step) === undefined;
   }
 
   /** The first link broken after a step. An exchange of units may have broken any, long before. */
@@ -130,20 +153,20 @@ class Run {
     return this.search.invariant.brokenLink(values, this.present(node), moved);
   }
 
-  private expand(node: Node): void {
+  private expand(node: Node, values: Values): void {
     const steps: Step[] = [];
     for (const [index, edges] of this.search.edges) {
       if (!this.present(node)[edges.variable.part.index]) continue;
-      for (const move of this.movesOf(index, edges, node.values)) {
+      for (const move of this.movesOf(index, edges, values)) {
         if (this.groupMax === 1) steps.push([move]);
-        else this.growGroup(node, [move], steps, { tries: 0 });
+        else this.growGroup(node, values, [move], steps, { tries: 0 });
       }
     }
     // The last pushed is taken first: what comes first in the structure shall be tried first.
     for (const step of steps.reverse()) {
-      const values = node.values.slice();
-      for (const { variable, to } of step) values[variable.index] = to;
-      this.push({ values, exchanged: node.exchanged, steps: node.steps + 1, parent: node, step });
+      const left = this.leftAfter(node.left, step);
+      const { exchanged } = node;
+      this.push({ values: undefined, exchanged, steps: node.steps + 1, left, parent: node, step });
     }
   }
 
@@ -156,17 +179,23 @@ class Run {
   }
 
   /** Adds every smallest valid group around the first move: whatever a broken rule speaks of must move along. */
-  private growGroup(node: Node, group: Move[], found: Step[], effort: { tries: number }): void {
+  private growGroup(
+    node: Node,
+    before: Values,
+    group: Move[],
+    found: Step[],
+    effort: { tries: number },
+  ): void {
     if (effort.tries++ > GROUP_TRIES_MAX) {
       this.cut = true;
       return;
     }
-    const values = node.values.slice();
+    const values = before.slice();
     for (const { variable, to } of group) values[variable.index] = to;
     const moved = group.map(({ variable }) => variable);
     const present = this.present(node);
     const broken = this.broken(node, values, group);
-    if (!broken || this.distance({ ...node, values }) === 0) {
+    if (!broken || this.leftAfter(node.left, group) === 0) {
       found.push(group);
       return;
     }
@@ -174,11 +203,20 @@ class Run {
     for (const variable of involvedIn(broken)) {
       const edges = this.search.edges.get(variable.index);
       if (!edges || moved.includes(variable) || !present[variable.part.index]) continue;
-      for (const move of this.movesOf(variable.index, edges, node.values)) {
-        this.growGroup(node, [...group, move], found, effort);
+      for (const move of this.movesOf(variable.index, edges, before)) {
+        this.growGroup(node, before, [...group, move], found, effort);
       }
     }
   }
+}
+
+/** The state that a node stands for. */
+function valuesOf(node: Node): Values {
+  if (node.values) return node.values;
+  const values = node.parent!.values!.slice();
+  for (const { variable, to } of node.step!) values[variable.index] = to;
+  node.values = values;
+  return values;
 }
 
 function unwind(end: Node): Found {
