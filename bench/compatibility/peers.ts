@@ -20,7 +20,7 @@ const folder = fileURLToPath(new URL('../', import.meta.url));
 
 /** Installs the peers from their own lock file when they are missing. */
 export function installPeers(): void {
-  if (existsSync(`${folder}node_modules/logic-solver`)) return;
+  if (existsSync(`${folder}node_modules/z3-solver`)) return;
   process.stderr.write('bench: installing peers from bench/package-lock.json (npm ci) …\n');
   const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], {
     cwd: folder,
@@ -182,6 +182,59 @@ export const highs: Peer = {
         mip_abs_gap: 0.5,
       });
       return Status === 'Optimal' ? costOf(ObjectiveValue) : undefined;
+    };
+  },
+};
+
+interface Z3Expression {
+  toString(): string;
+}
+interface Z3Context {
+  Optimize: new () => {
+    fromString(text: string): void;
+    check(): Promise<string>;
+    model(): { eval(expression: Z3Expression, complete: boolean): Z3Expression };
+  };
+  Bool: { const(name: string): Z3Expression };
+}
+interface Z3Package {
+  init(): Promise<{ Context: new (name: string) => Z3Context }>;
+}
+
+/** Z3's optimizer, with the order encoding in SMT-LIB: its integers are slower and run out of WebAssembly's memory. */
+export const z3: Peer = {
+  name: 'Z3',
+  async load() {
+    const { Context } = await (await load<Z3Package>('z3-solver')).init();
+    return async ({ seed, installed, versions, demands }) => {
+      const context = new Context(`seed-${seed}`);
+      const lines: string[] = [];
+      const atLeast = (s: number, k: number): string =>
+        k <= 0 ? 'true' : k >= versions ? 'false' : `g${s}_${k}`;
+      const isAt = (s: number, k: number): string => `(and ${atLeast(s, k)} (not ${atLeast(s, k + 1)}))`;
+      for (let s = 0; s < installed.length; s++) {
+        for (let k = 1; k < versions; k++) {
+          lines.push(`(declare-const ${atLeast(s, k)} Bool)`);
+          if (k > 1) lines.push(`(assert (=> ${atLeast(s, k)} ${atLeast(s, k - 1)}))`);
+        }
+      }
+      for (const { subject, at, of, low, high } of demands) {
+        const between = `(and ${atLeast(of, low)} (not ${atLeast(of, high + 1)}))`;
+        lines.push(`(assert (=> ${isAt(subject, at)} ${between}))`);
+      }
+      for (const [s, k] of installed.entries()) {
+        lines.push(`(assert-soft ${atLeast(s, k)} :weight ${DOWNGRADE_WEIGHT} :id cost)`);
+        lines.push(`(assert-soft ${isAt(s, k)} :weight 1 :id cost)`);
+      }
+      const optimize = new context.Optimize();
+      optimize.fromString(lines.join('\n'));
+      if ((await optimize.check()) !== 'sat') return undefined;
+      const model = optimize.model();
+      const holds = (s: number, k: number): boolean =>
+        k <= 0 || (k < versions && model.eval(context.Bool.const(atLeast(s, k)), true).toString() === 'true');
+      const downgrades = installed.filter((k, s) => !holds(s, k)).length;
+      const changes = installed.filter((k, s) => !holds(s, k) || holds(s, k + 1)).length;
+      return [downgrades, changes];
     };
   },
 };
