@@ -541,3 +541,37 @@ test('a vendor in a rule is the one that the structure states, else the catalog'
   // Two vendors make it: which one it is nobody knows.
   expect(judge(compile(parts), by(undefined, '2.0.0')).status).toBe('unknown');
 });
+
+test('why nothing fits is told with who stands where, and what would help was tried', () => {
+  const told = (parts: Partial<Catalog>, structure: PrinterStructureLike, options?: ChooseOptions) => {
+    const { outcome, explanation, suggestions } = choose(compile(parts), structure, options);
+    expect(outcome).toBe('impossible');
+    return [explanation, ...suggestions!.map(({ text }) => text)];
+  };
+  const one = slotted(1, 1);
+  expect(told(one, printer({}, [unit('a'), unit('b', { model: 'H2' })]))).toEqual([
+    'The apparatus takes at most 1 in its head slot (H1 or H2), and there are a (H1) and b (H2).',
+    'It would be possible without a (H1).',
+    'It would be possible without b (H2).',
+  ]);
+  expect(told(one, printer())).toEqual([
+    'The apparatus needs at least 1 in its head slot (H1 or H2), and there is none.',
+  ]);
+  expect(
+    told(exchangeable, printer({ main: '1.0.0' }, [unit('h')]), { allowUnitReplacement: false }),
+  ).toEqual([
+    'h (H1) requires main >=2, but apparatus:main (now 1.0.0) has no release that satisfies this and may be chosen.',
+    'It would be possible without h (H1).',
+    'It would be possible if units may be replaced.',
+  ]);
+  expect(told(main('staged'), printer({ main: '1.0.0' }), { require: { main: '2.x' } })).toEqual([
+    '2.x is wanted of main, but apparatus:main (now 1.0.0) has no release that satisfies this and may be chosen.',
+    'It would be possible without the wish for main 2.x.',
+    'It would be possible with the staged release main 2.0.0.',
+  ]);
+  const hard = ruled('requires', { kind: 'head', hardware: '>=2', because: 'older heads overheat' });
+  expect(told(hard, printer({}, [unit('h', { hardware: '1' })]))).toEqual([
+    'A requires head hardware >=2 (older heads overheat), but h is H1 of hardware 1.',
+    'It would be possible with H1 of hardware >=2 as h.',
+  ]);
+});

@@ -213,15 +213,24 @@ class Teller {
       return;
     }
     const slots = apparatus!.slots!;
-    const slot = origin.slot!;
-    const only = parts.filter(({ host, index }) => {
-      const accepting = index === 0 ? [] : slotsAccepting(slots, host.kind, host.model);
-      return accepting.includes(slots.indexOf(slot)) && (origin.demand === 'min' || accepting.length === 1);
-    });
-    const count =
-      origin.demand === 'min'
-        ? only.filter(({ index }) => canBeIn[index]).length < slot.min
-        : only.filter(({ index }) => !canBeOut[index]).length > slot.max;
+    const slot = slots.indexOf(origin.slot!);
+    const { min, max } = origin.slot!;
+    const acceptingOf = ({ host }: Part): number[] => slotsAccepting(slots, host.kind, host.model);
+    // Whatever stands at a place: how many are surely in the slot, how many might be.
+    let surely = 0;
+    let maybe = 0;
+    for (const place of parts) {
+      if (place.index === 0 || place.replaces || place.host.spare) continue;
+      const ways = [place, ...place.replacements, ...place.spares].filter(({ index }) => canBeIn[index]);
+      if (
+        ways.length > 0 &&
+        ways.every((way) => acceptingOf(way).length === 1 && acceptingOf(way)[0] === slot)
+      ) {
+        surely++;
+      }
+      if (ways.some((way) => acceptingOf(way).includes(slot))) maybe++;
+    }
+    const count = origin.demand === 'min' ? maybe < min : surely > max;
     if (count) this.contradict(origin, parts[0]!);
   }
 

@@ -49,10 +49,15 @@ function declarerText(link: Link, left: readonly number[] | undefined): string {
 /** An origin as a statement of its own. */
 export function originText(origin: Origin): string {
   if (isSlotDemand(origin)) {
-    const { slot, part, demand } = origin;
+    const { slot, part, demand, places } = origin;
     if (demand === 'accepts') return `no slot accepts ${partText(part!)}`;
-    const bound = demand === 'max' ? `at most ${slot!.max}` : `at least ${slot!.min}`;
-    return `the apparatus takes ${bound} in its ${slot!.text}`;
+    const there =
+      places.length === 0
+        ? 'there is none'
+        : `there ${places.length === 1 ? 'is only' : 'are'} ${listText(places.map(partText), 'and')}`;
+    return demand === 'max'
+      ? `the apparatus takes at most ${slot!.max} in its ${slot!.text}, and ${there}`
+      : `the apparatus needs at least ${slot!.min} in its ${slot!.text}, and ${there}`;
   }
   const { reason, variable, targets } = origin;
   switch (reason.type) {
@@ -85,11 +90,13 @@ function conclusionText({ about, left, inUse }: Deduction): string {
   return inUse === true ? `${partText(about)} must be used` : `${partText(about)} cannot be used`;
 }
 
-/** What was left of a variable that a deduction leaves nothing of; undefined when that was everything. */
+/** Why a deduction leaves nothing of a variable: what was left of it before, or that none of its releases will do. */
 function clashText({ about, left, before }: Deduction): string | undefined {
-  if (!('candidates' in about) || left.length > 0 || before.length === about.candidates.length)
-    return undefined;
-  return `${about.name} can only be ${versionsText(about, before)}`;
+  if (!('candidates' in about) || left.length > 0) return undefined;
+  if (before.length < about.candidates.length)
+    return `${about.name} can only be ${versionsText(about, before)}`;
+  const installed = about.installed === undefined ? '' : ` (now ${about.installed})`;
+  return `${about.name}${installed} has no release that satisfies this and may be chosen`;
 }
 
 /** A deduction about what is in the printer for good: that it cannot be used says nothing more. */
@@ -108,8 +115,7 @@ function deductionText(deduction: Deduction): string {
   }
   if (isSlotDemand(origin)) {
     const demand = capital(originText(origin));
-    if (plain)
-      return `${demand}${origin.demand === 'max' ? ', and there are more' : origin.demand === 'min' ? ', and there are fewer' : ''}.`;
+    if (plain) return `${demand}.`;
     return `${demand}, so ${conclusionText(deduction)}.`;
   }
   if (origin.reason.type !== 'rule') {

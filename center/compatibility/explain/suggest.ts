@@ -1,7 +1,7 @@
 /**
  * Which single change would make it possible: each is tried for real.
  */
-import { buildInstance, type Instance, type Link } from '../instance.ts';
+import { buildInstance, type Instance, type Link, type Part } from '../instance.ts';
 import { findOptimum } from '../solver/optimum.ts';
 import type { CompiledCatalog } from '../tables.ts';
 import type { ChooseOptions, Suggestion } from '../types.ts';
@@ -73,10 +73,30 @@ function* changesFor(world: World, options: ChooseOptions, core: Core): Generato
     for (const { part } of link.targets) {
       if (part.replaces || !world.hosts.includes(part.host)) continue;
       yield {
-        text: `with a ${part.host.model} of hardware ${fitting.text} as ${part.host.symbol}`,
+        text: `with ${part.host.model} of hardware ${fitting.text} as ${part.host.symbol}`,
         world: withHost(world, part.host, { hardware: fitting.hardware }),
       };
     }
+  }
+}
+
+/** The world without one unit. */
+function withoutHost(world: World, host: Host): World {
+  return new World(
+    world.hosts.filter((each) => each !== host),
+    world.subjects.filter((each) => each.host !== host),
+  );
+}
+
+/** Units of the core that could be taken out. */
+function* takenOut(world: World, core: Core): Generator<Change> {
+  const parts = core.origins.flatMap((origin): readonly (Part | undefined)[] => {
+    if (isSlotDemand(origin)) return origin.demand === 'max' ? origin.places : [origin.part];
+    return [origin.part, ...origin.targets.map(({ part }) => part)];
+  });
+  for (const part of new Set(parts)) {
+    if (!part || part.replaces || part.host.index === 0 || part.host.spare) continue;
+    yield { text: `without ${part.host.symbol} (${part.host.model})`, world: withoutHost(world, part.host) };
   }
 }
 
@@ -114,7 +134,11 @@ export function suggest(
   const suggestions: Suggestion[] = [];
   const seen = new Set<string>();
   let tries = 0;
-  for (const change of [...changesFor(world, options, core), ...stagedFor(instance, options, core)]) {
+  for (const change of [
+    ...changesFor(world, options, core),
+    ...stagedFor(instance, options, core),
+    ...takenOut(world, core),
+  ]) {
     if (seen.has(change.text) || tries++ >= TRIES_MAX || exhausted()) continue;
     seen.add(change.text);
     const changed = change.options ?? options;

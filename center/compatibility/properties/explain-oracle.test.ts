@@ -52,7 +52,7 @@ function outlineOf(origin: object): unknown {
     JSON.stringify(origin, (key, value: unknown) => {
       if (key === 'part' || key === 'variable' || key === 'given')
         return (value as { index?: number })?.index;
-      if (key === 'product' || key === 'catalog') return undefined;
+      if (key === 'product' || key === 'catalog' || key === 'places') return undefined;
       return value;
     }),
   );

@@ -16,6 +16,8 @@ export interface SlotDemand {
   slot: CompiledSlot | undefined;
   part: Part | undefined;
   demand: 'max' | 'min' | 'accepts';
+  /** Units of the printer that stand in the slot, or might. */
+  places: readonly Part[];
 }
 
 export interface Switch {
@@ -145,7 +147,10 @@ export class Encoding {
       const here = this.present[part.index]!;
       const accepting = slotsAccepting(slots, part.host.kind, part.host.model);
       if (accepting.length === 0) {
-        this.solver.addClause([here ^ 1, this.guard({ slot: undefined, part, demand: 'accepts' })]);
+        this.solver.addClause([
+          here ^ 1,
+          this.guard({ slot: undefined, part, demand: 'accepts', places: [] }),
+        ]);
       } else if (accepting.length === 1) inputs[accepting[0]!]!.push(here);
       else {
         const places = accepting.map(() => this.solver.newLiteral(false));
@@ -155,17 +160,25 @@ export class Encoding {
         for (const [i, slot] of accepting.entries()) inputs[slot]!.push(places[i]!);
       }
     }
-    for (const [i, slot] of slots.entries()) this.addSlot(slot, inputs[i]!);
+    for (const [i, slot] of slots.entries()) this.addSlot(slot, inputs[i]!, this.placesOf(slots, i));
   }
 
-  private addSlot(slot: CompiledSlot, inputs: readonly Literal[]): void {
+  private placesOf(slots: readonly CompiledSlot[], slot: number): Part[] {
+    const fits = ({ host }: Part): boolean => slotsAccepting(slots, host.kind, host.model).includes(slot);
+    return this.instance.parts.filter(
+      (part) =>
+        part.host.index > 0 && !part.replaces && !part.host.spare && [part, ...part.replacements].some(fits),
+    );
+  }
+
+  private addSlot(slot: CompiledSlot, inputs: readonly Literal[], places: readonly Part[]): void {
     if (inputs.length > slot.max) {
       const over = slot.max === 0 ? inputs : [new Totalizer(this.solver, inputs).atLeast(slot.max + 1)];
-      const guard = this.guard({ slot, part: undefined, demand: 'max' });
+      const guard = this.guard({ slot, part: undefined, demand: 'max', places });
       for (const literal of over) this.solver.addClause([literal ^ 1, guard]);
     }
     if (slot.min === 0) return;
-    const guard = this.guard({ slot, part: undefined, demand: 'min' });
+    const guard = this.guard({ slot, part: undefined, demand: 'min', places });
     if (inputs.length < slot.min) {
       this.solver.addClause([guard]);
       return;
