@@ -575,3 +575,65 @@ test('why nothing fits is told with who stands where, and what would help was tr
     'It would be possible with H1 of hardware >=2 as h.',
   ]);
 });
+
+test.each<[string, Partial<Catalog>, path: string, message: string]>([
+  [
+    'a software id that nothing has',
+    ruled('requires', { software: 'absent' }),
+    '$.apparatus[0].requires[0].software',
+    'warning: there is no software absent in the catalog',
+  ],
+  [
+    'a range that no release is in',
+    ruled('requires', { software: 'head', range: '>=3 <2' }),
+    '$.apparatus[0].requires[0].range',
+    'warning: no release of head is in this range',
+  ],
+  [
+    'a range that is none',
+    ruled('conflicts', { software: 'head', range: '>=two' }),
+    '$.apparatus[0].conflicts[0].range',
+    'error: Invalid comparator: >=two',
+  ],
+  [
+    'a version that is none',
+    { software: [{ id: 'head', releases: releases('1.0') }] },
+    '$.software[0].releases[0].version',
+    'error: "1.0" is no semver version',
+  ],
+  [
+    'a version twice',
+    { software: [{ id: 'head', releases: releases('1.0.0', '1.0.0') }] },
+    '$.software[0].releases[1].version',
+    'error: head 1.0.0 stands here twice',
+  ],
+  [
+    'versions that are equal in their order',
+    { software: [{ id: 'head', scheme: 'dotted', releases: releases('1.9', '1.09') }] },
+    '$.software[0].releases[0].version',
+    'warning: 1.09 and 1.9 are equal in the dotted order',
+  ],
+  [
+    'a slot that cannot be filled',
+    { apparatus: [{ model: 'A', slots: [{ kind: 'head', models: ['H1'], min: 2, max: 1 }] }] },
+    '$.apparatus[0].slots[0]',
+    'error: min 2 is above max 1',
+  ],
+  [
+    'a constraint of two kinds',
+    ruled('requires', { software: 'head', kind: 'head' }),
+    '$.apparatus[0].requires[0]',
+    'error: a constraint names software ("software", "vendor", "range"), or units ("kind", "model", "hardware"), or "apparatus": exactly one of these',
+  ],
+  [
+    'a release that no older one leads to',
+    { software: [{ id: 'head', releases: [{ version: '1.0.0' }, { version: '2.0.0', from: '<1' }] }] },
+    '$.software[0].releases[1].from',
+    'warning: nobody can reach head 2.0.0: no older release is in this range',
+  ],
+])('the compiler tells %s', (_, parts, path, message) => {
+  const { diagnostics } = compileCatalog(checkSchema('catalog', { catalog: 'wrong', ...parts }));
+  expect(diagnostics.map(({ path: at, severity, message: said }) => [at, `${severity}: ${said}`])).toEqual([
+    [path, message],
+  ]);
+});

@@ -8,6 +8,8 @@ import type { PrinterStructureLike, Status } from './types.ts';
 
 const EXAMPLES_MAX = 5;
 const RULES_MAX = 100;
+/** Distinct structures whose effect is remembered; a fleet of a million has a few thousand. */
+const EFFECTS_REMEMBERED_MAX = 50_000;
 
 /** How many printers go from one status to another. */
 export interface Transition {
@@ -64,6 +66,7 @@ export class Impact {
     let effect = this.effects.get(signature);
     if (!effect) {
       effect = this.effectOn(structure);
+      if (this.effects.size >= EFFECTS_REMEMBERED_MAX) this.effects.clear();
       this.effects.set(signature, effect);
     }
     const { from, to, broken, mended } = effect;
