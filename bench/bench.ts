@@ -14,6 +14,8 @@ export interface BenchResult {
   ratios: Record<string, number>;
   /** Bars: what the ratio or figure must be, and whether it is. */
   bars: { name: string; value: number; bar: string; met: boolean }[];
+  /** What was measured, when it isn't what the benchmark measures without options: part of the file's name. */
+  part?: string;
 }
 
 export interface BenchModule {
@@ -42,7 +44,7 @@ if (!load || name === undefined) {
   process.exit(args.includes('--help') ? 0 : 1);
 }
 const started = new Date();
-const result = await (await load())
+const { part, ...result } = await (await load())
   .run(args.filter((arg) => arg !== name && arg !== '--json'))
   .catch((error: unknown) => {
     if (!(error instanceof MissingPrograms)) throw error;
@@ -62,7 +64,8 @@ const record = {
   ...result,
 };
 mkdirSync(new URL('./results/', import.meta.url), { recursive: true });
-writeFileSync(new URL(`./results/${name}.json`, import.meta.url), `${JSON.stringify(record, null, 2)}\n`);
+const file = part === undefined ? name : `${name}-${part}`;
+writeFileSync(new URL(`./results/${file}.json`, import.meta.url), `${JSON.stringify(record, null, 2)}\n`);
 const rows = (title: string, values: Record<string, unknown>) =>
   `${title}\n${Object.entries(values)
     .map(([key, value]) => `  ${key.padEnd(56)} ${value}`)

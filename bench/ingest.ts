@@ -226,20 +226,21 @@ function runCopy(entries: number): Promise<Run> {
   });
 }
 
+/** Sizes at which each takes some seconds: a shorter run is mostly one of code that isn't compiled yet. */
 const VARIANTS: Record<string, (share: number) => Promise<Run>> = {
-  platen_1: (share) => runProduct(1, Math.round(500 * share)),
+  platen_1: (share) => runProduct(1, Math.round(1_000 * share)),
   single_1: (share) => runPeer('single', 1, Math.round(100 * share)),
-  batched_1: (share) => runPeer('batched', 1, Math.round(350 * share)),
-  platen_10: (share) => runProduct(10, Math.round(120 * share)),
-  copy: (share) => runCopy(PRINTERS * Math.round(1_200 * share)),
+  batched_1: (share) => runPeer('batched', 1, Math.round(500 * share)),
+  platen_10: (share) => runProduct(10, Math.round(200 * share)),
+  copy: (share) => runCopy(PRINTERS * Math.round(2_000 * share)),
   single_10: (share) => runPeer('single', 10, Math.round(60 * share)),
-  batched_10: (share) => runPeer('batched', 10, Math.round(60 * share)),
+  batched_10: (share) => runPeer('batched', 10, Math.round(100 * share)),
 };
 
 /** What judging costs: the same without rules, with those of the samples. */
 const RULES_VARIANTS: typeof VARIANTS = {
-  platen_10_no_rules: (share) => runProduct(10, Math.round(120 * share), null),
-  platen_10_sample_rules: (share) => runProduct(10, Math.round(120 * share), manyRules()),
+  platen_10_no_rules: (share) => runProduct(10, Math.round(240 * share), null),
+  platen_10_sample_rules: (share) => runProduct(10, Math.round(240 * share), manyRules()),
 };
 
 function median(values: number[]): number {
@@ -282,7 +283,7 @@ export async function run(args: string[]): Promise<BenchResult> {
     figures[`${name}_cpu_us_per_entry`] = middle((runs) => cost(runs[name] as Run));
     figures[`${name}_entries_a_round`] = first.entries;
   }
-  if (only !== undefined) return { figures, ratios: {}, bars: [] };
+  if (only !== undefined) return { part: only, figures, ratios: {}, bars: [] };
   const faster = (a: string, b: string) =>
     middle((runs) => (runs[a] as Run).entries_per_s / (runs[b] as Run).entries_per_s);
   const cheaper = (a: string, b: string) => middle((runs) => cost(runs[b] as Run) / cost(runs[a] as Run));
@@ -290,6 +291,7 @@ export async function run(args: string[]): Promise<BenchResult> {
     const kept = faster('platen_10_sample_rules', 'platen_10_no_rules');
     const name = 'throughput with rules to that without';
     return {
+      part: 'rules',
       figures,
       ratios: {
         throughput_with_rules_to_without: kept,

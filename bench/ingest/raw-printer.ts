@@ -35,11 +35,20 @@ export function encodePublish(topic: string, payload: string | Buffer, retain = 
   });
 }
 
-/** A batch of entries as the wire has it: `count` entries from `from` on. */
-export function encodeEntries(printer: string, log: string, from: number, count: number): Buffer {
+/**
+ * A batch of entries as the wire has it: `count` entries from `from` on, one a second.
+ * @param zero_ms when the entry before the first happened, ms since the epoch
+ */
+export function encodeEntries(
+  printer: string,
+  log: string,
+  from: number,
+  count: number,
+  zero_ms = 1_795_000_000_000,
+): Buffer {
   const entries = Array.from({ length: count }, (_, offset) => ({
     seq: from + offset,
-    at: new Date(1_795_000_000_000 + (from + offset) * 1_000).toISOString(),
+    at: new Date(zero_ms + (from + offset) * 1_000).toISOString(),
     code: `J-72${String((from + offset) % 40).padStart(2, '0')}`,
     severity: (from + offset) % 10 === 0 ? 'error' : 'info',
     unit: 'finisher.1',
