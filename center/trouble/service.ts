@@ -235,11 +235,12 @@ export class TroubleService {
     const stretches = this.#unjudged.take(printer);
     if (stretches.length === 0) return;
     this.#dirty.add(printer);
-    const limit = this.#settings.now() + EARLY_MAX_MS;
+    const limit_ms = this.#settings.now() + EARLY_MAX_MS;
+    const limit = new Date(limit_ms).toISOString();
+    // In the form that nearly every clock writes, an earlier time is a smaller text: that is cheaper than parsing it.
+    const early = ({ at }: LogEntry) => !(at.endsWith('Z') && at < limit) && !(parseTime(at) <= limit_ms);
     for (const { log, entries } of stretches) {
-      const believable = entries.every((entry) => parseTime(entry.at) <= limit)
-        ? entries
-        : entries.filter((entry) => parseTime(entry.at) <= limit);
+      const believable = entries.some(early) ? entries.filter((entry) => !early(entry)) : entries;
       this.counts.judged += believable.length;
       this.counts.early += entries.length - believable.length;
       this.#take(this.#engine.apply(printer, log, believable));

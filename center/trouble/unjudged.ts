@@ -46,10 +46,4 @@ export class Unjudged {
   printers(): IterableIterator<string> {
     return this.#printers.keys();
   }
-
-  /** Forgets everything. */
-  clear(): void {
-    this.#printers.clear();
-    this.#size = 0;
-  }
 }
