@@ -9,13 +9,11 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { reasonOf } from '../schemas/errors.ts';
 import type { PrinterEvent } from './driver.ts';
-import { cleanEvent } from './entry.ts';
 import { CHECKPOINT_MS, LOG_SEGMENTS } from './limits.ts';
 import {
   EntryRing,
-  type LogMemory,
-  lostOf,
   type RingLimits,
+  RingLog,
   ringLimits,
   type StoredEntry,
   storedEntry,
@@ -39,14 +37,11 @@ interface OpenSegment {
   file: string;
 }
 
-export class DiskLog implements LogMemory {
+export class DiskLog extends RingLog {
   readonly #folder: string;
   readonly #log: Logger;
   #id: string;
-  #ring: EntryRing;
   #durable: number;
-  #acknowledged: number;
-  #lost: number;
   #segments: OpenSegment[];
   #handle: FileHandle | undefined;
   #bytesInSegment = 0;
@@ -60,56 +55,38 @@ export class DiskLog implements LogMemory {
   #checkpointing: Promise<void> = Promise.resolve();
 
   constructor(options: DiskLogOptions) {
+    const limits = ringLimits(options);
+    mkdirSync(options.folder, { recursive: true });
+    const checkpoint = readCheckpoint(checkpointFile(options.folder));
+    const found = readLog(options.folder, checkpoint);
+    super(new EntryRing(limits, found?.entries[0]?.seq ?? found?.next ?? 1));
     this.#folder = options.folder;
     this.#log = options.log;
-    mkdirSync(this.#folder, { recursive: true });
-    const limits = ringLimits(options);
-    const checkpoint = readCheckpoint(this.#checkpointFile);
-    const found = readLog(this.#folder, checkpoint);
     if (!found && checkpoint) {
       this.#log.warn({ lostLog: checkpoint.log }, 'the log memory is damaged: a new one begins');
     }
     const same = found !== undefined && checkpoint?.log === found.log ? checkpoint : undefined;
     this.#id = found?.log ?? randomUUID();
-    this.#acknowledged = same?.upTo ?? 0;
-    this.#lost = 0;
+    this.upTo = same?.upTo ?? 0;
     this.#segments = found?.segments ?? [];
     if (!found) clearLog(this.#folder);
-    this.#ring = new EntryRing(limits, found?.entries[0]?.seq ?? found?.next ?? 1);
-    for (const entry of found?.entries ?? []) this.#push(entry);
-    this.#durable = this.#ring.last;
+    for (const entry of found?.entries ?? []) this.keep(entry);
+    this.#durable = this.ring.last;
     // What gave way before the last end was counted then, as far as the checkpoint knows.
-    this.#lost = Math.max(same?.lost ?? 0, this.#ring.first - 1 - this.#acknowledged, 0);
+    this.overwritten = Math.max(same?.lost ?? 0, this.ring.first - 1 - this.upTo, 0);
   }
 
   get id(): string {
     return this.#id;
   }
-  get first(): number {
-    return this.#ring.first;
-  }
-  get last(): number {
-    return this.#ring.last;
-  }
   get durable(): number {
     return this.#durable;
   }
-  get acknowledged(): number {
-    return this.#acknowledged;
-  }
-  get lost(): number {
-    return this.#lost;
-  }
 
-  fullness(seq: number): number {
-    return this.#ring.fullness(seq);
-  }
-
-  append(event: PrinterEvent, now: number): StoredEntry {
-    const entry = storedEntry(this.#ring.last + 1, cleanEvent(event, now));
-    this.#push(entry);
+  override append(event: PrinterEvent, now: number): StoredEntry {
+    const entry = super.append(event, now);
     if (this.#failed) {
-      this.#durable = this.#ring.last;
+      this.#durable = this.ring.last;
       return entry;
     }
     this.#waiting.push(entry);
@@ -117,14 +94,10 @@ export class DiskLog implements LogMemory {
     return entry;
   }
 
-  read(seq: number, entriesMax: number, bytesMax: number): StoredEntry[] {
-    return this.#ring.read(seq, entriesMax, bytesMax);
-  }
-
   acknowledge(upTo: number): void {
-    const cursor = Math.min(upTo, this.#ring.last);
-    if (cursor === this.#acknowledged) return;
-    this.#acknowledged = cursor;
+    const cursor = Math.min(upTo, this.ring.last);
+    if (cursor === this.upTo) return;
+    this.upTo = cursor;
     this.#checkpointSoon();
   }
 
@@ -145,16 +118,10 @@ export class DiskLog implements LogMemory {
     this.#handle = undefined;
   }
 
-  get #checkpointFile(): string {
-    return join(this.#folder, 'checkpoint.json');
-  }
-
-  #push(entry: StoredEntry): void {
-    const oldest = this.#ring.first;
-    const lost = lostOf(oldest, this.#ring.push(entry), this.#acknowledged);
-    if (lost === 0) return;
-    this.#lost += lost;
-    this.#checkpointSoon();
+  protected override keep(entry: StoredEntry): number {
+    const lost = super.keep(entry);
+    if (lost > 0) this.#checkpointSoon();
+    return lost;
   }
 
   /** Late is early enough: an acknowledgement that a power loss takes away costs sending some entries again. */
@@ -191,7 +158,7 @@ export class DiskLog implements LogMemory {
 
   /** The segment that `entry` goes to, a new one when the present one is full. */
   async #segmentFor(entry: StoredEntry): Promise<FileHandle> {
-    const { entriesMax, bytesMax } = this.#ring.limits;
+    const { entriesMax, bytesMax } = this.ring.limits;
     const current = this.#segments.at(-1);
     if (current && this.#handle === undefined) {
       this.#handle = await open(current.file, 'a');
@@ -218,7 +185,7 @@ export class DiskLog implements LogMemory {
   async #dropOld(): Promise<void> {
     for (;;) {
       const [oldest, next] = this.#segments;
-      if (!oldest || !next || next.first > this.#ring.first) return;
+      if (!oldest || !next || next.first > this.ring.first) return;
       await rm(oldest.file, { force: true });
       this.#segments.shift();
     }
@@ -235,15 +202,15 @@ export class DiskLog implements LogMemory {
     );
     this.#failed = true;
     this.#waiting = [];
-    const left = this.#ring.read(this.#acknowledged + 1, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    const left = this.ring.read(this.upTo + 1, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
     this.#id = randomUUID();
-    this.#acknowledged = 0;
-    this.#ring = new EntryRing(this.#ring.limits);
+    this.upTo = 0;
+    this.ring = new EntryRing(this.ring.limits);
     for (const entry of left) {
       const { seq: _old, ...event } = JSON.parse(entry.text) as PrinterEvent & { seq: number };
-      this.#ring.push(storedEntry(this.#ring.last + 1, event));
+      this.ring.push(storedEntry(this.ring.last + 1, event));
     }
-    this.#durable = this.#ring.last;
+    this.#durable = this.ring.last;
     this.#listener();
   }
 
@@ -251,8 +218,8 @@ export class DiskLog implements LogMemory {
     clearTimeout(this.#checkpointTimer);
     this.#checkpointTimer = undefined;
     if (this.#failed) return Promise.resolve();
-    const checkpoint: Checkpoint = { log: this.#id, upTo: this.#acknowledged, lost: this.#lost };
-    const file = this.#checkpointFile;
+    const checkpoint: Checkpoint = { log: this.#id, upTo: this.upTo, lost: this.overwritten };
+    const file = checkpointFile(this.#folder);
     this.#checkpointing = this.#checkpointing
       .then(() => writeFile(`${file}.new`, JSON.stringify(checkpoint)))
       .then(() => rename(`${file}.new`, file))
@@ -261,6 +228,10 @@ export class DiskLog implements LogMemory {
       });
     return this.#checkpointing;
   }
+}
+
+function checkpointFile(folder: string): string {
+  return join(folder, 'checkpoint.json');
 }
 
 async function writeAll(handle: FileHandle, text: string): Promise<void> {

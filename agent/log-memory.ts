@@ -172,56 +172,78 @@ export interface MemoryLogOptions extends Partial<RingLimits> {
   freeAcknowledged?: boolean;
 }
 
-/** A log memory without a disk: lost with the process, so every start has a new id. */
-export class MemoryLog implements LogMemory {
-  readonly id: string;
-  #ring: EntryRing;
-  #acknowledged = 0;
-  #lost = 0;
-  readonly #freeAcknowledged: boolean;
+/** What every log memory with a ring has in common: its numbers, what it holds, and what it has lost. */
+export abstract class RingLog implements LogMemory {
+  abstract readonly id: string;
+  abstract readonly durable: number;
+  protected ring: EntryRing;
+  protected upTo = 0;
+  protected overwritten = 0;
 
-  constructor(options: MemoryLogOptions = {}) {
-    this.id = options.id ?? randomUUID();
-    this.#ring = new EntryRing(ringLimits(options));
-    this.#freeAcknowledged = options.freeAcknowledged ?? false;
+  protected constructor(ring: EntryRing) {
+    this.ring = ring;
   }
 
   get first(): number {
-    return this.#ring.first;
+    return this.ring.first;
   }
   get last(): number {
-    return this.#ring.last;
-  }
-  get durable(): number {
-    return this.#ring.last;
+    return this.ring.last;
   }
   get acknowledged(): number {
-    return this.#acknowledged;
+    return this.upTo;
   }
   get lost(): number {
-    return this.#lost;
+    return this.overwritten;
   }
 
   fullness(seq: number): number {
-    return this.#ring.fullness(seq);
+    return this.ring.fullness(seq);
   }
 
   append(event: PrinterEvent, now: number): StoredEntry {
-    const entry = storedEntry(this.#ring.last + 1, cleanEvent(event, now));
-    const oldest = this.#ring.first;
-    const gone = this.#ring.push(entry);
-    this.#lost += lostOf(oldest, gone, this.#acknowledged);
+    const entry = storedEntry(this.ring.last + 1, cleanEvent(event, now));
+    this.keep(entry);
     return entry;
   }
 
   read(seq: number, entriesMax: number, bytesMax: number): StoredEntry[] {
-    return this.#ring.read(seq, entriesMax, bytesMax);
+    return this.ring.read(seq, entriesMax, bytesMax);
+  }
+
+  /** Puts an entry into the ring. Returns how many gave way that the center did not have; they are counted. */
+  protected keep(entry: StoredEntry): number {
+    const oldest = this.ring.first;
+    const lost = lostOf(oldest, this.ring.push(entry), this.upTo);
+    this.overwritten += lost;
+    return lost;
+  }
+
+  abstract acknowledge(upTo: number): void;
+  abstract sync(): Promise<void>;
+  abstract onDurable(listener: () => void): void;
+  abstract close(): Promise<void>;
+}
+
+/** A log memory without a disk: lost with the process, so every start has a new id. */
+export class MemoryLog extends RingLog {
+  readonly id: string;
+  readonly #freeAcknowledged: boolean;
+
+  constructor(options: MemoryLogOptions = {}) {
+    super(new EntryRing(ringLimits(options)));
+    this.id = options.id ?? randomUUID();
+    this.#freeAcknowledged = options.freeAcknowledged ?? false;
+  }
+
+  get durable(): number {
+    return this.ring.last;
   }
 
   acknowledge(upTo: number): void {
-    this.#acknowledged = Math.min(upTo, this.#ring.last);
+    this.upTo = Math.min(upTo, this.ring.last);
     if (!this.#freeAcknowledged) return;
-    while (this.#ring.size > 0 && this.#ring.first <= this.#acknowledged) this.#ring.dropOldest();
+    while (this.ring.size > 0 && this.ring.first <= this.upTo) this.ring.dropOldest();
   }
 
   async sync(): Promise<void> {}
@@ -233,7 +255,7 @@ export class MemoryLog implements LogMemory {
 }
 
 /** Of `gone` entries from `oldest` on, how many the center did not have. */
-export function lostOf(oldest: number, gone: number, acknowledged: number): number {
+function lostOf(oldest: number, gone: number, acknowledged: number): number {
   const known = Math.max(0, Math.min(gone, acknowledged - oldest + 1));
   return gone - known;
 }
