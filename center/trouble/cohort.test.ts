@@ -113,3 +113,20 @@ function contextFor(value: unknown) {
     software: units.flatMap(({ symbol, software }) => software.map((one) => ({ ...one, symbol }))),
   };
 }
+
+test('of a log that is replayed whole only the first events wait, and the alarm is the same', () => {
+  const plain = new Replay(compiled());
+  const noisy = new Replay(compiled());
+  for (const { line } of story()) {
+    plain.take(line);
+    noisy.take(line);
+    if ('structure' in line) continue;
+    const first = line as ReturnType<typeof entry> & { printer: string };
+    for (let again = 1; again <= 300; again += 1) {
+      const at = new Date(Date.parse(first.at) + again * 1000).toISOString();
+      noisy.take({ ...first, at, seq: first.seq + 10_000 * again });
+    }
+  }
+  expect(noisy.finish()).toEqual(plain.finish());
+  expect(noisy.entries).toBeGreaterThan(30_000);
+});

@@ -6,7 +6,7 @@
 import { evidenceNeeded, evidenceOf } from '../statistics/e-process.ts';
 import { afterFirstEvent, newFirstEventLogs } from '../statistics/first-event.ts';
 import type { InRange, PrinterContext } from './context.ts';
-import { COHORT_CODES_MAX, COHORT_VERSIONS_MAX, EVIDENCE_MAX } from './limits.ts';
+import { COHORT_CODES_MAX, COHORT_PRUNE_MIN, COHORT_VERSIONS_MAX, EVIDENCE_MAX } from './limits.ts';
 import type { CohortOptions } from './rule.ts';
 
 /** A first event, or a printer's release, to be taken in the order of time. */
@@ -79,6 +79,7 @@ export class CohortWatch {
   readonly #tests = new Map<string, Test>();
   readonly #roles = new Map<string, string>();
   #pending: CohortEvent[] = [];
+  #pruneAt = COHORT_PRUNE_MIN;
   #floor = Number.NEGATIVE_INFINITY;
   /** Events that came too late to be put in their place. */
   late = 0;
@@ -111,11 +112,28 @@ export class CohortWatch {
     }
     if (this.#seen.get(code)?.printers.has(printer)) return;
     this.#pending.push({ at, printer, log, seq, code, model: '', version: undefined });
+    if (this.#pending.length >= this.#pruneAt) this.#prune();
   }
 
-  /** Takes what happened before `until` in the order of time. @returns new alarms */
-  advance(until: number): CohortAlarm[] {
-    if (this.#pending.length === 0) return [];
+  /** Of a printer's events with one code between two of its structures only the first can count. */
+  #prune(): void {
+    this.#sort();
+    const shown = new Map<string, Set<string>>();
+    this.#pending = this.#pending.filter(({ printer, code }) => {
+      if (code === undefined) {
+        shown.delete(printer);
+        return true;
+      }
+      const codes = shown.get(printer) ?? new Set();
+      shown.set(printer, codes);
+      const first = !codes.has(code);
+      codes.add(code);
+      return first;
+    });
+    this.#pruneAt = Math.max(COHORT_PRUNE_MIN, this.#pending.length * 2);
+  }
+
+  #sort(): void {
     this.#pending.sort(
       (a, b) =>
         a.at - b.at ||
@@ -123,6 +141,12 @@ export class CohortWatch {
         (a.log < b.log ? -1 : a.log > b.log ? 1 : 0) ||
         a.seq - b.seq,
     );
+  }
+
+  /** Takes what happened before `until` in the order of time. @returns new alarms */
+  advance(until: number): CohortAlarm[] {
+    if (this.#pending.length === 0) return [];
+    this.#sort();
     const alarms: CohortAlarm[] = [];
     let taken = 0;
     for (const event of this.#pending) {

@@ -36,6 +36,8 @@ export const PUBLISH_AT_ONCE_MAX = 200;
 export const REMEDY_PRINTERS_MAX = 100_000;
 /** Codes that one cohort rule watches. */
 export const COHORT_CODES_MAX = 1000;
+/** Events of one cohort rule that wait, at which it is worth leaving out those that cannot count. */
+export const COHORT_PRUNE_MIN = 10_000;
 /** Versions that one cohort rule puts on trial, when it names none. */
 export const COHORT_VERSIONS_MAX = 20;
 /** Keys (units, codes …) that are kept for one printer; sightings of further ones are only counted. */
