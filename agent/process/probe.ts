@@ -17,13 +17,16 @@ import { bambuAccess, openDriver } from './open-driver.ts';
 import { ippAccess, snmpAccess } from './open-reader.ts';
 
 export interface Probe {
+  /** Rejects when one of the addresses doesn't answer. */
   read(): Promise<Reading>;
+  /** What those that answer make together, and why the others don't. */
+  readEach(): Promise<{ reading?: Reading; failures: { url: string; error: unknown }[] }>;
   /** The answer as lines; empty where the protocol has none to show. */
   raw(): string;
   close(): Promise<void>;
 }
 
-/** Asks the addresses of a printer once each; rejects when one of them doesn't answer. */
+/** Asks the addresses of a printer once each. */
 export function openProbe(printer: AgentPrinter, mapping: MappingTables): Probe {
   const closers: (() => void | Promise<void>)[] = [];
   let raw = '';
@@ -45,15 +48,29 @@ export function openProbe(printer: AgentPrinter, mapping: MappingTables): Probe 
     raw += rawText({ ipp: answer });
     return ippReading(answer, mapping);
   };
+  const readEach: Probe['readEach'] = async () => {
+    // SNMP first: its words stand where both have some.
+    const ordered = [...printer.urls].sort(
+      (a, b) => Number(b.startsWith('snmp:')) - Number(a.startsWith('snmp:')),
+    );
+    const readings: Reading[] = [];
+    const failures: { url: string; error: unknown }[] = [];
+    for (const url of ordered) {
+      try {
+        readings.push(await readOne(url));
+      } catch (error) {
+        failures.push({ url, error });
+      }
+    }
+    const [first, ...others] = readings;
+    return { ...(first === undefined ? {} : { reading: others.reduce(mergeReadings, first) }), failures };
+  };
   return {
+    readEach,
     async read() {
-      // SNMP first: its words stand where both have some.
-      const ordered = [...printer.urls].sort(
-        (a, b) => Number(b.startsWith('snmp:')) - Number(a.startsWith('snmp:')),
-      );
-      const readings: Reading[] = [];
-      for (const address of ordered) readings.push(await readOne(address));
-      return readings.reduce((merged, reading) => mergeReadings(merged, reading));
+      const { reading, failures } = await readEach();
+      if (!reading || failures.length > 0) throw failures[0]?.error;
+      return reading;
     },
     raw: () => raw,
     close: async () => {

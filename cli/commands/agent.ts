@@ -1,6 +1,6 @@
 /** `platen agent`: speaks for real printers; `add`, `discover` and `doctor` help to get there. */
 import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { playRecorded } from '../../agent/drivers/recorded.ts';
 import { mergeReadings } from '../../agent/mapping/merge.ts';
 import type { Reading } from '../../agent/mapping/reading.ts';
@@ -17,6 +17,20 @@ import type { AgentPrinter } from '../../schemas/types.ts';
 import { createLog } from '../log.ts';
 
 const CONFIG = 'agents.json';
+type Snmp = NonNullable<AgentPrinter['snmp']>;
+const AUTH_PROTOCOLS: NonNullable<Snmp['authProtocol']>[] = [
+  'md5',
+  'sha',
+  'sha224',
+  'sha256',
+  'sha384',
+  'sha512',
+];
+const PRIV_PROTOCOLS: NonNullable<Snmp['privProtocol']>[] = ['des', 'aes', 'aes256b', 'aes256r'];
+const isAuth = (name?: string): name is NonNullable<Snmp['authProtocol']> =>
+  AUTH_PROTOCOLS.some((known) => known === name);
+const isPriv = (name?: string): name is NonNullable<Snmp['privProtocol']> =>
+  PRIV_PROTOCOLS.some((known) => known === name);
 const DISCOVER_DEFAULT = 'PT5S';
 
 /** Options that say how a printer is asked; the same for `add` and `doctor`. */
@@ -25,7 +39,9 @@ interface AccessFlags {
   snmpVersion?: string;
   snmpUser?: string;
   authKey?: string;
+  authProtocol?: string;
   privKey?: string;
+  privProtocol?: string;
   accessCode?: string;
   fingerprint?: string;
   mapping?: string[];
@@ -37,8 +53,10 @@ function withAccess(command: Command): Command {
     .option('--community <text>', 'SNMP 1 and 2c (default public)')
     .option('--snmp-version <1|2c|3>', 'default 2c, or 3 with --snmp-user')
     .option('--snmp-user <name>', 'SNMP 3')
-    .option('--auth-key <text>', 'SNMP 3, SHA')
-    .option('--priv-key <text>', 'SNMP 3, AES')
+    .option('--auth-key <text>', 'SNMP 3')
+    .addOption(new Option('--auth-protocol <name>', 'SNMP 3').choices(AUTH_PROTOCOLS).default('sha'))
+    .option('--priv-key <text>', 'SNMP 3')
+    .addOption(new Option('--priv-protocol <name>', 'SNMP 3').choices(PRIV_PROTOCOLS).default('aes'))
     .option('--access-code <text>', 'Bambu: the access code in the printer’s menu')
     .option('--fingerprint <hex>', 'take only the certificate with this SHA-256')
     .option('--run <word...>', 'command://: the program and its arguments')
@@ -63,12 +81,19 @@ function printerFrom(printer: string, urls: string[], flags: AccessFlags): Agent
   if (version !== undefined && version !== '1' && version !== '2c' && version !== '3') {
     throw setting('--snmp-version', `"${version}" is none of 1, 2c, 3`);
   }
-  const snmp: NonNullable<AgentPrinter['snmp']> = {
+  const snmp: Snmp = {
     ...(version === undefined ? {} : { version }),
     ...(flags.community === undefined ? {} : { community: flags.community }),
     ...(flags.snmpUser === undefined ? {} : { user: flags.snmpUser }),
     ...(flags.authKey === undefined ? {} : { authKey: flags.authKey }),
     ...(flags.privKey === undefined ? {} : { privKey: flags.privKey }),
+    // The usual ones are the configuration's defaults and need no word in it.
+    ...(isAuth(flags.authProtocol) && flags.authProtocol !== 'sha'
+      ? { authProtocol: flags.authProtocol }
+      : {}),
+    ...(isPriv(flags.privProtocol) && flags.privProtocol !== 'aes'
+      ? { privProtocol: flags.privProtocol }
+      : {}),
   };
   const pinned = flags.fingerprint === undefined ? {} : { fingerprint: flags.fingerprint };
   return {
@@ -206,11 +231,13 @@ async function doctor(
   if (urls.length === 0) throw setting('url', 'an address or --recorded is needed');
   const probe = openProbe(printerFrom('doctor', urls, flags), mapping);
   try {
-    show(await probe.read(), probe.raw());
-  } catch (error) {
-    process.stderr.write(`${urls.map(withoutSecrets).join(' ')} does not answer: ${reasonOf(error)}\n`);
-    for (const url of urls) for (const line of adviceFor(url, error)) process.stderr.write(`  ${line}\n`);
-    process.exitCode = 1;
+    const { reading, failures } = await probe.readEach();
+    if (reading) show(reading, probe.raw());
+    for (const { url, error } of failures) {
+      process.stderr.write(`${withoutSecrets(url)} does not answer: ${reasonOf(error)}\n`);
+      for (const line of adviceFor(url, error)) process.stderr.write(`  ${line}\n`);
+      process.exitCode = 1;
+    }
   } finally {
     await probe.close();
   }
