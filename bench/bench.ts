@@ -28,6 +28,7 @@ const BENCHES: Record<string, () => Promise<BenchModule>> = {
   compatibility: () => import('./compatibility.ts'),
   ingest: () => import('./ingest.ts'),
   judging: () => import('./judging.ts'),
+  rejudge: () => import('./rejudge.ts'),
   storm: () => import('./storm.ts'),
   trouble: () => import('./trouble.ts'),
   cohort: () => import('./cohort.ts'),

@@ -1,3 +1,4 @@
+import { randomBytes, scryptSync } from 'node:crypto';
 import { hashPassword, makePassword, PasswordChecker, verifyPassword } from './passwords.ts';
 
 test('a password is right for its own hash only', async () => {
@@ -26,8 +27,21 @@ test('a hash of another form is an error', async () => {
   await expect(verifyPassword('md5$1$2$3', Buffer.from('x'))).rejects.toThrow('not a hash');
 });
 
+test('a hash that names no block size has the usual one', async () => {
+  const salt = randomBytes(16);
+  const key = scryptSync('old', salt, 32, { N: 16, r: 8, p: 1 });
+  const hash = `scrypt$16$${salt.toString('base64url')}$${key.toString('base64url')}`;
+  expect(await verifyPassword(hash, Buffer.from('old'))).toBe(true);
+  expect(await verifyPassword(hash, Buffer.from('new'))).toBe(false);
+});
+
 test('a hash that asks for absurd memory is no hash', async () => {
-  for (const hash of ['scrypt$3$AA$AA', 'scrypt$1073741824$AA$AA', 'scrypt$16$AA$AA$AA']) {
+  for (const hash of [
+    'scrypt$3$AA$AA',
+    'scrypt$1073741824$AA$AA',
+    'scrypt$16$AA$AA$AA',
+    'scrypt$16,9$AA$AA',
+  ]) {
     await expect(verifyPassword(hash, Buffer.from('x'))).rejects.toThrow('not a hash');
   }
 });

@@ -95,9 +95,10 @@ export class LoadClient {
     });
   }
 
+  /** Ends the connection with a reset: tens of thousands of ports in TIME-WAIT would slow down whoever comes next. */
   destroy(): void {
     this.onClose = () => {};
-    this.socket.destroy();
+    this.socket.resetAndDestroy();
   }
 
   #take(incoming: Buffer): void {

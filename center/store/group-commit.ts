@@ -17,6 +17,11 @@ export interface GroupCommitOptions<T, R> {
   batchWeight_max: number;
   /** How many items may wait; more are refused. */
   waiting_max: number;
+  /**
+   * How long the next batch is collected after a large one: where many come, a few milliseconds more
+   * make larger batches, and each costs several ways to the database. Alone nobody waits. Default 0.
+   */
+  gather_ms?: number;
   /** Resolves when it is worth trying again after the database was lost. */
   whenReady?(): Promise<void>;
   /** Called when the database is there but can take nothing; what it gives is called when it can again. */
@@ -33,6 +38,8 @@ interface Waiting<T, R> {
 const RETRY_MS = 100;
 /** A full disk isn't emptied in a moment. */
 const UNABLE_RETRY_MS = 1_000;
+/** A batch of this many items is a sign that more come. */
+const CROWD_ITEMS = 8;
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -78,15 +85,22 @@ export class GroupCommit<T, R> {
   }
 
   async #run(): Promise<void> {
+    const { gather_ms = 0 } = this.#options;
     let settle: (() => void) | undefined;
     for (;;) {
       // A turn of the event loop, so that what it brought from all sockets goes together.
       await nextTurn();
       if (this.#queue.length === 0) break;
-      const written = this.#writeBatch(this.#take());
+      const batch = this.#take();
+      const written = this.#writeBatch(batch);
       // Told only when the next statement is on its way: the database works while those who waited go on.
       if (settle) setImmediate(settle);
       settle = await written;
+      if (gather_ms > 0 && batch.length >= CROWD_ITEMS && !this.#closed) {
+        settle();
+        settle = undefined;
+        await sleep(gather_ms);
+      }
     }
     this.#running = undefined;
     settle?.();

@@ -23,6 +23,8 @@ import { structureSignature } from './structure-changes.ts';
 
 /** Of what a connection alone says: its structure is awaited, so that both are one write. */
 const CONNECTION_PATIENCE_MS = 200;
+/** In a storm, collected for the next write: five ways to the database are then shared by a hundred printers. */
+const GATHER_MS = 25;
 /** Two that wait for each other, or a snapshot that is too old: the statement did nothing and may be sent again. */
 const AGAIN = new Set(['40P01', '40001']);
 const TRIES_MAX = 5;
@@ -95,6 +97,7 @@ export class PrinterWriter {
       write: (items) => this.#write(database, items),
       weigh: (item) => 1 + (item.kind === 'structure' ? item.json.length / BYTES_PER_WEIGHT : 0),
       batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
+      gather_ms: GATHER_MS,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
       unable: (reason) => database.unable(reason),
