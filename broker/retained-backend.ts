@@ -29,6 +29,11 @@ export interface RetainedBackend {
   load(): AsyncIterable<RetainedDocument>;
   /** Resolves when every change is durable. A rejection fails every publish that waits for one of these changes. */
   write(changes: RetainedChange[]): Promise<void>;
+  /**
+   * Whether the document that a topic gets is durable already, so that nothing has to be written and nobody has to
+   * wait. Asked only when no change of the topic waits for `write`; absent: never.
+   */
+  lasts?(topic: string): boolean;
   /** Called once, after the last write. */
   close?(): Promise<void>;
 }

@@ -15,11 +15,11 @@ export const CENTER_LIMITS = {
   /** Printers whose verdict waits to be computed; more wait in the store and are taken in pages. */
   verdict_page_printers: 500,
   /** Printers that a round of judging the fleet again takes at once. */
-  rejudge_page_printers: 100,
+  rejudge_page_printers: 200,
   /** Share of the time that such a round may take while there is much else to do. */
-  background_share_max: 0.08,
-  /** Use of the event loop below which such a round need not wait. */
-  background_utilization_min: 0.5,
+  background_share_max: 0.1,
+  /** Use of the event loop and of the processors below which such a round need not wait. */
+  background_use_min: 0.5,
   /** Distinct structures whose judgement is remembered. */
   judgement_memo_max: 20_000,
   /** Length of a signature whose whole assessment is remembered. */

@@ -51,9 +51,16 @@ export function createAedes(options: AedesOptions, fanout: Fanout): { aedes: Aed
     },
   });
   const handle: Handle = (socket) => {
-    const client = withoutParser(() => aedes.handle(socket)) as unknown as AedesClient;
-    client.broker = view;
-    return client;
+    // Aedes makes a parser for each connection, a stream with a stream in it, which the Wire would throw away at
+    // once. Nothing else runs while it is replaced.
+    makers.parser = noParser;
+    try {
+      const client = aedes.handle(socket) as unknown as AedesClient;
+      client.broker = view;
+      return client;
+    } finally {
+      makers.parser = usualParser;
+    }
   };
   return { aedes, handle };
 }
@@ -75,18 +82,9 @@ class NoParser implements AedesParser {
   removeAllListeners(): void {}
 }
 
-/**
- * Runs `make` without a parser being made: Aedes makes one for each connection, a stream with a stream in it, which
- * the Wire would throw away at once. Nothing else runs in between.
- */
-function withoutParser<T>(make: () => T): T {
-  const { parser } = mqttPacket;
-  Object.assign(mqttPacket, { parser: () => new NoParser() });
-  try {
-    return make();
-  } finally {
-    Object.assign(mqttPacket, { parser });
-  }
-}
+/** The place of mqtt-packet's maker of parsers; mutable, because Aedes looks there at each connection. */
+const makers: { parser: unknown } = mqttPacket;
+const usualParser = mqttPacket.parser;
+const noParser = () => new NoParser();
 
 export type Handle = (socket: Duplex) => AedesClient;

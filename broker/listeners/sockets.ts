@@ -44,6 +44,11 @@ export interface SocketsOptions {
 
 const BACKLOG = 4_096;
 
+/** Listens to errors of sockets that nobody else looks after yet: one function for all of them. */
+function destroyIt(this: Socket): void {
+  this.destroy();
+}
+
 /** An address as it is compared and told: IPv4 without its IPv6 form. */
 export function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:/, '');
@@ -144,8 +149,7 @@ export class Sockets {
     const { gate, now, open, turnedAway } = this.#options;
     const address = plainAddress(socket.remoteAddress);
     this.#pending.add(socket);
-    const failed = () => socket.destroy();
-    socket.on('error', failed);
+    socket.on('error', destroyIt);
     let entered = false;
     gate.enter(
       {
@@ -154,7 +158,7 @@ export class Sockets {
           return socket.destroyed;
         },
         begin: () => {
-          socket.off('error', failed);
+          socket.off('error', destroyIt);
           this.#pending.delete(socket);
           void this.#begin(socket, address, ready);
         },

@@ -79,6 +79,7 @@ export class RetainedStore {
       if (!this.#delete(topic)) return undefined;
     } else {
       this.#put({ topic, payload: owned(payload), qos });
+      if (this.#backend?.lasts?.(topic) && !this.#next?.changes.has(topic)) return undefined;
     }
     if (!this.#backend) return undefined;
     const group = this.#group();

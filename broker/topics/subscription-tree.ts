@@ -49,6 +49,17 @@ const HASH = 0x23;
 const PLUS = 0x2b;
 const DOLLAR = 0x24;
 
+/** Only sees whether there is anything; matching doesn't call back into itself, so that one is enough. */
+const SEEN = {
+  any: false,
+  plain() {
+    this.any = true;
+  },
+  shared() {
+    this.any = true;
+  },
+};
+
 function node<S>(): Node<S> {
   return { children: undefined, plus: undefined, here: undefined, below: undefined };
 }
@@ -137,12 +148,9 @@ export class SubscriptionTree<S> {
 
   /** Whether anybody subscribes to something that `topic` matches. */
   matches(topic: string): boolean {
-    let found = false;
-    const see = () => {
-      found = true;
-    };
-    this.match(topic, { plain: see, shared: see });
-    return found;
+    SEEN.any = false;
+    this.match(topic, SEEN);
+    return SEEN.any;
   }
 
   #find(filter: string): Leaf<S> | undefined {

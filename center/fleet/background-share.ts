@@ -1,25 +1,47 @@
 /**
- * What a long round through the fleet leaves to others. What printers send comes first: while the event loop has much
- * to do, a round gets a small share of the time, and it goes on as soon as there is little.
+ * What a long round through the fleet leaves to others. What printers send comes first: while this process or the
+ * machine, where the database mostly is too, has much to do, a round gets a small share of the time. It goes on as soon
+ * as both have time to spare.
  */
+import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CENTER_LIMITS } from '../limits.ts';
 
-const LOOK_EVERY_MS = 10;
+/** Processor times are counted in hundredths of a second, so that a shorter look shows nothing. */
+const LOOK_EVERY_MS = 50;
+
+/** Processor time since boot, of all processors, in milliseconds. */
+function processors(): { idle: number; all: number } {
+  let idle = 0;
+  let all = 0;
+  for (const { times } of cpus()) {
+    idle += times.idle;
+    all += times.idle + times.user + times.nice + times.sys + times.irq;
+  }
+  return { idle, all };
+}
+
+function look(): () => number {
+  const loop = performance.eventLoopUtilization();
+  const before = processors();
+  /** Use of the event loop or of the processors since the look, whichever is more; 1 is all. */
+  return () => {
+    const now = processors();
+    const busy = now.all > before.all ? 1 - (now.idle - before.idle) / (now.all - before.all) : 1;
+    return Math.max(busy, performance.eventLoopUtilization(loop).utilization);
+  };
+}
 
 /**
- * Waits after a part of a round that took `worked_ms`, until that was no more than the round's share or the event loop
- * has time to spare.
+ * Waits after a part of a round that took `worked_ms`, until that was no more than the round's share, or others have
+ * little to do.
  * @param stopped ends the waiting
  */
 export async function giveWay(worked_ms: number, stopped: () => boolean): Promise<void> {
   const end_ms = performance.now() + worked_ms / CENTER_LIMITS.background_share_max - worked_ms;
-  let before = performance.eventLoopUtilization();
   while (performance.now() < end_ms && !stopped()) {
+    const use = look();
     await sleep(Math.min(LOOK_EVERY_MS, Math.max(1, end_ms - performance.now())));
-    const now = performance.eventLoopUtilization();
-    if (performance.eventLoopUtilization(now, before).utilization < CENTER_LIMITS.background_utilization_min)
-      return;
-    before = now;
+    if (use() < CENTER_LIMITS.background_use_min) return;
   }
 }

@@ -95,6 +95,11 @@ export class PostgresRetained implements RetainedBackend {
     }
   }
 
+  /** Structures and verdicts are in their tables before the broker hears of them. */
+  lasts(topic: string): boolean {
+    return isDerived(topic) && !this.#emptied.has(topic);
+  }
+
   /** What has to be written for a change; nothing for a derived document, unless it is emptied or no longer is. */
   #toBeWritten(change: RetainedChange): RetainedChange | undefined {
     const { topic, payload } = change;
