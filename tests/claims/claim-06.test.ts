@@ -1,3 +1,5 @@
+import { printerTopic } from '../../schemas/topics.ts';
+import type { Verdict } from '../../schemas/types.ts';
 import { sampleStructure, type TestPrinter } from '../harness/printer.ts';
 import { useProduct } from '../harness/setting.ts';
 
@@ -60,4 +62,23 @@ test('a version that is not known is unknown, never compatible', async () => {
   }));
   await printer.structure(sampleStructure({ revision: 5, reason: 'change', units }));
   expect(await printer.verdictOn(5)).toMatchObject({ status: 'unknown', findings: [] });
+});
+
+test('a verdict names the revision and the catalog that it is made of, also when nothing but their names is new', async () => {
+  const structure = sampleStructure({ revision: 6, reason: 'change' });
+  await printer.structure(structure);
+  const first = await printer.verdictOn(6);
+  // A revision that shows nothing new.
+  await printer.structure({ ...structure, revision: 7, reason: 'periodic' });
+  expect(await printer.verdictOn(7)).toMatchObject({ status: first.status, catalog: first.catalog });
+  // A catalog that says nothing new.
+  const { document } = await setting.operator.call('catalog.get');
+  await setting.operator.call('catalog.put', {
+    document: { ...(document as object), catalog: 'named-anew' },
+  });
+  const under = await printer.hear<Verdict>(
+    printerTopic.verdict(printer.id),
+    ({ catalog }) => catalog === 'named-anew',
+  );
+  expect(under).toMatchObject({ status: first.status, structure: { revision: 7 } });
 });
