@@ -82,8 +82,14 @@ export async function answerLines(file: string, answer: (bytes: Uint8Array) => o
   const flush = async (): Promise<void> => {
     const text = gathered;
     gathered = '';
-    if (text !== '' && !out.write(text) && !closed)
-      await Promise.race([once(out, 'drain'), once(out, 'close')]);
+    if (text === '' || out.write(text) || closed) return;
+    // Whichever comes first takes the other's listeners along: a long file waits thousands of times.
+    const waited = new AbortController();
+    const { signal } = waited;
+    await Promise.race([once(out, 'drain', { signal }), once(out, 'close', { signal })]).catch((error) => {
+      if (!closed) throw error;
+    });
+    waited.abort();
   };
   try {
     for await (const { number, bytes } of readLines(file)) {

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,42 @@ test('judge answers every line in order and ends well', () => {
     ['p3', 'unknown'],
   ]);
   expect(Object.keys(answers[0]!)).toEqual(['printer', 'status', 'findings', 'unknown']);
+});
+
+/** Reads `stopAfter` bytes slowly, then stops reading. */
+async function readSome(args: string[], stopAfter: number) {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'cli/platen.ts'), ...args], {
+    cwd: root,
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  let bytes = 0;
+  let answers = 0;
+  child.stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    for (const byte of chunk) if (byte === 0x0a) answers++;
+    if (bytes >= stopAfter) child.stdout.destroy();
+    else {
+      child.stdout.pause();
+      setTimeout(() => child.stdout.resume(), 1);
+    }
+  });
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, stderr, answers };
+}
+
+test('whoever reads slowly gets every answer, and whoever has seen enough may stop', async () => {
+  const file = join(folder, 'many.jsonl');
+  const count = 30_000;
+  writeFileSync(file, `${structure('p', '3.1.0', '2.4.0')}\n`.repeat(count));
+  const args = ['judge', '--catalog', sample, '--structures', file];
+  // Nothing on stderr: waiting hundreds of times leaves no listeners behind.
+  const all = await readSome(args, Number.POSITIVE_INFINITY);
+  expect(all).toEqual({ status: 0, stderr: '', answers: count });
+  const some = await readSome(args, 100_000);
+  expect({ ...some, answers: some.answers > 0 }).toEqual({ status: 0, stderr: '', answers: true });
 });
 
 test('bad input ends with its line number, after the answers before it', () => {

@@ -1,10 +1,12 @@
 /** `platen choose`: finds for every structure the best set that fits and the steps to it, offline. */
 import type { Command } from 'commander';
-import { type Budget, choose, judge } from '../../center/compatibility/index.ts';
+import { type Budget, Memo } from '../../center/compatibility/index.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import { structureCommand } from '../structure-lines.ts';
 
 const BUDGET_MS_DEFAULT = 10_000;
+/** Distinct structures whose choice is remembered while the lines go by. */
+const CHOICES_REMEMBERED_MAX = 1_000;
 
 function budgetOf(ms: number): Budget {
   const until = performance.now() + ms;
@@ -21,9 +23,10 @@ export function command(): Command {
         const reason = 'it is no number above 0';
         throw new PlatenError('setting/invalid', { name: '--budget', reason, hint: 'Give milliseconds.' });
       }
+      const memo = new Memo(catalog, CHOICES_REMEMBERED_MAX);
       return ({ structure, options }) => ({
-        ...judge(catalog, structure),
-        ...choose(catalog, structure, options, budgetOf(ms)),
+        ...memo.judge(structure),
+        ...memo.choose(structure, options, budgetOf(ms)),
       });
     },
   )
