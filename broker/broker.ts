@@ -151,7 +151,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
 
   async listen(): Promise<void> {
     const { tcp, tls } = this.#options;
-    await this.#retained.load();
+    this.#hub.sessions.restore(await this.#retained.load());
     await this.#hub.start();
     this.#every(TICK_MS, () => this.#hub.tick());
     this.#every(PACE_MS, () => {

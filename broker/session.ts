@@ -2,9 +2,11 @@
  * The state of one client that outlives its connection (MQTT 3.1.1, 3.1.2.4): subscriptions, messages in flight,
  * messages waiting. Everything in it is bounded by the limits.
  */
+
+import type { RestoredSession, SessionJournal } from './hub/session-journal.ts';
 import type { Principal } from './identity.ts';
 import type { BrokerLimits } from './limits.ts';
-import type { Message } from './message.ts';
+import { Message } from './message.ts';
 import { acknowledgement, publish } from './packets/encode.ts';
 import { TYPE } from './packets/packet.ts';
 import type { QoS } from './retained-backend.ts';
@@ -35,6 +37,8 @@ export interface SessionOwner {
 
 /** A message sent with QoS 1 or 2 and not acknowledged to its end. */
 interface InFlight {
+  /** Its number in the journal; 0 when the session isn't kept over a restart. */
+  sequence: number;
   message: Message | Retained;
   qos: QoS;
   retain: boolean;
@@ -44,6 +48,8 @@ interface InFlight {
 }
 
 interface Waiting {
+  /** As above. */
+  sequence: number;
   message: Message;
   qos: QoS;
   group: SharedGroup<Session> | undefined;
@@ -57,11 +63,14 @@ interface Replay {
 }
 
 const HIGHEST_ID = 65_535;
+const NOTHING = Buffer.alloc(0);
 
 export class Session {
   readonly key: string;
   readonly clientId: string;
   readonly clean: boolean;
+  /** Where it is kept over a restart of the broker; undefined when it isn't. */
+  readonly journal: SessionJournal | undefined;
   readonly subscriptions = new Map<string, Subscription<Session>>();
   /** Identifiers of QoS 2 publishes that were taken over and not yet released. */
   inboundQos2: Set<number> | undefined;
@@ -83,11 +92,54 @@ export class Session {
   #replays: Replay[] | undefined;
   #nextId = 1;
 
-  constructor(owner: SessionOwner, key: string, clientId: string, clean: boolean) {
+  constructor(
+    owner: SessionOwner,
+    key: string,
+    clientId: string,
+    clean: boolean,
+    journal: SessionJournal | undefined,
+  ) {
     this.#owner = owner;
     this.key = key;
     this.clientId = clientId;
     this.clean = clean;
+    this.journal = journal;
+  }
+
+  /** Writes what it is, its messages aside; the promise, if any, settles when that is durable. */
+  save(): Promise<void> | undefined {
+    const { journal, key, clientId, principal } = this;
+    return journal?.putSession({
+      key,
+      clientId,
+      ...(principal ? { principal } : {}),
+      subscriptions: [...this.subscriptions].map(([filter, { qos }]) => [filter, qos]),
+    });
+  }
+
+  /** Takes back what was on its way when the broker ended. */
+  restore({ messages, inboundQos2 }: RestoredSession): void {
+    if (inboundQos2.length > 0) this.inboundQos2 = new Set(inboundQos2);
+    for (const [sequence, { topic, payload, qos, retain, id, released }] of messages) {
+      const message = new Message(topic, payload, qos, false, undefined);
+      if (id > 0) {
+        this.#inFlight ??= new Map();
+        this.#inFlight.set(id, { sequence, message, qos, retain, released, group: undefined });
+      } else {
+        this.#waiting.push({ sequence, message, qos, group: undefined });
+        this.#waitingBytes += message.bytes;
+      }
+    }
+  }
+
+  /** Nothing of it is to be found after a restart. */
+  erase(): void {
+    const { journal } = this;
+    if (!journal) return;
+    for (const { sequence } of this.#inFlight?.values() ?? []) journal.removeMessage(sequence);
+    for (const { sequence } of this.#waiting.slice(this.#waitingHead)) journal.removeMessage(sequence);
+    for (const id of this.inboundQos2 ?? []) journal.removeReceived(id);
+    journal.removeSession();
   }
 
   get inFlight(): number {
@@ -118,21 +170,21 @@ export class Session {
     if (message.qos === 2 && message.source === this) this.#heldBack = true;
     if (!outlet) {
       if (qos === 0) this.#owner.dropped('offline-qos0', this);
-      else this.#keepOffline({ message, qos, group });
+      else this.#keepOffline({ sequence: 0, message, qos, group });
       return;
     }
     if (!this.backlog && this.#sendable(outlet, qos)) {
-      this.#send(outlet, message, qos, false, group);
+      this.#send(outlet, message, qos, false, group, 0);
       return;
     }
     const { queuedMessagesMax, queuedBytesMax } = this.#owner.limits;
     if (this.waiting >= queuedMessagesMax || this.#waitingBytes + message.bytes > queuedBytesMax) {
       outlet.fail('slow-consumer');
       // What is lost with QoS 0 is lost; the rest stays for when the client is back.
-      if (qos > 0 && !this.clean) this.#keepOffline({ message, qos, group });
+      if (qos > 0 && !this.clean) this.#keepOffline({ sequence: 0, message, qos, group });
       return;
     }
-    this.#enqueue({ message, qos, group });
+    this.#enqueue({ sequence: 0, message, qos, group });
   }
 
   /** Begins to send the retained documents of a new subscription [MQTT-3.3.1-6]. */
@@ -157,7 +209,7 @@ export class Session {
       const head = this.#waiting[this.#waitingHead] as Waiting;
       if (!this.#sendable(outlet, head.qos)) return;
       this.#shift();
-      this.#send(outlet, head.message, head.qos, false, head.group);
+      this.#send(outlet, head.message, head.qos, false, head.group, head.sequence);
     }
   }
 
@@ -194,7 +246,9 @@ export class Session {
 
   /** PUBACK, or PUBCOMP: the message is done. */
   acknowledged(id: number): void {
-    if (!this.#inFlight?.delete(id)) return;
+    const entry = this.#inFlight?.get(id);
+    if (!entry || !this.#inFlight?.delete(id)) return;
+    this.journal?.removeMessage(entry.sequence);
     if (this.#inFlight.size === 0) this.#inFlight = undefined;
     this.pump();
   }
@@ -213,7 +267,14 @@ export class Session {
   /** PUBREC: from now on only PUBREL is repeated [MQTT-4.3.3-1]. */
   released(id: number): void {
     const entry = this.#inFlight?.get(id);
-    if (entry && entry.qos === 2) entry.released = true;
+    if (entry?.qos !== 2 || entry.released) return;
+    entry.released = true;
+    this.#record(entry, id);
+  }
+
+  /** PUBREL came, or the publish couldn't be taken over: its identifier is free. */
+  releaseInbound(id: number): void {
+    if (this.inboundQos2?.delete(id)) this.journal?.removeReceived(id);
   }
 
   /** What was given to this member of shared subscriptions and isn't acknowledged; it is forgotten here. */
@@ -226,14 +287,17 @@ export class Session {
         if (!mine(entry.group) || entry.released) continue;
         taken.push({ message: entry.message as Message, qos: entry.qos, group: entry.group });
         this.#inFlight.delete(id);
+        this.journal?.removeMessage(entry.sequence);
       }
       if (this.#inFlight.size === 0) this.#inFlight = undefined;
     }
     const rest: Waiting[] = [];
     for (const entry of this.#waiting.slice(this.#waitingHead)) {
       const { message, qos, group } = entry;
-      if (mine(group)) taken.push({ message, qos, group });
-      else rest.push(entry);
+      if (mine(group)) {
+        taken.push({ message, qos, group });
+        this.journal?.removeMessage(entry.sequence);
+      } else rest.push(entry);
     }
     if (taken.length > 0) {
       this.#waiting = rest;
@@ -252,7 +316,7 @@ export class Session {
       if (document && this.#owner.mayReceive(this, document.topic)) {
         const qos = Math.min(document.qos, replay.qos) as QoS;
         if (!this.#sendable(outlet, qos)) return false;
-        this.#send(outlet, document, qos, true, undefined);
+        this.#send(outlet, document, qos, true, undefined, 0);
       }
       replay.next++;
     }
@@ -273,6 +337,7 @@ export class Session {
     qos: QoS,
     retain: boolean,
     group: SharedGroup<Session> | undefined,
+    sequence: number,
   ): void {
     if (qos === 0) {
       if ('encoded' in message) {
@@ -284,7 +349,16 @@ export class Session {
     const id = this.#freeId();
     this.#inFlight ??= new Map();
     if ('keep' in message) message.keep();
-    this.#inFlight.set(id, { message, qos, retain, released: false, group });
+    const entry = {
+      sequence: sequence || (this.journal?.next() ?? 0),
+      message,
+      qos,
+      retain,
+      released: false,
+      group,
+    };
+    this.#inFlight.set(id, entry);
+    this.#record(entry, id);
     this.#write(outlet, message, qos, retain, false, id);
   }
 
@@ -308,8 +382,20 @@ export class Session {
     return id;
   }
 
+  /** Writes a message as it is on its way now; `id` 0 when it wasn't sent. */
+  #record({ sequence, message, qos, retain, released }: InFlight, id: number): void {
+    const { topic } = message;
+    // After PUBREC the message itself isn't needed any more.
+    const payload = released ? NOTHING : message.payload;
+    this.journal?.putMessage(sequence, { topic, payload, qos, retain, released, id });
+  }
+
   #enqueue(entry: Waiting): void {
     entry.message.keep();
+    if (this.journal && entry.qos > 0 && entry.sequence === 0) {
+      entry.sequence = this.journal.next();
+      this.#record({ ...entry, retain: false, released: false }, 0);
+    }
     this.#waiting.push(entry);
     this.#waitingBytes += entry.message.bytes;
   }
@@ -321,7 +407,11 @@ export class Session {
       (this.waiting > 0 && this.#waitingBytes + entry.message.bytes > offlineBytesMax)
     ) {
       this.#owner.dropped('offline-queue-full', this);
-      if (offlineFull === 'drop-newest' || this.waiting === 0) return;
+      if (offlineFull === 'drop-newest' || this.waiting === 0) {
+        if (entry.sequence > 0) this.journal?.removeMessage(entry.sequence);
+        return;
+      }
+      this.journal?.removeMessage((this.#waiting[this.#waitingHead] as Waiting).sequence);
       this.#shift();
     }
     this.#enqueue(entry);

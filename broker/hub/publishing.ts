@@ -109,14 +109,25 @@ export class Publishing implements InboundOwner {
     const retain = packet.retain && this.#mayRetain(topic, packet.payload.length, principal);
     const source = packet.cmd === 'publish' ? wire.session : undefined;
     const message = new Message(topic, packet.payload, qos, retain, principal, source);
-    line.push(message, taken, this.#ask(message));
+    line.push(message, taken, this.#remembered(wire, packet, this.#ask(message)));
+  }
+
+  /** A session that is kept remembers a QoS 2 publish over a restart before PUBREC says that it was taken over. */
+  #remembered(
+    wire: Wire,
+    { qos, cmd, messageId }: Publication,
+    answer: Promise<Disposition> | undefined,
+  ): Promise<Disposition> | undefined {
+    const journal = qos === 2 && cmd === 'publish' ? wire.session?.journal : undefined;
+    if (!journal) return answer;
+    return Promise.all([answer, journal.putReceived(messageId)]).then(([disposition]) => disposition);
   }
 
   #taken(wire: Wire, { qos, topic, messageId }: Publication, done: (error?: Error | null) => void): Taken {
     return (error) => {
       if (error) {
         // It is sent again on the next connection; then it must not pass for a duplicate.
-        if (qos === 2) wire.session?.inboundQos2?.delete(messageId);
+        if (qos === 2) wire.session?.releaseInbound(messageId);
         wire.reason ??= 'uplink-failed';
         this.#log.error({ topic, reason: reasonOf(error) }, 'a publish could not be taken over');
       }

@@ -6,6 +6,7 @@ import type { QoS } from '../retained-backend.ts';
 import type { Session, SessionOwner } from '../session.ts';
 import type { Retained, RetainedStore } from '../topics/retained-store.ts';
 import {
+  parseShared,
   type SharedGroup,
   type Subscription,
   SubscriptionTree,
@@ -68,17 +69,23 @@ export class Router implements SessionOwner {
     this.#open = options.open;
   }
 
-  /** Retains and delivers. The promise, if any, settles when the retained document is durable. */
+  /**
+   * Retains and delivers. The promise, if any, settles when the retained document is durable, and what sessions that
+   * are kept over a restart are to get.
+   */
   route(message: Message): Promise<void> | undefined {
     const durable = message.retain
       ? this.retained.set(message.topic, message.payload, message.qos)
       : undefined;
     const { plain, shared } = this.#recipients.of(this.tree, message.topic);
+    let kept = false;
     for (const session of plain) {
       session.deliver(message, Math.min(message.qos, session.routeQos) as QoS);
+      if (session.journal) kept = true;
     }
-    for (const group of shared) this.#deliverShared(group, message);
-    return durable;
+    for (const group of shared) kept = this.#deliverShared(group, message) || kept;
+    // One group write holds everything that was changed in this turn.
+    return durable ?? (kept && message.qos > 0 ? this.retained.pending : undefined);
   }
 
   /** A member of shared subscriptions left: what it didn't acknowledge goes to the others. */
@@ -89,6 +96,28 @@ export class Router implements SessionOwner {
     }
     if (!shares && !only) return;
     for (const { message, qos, group } of session.takeShared(only)) this.#deliverShared(group, message, qos);
+  }
+
+  /** Begins a subscription, or changes the QoS of one in place: no message is missed in between [MQTT-3.8.4-3]. */
+  subscribe(session: Session, filter: string, qos: QoS): void {
+    const known = session.subscriptions.get(filter);
+    if (known) {
+      known.qos = qos;
+      return;
+    }
+    const shared = parseShared(filter);
+    if (!shared) return;
+    const { principal } = session;
+    const subscription: Subscription<Session> = {
+      subscriber: session,
+      filter: shared.filter,
+      // A group is its user's own: whoever else names it doesn't get a share of what that user reads.
+      group: shared.group === '' || !principal ? shared.group : `${principal.name}\0${shared.group}`,
+      qos,
+      index: 0,
+    };
+    session.subscriptions.set(filter, subscription);
+    this.tree.add(subscription);
   }
 
   /** Ends all subscriptions of a session. */
@@ -113,8 +142,11 @@ export class Router implements SessionOwner {
     return principal !== undefined && mayReceive(principal, topic);
   }
 
-  /** Round robin over the members that are there; an absent one only keeps it when nobody is there. */
-  #deliverShared(group: SharedGroup<Session>, message: Message, qosMax: QoS = 2): void {
+  /**
+   * Round robin over the members that are there; an absent one only keeps it when nobody is there. Returns whether
+   * it went to a session that is kept over a restart.
+   */
+  #deliverShared(group: SharedGroup<Session>, message: Message, qosMax: QoS = 2): boolean {
     const count = group.members.length;
     let absent: Subscription<Session> | undefined;
     for (let step = 0; step < count; step++) {
@@ -122,12 +154,15 @@ export class Router implements SessionOwner {
       if (member.subscriber.outlet) {
         group.turn = (group.turn + step + 1) % count;
         member.subscriber.deliver(message, Math.min(message.qos, member.qos, qosMax) as QoS, group);
-        return;
+        return member.subscriber.journal !== undefined;
       }
       if (!member.subscriber.clean) absent ??= member;
     }
     if (absent) {
       absent.subscriber.deliver(message, Math.min(message.qos, absent.qos, qosMax) as QoS, group);
-    } else this.#monitor.dropped('no-shared-member');
+      return absent.subscriber.journal !== undefined;
+    }
+    this.#monitor.dropped('no-shared-member');
+    return false;
   }
 }

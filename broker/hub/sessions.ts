@@ -14,6 +14,7 @@ import type { Allowances } from './allowance.ts';
 import type { Monitor } from './monitor.ts';
 import type { Publishing } from './publishing.ts';
 import type { Router } from './router.ts';
+import { restoreSessions, SessionJournal } from './session-journal.ts';
 
 /** Reasons to close a connection that say nothing against it. */
 const ORDINARY = new Set(['disconnected', 'peer-closed', 'taken-over', 'shutdown']);
@@ -83,11 +84,19 @@ export class Sessions implements SessionStore, Fanout {
     // MQTT 3.1 has no "session present" [MQTT-3.2.2-2].
     wire.sessionPresent = session !== undefined && wire.protocolLevel >= 4;
     if (!session) {
-      session = new Session(router, key, wire.clientId, wire.clean);
+      const journal = wire.clean ? undefined : this.#journal(key);
+      session = new Session(router, key, wire.clientId, wire.clean, journal);
       this.#byKey.set(key, session);
     }
+    const { principal } = wire;
+    const changed =
+      session.principal?.name !== principal?.name || session.principal?.role !== principal?.role;
+    if (changed || !wire.sessionPresent) {
+      session.principal = principal;
+      // Nobody waits for it: SUBACK does, for what it says.
+      session.save()?.catch(() => {});
+    }
     this.#held.set(key, wire);
-    session.principal = wire.principal;
     wire.session = session;
     wire.inbound = publishing.line(key);
     if (wire.principal?.role === 'printer') wire.drawOn(allowances.hold(wire.principal.name));
@@ -143,7 +152,7 @@ export class Sessions implements SessionStore, Fanout {
   }
 
   releaseQos2(client: AedesClient, messageId: number): void {
-    wireOf(client).session?.inboundQos2?.delete(messageId);
+    wireOf(client).session?.releaseInbound(messageId);
   }
 
   /** Ends sessions that are away for too long, and those away longest when there are too many. */
@@ -162,7 +171,27 @@ export class Sessions implements SessionStore, Fanout {
     }
   }
 
+  /** Takes back the sessions that the broker kept when it ended. */
+  restore(records: ReadonlyMap<string, Buffer>): void {
+    const { router, now } = this.#options;
+    for (const kept of restoreSessions(records)) {
+      const last = kept.messages.at(-1)?.[0] ?? 0;
+      const session = new Session(router, kept.key, kept.clientId, false, this.#journal(kept.key, last));
+      session.principal = kept.principal;
+      session.leftAt = now();
+      for (const [filter, qos] of kept.subscriptions) router.subscribe(session, filter, qos);
+      session.restore(kept);
+      this.#byKey.set(kept.key, session);
+    }
+  }
+
+  #journal(key: string, lastSequence?: number): SessionJournal | undefined {
+    const { retained } = this.#options.router;
+    return retained.lasting ? new SessionJournal(retained, key, lastSequence) : undefined;
+  }
+
   #discard(session: Session): void {
+    session.erase();
     this.#options.router.forget(session);
     this.#byKey.delete(session.key);
   }

@@ -1,12 +1,11 @@
 /** SUBSCRIBE and UNSUBSCRIBE (3.8 to 3.11): rights, answers, and what follows them. */
 import { maySubscribe } from '../access.ts';
 import type { Wire } from '../aedes/wire.ts';
-import type { Principal } from '../identity.ts';
 import { acknowledgement, suback } from '../packets/encode.ts';
 import { type SubscribePacket, TYPE, type UnsubscribePacket } from '../packets/packet.ts';
 import type { QoS } from '../retained-backend.ts';
 import type { Session } from '../session.ts';
-import { parseShared, type Subscription } from '../topics/subscription-tree.ts';
+import { parseShared } from '../topics/subscription-tree.ts';
 import type { Monitor } from './monitor.ts';
 import type { Router } from './router.ts';
 
@@ -36,14 +35,17 @@ export class Subscribing {
         told.add(reason);
         return REFUSED;
       }
-      this.#add(session, topic, qos, wire.principal);
+      this.#router.subscribe(session, topic, qos);
       return qos;
     });
-    wire.send(suback(packet.messageId, codes));
-    packet.subscriptions.forEach(({ topic }, index) => {
-      // Retained documents follow SUBACK [MQTT-3.3.1-6]; not for a shared subscription: each member would get all.
-      const code = codes[index] as number;
-      if (code !== REFUSED && !topic.startsWith('$share/')) session.replay(topic, code as QoS);
+    const granted = codes.some((code) => code !== REFUSED);
+    this.#answer(wire, granted ? session.save() : undefined, () => {
+      wire.send(suback(packet.messageId, codes));
+      packet.subscriptions.forEach(({ topic }, index) => {
+        // Retained documents follow SUBACK [MQTT-3.3.1-6]; not for a shared subscription: each member would get all.
+        const code = codes[index] as number;
+        if (code !== REFUSED && !topic.startsWith('$share/')) session.replay(topic, code as QoS);
+      });
     });
   }
 
@@ -51,16 +53,34 @@ export class Subscribing {
   unsubscribe(wire: Wire, packet: UnsubscribePacket): void {
     const session = wire.session as Session;
     const { tree } = this.#router;
+    let ended = false;
     for (const filter of packet.unsubscriptions) {
       const subscription = session.subscriptions.get(filter);
       if (!subscription) continue;
+      ended = true;
       const { group } = subscription;
       const shared = group === '' ? undefined : tree.group(subscription.filter, group);
       session.subscriptions.delete(filter);
       tree.remove(subscription);
       if (shared) this.#router.redistribute(session, shared);
     }
-    wire.send(acknowledgement(TYPE.unsuback, packet.messageId));
+    this.#answer(wire, ended ? session.save() : undefined, () => {
+      wire.send(acknowledgement(TYPE.unsuback, packet.messageId));
+    });
+  }
+
+  /** Answers when the session is durable; at once when it isn't kept. */
+  #answer(wire: Wire, durable: Promise<void> | undefined, answer: () => void): void {
+    if (!durable) {
+      answer();
+      return;
+    }
+    durable.then(
+      () => {
+        if (wire.connected) answer();
+      },
+      () => wire.close('storage-failed'),
+    );
   }
 
   /** Why `wire` may not subscribe; undefined when it may. */
@@ -70,26 +90,5 @@ export class Subscribing {
     if (!allowed || !parseShared(filter)) return 'subscribe-not-authorized';
     const full = session.subscriptions.size >= this.#router.limits.subscriptionsMax;
     return full && !session.subscriptions.has(filter) ? 'subscriptions' : undefined;
-  }
-
-  #add(session: Session, filter: string, qos: QoS, principal: Principal | undefined): void {
-    const known = session.subscriptions.get(filter);
-    if (known) {
-      // Replaced in place: no message is missed in between [MQTT-3.8.4-3].
-      known.qos = qos;
-      return;
-    }
-    const shared = parseShared(filter);
-    if (!shared) return;
-    const subscription: Subscription<Session> = {
-      subscriber: session,
-      filter: shared.filter,
-      // A group is its user's own: whoever else names it doesn't get a share of what that user reads.
-      group: shared.group === '' || !principal ? shared.group : `${principal.name}\0${shared.group}`,
-      qos,
-      index: 0,
-    };
-    session.subscriptions.set(filter, subscription);
-    this.#router.tree.add(subscription);
   }
 }

@@ -52,10 +52,35 @@ export class RetainedStore {
     return this.#bytes;
   }
 
-  /** Reads everything the backend has. */
-  async load(): Promise<void> {
-    if (!this.#backend) return;
-    for await (const document of this.#backend.load()) this.#put(document);
+  /** Reads everything the backend has; returns the records that are no documents, by name. */
+  async load(): Promise<Map<string, Buffer>> {
+    const records = new Map<string, Buffer>();
+    if (!this.#backend) return records;
+    for await (const document of this.#backend.load()) {
+      if (document.topic.startsWith('#')) records.set(document.topic, document.payload);
+      else this.#put(document);
+    }
+    return records;
+  }
+
+  /** Whether there is a backend that makes things last. */
+  get lasting(): boolean {
+    return this.#backend !== undefined;
+  }
+
+  /**
+   * Writes or removes a record that is no document: its name begins with `#`, which no topic can contain. Resolves
+   * when it is durable; needs a backend.
+   */
+  record(name: string, payload: Buffer | undefined): Promise<void> {
+    const group = this.#group();
+    group.changes.set(name, { topic: name, payload, qos: 0 });
+    return group.done;
+  }
+
+  /** Settles when everything that was changed in this turn is durable; undefined when nothing was. */
+  get pending(): Promise<void> | undefined {
+    return this.#next?.done;
   }
 
   get(topic: string): Retained | undefined {

@@ -1,0 +1,236 @@
+/**
+ * Sessions with clean session 0 over a crash of the broker: what was acknowledged is on the disk at that moment. The
+ * crash is a second broker that starts from a copy of the file as it is, while the first still runs.
+ */
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import {
+  connectPacket,
+  packet,
+  publishPacket,
+  RawClient,
+  subscribePacket,
+  uint16,
+  unsubscribePacket,
+} from '../../tests/conformance/raw-client.ts';
+import { type Broker, createBroker, type Principal } from '../broker.ts';
+import { FileBackend } from '../file-backend.ts';
+import type { RetainedChange } from '../retained-backend.ts';
+
+let folder: string;
+let files = 0;
+const running: Broker[] = [];
+let letGo = () => {};
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'platen-sessions-'));
+});
+
+afterEach(async () => {
+  letGo();
+  for (const broker of running.splice(0)) await broker.close();
+  rmSync(folder, { recursive: true });
+});
+
+interface Started {
+  broker: Broker;
+  port: number;
+  file: string;
+  backend: HeldBackend;
+}
+
+const identity = {
+  async authenticate({ username = '' }): Promise<Principal> {
+    return { name: username, role: 'admin' };
+  },
+};
+
+/** A disk that takes its time: writes wait until they are let go. */
+class HeldBackend extends FileBackend {
+  held: Promise<void> | undefined;
+
+  override async write(changes: RetainedChange[]): Promise<void> {
+    await this.held;
+    await super.write(changes);
+  }
+}
+
+async function start(from?: Started, closed = false): Promise<Started> {
+  const file = join(folder, `${++files}.log`);
+  if (from) copyFileSync(from.file, file);
+  const backend = new HeldBackend(file);
+  const broker = await createBroker({
+    tcp: { host: '127.0.0.1', port: 0 },
+    log: pino({ level: 'silent' }),
+    identity: closed ? identity : 'open',
+    retained: backend,
+    sysMs: 0,
+    limits: { outboundInFlightMax: 2, offlineMessagesMax: 4 },
+  });
+  running.push(broker);
+  await broker.listen();
+  return { broker, port: Number(new URL(broker.addresses['tcp'] as string).port), file, backend };
+}
+
+const kept = (clientId: string) => ({ clientId, clean: false });
+
+/** Connects; the session must be present. */
+async function resume(port: number, clientId: string): Promise<RawClient> {
+  const client = await RawClient.open(port);
+  client.send(connectPacket(kept(clientId)));
+  expect((await client.next()).body.toString('hex')).toBe('0100');
+  return client;
+}
+
+async function publish(port: number, topic: string, ...payloads: string[]): Promise<void> {
+  const sender = await RawClient.connected(port);
+  for (const payload of payloads) await sender.send(publishPacket(topic, payload, { qos: 1, id: 1 })).next();
+  await sender.disconnect();
+}
+
+test('what waits for an absent client waits for it after a crash too, in order, and nothing comes twice', async () => {
+  const first = await start();
+  const client = await RawClient.connected(first.port, kept('away'));
+  expect(await client.subscribe(['t/+', 2], ['u', 0])).toEqual([2, 0]);
+  await client.disconnect();
+  await publish(first.port, 't/a', '1', '2');
+  const sender = await RawClient.connected(first.port);
+  expect(await sender.send(publishPacket('t/b', '3', { qos: 2, id: 7 })).nextHex()).toBe('50 0007');
+  const second = await start(first);
+  const again = await resume(second.port, 'away');
+  const got = [await again.nextPublish(), await again.nextPublish()];
+  expect(got.map(({ payload, qos, dup }) => [payload, qos, dup])).toEqual([
+    ['1', 1, false],
+    ['2', 1, false],
+  ]);
+  again.send(...got.map(({ id }) => packet(0x40, uint16(id))));
+  const last = await again.nextPublish();
+  expect(last).toMatchObject({ payload: '3', qos: 2, dup: false });
+  again.send(packet(0x50, uint16(last.id)));
+  expect((await again.next()).type).toBe(6);
+  again.send(packet(0x70, uint16(last.id)));
+  // Its subscriptions are there, and what is acknowledged is gone for good.
+  await publish(second.port, 't/c', 'live');
+  const live = await again.nextPublish();
+  expect(live.payload).toBe('live');
+  await again.send(packet(0x40, uint16(live.id)), packet(0xc0)).next();
+  await second.broker.publish('flush', 'x', { qos: 1, retain: true });
+  const third = await start(second);
+  await (await resume(third.port, 'away')).quiet();
+});
+
+test('what was in flight is sent again with DUP and its identifier; after PUBREC only PUBREL', async () => {
+  const first = await start();
+  const client = await RawClient.connected(first.port, kept('c'));
+  await client.subscribe(['t', 2]);
+  const sender = await RawClient.connected(first.port);
+  sender.send(publishPacket('t', 'a', { qos: 1, id: 1 }), publishPacket('t', 'b', { qos: 2, id: 2 }));
+  expect([(await sender.next()).type, (await sender.next()).type]).toEqual([4, 5]);
+  const before = [await client.nextPublish(), await client.nextPublish()];
+  const second = await start(first);
+  const again = await resume(second.port, 'c');
+  const after = [await again.nextPublish(), await again.nextPublish()];
+  expect(after).toEqual(before.map((one) => ({ ...one, dup: true })));
+  const id = uint16(after[1]?.id as number);
+  expect(await again.send(packet(0x50, id)).nextHex()).toBe(`62 ${id.toString('hex')}`);
+  await second.broker.publish('flush', 'x', { qos: 1, retain: true });
+  const third = await start(second);
+  const last = await resume(third.port, 'c');
+  expect(await last.nextPublish()).toMatchObject({ payload: 'a', dup: true });
+  expect(await last.nextHex()).toBe(`62 ${id.toString('hex')}`);
+  await last.quiet();
+});
+
+test('a QoS 2 publish that was taken over is not taken twice after a crash [MQTT-4.3.3-2]', async () => {
+  const first = await start();
+  const sender = await RawClient.connected(first.port, kept('sender'));
+  expect(await sender.send(publishPacket('t', 'once', { qos: 2, id: 5 })).nextHex()).toBe('50 0005');
+  const second = await start(first);
+  const watcher = await RawClient.connected(second.port);
+  await watcher.subscribe(['t', 0]);
+  const again = await resume(second.port, 'sender');
+  again.send(publishPacket('t', 'once', { qos: 2, id: 5, dup: true }));
+  expect(await again.nextHex()).toBe('50 0005');
+  await watcher.quiet();
+  expect(await again.send(packet(0x62, uint16(5))).nextHex()).toBe('70 0005');
+  await second.broker.publish('flush', 'x', { qos: 1, retain: true });
+  const third = await start(second);
+  const other = await RawClient.connected(third.port);
+  await other.subscribe(['t', 0]);
+  (await resume(third.port, 'sender')).send(publishPacket('t', 'new', { qos: 2, id: 5 }));
+  expect((await other.nextPublish()).payload).toBe('new');
+});
+
+test('SUBACK, UNSUBACK, PUBACK and PUBREC wait until what they promise is on the disk', async () => {
+  const { port, backend } = await start();
+  const hold = () => {
+    backend.held = new Promise((resolve) => {
+      letGo = resolve;
+    });
+  };
+  /** The answer comes after the disk let go, and not before. */
+  const answered = async (client: RawClient, bytes: Buffer, answer: string): Promise<void> => {
+    hold();
+    client.send(bytes);
+    await client.quiet();
+    letGo();
+    expect(await client.nextHex()).toBe(answer);
+  };
+  const client = await RawClient.connected(port, kept('k'));
+  await answered(client, subscribePacket(1, ['t', 1], ['u', 1]), '90 00010101');
+  await answered(client, unsubscribePacket(2, 'u'), 'b0 0002');
+  const sender = await RawClient.connected(port, kept('sender'));
+  // To a client that is there, to one that is away, and the identifier of QoS 2.
+  await answered(sender, publishPacket('t', 'x', { qos: 1, id: 3 }), '40 0003');
+  expect((await client.nextPublish()).payload).toBe('x');
+  await client.disconnect();
+  await answered(sender, publishPacket('t', 'y', { qos: 1, id: 4 }), '40 0004');
+  await answered(sender, publishPacket('nobody', 'z', { qos: 2, id: 5 }), '50 0005');
+  // Who has nothing to do with a kept session waits for nothing.
+  hold();
+  const other = await RawClient.connected(port);
+  expect(await other.subscribe(['v', 1])).toEqual([1]);
+  expect(await other.send(publishPacket('nobody', 'z', { qos: 1, id: 6 })).nextHex()).toBe('40 0006');
+  letGo();
+});
+
+test('a session that ended, and what gave way in a full queue, is not found again', async () => {
+  const first = await start();
+  await (await RawClient.connected(first.port, kept('gone'))).disconnect();
+  const client = await RawClient.connected(first.port, kept('full'));
+  await client.subscribe(['t', 1], ['w', 1]);
+  expect((await client.send(packet(0xa2, uint16(3), Buffer.from([0, 1, 0x77]))).next()).type).toBe(11);
+  await client.disconnect();
+  await publish(first.port, 't', '1', '2', '3', '4', '5', '6');
+  await publish(first.port, 'w', 'not');
+  await (await RawClient.connected(first.port, { clientId: 'gone', clean: true })).disconnect();
+  await first.broker.publish('flush', 'x', { qos: 1, retain: true });
+  const second = await start(first);
+  expect(second.broker.stats()).toMatchObject({
+    sessions: 1,
+    subscriptions: 1,
+    queuedMessages: 4,
+    retained: 1,
+  });
+  const again = await resume(second.port, 'full');
+  for (const payload of ['3', '4', '5', '6']) {
+    const { id, payload: got } = await again.nextPublish();
+    expect(got).toBe(payload);
+    again.send(packet(0x40, uint16(id)));
+  }
+  await again.quiet();
+});
+
+test('whose session it is stays known, so that it gets what its user may receive', async () => {
+  const first = await start(undefined, true);
+  const topic = 'platen/v1/fleet/events/order';
+  const options = { ...kept('x'), username: 'admin', password: 'x' };
+  const client = await RawClient.connected(first.port, options);
+  expect(await client.subscribe([topic, 1])).toEqual([1]);
+  const second = await start(first, true);
+  await second.broker.publish(topic, 'event', { qos: 1, retain: false });
+  const again = await RawClient.connected(second.port, options);
+  expect((await again.nextPublish()).payload).toBe('event');
+});
