@@ -250,7 +250,9 @@ export class Wire implements Outlet {
     socket.removeAllListeners('data');
     socket.resume();
     socket.end();
-    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    // Else a closed socket, and the buffers that it read into, would be held for as long as it might have lingered.
+    socket.once('close', () => clearTimeout(linger));
     return this;
   }
 
