@@ -143,12 +143,27 @@ function emptyRules(): CompiledRules {
   };
 }
 
+const MEMBERS = [
+  ...['id', 'title', 'scope', 'where', 'by', 'when', 'clear', 'dedup', 'late', 'severity', 'suppressedBy'],
+  ...['remedy', 'fleet', 'auto'],
+];
+const REMEDY_MEMBERS = ['software', 'notify', 'request', 'policy', 'fleet', 'auto'];
+
+function warnOfUnknown(value: object, known: string[], path: string, diagnostics: Diagnostics): void {
+  for (const name of Object.keys(value)) {
+    if (!known.includes(name)) diagnostics.warn(`${path}/${name}`, 'it means nothing here');
+  }
+}
+
 function compileRule(
   rule: TroubleRules['list'][number],
   path: string,
   diagnostics: Diagnostics,
 ): CompiledRule {
   const raw = rule as unknown as Record<string, unknown>;
+  const remedy = rule.remedy as Record<string, unknown> | undefined;
+  warnOfUnknown(raw, MEMBERS, path, diagnostics);
+  warnOfUnknown(remedy ?? {}, REMEDY_MEMBERS, `${path}/remedy`, diagnostics);
   const severity = severities(rule.severity, `${path}/severity`, diagnostics);
   const clear = clearing(rule.clear, `${path}/clear`, diagnostics);
   const thresholds = Math.min(GE_MAX, Math.max(0, ...severity.map(({ from }) => Math.ceil(from))));
@@ -206,9 +221,10 @@ function compileRule(
     severity,
     suppressedBy: rule.suppressedBy ?? [],
     horizonMs,
-    remedy: rule.remedy as Record<string, unknown> | undefined,
-    fleet: rule.fleet ?? true,
-    auto: rule.auto ?? false,
+    remedy,
+    // They may stand beside the remedy or in it.
+    fleet: rule.fleet ?? (typeof remedy?.['fleet'] === 'boolean' ? remedy['fleet'] : true),
+    auto: rule.auto ?? remedy?.['auto'] === true,
   };
 }
 

@@ -154,6 +154,35 @@ test('a wrong rule is told with the JSON path', () => {
   ]);
 });
 
+test('what means nothing in a rule is warned of, and the remedy may say itself whether it is for the fleet', () => {
+  const { rules, diagnostics, errors } = compileRules({
+    rules: 'r',
+    list: [
+      {
+        id: 'a',
+        dedupe: 'PT1H',
+        where: { all: [['severity', 'in', ['error', 'worse']]] },
+        when: {
+          all: [
+            { count: { ge: 1, over: 'PT1H', were: {} } },
+            { not: { bucket: { ge: 1, drain: { amount: 1, every: 'PT1H', page: 3 } } } },
+          ],
+        },
+        remedy: { software: 'fixes', fleet: false, auto: true, softwre: 1 },
+      },
+    ],
+  } as unknown as TroubleRules);
+  expect(diagnostics.map(({ path, severity }) => `${severity} ${path}`)).toEqual([
+    'warning /list/0/dedupe',
+    'warning /list/0/remedy/softwre',
+    'warning /list/0/when/all/0/count/were',
+    'warning /list/0/when/all/1/not/bucket/drain/page',
+    'error /list/0/where/all/0/2/1',
+  ]);
+  expect(errors).toBe(1);
+  expect(rules.rules[0]).toMatchObject({ fleet: false, auto: true });
+});
+
 test('a replayed log gives a line for each trouble, by opening', () => {
   const replay = new Replay(compiled({ ...jams, by: ['printer'] }));
   for (const hours of [5, 6, 7]) replay.take({ printer: 'b', log: 'l', ...entry(hours, hours), unknown: 1 });

@@ -63,6 +63,19 @@ const PRIMITIVES = [
   'cohort',
 ];
 const DEPTH_MAX = 16;
+/** Members of each primitive. */
+const MEMBERS: Record<string, string[]> = {
+  count: ['ge', 'over', 'where'],
+  distinct: ['field', 'ge', 'over', 'where'],
+  rate: ['per', 'n', 'ge', 'min', 'over', 'where'],
+  bucket: ['add', 'drain', 'reset', 'ge', 'where'],
+  seq: ['of', 'within'],
+  cooccur: ['of', 'within'],
+  absent: ['after', 'of', 'within'],
+  flap: ['of', 'ge', 'over'],
+  silence: ['over', 'where'],
+  cohort: ['software', 'against', 'ratio', 'alpha'],
+};
 
 /** Reads the members of one primitive, telling what is wrong with them. */
 class Reader {
@@ -76,6 +89,13 @@ class Reader {
     const fits = typeof value === 'object' && value !== null && !Array.isArray(value);
     if (!fits) diagnostics.error(path, 'an object is expected');
     this.value = fits ? (value as Json) : {};
+  }
+
+  /** Warns of members that mean nothing here: they are misspelt, or of a later version. */
+  only(...names: string[]): void {
+    for (const name of Object.keys(this.value)) {
+      if (!names.includes(name)) this.diagnostics.warn(`${this.path}/${name}`, 'it means nothing here');
+    }
   }
 
   duration(name: string): number {
@@ -164,6 +184,7 @@ export function compileWhen(
   function primitive(name: string, raw: unknown, here: string): Condition | undefined {
     const reader = new Reader(raw, here, diagnostics);
     const { value } = reader;
+    reader.only(...(MEMBERS[name] ?? []));
     result.names.add(name);
     switch (name) {
       case 'count': {
@@ -206,6 +227,8 @@ export function compileWhen(
           value['drain'] === undefined ? undefined : new Reader(value['drain'], `${here}/drain`, diagnostics);
         const reset =
           value['reset'] === undefined ? undefined : new Reader(value['reset'], `${here}/reset`, diagnostics);
+        drain?.only('amount', 'pages', 'every');
+        reset?.only('pages');
         const every = drain?.value['every'];
         if (drain && every === undefined && drain.value['pages'] === undefined) {
           diagnostics.error(`${here}/drain`, 'pages or every is expected');

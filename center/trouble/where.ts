@@ -181,6 +181,9 @@ function testOf(triple: unknown[], path: string, diagnostics: Diagnostics): Test
         diagnostics.error(`${path}/2`, 'an array is expected');
         return nothing;
       }
+      const unknown = field === 'severity' ? value.findIndex((one) => !SEVERITIES.includes(String(one))) : -1;
+      if (unknown >= 0)
+        diagnostics.error(`${path}/2/${unknown}`, `no such severity (${SEVERITIES.join(', ')})`);
       const members = new Set<unknown>(value);
       return {
         test: (facts) => members.has(read(facts)),
