@@ -113,7 +113,8 @@ test('of a printer that is dear to judge only the newest structure is judged whe
   for (let revision = 2; revision <= 50; revision += 1) verdicts.judge('a', structureWith([], revision));
   await soon(dear_ms * 2);
   expect(judged.map(({ structure }) => structure.revision)).toEqual([1]);
-  const until = performance.now() + 20 * dear_ms * 3;
+  // On a busy machine the first judgement takes longer, and so does the wait that follows from it.
+  const until = performance.now() + 60_000;
   while (judged.length < 2 && performance.now() < until) await soon(20);
   expect(judged.map(({ structure }) => structure.revision)).toEqual([1, 50]);
   await verdicts.stop();
