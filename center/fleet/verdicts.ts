@@ -3,6 +3,7 @@
  * Printers wait in a set, not in a list: whatever comes meanwhile for the same printer, only its newest structure is
  * judged, and a verdict never overtakes a newer one.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
@@ -45,6 +46,8 @@ export interface VerdictStore {
 
 /** Longest stretch of judging without letting others have the event loop. */
 const TURN_MS_MAX = 10;
+/** Until a round through the fleet asks a database again that did not answer. */
+const REJUDGE_RETRY_MS = 1_000;
 
 /** Whether two verdicts say the same of the same structure, whenever they were made. */
 export function saysTheSame(a: Verdict, b: Verdict): boolean {
@@ -53,7 +56,18 @@ export function saysTheSame(a: Verdict, b: Verdict): boolean {
   return isDeepStrictEqual(told(a), told(b));
 }
 
-/** Who acts on a verdict: the order for an incompatible printer, claim 12. */
+/** Whether a verdict differs from the one before only in the revision that it names. */
+function onlyRenames(previous: Verdict, verdict: Verdict): boolean {
+  return (
+    previous.structure.session === verdict.structure.session &&
+    saysTheSame({ ...previous, structure: verdict.structure }, verdict)
+  );
+}
+
+/**
+ * Who acts on a verdict: the order for an incompatible printer, claim 12. A revision that shows nothing new is no reason
+ * to act again: what the printer refused, it would refuse every six hours.
+ */
 export type VerdictListener = (printer: string, structure: Structure, verdict: Verdict) => void;
 
 export class Verdicts {
@@ -157,11 +171,10 @@ export class Verdicts {
       try {
         page = await this.#store.unjudgedPage(catalog, after, CENTER_LIMITS.rejudge_page_printers);
       } catch (error) {
-        this.#log.error(
-          { reason: reasonOf(error) },
-          'judging the fleet again was broken off; the next start goes on',
-        );
-        return;
+        // The printers that have no verdict under this catalog are found again when the database is back.
+        this.#log.warn({ reason: reasonOf(error) }, 'judging the fleet again waits for the database');
+        await sleep(REJUDGE_RETRY_MS);
+        continue;
       }
       if (page.length === 0) return;
       for (const { printer, structure } of page) {
@@ -283,6 +296,7 @@ export class Verdicts {
         data: { findings: verdict.findings.length, first: first?.message, remedy: verdict.remedy },
       });
     }
+    if (previous !== undefined && onlyRenames(previous, verdict)) return;
     for (const listener of this.#listeners) listener(printer, structure, verdict);
   }
 
