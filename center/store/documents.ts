@@ -35,7 +35,8 @@ export class Documents {
   }
 
   /**
-   * Puts a new revision. The same document under the same name changes nothing and gives what is there.
+   * Puts a revision in force: a new one, or one that was put before under this name with the same content. That one gets
+   * the next number, so that it is the latest also after a restart; the one in force changes nothing.
    * @throws PlatenError request/conflict when the name is taken by another document
    */
   async put<K extends DocumentKind>(
@@ -52,8 +53,15 @@ export class Documents {
     );
     if (row) return fromRow(row);
     const [same] = await this.#database.query<Row>(
-      'SELECT * FROM documents WHERE kind = $1 AND name = $2 AND document = $3::jsonb',
-      [kind, name, json],
+      `WITH again AS (
+         UPDATE documents SET number = DEFAULT, put_at = now(), put_by = $4
+         WHERE kind = $1 AND name = $2 AND document = $3::jsonb
+           AND number < (SELECT max(number) FROM documents WHERE kind = $1)
+         RETURNING *)
+       SELECT * FROM again
+       UNION ALL
+       SELECT * FROM documents WHERE kind = $1 AND name = $2 AND document = $3::jsonb AND NOT EXISTS (SELECT FROM again)`,
+      [kind, name, json, putBy],
     );
     if (same) return fromRow(same);
     throw new PlatenError('request/conflict', {

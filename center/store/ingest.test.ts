@@ -259,6 +259,12 @@ test('a put makes a new revision and none is changed in place', async () => {
   await store.documents.put('catalog', 'r2', { catalog: 'r2' }, 'ann');
   expect((await store.documents.get('catalog'))?.document).toEqual({ catalog: 'r2' });
   expect((await store.documents.get('catalog', 'r1'))?.document).toEqual({ catalog: 'r1' });
+  // Going back to the one before puts that in force, and a restart finds it so.
+  const back = await store.documents.put('catalog', 'r1', { catalog: 'r1' }, 'cleo');
+  expect(back).toMatchObject({ by: 'cleo', document: { catalog: 'r1' } });
+  expect(back.revision).toBeGreaterThan(one.revision);
+  expect(await store.documents.get('catalog')).toEqual(back);
+  expect(await store.documents.put('catalog', 'r1', { catalog: 'r1' }, 'dora')).toEqual(back);
 });
 
 test('retained messages come back, the last of a topic, emptied ones not', async () => {
