@@ -17,6 +17,8 @@ export class Message {
   readonly publisher: Principal | undefined;
   /** The session whose connection published it; undefined for wills and for the broker's own. */
   readonly source: Session | undefined;
+  /** Identifier under which its source sent it with QoS 2, for the journal; 0 where nothing has to be remembered. */
+  receipt = 0;
   #encoded: Buffer | undefined;
   #kept = false;
 

@@ -15,7 +15,7 @@ import {
   uint16,
   unsubscribePacket,
 } from '../../tests/conformance/raw-client.ts';
-import { type Broker, createBroker, type Principal } from '../broker.ts';
+import { type Broker, createBroker, type Principal, type Uplink } from '../broker.ts';
 import { FileBackend } from '../file-backend.ts';
 import type { RetainedChange } from '../retained-backend.ts';
 
@@ -57,7 +57,7 @@ class HeldBackend extends FileBackend {
   }
 }
 
-async function start(from?: Started, closed = false): Promise<Started> {
+async function start(from?: Started, closed = false, uplink?: Uplink): Promise<Started> {
   const file = join(folder, `${++files}.log`);
   if (from) copyFileSync(from.file, file);
   const backend = new HeldBackend(file);
@@ -65,6 +65,7 @@ async function start(from?: Started, closed = false): Promise<Started> {
     tcp: { host: '127.0.0.1', port: 0 },
     log: pino({ level: 'silent' }),
     identity: closed ? identity : 'open',
+    ...(uplink ? { uplink } : {}),
     retained: backend,
     sysMs: 0,
     limits: { outboundInFlightMax: 2, offlineMessagesMax: 4 },
@@ -161,6 +162,31 @@ test('a QoS 2 publish that was taken over is not taken twice after a crash [MQTT
   await other.subscribe(['t', 0]);
   (await resume(third.port, 'sender')).send(publishPacket('t', 'new', { qos: 2, id: 5 }));
   expect((await other.nextPublish()).payload).toBe('new');
+});
+
+test('a QoS 2 publish that the center did not take over before a crash is taken over when it comes again', async () => {
+  const topic = 'platen/v1/ops/admin/request/fleet.summary';
+  const options = { ...kept('asks'), username: 'admin', password: 'x' };
+  const request = (dup: boolean) => publishPacket(topic, '{"id":"1"}', { qos: 2, id: 5, dup });
+  let answer = () => {};
+  const answered = new Promise<undefined>((resolve) => {
+    answer = () => resolve(undefined);
+  });
+  const first = await start(undefined, true, () => answered);
+  const sender = await RawClient.connected(first.port, options);
+  sender.send(request(false));
+  // What else is written by now is on the disk.
+  await first.broker.publish('flush', 'x', { qos: 1, retain: true });
+  await sender.quiet();
+  const taken: string[] = [];
+  const second = await start(first, true, async ({ payload }) => {
+    taken.push(payload.toString());
+    return undefined;
+  });
+  answer();
+  const again = await RawClient.connected(second.port, options);
+  expect(await again.send(request(true)).nextHex()).toBe('50 0005');
+  expect(taken).toEqual(['{"id":"1"}']);
 });
 
 test('SUBACK, UNSUBACK, PUBACK and PUBREC wait until what they promise is on the disk', async () => {

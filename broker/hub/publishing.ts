@@ -64,8 +64,15 @@ export class Publishing implements InboundOwner {
     else if (this.#lines.get(line.key) === line) this.#lines.delete(line.key);
   }
 
+  /**
+   * Routes a message. A session that is kept remembers a QoS 2 publish over a restart before PUBREC says that it was
+   * taken over, in the group write of what became of the message: were it remembered before, a crash in between would
+   * lose the message, which passes for taken over when it is sent again.
+   */
   route(message: Message): Promise<void> | undefined {
-    return this.#router.route(message);
+    const routed = this.#router.route(message);
+    const journal = message.receipt > 0 ? message.source?.journal : undefined;
+    return journal ? journal.putReceived(message.receipt) : routed;
   }
 
   /**
@@ -109,18 +116,8 @@ export class Publishing implements InboundOwner {
     const retain = packet.retain && this.#mayRetain(topic, packet.payload.length, principal);
     const source = packet.cmd === 'publish' ? wire.session : undefined;
     const message = new Message(topic, packet.payload, qos, retain, principal, source);
-    line.push(message, taken, this.#remembered(wire, packet, this.#ask(message)));
-  }
-
-  /** A session that is kept remembers a QoS 2 publish over a restart before PUBREC says that it was taken over. */
-  #remembered(
-    wire: Wire,
-    { qos, cmd, messageId }: Publication,
-    answer: Promise<Disposition> | undefined,
-  ): Promise<Disposition> | undefined {
-    const journal = qos === 2 && cmd === 'publish' ? wire.session?.journal : undefined;
-    if (!journal) return answer;
-    return Promise.all([answer, journal.putReceived(messageId)]).then(([disposition]) => disposition);
+    if (qos === 2 && source) message.receipt = packet.messageId;
+    line.push(message, taken, this.#ask(message));
   }
 
   #taken(wire: Wire, { qos, topic, messageId }: Publication, done: (error?: Error | null) => void): Taken {
