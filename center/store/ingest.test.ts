@@ -65,6 +65,34 @@ function structure(more: Partial<Structure> = {}): Structure {
   };
 }
 
+test('a structure with a byte order mark is stored as the JSON that it is', async () => {
+  const shown = structure();
+  const payload = Buffer.from(`\uFEFF${JSON.stringify(shown)}`);
+  expect(payload[0]).toBe(0xef);
+  expect(await store.ingest.structure('a-marked', shown, payload)).toMatchObject({ outcome: 'new' });
+  const [row] = await store.database.query<{ document: Structure }>(
+    'SELECT document FROM structures WHERE printer = $1',
+    ['a-marked'],
+  );
+  expect(row?.document).toEqual(shown);
+});
+
+test('of structures that are stored together each is compared with the one before it', async () => {
+  const engine = (revision: number, version: string): Structure => {
+    const [unit] = structure().units;
+    return structure({ revision, units: [{ ...unit!, software: [{ id: 'acme.engine', version }] }] });
+  };
+  await store.ingest.structure('a-quick', engine(1, '2.4.0'));
+  // The last one is again what is stored: what differs in between must be told all the same.
+  const stored = await Promise.all(
+    ['2.5.0', '2.6.1', '2.4.0'].map((version, index) =>
+      store.ingest.structure('a-quick', engine(2 + index, version)),
+    ),
+  );
+  const changes = stored.map((result) => (result as { changes?: unknown[] }).changes);
+  expect(changes.map((list) => list?.length)).toEqual([1, 1, 1]);
+});
+
 test('an entry that is sent again is stored once, and only the first time it is fresh', async () => {
   const first = await store.ingest.errors('again', batch('L', 1, [1, 2, 3]));
   const second = await store.ingest.errors('again', batch('L', 1, [2, 3, 4]));

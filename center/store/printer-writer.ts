@@ -75,6 +75,14 @@ function knownOf(row: KnownRow): KnownPrinter {
   };
 }
 
+/** What the mark that some editors put before UTF-8 begins with. */
+const BYTE_ORDER_MARK = 0xef;
+
+/** Whether the database takes JSON as it came: only what is escaped, and a mark before it, can be refused there. */
+function fitsAsItIs(payload: Buffer): boolean {
+  return payload[0] !== BYTE_ORDER_MARK && !payload.includes('\\u');
+}
+
 /** A connection that waits for what its printer says next. */
 interface Held {
   connected: boolean;
@@ -132,8 +140,7 @@ export class PrinterWriter {
       printer,
       kind: 'structure',
       document,
-      // Only what is escaped can be something that the database refuses.
-      json: payload?.includes('\\u') === false ? payload : Buffer.from(storableJson(document)),
+      json: payload && fitsAsItIs(payload) ? payload : Buffer.from(storableJson(document)),
       signature: structureSignature(document),
       ...(verdict ? { verdict } : {}),
     });
@@ -205,7 +212,7 @@ export class PrinterWriter {
     const asked = new Map<string, string | null>();
     for (const item of items) {
       const before = asked.get(item.printer);
-      if (item.kind === 'structure') asked.set(item.printer, before ? '' : item.signature);
+      if (item.kind === 'structure') asked.set(item.printer, before == null ? item.signature : '');
       else if (item.kind === 'verdict') asked.set(item.printer, before ?? '');
       else asked.set(item.printer, before ?? null);
     }
