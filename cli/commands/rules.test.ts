@@ -95,7 +95,7 @@ test('a log from standard input gives a line for each trouble in order of their 
   );
 });
 
-test('what cannot be used ends with 2 and says where; what fails ends with 1', async () => {
+test('what cannot be used, and what fails, ends with 1 and says where', async () => {
   const rules = file('jams.json', JSON.stringify(JAMS));
   const good = line('a', 1, '2026-11-01T00:00:00Z');
   const bad: [string, RegExp][] = [
@@ -111,19 +111,19 @@ test('what cannot be used ends with 2 and says where; what fails ends with 1', a
     bad.map(async ([text, told], index) => {
       const log = file(`bad-${index}.jsonl`, `${good}\n${text}\n`);
       const ended = await rulesTest(['--rules', rules, '--log', log]);
-      expect([ended.code, ended.out]).toEqual([2, '']);
+      expect([ended.code, ended.out]).toEqual([1, '']);
       expect(ended.err).toMatch(told);
     }),
   );
   const missing = await rulesTest(['--rules', rules, '--log', join(folder, 'none.jsonl')]);
-  expect([missing.code, missing.err]).toEqual([2, expect.stringMatching(/none\.jsonl: ENOENT/)]);
+  expect([missing.code, missing.err]).toEqual([1, expect.stringMatching(/none\.jsonl: ENOENT/)]);
   const wrong = file(
     'wrong.json',
     JSON.stringify({ rules: 'r', list: [{ id: 'x', when: { count: { ge: 0 } } }] }),
   );
   const refused = await rulesTest(['--rules', wrong]);
   expect([refused.code, refused.err]).toEqual([
-    2,
+    1,
     expect.stringMatching(/error at \/list\/0\/when\/count\/ge: /),
   ]);
 

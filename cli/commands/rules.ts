@@ -20,10 +20,8 @@ const OUTPUT_CHARACTERS = 1 << 16;
 /** How often it is told how far a long log was read. */
 const PROGRESS_MS = 5_000;
 const PROGRESS_LINES = 10_000;
-/** A test or an expectation failed. */
+/** A test or an expectation failed, or what was handed in cannot be read or understood (wire contract, process). */
 const EXIT_FAILED = 1;
-/** The rules, the log or the expectations cannot be read or understood. */
-const EXIT_UNUSABLE = 2;
 
 /** Something that was handed in cannot be used. */
 class Unusable extends Error {}
@@ -194,7 +192,7 @@ async function test(options: TestOptions): Promise<void> {
   } catch (error) {
     if (!(error instanceof Unusable)) throw error;
     tell(`platen: ${error.message}`);
-    process.exitCode = EXIT_UNUSABLE;
+    process.exitCode = EXIT_FAILED;
   }
 }
 
