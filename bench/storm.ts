@@ -6,6 +6,10 @@
  * that it is in the database, and its verdict has come; (broker) our broker alone, open access, done at PUBACK, which
  * means that the structure is on disk; (mosquitto) the same without anything durable. The CPU of the product is that
  * of its own process; Postgres's is beside it.
+ *
+ * Whoever connects again was connected before: each of the three first serves WARM_UP printers that do the same and
+ * go, and has SETTLE_MS for their leaving. Those that are measured are others, which connect for the first time: the
+ * product knows no answer to their passwords, and no structure of theirs.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,8 +35,10 @@ const UNDER_WAY_MAX = 1_000;
 const STRUCTURE_BYTES = 1_500;
 const LABEL_BYTES = 120;
 const ENROL_AT_ONCE = 1_000;
-/** Printers of a storm before the one that is measured: whoever was up before has its code paths compiled. */
-const WARM_UP = 100;
+/** Printers of the storm before the one that is measured: whoever was up before has its code compiled. */
+const WARM_UP = 2_000;
+/** Between the two storms: what is still to be done for those that left isn't part of the second. */
+const SETTLE_MS = 2_000;
 const STORM_MS_MAX = 120_000;
 const REPEATS = 1;
 const KIB = 1_024;
@@ -115,6 +121,7 @@ async function productStorm(count: number): Promise<Storm & { postgres_cpu_us_pe
     const postmaster = readFileSync(join(product.data, 'postgres', 'cluster', 'postmaster.pid'), 'utf8');
     const server = Number(postmaster.split('\n')[0]);
     await storm({ pid, port }, scripts.splice(0, WARM_UP));
+    await pause(SETTLE_MS);
     const before = treeCpuSeconds(server);
     const figures = await storm({ pid, port }, scripts);
     return {
@@ -202,6 +209,7 @@ async function measure(name: PeerName, count: number): Promise<Storm> {
         peer,
         namesOf('warm', WARM_UP).map((name) => scriptOf(name)),
       );
+      await pause(SETTLE_MS);
       runs.push(
         await storm(
           peer,
