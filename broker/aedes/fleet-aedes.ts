@@ -1,16 +1,16 @@
 /**
- * Aedes 1.2 with its places of fan-out and registration taken by the hub: clients get a view of the broker in which
- * those are replaced. Aedes keeps what belongs to one connection: CONNECT, keepalive, wills, the QoS 1 and 2 flows.
+ * Aedes 1.2 with its places of CONNECT, fan-out and registration taken by the hub: clients get a view of the broker in
+ * which those are replaced. Aedes keeps what belongs to one connection: its end, wills, the QoS 1 and 2 flows.
  */
 import type { Duplex } from 'node:stream';
 import { Aedes, type AedesOptions } from 'aedes';
 import mqttPacket from 'mqtt-packet';
+import type { ConnectPacket } from '../packets/packet.ts';
 import type { AedesClient, AedesParser } from './internals.ts';
+import type { Wire } from './wire.ts';
 
 /** What the hub does in the place of Aedes. */
 export interface Fanout {
-  /** A client was authenticated and gets its session; ends the predecessor with the same id. */
-  register(client: AedesClient): void;
   unregister(client: AedesClient): void;
 }
 
@@ -22,9 +22,11 @@ const LEVELS_MAX = 65_536;
 /** Makes Aedes and the function that hands it a connection. */
 export function createAedes(options: AedesOptions, fanout: Fanout): { aedes: Aedes; handle: Handle } {
   const aedes = new Aedes(options);
-  const { clients } = aedes as unknown as { clients: Record<string, AedesClient> };
   const counter = aedes as unknown as { counter: number };
   const view = Object.create(aedes, {
+    // Aedes looks for a client here before it unregisters it. Whether it holds a session is for the hub to know, and a
+    // property for each id would cost the storm as much as its subscriptions.
+    clients: { value: new Proxy({}, { get: () => true }) },
     maxTopicLevels: { value: LEVELS_MAX },
     // Written by aedes-packet as a property of the broker it is given; there is one counter for all.
     counter: {
@@ -41,21 +43,16 @@ export function createAedes(options: AedesOptions, fanout: Fanout): { aedes: Aed
       if (typeof client === 'function') client();
       else done?.();
     },
-    registerClient(client: AedesClient) {
-      fanout.register(client);
-      clients[client.id] = client;
-    },
     unregisterClient(client: AedesClient) {
-      if (clients[client.id] === client) delete clients[client.id];
       fanout.unregister(client);
     },
   });
-  const handle: Handle = (socket) => {
+  const handle: Handle = (wire) => {
     // Aedes makes a parser for each connection, a stream with a stream in it, which the Wire would throw away at
     // once. Nothing else runs while it is replaced.
     makers.parser = noParser;
     try {
-      const client = aedes.handle(socket) as unknown as AedesClient;
+      const client = aedes.handle(wire as unknown as Duplex) as unknown as AedesClient;
       client.broker = view;
       return client;
     } finally {
@@ -63,6 +60,30 @@ export function createAedes(options: AedesOptions, fanout: Fanout): { aedes: Aed
     }
   };
   return { aedes, handle };
+}
+
+/**
+ * CONNECT came, and somebody will be asked about it. With `letIn` all that Aedes does for CONNECT: there it is a series
+ * of nine steps with promises in between, each of which would ask the hub for what the hub knows already.
+ */
+export function begin(client: AedesClient, { clientId, protocolVersion, will }: ConnectPacket): void {
+  if (client._connectTimer) clearTimeout(client._connectTimer);
+  client._connectTimer = null;
+  client.connecting = true;
+  client.id = clientId;
+  // Sessions that are kept are the hub's.
+  client.clean = true;
+  client.version = protocolVersion;
+  client._will = will ?? null;
+}
+
+/** The client is who it says to be; from now on its end is told, with its will. */
+export function letIn(client: AedesClient): void {
+  client._authorized = true;
+  client.will = client._will;
+  client.connackSent = true;
+  client.connecting = false;
+  client.connected = true;
 }
 
 /** Stands where Aedes keeps its parser until the Wire takes its place: only the listener for packets is wanted. */
@@ -87,4 +108,5 @@ const makers: { parser: unknown } = mqttPacket;
 const usualParser = mqttPacket.parser;
 const noParser = () => new NoParser();
 
-export type Handle = (socket: Duplex) => AedesClient;
+/** Makes the Aedes client of a connection. */
+export type Handle = (wire: Wire) => AedesClient;

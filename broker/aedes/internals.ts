@@ -11,9 +11,17 @@ export interface AedesClient extends EventEmitter {
   closed: boolean;
   /** What Aedes reads from and writes to. Replaced by a Wire. */
   conn: unknown;
-  /** The broker as this client sees it. Replaced by a view that knows the client. */
+  /** The broker as this client sees it. Replaced by a view. */
   broker: unknown;
   will: Will | null;
+  /** That of its CONNECT, until the client is let in: then it is `will`, which is published when it goes. */
+  _will: Will | null;
+  clean: boolean;
+  version: number | null;
+  /** Without it the end of the connection unregisters nothing. */
+  _authorized: boolean;
+  /** Ends a connection that sends no CONNECT. */
+  _connectTimer: NodeJS.Timeout | null;
   /** Set when DISCONNECT came. */
   _disconnected: boolean;
   /** Packets being handled; 0 when a packet is offered lets it be handled at once. */

@@ -38,6 +38,8 @@ export interface WireOwner {
   dirty(wire: Wire): void;
   /** The socket is closed; called once. */
   gone(wire: Wire): void;
+  /** CONNECT was read. Answered by `accepted`, or by a refusal that closes the wire. */
+  connect(wire: Wire, packet: ConnectPacket): void;
   /** A packet was read and is allowed by the protocol; false: the broker has dealt with it, Aedes shall not see it. */
   packet(wire: Wire, packet: Packet): boolean;
   /** A publish with QoS 0 or 1; `done` is called when it may be acknowledged, or with an error that ends the wire. */
@@ -121,25 +123,33 @@ export class Wire implements Outlet {
     this.#decoder = new Decoder({ packetBytesMax: connectPacketBytesMax, topicBytesMax, topicLevelsMax });
   }
 
-  /** Takes the place of Aedes's reading and writing. */
+  /** Begins to read for an Aedes client that was made with this as its connection. */
   attach(client: AedesClient): void {
-    this.#client = client;
-    // Aedes would read in bursts and queue what comes before CONNECT is answered; the Wire holds the socket instead.
-    this.socket.removeAllListeners('readable');
     this.#offer = client._parser.listeners?.('packet')[0]?.bind({ client, _queue: null });
-    client._parser = { client, _queue: null, removeAllListeners: () => undefined };
-    client.conn = this;
     client._nextBatch = (error) => this.#handled(error ?? undefined);
     client.pause = () => this.#hold('aedes');
     client.resume = () => this.#release('aedes');
-    client.once('connected', () => this.#accepted());
-    this.socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    this.socket.on('drain', () => this.#drained());
-    this.socket.on('close', () => this.#owner.gone(this));
+    const { socket } = this;
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('drain', () => this.#drained());
+    socket.on('error', (error) => {
+      // The end of a connection that is over already says nothing new.
+      if (!client.closed) client.emit('error', error);
+    });
+    socket.on('end', () => client.close());
+    socket.on('close', () => {
+      client.close();
+      this.#owner.gone(this);
+    });
   }
 
   get client(): AedesClient | undefined {
     return this.#client;
+  }
+
+  /** Aedes names itself to its connection. */
+  set client(client: AedesClient) {
+    this.#client = client;
   }
 
   get pendingBytes(): number {
@@ -256,23 +266,27 @@ export class Wire implements Outlet {
     return this;
   }
 
-  on(event: string, listener: (...args: unknown[]) => void): this {
-    this.socket.on(event, listener);
+  /**
+   * Aedes and Node's `finished` would put a dozen listeners on each socket, for what can be read, for errors and for
+   * its end. The Wire reads itself, and tells Aedes of errors and the end: nobody else is heard.
+   */
+  setMaxListeners(): this {
     return this;
   }
 
-  once(event: string, listener: (...args: unknown[]) => void): this {
-    this.socket.once(event, listener);
+  on(): this {
     return this;
   }
 
-  removeListener(event: string, listener: (...args: unknown[]) => void): this {
-    this.socket.removeListener(event, listener);
+  once(): this {
     return this;
   }
 
-  removeAllListeners(event: string): this {
-    this.socket.removeAllListeners(event);
+  removeListener(): this {
+    return this;
+  }
+
+  removeAllListeners(): this {
     return this;
   }
 
@@ -315,6 +329,8 @@ export class Wire implements Outlet {
     if (packet.cmd === 'connect' && !this.connected) {
       if (!this.#acceptable(packet)) return;
       this.#hold('connecting');
+      this.#owner.connect(this, packet);
+      return;
     }
     if (packet.cmd === 'publish' && this.#allowances.length > 0) this.#charge(1, 0);
     if (!this.#owner.packet(this, packet)) return;
@@ -364,6 +380,11 @@ export class Wire implements Outlet {
 
   #refuse(code: number, reason: string): void {
     this.#owner.refused(this, reason);
+    this.deny(code, reason);
+  }
+
+  /** Answers CONNECT with a return code that isn't 0, then ends the connection [MQTT-3.2.2-5]. */
+  deny(code: number, reason: string): void {
     this.send(connack(code, false));
     this.close(reason);
   }
@@ -374,7 +395,8 @@ export class Wire implements Outlet {
     this.destroy();
   }
 
-  #accepted(): void {
+  /** CONNECT is answered: what follows it is read, within the limits of a client that is known. */
+  accepted(): void {
     const { packetBytesMax, topicBytesMax, topicLevelsMax } = this.#owner.limits;
     if (this.#decoder) {
       this.#decoder.limits = { packetBytesMax, topicBytesMax, topicLevelsMax };

@@ -2,18 +2,11 @@
 import type { Logger } from 'pino';
 import { mayPublish } from '../access.ts';
 import type { AedesClient } from '../aedes/internals.ts';
-import { type Wire, wireOf } from '../aedes/wire.ts';
+import type { Wire } from '../aedes/wire.ts';
 import type { Gate } from '../gate.ts';
-import type { Identity, Principal } from '../identity.ts';
-import { CONNACK } from '../packets/packet.ts';
-import type { Monitor } from './monitor.ts';
-
-/** An error that makes Aedes refuse CONNECT with that return code. */
-export interface Refusal extends Error {
-  returnCode: number;
-}
-
-export type Authenticated = (error: Refusal | null, success: boolean) => void;
+import type { Credentials, Identity, Principal } from '../identity.ts';
+import { CONNACK, type ConnectPacket } from '../packets/packet.ts';
+import type { Monitor, Who } from './monitor.ts';
 
 export interface AdmissionOptions {
   log: Logger;
@@ -22,10 +15,8 @@ export interface AdmissionOptions {
   monitor: Monitor;
   /** Milliseconds, monotonic. */
   now(): number;
-}
-
-function refusal(code: number): Refusal {
-  return Object.assign(new Error(`CONNECT refused with ${code}`), { returnCode: code });
+  /** The client may connect; its `id` is the key of its session. */
+  letIn(wire: Wire, client: AedesClient): void;
 }
 
 /** An answer about somebody's rights isn't under way for longer. */
@@ -53,85 +44,82 @@ export class Admission {
     this.#changed.set(name, now);
   }
 
-  /** Aedes asks whether the client may connect. */
-  authenticate(
-    client: AedesClient,
-    username: string | null,
-    password: Buffer | null,
-    done: Authenticated,
-  ): void {
-    const { identity, gate, monitor, log, now } = this.#options;
-    const wire = wireOf(client);
+  /** Decides about a CONNECT: lets the client in, or refuses it and ends its connection. */
+  decide(wire: Wire, client: AedesClient, packet: ConnectPacket): void {
+    const { identity, gate, monitor, now, letIn } = this.#options;
     if (this.closed) {
-      done(refusal(CONNACK.unavailable), false);
+      wire.deny(CONNACK.unavailable, 'shutdown');
       return;
     }
     if (identity === 'open') {
-      done(null, true);
+      letIn(wire, client);
       return;
     }
+    const { username, password } = packet;
     const { address, certificateName } = wire.origin;
-    if (gate.refuses(`${username ?? ''}\0${wire.clientId}`, username ?? undefined, address, now())) {
-      wire.reason = 'banned';
-      monitor.refused(wire, 'banned', { who: { name: undefined, claimed: username ?? undefined } });
-      done(refusal(CONNACK.notAuthorized), false);
+    if (gate.refuses(`${username ?? ''}\0${wire.clientId}`, username, address, now())) {
+      monitor.refused(wire, 'banned', { who: { name: undefined, claimed: username } });
+      wire.deny(CONNACK.notAuthorized, 'banned');
       return;
     }
-    const credentials = {
-      clientId: wire.clientId,
-      address,
-      ...(username ? { username } : {}),
-      ...(password ? { password } : {}),
-      ...(certificateName === undefined ? {} : { certificateName }),
-    };
-    const asked = now();
-    identity.authenticate(credentials).then(
-      (principal) => {
-        if (principal && (this.#changed.get(principal.name) ?? -1) >= asked) {
-          this.authenticate(client, username, password, done);
-          return;
-        }
-        const refused = this.#examine(client, wire, principal, username ?? undefined);
-        if (refused) done(refused, false);
-        else done(null, true);
-      },
-      (error: unknown) => {
-        log.error({ err: error, clientId: wire.clientId }, 'authentication failed');
-        wire.reason = 'identity-unavailable';
-        done(refusal(CONNACK.unavailable), false);
-      },
-    );
+    const credentials: Credentials = { clientId: wire.clientId, address };
+    if (username) credentials.username = username;
+    if (password) credentials.password = password;
+    if (certificateName !== undefined) credentials.certificateName = certificateName;
+    void this.#ask(wire, client, identity, credentials);
   }
 
-  /** Gives the connection its principal, or says how CONNECT is refused. */
-  #examine(
+  /** Asks who it is, and again when rights changed meanwhile. */
+  async #ask(wire: Wire, client: AedesClient, identity: Identity, credentials: Credentials): Promise<void> {
+    const { log, now, letIn } = this.#options;
+    let principal: Principal | undefined;
+    try {
+      let asked: number;
+      do {
+        asked = now();
+        principal = await identity.authenticate(credentials);
+      } while (principal && (this.#changed.get(principal.name) ?? -1) >= asked);
+    } catch (error) {
+      log.error({ err: error, clientId: wire.clientId }, 'authentication failed');
+      wire.deny(CONNACK.unavailable, 'identity-unavailable');
+      return;
+    }
+    // Who is gone by now is still counted when it had no right to come.
+    const admitted = this.#admitted(client, wire, principal, credentials.username);
+    if (admitted && !client.closed) letIn(wire, client);
+  }
+
+  /** Gives the connection its principal, or refuses CONNECT. */
+  #admitted(
     client: AedesClient,
     wire: Wire,
     principal: Principal | undefined,
     username: string | undefined,
-  ): Refusal | undefined {
+  ): boolean {
     const { gate, monitor, now } = this.#options;
-    // A name that wasn't proven is told as one that was claimed: it may be anybody's.
-    const who = principal ? { name: principal.name } : { name: undefined, claimed: username };
-    const refuse = (code: number, reason: string, topic?: string): Refusal => {
-      wire.reason = reason;
-      monitor.refused(wire, reason, { who, topic });
-      return refusal(code);
-    };
     if (!principal) {
+      // A name that wasn't proven is told as one that was claimed: it may be anybody's.
+      const who = { name: undefined, claimed: username };
       if (gate.failed(username, wire.origin.address, now())) monitor.refused(wire, 'failures', { who });
-      return refuse(CONNACK.credentials, 'credentials');
+      return this.#refuse(wire, CONNACK.credentials, 'credentials', { who });
     }
+    const who = { name: principal.name };
     if (principal.role === 'printer' && principal.name !== wire.clientId) {
-      return refuse(CONNACK.identifier, 'client-id-not-user');
+      return this.#refuse(wire, CONNACK.identifier, 'client-id-not-user', { who });
     }
-    const will = (client as unknown as { _will: { topic: string } | null })._will;
+    const will = client._will;
     if (will && !mayPublish(principal, will.topic)) {
-      return refuse(CONNACK.notAuthorized, 'will-not-authorized', will.topic);
+      return this.#refuse(wire, CONNACK.notAuthorized, 'will-not-authorized', { who, topic: will.topic });
     }
     wire.principal = principal;
     // An operator's client ids are its own: nobody can take over the session of another name.
     client.id = `${principal.name}\0${wire.clientId}`;
-    return undefined;
+    return true;
+  }
+
+  #refuse(wire: Wire, code: number, reason: string, about: { who: Who; topic?: string }): false {
+    this.#options.monitor.refused(wire, reason, about);
+    wire.deny(code, reason);
+    return false;
   }
 }

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { Aedes, AedesOptions } from 'aedes';
 import type { Logger } from 'pino';
 import { QuietEmitter } from '../aedes/emitter.ts';
-import { createAedes, type Handle } from '../aedes/fleet-aedes.ts';
+import { begin, createAedes, type Handle, letIn } from '../aedes/fleet-aedes.ts';
 import type { AedesClient } from '../aedes/internals.ts';
 import { HubPersistence } from '../aedes/persistence.ts';
 import { type Origin, Wire, type WireOwner, wireOf } from '../aedes/wire.ts';
@@ -16,9 +16,9 @@ import type { Gate } from '../gate.ts';
 import type { Identity } from '../identity.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { Message } from '../message.ts';
-import { type Packet, ProtocolError, type PublishPacket } from '../packets/packet.ts';
+import { type ConnectPacket, type Packet, ProtocolError, type PublishPacket } from '../packets/packet.ts';
 import type { RetainedStore } from '../topics/retained-store.ts';
-import { Admission, type Authenticated } from './admission.ts';
+import { Admission } from './admission.ts';
 import { Allowances } from './allowance.ts';
 import { type Counters, Monitor } from './monitor.ts';
 import { type Publication, Publishing } from './publishing.ts';
@@ -65,7 +65,14 @@ export class Hub implements WireOwner {
     this.retained = retained;
     this.#gate = gate;
     this.router = new Router({ limits, retained, monitor, open: identity === 'open' });
-    this.#admission = new Admission({ log, identity, gate, monitor, now: this.now });
+    this.#admission = new Admission({
+      log,
+      identity,
+      gate,
+      monitor,
+      now: this.now,
+      letIn: (wire, client) => this.#letIn(wire, client),
+    });
     this.#publishing = new Publishing({ log, router: this.router, monitor, uplink });
     this.#subscribing = new Subscribing(this.router, monitor);
     this.#allowances = new Allowances({
@@ -103,14 +110,6 @@ export class Hub implements WireOwner {
       heartbeatInterval: DAY_MS,
       maxClientsIdLength: limits.clientIdBytesMax,
       maxInflightInbound: 0,
-      authenticate: (client, username, password, done) => {
-        this.#admission.authenticate(
-          client as unknown as AedesClient,
-          username ?? null,
-          password ?? null,
-          done as Authenticated,
-        );
-      },
       authorizePublish: (client, packet, done) => {
         if (client) {
           const wire = wireOf(client as unknown as AedesClient);
@@ -145,7 +144,7 @@ export class Hub implements WireOwner {
     this.counters.socketsOpened++;
     const wire = new Wire(this, socket, origin);
     this.connections.add(wire);
-    wire.attach(this.#handle(socket));
+    wire.attach(this.#handle(wire));
   }
 
   async start(): Promise<void> {
@@ -176,19 +175,27 @@ export class Hub implements WireOwner {
     for (const wire of dirty) wire.flush();
   }
 
+  connect(wire: Wire, packet: ConnectPacket): void {
+    this.counters.packetsReceived++;
+    if (packet.clientId === '') packet.clientId = `auto-${randomUUID()}`;
+    wire.clientId = packet.clientId;
+    wire.protocolLevel = packet.protocolVersion;
+    wire.keepaliveMs = this.#keepalive(packet.keepalive) * 1_000;
+    wire.clean = packet.clean;
+    const client = wire.client as AedesClient;
+    begin(client, packet);
+    this.#admission.decide(wire, client, packet);
+  }
+
+  #letIn(wire: Wire, client: AedesClient): void {
+    this.sessions.register(wire, client.id);
+    letIn(client);
+    this.sessions.accept(wire);
+  }
+
   packet(wire: Wire, packet: Packet): boolean {
     this.counters.packetsReceived++;
     switch (packet.cmd) {
-      case 'connect':
-        if (packet.clientId === '') packet.clientId = `auto-${randomUUID()}`;
-        wire.clientId = packet.clientId;
-        wire.protocolLevel = packet.protocolVersion;
-        wire.keepaliveMs = this.#keepalive(packet.keepalive) * 1_000;
-        wire.clean = packet.clean;
-        // Sessions and silence are the hub's: Aedes needs no timer, and nothing of its own for sessions that are kept.
-        packet.keepalive = 0;
-        packet.clean = true;
-        return true;
       case 'publish':
         this.counters.publishesReceived++;
         this.counters.payloadBytesReceived += packet.payload.length;

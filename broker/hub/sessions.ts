@@ -70,10 +70,9 @@ export class Sessions implements SessionStore, Fanout {
     return { messages, bytes, inFlight };
   }
 
-  register(client: AedesClient): void {
+  /** A client was let in and gets its session; ends the predecessor with the same key. */
+  register(wire: Wire, key: string): void {
     const { router, publishing, gate, allowances, monitor, now } = this.#options;
-    const wire = wireOf(client);
-    const key = client.id;
     // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
     this.#held.get(key)?.close('taken-over');
     let session = this.#byKey.get(key);
@@ -106,18 +105,11 @@ export class Sessions implements SessionStore, Fanout {
     monitor.session(wire, 'connected');
   }
 
-  accept(client: AedesClient): void {
-    const wire = wireOf(client);
-    if (this.#held.get(client.id) !== wire) return;
+  /** Answers CONNECT and begins the deliveries of the session. */
+  accept(wire: Wire): void {
     wire.send(connack(CONNACK.accepted, wire.sessionPresent));
-    client.connackSent = true;
-    client.connecting = false;
-    client.connected = true;
-    client.resume();
     wire.session?.resume(wire);
-    // The Wire reads on at this event, and counts CONNECT as handled.
-    client.emit('connected');
-    client._nextBatch();
+    wire.accepted();
   }
 
   unregister(client: AedesClient): void {

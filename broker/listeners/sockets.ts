@@ -9,7 +9,7 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Origin } from '../aedes/wire.ts';
-import type { Gate } from '../gate.ts';
+import type { Gate, Waiting } from '../gate.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 
 /** Where a listener listens; port 0 takes a free one. */
@@ -41,6 +41,9 @@ export interface SocketsOptions {
   serve(socket: Duplex, origin: Origin): void;
   turnedAway(reason: string, address: string): void;
 }
+
+/** What comes next for a socket that passed the gate. */
+type Ready = (socket: Socket, address: string) => void;
 
 const BACKLOG = 4_096;
 
@@ -122,12 +125,7 @@ export class Sockets {
     await Promise.all(closing);
   }
 
-  async #listen(
-    endpoint: Endpoint,
-    scheme: string,
-    setting: string,
-    ready: (socket: Socket, address: string) => void,
-  ): Promise<string> {
+  async #listen(endpoint: Endpoint, scheme: string, setting: string, ready: Ready): Promise<string> {
     const { host, port } = endpoint;
     const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
       this.#enter(socket, ready),
@@ -145,61 +143,71 @@ export class Sockets {
     return `${scheme}://${name}:${address.port}`;
   }
 
-  #enter(socket: Socket, ready: (socket: Socket, address: string) => void): void {
-    const { gate, now, open, turnedAway } = this.#options;
-    const address = plainAddress(socket.remoteAddress);
-    this.#pending.add(socket);
+  #enter(socket: Socket, ready: Ready): void {
+    const { gate, now, open } = this.#options;
+    const entrant = new Entrant(socket, ready, this.#pending, this.#options);
+    gate.enter(entrant, open() + gate.waiting, now());
+  }
+}
+
+/** A socket on its way to speak MQTT. One object and two listeners: in a storm there are thousands a second. */
+class Entrant implements Waiting {
+  readonly address: string;
+  readonly #socket: Socket;
+  readonly #ready: Ready;
+  readonly #pending: Set<Socket>;
+  readonly #options: SocketsOptions;
+  #turnedAway = false;
+
+  constructor(socket: Socket, ready: Ready, pending: Set<Socket>, options: SocketsOptions) {
+    this.address = plainAddress(socket.remoteAddress);
+    this.#socket = socket;
+    this.#ready = ready;
+    this.#pending = pending;
+    this.#options = options;
+    pending.add(socket);
     socket.on('error', destroyIt);
-    let entered = false;
-    gate.enter(
-      {
-        address,
-        get gone() {
-          return socket.destroyed;
-        },
-        begin: () => {
-          socket.off('error', destroyIt);
-          this.#pending.delete(socket);
-          void this.#begin(socket, address, ready);
-        },
-        turnAway: (reason) => {
-          entered = false;
-          this.#pending.delete(socket);
-          turnedAway(reason, address);
-          socket.destroy();
-        },
-      },
-      open() + gate.waiting,
-      now(),
-    );
-    entered = !socket.destroyed;
-    if (!entered) return;
     socket.on('close', () => {
-      this.#pending.delete(socket);
-      gate.leave(address);
+      this.#pending.delete(this.#socket);
+      if (!this.#turnedAway) this.#options.gate.leave(this.address);
     });
   }
 
-  async #begin(
-    socket: Socket,
-    address: string,
-    ready: (socket: Socket, address: string) => void,
-  ): Promise<void> {
-    if (!this.#options.trustedProxies.has(address)) {
-      ready(socket, address);
-      socket.resume();
+  get gone(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  begin(): void {
+    const socket = this.#socket;
+    socket.off('error', destroyIt);
+    this.#pending.delete(socket);
+    if (this.#options.trustedProxies.has(this.address)) {
+      void this.#awaitHeader();
       return;
     }
-    const ignore = () => socket.destroy();
-    socket.on('error', ignore);
+    this.#ready(socket, this.address);
+    socket.resume();
+  }
+
+  turnAway(reason: string): void {
+    this.#turnedAway = true;
+    this.#pending.delete(this.#socket);
+    this.#options.turnedAway(reason, this.address);
+    this.#socket.destroy();
+  }
+
+  /** The address that a trusted proxy tells takes the place of the proxy's own. */
+  async #awaitHeader(): Promise<void> {
+    const socket = this.#socket;
+    socket.on('error', destroyIt);
     const header = await readProxyHeader(socket, this.#options.connectMsMax);
-    socket.off('error', ignore);
+    socket.off('error', destroyIt);
     if (!header) {
-      this.#options.turnedAway('proxy-header', address);
+      this.#options.turnedAway('proxy-header', this.address);
       socket.destroy();
       return;
     }
-    ready(socket, header.local ? address : header.address);
+    this.#ready(socket, header.local ? this.address : header.address);
     socket.resume();
   }
 }
