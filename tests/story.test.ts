@@ -36,8 +36,9 @@ function npmStart(): Run {
   // Node's own options, the bootstrap (which only installs packages before it runs the rest), then the command.
   const words = scripts.start.split(' ');
   const bootstrap = words.indexOf('deploy/bootstrap.mjs');
-  expect([words[0], words[bootstrap + 1]]).toEqual(['node', 'run']);
-  const args = [...words.slice(1, bootstrap), '--import', TSX, ...words.slice(bootstrap + 2)];
+  // `exec`: the shell between npm and the program must not stand in a signal's way.
+  expect([words[0], words[1], words[bootstrap + 1]]).toEqual(['exec', 'node', 'run']);
+  const args = [...words.slice(2, bootstrap), '--import', TSX, ...words.slice(bootstrap + 2)];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
