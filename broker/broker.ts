@@ -69,7 +69,12 @@ export interface BrokerStats {
 export interface Broker extends EventEmitter<HubEvents> {
   /** Where the listeners listen, by name (`tcp`, `tls`), as URLs; filled by `listen`. */
   readonly addresses: Readonly<Record<string, string>>;
-  /** Loads the retained documents, then listens. Rejects with `start/port` when a port can't be had. */
+  /**
+   * Reads what a backend kept: retained documents and sessions. `listen` does it too; whoever publishes or lets clients
+   * in by WebSocket before that calls it first: what is read later would overwrite what came meanwhile.
+   */
+  load(): Promise<void>;
+  /** Loads, then listens. Rejects with `start/port` when a port can't be had. */
   listen(): Promise<void>;
   /** Serves MQTT over WebSocket at `path` of an HTTP server; upgrades elsewhere are left to others. */
   attachWebSocket(server: HttpServer, path: string): void;
@@ -114,6 +119,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
   readonly #addresses: Record<string, string> = {};
   readonly #detach: (() => void)[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
+  #loaded: Promise<void> | undefined;
 
   constructor(options: BrokerOptions) {
     super();
@@ -149,9 +155,14 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     return this.#addresses;
   }
 
+  load(): Promise<void> {
+    this.#loaded ??= this.#retained.load().then((records) => this.#hub.sessions.restore(records));
+    return this.#loaded;
+  }
+
   async listen(): Promise<void> {
     const { tcp, tls } = this.#options;
-    this.#hub.sessions.restore(await this.#retained.load());
+    await this.load();
     await this.#hub.start();
     this.#every(TICK_MS, () => this.#hub.tick());
     this.#every(PACE_MS, () => {

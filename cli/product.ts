@@ -81,7 +81,8 @@ export async function openProduct(settings: Settings, flags: BrokerFlags, log: L
     tls?.authority.onRevoked((name) => broker.revoke(name, 'certificate-revoked'));
     broker.metrics(registry);
     const http = await openHttp(settings, parts, log, opened);
-    broker.attachWebSocket(http.server, '/mqtt');
+    // Before the center publishes.
+    await broker.load();
     const repositoryUrl = address('http', settings.host, http.port, '/repository/');
 
     const center = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
@@ -109,6 +110,8 @@ export async function openProduct(settings: Settings, flags: BrokerFlags, log: L
     });
     // Before it listens: a listener that fails leaves others, and timers, that have to be closed.
     opened.add(() => broker.close());
+    // Not with HTTP itself: nobody would hear yet that a client came.
+    broker.attachWebSocket(http.server, '/mqtt');
     await broker.listen();
     const { tcp = '', tls: mqtts } = broker.addresses;
     return {

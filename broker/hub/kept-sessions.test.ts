@@ -164,6 +164,34 @@ test('a QoS 2 publish that was taken over is not taken twice after a crash [MQTT
   expect((await other.nextPublish()).payload).toBe('new');
 });
 
+test('what is published between loading and listening is neither missed by sessions nor overwritten', async () => {
+  const first = await start();
+  const client = await RawClient.connected(first.port, kept('c'));
+  await client.subscribe(['t', 1]);
+  await first.broker.publish('t', 'old', { qos: 1, retain: true });
+  const { id } = await client.nextPublish();
+  await client.send(packet(0x40, uint16(id)), packet(0xc0)).next();
+  const file = join(folder, `${++files}.log`);
+  await first.broker.publish('flush', 'x', { qos: 1, retain: true });
+  copyFileSync(first.file, file);
+  const broker = await createBroker({
+    tcp: { host: '127.0.0.1', port: 0 },
+    log: pino({ level: 'silent' }),
+    identity: 'open',
+    retained: new FileBackend(file),
+    sysMs: 0,
+  });
+  running.push(broker);
+  await broker.load();
+  await broker.publish('t', 'new', { qos: 1, retain: true });
+  await broker.listen();
+  const port = Number(new URL(broker.addresses['tcp'] as string).port);
+  expect((await (await resume(port, 'c')).nextPublish()).payload).toBe('new');
+  const other = await RawClient.connected(port);
+  await other.subscribe(['t', 0]);
+  expect((await other.nextPublish()).payload).toBe('new');
+});
+
 test('a QoS 2 publish that the center did not take over before a crash is taken over when it comes again', async () => {
   const topic = 'platen/v1/ops/admin/request/fleet.summary';
   const options = { ...kept('asks'), username: 'admin', password: 'x' };
