@@ -101,7 +101,7 @@ export class Wire implements Outlet {
   /** When bytes came last. */
   #heardAt: number;
   /** What bounds its rates: those for everybody, those of a printer. */
-  readonly #allowances: Allowance[] = [];
+  #allowances: readonly Allowance[] = [];
   #ended = false;
 
   constructor(owner: WireOwner, socket: Duplex, origin: Origin) {
@@ -112,13 +112,13 @@ export class Wire implements Outlet {
     const { connectPacketBytesMax, topicBytesMax, topicLevelsMax } = owner.limits;
     const { publishesPerSecondMax, bytesPerSecondMax } = owner.limits;
     if (publishesPerSecondMax > 0 || bytesPerSecondMax > 0) {
-      this.#allowances.push(
+      this.#allowances = [
         new Allowance({
           publishesPerSecond: publishesPerSecondMax,
           bytesPerSecond: bytesPerSecondMax,
           burstMs: RATE_BURST_MS,
         }),
-      );
+      ];
     }
     this.#decoder = new Decoder({ packetBytesMax: connectPacketBytesMax, topicBytesMax, topicLevelsMax });
   }
@@ -202,12 +202,13 @@ export class Wire implements Outlet {
 
   /** From now on what is read is charged to this account too. */
   drawOn(allowance: Allowance | undefined): void {
-    if (allowance) this.#allowances.push(allowance);
+    if (allowance) this.#allowances = [...this.#allowances, allowance];
   }
 
   /** The connection draws on no account any more. */
   letGo(): void {
-    for (const allowance of this.#allowances.splice(0)) allowance.holders--;
+    for (const allowance of this.#allowances) allowance.holders--;
+    this.#allowances = [];
   }
 
   /** Charges what was read; beyond its rates the client isn't read until its time has come. */

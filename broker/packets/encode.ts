@@ -1,9 +1,13 @@
 /** Packets to bytes: what the broker writes itself; the answers to a client's packets are written by Aedes. */
 import type { QoS } from '../retained-backend.ts';
-import { TYPE } from './packet.ts';
+import { CONNACK, TYPE } from './packet.ts';
+
+/** The answer that nearly everybody gets; written to many, changed by none. */
+const ACCEPTED = Buffer.from([TYPE.connack << 4, 2, 0, CONNACK.accepted]);
 
 /** CONNACK (3.2). */
 export function connack(code: number, sessionPresent: boolean): Buffer {
+  if (code === CONNACK.accepted && !sessionPresent) return ACCEPTED;
   return Buffer.from([TYPE.connack << 4, 2, sessionPresent ? 1 : 0, code]);
 }
 

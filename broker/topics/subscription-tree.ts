@@ -26,7 +26,8 @@ export interface SharedGroup<S> {
 }
 
 interface Leaf<S> {
-  plain: Subscription<S>[];
+  /** Undefined while there is none; made for the first one, because most filters are one subscriber's. */
+  plain: Subscription<S>[] | undefined;
   shared: Map<string, SharedGroup<S>> | undefined;
 }
 
@@ -97,20 +98,24 @@ export class SubscriptionTree<S> {
   /** Adds a subscription; the subscriber must not hold the same filter and group already. */
   add(subscription: Subscription<S>): void {
     const leaf = this.#leaf(subscription.filter);
-    let list = leaf.plain;
-    if (subscription.group !== '') {
-      leaf.shared ??= new Map();
-      let group = leaf.shared.get(subscription.group);
-      if (!group) {
-        group = { filter: subscription.filter, name: subscription.group, members: [], turn: 0 };
-        leaf.shared.set(subscription.group, group);
-      }
-      list = group.members;
-      this.#shared++;
-    }
-    subscription.index = list.length;
-    list.push(subscription);
     this.#size++;
+    if (subscription.group === '') {
+      // A list that begins with its first entry has no spare room: a fleet has seven of them for each printer.
+      if (leaf.plain) append(leaf.plain, subscription);
+      else {
+        subscription.index = 0;
+        leaf.plain = [subscription];
+      }
+      return;
+    }
+    this.#shared++;
+    leaf.shared ??= new Map();
+    let group = leaf.shared.get(subscription.group);
+    if (!group) {
+      group = { filter: subscription.filter, name: subscription.group, members: [], turn: 0 };
+      leaf.shared.set(subscription.group, group);
+    }
+    append(group.members, subscription);
   }
 
   /** Removes a subscription that was added. */
@@ -129,7 +134,7 @@ export class SubscriptionTree<S> {
     if (group) this.#shared--;
     if (group && group.members.length === 0) leaf.shared?.delete(subscription.group);
     if (leaf.shared?.size === 0) leaf.shared = undefined;
-    if (leaf.plain.length === 0 && !leaf.shared) this.#prune(subscription.filter);
+    if (!leaf.plain?.length && !leaf.shared) this.#prune(subscription.filter);
   }
 
   /** The group that a shared subscription belongs to. */
@@ -168,7 +173,7 @@ export class SubscriptionTree<S> {
     if (!isWild(filter)) {
       let leaf = this.#exact.get(filter);
       if (!leaf) {
-        leaf = { plain: [], shared: undefined };
+        leaf = { plain: undefined, shared: undefined };
         this.#exact.set(filter, leaf);
       }
       return leaf;
@@ -178,7 +183,7 @@ export class SubscriptionTree<S> {
       const code = level.length === 1 ? level.charCodeAt(0) : 0;
       if (code === HASH) {
         if (!at.below) this.#wild++;
-        at.below ??= { plain: [], shared: undefined };
+        at.below ??= { plain: undefined, shared: undefined };
         return at.below;
       }
       if (code === PLUS) {
@@ -195,7 +200,7 @@ export class SubscriptionTree<S> {
       }
     }
     if (!at.here) this.#wild++;
-    at.here ??= { plain: [], shared: undefined };
+    at.here ??= { plain: undefined, shared: undefined };
     return at.here;
   }
 
@@ -230,8 +235,13 @@ export class SubscriptionTree<S> {
   }
 }
 
+function append<S>(list: Subscription<S>[], subscription: Subscription<S>): void {
+  subscription.index = list.length;
+  list.push(subscription);
+}
+
 function visit<S>(leaf: Leaf<S>, visitor: Visitor<S>): void {
-  for (const subscription of leaf.plain) visitor.plain(subscription);
+  if (leaf.plain) for (const subscription of leaf.plain) visitor.plain(subscription);
   if (leaf.shared) for (const group of leaf.shared.values()) visitor.shared(group);
 }
 

@@ -3,6 +3,7 @@ import { PlatenError } from '../../schemas/errors.ts';
 import type { LogEntry, Structure, Trouble } from '../../schemas/types.ts';
 import type { Page, PageRequest } from '../services.ts';
 import type { Client, Database } from '../store/database.ts';
+import { textArray } from '../store/sql-arrays.ts';
 import { storableJson, storableText } from '../store/storable.ts';
 import { type TroubleRow, troubleOf } from './rows.ts';
 
@@ -173,7 +174,10 @@ export class TroubleStore {
       `INSERT INTO trouble_states (printer, state)
        SELECT u.printer, u.state FROM unnest($1::text[], $2::text[]) AS u (printer, state) ORDER BY 1
        ON CONFLICT (printer) DO UPDATE SET state = excluded.state`,
-      [states.map(({ printer }) => printer), states.map(({ state }) => storableText(state))],
+      [
+        textArray(states.map(({ printer }) => printer)),
+        textArray(states.map(({ state }) => storableText(state))),
+      ],
     );
   }
 
