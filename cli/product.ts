@@ -89,9 +89,15 @@ export async function openProduct(settings: Settings, flags: BrokerFlags, log: L
     await store.ingest.allOffline();
     await center.start();
     opened.add(() => center.stop());
-    broker.on('session', ({ name, state }) => {
+    broker.on('session', ({ name, role, state }) => {
+      const connected = state === 'connected';
+      if (role !== undefined) {
+        if (role === 'printer') center.connection(name, connected);
+        return;
+      }
+      // With open access nobody has proven anything: it is a printer when its name is one's.
       accounts.isPrinter(name).then(
-        (printer) => printer && center.connection(name, state === 'connected'),
+        (printer) => printer && center.connection(name, connected),
         (error: unknown) => log.warn({ name, reason: reasonOf(error) }, 'a presence was not stored'),
       );
     });

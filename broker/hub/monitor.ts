@@ -1,11 +1,14 @@
 /** What the broker counts and what it tells: every refusal, every drop, every client that comes or goes. */
 import { EventEmitter } from 'node:events';
+import type { Role } from '../../schemas/roles.ts';
 import type { Wire } from '../aedes/wire.ts';
 
 /** A client came or went. One that takes its own session over comes again without having gone. */
 export interface SessionEvent {
   /** The principal's name; the client id with open access. */
   name: string;
+  /** The principal's; undefined with open access. */
+  role: Role | undefined;
   clientId: string;
   state: 'connected' | 'disconnected';
   /** RFC 3339. */
@@ -122,6 +125,7 @@ export class Monitor extends EventEmitter<HubEvents> {
   session(wire: Wire, state: SessionEvent['state'], reason?: string): void {
     this.emit('session', {
       name: wire.principal?.name ?? wire.clientId,
+      role: wire.principal?.role,
       clientId: wire.clientId,
       state,
       at: new Date().toISOString(),
