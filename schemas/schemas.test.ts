@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { generateTypes } from './generate.ts';
+import { NESTING_LEVELS_MAX } from './limits.ts';
 import { operatorsReference } from './operators-reference.ts';
 import { parsePayload, schemaFault } from './validate.ts';
 
@@ -32,6 +33,19 @@ test.each([
   ['breaks the schema', '{"state":"away","session":"a"}', 'payload/schema'],
 ])('a payload that is %s is refused with its code', (_, text, code) => {
   expect(() => parsePayload('presence', Buffer.from(text))).toThrow(expect.objectContaining({ code }));
+});
+
+test('a payload that is nested too deep to be stored is refused, brackets in texts aside', () => {
+  const payload = (value: string) =>
+    Buffer.from(`{"state":"online","session":"s","at":"2026-11-22T07:00:00Z","more":${value}}`);
+  const nested = (levels: number) => `${'[{"a\\\\":'.repeat(levels / 2)}1${'}]'.repeat(levels / 2)}`;
+  // The payload is a level itself.
+  expect(parsePayload('presence', payload(nested(NESTING_LEVELS_MAX - 2)))).toMatchObject({ session: 's' });
+  expect(() => parsePayload('presence', payload(nested(NESTING_LEVELS_MAX)))).toThrow(
+    expect.objectContaining({ code: 'payload/not-json' }),
+  );
+  const text = JSON.stringify('[{"\\'.repeat(NESTING_LEVELS_MAX));
+  expect(parsePayload('presence', payload(text))).toMatchObject({ session: 's' });
 });
 
 test('bytes that are not UTF-8 are refused', () => {

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormatsModule from 'ajv-formats';
 import { PlatenError, reasonOf } from './errors.ts';
+import { NESTING_LEVELS_MAX } from './limits.ts';
 import type {
   AdminCredentials,
   AgentsConfig,
@@ -227,6 +228,26 @@ export function checkNoNul(params: unknown, payload: Buffer): void {
   }
 }
 
+const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from('"\\[]{}');
+
+/** Whether objects and arrays of right JSON are nested deeper than is read. */
+function isTooDeep(json: Uint8Array): boolean {
+  // Each level takes two characters: nearly every message is too short for it.
+  if (json.length <= 2 * NESTING_LEVELS_MAX) return false;
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at];
+    if (byte === QUOTE) quoted = !quoted;
+    else if (quoted) at += byte === BACKSLASH ? 1 : 0;
+    else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
+      depth += 1;
+      if (depth > NESTING_LEVELS_MAX) return true;
+    } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) depth -= 1;
+  }
+  return false;
+}
+
 /**
  * Parses a payload: UTF-8, JSON, an object, and right by its schema.
  * @throws PlatenError payload/not-json, payload/schema
@@ -240,6 +261,9 @@ export function parsePayload<N extends SchemaName>(name: N, payload: Uint8Array)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new PlatenError('payload/not-json', { reason: 'an object is expected' });
+  }
+  if (isTooDeep(payload)) {
+    throw new PlatenError('payload/not-json', { reason: `nested deeper than ${NESTING_LEVELS_MAX} levels` });
   }
   return checkSchema(name, value);
 }

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { RetainedDocument } from '../../broker/retained-backend.ts';
+import { NESTING_LEVELS_MAX } from '../../schemas/limits.ts';
 import type { ErrorBatch, LogEntry, Structure, Verdict } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { StoredFleet } from './fleet-queries.ts';
@@ -75,6 +76,17 @@ test('a structure with a byte order mark is stored as the JSON that it is', asyn
     ['a-marked'],
   );
   expect(row?.document).toEqual(shown);
+});
+
+test('what is nested as deep as may be read can be stored', async () => {
+  const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
+  // The payload's own levels come before it.
+  const detail = { deep: nested(NESTING_LEVELS_MAX - 4) };
+  const log = { ...batch('L', 1, [1]), entries: [entry(1, { detail })] };
+  expect(await store.ingest.errors('a-deep', log)).toMatchObject({ upTo: 1, lost: 0 });
+  const shown = structure();
+  const payload = Buffer.from(JSON.stringify({ ...shown, deep: nested(NESTING_LEVELS_MAX - 1) }));
+  expect(await store.ingest.structure('a-deep', shown, payload)).toMatchObject({ outcome: 'new' });
 });
 
 test('of structures that are stored together each is compared with the one before it', async () => {
