@@ -56,7 +56,9 @@ export function urlsAt(urls: string[], place: Place): string[] | undefined {
   for (const address of urls) {
     const url = new URL(address);
     if (url.protocol === 'snmp:') {
-      moved.push(address.replace(`${url.host}`, url.port === '' ? host : `${host}:${url.port}`));
+      // Only the host: the community before it may be the same text.
+      url.hostname = host;
+      moved.push(url.toString());
       continue;
     }
     const announced = place.urls.find((candidate) => candidate.startsWith(url.protocol));
