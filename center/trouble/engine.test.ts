@@ -1,6 +1,6 @@
 import type { LogEntry, TroubleRules } from '../../schemas/types.ts';
 import { compileRules, contextOf, formatTime, parseTime, TroubleEngine } from './index.ts';
-import { KEYS_JOINT_MAX, KEYS_PER_PRINTER_MAX } from './limits.ts';
+import { CONTEXTS_MAX, KEYS_JOINT_MAX, KEYS_PER_PRINTER_MAX, SORTS_SWEEP_MIN } from './limits.ts';
 import { Replay } from './replay.ts';
 import { parseMoment } from './time.ts';
 
@@ -30,6 +30,19 @@ const jams = {
     ['major', 5],
   ],
 };
+
+test('a printer that shows another structure each time does not fill the memory with them', () => {
+  const engine = new TroubleEngine(compiled(jams));
+  const shown = (printer: string, model: string, at: number) =>
+    engine.context(printer, { model, units: {}, software: [] }, at);
+  shown('steady', 'C360', T0);
+  for (let turn = 0; turn < 3 * SORTS_SWEEP_MIN; turn += 1) shown('restless', `M${turn}`, T0 + turn);
+  expect(engine.size().sorts).toBeLessThanOrEqual(SORTS_SWEEP_MIN + CONTEXTS_MAX + 1);
+  // Whose sort is still somebody's stays the same one.
+  const before = engine.size().sorts;
+  shown('other', 'C360', T0);
+  expect(engine.size().sorts).toBe(before);
+});
 
 test('a trouble opens with the third jam, escalates, clears after a quiet day and reopens as the same one', () => {
   const engine = new TroubleEngine(compiled(jams));

@@ -19,7 +19,7 @@ import {
 import type { KeyScope } from './key-state.ts';
 import { keyOf, scopeOf, unitOfKey } from './keys.ts';
 import { Lane, type LaneTrouble } from './lane.ts';
-import { ENGINE_LIMITS, type EngineLimits } from './limits.ts';
+import { ENGINE_LIMITS, type EngineLimits, SORTS_SWEEP_MIN } from './limits.ts';
 import type { Odometer } from './odometer.ts';
 import type { UnitLanes } from './printer-lanes.ts';
 import { PrinterRecord } from './printer-record.ts';
@@ -65,6 +65,7 @@ export class TroubleEngine {
   private readonly limits: EngineLimits;
   private readonly printers = new Map<string, PrinterRecord>();
   private readonly shared = new Map<string, ContextClass>();
+  private sharedSweepAt = SORTS_SWEEP_MIN;
   private readonly nothingKnown: ContextClass;
   /** Lanes of rules that are not kept by printer, by group and key. */
   private readonly fleetLanes = new Map<string, Lane>();
@@ -116,10 +117,19 @@ export class TroubleEngine {
     const signature = JSON.stringify(context);
     let shared = this.shared.get(signature);
     if (!shared) {
+      if (this.shared.size >= this.sharedSweepAt) this.sweepShared();
       shared = new ContextClass(context, this.rules.index, this.inRange);
       this.shared.set(signature, shared);
     }
     record.addContext(shared, start, this.limits.contextsMax);
+  }
+
+  /** A structure is the printer's own words: one that shows another each time must not fill the memory with them. */
+  private sweepShared(): void {
+    const used = new Set<ContextClass>();
+    for (const { contexts } of this.printers.values()) for (const { shared } of contexts) used.add(shared);
+    for (const [signature, shared] of this.shared) if (!used.has(shared)) this.shared.delete(signature);
+    this.sharedSweepAt = Math.max(SORTS_SWEEP_MIN, this.shared.size * 2);
   }
 
   private printer(id: string): PrinterRecord {
@@ -411,14 +421,14 @@ export class TroubleEngine {
   }
 
   /** How much is held. */
-  size(): { printers: number; keys: number; pending: number } {
+  size(): { printers: number; sorts: number; keys: number; pending: number } {
     let keys = 0;
     let pending = 0;
     for (const lane of this.lanes()) {
       keys += lane.scopes ? lane.scopes.size : 1;
       pending += lane.pending.length;
     }
-    return { printers: this.printers.size, keys, pending };
+    return { printers: this.printers.size, sorts: this.shared.size, keys, pending };
   }
 
   private *lanes(): Generator<Lane> {

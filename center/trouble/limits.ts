@@ -18,6 +18,8 @@ export const EVIDENCE_MAX = 100;
 export const PENDING_MAX = 4096;
 /** Structures of one printer that are remembered, to judge late entries by the one that was in force. */
 export const CONTEXTS_MAX = 4;
+/** Sorts of printers at which it is worth looking for those that no printer is of any more. */
+export const SORTS_SWEEP_MIN = 1_000;
 /** Codes whose candidate rules are remembered for one sort of printer. */
 export const CODES_CACHED_MAX = 20_000;
 /** How far behind an entry may be when the rule doesn't say, ms. */
