@@ -1,8 +1,9 @@
 import { type EventEmitter, once as onceOf } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectSocket } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import mqtt from 'mqtt';
+import mqttPacket from 'mqtt-packet';
 import pino from 'pino';
 import { printerTopic } from '../schemas/topics.ts';
 import { type Broker, type BrokerOptions, createBroker, type Principal } from './broker.ts';
@@ -212,7 +213,9 @@ test('the center speaks to a printer, over TCP and over WebSocket', async () => 
 test('sessions tell their coming and going; a takeover never looks like a leave', async () => {
   const broker = await start();
   const states: string[] = [];
-  broker.on('session', ({ name, state, reason }) => states.push(`${name} ${state} ${reason ?? ''}`.trim()));
+  broker.on('session', ({ name, role, state, reason }) =>
+    states.push(`${role} ${name} ${state} ${reason ?? ''}`.trim()),
+  );
   const first = await connect(broker, 'printer-1');
   const ended = once(first, 'close');
   const second = await connect(broker, 'printer-1');
@@ -220,9 +223,9 @@ test('sessions tell their coming and going; a takeover never looks like a leave'
   await second.endAsync();
   await until(() => states.length >= 3);
   expect(states).toEqual([
-    'printer-1 connected',
-    'printer-1 connected',
-    'printer-1 disconnected disconnected',
+    'printer printer-1 connected',
+    'printer printer-1 connected',
+    'printer printer-1 disconnected disconnected',
   ]);
   expect(broker.stats()).toMatchObject({ sessions: 0, subscriptions: 0 });
 });
@@ -259,6 +262,36 @@ test('rights that are withdrawn while CONNECT is being answered count for that C
   await until(() => answers.length === 2);
   answers[1]?.();
   expect(await outcome).toBe('out');
+});
+
+test('who left while CONNECT was being answered gets no session, and what it tried is told all the same', async () => {
+  const answers: ((principal: Principal | undefined) => void)[] = [];
+  const broker = await start({
+    identity: { authenticate: () => new Promise((resolve) => answers.push(resolve)) },
+  });
+  const told: string[] = [];
+  broker.on('session', ({ name, state }) => told.push(`${name} ${state}`));
+  broker.on('refused', ({ claimed, reason }) => told.push(`${claimed} ${reason}`));
+  for (const name of ['printer-1', 'printer-2']) {
+    const asked = answers.length + 1;
+    const socket = connectSocket(Number(new URL(broker.addresses.tcp as string).port), '127.0.0.1');
+    const connect = {
+      cmd: 'connect',
+      clientId: name,
+      username: name,
+      password: Buffer.from('x'),
+      clean: true,
+    } as const;
+    socket.write(mqttPacket.generate({ ...connect, keepalive: 0, protocolId: 'MQTT', protocolVersion: 4 }));
+    await until(() => answers.length === asked);
+    socket.resetAndDestroy();
+    await until(() => broker.stats().connections === 0);
+  }
+  answers[0]?.({ name: 'printer-1', role: 'printer' });
+  answers[1]?.(undefined);
+  await until(() => told.length > 0);
+  expect(told).toEqual(['printer-2 credentials']);
+  expect(broker.stats()).toMatchObject({ sessions: 0, connections: 0 });
 });
 
 test('a will that its client may not publish is refused with CONNECT; nor may it name another by case', async () => {
