@@ -22,7 +22,7 @@ import { Summary } from './fleet/summary.ts';
 import { type Conclusions, Uplinks } from './fleet/uplinks.ts';
 import { Verdicts } from './fleet/verdicts.ts';
 import type { Link, LinkMessage } from './link.ts';
-import { show } from './metrics.ts';
+import { show, showCommits } from './metrics.ts';
 import { Dispatcher } from './operators/dispatch.ts';
 import { METHODS } from './operators/methods.ts';
 import type { Services } from './services.ts';
@@ -216,6 +216,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       : dispatcher.handle(message, parsed.operator, parsed.method);
   };
   events.listen(() => summary.touch());
+  showCommits(registry, store.ingest);
   show(registry, {
     name: 'platen_uplinks_total',
     help: 'Uplinks taken in, by kind.',

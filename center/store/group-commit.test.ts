@@ -79,3 +79,21 @@ test('a lost database is waited for with nothing resolved, and more than the bou
   await commit.close();
   await expect(commit.submit(5)).rejects.toThrow('closed');
 });
+
+test('each batch that is durable is told with its time and its items, and one that failed is not', async () => {
+  const told: [seconds: number, items: number][] = [];
+  const commit = new GroupCommit<number, number>({
+    write: async (items) => {
+      await sleep(20);
+      if (items.includes(3)) throw new Error('three');
+      return items;
+    },
+    committed: (duration_s, items) => told.push([duration_s, items]),
+    batchWeight_max: 2,
+    waiting_max: 100,
+  });
+  await Promise.allSettled([1, 2, 3].map((item) => commit.submit(item)));
+  expect(told).toEqual([[expect.any(Number), 2]]);
+  expect(told[0]?.[0]).toBeGreaterThanOrEqual(0.018);
+  expect(told[0]?.[0]).toBeLessThan(10);
+});

@@ -26,7 +26,11 @@ export interface GroupCommitOptions<T, R> {
   whenReady?(): Promise<void>;
   /** Called when the database is there but can take nothing; what it gives is called when it can again. */
   unable?(reason: string): () => void;
+  /** Called when a batch is durable: how long that took in seconds, waiting for the database included; its items. */
+  committed?: Committed;
 }
+
+export type Committed = (duration_s: number, items: number) => void;
 
 interface Waiting<T, R> {
   item: T;
@@ -120,10 +124,12 @@ export class GroupCommit<T, R> {
   /** Gives what tells the outcome to those who wait; never rejects. */
   async #writeBatch(batch: Waiting<T, R>[]): Promise<() => void> {
     let able: (() => void) | undefined;
+    const began_ms = performance.now();
     try {
       for (;;) {
         try {
           const results = await this.#options.write(batch.map((waiting) => waiting.item));
+          this.#options.committed?.((performance.now() - began_ms) / 1_000, batch.length);
           return () => {
             for (let index = 0; index < batch.length; index += 1) batch[index]?.resolve(results[index] as R);
           };

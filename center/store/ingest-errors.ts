@@ -7,7 +7,7 @@ import type { ErrorBatch, LogEntry } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Client, Database } from './database.ts';
 import { isLostConnection } from './database.ts';
-import { GroupCommit } from './group-commit.ts';
+import { type Committed, GroupCommit } from './group-commit.ts';
 import { emptyCursor, type LogCursor, openGap, rangesFromSql, rangesToSql, takeBatch } from './log-cursor.ts';
 import {
   type ArrayElement,
@@ -78,11 +78,12 @@ export class ErrorWriter {
   #nextBatch = 0;
   #lastBatch = -1;
 
-  constructor(database: Database, now: () => number) {
+  constructor(database: Database, now: () => number, committed: Committed) {
     this.#database = database;
     this.#now = now;
     this.#commit = new GroupCommit({
       write: (items) => this.#write(items),
+      committed,
       weigh: (item) => item.batch.entries.length + 1,
       batchWeight_max: CENTER_LIMITS.ingest_batch_entries_max,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,

@@ -1,10 +1,12 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Registry } from 'prom-client';
 import type { RetainedDocument } from '../../broker/retained-backend.ts';
 import { NESTING_LEVELS_MAX } from '../../schemas/limits.ts';
-import type { ErrorBatch, LogEntry, Structure, Verdict } from '../../schemas/types.ts';
+import type { ErrorBatch, LogEntry, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { showCommits } from '../metrics.ts';
 import { StoredFleet } from './fleet-queries.ts';
 import { dropHistory, dropStreams } from './partitions.ts';
 import { PostgresRetained } from './retained.ts';
@@ -500,4 +502,20 @@ test('a full disk is waited for: nothing is acknowledged or refused, and the dat
   expect(await Promise.all(sent)).toEqual([1, 1, 1]);
   expect(store.database.fault()).toBeUndefined();
   expect(await stored('full-2')).toEqual([1]);
+});
+
+test('the group commits that acknowledgements wait for are shown as histograms, by what they write', async () => {
+  const registry = new Registry();
+  showCommits(registry, store.ingest);
+  await store.ingest.errors('metered', batch('L', 1, [1]));
+  await store.ingest.structure('metered', structure());
+  const report: UpdateReport = { execution: 'metered', attempt: 1, seq: 1, state: 'accepted' };
+  await store.ingest.update('metered', report);
+  const text = await registry.metrics();
+  for (const kind of ['entries', 'printers', 'updates']) {
+    const shown = (name: string): number =>
+      Number(text.match(new RegExp(`^platen_ingest_commit_${name}\\{kind="${kind}"\\} (\\S+)$`, 'm'))?.[1]);
+    expect([kind, shown('seconds_count'), shown('items_sum')]).toEqual([kind, 1, 1]);
+    expect(shown('seconds_sum')).toBeGreaterThan(0);
+  }
 });

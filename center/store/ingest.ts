@@ -16,7 +16,12 @@ interface UpdateItem {
   report: UpdateReport;
 }
 
+/** What is collected into batches by itself: log entries, structures and presences, reports of updates. */
+export type CommitKind = 'entries' | 'printers' | 'updates';
+
 export class IngestWriter {
+  /** Told of each batch that is durable: of what, how long it took in seconds, how many items it had. */
+  onCommitted: (kind: CommitKind, duration_s: number, items: number) => void = () => {};
   readonly #errors: ErrorWriter;
   readonly #printers: PrinterWriter;
   readonly #updates: GroupCommit<UpdateItem, { fresh: boolean }>;
@@ -27,13 +32,17 @@ export class IngestWriter {
   constructor(database: Database, printers: PrinterWriter, now: () => number = Date.now) {
     this.#database = database;
     this.#now = now;
-    this.#errors = new ErrorWriter(database, now);
+    this.#errors = new ErrorWriter(database, now, (duration_s, items) =>
+      this.onCommitted('entries', duration_s, items),
+    );
     this.#printers = printers;
+    printers.onCommitted = (duration_s, items) => this.onCommitted('printers', duration_s, items);
     this.#updates = new GroupCommit({
       batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
       unable: (reason) => database.unable(reason),
+      committed: (duration_s, items) => this.onCommitted('updates', duration_s, items),
       write: (items: UpdateItem[]) => database.borrow((client) => this.#writeUpdates(client, items)),
     });
   }

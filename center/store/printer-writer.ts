@@ -6,7 +6,7 @@
 import type { Presence, Structure, Verdict } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Client, Database } from './database.ts';
-import { GroupCommit } from './group-commit.ts';
+import { type Committed, GroupCommit } from './group-commit.ts';
 import { WRITE_PRINTERS, writeValues } from './printer-rows.ts';
 import {
   type ItemResult,
@@ -91,6 +91,8 @@ interface Held {
 }
 
 export class PrinterWriter {
+  /** Told of each batch that is durable. */
+  onCommitted: Committed = () => {};
   readonly #now: () => number;
   readonly #commit: GroupCommit<PrinterItem, ItemResult>;
   /** In the order of their coming. */
@@ -103,6 +105,7 @@ export class PrinterWriter {
     this.#now = now;
     this.#commit = new GroupCommit({
       write: (items) => this.#write(database, items),
+      committed: (duration_s, items) => this.onCommitted(duration_s, items),
       weigh: (item) => 1 + (item.kind === 'structure' ? item.json.length / BYTES_PER_WEIGHT : 0),
       batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
       gather_ms: GATHER_MS,
