@@ -45,6 +45,8 @@ interface InFlight {
   /** PUBREC came, PUBREL was sent, PUBCOMP is awaited. The message itself isn't needed any more. */
   released: boolean;
   group: SharedGroup<Session> | undefined;
+  /** It is sent when it is durable, and not before. */
+  unwritten?: boolean;
 }
 
 interface Waiting {
@@ -138,7 +140,8 @@ export class Session {
     if (!journal) return;
     for (const { sequence } of this.#inFlight?.values() ?? []) journal.removeMessage(sequence);
     for (const { sequence } of this.#waiting.slice(this.#waitingHead)) journal.removeMessage(sequence);
-    for (const id of this.inboundQos2 ?? []) journal.removeReceived(id);
+    for (const id of this.inboundQos2 ?? []) journal.removeReceived(id).catch(() => {});
+    journal.removeLeft();
     journal.removeSession();
   }
 
@@ -207,8 +210,15 @@ export class Session {
     }
     while (this.waiting > 0) {
       const head = this.#waiting[this.#waitingHead] as Waiting;
-      if (!this.#sendable(outlet, head.qos)) return;
+      // It was theirs to read when it was queued; rights may have changed since.
+      const allowed = this.#owner.mayReceive(this, head.message.topic);
+      if (allowed && !this.#sendable(outlet, head.qos)) return;
       this.#shift();
+      if (!allowed) {
+        if (head.sequence > 0) this.journal?.removeMessage(head.sequence);
+        this.#owner.dropped('not-authorized', this);
+        continue;
+      }
       this.#send(outlet, head.message, head.qos, false, head.group, head.sequence);
     }
   }
@@ -223,9 +233,17 @@ export class Session {
     this.outlet = outlet;
     if (this.#inFlight) {
       for (const [id, entry] of this.#inFlight) {
+        if (entry.unwritten) continue;
         if (entry.released) outlet.send(acknowledgement(TYPE.pubrel, id));
-        else this.#write(outlet, entry.message, entry.qos, entry.retain, true, id);
+        else if (this.#owner.mayReceive(this, entry.message.topic)) {
+          this.#write(outlet, entry.message, entry.qos, entry.retain, true, id);
+        } else {
+          this.#inFlight.delete(id);
+          this.journal?.removeMessage(entry.sequence);
+          this.#owner.dropped('not-authorized', this);
+        }
       }
+      if (this.#inFlight.size === 0) this.#inFlight = undefined;
     }
     this.pump();
   }
@@ -264,17 +282,23 @@ export class Session {
     return entry.qos === 2 && (cmd === 'pubrec' || entry.released);
   }
 
-  /** PUBREC: from now on only PUBREL is repeated [MQTT-4.3.3-1]. */
-  released(id: number): void {
+  /**
+   * PUBREC: from now on only PUBREL is repeated [MQTT-4.3.3-1]. PUBREL must wait for the promise, if any: a broker that
+   * forgot would send the message again, and the client, which let go of its identifier, would take it for another.
+   */
+  released(id: number): Promise<void> | undefined {
     const entry = this.#inFlight?.get(id);
-    if (entry?.qos !== 2 || entry.released) return;
+    if (entry?.qos !== 2 || entry.released) return undefined;
     entry.released = true;
-    this.#record(entry, id);
+    return this.#record(entry, id);
   }
 
-  /** PUBREL came, or the publish couldn't be taken over: its identifier is free. */
-  releaseInbound(id: number): void {
-    if (this.inboundQos2?.delete(id)) this.journal?.removeReceived(id);
+  /**
+   * PUBREL came, or the publish couldn't be taken over: its identifier is free. PUBCOMP must wait for the promise, if
+   * any: a broker that forgot would take the next message with this identifier for the old one.
+   */
+  releaseInbound(id: number): Promise<void> | undefined {
+    return this.inboundQos2?.delete(id) ? this.journal?.removeReceived(id) : undefined;
   }
 
   /** What was given to this member of shared subscriptions and isn't acknowledged; it is forgotten here. */
@@ -349,7 +373,7 @@ export class Session {
     const id = this.#freeId();
     this.#inFlight ??= new Map();
     if ('keep' in message) message.keep();
-    const entry = {
+    const entry: InFlight = {
       sequence: sequence || (this.journal?.next() ?? 0),
       message,
       qos,
@@ -358,8 +382,25 @@ export class Session {
       group,
     };
     this.#inFlight.set(id, entry);
-    this.#record(entry, id);
-    this.#write(outlet, message, qos, retain, false, id);
+    const durable = this.#record(entry, id);
+    if (qos === 2 && durable) this.#writeLater(entry, id, durable);
+    else this.#write(outlet, message, qos, retain, false, id);
+  }
+
+  /**
+   * With QoS 2 a message of which a crash would leave no trace must not have been seen by anybody: its publisher sends
+   * it again, and it would come under another identifier.
+   */
+  #writeLater(entry: InFlight, id: number, durable: Promise<void>): void {
+    entry.unwritten = true;
+    durable.then(
+      () => {
+        if (this.#inFlight?.get(id) !== entry) return;
+        entry.unwritten = false;
+        if (this.outlet) this.#write(this.outlet, entry.message, 2, entry.retain, false, id);
+      },
+      () => this.outlet?.fail('storage-failed'),
+    );
   }
 
   #write(
@@ -383,18 +424,18 @@ export class Session {
   }
 
   /** Writes a message as it is on its way now; `id` 0 when it wasn't sent. */
-  #record({ sequence, message, qos, retain, released }: InFlight, id: number): void {
+  #record({ sequence, message, qos, retain, released }: InFlight, id: number): Promise<void> | undefined {
     const { topic } = message;
     // After PUBREC the message itself isn't needed any more.
     const payload = released ? NOTHING : message.payload;
-    this.journal?.putMessage(sequence, { topic, payload, qos, retain, released, id });
+    return this.journal?.putMessage(sequence, { topic, payload, qos, retain, released, id });
   }
 
   #enqueue(entry: Waiting): void {
     entry.message.keep();
     if (this.journal && entry.qos > 0 && entry.sequence === 0) {
       entry.sequence = this.journal.next();
-      this.#record({ ...entry, retain: false, released: false }, 0);
+      void this.#record({ ...entry, retain: false, released: false }, 0);
     }
     this.#waiting.push(entry);
     this.#waitingBytes += entry.message.bytes;

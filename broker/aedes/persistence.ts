@@ -11,8 +11,8 @@ export interface SessionStore {
   acknowledged(client: AedesClient, messageId: number): void;
   /** Whether a QoS 2 publish with this identifier was taken over and not yet released. */
   pendingQos2(client: AedesClient, messageId: number): boolean;
-  /** PUBREL came. */
-  releaseQos2(client: AedesClient, messageId: number): void;
+  /** PUBREL came. Resolves when that is durable: PUBCOMP follows. */
+  releaseQos2(client: AedesClient, messageId: number): Promise<void>;
 }
 
 interface Identified {
@@ -51,7 +51,7 @@ export class HubPersistence {
   async incomingStorePacket(): Promise<void> {}
 
   async incomingDelPacket(client: AedesClient, packet: Identified): Promise<void> {
-    this.#store.releaseQos2(client, packet.messageId);
+    await this.#store.releaseQos2(client, packet.messageId);
   }
 
   /** Asked at the end of a connection; identifiers of QoS 2 end with their session. */

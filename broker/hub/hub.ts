@@ -16,7 +16,14 @@ import type { Gate } from '../gate.ts';
 import type { Identity } from '../identity.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { Message } from '../message.ts';
-import { type ConnectPacket, type Packet, ProtocolError, type PublishPacket } from '../packets/packet.ts';
+import { acknowledgement } from '../packets/encode.ts';
+import {
+  type ConnectPacket,
+  type Packet,
+  ProtocolError,
+  type PublishPacket,
+  TYPE,
+} from '../packets/packet.ts';
 import type { RetainedStore } from '../topics/retained-store.ts';
 import { Admission } from './admission.ts';
 import { Allowances } from './allowance.ts';
@@ -87,6 +94,8 @@ export class Hub implements WireOwner {
       allowances: this.#allowances,
       monitor,
       now: this.now,
+      date: Date.now,
+      log,
     });
     const { aedes, handle } = createAedes(this.#aedesOptions(), this.sessions);
     this.#aedes = aedes;
@@ -140,11 +149,12 @@ export class Hub implements WireOwner {
   }
 
   /** Begins to serve a socket. */
-  serve(socket: Duplex, origin: Origin): void {
+  serve(socket: Duplex, origin: Origin): Wire {
     this.counters.socketsOpened++;
     const wire = new Wire(this, socket, origin);
     this.connections.add(wire);
     wire.attach(this.#handle(wire));
+    return wire;
   }
 
   async start(): Promise<void> {
@@ -217,12 +227,20 @@ export class Hub implements WireOwner {
             'wrong-acknowledgement',
           );
         }
-        // Aedes tells it only for sessions that are kept.
-        if (packet.cmd === 'pubrec') wire.session?.released(packet.messageId);
-        return true;
+        return packet.cmd !== 'pubrec' || !this.#received(wire, packet.messageId);
       default:
         return true;
     }
+  }
+
+  /** PUBREC came. Returns whether PUBREL is sent here, once that is durable; else Aedes sends it at once. */
+  #received(wire: Wire, id: number): boolean {
+    const durable = wire.session?.released(id);
+    durable?.then(
+      () => wire.send(acknowledgement(TYPE.pubrel, id)),
+      () => wire.close('storage-failed'),
+    );
+    return durable !== undefined;
   }
 
   publish(wire: Wire, packet: PublishPacket, done: (error?: Error | null) => void): void {

@@ -17,7 +17,8 @@ import {
 } from '../../tests/conformance/raw-client.ts';
 import { type Broker, createBroker, type Principal, type Uplink } from '../broker.ts';
 import { FileBackend } from '../file-backend.ts';
-import type { RetainedChange } from '../retained-backend.ts';
+import type { BrokerLimits } from '../limits.ts';
+import type { RetainedChange, RetainedDocument } from '../retained-backend.ts';
 
 let folder: string;
 let files = 0;
@@ -26,6 +27,8 @@ let letGo = () => {};
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'platen-sessions-'));
+  role = 'admin';
+  log = [];
 });
 
 afterEach(async () => {
@@ -41,11 +44,14 @@ interface Started {
   backend: HeldBackend;
 }
 
+let role: Principal['role'] = 'admin';
 const identity = {
   async authenticate({ username = '' }): Promise<Principal> {
-    return { name: username, role: 'admin' };
+    return { name: username, role };
   },
 };
+let log: { msg?: string; [field: string]: unknown }[] = [];
+const told = pino({ level: 'warn' }, { write: (line: string) => log.push(JSON.parse(line)) });
 
 /** A disk that takes its time: writes wait until they are let go. */
 class HeldBackend extends FileBackend {
@@ -57,18 +63,23 @@ class HeldBackend extends FileBackend {
   }
 }
 
-async function start(from?: Started, closed = false, uplink?: Uplink): Promise<Started> {
+async function start(
+  from?: { file: string },
+  closed = false,
+  uplink?: Uplink,
+  limits: Partial<BrokerLimits> = {},
+): Promise<Started> {
   const file = join(folder, `${++files}.log`);
   if (from) copyFileSync(from.file, file);
   const backend = new HeldBackend(file);
   const broker = await createBroker({
     tcp: { host: '127.0.0.1', port: 0 },
-    log: pino({ level: 'silent' }),
+    log: told,
     identity: closed ? identity : 'open',
     ...(uplink ? { uplink } : {}),
     retained: backend,
     sysMs: 0,
-    limits: { outboundInFlightMax: 2, offlineMessagesMax: 4 },
+    limits: { outboundInFlightMax: 2, offlineMessagesMax: 4, ...limits },
   });
   running.push(broker);
   await broker.listen();
@@ -287,4 +298,152 @@ test('whose session it is stays known, so that it gets what its user may receive
   await second.broker.publish(topic, 'event', { qos: 1, retain: false });
   const again = await RawClient.connected(second.port, options);
   expect((await again.nextPublish()).payload).toBe('event');
+});
+
+/** Everything in a broker's file. */
+async function contents({ file }: { file: string }): Promise<Map<string, RetainedDocument>> {
+  const copy = join(folder, `${++files}.log`);
+  copyFileSync(file, copy);
+  const backend = new FileBackend(copy);
+  const found = new Map<string, RetainedDocument>();
+  for await (const document of backend.load()) found.set(document.topic, document);
+  await backend.close();
+  return found;
+}
+
+/** A copy of a broker's file with other records in it. */
+async function spoiled(
+  { file }: { file: string },
+  spoil: (documents: Map<string, RetainedDocument>) => [topic: string, payload: Buffer][],
+): Promise<{ file: string }> {
+  const copy = join(folder, `${++files}.log`);
+  copyFileSync(file, copy);
+  const changes = spoil(await contents({ file }));
+  const backend = new FileBackend(copy);
+  for await (const _ of backend.load());
+  await backend.write(changes.map(([topic, payload]) => ({ topic, payload, qos: 0 })));
+  await backend.close();
+  return { file: copy };
+}
+
+test('records that say nothing are set aside with one line in the log; all others are taken, and the broker starts', async () => {
+  const first = await start();
+  for (const name of ['whole', 'torn']) {
+    const client = await RawClient.connected(first.port, kept(name));
+    await client.subscribe(['t', 1]);
+    await client.disconnect();
+  }
+  await publish(first.port, 't', '1', '2');
+  const id = (name: string) => Buffer.from(name).toString('base64url');
+  const spoilt = await spoiled(first, (documents) => {
+    const [message] = [...documents.keys()].filter((topic) => topic.startsWith(`#message/${id('whole')}/`));
+    return [
+      [`#session/${id('torn')}`, Buffer.from('{"key":"torn","clie')],
+      [`#session/${id('null')}`, Buffer.from('null')],
+      [`#session/${id('other')}`, Buffer.from('{"key":"whole","clientId":"x","subscriptions":[]}')],
+      [`#session/${id('qos')}`, Buffer.from('{"key":"qos","clientId":"qos","subscriptions":[["t",3]]}')],
+      [message as string, Buffer.from([1, 0])],
+      [`#message/${id('whole')}/x`, Buffer.from([1, 0, 0, 0, 1, 0x74])],
+      [`#received/${id('whole')}/-1`, Buffer.from([1])],
+      [`#left/${id('whole')}`, Buffer.from('yesterday')],
+      ['#what/is/this', Buffer.from('x')],
+    ];
+  });
+  const second = await start(spoilt);
+  expect(second.broker.stats()).toMatchObject({ sessions: 1, subscriptions: 1, queuedMessages: 1 });
+  const lines = log.filter(({ msg }) => msg?.includes('set aside'));
+  // The nine, two messages of a session that can't be read, and when its client left.
+  expect(lines).toMatchObject([{ records: 12, reason: expect.any(String) }]);
+  await second.broker.publish('flush', 'x', { qos: 1, retain: true });
+  const after = await contents(second);
+  expect(after.get(`#aside/#session/${id('torn')}`)?.payload.toString()).toBe('{"key":"torn","clie');
+  // Whoever comes with the name of one that was set aside begins anew, also over the next start.
+  const torn = await RawClient.open(second.port);
+  expect((await torn.send(connectPacket(kept('torn'))).next()).body.toString('hex')).toBe('0000');
+  await second.broker.publish('flush', 'y', { qos: 1, retain: true });
+  log = [];
+  const third = await start(second);
+  expect(log).toEqual([]);
+  await (await resume(third.port, 'torn')).quiet();
+  expect(await (await resume(third.port, 'whole')).nextPublish()).toMatchObject({ payload: '2' });
+});
+
+test('how long a client is away goes on over restarts; whoever was there until the end left at the end', async () => {
+  const limits = { offlineSecondsMax: 100 };
+  const first = await start(undefined, false, undefined, limits);
+  for (const name of ['old', 'recent']) {
+    await (await RawClient.connected(first.port, kept(name))).disconnect();
+  }
+  await RawClient.connected(first.port, kept('there'));
+  await first.broker.publish('flush', 'x', { qos: 1, retain: true });
+  const left = (name: string) => `#left/${Buffer.from(name).toString('base64url')}`;
+  expect((await contents(first)).has(left('there'))).toBe(false);
+  const second = await start(
+    await spoiled(first, () => [
+      [left('old'), Buffer.from(String(Date.now() - 101_000))],
+      [left('recent'), Buffer.from(String(Date.now() - 90_000))],
+    ]),
+    false,
+    undefined,
+    limits,
+  );
+  const until = Date.now() + 5_000;
+  while (second.broker.stats().sessions > 2 && Date.now() < until) {
+    await new Promise((resume) => setTimeout(resume, 20));
+  }
+  expect(second.broker.stats()).toMatchObject({ sessions: 2, dropped: { 'session-expired': 1 } });
+  await resume(second.port, 'recent');
+  await second.broker.publish('flush', 'y', { qos: 1, retain: true });
+  const after = await contents(second);
+  // Who is back isn't away; who was there at the crash is from the restart on.
+  expect([after.has(left('old')), after.has(left('recent'))]).toEqual([false, false]);
+  expect(Date.now() - Number(after.get(left('there'))?.payload)).toBeLessThan(60_000);
+});
+
+test('PUBREL and PUBCOMP wait until it is on the disk that the identifier is free', async () => {
+  const first = await start();
+  const client = await RawClient.connected(first.port, kept('k'));
+  await client.subscribe(['t', 2]);
+  const sender = await RawClient.connected(first.port, kept('sender'));
+  expect(await sender.send(publishPacket('t', 'x', { qos: 2, id: 9 })).nextHex()).toBe('50 0009');
+  const { id } = await client.nextPublish();
+  first.backend.held = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  client.send(packet(0x50, uint16(id)));
+  sender.send(packet(0x62, uint16(9)));
+  await client.quiet();
+  await sender.quiet();
+  letGo();
+  expect(await client.nextHex()).toBe(`62 ${uint16(id).toString('hex')}`);
+  expect(await sender.nextHex()).toBe('70 0009');
+  // Nothing was written after PUBREL and PUBCOMP: what they said holds over a crash right behind them.
+  const second = await start(first);
+  expect(await (await resume(second.port, 'k')).nextHex()).toBe(`62 ${uint16(id).toString('hex')}`);
+  const watcher = await RawClient.connected(second.port);
+  await watcher.subscribe(['t', 0]);
+  (await resume(second.port, 'sender')).send(publishPacket('t', 'next', { qos: 2, id: 9 }));
+  expect((await watcher.nextPublish()).payload).toBe('next');
+});
+
+test('what was queued, or sent and not acknowledged, is not sent to a client whose rights went meanwhile', async () => {
+  const { port, broker } = await start(undefined, true);
+  const topic = 'platen/v1/fleet/events/order';
+  const options = { ...kept('x'), username: 'x', password: 'x' };
+  const client = await RawClient.connected(port, options);
+  expect(await client.subscribe([topic, 1])).toEqual([1]);
+  // Two fill the window, the third and the fourth wait.
+  for (const payload of ['1', '2', '3', '4']) await broker.publish(topic, payload, { qos: 1, retain: false });
+  expect([(await client.nextPublish()).payload, (await client.nextPublish()).payload]).toEqual(['1', '2']);
+  role = 'printer';
+  expect(broker.revoke('x', 'rights-changed')).toBe(1);
+  await client.closed();
+  const again = await RawClient.connected(port, options);
+  await again.quiet();
+  expect(broker.stats()).toMatchObject({ queuedMessages: 0, dropped: { 'not-authorized': 4 } });
+  // What is its own comes, and the window is free for it.
+  const own = 'platen/v1/printers/x/request/identify';
+  expect(await again.subscribe([own, 1])).toEqual([1]);
+  for (const payload of ['a', 'b']) await broker.publish(own, payload, { qos: 1, retain: false });
+  expect([(await again.nextPublish()).payload, (await again.nextPublish()).payload]).toEqual(['a', 'b']);
 });

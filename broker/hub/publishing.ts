@@ -124,7 +124,7 @@ export class Publishing implements InboundOwner {
     return (error) => {
       if (error) {
         // It is sent again on the next connection; then it must not pass for a duplicate.
-        if (qos === 2) wire.session?.releaseInbound(messageId);
+        if (qos === 2) wire.session?.releaseInbound(messageId)?.catch(() => {});
         wire.reason ??= 'uplink-failed';
         this.#log.error({ topic, reason: reasonOf(error) }, 'a publish could not be taken over');
       }

@@ -3,6 +3,7 @@
  * them, the identifiers of QoS 2 publishes taken over from them. Each is a record of its own beside the retained
  * documents, so that one group write makes both durable. The names of records begin with `#`: no topic can.
  */
+import { reasonOf } from '../../schemas/errors.ts';
 import type { Principal } from '../identity.ts';
 import type { QoS } from '../retained-backend.ts';
 import type { RetainedStore } from '../topics/retained-store.ts';
@@ -33,11 +34,24 @@ export interface KeptSession {
 export interface RestoredSession extends KeptSession {
   messages: [sequence: number, message: KeptMessage][];
   inboundQos2: number[];
+  /** When its client went, in milliseconds since the epoch; undefined when it was there until the end. */
+  left: number | undefined;
+}
+
+/** All that was read at the start. */
+export interface Restored {
+  /** Those away longest first; last those whose clients were there. */
+  sessions: RestoredSession[];
+  /** Records that say nothing that could be used, with the reason. */
+  unreadable: { name: string; record: Buffer; reason: string }[];
 }
 
 const SESSION = '#session/';
 const MESSAGE = '#message/';
 const RECEIVED = '#received/';
+const LEFT = '#left/';
+/** Before the name of a record that couldn't be read: it is kept for whoever wants to look at it. */
+const ASIDE = '#aside/';
 
 function recordId(key: string): string {
   return Buffer.from(key).toString('base64url');
@@ -55,9 +69,13 @@ function encode({ topic, payload, qos, retain, id, released }: KeptMessage): Buf
   return record;
 }
 
+/** @throws Error when it is no message */
 function decode(record: Buffer): KeptMessage {
-  const flags = record[0] as number;
+  const flags = record.readUInt8(0);
   const payloadAt = 5 + record.readUInt16BE(3);
+  if (flags > 15 || (flags & 3) === 3 || payloadAt === 5 || payloadAt > record.length) {
+    throw new Error('not a message');
+  }
   return {
     topic: record.toString('utf8', 5, payloadAt),
     payload: record.subarray(payloadAt),
@@ -93,8 +111,8 @@ export class SessionJournal {
     void this.#store.record(SESSION + this.#id, undefined);
   }
 
-  putMessage(sequence: number, message: KeptMessage): void {
-    void this.#store.record(`${MESSAGE}${this.#id}/${sequence}`, encode(message));
+  putMessage(sequence: number, message: KeptMessage): Promise<void> {
+    return this.#store.record(`${MESSAGE}${this.#id}/${sequence}`, encode(message));
   }
 
   removeMessage(sequence: number): void {
@@ -106,26 +124,86 @@ export class SessionJournal {
     return this.#store.record(`${RECEIVED}${this.#id}/${id}`, Buffer.from([1]));
   }
 
-  removeReceived(id: number): void {
-    void this.#store.record(`${RECEIVED}${this.#id}/${id}`, undefined);
+  /** Its PUBREL came: the next publish with this identifier is another one. */
+  removeReceived(id: number): Promise<void> {
+    return this.#store.record(`${RECEIVED}${this.#id}/${id}`, undefined);
+  }
+
+  /** The client went, at a time in milliseconds since the epoch. */
+  putLeft(at: number): void {
+    void this.#store.record(LEFT + this.#id, Buffer.from(String(at)));
+  }
+
+  /** The client is there again. */
+  removeLeft(): void {
+    void this.#store.record(LEFT + this.#id, undefined);
   }
 }
 
-/** Puts the records that were read at the start together. Those of a session that is gone are left out. */
-export function restoreSessions(records: ReadonlyMap<string, Buffer>): RestoredSession[] {
+/** Puts records that couldn't be read out of the way of what comes to have their names, in one group write. */
+export function setAside(store: RetainedStore, unreadable: Restored['unreadable']): void {
+  for (const { name, record } of unreadable) {
+    void store.record(ASIDE + name, record);
+    void store.record(name, undefined);
+  }
+}
+
+/** Puts the records that were read at the start together. */
+export function restoreSessions(records: ReadonlyMap<string, Buffer>): Restored {
   const sessions = new Map<string, RestoredSession>();
+  const unreadable: Restored['unreadable'] = [];
+  const read = (name: string, record: Buffer, use: () => void): void => {
+    try {
+      use();
+    } catch (error) {
+      unreadable.push({ name, record, reason: reasonOf(error) });
+    }
+  };
   for (const [name, record] of records) {
     if (!name.startsWith(SESSION)) continue;
-    const kept = JSON.parse(record.toString()) as KeptSession;
-    sessions.set(name.slice(SESSION.length), { ...kept, messages: [], inboundQos2: [] });
+    read(name, record, () => {
+      const id = name.slice(SESSION.length);
+      const kept = parseSession(record);
+      if (recordId(kept.key) !== id) throw new Error('a session of another name');
+      sessions.set(id, { ...kept, messages: [], inboundQos2: [], left: undefined });
+    });
   }
   for (const [name, record] of records) {
-    const [, id = '', number] = name.split('/');
-    const session = sessions.get(id);
-    if (!session) continue;
-    if (name.startsWith(MESSAGE)) session.messages.push([Number(number), decode(record)]);
-    else if (name.startsWith(RECEIVED)) session.inboundQos2.push(Number(number));
+    if (name.startsWith(SESSION) || name.startsWith(ASIDE)) continue;
+    read(name, record, () => belong(sessions, name, record));
   }
   for (const { messages } of sessions.values()) messages.sort(([a], [b]) => a - b);
-  return [...sessions.values()];
+  const order = ({ left = Number.POSITIVE_INFINITY }: RestoredSession) => left;
+  return { sessions: [...sessions.values()].sort((a, b) => (order(a) < order(b) ? -1 : 1)), unreadable };
+}
+
+/** @throws Error when it is no session */
+function parseSession(record: Buffer): KeptSession {
+  const { key, clientId, principal, subscriptions } = JSON.parse(record.toString()) as Partial<KeptSession>;
+  if (typeof key !== 'string' || typeof clientId !== 'string' || !Array.isArray(subscriptions)) {
+    throw new Error('not a session');
+  }
+  for (const [filter, qos] of subscriptions) {
+    if (typeof filter !== 'string' || ![0, 1, 2].includes(qos)) throw new Error('not a subscription');
+  }
+  if (principal && (typeof principal.name !== 'string' || typeof principal.role !== 'string')) {
+    throw new Error('not a principal');
+  }
+  return { key, clientId, ...(principal ? { principal } : {}), subscriptions };
+}
+
+/** Gives a record to its session. @throws Error when there is none, or it says nothing */
+function belong(sessions: ReadonlyMap<string, RestoredSession>, name: string, record: Buffer): void {
+  const [, id = '', text = ''] = name.split('/');
+  const session = sessions.get(id);
+  if (!session) throw new Error('of no session');
+  if (name.startsWith(LEFT)) session.left = whole(record.toString());
+  else if (name.startsWith(MESSAGE)) session.messages.push([whole(text), decode(record)]);
+  else if (name.startsWith(RECEIVED)) session.inboundQos2.push(whole(text));
+  else throw new Error('of an unknown kind');
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new Error('not a number');
+  return Number(text);
 }

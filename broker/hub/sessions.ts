@@ -2,6 +2,7 @@
  * Sessions by client and the connections that hold them: beginning, takeover, resumption, end, expiry (3.1.2.4,
  * 3.1.4). A client is told to have gone only when nobody took its place.
  */
+import type { Logger } from 'pino';
 import type { Fanout } from '../aedes/fleet-aedes.ts';
 import type { AedesClient } from '../aedes/internals.ts';
 import type { SessionStore } from '../aedes/persistence.ts';
@@ -14,7 +15,7 @@ import type { Allowances } from './allowance.ts';
 import type { Monitor } from './monitor.ts';
 import type { Publishing } from './publishing.ts';
 import type { Router } from './router.ts';
-import { restoreSessions, SessionJournal } from './session-journal.ts';
+import { restoreSessions, SessionJournal, setAside } from './session-journal.ts';
 
 /** Reasons to close a connection that say nothing against it. */
 const ORDINARY = new Set(['disconnected', 'peer-closed', 'taken-over', 'shutdown']);
@@ -30,6 +31,9 @@ export interface SessionsOptions {
   monitor: Monitor;
   /** Milliseconds, monotonic. */
   now(): number;
+  /** Milliseconds since the epoch, which mean the same after a restart. */
+  date(): number;
+  log: Logger;
 }
 
 /** Why a connection is over. */
@@ -86,6 +90,8 @@ export class Sessions implements SessionStore, Fanout {
       const journal = wire.clean ? undefined : this.#journal(key);
       session = new Session(router, key, wire.clientId, wire.clean, journal);
       this.#byKey.set(key, session);
+    } else if (!session.outlet) {
+      session.journal?.removeLeft();
     }
     const { principal } = wire;
     const changed =
@@ -113,7 +119,7 @@ export class Sessions implements SessionStore, Fanout {
   }
 
   unregister(client: AedesClient): void {
-    const { router, monitor, now } = this.#options;
+    const { router, monitor, now, date } = this.#options;
     const wire = wireOf(client);
     const session = wire.session;
     if (!session || !wire.connected) return;
@@ -128,6 +134,7 @@ export class Sessions implements SessionStore, Fanout {
       this.#byKey.set(session.key, session);
       router.redistribute(session);
       if (session.clean) this.#discard(session);
+      else session.journal?.putLeft(date());
     }
     const reason = endOf(wire);
     if (!ORDINARY.has(reason) && !REPORTED.has(reason)) monitor.refused(wire, reason);
@@ -143,8 +150,14 @@ export class Sessions implements SessionStore, Fanout {
     return wireOf(client).session?.inboundQos2?.has(messageId) ?? false;
   }
 
-  releaseQos2(client: AedesClient, messageId: number): void {
-    wireOf(client).session?.releaseInbound(messageId);
+  async releaseQos2(client: AedesClient, messageId: number): Promise<void> {
+    const wire = wireOf(client);
+    try {
+      await wire.session?.releaseInbound(messageId);
+    } catch {
+      // No PUBCOMP any more: the client sends PUBREL again on its next connection.
+      wire.close('storage-failed');
+    }
   }
 
   /** Ends sessions that are away for too long, and those away longest when there are too many. */
@@ -163,14 +176,25 @@ export class Sessions implements SessionStore, Fanout {
     }
   }
 
-  /** Takes back the sessions that the broker kept when it ended. */
+  /** Takes back the sessions that the broker kept when it ended. What can't be read is set aside, and told. */
   restore(records: ReadonlyMap<string, Buffer>): void {
-    const { router, now } = this.#options;
-    for (const kept of restoreSessions(records)) {
+    const { router, now, date, log } = this.#options;
+    const { sessions, unreadable } = restoreSessions(records);
+    const [first] = unreadable;
+    if (first) {
+      setAside(router.retained, unreadable);
+      log.error(
+        { records: unreadable.length, name: first.name, reason: first.reason },
+        'records of sessions could not be read and were set aside',
+      );
+    }
+    for (const kept of sessions) {
       const last = kept.messages.at(-1)?.[0] ?? 0;
       const session = new Session(router, kept.key, kept.clientId, false, this.#journal(kept.key, last));
       session.principal = kept.principal;
-      session.leftAt = now();
+      // A clock that was set back must not make it leave later than now.
+      session.leftAt = now() - (kept.left === undefined ? 0 : Math.max(0, date() - kept.left));
+      if (kept.left === undefined) session.journal?.putLeft(date());
       for (const [filter, qos] of kept.subscriptions) router.subscribe(session, filter, qos);
       session.restore(kept);
       this.#byKey.set(kept.key, session);

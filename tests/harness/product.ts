@@ -113,7 +113,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Runnin
       if (!text.startsWith('{')) return;
       const line = JSON.parse(text) as LogLine;
       log.push(line);
-      if (line.msg === 'ready') {
+      if (line.msg === 'ready' || line.msg?.startsWith('ready ')) {
         clearTimeout(timer);
         resolve(line);
       }
@@ -124,7 +124,9 @@ export async function startProduct(options: ProductOptions = {}): Promise<Runnin
     });
   });
   const operators: OperatorClient[] = [];
-  const mqtt = String(ready['mqtt']);
+  // `platen broker` has them together.
+  const addresses = (ready['addresses'] ?? ready) as Record<string, unknown>;
+  const mqtt = String(addresses['mqtt']);
   const admin = readCredentials(join(data, 'admin.json'));
   const forget = () => {
     if (options.data === undefined) rmSync(join(data, '..'), { recursive: true, force: true });
@@ -132,8 +134,8 @@ export async function startProduct(options: ProductOptions = {}): Promise<Runnin
   return {
     data,
     mqtt,
-    http: String(ready['http']),
-    webSocket: String(ready['webSocket']),
+    http: String(addresses['http']),
+    webSocket: String(addresses['webSocket']),
     process: child,
     log,
     admin,

@@ -1,0 +1,273 @@
+/**
+ * Sessions with clean session 0 when the broker is killed with SIGKILL, as real processes: with the file of
+ * `platen broker` and with the Postgres of `platen up`. Printers publish with QoS 1 and 2 all the time; an operator's
+ * session is away, takes without acknowledging, or acknowledges, as the seed wants. Whatever was acknowledged arrives,
+ * in order; with QoS 2 exactly once.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from '@jest/globals';
+import { CredentialFile } from '../../broker/credential-file.ts';
+import { hashPassword, makePassword } from '../../broker/passwords.ts';
+import { printerTopic } from '../../schemas/topics.ts';
+import {
+  connectPacket,
+  packet,
+  published,
+  publishPacket,
+  RawClient,
+  type RawPacket,
+  subscribePacket,
+  uint16,
+} from '../conformance/raw-client.ts';
+import { temporaryFolder } from '../harness/folder.ts';
+import { type RunningProduct, startProduct } from '../harness/product.ts';
+
+const SEED = Number(process.env['KILL_SEED'] ?? 20261125);
+const PRINTERS = ['one-a', 'one-b', 'two-a', 'two-b'];
+const WINDOW = 10;
+/** More than a queue for an absent client holds must not come within one round. */
+const ROUND_MAX = 150;
+
+const qosOf = (printer: string): 1 | 2 => (printer.startsWith('one') ? 1 : 2);
+
+/** Pseudo-random, so that a failure can be repeated. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return state / 2_147_483_648;
+  };
+}
+
+/** Connects to a session that is kept; the bytes of CONNACK. */
+async function connect(port: number, clientId: string, username: string, password: string) {
+  const client = await RawClient.open(port);
+  client.send(connectPacket({ clientId, clean: false, username, password }));
+  const { body } = await client.next();
+  expect(body[1]).toBe(0);
+  return { client, present: body[0] === 1 };
+}
+
+/** One that publishes, and repeats on its next connection what wasn't acknowledged to its end (4.4). */
+class Sender {
+  readonly printer: string;
+  readonly password: string;
+  /** Numbered from 1 on; the identifier is the number. */
+  sent = 0;
+  acknowledged = 0;
+  readonly #open = new Map<number, 'published' | 'released'>();
+  #known = false;
+
+  constructor(printer: string, password: string) {
+    this.printer = printer;
+    this.password = password;
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  async connect(port: number): Promise<RawClient> {
+    const { client, present } = await connect(port, this.printer, this.printer, this.password);
+    // What was acknowledged once says that the session is known.
+    if (this.#known) expect(present).toBe(true);
+    return client;
+  }
+
+  /** Publishes `count` more, as far as the connection lasts. */
+  async speak(client: RawClient, count: number): Promise<void> {
+    let rest = count;
+    for (const [id, state] of this.#open) {
+      client.send(state === 'released' ? packet(0x62, uint16(id)) : this.#publish(id, true));
+    }
+    try {
+      for (;;) {
+        for (; rest > 0 && this.#open.size < WINDOW; rest--) {
+          const id = ++this.sent;
+          this.#open.set(id, 'published');
+          client.send(this.#publish(id, false));
+        }
+        if (this.#open.size === 0) break;
+        this.#take(client, await client.next());
+      }
+    } catch (error) {
+      if (!/closed/.test(String(error))) throw error;
+    } finally {
+      client.vanish();
+    }
+  }
+
+  #publish(id: number, dup: boolean): Buffer {
+    const entry = { seq: id, at: new Date(1_795_000_000_000 + id * 1_000).toISOString(), code: 'J-7201' };
+    const document = { log: 'l', first: 1, reason: 'event', entries: [{ ...entry, severity: 'info' }] };
+    return publishPacket(printerTopic.errors(this.printer), JSON.stringify(document), {
+      qos: qosOf(this.printer),
+      id,
+      dup,
+    });
+  }
+
+  #take(client: RawClient, { type, body }: RawPacket): void {
+    const id = body.readUInt16BE(0);
+    this.#known = true;
+    if (type === 5) {
+      this.#open.set(id, 'released');
+      client.send(packet(0x62, body));
+    } else if (type === 4 || type === 7) this.#open.delete(id);
+    else throw new Error(`a packet of type ${type} came`);
+    // With PUBREC the message is the broker's.
+    if (type !== 7) this.acknowledged++;
+  }
+}
+
+/** The one that everything is for. */
+class Keeper {
+  /** The numbers that came, of each printer, as they came. */
+  readonly got = new Map<string, number[]>(PRINTERS.map((printer) => [printer, []]));
+  /** Came with DUP. */
+  again = 0;
+  readonly #password: string;
+  /** QoS 2 identifiers that came and weren't released (4.3.3). */
+  readonly #held = new Set<number>();
+  #subscribed = false;
+
+  constructor(password: string) {
+    this.#password = password;
+  }
+
+  async connect(port: number): Promise<RawClient> {
+    const { client, present } = await connect(port, 'keeper', 'admin', this.#password);
+    expect(present).toBe(this.#subscribed);
+    if (this.#subscribed) return client;
+    client.send(
+      subscribePacket(1, ...PRINTERS.map((name): [string, number] => [printerTopic.errors(name), 2])),
+    );
+    expect((await client.next()).body.toString('hex')).toBe('000102020202');
+    this.#subscribed = true;
+    return client;
+  }
+
+  /** Takes what comes until the connection ends or nothing comes any more. */
+  async listen(client: RawClient, acknowledging: () => boolean): Promise<void> {
+    try {
+      for (;;) this.#take(client, await client.next(), acknowledging());
+    } catch (error) {
+      if (!/closed|nothing came/.test(String(error))) throw error;
+    } finally {
+      client.vanish();
+    }
+  }
+
+  #take(client: RawClient, raw: RawPacket, acknowledge: boolean): void {
+    if (raw.type === 6) {
+      this.#held.delete(raw.body.readUInt16BE(0));
+      client.send(packet(0x70, raw.body));
+      return;
+    }
+    const { topic, payload, qos, dup, id } = published(raw);
+    if (dup) this.again++;
+    const printer = topic.split('/')[3] as string;
+    expect(qos).toBe(qosOf(printer));
+    const [entry] = (JSON.parse(payload) as { entries: { seq: number }[] }).entries;
+    if (qos === 1 || !this.#held.has(id)) this.got.get(printer)?.push(entry?.seq as number);
+    if (qos === 2) this.#held.add(id);
+    if (acknowledge) client.send(packet(qos === 1 ? 0x40 : 0x50, uint16(id)));
+  }
+}
+
+let product: RunningProduct | undefined;
+let folder = '';
+
+afterEach(async () => {
+  await product?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Fleet {
+  start(): Promise<RunningProduct>;
+  /** Passwords by name. */
+  passwords: Map<string, string>;
+}
+
+/** `platen broker` with credentials for everybody. */
+async function broker(): Promise<Fleet> {
+  const data = join(folder, 'data');
+  mkdirSync(data);
+  const passwords = new Map(['admin', ...PRINTERS].map((name) => [name, makePassword()]));
+  const file = new CredentialFile(join(data, 'credentials.json'));
+  for (const [name, password] of passwords) {
+    file.put(name, name === 'admin' ? 'admin' : 'printer', await hashPassword(password, 'generated'));
+  }
+  const admin = { username: 'admin', password: passwords.get('admin') };
+  writeFileSync(join(data, 'admin.json'), JSON.stringify(admin));
+  return { passwords, start: () => startProduct({ data, args: ['broker'] }) };
+}
+
+/** `platen up` with its printers enrolled. */
+async function up(): Promise<Fleet> {
+  const start = () => startProduct({ data: join(folder, 'data') });
+  product = await start();
+  const operator = await product.operator();
+  const { items } = await operator.call('printers.enroll', { printers: PRINTERS });
+  const passwords = new Map([['admin', product.admin.password]]);
+  for (const { printer, password } of items as { printer: string; password: string }[]) {
+    passwords.set(printer, password);
+  }
+  await product.stop();
+  return { passwords, start };
+}
+
+test.each([
+  ['platen broker, its file', broker, 5],
+  ['platen up, its Postgres', up, 2],
+])(
+  '%s: what was acknowledged comes after kill -9, in order, QoS 2 once',
+  async (_, prepare, kills) => {
+    const next = random(SEED);
+    folder = temporaryFolder('platen-kept-');
+    const { start, passwords } = await prepare();
+    const senders = PRINTERS.map((printer) => new Sender(printer, passwords.get(printer) as string));
+    const keeper = new Keeper(passwords.get('admin') as string);
+    product = await start();
+    let port = Number(new URL(product.mqtt).port);
+    // Once there, so that the session is known.
+    (await keeper.connect(port)).vanish();
+    let openAtKills = 0;
+    for (let kill = 1; kill <= kills; kill++) {
+      // In turn: away; there without a word; acknowledging most; acknowledging all.
+      const manner = kill % 4;
+      const listening =
+        manner === 1
+          ? Promise.resolve()
+          : keeper.listen(await keeper.connect(port), () => manner === 0 || (manner === 3 && next() < 0.8));
+      const clients = await Promise.all(senders.map((sender) => sender.connect(port)));
+      const speaking = Promise.all(
+        senders.map((sender, index) => sender.speak(clients[index] as RawClient, ROUND_MAX)),
+      );
+      await sleep(20 + next() * 120);
+      await product.kill();
+      await Promise.all([listening, speaking]);
+      openAtKills += senders.reduce((sum, { open }) => sum + open, 0);
+      product = await start();
+      port = Number(new URL(product.mqtt).port);
+    }
+    await Promise.all(senders.map(async (sender) => sender.speak(await sender.connect(port), 0)));
+    await keeper.listen(await keeper.connect(port), () => true);
+    for (const { printer, sent, acknowledged, open } of senders) {
+      const got = keeper.got.get(printer) as number[];
+      const all = Array.from({ length: sent }, (_, index) => index + 1);
+      expect([printer, open, acknowledged]).toEqual([printer, 0, sent]);
+      // Each first coming in the order of sending, without a hole.
+      expect([printer, [...new Set(got)]]).toEqual([printer, all]);
+      if (qosOf(printer) === 2) expect([printer, got]).toEqual([printer, all]);
+    }
+    // Enough was under way, in both directions, for the kills to mean something.
+    const sent = senders.reduce((sum, sender) => sum + sender.sent, 0);
+    expect(sent).toBeGreaterThan(kills * 20);
+    expect(openAtKills).toBeGreaterThan(kills);
+    expect(keeper.again).toBeGreaterThan(0);
+  },
+  120_000,
+);
