@@ -177,6 +177,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     const detach = attachWebSocket(server, {
       path,
       frameBytesMax: this.#limits.packetBytesMax,
+      strangerBytesMax: this.#limits.connectPacketBytesMax,
       serve: (socket, origin) => this.#hub.serve(socket, origin),
       enter: (address, begin, turnAway, socket) => {
         let entered = true;

@@ -9,9 +9,20 @@ export interface WebSocketOptions {
   path: string;
   /** A frame may hold a whole packet. */
   frameBytesMax: number;
+  /** What may be kept of a message that isn't complete, before CONNECT was accepted: strangers get less memory. */
+  strangerBytesMax: number;
   /** Calls `begin` now or later, or `turnAway`. */
   enter(address: string, begin: () => void, turnAway: () => void, socket: Duplex): void;
-  serve(socket: Duplex, origin: Origin): void;
+  /** Begins to serve; gives the connection. */
+  serve(socket: Duplex, origin: Origin): ServedConnection;
+}
+
+/** What is to be known of a connection that is served. */
+export interface ServedConnection {
+  /** CONNECT was accepted. */
+  readonly connected: boolean;
+  /** Why it ends. */
+  reason: string | undefined;
 }
 
 /** Attaches to a server; the returned function detaches. Upgrades at other paths are left to others. */
@@ -34,12 +45,29 @@ export function attachWebSocket(server: HttpServer, options: WebSocketOptions): 
     const begin = () => {
       socket.off('error', ignore);
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
+        let unfinishedBytes = 0;
         // Control packets travel in binary frames only [MQTT-6.0.0-1].
         webSocket.on('message', (_, binary) => {
+          unfinishedBytes = 0;
           if (!binary) webSocket.terminate();
         });
         const stream = createWebSocketStream(webSocket);
-        options.serve(stream, { listener: 'ws', address, certificateName: undefined });
+        const served = options.serve(stream, { listener: 'ws', address, certificateName: undefined });
+        // The frame is put together before the broker sees any of it. `maxPayload` is one for all connections, so what
+        // a stranger's holds is counted as it comes.
+        const count = (chunk: Buffer) => {
+          unfinishedBytes += chunk.length;
+        };
+        const check = () => {
+          if (served.connected) {
+            socket.off('data', count).off('data', check);
+          } else if (unfinishedBytes > options.strangerBytesMax) {
+            served.reason ??= 'packet-too-large';
+            webSocket.terminate();
+          }
+        };
+        // One before and one behind the listener of `ws`, which tells of whole messages in between.
+        socket.prependListener('data', count).on('data', check);
       });
     };
     options.enter(address, begin, turnAway, socket);

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import mqtt from 'mqtt';
 import pino from 'pino';
 import { WebSocket } from 'ws';
@@ -117,6 +118,37 @@ test('a frame over the limit ends its connection, however it is cut, and nobody 
   await once(cut.webSocket, 'close');
   bystander.webSocket.send(packet(0xc0));
   expect(await bystander.bytes(2)).toEqual(Buffer.from('d000', 'hex'));
+});
+
+test('before CONNECT is accepted a message may hold no more than a CONNECT, however it is cut; afterwards a packet', async () => {
+  const headerOnly = await open('mqtt');
+  // One frame of 150,000 bytes, which a client that is known may send: it is ended long before it is complete.
+  let written = 0;
+  const socket = (headerOnly.webSocket as unknown as { _socket: Duplex })._socket;
+  const closed = once(headerOnly.webSocket, 'close');
+  socket.write(Buffer.from('82ff00000000000249f000000000', 'hex'));
+  for (; written < 150_000 && !socket.destroyed; written += 5_000) {
+    socket.write(Buffer.alloc(5_000));
+    await new Promise((resume) => setTimeout(resume, 5));
+  }
+  await closed;
+  expect(written).toBeLessThan(140_000);
+  const cut = await open('mqtt');
+  for (let n = 0; n < 3; n++) cut.webSocket.send(Buffer.alloc(6_000), { fin: false });
+  await once(cut.webSocket, 'close');
+  const until = Date.now() + 2_000;
+  while ((broker.stats().closed['packet-too-large'] ?? 0) < 2 && Date.now() < until) {
+    await new Promise((resume) => setTimeout(resume, 5));
+  }
+  expect(broker.stats().closed['packet-too-large']).toBe(2);
+  const known = await open('mqtt');
+  // Much in small frames, before the answer is there, is nothing to be ended for.
+  known.webSocket.send(connectPacket({ clientId: 'known' }));
+  for (let n = 0; n < 30; n++) known.webSocket.send(publishPacket('nobody', 'x'.repeat(1_000)));
+  expect(await known.bytes(4)).toEqual(ACCEPTED);
+  known.webSocket.send(publishPacket('nobody', 'x'.repeat(150_000)));
+  known.webSocket.send(packet(0xc0));
+  expect(await known.bytes(2)).toEqual(Buffer.from('d000', 'hex'));
 });
 
 test('MQTT-7.0.0-2, MQTT-7.1.1-1: a client that knows only the standard works over TCP and over WebSocket', async () => {
