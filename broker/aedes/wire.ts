@@ -343,7 +343,7 @@ export class Wire implements Outlet {
       client._parsingBatch = 0;
       this.#offer?.(packet);
     }
-    if (this.#outstanding >= this.#owner.limits.inboundInFlightMax || this.#lineFull()) this.#hold('inbound');
+    if (this.#full()) this.#hold('inbound');
   }
 
   /**
@@ -412,12 +412,20 @@ export class Wire implements Outlet {
       return;
     }
     this.#outstanding--;
-    if (this.#held & HOLD.inbound && !this.#lineFull()) this.#release('inbound');
+    if (this.#held & HOLD.inbound && !this.#full()) this.#release('inbound');
   }
 
-  #lineFull(): boolean {
+  /**
+   * Whether nothing more may be read until something is handled. The line is the client's: it also holds what earlier
+   * connections left there, so that connecting again buys no room. A connection that has nothing under way itself would
+   * never be told that the others' is done, so it may always have one packet.
+   */
+  #full(): boolean {
+    const { inboundInFlightMax, inboundInFlightBytesMax } = this.#owner.limits;
+    if (this.#outstanding === 0) return false;
+    if (this.#outstanding >= inboundInFlightMax) return true;
     const line = this.inbound;
-    return line !== undefined && line.bytes >= this.#owner.limits.inboundInFlightBytesMax;
+    return line !== undefined && (line.length >= inboundInFlightMax || line.bytes >= inboundInFlightBytesMax);
   }
 
   // ---- Writing ------------------------------------------------------------------------------------------------
