@@ -245,3 +245,39 @@ test('a moment is read and written to the microsecond, and what lies between mom
   expect(formatTime(parseMoment('2005-06-03T15:42:50.363779421Z'))).toBe('2005-06-03T15:42:50.363779Z');
   expect(parseMoment('2005-06-03T15:42:50.36x779Z')).toBeNaN();
 });
+
+test('a key that cleared and never logs again is let go once its printer has gone on, and nothing more is told', () => {
+  const engine = new TroubleEngine(compiled(jams));
+  engine.apply('p', 'l', [entry(1, 0), entry(2, 1), entry(3, 2)]);
+  expect(engine.advance(T0 + 50 * HOUR)).toMatchObject([{ kind: 'cleared' }]);
+  // Until then it may still come back, and its trouble be the same one.
+  engine.apply('p', 'l', [entry(4, 60, 'W-1')]);
+  expect(engine.exportState('p')?.lanes).toHaveLength(1);
+  engine.apply('p', 'l', [entry(5, 400, 'W-1')]);
+  expect(engine.exportState('p')?.lanes).toEqual([]);
+  expect(engine.size()).toMatchObject({ printers: 1, keys: 0 });
+  expect(engine.advance(T0 + 401 * HOUR)).toEqual([]);
+  expect(engine.apply('p', 'l', [entry(6, 402), entry(7, 403), entry(8, 404)])).toMatchObject([
+    { kind: 'opened', trouble: { openedAt: '2026-11-17T20:00:00Z' } },
+  ]);
+});
+
+test('entries that wait keep the page readings of their window, however many come after', () => {
+  const rate = { rate: { per: 'pages', n: 100, ge: 5, min: 20, over: 'PT1H' } };
+  const rules = compiled({ id: 'often', where: { all: [['code', '=', 'A']] }, when: rate });
+  const jammed = [1, 2, 3, 4].map((seq) => entry(seq, seq / 10, 'A', { pages: 1_000 + seq * 10 }));
+  const calm = Array.from({ length: 300 }, (_, index) =>
+    entry(5 + index, 1 + index, 'W', { pages: 1_100 + index * 500 }),
+  );
+  for (const prompt of [true, false]) {
+    const engine = new TroubleEngine(rules, { prompt });
+    const changes = engine.apply('p', 'l', [...jammed, ...calm]);
+    // One that comes late makes what waits be judged anew.
+    changes.push(...engine.apply('p', 'l', [entry(305, 300.5, 'A', { pages: 1_101 + 299 * 500 })]));
+    changes.push(...engine.apply('p', 'l', [entry(306, 300.2, 'A', { pages: 1_100 + 299 * 500 })]));
+    const opened = prompt
+      ? changes.flatMap(({ kind, trouble }) => (kind === 'withdrawn' ? [kind] : [trouble.openedAt]))
+      : engine.finish(T0 + 301 * HOUR).map(({ openedAt }) => openedAt);
+    expect(new Set(opened)).toEqual(new Set([new Date(T0 + 0.3 * HOUR).toISOString().replace('.000', '')]));
+  }
+});

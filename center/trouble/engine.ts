@@ -240,6 +240,11 @@ export class TroubleEngine {
       // Rates that were worked out without this reading may be wrong.
       for (const lane of record.lanes.values()) if (lane.odometer) this.teller.touch(lane).upset();
     }
+    if (!odometer.full) return;
+    // Sightings that wait may be much older than the window, and need the readings of theirs until they are settled.
+    for (const lane of record.lanes.values()) {
+      if (lane.odometer && lane.pending.length > 0) this.settle(lane, record.watermark - lane.group.lateMs);
+    }
     odometer.forget(record.watermark - this.rules.lateMaxMs - this.rules.pagesMaxMs);
   }
 
@@ -389,9 +394,6 @@ export class TroubleEngine {
    * until then counts no more.
    */
   cut(rule: string, printer: string | undefined, key: string, at: number): void {
-    const groupIndex = this.rules.groups.findIndex((group) => group.rules.some(({ id }) => id === rule));
-    const group = this.rules.groups[groupIndex];
-    if (!group) return;
     for (const [cohortRule, { watch, alarms }] of this.cohorts) {
       if (cohortRule.id !== rule) continue;
       const [release = '', code = ''] = key.split('\u001f');
@@ -399,25 +401,55 @@ export class TroubleEngine {
       alarms.splice(0, alarms.length, ...alarms.filter((alarm) => alarm.key !== key));
       return;
     }
-    const place = group.rules.findIndex(({ id }) => id === rule);
-    const mine = group.rules[place] as CompiledRule;
-    let record: PrinterRecord | undefined;
-    if (mine.perPrinter) {
-      if (printer === undefined) return;
-      record = this.printer(printer);
-    }
-    const lane =
-      this.findLane(record, groupIndex, key) ??
-      this.addLane(
-        record,
-        groupIndex,
-        this.makeLane(record, group, key, record ? { printer: record.id } : {}),
-      );
+    const found = this.laneFor(rule, printer, key);
+    if (!found) return;
+    const { lane, place } = found;
     lane.cut(place, key, at);
     for (const [id, { view }] of lane.told ?? []) {
       if (view.rule === rule && view.key === key) lane.told?.delete(id);
     }
     this.teller.touch(lane);
+  }
+
+  /** The lane of a key of a rule, made when it is not there; undefined when the rule is not. */
+  private laneFor(
+    rule: string,
+    printer: string | undefined,
+    key: string,
+  ): { lane: Lane; place: number; record: PrinterRecord | undefined } | undefined {
+    const index = this.rules.groups.findIndex((group) => group.rules.some(({ id }) => id === rule));
+    const group = this.rules.groups[index];
+    if (!group) return undefined;
+    const place = group.rules.findIndex(({ id }) => id === rule);
+    const { perPrinter } = group.rules[place] as CompiledRule;
+    if (perPrinter && printer === undefined) return undefined;
+    const record = perPrinter && printer !== undefined ? this.printer(printer) : undefined;
+    const scope: KeyScope = record ? { printer: record.id } : {};
+    const lane =
+      this.findLane(record, index, key) ??
+      this.addLane(record, index, this.makeLane(record, group, key, scope));
+    return { lane, place, record };
+  }
+
+  /**
+   * Takes up what was told of troubles after the states were kept that were imported, before anything is judged again:
+   * what comes out otherwise than it was told is told anew, or withdrawn. What was settled by then stays as it was told.
+   */
+  recall(troubles: TroubleView[]): void {
+    for (const view of troubles) {
+      const openedAt = parseMoment(view.openedAt);
+      const found = this.laneFor(view.rule, view.scope.printer, view.key);
+      if (!found) continue;
+      const { lane, place, record } = found;
+      const horizon = record ? record.watermark - lane.group.lateMs : Number.NEGATIVE_INFINITY;
+      const known = lane.told?.has(view.id) === true;
+      if (!known && (openedAt < horizon || lane.final(place, view.key, openedAt))) continue;
+      lane.told ??= new Map();
+      const closedAt = view.closedAt === undefined ? undefined : parseMoment(view.closedAt);
+      // No count is as low: it is compared with what was written in any case.
+      lane.told.set(view.id, { view, severity: -1, count: -1, reopened: view.reopened, closedAt });
+      this.teller.touch(lane);
+    }
   }
 
   /** How much is held. */
@@ -492,8 +524,10 @@ export class TroubleEngine {
     printer.lanes.sweep((lane) => {
       const horizon = printer.watermark - lane.group.lateMs;
       if (lane.pending.length > 0) this.settle(lane, horizon);
-      // Who tells at once has the live state for what time does; there it is settled with the next entry.
-      if (!this.prompt) this.over(lane, lane.rest(horizon));
+      const { passed } = lane;
+      this.over(lane, lane.rest(horizon));
+      // The printer's time may be ahead of the one that was told: what is settled must be told with it.
+      if (this.prompt && lane.passed > passed) this.teller.tellLane(lane);
       return lane.idle(horizon) && !lane.touched;
     });
     printer.swept();

@@ -210,6 +210,15 @@ export class Lane {
     this.live = undefined;
   }
 
+  /**
+   * Whether a trouble of a key that opened at `at` is beyond change: it was settled, or an operator or a cure has done
+   * with it.
+   */
+  final(rule: number, key: string, at: number): boolean {
+    const settled = Math.max(this.floor, this.passed);
+    return at <= settled || at <= (this.cuts?.get(`${rule} ${key}`) ?? Number.NEGATIVE_INFINITY);
+  }
+
   /** Whether so little was seen that nothing can have come of it: no state need be derived to tell. */
   get innocent(): boolean {
     if (this.pending.length >= this.group.needs || this.live) return false;
@@ -241,12 +250,15 @@ export class Lane {
 
   /**
    * Where no sighting waits, lets time do in the settled state what it does before `horizon`, and forgets keys that
-   * cannot matter any more. Troubles that ended for good are handed over. For lanes without a live state.
+   * cannot matter any more. Troubles that ended for good are handed over.
    */
   rest(horizon: number): LaneTrouble[] {
     const { settledState } = this;
     if (this.pending.length > 0 || !settledState) return NONE_ENDED;
+    const { passed } = settledState;
     if (settledState.due < horizon) this.run(settledState, horizon, true);
+    const kept = settledState.slots.length;
+    if (settledState.passed > passed) this.live = undefined;
     if (this.uncut(horizon)) {
       for (const slot of settledState.slots.slice()) {
         if (!this.slotIdle(slot, horizon)) continue;
@@ -257,7 +269,10 @@ export class Lane {
         this.scopes?.delete(name);
       }
     }
-    return this.handOver(settledState);
+    const ended = this.handOver(settledState);
+    // What is live still has them.
+    if (ended.length > 0 || settledState.slots.length < kept) this.live = undefined;
+    return ended;
   }
 
   private handOver(settled: LaneState): LaneTrouble[] {
@@ -266,6 +281,11 @@ export class Lane {
     settled.ended = NONE_ENDED;
     if (this.live) this.live.ended = this.live.ended.filter((trouble) => !within(trouble, ended));
     return ended;
+  }
+
+  /** The last instant at which time alone changed something that is settled. */
+  get passed(): number {
+    return this.settledState?.passed ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Takes up a state that was kept. `pending` may be in any order. */

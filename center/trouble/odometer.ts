@@ -73,9 +73,14 @@ export class Odometer {
     return (this.readings[last] as Reading).risen - (this.readings[first] as Reading).risen;
   }
 
+  /** Whether it is worth the work to forget. */
+  get full(): boolean {
+    return this.readings.length >= this.forgetAt;
+  }
+
   /** Forgets what lies before `at`, when it is worth the work. */
   forget(at: number): void {
-    if (this.readings.length < this.forgetAt) return;
+    if (!this.full) return;
     this.readings.splice(0, this.place({ at, log: '', seq: 0 }));
     this.forgetAt = Math.max(FORGET_MIN, this.readings.length * 2);
   }

@@ -54,7 +54,7 @@ export interface RemedySettings {
   request(printer: string, what: 'errors' | 'structure'): Promise<unknown>;
   setPolicy(printer: string, policy: Policy): Promise<void>;
   tell(what: string, details: { printer?: string; data: Record<string, unknown> }): void;
-  /** Writes what came of it beside the trouble. */
+  /** Writes what came of it beside the trouble; resolves when it is written. */
   amend(trouble: string, proposal: Record<string, unknown>): Promise<void>;
   log: Logger;
 }
@@ -65,6 +65,8 @@ export class Remedies {
   readonly #settings: RemedySettings;
   /** One after the other: two printers with the same trouble must not make two campaigns. */
   #chain: Promise<void> = Promise.resolve();
+  /** What is still to be written beside troubles. */
+  readonly #writing = new Set<Promise<void>>();
 
   constructor(settings: RemedySettings) {
     this.#settings = settings;
@@ -81,25 +83,37 @@ export class Remedies {
   }
 
   /** Resolves when nothing is under way. */
-  idle(): Promise<void> {
-    return this.#chain;
+  async idle(): Promise<void> {
+    await this.#chain;
+    await Promise.all(this.#writing);
+  }
+
+  /** Writes beside a trouble without waiting for it: troubles that open together are written together. */
+  #note(trouble: string, proposal: Record<string, unknown>): void {
+    const written = this.#settings
+      .amend(trouble, proposal)
+      .catch((error: unknown) =>
+        this.#settings.log.error({ trouble, reason: reasonOf(error) }, 'a remedy could not be written'),
+      )
+      .finally(() => this.#writing.delete(written));
+    this.#writing.add(written);
   }
 
   async #begin(row: TroubleRow, rule: CompiledRule): Promise<void> {
-    const { request, setPolicy, tell, amend } = this.#settings;
+    const { request, setPolicy, tell } = this.#settings;
     const { notify, request: asked, policy, software } = rule.remedy ?? {};
     const printer = row.printer ?? undefined;
     if (typeof notify === 'string') {
       tell('notify', { printer, data: { trouble: row.id, rule: rule.id, text: notify } });
-      await amend(row.id, { notify });
+      this.#note(row.id, { notify });
     }
     if ((asked === 'errors' || asked === 'structure') && printer !== undefined) {
       await request(printer, asked);
-      await amend(row.id, { requested: asked });
+      this.#note(row.id, { requested: asked });
     }
     if (typeof policy === 'object' && policy !== null && printer !== undefined) {
       await setPolicy(printer, policy as Policy);
-      await amend(row.id, { policy: policy as Record<string, unknown> });
+      this.#note(row.id, { policy: policy as Record<string, unknown> });
     }
     if (software !== undefined) await this.#software(row, rule, software);
   }
@@ -114,7 +128,7 @@ export class Remedies {
         offered.length === 0
           ? `No release that is released lists ${row.codes.join(', ')} in its fixes.`
           : 'The software that cures it is not on this printer, or it has the cure already.';
-      await amend(row.id, { software: null, explanation: why });
+      this.#note(row.id, { software: null, explanation: why });
       return;
     }
     const printers = rule.fleet
@@ -141,11 +155,12 @@ export class Remedies {
     };
     const known = await proposedFor(rule.id, wanted);
     if (known !== undefined) {
-      await amend(row.id, { ...proposal, campaign: known });
+      this.#note(row.id, { ...proposal, campaign: known });
       return;
     }
     try {
       const { id } = await campaigns.create(request, `rule ${rule.id}`);
+      // The next trouble of the rule has to find it.
       await amend(row.id, { ...proposal, campaign: id });
       tell('proposed', {
         printer,
@@ -153,7 +168,7 @@ export class Remedies {
       });
     } catch (error) {
       if (!(error instanceof PlatenError && error.code === 'request/conflict')) throw error;
-      await amend(row.id, { ...proposal, explanation: error.message });
+      this.#note(row.id, { ...proposal, explanation: error.message });
     }
   }
 

@@ -78,6 +78,31 @@ export function rowOf(
   };
 }
 
+/** What was told of a trouble, by its row. */
+export function viewOfRow(row: TroubleRow): TroubleView {
+  return {
+    id: row.id,
+    rule: row.rule,
+    title: row.title ?? undefined,
+    scope: row.scope,
+    key: row.key,
+    openedAt: rfc3339(row.opened_at),
+    closedAt: row.closed_at === null ? undefined : rfc3339(row.closed_at),
+    severity: row.severity,
+    escalated: row.state === 'escalated',
+    count: row.count,
+    measure: 0,
+    evidence: row.evidence.map(({ log, seq, printer }) => ({
+      log,
+      seq,
+      printer: printer ?? row.printer ?? '',
+    })),
+    codes: row.codes,
+    lastAt: Date.parse(row.last_at),
+    reopened: 0,
+  };
+}
+
 /** A trouble as printers and operators read it. */
 export function troubleOf(row: TroubleRow): Trouble {
   const { printer: _printer, unit: _unit, ...rest } = row.scope;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pino from 'pino';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import type { Client } from '../store/database.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { compileRules } from './compile.ts';
 import { semverInRange } from './context.ts';
@@ -28,7 +29,21 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** A store that takes nothing any more once its center was killed, not even what was under way. */
+class MortalStore extends TroubleStore {
+  dead = false;
+
+  override transaction<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    return super.transaction(async (client) => {
+      const result = await work(client);
+      if (this.dead) throw new Error('the center was killed');
+      return result;
+    });
+  }
+}
+
 interface Running {
+  rows: MortalStore;
   service: TroubleService;
   told: string[];
   retained: Map<string, string>;
@@ -38,8 +53,9 @@ const services: TroubleService[] = [];
 
 async function run(rules: TroubleRules | undefined, retained = new Map<string, string>()): Promise<Running> {
   const told: string[] = [];
+  const rows = new MortalStore(store.database);
   const service = new TroubleService({
-    store: new TroubleStore(store.database),
+    store: rows,
     setOpenTroubles: (list, client) => store.printers.setOpenTroubles(list, client),
     publish: (topic, payload) => {
       if (payload === '') retained.delete(topic);
@@ -54,7 +70,7 @@ async function run(rules: TroubleRules | undefined, retained = new Map<string, s
   });
   services.push(service);
   await service.start(rules);
-  return { service, told, retained };
+  return { rows, service, told, retained };
 }
 
 async function send(
@@ -135,15 +151,18 @@ test('killed at any moment and started again, every trouble is told once', async
       entry: entry(index + 1, 40 + which + index * 2 + Math.floor(index / 7) * 40),
     })),
   );
+  const late = { rules: 'late', list: jams.list.map((rule) => ({ ...rule, late: 'PT6H' })) };
   const told: string[] = [];
   const retained = new Map<string, string>();
-  let running = await run(jams, retained);
+  let running = await run(late, retained);
   let dice = 7;
   const next = () => {
     dice = (dice * 1103515245 + 12345) % 2147483648;
     return dice / 2147483648;
   };
-  list.sort((a, b) => Date.parse(a.entry.at) - Date.parse(b.entry.at));
+  // They come out of order, yet never more than `late` behind; the newest entries are told of before older ones come.
+  const arrival = new Map(list.map(({ entry: one }) => [one, Date.parse(one.at) + next() * 5 * HOUR]));
+  list.sort((a, b) => (arrival.get(a.entry) ?? 0) - (arrival.get(b.entry) ?? 0));
   for (const { printer, entry: one } of list) {
     clock = Math.max(clock, Date.parse(one.at));
     await send(running.service, printer, 'l', [one]);
@@ -151,16 +170,17 @@ test('killed at any moment and started again, every trouble is told once', async
     if (chance < 0.1) await running.service.checkpoint();
     if (chance > 0.9) {
       // Left as it is: what it had not written yet is lost with it.
+      await new Promise((resolve) => setTimeout(resolve, next() * 10));
+      running.rows.dead = true;
       told.push(...running.told);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      running = await run(jams, retained);
+      running = await run(late, retained);
     }
   }
   clock += 100 * HOUR;
   running.service.tick(clock);
   await running.service.checkpoint();
   const found = (await all(running.service)).filter(({ printer }) => printer?.startsWith('b'));
-  const { rules } = compileRules(jams);
+  const { rules } = compileRules(late);
   const replay = new Replay(rules);
   for (const { printer, entry: one } of list) replay.take({ printer, log: 'l', ...one });
   const expected = replay.finish(clock).map(({ text }) => JSON.parse(text) as TroubleLine);
@@ -177,11 +197,39 @@ test('killed at any moment and started again, every trouble is told once', async
   for (const service of services.splice(0)) await service.stop();
 });
 
+test('what was told before the center was killed, and is not so, is withdrawn when it starts again', async () => {
+  clock = T0 + 390 * HOUR;
+  const retained = new Map<string, string>();
+  const first = await run(jams, retained);
+  await send(first.service, 'e', 'l', [entry(2, 383), entry(3, 383.2), entry(4, 383.4)]);
+  let told: Trouble[] = [];
+  for (let turn = 0; turn < 500 && told.length === 0; turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    told = await all(first.service, { printer: 'e' });
+  }
+  expect(told.map(({ openedAt }) => openedAt)).toEqual([entry(4, 383.4).at]);
+  first.rows.dead = true;
+  // It is in the store, but what follows from it was never written: the trouble opened earlier, as another one.
+  await send(first.service, 'e', 'l', [entry(1, 382.9)]);
+  const second = await run(jams, retained);
+  await second.service.checkpoint();
+  const found = await all(second.service, { printer: 'e' });
+  expect(found.map(({ openedAt }) => openedAt)).toEqual([entry(3, 383.2).at]);
+  const mine = [...retained.values()].filter((text) => (JSON.parse(text) as Trouble).printer === 'e');
+  expect(mine).toHaveLength(1);
+  expect(second.told.filter((one) => one.includes(' e ')).sort()).toEqual([
+    'opened e jams',
+    'withdrawn e jams',
+  ]);
+  await first.service.stop();
+  await second.service.stop();
+});
+
 test('new rules are judged over what is in the log, unchanged ones go on, removed ones end', async () => {
-  clock = T0 + 300 * HOUR;
+  clock = T0 + 400 * HOUR;
   const { service, told } = await run(jams);
   const of = (list: string[]) => list.filter((one) => one.includes(' c '));
-  for (const seq of [1, 2, 3, 4]) await send(service, 'c', 'l', [entry(seq, 290 + seq)]);
+  for (const seq of [1, 2, 3, 4]) await send(service, 'c', 'l', [entry(seq, 390 + seq)]);
   await service.checkpoint();
   expect(of(told)).toEqual(['opened c jams']);
   const more: TroubleRules = {
@@ -200,11 +248,11 @@ test('new rules are judged over what is in the log, unchanged ones go on, remove
 });
 
 test('a proven update followed by quiet cures', async () => {
-  clock = T0 + 400 * HOUR;
+  clock = T0 + 500 * HOUR;
   const { service, told } = await run(jams);
   const structure = { at: new Date(clock).toISOString(), apparatus: { model: 'C3' }, units: [] };
   service.onStructure('d', structure as unknown as Structure);
-  for (const seq of [1, 2, 3]) await send(service, 'd', 'l', [entry(seq, 396 + seq)]);
+  for (const seq of [1, 2, 3]) await send(service, 'd', 'l', [entry(seq, 496 + seq)]);
   await service.checkpoint();
   await service.onProven('d', ({ rule }) => rule === 'jams');
   clock += 26 * HOUR;

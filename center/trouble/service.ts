@@ -14,13 +14,13 @@ import { type CompiledRules, compileRules } from './compile.ts';
 import { contextOf, type InRange } from './context.ts';
 import { type TroubleChange, TroubleEngine } from './engine.ts';
 import { EARLY_MAX_MS, JUDGED_TOGETHER_MAX, WAITING_ENTRIES_MAX } from './limits.ts';
-import { isOpen, type TroubleRow, troubleOf } from './rows.ts';
+import { isOpen, type TroubleRow, troubleOf, viewOfRow } from './rows.ts';
 import type { CompiledRule } from './rule.ts';
 import { groupFingerprint, type PrinterState } from './state-codec.ts';
 import type { TroubleFilter, TroubleStore } from './store.ts';
 import { parseTime } from './time.ts';
 import { Unjudged } from './unjudged.ts';
-import { TroubleWriter } from './writing.ts';
+import { type Amendment, TroubleWriter } from './writing.ts';
 
 /** What became of a trouble, as the service's listeners hear it. */
 export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
@@ -87,6 +87,14 @@ interface StateRow {
   state: string;
 }
 
+/** What else a transaction writes. */
+interface MoreToWrite {
+  /** Everything received until then is in the rules' memory. */
+  cursor?: Date;
+  /** A trouble that was ended by hand or by a cure. */
+  ended?: TroubleRow;
+}
+
 export class TroubleService {
   readonly #settings: TroubleSettings;
   readonly #times: typeof TIMES;
@@ -98,6 +106,8 @@ export class TroubleService {
   #urgent = new Map<string, TroubleChange>();
   #evidence = new Map<string, TroubleChange>();
   #dirty = new Set<string>();
+  /** To be written with the changes. */
+  #amendments: Amendment[] = [];
   /** Entries that wait while the rules' memory is loaded; undefined: they are judged at once. */
   #waiting: Waiting[] | undefined = [];
   #waitingEntries = 0;
@@ -307,22 +317,28 @@ export class TroubleService {
   }
 
   /** Writes changes, and with them the memory of some printers, in one transaction; then tells. */
-  async #commit(states: StateRow[], evidence: boolean, cursor?: Date): Promise<void> {
+  async #commit(states: StateRow[], evidence: boolean, more: MoreToWrite = {}): Promise<void> {
     const { store, now } = this.#settings;
+    const { cursor, ended } = more;
     // What tidying has changed is told too.
     if (states.length > 0) this.#take(this.#engine.advance(now()));
     const changes = [...this.#urgent.values(), ...(evidence ? this.#evidence.values() : [])];
-    if (changes.length === 0 && states.length === 0 && !cursor) return;
+    const amendments = this.#amendments;
+    if (changes.length + states.length + amendments.length === 0 && !cursor && !ended) return;
     this.#urgent = new Map();
+    this.#amendments = [];
     if (evidence) this.#evidence = new Map();
     try {
       const told = await store.transaction(async (client) => {
         const written = changes.length > 0 ? await this.#writer.write(client, changes) : [];
+        if (ended) written.push(await this.#writer.end(client, ended));
+        const amended = await this.#writer.amend(client, amendments);
         if (states.length > 0) await store.putStates(client, states);
         if (cursor) await store.putCursor(client, cursor, JSON.stringify(this.#fingerprints()));
-        return written;
+        return [...written, ...amended];
       });
       await this.#writer.tell(told);
+      for (const { done } of amendments) done();
     } catch (error) {
       // Nothing was written: it stays to be written, unless something newer is.
       for (const { printer } of states) this.#dirty.add(printer);
@@ -330,6 +346,9 @@ export class TroubleService {
         const { id } = change.trouble;
         if (!this.#urgent.has(id)) this.#urgent.set(id, change);
       }
+      // Nobody waits for ever at the end: what a remedy did not come to is begun again at the next start.
+      if (this.#stopped) for (const { done } of amendments) done();
+      else this.#amendments = [...amendments, ...this.#amendments];
       if (!this.#stopped) setTimeout(() => this.#flushSoon(), RETRY_MS).unref();
       throw error;
     }
@@ -364,7 +383,7 @@ export class TroubleService {
     // Those that are judged meanwhile are for the next time.
     const printers = [...this.#dirty];
     while (printers.length > 0) await this.#commit(this.#export(printers), true);
-    await this.#commit([], true, cursor);
+    await this.#commit([], true, { cursor });
   }
 
   list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>> {
@@ -404,15 +423,8 @@ export class TroubleService {
         updated_at: new Date(at).toISOString(),
       });
       this.#engine.cut(row.rule, row.printer ?? undefined, row.key, at);
-      this.#take(this.#engine.advance(at));
-      const printer = row.printer ?? '';
-      const state = this.#engine.exportState(printer);
-      await store.transaction(async (client) => {
-        await store.put(client, [ended]);
-        if (state) await store.putStates(client, [{ printer, state: JSON.stringify(state) }]);
-        if (row.printer !== null) await this.#writer.setOpen(client, [row.printer]);
-      });
-      await this.#writer.tell([{ news: [ended.state === 'cured' ? 'cured' : 'closed'], row: ended }]);
+      // With the memory goes all that is to be told until then: after a restart it is taken for told.
+      await this.#commit(this.#export([row.printer ?? '']), true, { ended });
       return troubleOf(ended);
     };
     const result = this.#chain.then(work);
@@ -423,29 +435,21 @@ export class TroubleService {
     return result;
   }
 
-  /** Changes what people and remedies have added to a trouble; undefined when it is not there. */
-  async amend(id: string, change: (row: TroubleRow) => Partial<TroubleRow>): Promise<void> {
-    const { store, now } = this.#settings;
-    this.#then('amend', async () => {
-      const row = (await store.byId([id])).get(id);
-      if (!row) return;
-      const next = { ...row, ...change(row), updated_at: new Date(now()).toISOString() };
-      await store.transaction(async (client) => void (await store.put(client, [next])));
-      await this.#writer.publish([next]);
-    });
-    await this.#chain;
+  /** Changes what people and remedies have added to a trouble, if it is there; resolves when that is written. */
+  async amend(id: string, change: Amendment['change']): Promise<void> {
+    const written = new Promise<void>((done) => this.#amendments.push({ id, change, done }));
+    // Many come at once, with troubles that open at once: they are written together.
+    if (this.#stopped) this.#then('amend', () => this.#commit([], false));
+    else this.#flushSoon();
+    await written;
   }
 
   /** Releases were proven on a printer: troubles that they are to cure wait for quiet. */
   async onProven(printer: string, cures: (trouble: TroubleRow) => boolean): Promise<void> {
     const rows = (await this.#settings.store.open([printer])).filter(cures);
     const at = new Date(this.#settings.now()).toISOString();
-    for (const { id } of rows) {
-      await this.amend(id, () => ({
-        proven_at: at,
-        explanation: 'An update was proven; cured when the log stays quiet.',
-      }));
-    }
+    const explanation = 'An update was proven; cured when the log stays quiet.';
+    await Promise.all(rows.map(({ id }) => this.amend(id, () => ({ proven_at: at, explanation }))));
   }
 
   /** Ends troubles that were cured though their rules never clear. To be called now and then. */
@@ -475,6 +479,8 @@ export class TroubleService {
         const state = this.#engine.exportState(printer);
         return state ? [[printer, JSON.parse(JSON.stringify(state)) as PrinterState]] : [];
       });
+      // What tidying has ended is not in the states any more: it is told by this engine.
+      this.#take(this.#engine.advance(this.#settings.now()));
       await this.#load(rules, known, states, since);
       for (const [printer] of states) this.#dirty.add(printer);
       await this.#commit([], true);
@@ -507,6 +513,9 @@ export class TroubleService {
     const fresh = new Set(
       rules.groups.flatMap((group, index) => (known.has(groupFingerprint(group)) ? [] : [index])),
     );
+    const rebuilt = new Set(
+      [...fresh].flatMap((index) => rules.groups[index]?.rules.map(({ id }) => id) ?? []),
+    );
     const structures = () =>
       store.eachStructure(back, (printer, structure) => {
         engine.context(printer, contextOf(structure), parseTime(structure.at));
@@ -525,6 +534,8 @@ export class TroubleService {
     for (const [printer, state] of states) engine.importState(printer, state);
     // Cohorts that were taken over may lack what was reported since.
     if (rules.rules.some((rule) => rule.cohort)) await structures();
+    const told = (await store.changedSince(since)).filter(({ rule }) => !rebuilt.has(rule));
+    engine.recall(told.map(viewOfRow));
     await store.eachBatch(since, judge);
     while (this.#overflowed) {
       this.#overflowed = false;

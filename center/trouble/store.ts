@@ -68,8 +68,44 @@ export class TroubleStore {
     return new Set(stored.filter(({ fresh }) => fresh).map(({ id }) => id));
   }
 
+  /** Deletes rows, and remembers that their retained documents are still to go. */
   async remove(client: Client, ids: string[]): Promise<void> {
-    if (ids.length > 0) await client.query('DELETE FROM troubles WHERE id = ANY($1)', [ids]);
+    if (ids.length === 0) return;
+    await client.query('DELETE FROM troubles WHERE id = ANY($1)', [ids]);
+    await client.query(
+      'INSERT INTO withdrawn_troubles (id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING',
+      [ids],
+    );
+  }
+
+  /** Withdrawn troubles whose retained document may still be there. */
+  async withdrawn(limit: number): Promise<string[]> {
+    const rows = await this.#database.query<{ id: string }>(
+      'SELECT id FROM withdrawn_troubles ORDER BY id LIMIT $1',
+      [limit],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** Their retained documents are gone. */
+  async forgetWithdrawn(ids: string[]): Promise<void> {
+    if (ids.length > 0)
+      await this.#database.query('DELETE FROM withdrawn_troubles WHERE id = ANY($1)', [ids]);
+  }
+
+  /** What the rules have said of troubles since a time; what people and cures have ended is left out. */
+  async changedSince(since: Date): Promise<TroubleRow[]> {
+    const rows = await this.#database.query<{ row: TroubleRow }>(
+      `SELECT to_jsonb(t) AS row FROM troubles t
+       WHERE updated_at >= $1 AND state NOT IN ('closed', 'cured') ORDER BY id`,
+      [since],
+    );
+    return rows.map(({ row }) => row);
+  }
+
+  /** Open troubles with a remedy of which nothing is known to have been begun. */
+  async withoutRemedy(): Promise<TroubleRow[]> {
+    return (await this.open()).filter(({ remedy, proposal }) => remedy !== null && proposal === null);
   }
 
   /** Rows by id, as JSON rows. */

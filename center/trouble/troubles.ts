@@ -10,6 +10,7 @@ import type { Database } from '../store/database.ts';
 import type { CompiledRules } from './compile.ts';
 import type { InRange } from './context.ts';
 import { Remedies, type RemedyCampaigns, type WantedSoftware } from './remedies.ts';
+import { isOpen } from './rows.ts';
 import { TroubleService, type TroubleSettings } from './service.ts';
 import { type TroubleFilter, TroubleStore } from './store.ts';
 
@@ -74,7 +75,13 @@ export class Troubles implements TroubleQueries {
   }
 
   async start(document: TroubleRules | undefined): Promise<void> {
+    const forgotten = await this.#rows.withoutRemedy();
     await this.#service.start(document);
+    // What a center before this one did not come to is begun beside the rest: it may take a while.
+    const rows = await this.#rows.byId(forgotten.map(({ id }) => id));
+    for (const row of rows.values()) {
+      if (isOpen(row)) void this.#remedies.onNews('opened', row, this.#service.rule(row.rule));
+    }
     this.#cures = setInterval(() => {
       this.#service
         .settleCures()

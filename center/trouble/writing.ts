@@ -17,6 +17,14 @@ export interface Told {
   row: TroubleRow;
 }
 
+/** What people, remedies and proofs add to a trouble. */
+export interface Amendment {
+  id: string;
+  change(row: TroubleRow): Partial<TroubleRow>;
+  /** Called when it is written, or the trouble is not there. */
+  done(): void;
+}
+
 export class TroubleWriter {
   readonly #settings: TroubleSettings;
   readonly #rule: (id: string) => CompiledRule | undefined;
@@ -62,6 +70,28 @@ export class TroubleWriter {
     return told;
   }
 
+  /** Writes a trouble that was ended by hand or by a cure, within a transaction. */
+  async end(client: Client, row: TroubleRow): Promise<Told> {
+    await this.#settings.store.put(client, [row]);
+    if (row.printer !== null) await this.setOpen(client, [row.printer]);
+    return { news: [row.state === 'cured' ? 'cured' : 'closed'], row };
+  }
+
+  /** Writes what was added to troubles within a transaction; that is no news, but changes their documents. */
+  async amend(client: Client, amendments: Amendment[]): Promise<Told[]> {
+    if (amendments.length === 0) return [];
+    const { store, now } = this.#settings;
+    const rows = await store.byId([...new Set(amendments.map(({ id }) => id))], client);
+    const at = new Date(now()).toISOString();
+    const changed = new Map<string, TroubleRow>();
+    for (const { id, change } of amendments) {
+      const row = changed.get(id) ?? rows.get(id);
+      if (row) changed.set(id, { ...row, ...change(row), updated_at: at });
+    }
+    await store.put(client, [...changed.values()]);
+    return [...changed.values()].map((row) => ({ news: [], row }));
+  }
+
   /** Writes which open troubles printers have. */
   async setOpen(client: Client, printers: string[]): Promise<void> {
     const open = new Map<string, { trouble: string; rule: string }[]>(
@@ -79,9 +109,11 @@ export class TroubleWriter {
 
   /** Publishes retained documents, tells events, and lets the remedies begin. */
   async tell(told: Told[]): Promise<void> {
-    await this.publish(
-      told.map(({ row, news }) => (news.includes('withdrawn') ? { ...row, state: 'cleared' as const } : row)),
-    );
+    const gone = told.filter(({ news }) => news.includes('withdrawn')).map(({ row }) => row.id);
+    const there = told.filter(({ news }) => !news.includes('withdrawn'));
+    // Of a trouble that was changed twice only the newest word.
+    await this.publish([...new Map(there.map(({ row }) => [row.id, row])).values()]);
+    await this.#empty(gone);
     for (const { news, row } of told) {
       for (const what of news) {
         const { id, rule, severity, unit, title } = row;
@@ -121,8 +153,24 @@ export class TroubleWriter {
     }
   }
 
+  /** Lets the retained documents of withdrawn troubles go. */
+  async #empty(ids: string[]): Promise<void> {
+    for (let from = 0; from < ids.length; from += PUBLISH_AT_ONCE_MAX) {
+      const slice = ids.slice(from, from + PUBLISH_AT_ONCE_MAX);
+      await Promise.all(
+        slice.map((id) => this.#settings.publish(fleetTopic.trouble(id), '', { qos: 1, retain: true })),
+      );
+      await this.#settings.store.forgetWithdrawn(slice);
+    }
+  }
+
   /** Publishes the documents that a center before this one did not come to. */
   async publishDue(): Promise<void> {
+    for (;;) {
+      const ids = await this.#settings.store.withdrawn(PUBLISH_AT_ONCE_MAX);
+      if (ids.length === 0) break;
+      await this.#empty(ids);
+    }
     for (;;) {
       const rows = await this.#settings.store.due(PUBLISH_AT_ONCE_MAX);
       if (rows.length === 0) return;
