@@ -6,7 +6,16 @@
 //   bootstrap.mjs test [--long] [ARG …] the same, install what the tests need, then check and test everything
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -24,12 +33,64 @@ function stop(text) {
   process.exit(1);
 }
 
+/** How long a lock may stand without the process id that is written right after it. */
+const LOCK_EMPTY_MS_MAX = 5_000;
+
+/** Whether a process is there; one of another user counts. */
+function lives(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/**
+ * Takes a lock by a file that holds our process id; waits while the process that holds it lives. Gives what releases it.
+ */
+function takeLock(file) {
+  for (let told = false; ; ) {
+    try {
+      writeFileSync(file, `${process.pid}\n`, { flag: 'wx' });
+      return () => rmSync(file, { force: true });
+    } catch (error) {
+      if (error.code !== 'EEXIST') stop(`${file} cannot be written (${error.message}).`);
+    }
+    let holder;
+    let age;
+    try {
+      holder = Number(readFileSync(file, 'utf8'));
+      age = Date.now() - statSync(file).mtimeMs;
+    } catch {
+      // Released between the two looks: try again.
+      continue;
+    }
+    if (holder > 0 ? !lives(holder) : age > LOCK_EMPTY_MS_MAX) {
+      // Left behind by one that was killed, maybe before it wrote who it is.
+      rmSync(file, { force: true });
+      continue;
+    }
+    if (!told) say(`platen: process ${holder} installs packages (${file}); waiting for it …`);
+    told = true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
+}
+
 /** Installs npm packages in `folder` when its lock file is not the one that was installed last. */
 export function installPackages(folder) {
   const lock = readFileSync(join(folder, 'package-lock.json'));
   const wanted = createHash('sha256').update(lock).update(process.version).digest('hex');
   const stamp = join(folder, 'node_modules', '.platen-lock');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  const current = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
+  if (current()) return;
+  // npm empties node_modules first: two of them at once leave neither whole.
+  const release = takeLock(join(folder, '.installing'));
+  process.once('exit', release);
+  if (current()) {
+    release();
+    return;
+  }
   say('platen: installing packages from package-lock.json (npm ci) …');
   const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: folder,
@@ -41,6 +102,7 @@ export function installPackages(folder) {
     stop(`npm ci failed in ${folder}. Mend what it printed above, then type the command again.`);
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
   writeFileSync(stamp, wanted);
+  release();
 }
 
 /** The first file called `program` on the PATH or in the folders where Debian keeps servers. */

@@ -131,8 +131,14 @@ export class CatalogAssessor implements Assessor {
    * Chooses the best set for a structure under what is wished for: at once where it is known or refused, else in the
    * thread that chooses.
    * @param took is told the time that the thread took, in milliseconds
+   * @param verdict whether a verdict waits for it
    */
-  choose(structure: Structure, wish: ChooseOptions, took?: (ms: number) => void): Choice | Promise<Choice> {
+  choose(
+    structure: Structure,
+    wish: ChooseOptions,
+    took?: (ms: number) => void,
+    verdict = false,
+  ): Choice | Promise<Choice> {
     const memo = this.#memo;
     if (!memo) return { outcome: 'impossible', explanation: 'No catalog was put yet.' };
     // What the search builds grows with the square of the parts, before it first looks at the clock.
@@ -147,7 +153,8 @@ export class CatalogAssessor implements Assessor {
     if (known) return known;
     if (!this.#thread) return memo.choose(structure, wish, choiceBudget());
     const { choosing, document } = this.#thread;
-    return choosing.choose({ catalog: document, structure, options: wish, recall }).then(({ choice, ms }) => {
+    const job = { catalog: document, structure, options: wish, verdict, recall };
+    return choosing.choose(job).then(({ choice, ms }) => {
       memo.remember(structure, wish, choice);
       took?.(ms);
       return choice;
@@ -172,7 +179,7 @@ export class CatalogAssessor implements Assessor {
   assess(structure: Structure, took?: (ms: number) => void): Assessment | Promise<Assessment> {
     const judgement = this.judge(structure);
     if (judgement.status !== 'incompatible') return this.#remember(structure, judgement);
-    const choice = this.choose(structure, {}, took);
+    const choice = this.choose(structure, {}, took, true);
     if (choice instanceof Promise)
       return choice.then((chosen) => this.#conclude(structure, judgement, chosen));
     return this.#conclude(structure, judgement, choice);

@@ -40,6 +40,30 @@ const job = (structure: Structure, of: Catalog = document) => ({
   recall: () => undefined,
 });
 
+test('a verdict goes before what a campaign asks for, and not for ever', async () => {
+  const choosing = new Choosing(log);
+  const order: string[] = [];
+  const ask = (name: string, verdict: boolean) =>
+    choosing.choose({ ...job(c360('2.4.0')), verdict }).then(() => order.push(name));
+  try {
+    const campaign = Array.from({ length: 4 }, (_, n) => ask(`campaign ${n}`, false));
+    const verdicts = Array.from({ length: 10 }, (_, n) => ask(`verdict ${n}`, true));
+    await Promise.all([...campaign, ...verdicts]);
+    const verdict = (n: number) => `verdict ${n}`;
+    // The first was with the thread already.
+    expect(order).toEqual([
+      'campaign 0',
+      ...[0, 1, 2, 3, 4, 5, 6, 7].map(verdict),
+      'campaign 1',
+      ...[8, 9].map(verdict),
+      'campaign 2',
+      'campaign 3',
+    ]);
+  } finally {
+    await choosing.stop();
+  }
+});
+
 test('the thread chooses what is chosen here, under the catalog of each job', async () => {
   const choosing = new Choosing(log);
   try {

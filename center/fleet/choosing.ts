@@ -1,7 +1,7 @@
 /**
- * Choosing in a thread of its own, so that a search that takes seconds holds up nobody: jobs wait in a queue, and the
- * thread has one of them at a time. A thread that dies, or does not answer in time, costs the job it had; the next job
- * starts another.
+ * Choosing in a thread of its own, so that a search that takes seconds holds up nobody: jobs wait in two queues, and the
+ * thread has one of them at a time. Verdicts go before campaigns, which ask for a thousand printers at once. A thread
+ * that dies, or does not answer in time, costs the job it had; the next job starts another.
  */
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
@@ -15,6 +15,8 @@ export interface Job {
   catalog: Catalog;
   structure: PrinterStructureLike;
   options: ChooseOptions;
+  /** Whose verdict waits for it goes before what was only asked. */
+  verdict?: boolean;
   /** Asked when the job's turn has come: what was found of its like meanwhile. */
   recall(): Choice | undefined;
 }
@@ -30,6 +32,9 @@ interface Waiting extends Job {
   refuse(reason: Error): void;
 }
 
+/** Jobs of verdicts in a row while others wait. */
+const VERDICTS_AHEAD_MAX = 8;
+
 function gaveUp(explanation: string, ms = 0): Chosen {
   return { choice: { outcome: 'gave-up', explanation }, ms };
 }
@@ -37,7 +42,10 @@ function gaveUp(explanation: string, ms = 0): Chosen {
 export class Choosing {
   readonly #log: Logger;
   readonly #entry: URL;
-  readonly #queue: Waiting[] = [];
+  readonly #verdicts: Waiting[] = [];
+  readonly #others: Waiting[] = [];
+  /** Verdicts that went before others since one of those had its turn. */
+  #ahead = 0;
   #thread: Worker | undefined;
   /** The catalog that the thread has. */
   #given: Catalog | undefined;
@@ -54,7 +62,7 @@ export class Choosing {
 
   /** Jobs that have no answer yet. */
   get waiting(): number {
-    return this.#queue.length + (this.#current ? 1 : 0);
+    return this.#verdicts.length + this.#others.length + (this.#current ? 1 : 0);
   }
 
   /**
@@ -64,14 +72,22 @@ export class Choosing {
   choose(job: Job): Promise<Chosen> {
     if (this.#stopped) return Promise.resolve(gaveUp('The center is being stopped.'));
     return new Promise((answer, refuse) => {
-      this.#queue.push({ ...job, answer, refuse });
+      (job.verdict ? this.#verdicts : this.#others).push({ ...job, answer, refuse });
       this.#next();
     });
   }
 
+  /** The next job: a verdict's, but not so many in a row that nobody else gets an answer. */
+  #take(): Waiting | undefined {
+    const other = this.#verdicts.length === 0 || this.#ahead >= VERDICTS_AHEAD_MAX;
+    const job = (other ? this.#others.shift() : undefined) ?? this.#verdicts.shift();
+    this.#ahead = job?.verdict && this.#others.length > 0 ? this.#ahead + 1 : 0;
+    return job;
+  }
+
   #next(): void {
     while (!this.#current) {
-      const job = this.#queue.shift();
+      const job = this.#take();
       if (!job) {
         // An idle thread keeps no process alive.
         this.#thread?.unref();
@@ -149,7 +165,11 @@ export class Choosing {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#overdue);
-    const jobs = [...(this.#current ? [this.#current] : []), ...this.#queue.splice(0)];
+    const jobs = [
+      ...(this.#current ? [this.#current] : []),
+      ...this.#verdicts.splice(0),
+      ...this.#others.splice(0),
+    ];
     this.#current = undefined;
     for (const job of jobs) job.answer(gaveUp('The center is being stopped.'));
     const thread = this.#thread;
