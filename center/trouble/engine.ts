@@ -17,7 +17,7 @@ import {
   semverInRange,
 } from './context.ts';
 import type { KeyScope } from './key-state.ts';
-import { keyOf, scopeOf, unitOfKey } from './keys.ts';
+import { keyOf, scopeOf, scopeOfKey, unitOfKey } from './keys.ts';
 import { Lane, type LaneTrouble } from './lane.ts';
 import { ENGINE_LIMITS, type EngineLimits, SORTS_SWEEP_MIN } from './limits.ts';
 import type { Odometer } from './odometer.ts';
@@ -421,10 +421,10 @@ export class TroubleEngine {
     const group = this.rules.groups[index];
     if (!group) return undefined;
     const place = group.rules.findIndex(({ id }) => id === rule);
-    const { perPrinter } = group.rules[place] as CompiledRule;
-    if (perPrinter && printer === undefined) return undefined;
-    const record = perPrinter && printer !== undefined ? this.printer(printer) : undefined;
-    const scope: KeyScope = record ? { printer: record.id } : {};
+    const mine = group.rules[place] as CompiledRule;
+    if (mine.perPrinter && printer === undefined) return undefined;
+    const record = mine.perPrinter && printer !== undefined ? this.printer(printer) : undefined;
+    const scope = scopeOfKey(mine, key);
     const lane =
       this.findLane(record, index, key) ??
       this.addLane(record, index, this.makeLane(record, group, key, scope));

@@ -28,6 +28,15 @@ export function scopeOf(rule: CompiledRule, facts: Facts): KeyScope {
   return scope;
 }
 
+/** What a key stands for, by itself. */
+export function scopeOfKey({ by }: CompiledRule, key: string): KeyScope {
+  const names = by.filter((name) => name !== 'fleet');
+  const parts = by.length === 1 ? [key] : key.split(JOINT);
+  const scope: KeyScope = {};
+  for (const [index, name] of names.entries()) if (parts[index]) scope[name] = parts[index];
+  return scope;
+}
+
 /** The unit in a key of `printer` that is kept by printer and unit, in either order. */
 export function unitOfKey(by: By[], key: string, printer: string): string {
   return by[0] === 'printer' ? key.slice(printer.length + 1, -1) : key.slice(0, -(printer.length + 2));

@@ -214,7 +214,7 @@ test('what was told before the center was killed, and is not so, is withdrawn wh
   const second = await run(jams, retained);
   await second.service.checkpoint();
   const found = await all(second.service, { printer: 'e' });
-  expect(found.map(({ openedAt }) => openedAt)).toEqual([entry(3, 383.2).at]);
+  expect(found).toMatchObject([{ openedAt: entry(3, 383.2).at, unit: 'fin' }]);
   const mine = [...retained.values()].filter((text) => (JSON.parse(text) as Trouble).printer === 'e');
   expect(mine).toHaveLength(1);
   expect(second.told.filter((one) => one.includes(' e ')).sort()).toEqual([
