@@ -44,7 +44,8 @@ const WARM_UP = 2_000;
 /** Between the two storms: what is still to be done for those that left isn't part of the second. */
 const SETTLE_MS = 2_000;
 const STORM_MS_MAX = 120_000;
-const REPEATS = 1;
+/** Of each size; figures are medians, a ratio is the median of those within a round. */
+const ROUNDS = 3;
 const KIB = 1_024;
 
 /** A structure of about STRUCTURE_BYTES that is the printer's own: labels, at most 128 characters each, fill it up. */
@@ -216,33 +217,44 @@ async function idleBytes(peer: Peer): Promise<number> {
 
 const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
-/** Each run has a broker of its own, so that none has the warmth or the rubbish of the one before. */
-async function measure(name: PeerName, count: number): Promise<Storm> {
-  const runs: Storm[] = [];
-  for (let repeat = 0; repeat < REPEATS; repeat++) {
-    const peer = await startPeer(name);
-    try {
-      await storm(
-        peer,
-        namesOf('warm', WARM_UP).map((name) => scriptOf(name)),
-      );
-      await pause(SETTLE_MS);
-      runs.push(
-        await storm(
-          peer,
-          namesOf('printer', count).map((name) => scriptOf(name)),
-        ),
-      );
-    } finally {
-      await peer.stop();
-    }
+/** A storm over a broker alone; each has a process of its own, without the warmth or the rubbish of the one before. */
+async function brokerStorm(name: PeerName, count: number): Promise<Storm> {
+  const peer = await startPeer(name);
+  try {
+    await storm(
+      peer,
+      namesOf('warm', WARM_UP).map((name) => scriptOf(name)),
+    );
+    await pause(SETTLE_MS);
+    return await storm(
+      peer,
+      namesOf('printer', count).map((name) => scriptOf(name)),
+    );
+  } finally {
+    await peer.stop();
   }
-  return {
-    printers_per_s: median(runs.map((run) => run.printers_per_s)),
-    connects_sent_again: median(runs.map((run) => run.connects_sent_again)),
-    cpu_us_per_printer: median(runs.map((run) => run.cpu_us_per_printer)),
-    generator_cpu_us_per_printer: median(runs.map((run) => run.generator_cpu_us_per_printer)),
-  };
+}
+
+interface Round {
+  product: Awaited<ReturnType<typeof productStorm>>;
+  broker: Storm;
+  mosquitto: Storm;
+}
+
+/** All in turn, several times: a disk that pauses for a moment hits one of them in one round. */
+async function rounds(count: number): Promise<Round[]> {
+  const list: Round[] = [];
+  for (let number = 1; number <= ROUNDS; number++) {
+    const round: Round = {
+      product: await productStorm(count),
+      broker: await brokerStorm('platen', count),
+      mosquitto: await brokerStorm('mosquitto', count),
+    };
+    list.push(round);
+    const rates = Object.entries(round).map(([name, { printers_per_s }]) => `${name} ${printers_per_s}/s`);
+    process.stderr.write(`${count} printers, round ${number}: ${rates.join(', ')}\n`);
+  }
+  return list;
 }
 
 /** @param args numbers of printers instead of the usual ones, smallest first */
@@ -252,18 +264,22 @@ export async function run(args: string[]): Promise<BenchResult> {
   const figures: Record<string, number> = {};
   const ratios: Record<string, number> = {};
   const bars: BenchResult['bars'] = [];
-  const products: Record<number, Storm> = {};
+  const cpu_us: Record<number, number> = {};
   for (const count of sizes) {
-    const product = await productStorm(count);
-    const broker = await measure('platen', count);
-    const mosquitto = await measure('mosquitto', count);
-    products[count] = product;
-    for (const [name, storm] of Object.entries({ product, broker, mosquitto })) {
-      for (const [figure, value] of Object.entries(storm)) figures[`${count}_${name}_${figure}`] = value;
+    const list = await rounds(count);
+    for (const name of ['product', 'broker', 'mosquitto'] as const) {
+      for (const figure of Object.keys((list[0] as Round)[name]) as (keyof Storm)[]) {
+        figures[`${count}_${name}_${figure}`] = median(list.map((round) => round[name][figure]));
+      }
     }
-    ratios[`${count}_broker_rate_to_mosquitto`] = round(broker.printers_per_s / mosquitto.printers_per_s);
-    const ratio = round(product.printers_per_s / mosquitto.printers_per_s);
+    cpu_us[count] = figures[`${count}_product_cpu_us_per_printer`] as number;
+    const toMosquitto = (name: 'product' | 'broker') =>
+      list.map((round) => round[name].printers_per_s / round.mosquitto.printers_per_s);
+    ratios[`${count}_broker_rate_to_mosquitto`] = rounded(median(toMosquitto('broker')));
+    const ratio = rounded(median(toMosquitto('product')));
     ratios[`${count}_product_rate_to_mosquitto`] = ratio;
+    figures[`${count}_product_rate_to_mosquitto_least`] = rounded(Math.min(...toMosquitto('product')));
+    figures[`${count}_product_rate_to_mosquitto_most`] = rounded(Math.max(...toMosquitto('product')));
     if (count >= 10_000) {
       bars.push({
         name: `${count} printers, durable and judged, rate to mosquitto's`,
@@ -274,9 +290,7 @@ export async function run(args: string[]): Promise<BenchResult> {
     }
   }
   const [least = 0, most = 0] = [Math.min(...sizes), Math.max(...sizes)];
-  const growth = round(
-    (products[most] as Storm).cpu_us_per_printer / (products[least] as Storm).cpu_us_per_printer,
-  );
+  const growth = rounded((cpu_us[most] as number) / (cpu_us[least] as number));
   ratios[`product_cpu_per_printer_${most}_to_${least}`] = growth;
   bars.push({
     name: `CPU per printer, ${most} to ${least}`,
@@ -287,7 +301,7 @@ export async function run(args: string[]): Promise<BenchResult> {
   for (const name of ['platen', 'mosquitto'] as const) {
     const peer = await startPeer(name);
     try {
-      const kib = round((await idleBytes(peer)) / KIB);
+      const kib = rounded((await idleBytes(peer)) / KIB);
       figures[`${name}_idle_connection_KiB`] = kib;
       if (name === 'platen')
         bars.push({ name: 'KiB an idle connection', value: kib, bar: '<= 16', met: kib <= 16 });
@@ -298,6 +312,6 @@ export async function run(args: string[]): Promise<BenchResult> {
   return { figures, ratios, bars };
 }
 
-function round(value: number): number {
+function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }
