@@ -59,10 +59,12 @@ export async function startBroker(): Promise<Fuzzed> {
       '0',
       '--log',
       'json',
-      // What is kept on purpose is full after the first thousands, so that what grows afterwards is a leak.
+      // What is kept on purpose is full after the first thousands, so that what grows afterwards is a leak: the queues of
+      // absent clients alone grew by 15 MB over 200,000 connections.
       '--limit',
-      'offlineSessionsMax=500',
-      'retainedMax=1000',
+      'offlineSessionsMax=100',
+      'offlineMessagesMax=10',
+      'retainedMax=50',
       'watchedMax=1000',
       '--log-level',
       'info',
