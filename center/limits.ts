@@ -71,6 +71,4 @@ export const CENTER_LIMITS = {
   streams_remembered_max: 200_000,
   /** Structures, presences or reports that one statement stores. */
   ingest_batch_documents_max: 2_000,
-  /** Time in which the center must have stopped after SIGTERM. */
-  stop_ms_max: 10_000,
 } as const;

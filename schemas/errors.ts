@@ -26,7 +26,6 @@ export const ERRORS = {
     message: 'Revision {revision} of session {session} is older than revision {known}',
     hint: 'Let revision grow within a session.',
   },
-  'payload/unknown-topic': { message: 'There is no uplink "{topic}"', hint: 'See the AsyncAPI document.' },
   // Requests.
   'request/unknown-method': {
     message: 'There is no method "{method}"',
@@ -152,10 +151,6 @@ export const ERRORS = {
     message: 'Not enough signatures: {reason}',
     hint: 'Have the missing keys sign with platen release sign, then publish again.',
   },
-  'release/disagrees': {
-    message: 'The catalog and the signed metadata of {software} {version} disagree: {reason}',
-    hint: 'Release a new version, or correct the catalog.',
-  },
   // Why a printer refuses an order, or fails it (`error.code` of an update report).
   'update/wrong-printer': {
     message: 'The order was made for another printer: {reason}',
@@ -253,7 +248,6 @@ export const ERRORS = {
     message: 'The order would break what the vendor requires: {reason}',
     hint: 'The center judges the printer anew.',
   },
-  'update/cancelled': { message: 'The order was withdrawn', hint: 'Nothing was installed.' },
   'update/expired': { message: 'The order held until {deadline}', hint: 'Nothing was installed.' },
 } as const;
 

@@ -179,10 +179,12 @@ test('a real printer that moved to another port is found by mDNS, although anoth
 test('addresses at another place keep what was said of them, and TLS is never given up', () => {
   const place = { host: '10.0.0.9', byModel: false, urls: ['ipp://p.local:8631/ipp/port1'] };
   expect(urlsAt(['snmp://10.0.0.1@10.0.0.1'], place)).toEqual(['snmp://10.0.0.1@10.0.0.9']);
-  expect(urlsAt(['ipp://me:secret@10.0.0.1/ipp/print', 'snmp://community@10.0.0.1:1161'], place)).toEqual([
-    'ipp://me:secret@10.0.0.9:8631/ipp/port1',
+  expect(urlsAt(['ipp://10.0.0.1/ipp/print', 'snmp://community@10.0.0.1:1161'], place)).toEqual([
+    'ipp://10.0.0.9:8631/ipp/port1',
     'snmp://community@10.0.0.9:1161',
   ]);
+  // Whoever announces that name would be told the password.
+  expect(urlsAt(['ipp://me:secret@10.0.0.1/ipp/print'], place)).toBeUndefined();
   expect(urlsAt(['ipps://10.0.0.1/ipp/print'], place)).toBeUndefined();
   expect(urlsAt(['ipp://10.0.0.1'], { ...place, host: 'fd00::9', urls: ['ipps://p.local/x'] })).toEqual([
     'ipps://[fd00::9]:631/x',

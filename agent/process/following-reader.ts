@@ -49,7 +49,11 @@ function load(file: string | undefined): Kept {
   return { known: UNKNOWN_IDENTITY };
 }
 
-/** The addresses of a printer at another place. SNMP keeps its port, IPP takes what is announced; TLS is never given up. */
+/**
+ * The addresses of a printer at another place. SNMP keeps its port, IPP takes what is announced; TLS is never given up.
+ * Undefined where the printer isn't to be asked: anybody in the network can announce its name, and would be told the
+ * password before showing who it is. (A community of SNMP 2c crosses the network in the clear with every question.)
+ */
 export function urlsAt(urls: string[], place: Place): string[] | undefined {
   const host = place.host.includes(':') ? `[${place.host}]` : place.host;
   const moved: string[] = [];
@@ -65,9 +69,9 @@ export function urlsAt(urls: string[], place: Place): string[] | undefined {
     const safer =
       announced ?? (url.protocol === 'ipp:' ? place.urls.find((u) => u.startsWith('ipps:')) : undefined);
     if (safer === undefined) return undefined;
+    if (url.password !== '') return undefined;
     const target = new URL(safer);
-    const secrets = url.username === '' ? '' : `${url.username}:${url.password}@`;
-    moved.push(`${target.protocol}//${secrets}${host}:${target.port || '631'}${target.pathname}`);
+    moved.push(`${target.protocol}//${host}:${target.port || '631'}${target.pathname}`);
   }
   return moved;
 }

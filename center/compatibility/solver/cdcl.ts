@@ -20,10 +20,6 @@ const BUDGET_CHECK_DECISIONS = 2_048;
 /** 512 MiB of clauses: beyond it a search counts as given up. */
 const ARENA_WORDS_MAX = 1 << 27;
 
-export function negate(literal: Literal): Literal {
-  return literal ^ 1;
-}
-
 /** The Luby sequence 1 1 2 1 1 2 4 …, from index 0. */
 function luby(index: number): number {
   let size = 1;
