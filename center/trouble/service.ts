@@ -548,13 +548,14 @@ export class TroubleService {
     this.#engine = engine;
     const waiting = this.#waiting;
     this.#waiting = undefined;
+    // Before those of what waits: of each trouble the newest word counts.
+    this.#take(changes);
     for (const [printer, structure] of this.#waitingStructures) this.onStructure(printer, structure);
     this.#waitingStructures.clear();
     for (const { printer, log: memory, entries } of waiting) this.#unjudged.add(printer, memory, entries);
     this.#judgeAll();
     for (const printer of engine.printerIds()) this.#dirty.add(printer);
     this.#dirty.add('');
-    this.#take(changes);
     this.#take(engine.advance(now()));
     log.info(
       { rules: rules.revision, count: rules.rules.length, rebuilt: fresh.size },
