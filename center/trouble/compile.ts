@@ -228,10 +228,17 @@ function compileRule(
   };
 }
 
-// What the state depends on: the rule without its title and without what is done about a trouble.
+// What the state depends on: the rule without its title and without what is done about a trouble. In one order of its
+// members: the database gives a document back in another than it was put in, and the state would seem to be another's.
 function fingerprint(rule: TroubleRules['list'][number]): string {
   const { title: _title, remedy: _remedy, fleet: _fleet, auto: _auto, ...meaning } = rule;
-  return createHash('sha256').update(JSON.stringify(meaning)).digest('base64url').slice(0, 16);
+  return createHash('sha256').update(JSON.stringify(meaning, byName)).digest('base64url').slice(0, 16);
+}
+
+/** For `JSON.stringify`: members of objects in the order of their names. */
+function byName(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function keptBy(by: string[] | undefined, path: string, diagnostics: Diagnostics): By[] {

@@ -44,6 +44,25 @@ test('a printer that shows another structure each time does not fill the memory 
   expect(engine.size().sorts).toBe(before);
 });
 
+test('a rule is the same whatever the order of its members: a database gives them back in its own', () => {
+  const rule = {
+    id: 'jam',
+    where: { all: [['code', 'prefix', 'J']] },
+    when: { count: { ge: 3, over: 'PT1H' } },
+    late: 'PT1H',
+  };
+  const turned = {
+    late: 'PT1H',
+    when: { count: { over: 'PT1H', ge: 3 } },
+    where: { all: [['code', 'prefix', 'J']] },
+    id: 'jam',
+  };
+  const of = (one: object, over = {}) =>
+    compileRules({ rules: 'r', list: [{ ...one, ...over }] } as TroubleRules).rules.rules[0]?.fingerprint;
+  expect(of(turned)).toBe(of(rule));
+  expect(of(rule, { late: 'PT2H' })).not.toBe(of(rule));
+});
+
 test('a trouble opens with the third jam, escalates, clears after a quiet day and reopens as the same one', () => {
   const engine = new TroubleEngine(compiled(jams));
   const at = (hours: number) => T0 + hours * HOUR;
