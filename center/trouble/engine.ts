@@ -241,9 +241,12 @@ export class TroubleEngine {
       for (const lane of record.lanes.values()) if (lane.odometer) this.teller.touch(lane).upset();
     }
     if (!odometer.full) return;
-    // Sightings that wait may be much older than the window, and need the readings of theirs until they are settled.
+    // Sightings that wait may be much older than the window, and need the readings of theirs until they are settled. Too
+    // few of them can open nothing, whatever was printed: those that come will ask for readings that are kept.
     for (const lane of record.lanes.values()) {
-      if (lane.odometer && lane.pending.length > 0) this.settle(lane, record.watermark - lane.group.lateMs);
+      if (lane.odometer && lane.pending.length > 0 && !lane.innocent) {
+        this.settle(lane, record.watermark - lane.group.lateMs);
+      }
     }
     odometer.forget(record.watermark - this.rules.lateMaxMs - this.rules.pagesMaxMs);
   }
