@@ -70,6 +70,16 @@ const HISTORIES = ['structure_history', 'update_reports'];
 /** Rows that one statement drops, so that none of them holds the tables for long. */
 const DROPPED_AT_ONCE = 10_000;
 
+/** Runs a statement that drops at most DROPPED_AT_ONCE rows from before `$1` until few are left; gives how many went. */
+async function dropInPortions(database: Database, text: string, limit: Date): Promise<number> {
+  for (let dropped = 0; ; ) {
+    const [row] = await database.query<{ count: number }>(text, [limit]);
+    const count = row?.count ?? 0;
+    dropped += count;
+    if (count < DROPPED_AT_ONCE) return dropped;
+  }
+}
+
 /** Drops old structures and reports of updates that are older than the retention; gives how many rows. */
 export async function dropHistory(
   database: Database,
@@ -80,16 +90,13 @@ export async function dropHistory(
   const limit = new Date(now_ms - retention_days * DAY_MS);
   let dropped = 0;
   for (const table of HISTORIES) {
-    for (;;) {
-      const [row] = await database.query<{ count: number }>(
-        `WITH dropped AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
-           SELECT ctid FROM ${table} WHERE received < $1 LIMIT ${DROPPED_AT_ONCE})) RETURNING 1)
-         SELECT count(*) AS count FROM dropped`,
-        [limit],
-      );
-      dropped += row?.count ?? 0;
-      if ((row?.count ?? 0) < DROPPED_AT_ONCE) break;
-    }
+    dropped += await dropInPortions(
+      database,
+      `WITH dropped AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+         SELECT ctid FROM ${table} WHERE received < $1 LIMIT ${DROPPED_AT_ONCE})) RETURNING 1)
+       SELECT count(*) AS count FROM dropped`,
+      limit,
+    );
   }
   if (dropped > 0) log.info({ rows: dropped, retention_days }, 'reports beyond the retention were dropped');
   return dropped;
@@ -106,24 +113,20 @@ export async function dropStreams(
   log: StoreLog,
 ): Promise<number> {
   const limit = new Date(now_ms - retention_days * DAY_MS);
-  let dropped = 0;
-  for (;;) {
-    // The version tells whether entries came meanwhile: then the row is another one and stays.
-    const [row] = await database.query<{ count: number }>(
-      `WITH old AS (
-         SELECT s.id, s.version FROM log_streams s
-         WHERE s.created_at < $1
-           AND EXISTS (SELECT 1 FROM log_streams n WHERE n.printer = s.printer AND n.id > s.id)
-           AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.stream = s.id)
-         LIMIT ${DROPPED_AT_ONCE}),
-       dropped AS (
-         DELETE FROM log_streams s USING old WHERE s.id = old.id AND s.version = old.version RETURNING 1)
-       SELECT count(*) AS count FROM dropped`,
-      [limit],
-    );
-    dropped += row?.count ?? 0;
-    if ((row?.count ?? 0) < DROPPED_AT_ONCE) break;
-  }
+  // The version tells whether entries came meanwhile: then the row is another one and stays.
+  const dropped = await dropInPortions(
+    database,
+    `WITH old AS (
+       SELECT s.id, s.version FROM log_streams s
+       WHERE s.created_at < $1
+         AND EXISTS (SELECT 1 FROM log_streams n WHERE n.printer = s.printer AND n.id > s.id)
+         AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.stream = s.id)
+       LIMIT ${DROPPED_AT_ONCE}),
+     dropped AS (
+       DELETE FROM log_streams s USING old WHERE s.id = old.id AND s.version = old.version RETURNING 1)
+     SELECT count(*) AS count FROM dropped`,
+    limit,
+  );
   if (dropped > 0)
     log.info({ memories: dropped, retention_days }, 'log memories beyond the retention were forgotten');
   return dropped;
