@@ -1,27 +1,38 @@
 /**
  * Retained documents in a file: a log of changes, each record with its length and checksum, flushed to the disk before
- * a write is done. A record that was cut off by a crash is the end of the log. When most of it is history, the log is
- * written anew beside itself and put in its place.
+ * a write is done. The changes of one write hold together: when a crash cut one of them off, none of them counts, and
+ * the log ends before them. When most of it is history, the log is written anew beside itself and put in its place.
  */
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { QoS, RetainedBackend, RetainedChange, RetainedDocument } from './retained-backend.ts';
 
-/** Record: length of what follows (4), CRC-32 of it (4), QoS or REMOVED (1), length of the topic (2), topic, payload. */
+/** Record: length of what follows (4), CRC-32 of it (4), kind (1), length of the topic (2), topic, payload. */
 const HEADER_BYTES = 8;
+/** A kind is a QoS; or it says, by its highest bit, that the topic holds nothing any more. */
+const QOS_BITS = 0x03;
+const REMOVED_BIT = 0x80;
+/** More records of the same write follow. */
+const MORE_BIT = 0x40;
+/** Ends a write, in spite of its bits: in files of before every record stands for itself. */
 const REMOVED = 0xff;
 /** The log is written anew when it is this much and twice what lives. */
 const COMPACT_BYTES_MIN = 4 * 1024 * 1024;
 const RECORD_BYTES_MAX = 512 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
 
-function encode(change: RetainedChange): Buffer {
+function kindOf({ payload, qos }: RetainedChange, more: boolean): number {
+  if (payload === undefined) return more ? REMOVED_BIT | MORE_BIT : REMOVED;
+  return more ? qos | MORE_BIT : qos;
+}
+
+function encode(change: RetainedChange, more: boolean): Buffer {
   const topic = Buffer.from(change.topic);
   const payload = change.payload ?? Buffer.alloc(0);
   const record = Buffer.allocUnsafe(HEADER_BYTES + 3 + topic.length + payload.length);
   record.writeUInt32LE(record.length - HEADER_BYTES, 0);
-  record[8] = change.payload === undefined ? REMOVED : change.qos;
+  record[8] = kindOf(change, more);
   record.writeUInt16LE(topic.length, 9);
   topic.copy(record, 11);
   payload.copy(record, 11 + topic.length);
@@ -33,10 +44,32 @@ function checksum(bytes: Buffer): number {
   return crc32(bytes);
 }
 
+function decode(body: Buffer): { kind: number; topic: string; payload: Buffer } {
+  const payloadAt = 3 + body.readUInt16LE(1);
+  return {
+    kind: body.readUInt8(0),
+    topic: body.toString('utf8', 3, payloadAt),
+    payload: body.subarray(payloadAt),
+  };
+}
+
+/** Makes the name of a file durable. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
 export class FileBackend implements RetainedBackend {
   readonly #path: string;
   #file: FileHandle | undefined;
+  /** What of the file counts. */
   #bytes = 0;
+  /** Whether something may stand behind it, of a write that failed. */
+  #torn = false;
   /** Bytes of the living record of each topic. */
   readonly #living = new Map<string, number>();
   #livingBytes = 0;
@@ -48,19 +81,20 @@ export class FileBackend implements RetainedBackend {
   async *load(): AsyncIterable<RetainedDocument> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     this.#file = await open(this.#path, 'a+', 0o600);
+    await syncFolder(this.#path);
     const documents = new Map<string, RetainedDocument>();
     let end = 0;
-    for await (const record of this.#records()) {
-      end += HEADER_BYTES + record.length;
-      const topicBytes = record.readUInt16LE(1);
-      const topic = record.toString('utf8', 3, 3 + topicBytes);
-      if (record[0] === REMOVED) {
-        documents.delete(topic);
-        this.#count(topic, 0);
-      } else {
-        const payload = Buffer.from(record.subarray(3 + topicBytes));
-        documents.set(topic, { topic, payload, qos: record[0] as QoS });
-        this.#count(topic, HEADER_BYTES + record.length);
+    for await (const group of this.#groups()) {
+      for (const body of group) {
+        end += HEADER_BYTES + body.length;
+        const { kind, topic, payload } = decode(body);
+        if (kind & REMOVED_BIT) {
+          documents.delete(topic);
+          this.#count(topic, 0);
+        } else {
+          documents.set(topic, { topic, payload: Buffer.from(payload), qos: (kind & QOS_BITS) as QoS });
+          this.#count(topic, HEADER_BYTES + body.length);
+        }
       }
     }
     // What a crash cut off was never acknowledged: it goes, so that what follows can be read.
@@ -71,10 +105,14 @@ export class FileBackend implements RetainedBackend {
 
   async write(changes: RetainedChange[]): Promise<void> {
     if (!this.#file) throw new Error('load comes before write');
-    const records = changes.map(encode);
+    const records = changes.map((change, index) => encode(change, index < changes.length - 1));
     const bytes = Buffer.concat(records);
+    // Behind what a failed write left nothing could be read.
+    if (this.#torn) await this.#file.truncate(this.#bytes);
+    this.#torn = true;
     await this.#file.appendFile(bytes);
     await this.#file.datasync();
+    this.#torn = false;
     this.#bytes += bytes.length;
     changes.forEach((change, index) => {
       this.#count(change.topic, change.payload === undefined ? 0 : (records[index] as Buffer).length);
@@ -91,6 +129,18 @@ export class FileBackend implements RetainedBackend {
     this.#livingBytes += bytes - (this.#living.get(topic) ?? 0);
     if (bytes === 0) this.#living.delete(topic);
     else this.#living.set(topic, bytes);
+  }
+
+  /** The bodies of the records of each whole write, in order. */
+  async *#groups(): AsyncIterable<Buffer[]> {
+    let group: Buffer[] = [];
+    for await (const body of this.#records()) {
+      group.push(body);
+      const kind = body[0] as number;
+      if (kind !== REMOVED && kind & MORE_BIT) continue;
+      yield group;
+      group = [];
+    }
   }
 
   /** The bodies of all whole records, in order. */
@@ -121,10 +171,13 @@ export class FileBackend implements RetainedBackend {
   async #compact(): Promise<void> {
     const old = this.#file as FileHandle;
     const documents = new Map<string, Buffer>();
-    for await (const body of this.#records()) {
-      const topic = body.toString('utf8', 3, 3 + body.readUInt16LE(1));
-      if (body[0] === REMOVED) documents.delete(topic);
-      else documents.set(topic, Buffer.from(body));
+    for await (const group of this.#groups()) {
+      for (const body of group) {
+        const { kind, topic } = decode(body);
+        // Here each stands for itself.
+        if (kind & REMOVED_BIT) documents.delete(topic);
+        else documents.set(topic, Buffer.concat([Buffer.from([kind & QOS_BITS]), body.subarray(1)]));
+      }
     }
     const next = await open(`${this.#path}.next`, 'w', 0o600);
     let bytes = 0;
@@ -138,6 +191,8 @@ export class FileBackend implements RetainedBackend {
     await next.sync();
     await next.close();
     await rename(`${this.#path}.next`, this.#path);
+    // Else a power cut could bring the old file back, without what is written from now on.
+    await syncFolder(this.#path);
     await old.close();
     this.#file = await open(this.#path, 'a+', 0o600);
     this.#bytes = bytes;
