@@ -64,6 +64,8 @@ interface Replay {
   qos: QoS;
 }
 
+/** In the place of a filter: the session's own record. No filter is empty. */
+export const ITSELF = '';
 const HIGHEST_ID = 65_535;
 const NOTHING = Buffer.alloc(0);
 
@@ -93,6 +95,10 @@ export class Session {
   #waitingBytes = 0;
   #replays: Replay[] | undefined;
   #nextId = 1;
+  /** Settles when the newest of its records that were changed is durable; undefined when all are. */
+  #saving: Promise<void> | undefined;
+  /** What couldn't be written: filters, or `ITSELF`. */
+  #unsaved: Set<string> | undefined;
 
   constructor(
     owner: SessionOwner,
@@ -108,15 +114,33 @@ export class Session {
     this.journal = journal;
   }
 
-  /** Writes what it is, its messages aside; the promise, if any, settles when that is durable. */
-  save(): Promise<void> | undefined {
+  /**
+   * Writes what changed: subscriptions that began, have another QoS or ended, by their filters, and `ITSELF`. The
+   * promise, if any, settles when that is durable, and all that was changed before.
+   */
+  save(changed: readonly string[]): Promise<void> | undefined {
     const { journal, key, clientId, principal } = this;
-    return journal?.putSession({
-      key,
-      clientId,
-      ...(principal ? { principal } : {}),
-      subscriptions: [...this.subscriptions].map(([filter, { qos }]) => [filter, qos]),
+    if (!journal) return undefined;
+    if (changed.length === 0 && !this.#unsaved) return this.#saving;
+    const names = new Set([...changed, ...(this.#unsaved ?? [])]);
+    this.#unsaved = undefined;
+    let saving: Promise<void> | undefined;
+    for (const name of names) {
+      const subscription = this.subscriptions.get(name);
+      if (name === ITSELF)
+        saving = journal.putSession({ key, clientId, ...(principal ? { principal } : {}) });
+      else if (subscription) saving = journal.putSubscription(name, subscription.qos);
+      else saving = journal.removeSubscription(name);
+    }
+    this.#saving = saving;
+    const settled = () => {
+      if (this.#saving === saving) this.#saving = undefined;
+    };
+    saving?.then(settled, () => {
+      settled();
+      this.#unsaved = new Set([...names, ...(this.#unsaved ?? [])]);
     });
+    return saving;
   }
 
   /** Takes back what was on its way when the broker ended. */
@@ -134,15 +158,18 @@ export class Session {
     }
   }
 
-  /** Nothing of it is to be found after a restart. */
-  erase(): void {
+  /** Nothing of it is to be found after a restart; the promise, if any, settles when that is durable. */
+  erase(): Promise<void> | undefined {
     const { journal } = this;
-    if (!journal) return;
+    if (!journal) return undefined;
     for (const { sequence } of this.#inFlight?.values() ?? []) journal.removeMessage(sequence);
     for (const { sequence } of this.#waiting.slice(this.#waitingHead)) journal.removeMessage(sequence);
-    for (const id of this.inboundQos2 ?? []) journal.removeReceived(id).catch(() => {});
+    for (const id of this.inboundQos2 ?? []) void journal.removeReceived(id);
+    // Remembered for the case that it fails and is called again: they aren't subscribed to any more by then.
+    this.#unsaved = new Set([...this.subscriptions.keys(), ...(this.#unsaved ?? [])]);
+    for (const filter of this.#unsaved) if (filter !== ITSELF) void journal.removeSubscription(filter);
     journal.removeLeft();
-    journal.removeSession();
+    return journal.end();
   }
 
   get inFlight(): number {

@@ -77,9 +77,13 @@ export function begin(client: AedesClient, { clientId, protocolVersion, will }: 
   client._will = will ?? null;
 }
 
-/** The client is who it says to be; from now on its end is told, with its will. */
-export function letIn(client: AedesClient): void {
+/** The client is who it says to be: from now on its end is told. */
+export function known(client: AedesClient): void {
   client._authorized = true;
+}
+
+/** Its CONNECT is accepted: from now on its end publishes its will. */
+export function letIn(client: AedesClient): void {
   client.will = client._will;
   client.connackSent = true;
   client.connecting = false;

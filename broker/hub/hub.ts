@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { Aedes, AedesOptions } from 'aedes';
 import type { Logger } from 'pino';
 import { QuietEmitter } from '../aedes/emitter.ts';
-import { begin, createAedes, type Handle, letIn } from '../aedes/fleet-aedes.ts';
+import { begin, createAedes, type Handle, known, letIn } from '../aedes/fleet-aedes.ts';
 import type { AedesClient } from '../aedes/internals.ts';
 import { HubPersistence } from '../aedes/persistence.ts';
 import { type Origin, Wire, type WireOwner, wireOf } from '../aedes/wire.ts';
@@ -198,7 +198,20 @@ export class Hub implements WireOwner {
   }
 
   #letIn(wire: Wire, client: AedesClient): void {
-    this.sessions.register(wire, client.id);
+    const durable = this.sessions.register(wire, client.id);
+    known(client);
+    if (durable) {
+      // Until then it isn't connected: it has no will, and nothing is delivered to it.
+      durable.then(
+        () => {
+          if (wire.connected) this.#accept(wire, client);
+        },
+        () => wire.close('storage-failed'),
+      );
+    } else this.#accept(wire, client);
+  }
+
+  #accept(wire: Wire, client: AedesClient): void {
     letIn(client);
     this.sessions.accept(wire);
   }

@@ -1,11 +1,8 @@
 /**
- * Sessions with clean session 0 over a crash of the broker: what was acknowledged is on the disk at that moment. The
- * crash is a second broker that starts from a copy of the file as it is, while the first still runs.
+ * Sessions with clean session 0 over a crash of the broker: what was acknowledged is on the disk at that moment.
  */
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import pino from 'pino';
+import { copyFileSync } from 'node:fs';
+import { kept, keptBrokers, resume } from '../../tests/conformance/kept-broker.ts';
 import {
   connectPacket,
   packet,
@@ -15,86 +12,23 @@ import {
   uint16,
   unsubscribePacket,
 } from '../../tests/conformance/raw-client.ts';
-import { type Broker, createBroker, type Principal, type Uplink } from '../broker.ts';
+import type { Principal } from '../broker.ts';
 import { FileBackend } from '../file-backend.ts';
-import type { BrokerLimits } from '../limits.ts';
-import type { RetainedChange, RetainedDocument } from '../retained-backend.ts';
+import type { RetainedDocument } from '../retained-backend.ts';
 
-let folder: string;
-let files = 0;
-const running: Broker[] = [];
-let letGo = () => {};
+const brokers = keptBrokers();
+const { start, contents } = brokers;
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'platen-sessions-'));
-  role = 'admin';
-  log = [];
-});
-
-afterEach(async () => {
-  letGo();
-  for (const broker of running.splice(0)) await broker.close();
-  rmSync(folder, { recursive: true });
-});
-
-interface Started {
-  broker: Broker;
-  port: number;
-  file: string;
-  backend: HeldBackend;
-}
-
-let role: Principal['role'] = 'admin';
+let role: Principal['role'];
 const identity = {
   async authenticate({ username = '' }): Promise<Principal> {
     return { name: username, role };
   },
 };
-let log: { msg?: string; [field: string]: unknown }[] = [];
-const told = pino({ level: 'warn' }, { write: (line: string) => log.push(JSON.parse(line)) });
 
-/** A disk that takes its time: writes wait until they are let go. */
-class HeldBackend extends FileBackend {
-  held: Promise<void> | undefined;
-
-  override async write(changes: RetainedChange[]): Promise<void> {
-    await this.held;
-    await super.write(changes);
-  }
-}
-
-async function start(
-  from?: { file: string },
-  closed = false,
-  uplink?: Uplink,
-  limits: Partial<BrokerLimits> = {},
-): Promise<Started> {
-  const file = join(folder, `${++files}.log`);
-  if (from) copyFileSync(from.file, file);
-  const backend = new HeldBackend(file);
-  const broker = await createBroker({
-    tcp: { host: '127.0.0.1', port: 0 },
-    log: told,
-    identity: closed ? identity : 'open',
-    ...(uplink ? { uplink } : {}),
-    retained: backend,
-    sysMs: 0,
-    limits: { outboundInFlightMax: 2, offlineMessagesMax: 4, ...limits },
-  });
-  running.push(broker);
-  await broker.listen();
-  return { broker, port: Number(new URL(broker.addresses['tcp'] as string).port), file, backend };
-}
-
-const kept = (clientId: string) => ({ clientId, clean: false });
-
-/** Connects; the session must be present. */
-async function resume(port: number, clientId: string): Promise<RawClient> {
-  const client = await RawClient.open(port);
-  client.send(connectPacket(kept(clientId)));
-  expect((await client.next()).body.toString('hex')).toBe('0100');
-  return client;
-}
+beforeEach(() => {
+  role = 'admin';
+});
 
 async function publish(port: number, topic: string, ...payloads: string[]): Promise<void> {
   const sender = await RawClient.connected(port);
@@ -110,7 +44,7 @@ test('what waits for an absent client waits for it after a crash too, in order, 
   await publish(first.port, 't/a', '1', '2');
   const sender = await RawClient.connected(first.port);
   expect(await sender.send(publishPacket('t/b', '3', { qos: 2, id: 7 })).nextHex()).toBe('50 0007');
-  const second = await start(first);
+  const second = await start({ from: first });
   const again = await resume(second.port, 'away');
   const got = [await again.nextPublish(), await again.nextPublish()];
   expect(got.map(({ payload, qos, dup }) => [payload, qos, dup])).toEqual([
@@ -129,7 +63,7 @@ test('what waits for an absent client waits for it after a crash too, in order, 
   expect(live.payload).toBe('live');
   await again.send(packet(0x40, uint16(live.id)), packet(0xc0)).next();
   await second.broker.publish('flush', 'x', { qos: 1, retain: true });
-  const third = await start(second);
+  const third = await start({ from: second });
   await (await resume(third.port, 'away')).quiet();
 });
 
@@ -141,14 +75,14 @@ test('what was in flight is sent again with DUP and its identifier; after PUBREC
   sender.send(publishPacket('t', 'a', { qos: 1, id: 1 }), publishPacket('t', 'b', { qos: 2, id: 2 }));
   expect([(await sender.next()).type, (await sender.next()).type]).toEqual([4, 5]);
   const before = [await client.nextPublish(), await client.nextPublish()];
-  const second = await start(first);
+  const second = await start({ from: first });
   const again = await resume(second.port, 'c');
   const after = [await again.nextPublish(), await again.nextPublish()];
   expect(after).toEqual(before.map((one) => ({ ...one, dup: true })));
   const id = uint16(after[1]?.id as number);
   expect(await again.send(packet(0x50, id)).nextHex()).toBe(`62 ${id.toString('hex')}`);
   await second.broker.publish('flush', 'x', { qos: 1, retain: true });
-  const third = await start(second);
+  const third = await start({ from: second });
   const last = await resume(third.port, 'c');
   expect(await last.nextPublish()).toMatchObject({ payload: 'a', dup: true });
   expect(await last.nextHex()).toBe(`62 ${id.toString('hex')}`);
@@ -159,7 +93,7 @@ test('a QoS 2 publish that was taken over is not taken twice after a crash [MQTT
   const first = await start();
   const sender = await RawClient.connected(first.port, kept('sender'));
   expect(await sender.send(publishPacket('t', 'once', { qos: 2, id: 5 })).nextHex()).toBe('50 0005');
-  const second = await start(first);
+  const second = await start({ from: first });
   const watcher = await RawClient.connected(second.port);
   await watcher.subscribe(['t', 0]);
   const again = await resume(second.port, 'sender');
@@ -168,7 +102,7 @@ test('a QoS 2 publish that was taken over is not taken twice after a crash [MQTT
   await watcher.quiet();
   expect(await again.send(packet(0x62, uint16(5))).nextHex()).toBe('70 0005');
   await second.broker.publish('flush', 'x', { qos: 1, retain: true });
-  const third = await start(second);
+  const third = await start({ from: second });
   const other = await RawClient.connected(third.port);
   await other.subscribe(['t', 0]);
   (await resume(third.port, 'sender')).send(publishPacket('t', 'new', { qos: 2, id: 5 }));
@@ -182,17 +116,8 @@ test('what is published between loading and listening is neither missed by sessi
   await first.broker.publish('t', 'old', { qos: 1, retain: true });
   const { id } = await client.nextPublish();
   await client.send(packet(0x40, uint16(id)), packet(0xc0)).next();
-  const file = join(folder, `${++files}.log`);
   await first.broker.publish('flush', 'x', { qos: 1, retain: true });
-  copyFileSync(first.file, file);
-  const broker = await createBroker({
-    tcp: { host: '127.0.0.1', port: 0 },
-    log: pino({ level: 'silent' }),
-    identity: 'open',
-    retained: new FileBackend(file),
-    sysMs: 0,
-  });
-  running.push(broker);
+  const { broker } = await brokers.create({ from: first });
   await broker.load();
   await broker.publish('t', 'new', { qos: 1, retain: true });
   await broker.listen();
@@ -211,16 +136,20 @@ test('a QoS 2 publish that the center did not take over before a crash is taken 
   const answered = new Promise<undefined>((resolve) => {
     answer = () => resolve(undefined);
   });
-  const first = await start(undefined, true, () => answered);
+  const first = await start({ identity, uplink: () => answered });
   const sender = await RawClient.connected(first.port, options);
   sender.send(request(false));
   // What else is written by now is on the disk.
   await first.broker.publish('flush', 'x', { qos: 1, retain: true });
   await sender.quiet();
   const taken: string[] = [];
-  const second = await start(first, true, async ({ payload }) => {
-    taken.push(payload.toString());
-    return undefined;
+  const second = await start({
+    from: first,
+    identity,
+    uplink: async ({ payload }) => {
+      taken.push(payload.toString());
+      return undefined;
+    },
   });
   answer();
   const again = await RawClient.connected(second.port, options);
@@ -230,17 +159,12 @@ test('a QoS 2 publish that the center did not take over before a crash is taken 
 
 test('SUBACK, UNSUBACK, PUBACK and PUBREC wait until what they promise is on the disk', async () => {
   const { port, backend } = await start();
-  const hold = () => {
-    backend.held = new Promise((resolve) => {
-      letGo = resolve;
-    });
-  };
   /** The answer comes after the disk let go, and not before. */
   const answered = async (client: RawClient, bytes: Buffer, answer: string): Promise<void> => {
-    hold();
+    backend.hold();
     client.send(bytes);
     await client.quiet();
-    letGo();
+    backend.letGo();
     expect(await client.nextHex()).toBe(answer);
   };
   const client = await RawClient.connected(port, kept('k'));
@@ -254,11 +178,10 @@ test('SUBACK, UNSUBACK, PUBACK and PUBREC wait until what they promise is on the
   await answered(sender, publishPacket('t', 'y', { qos: 1, id: 4 }), '40 0004');
   await answered(sender, publishPacket('nobody', 'z', { qos: 2, id: 5 }), '50 0005');
   // Who has nothing to do with a kept session waits for nothing.
-  hold();
+  backend.hold();
   const other = await RawClient.connected(port);
   expect(await other.subscribe(['v', 1])).toEqual([1]);
   expect(await other.send(publishPacket('nobody', 'z', { qos: 1, id: 6 })).nextHex()).toBe('40 0006');
-  letGo();
 });
 
 test('a session that ended, and what gave way in a full queue, is not found again', async () => {
@@ -272,7 +195,7 @@ test('a session that ended, and what gave way in a full queue, is not found agai
   await publish(first.port, 'w', 'not');
   await (await RawClient.connected(first.port, { clientId: 'gone', clean: true })).disconnect();
   await first.broker.publish('flush', 'x', { qos: 1, retain: true });
-  const second = await start(first);
+  const second = await start({ from: first });
   expect(second.broker.stats()).toMatchObject({
     sessions: 1,
     subscriptions: 1,
@@ -289,34 +212,23 @@ test('a session that ended, and what gave way in a full queue, is not found agai
 });
 
 test('whose session it is stays known, so that it gets what its user may receive', async () => {
-  const first = await start(undefined, true);
+  const first = await start({ identity });
   const topic = 'platen/v1/fleet/events/order';
   const options = { ...kept('x'), username: 'admin', password: 'x' };
   const client = await RawClient.connected(first.port, options);
   expect(await client.subscribe([topic, 1])).toEqual([1]);
-  const second = await start(first, true);
+  const second = await start({ from: first, identity });
   await second.broker.publish(topic, 'event', { qos: 1, retain: false });
   const again = await RawClient.connected(second.port, options);
   expect((await again.nextPublish()).payload).toBe('event');
 });
-
-/** Everything in a broker's file. */
-async function contents({ file }: { file: string }): Promise<Map<string, RetainedDocument>> {
-  const copy = join(folder, `${++files}.log`);
-  copyFileSync(file, copy);
-  const backend = new FileBackend(copy);
-  const found = new Map<string, RetainedDocument>();
-  for await (const document of backend.load()) found.set(document.topic, document);
-  await backend.close();
-  return found;
-}
 
 /** A copy of a broker's file with other records in it. */
 async function spoiled(
   { file }: { file: string },
   spoil: (documents: Map<string, RetainedDocument>) => [topic: string, payload: Buffer][],
 ): Promise<{ file: string }> {
-  const copy = join(folder, `${++files}.log`);
+  const copy = brokers.path();
   copyFileSync(file, copy);
   const changes = spoil(await contents({ file }));
   const backend = new FileBackend(copy);
@@ -342,6 +254,7 @@ test('records that say nothing are set aside with one line in the log; all other
       [`#session/${id('null')}`, Buffer.from('null')],
       [`#session/${id('other')}`, Buffer.from('{"key":"whole","clientId":"x","subscriptions":[]}')],
       [`#session/${id('qos')}`, Buffer.from('{"key":"qos","clientId":"qos","subscriptions":[["t",3]]}')],
+      [`#subscription/${id('whole')}/x`, Buffer.from([1, 0x74])],
       [message as string, Buffer.from([1, 0])],
       [`#message/${id('whole')}/x`, Buffer.from([1, 0, 0, 0, 1, 0x74])],
       [`#received/${id('whole')}/-1`, Buffer.from([1])],
@@ -349,11 +262,11 @@ test('records that say nothing are set aside with one line in the log; all other
       ['#what/is/this', Buffer.from('x')],
     ];
   });
-  const second = await start(spoilt);
+  const second = await start({ from: spoilt });
   expect(second.broker.stats()).toMatchObject({ sessions: 1, subscriptions: 1, queuedMessages: 1 });
-  const lines = log.filter(({ msg }) => msg?.includes('set aside'));
-  // The nine, two messages of a session that can't be read, and when its client left.
-  expect(lines).toMatchObject([{ records: 12, reason: expect.any(String) }]);
+  const lines = brokers.log.filter(({ msg }) => msg?.includes('set aside'));
+  // The ten, two messages and a subscription of a session that can't be read, and when its client left.
+  expect(lines).toMatchObject([{ records: 14, reason: expect.any(String) }]);
   await second.broker.publish('flush', 'x', { qos: 1, retain: true });
   const after = await contents(second);
   expect(after.get(`#aside/#session/${id('torn')}`)?.payload.toString()).toBe('{"key":"torn","clie');
@@ -361,16 +274,16 @@ test('records that say nothing are set aside with one line in the log; all other
   const torn = await RawClient.open(second.port);
   expect((await torn.send(connectPacket(kept('torn'))).next()).body.toString('hex')).toBe('0000');
   await second.broker.publish('flush', 'y', { qos: 1, retain: true });
-  log = [];
-  const third = await start(second);
-  expect(log).toEqual([]);
+  const before = brokers.log.length;
+  const third = await start({ from: second });
+  expect(brokers.log.slice(before)).toEqual([]);
   await (await resume(third.port, 'torn')).quiet();
   expect(await (await resume(third.port, 'whole')).nextPublish()).toMatchObject({ payload: '2' });
 });
 
 test('how long a client is away goes on over restarts; whoever was there until the end left at the end', async () => {
   const limits = { offlineSecondsMax: 100 };
-  const first = await start(undefined, false, undefined, limits);
+  const first = await start({ limits });
   for (const name of ['old', 'recent']) {
     await (await RawClient.connected(first.port, kept(name))).disconnect();
   }
@@ -378,15 +291,13 @@ test('how long a client is away goes on over restarts; whoever was there until t
   await first.broker.publish('flush', 'x', { qos: 1, retain: true });
   const left = (name: string) => `#left/${Buffer.from(name).toString('base64url')}`;
   expect((await contents(first)).has(left('there'))).toBe(false);
-  const second = await start(
-    await spoiled(first, () => [
+  const second = await start({
+    from: await spoiled(first, () => [
       [left('old'), Buffer.from(String(Date.now() - 101_000))],
       [left('recent'), Buffer.from(String(Date.now() - 90_000))],
     ]),
-    false,
-    undefined,
     limits,
-  );
+  });
   const until = Date.now() + 5_000;
   while (second.broker.stats().sessions > 2 && Date.now() < until) {
     await new Promise((resume) => setTimeout(resume, 20));
@@ -407,18 +318,16 @@ test('PUBREL and PUBCOMP wait until it is on the disk that the identifier is fre
   const sender = await RawClient.connected(first.port, kept('sender'));
   expect(await sender.send(publishPacket('t', 'x', { qos: 2, id: 9 })).nextHex()).toBe('50 0009');
   const { id } = await client.nextPublish();
-  first.backend.held = new Promise((resolve) => {
-    letGo = resolve;
-  });
+  first.backend.hold();
   client.send(packet(0x50, uint16(id)));
   sender.send(packet(0x62, uint16(9)));
   await client.quiet();
   await sender.quiet();
-  letGo();
+  first.backend.letGo();
   expect(await client.nextHex()).toBe(`62 ${uint16(id).toString('hex')}`);
   expect(await sender.nextHex()).toBe('70 0009');
   // Nothing was written after PUBREL and PUBCOMP: what they said holds over a crash right behind them.
-  const second = await start(first);
+  const second = await start({ from: first });
   expect(await (await resume(second.port, 'k')).nextHex()).toBe(`62 ${uint16(id).toString('hex')}`);
   const watcher = await RawClient.connected(second.port);
   await watcher.subscribe(['t', 0]);
@@ -427,7 +336,7 @@ test('PUBREL and PUBCOMP wait until it is on the disk that the identifier is fre
 });
 
 test('what was queued, or sent and not acknowledged, is not sent to a client whose rights went meanwhile', async () => {
-  const { port, broker } = await start(undefined, true);
+  const { port, broker } = await start({ identity });
   const topic = 'platen/v1/fleet/events/order';
   const options = { ...kept('x'), username: 'x', password: 'x' };
   const client = await RawClient.connected(port, options);

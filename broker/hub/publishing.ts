@@ -72,7 +72,7 @@ export class Publishing implements InboundOwner {
   route(message: Message): Promise<void> | undefined {
     const routed = this.#router.route(message);
     const journal = message.receipt > 0 ? message.source?.journal : undefined;
-    return journal ? journal.putReceived(message.receipt) : routed;
+    return journal?.putReceived(message.receipt) ?? routed;
   }
 
   /**

@@ -98,15 +98,19 @@ export class Router implements SessionOwner {
     for (const { message, qos, group } of session.takeShared(only)) this.#deliverShared(group, message, qos);
   }
 
-  /** Begins a subscription, or changes the QoS of one in place: no message is missed in between [MQTT-3.8.4-3]. */
-  subscribe(session: Session, filter: string, qos: QoS): void {
+  /**
+   * Begins a subscription, or changes the QoS of one in place: no message is missed in between [MQTT-3.8.4-3]. Returns
+   * whether it was another before.
+   */
+  subscribe(session: Session, filter: string, qos: QoS): boolean {
     const known = session.subscriptions.get(filter);
     if (known) {
+      const changed = known.qos !== qos;
       known.qos = qos;
-      return;
+      return changed;
     }
     const shared = parseShared(filter);
-    if (!shared) return;
+    if (!shared) return false;
     const { principal } = session;
     const subscription: Subscription<Session> = {
       subscriber: session,
@@ -118,6 +122,7 @@ export class Router implements SessionOwner {
     };
     session.subscriptions.set(filter, subscription);
     this.tree.add(subscription);
+    return true;
   }
 
   /** Ends all subscriptions of a session. */

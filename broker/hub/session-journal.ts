@@ -3,6 +3,7 @@
  * them, the identifiers of QoS 2 publishes taken over from them. Each is a record of its own beside the retained
  * documents, so that one group write makes both durable. The names of records begin with `#`: no topic can.
  */
+import { createHash } from 'node:crypto';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Principal } from '../identity.ts';
 import type { QoS } from '../retained-backend.ts';
@@ -21,17 +22,19 @@ export interface KeptMessage {
   released: boolean;
 }
 
-/** A session as it is kept, its messages aside. */
+/** A session as it is kept, what belongs to it aside. */
 export interface KeptSession {
   key: string;
   clientId: string;
   principal?: Principal;
-  /** Filters as they were subscribed to. */
-  subscriptions: [filter: string, qos: QoS][];
 }
 
 /** What was read at the start: a session and what belongs to it, in order. */
 export interface RestoredSession extends KeptSession {
+  /** Filters as they were subscribed to. */
+  subscriptions: Map<string, QoS>;
+  /** Whether they stand in the session's own record, as versions before had it. */
+  inOneRecord: boolean;
   messages: [sequence: number, message: KeptMessage][];
   inboundQos2: number[];
   /** When its client went, in milliseconds since the epoch; undefined when it was there until the end. */
@@ -44,17 +47,28 @@ export interface Restored {
   sessions: RestoredSession[];
   /** Records that say nothing that could be used, with the reason. */
   unreadable: { name: string; record: Buffer; reason: string }[];
+  /** Names of records that belong to no session. */
+  orphans: string[];
 }
 
 const SESSION = '#session/';
+const SUBSCRIPTION = '#subscription/';
 const MESSAGE = '#message/';
 const RECEIVED = '#received/';
 const LEFT = '#left/';
+/** Kinds of what belongs to a session. */
+const BELONGING = new Set([SUBSCRIPTION, MESSAGE, RECEIVED, LEFT]);
+const ORPHANS_IN_A_WRITE_MAX = 1_000;
 /** Before the name of a record that couldn't be read: it is kept for whoever wants to look at it. */
 const ASIDE = '#aside/';
 
 function recordId(key: string): string {
   return Buffer.from(key).toString('base64url');
+}
+
+/** Filters can be longer than names of records. */
+function filterId(filter: string): string {
+  return createHash('sha256').update(filter).digest('base64url');
 }
 
 /** Flags (1: QoS in bits 0 and 1, retain 4, released 8), identifier (2), length of the topic (2), topic, payload. */
@@ -91,6 +105,7 @@ export class SessionJournal {
   readonly #store: RetainedStore;
   readonly #id: string;
   #sequence = 0;
+  #ended = false;
 
   constructor(store: RetainedStore, key: string, lastSequence = 0) {
     this.#store = store;
@@ -107,8 +122,19 @@ export class SessionJournal {
     return this.#store.record(SESSION + this.#id, Buffer.from(JSON.stringify(session)));
   }
 
-  removeSession(): void {
-    void this.#store.record(SESSION + this.#id, undefined);
+  /** The session is over. What its client sent before may still be under way: it must not write for a successor. */
+  end(): Promise<void> {
+    this.#ended = true;
+    return this.#store.record(SESSION + this.#id, undefined);
+  }
+
+  putSubscription(filter: string, qos: QoS): Promise<void> {
+    const record = Buffer.concat([Buffer.from([qos]), Buffer.from(filter)]);
+    return this.#store.record(`${SUBSCRIPTION}${this.#id}/${filterId(filter)}`, record);
+  }
+
+  removeSubscription(filter: string): Promise<void> {
+    return this.#store.record(`${SUBSCRIPTION}${this.#id}/${filterId(filter)}`, undefined);
   }
 
   putMessage(sequence: number, message: KeptMessage): Promise<void> {
@@ -119,8 +145,9 @@ export class SessionJournal {
     void this.#store.record(`${MESSAGE}${this.#id}/${sequence}`, undefined);
   }
 
-  /** A QoS 2 publish of the client was taken over. */
-  putReceived(id: number): Promise<void> {
+  /** A QoS 2 publish of the client was taken over. Undefined when the session is over: nobody will ask. */
+  putReceived(id: number): Promise<void> | undefined {
+    if (this.#ended) return undefined;
     return this.#store.record(`${RECEIVED}${this.#id}/${id}`, Buffer.from([1]));
   }
 
@@ -148,10 +175,19 @@ export function setAside(store: RetainedStore, unreadable: Restored['unreadable'
   }
 }
 
+/** Removes records that belong to no session, a bounded number in each group write. */
+export async function removeOrphans(store: RetainedStore, names: readonly string[]): Promise<void> {
+  for (let at = 0; at < names.length; at += ORPHANS_IN_A_WRITE_MAX) {
+    const removed = names.slice(at, at + ORPHANS_IN_A_WRITE_MAX).map((name) => store.record(name, undefined));
+    await Promise.all(removed);
+  }
+}
+
 /** Puts the records that were read at the start together. */
 export function restoreSessions(records: ReadonlyMap<string, Buffer>): Restored {
   const sessions = new Map<string, RestoredSession>();
   const unreadable: Restored['unreadable'] = [];
+  const orphans: string[] = [];
   const read = (name: string, record: Buffer, use: () => void): void => {
     try {
       use();
@@ -170,16 +206,28 @@ export function restoreSessions(records: ReadonlyMap<string, Buffer>): Restored 
   }
   for (const [name, record] of records) {
     if (name.startsWith(SESSION) || name.startsWith(ASIDE)) continue;
-    read(name, record, () => belong(sessions, name, record));
+    const [kind = '', id = '', text = ''] = name.split('/');
+    const session = sessions.get(id);
+    if (session) read(name, record, () => belong(session, `${kind}/`, text, record));
+    else if (!BELONGING.has(`${kind}/`)) unreadable.push({ name, record, reason: 'of an unknown kind' });
+    // What belongs to a session that couldn't be read is kept with it.
+    else if (records.has(SESSION + id))
+      unreadable.push({ name, record, reason: 'of a session that is unreadable' });
+    else orphans.push(name);
   }
   for (const { messages } of sessions.values()) messages.sort(([a], [b]) => a - b);
   const order = ({ left = Number.POSITIVE_INFINITY }: RestoredSession) => left;
-  return { sessions: [...sessions.values()].sort((a, b) => (order(a) < order(b) ? -1 : 1)), unreadable };
+  return {
+    sessions: [...sessions.values()].sort((a, b) => (order(a) < order(b) ? -1 : 1)),
+    unreadable,
+    orphans,
+  };
 }
 
 /** @throws Error when it is no session */
-function parseSession(record: Buffer): KeptSession {
-  const { key, clientId, principal, subscriptions } = JSON.parse(record.toString()) as Partial<KeptSession>;
+function parseSession(record: Buffer): KeptSession & Pick<RestoredSession, 'subscriptions' | 'inOneRecord'> {
+  const parsed = JSON.parse(record.toString()) as Partial<KeptSession> & { subscriptions?: unknown };
+  const { key, clientId, principal, subscriptions = [] } = parsed;
   if (typeof key !== 'string' || typeof clientId !== 'string' || !Array.isArray(subscriptions)) {
     throw new Error('not a session');
   }
@@ -189,18 +237,26 @@ function parseSession(record: Buffer): KeptSession {
   if (principal && (typeof principal.name !== 'string' || typeof principal.role !== 'string')) {
     throw new Error('not a principal');
   }
-  return { key, clientId, ...(principal ? { principal } : {}), subscriptions };
+  return {
+    key,
+    clientId,
+    ...(principal ? { principal } : {}),
+    subscriptions: new Map(subscriptions),
+    inOneRecord: subscriptions.length > 0,
+  };
 }
 
-/** Gives a record to its session. @throws Error when there is none, or it says nothing */
-function belong(sessions: ReadonlyMap<string, RestoredSession>, name: string, record: Buffer): void {
-  const [, id = '', text = ''] = name.split('/');
-  const session = sessions.get(id);
-  if (!session) throw new Error('of no session');
-  if (name.startsWith(LEFT)) session.left = whole(record.toString());
-  else if (name.startsWith(MESSAGE)) session.messages.push([whole(text), decode(record)]);
-  else if (name.startsWith(RECEIVED)) session.inboundQos2.push(whole(text));
-  else throw new Error('of an unknown kind');
+/** Gives a record to its session. @throws Error when it says nothing */
+function belong(session: RestoredSession, kind: string, text: string, record: Buffer): void {
+  if (kind === LEFT) session.left = whole(record.toString());
+  else if (kind === MESSAGE) session.messages.push([whole(text), decode(record)]);
+  else if (kind === RECEIVED) session.inboundQos2.push(whole(text));
+  else if (kind === SUBSCRIPTION) {
+    const qos = record.readUInt8(0);
+    const filter = record.toString('utf8', 1);
+    if (qos > 2 || filterId(filter) !== text) throw new Error('not a subscription');
+    session.subscriptions.set(filter, qos as QoS);
+  } else throw new Error('of an unknown kind');
 }
 
 function whole(text: string): number {

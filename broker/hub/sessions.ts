@@ -3,6 +3,7 @@
  * 3.1.4). A client is told to have gone only when nobody took its place.
  */
 import type { Logger } from 'pino';
+import { reasonOf } from '../../schemas/errors.ts';
 import type { Fanout } from '../aedes/fleet-aedes.ts';
 import type { AedesClient } from '../aedes/internals.ts';
 import type { SessionStore } from '../aedes/persistence.ts';
@@ -10,12 +11,12 @@ import { type Wire, wireOf } from '../aedes/wire.ts';
 import type { Gate } from '../gate.ts';
 import { connack } from '../packets/encode.ts';
 import { CONNACK } from '../packets/packet.ts';
-import { Session } from '../session.ts';
+import { ITSELF, Session } from '../session.ts';
 import type { Allowances } from './allowance.ts';
 import type { Monitor } from './monitor.ts';
 import type { Publishing } from './publishing.ts';
 import type { Router } from './router.ts';
-import { restoreSessions, SessionJournal, setAside } from './session-journal.ts';
+import { removeOrphans, restoreSessions, SessionJournal, setAside } from './session-journal.ts';
 
 /** Reasons to close a connection that say nothing against it. */
 const ORDINARY = new Set(['disconnected', 'peer-closed', 'taken-over', 'shutdown']);
@@ -41,11 +42,20 @@ export function endOf(wire: Wire): string {
   return wire.client?._disconnected ? 'disconnected' : (wire.reason ?? 'peer-closed');
 }
 
+/** Sessions of one client that ended, and when their records are gone. */
+interface Ending {
+  sessions: Session[];
+  erased: Promise<void>;
+  failed: boolean;
+}
+
 export class Sessions implements SessionStore, Fanout {
   readonly #options: SessionsOptions;
   readonly #byKey = new Map<string, Session>();
   /** The connections that hold a session. */
   readonly #held = new Map<string, Wire>();
+  /** Sessions that ended and of which the disk may still know, by key: nearly always none. */
+  readonly #ending = new Map<string, Ending>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -74,8 +84,12 @@ export class Sessions implements SessionStore, Fanout {
     return { messages, bytes, inFlight };
   }
 
-  /** A client was let in and gets its session; ends the predecessor with the same key. */
-  register(wire: Wire, key: string): void {
+  /**
+   * A client was let in and gets its session; ends the predecessor with the same key. CONNACK must wait for the
+   * promise, if any: what it says of the session then holds over a crash. With a clean session, and none before it,
+   * there is nothing to wait for.
+   */
+  register(wire: Wire, key: string): Promise<void> | undefined {
     const { router, publishing, gate, allowances, monitor, now } = this.#options;
     // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
     this.#held.get(key)?.close('taken-over');
@@ -84,23 +98,21 @@ export class Sessions implements SessionStore, Fanout {
       this.#discard(session);
       session = undefined;
     }
+    const erased = this.#ending.size > 0 ? this.#erased(key) : undefined;
     // MQTT 3.1 has no "session present" [MQTT-3.2.2-2].
     wire.sessionPresent = session !== undefined && wire.protocolLevel >= 4;
+    const begins = session === undefined;
     if (!session) {
       const journal = wire.clean ? undefined : this.#journal(key);
       session = new Session(router, key, wire.clientId, wire.clean, journal);
       this.#byKey.set(key, session);
-    } else if (!session.outlet) {
-      session.journal?.removeLeft();
-    }
+    } else session.journal?.removeLeft();
     const { principal } = wire;
     const changed =
       session.principal?.name !== principal?.name || session.principal?.role !== principal?.role;
-    if (changed || !wire.sessionPresent) {
-      session.principal = principal;
-      // Nobody waits for it: SUBACK does, for what it says.
-      session.save()?.catch(() => {});
-    }
+    session.principal = principal;
+    const anew = begins || changed || erased !== undefined;
+    const saved = session.journal ? session.save(anew ? [ITSELF] : []) : undefined;
     this.#held.set(key, wire);
     wire.session = session;
     wire.inbound = publishing.line(key);
@@ -109,6 +121,8 @@ export class Sessions implements SessionStore, Fanout {
     monitor.counters.connectsAccepted++;
     if (gate.connected(key, now())) monitor.refused(wire, 'flapping');
     monitor.session(wire, 'connected');
+    if (!saved || !erased || saved === erased) return saved ?? erased;
+    return Promise.all([erased, saved]).then(() => {});
   }
 
   /** Answers CONNECT and begins the deliveries of the session. */
@@ -168,7 +182,7 @@ export class Sessions implements SessionStore, Fanout {
     if (away <= 0) return;
     let excess = away - offlineSessionsMax;
     for (const session of this.#byKey.values()) {
-      if (session.outlet) continue;
+      if (this.#held.has(session.key)) continue;
       if (session.leftAt >= before && excess <= 0) continue;
       excess--;
       this.#options.monitor.dropped('session-expired');
@@ -179,7 +193,7 @@ export class Sessions implements SessionStore, Fanout {
   /** Takes back the sessions that the broker kept when it ended. What can't be read is set aside, and told. */
   restore(records: ReadonlyMap<string, Buffer>): void {
     const { router, now, date, log } = this.#options;
-    const { sessions, unreadable } = restoreSessions(records);
+    const { sessions, unreadable, orphans } = restoreSessions(records);
     const [first] = unreadable;
     if (first) {
       setAside(router.retained, unreadable);
@@ -187,6 +201,15 @@ export class Sessions implements SessionStore, Fanout {
         { records: unreadable.length, name: first.name, reason: first.reason },
         'records of sessions could not be read and were set aside',
       );
+    }
+    if (orphans.length > 0) {
+      log.warn(
+        { records: orphans.length, name: orphans[0] },
+        'records of sessions that are over were removed',
+      );
+      removeOrphans(router.retained, orphans).catch((error: unknown) => {
+        log.error({ reason: reasonOf(error) }, 'records of sessions that are over could not be removed');
+      });
     }
     for (const kept of sessions) {
       const last = kept.messages.at(-1)?.[0] ?? 0;
@@ -196,6 +219,7 @@ export class Sessions implements SessionStore, Fanout {
       session.leftAt = now() - (kept.left === undefined ? 0 : Math.max(0, date() - kept.left));
       if (kept.left === undefined) session.journal?.putLeft(date());
       for (const [filter, qos] of kept.subscriptions) router.subscribe(session, filter, qos);
+      if (kept.inOneRecord) session.save([ITSELF, ...kept.subscriptions.keys()])?.catch(() => {});
       session.restore(kept);
       this.#byKey.set(kept.key, session);
     }
@@ -207,8 +231,37 @@ export class Sessions implements SessionStore, Fanout {
   }
 
   #discard(session: Session): void {
-    session.erase();
+    const erased = session.erase();
+    if (erased) this.#await(session.key, [session], erased);
     this.#options.router.forget(session);
     this.#byKey.delete(session.key);
+  }
+
+  /** When nothing is known of earlier sessions of a client; begins again where that failed. */
+  #erased(key: string): Promise<void> | undefined {
+    const ending = this.#ending.get(key);
+    if (!ending?.failed) return ending?.erased;
+    // All in one group write: its promise is one.
+    let erased: Promise<void> | undefined;
+    for (const session of ending.sessions) erased = session.erase();
+    if (erased) this.#await(key, [], erased);
+    return erased;
+  }
+
+  #await(key: string, sessions: Session[], erased: Promise<void>): void {
+    const ending: Ending = {
+      sessions: [...(this.#ending.get(key)?.sessions ?? []), ...sessions],
+      erased,
+      failed: false,
+    };
+    this.#ending.set(key, ending);
+    erased.then(
+      () => {
+        if (this.#ending.get(key) === ending) this.#ending.delete(key);
+      },
+      () => {
+        ending.failed = true;
+      },
+    );
   }
 }

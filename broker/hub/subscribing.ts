@@ -27,6 +27,7 @@ export class Subscribing {
     const session = wire.session as Session;
     // One packet can hold tens of thousands of filters: all are counted, one for each reason is told.
     const told = new Set<string>();
+    const changed: string[] = [];
     const codes = packet.subscriptions.map(({ topic, qos }) => {
       const reason = this.#refusal(wire, session, topic);
       if (reason !== undefined) {
@@ -35,11 +36,10 @@ export class Subscribing {
         told.add(reason);
         return REFUSED;
       }
-      this.#router.subscribe(session, topic, qos);
+      if (this.#router.subscribe(session, topic, qos)) changed.push(topic);
       return qos;
     });
-    const granted = codes.some((code) => code !== REFUSED);
-    this.#answer(wire, granted ? session.save() : undefined, () => {
+    this.#answer(wire, session.save(changed), () => {
       wire.send(suback(packet.messageId, codes));
       packet.subscriptions.forEach(({ topic }, index) => {
         // Retained documents follow SUBACK [MQTT-3.3.1-6]; not for a shared subscription: each member would get all.
@@ -53,18 +53,18 @@ export class Subscribing {
   unsubscribe(wire: Wire, packet: UnsubscribePacket): void {
     const session = wire.session as Session;
     const { tree } = this.#router;
-    let ended = false;
+    const ended: string[] = [];
     for (const filter of packet.unsubscriptions) {
       const subscription = session.subscriptions.get(filter);
       if (!subscription) continue;
-      ended = true;
+      ended.push(filter);
       const { group } = subscription;
       const shared = group === '' ? undefined : tree.group(subscription.filter, group);
       session.subscriptions.delete(filter);
       tree.remove(subscription);
       if (shared) this.#router.redistribute(session, shared);
     }
-    this.#answer(wire, ended ? session.save() : undefined, () => {
+    this.#answer(wire, session.save(ended), () => {
       wire.send(acknowledgement(TYPE.unsuback, packet.messageId));
     });
   }

@@ -2,7 +2,8 @@
  * Sessions with clean session 0 when the broker is killed with SIGKILL, as real processes: with the file of
  * `platen broker` and with the Postgres of `platen up`. Printers publish with QoS 1 and 2 all the time; an operator's
  * session is away, takes without acknowledging, or acknowledges, as the seed wants. Whatever was acknowledged arrives,
- * in order; with QoS 2 exactly once.
+ * in order; with QoS 2 exactly once. Others begin sessions, subscribe, and end them with a clean one: what CONNACK and
+ * SUBACK said last is what is found.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { hashPassword, makePassword } from '../../broker/passwords.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import {
   connectPacket,
+  type PublishOptions,
   packet,
   published,
   publishPacket,
@@ -26,9 +28,14 @@ import { type RunningProduct, startProduct } from '../harness/product.ts';
 
 const SEED = Number(process.env['KILL_SEED'] ?? 20261125);
 const PRINTERS = ['one-a', 'one-b', 'two-a', 'two-b'];
+/** Printers that speak only when a turncoat wants to hear something. */
+const ECHOES = ['echo-a', 'echo-b', 'echo-c'];
 const WINDOW = 10;
 /** More than a queue for an absent client holds must not come within one round. */
 const ROUND_MAX = 150;
+
+/** Nobody is banned for connecting often. */
+const OFTEN = ['--limit', 'flapConnectsMax=1000000'];
 
 const qosOf = (printer: string): 1 | 2 => (printer.startsWith('one') ? 1 : 2);
 
@@ -41,13 +48,21 @@ function random(seed: number): () => number {
   };
 }
 
-/** Connects to a session that is kept; the bytes of CONNACK. */
-async function connect(port: number, clientId: string, username: string, password: string) {
+/** Connects, and tells whether there was a session. */
+async function connect(port: number, clientId: string, username: string, password: string, clean = false) {
   const client = await RawClient.open(port);
-  client.send(connectPacket({ clientId, clean: false, username, password }));
+  client.send(connectPacket({ clientId, clean, username, password }));
   const { body } = await client.next();
   expect(body[1]).toBe(0);
   return { client, present: body[0] === 1 };
+}
+
+/** One entry of a printer's log. */
+function errorsPacket(printer: string, seq: number, options: PublishOptions): Buffer {
+  const at = new Date(1_795_000_000_000 + seq * 1_000).toISOString();
+  const entries = [{ seq, at, code: 'J-7201', severity: 'info' }];
+  const document = { log: 'l', first: 1, reason: 'event', entries };
+  return publishPacket(printerTopic.errors(printer), JSON.stringify(document), options);
 }
 
 /** One that publishes, and repeats on its next connection what wasn't acknowledged to its end (4.4). */
@@ -71,8 +86,9 @@ class Sender {
 
   async connect(port: number): Promise<RawClient> {
     const { client, present } = await connect(port, this.printer, this.printer, this.password);
-    // What was acknowledged once says that the session is known.
-    if (this.#known) expect(present).toBe(true);
+    // CONNACK said so.
+    expect(present).toBe(this.#known);
+    this.#known = true;
     return client;
   }
 
@@ -100,18 +116,11 @@ class Sender {
   }
 
   #publish(id: number, dup: boolean): Buffer {
-    const entry = { seq: id, at: new Date(1_795_000_000_000 + id * 1_000).toISOString(), code: 'J-7201' };
-    const document = { log: 'l', first: 1, reason: 'event', entries: [{ ...entry, severity: 'info' }] };
-    return publishPacket(printerTopic.errors(this.printer), JSON.stringify(document), {
-      qos: qosOf(this.printer),
-      id,
-      dup,
-    });
+    return errorsPacket(this.printer, id, { qos: qosOf(this.printer), id, dup });
   }
 
   #take(client: RawClient, { type, body }: RawPacket): void {
     const id = body.readUInt16BE(0);
-    this.#known = true;
     if (type === 5) {
       this.#open.set(id, 'released');
       client.send(packet(0x62, body));
@@ -177,6 +186,93 @@ class Keeper {
   }
 }
 
+/**
+ * One that begins a session, subscribes a filter at a time, and ends it all with a clean session, again and again until
+ * it is cut off. Each of its filters matches what its own printer says and has a higher QoS than the one before.
+ */
+class Turncoat {
+  readonly #printer: string;
+  readonly #passwords: Map<string, string>;
+  /** What was answered last; undefined when something else was asked for since. */
+  #kept: boolean | undefined = false;
+  #subscribed = 0;
+  #said = 0;
+  /** How often CONNACK or SUBACK came. */
+  answered = 0;
+  #told = () => {};
+
+  constructor(printer: string, passwords: Map<string, string>) {
+    this.#printer = printer;
+    this.#passwords = passwords;
+  }
+
+  /** Resolves in the moment in which it is answered next. */
+  answer(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#told = resolve;
+    });
+  }
+
+  #answer(): void {
+    this.answered++;
+    this.#told();
+  }
+
+  #connect(port: number, clean: boolean) {
+    return connect(port, `of-${this.#printer}`, 'admin', this.#passwords.get('admin') as string, clean);
+  }
+
+  /** The broker knows what it said. */
+  async check(port: number): Promise<void> {
+    const { client, present } = await this.#connect(port, false);
+    if (this.#kept !== undefined) expect([this.#printer, present]).toEqual([this.#printer, this.#kept]);
+    this.#kept = true;
+    const password = this.#passwords.get(this.#printer) as string;
+    const { client: printer } = await connect(port, this.#printer, this.#printer, password, true);
+    printer.send(errorsPacket(this.#printer, ++this.#said, { qos: 2, id: 1 }));
+    expect(await printer.nextHex()).toBe('50 0001');
+    client.send(packet(0xc0));
+    const answer = await client.next();
+    // QoS 0 with one filter, 2 with all three.
+    const subscribed = answer.type === 3 ? published(answer).qos + 1 : 0;
+    expect(subscribed).toBeGreaterThanOrEqual(this.#subscribed);
+    client.vanish();
+    printer.vanish();
+  }
+
+  /** Turns until the connection ends. */
+  async turn(port: number): Promise<void> {
+    try {
+      for (;;) await this.#once(port);
+    } catch (error) {
+      if (!/closed|ECONN/.test(String(error))) throw error;
+    }
+  }
+
+  async #once(port: number): Promise<void> {
+    this.#kept = undefined;
+    this.#subscribed = 0;
+    (await this.#connect(port, true)).client.vanish();
+    this.#answer();
+    this.#kept = false;
+    const connecting = this.#connect(port, false);
+    this.#kept = undefined;
+    const { client, present } = await connecting;
+    expect(present).toBe(false);
+    this.#answer();
+    this.#kept = true;
+    const topic = printerTopic.errors(this.#printer);
+    const filters = [topic, topic.replace(/[^/]+$/, '+'), topic.replace(/[^/]+$/, '#')];
+    for (const [qos, filter] of filters.entries()) {
+      client.send(subscribePacket(1, [filter, qos]));
+      expect(await client.nextHex()).toBe(`90 00010${qos}`);
+      this.#answer();
+      this.#subscribed = qos + 1;
+    }
+    client.vanish();
+  }
+}
+
 let product: RunningProduct | undefined;
 let folder = '';
 
@@ -195,22 +291,22 @@ interface Fleet {
 async function broker(): Promise<Fleet> {
   const data = join(folder, 'data');
   mkdirSync(data);
-  const passwords = new Map(['admin', ...PRINTERS].map((name) => [name, makePassword()]));
+  const passwords = new Map(['admin', ...PRINTERS, ...ECHOES].map((name) => [name, makePassword()]));
   const file = new CredentialFile(join(data, 'credentials.json'));
   for (const [name, password] of passwords) {
     file.put(name, name === 'admin' ? 'admin' : 'printer', await hashPassword(password, 'generated'));
   }
   const admin = { username: 'admin', password: passwords.get('admin') };
   writeFileSync(join(data, 'admin.json'), JSON.stringify(admin));
-  return { passwords, start: () => startProduct({ data, args: ['broker'] }) };
+  return { passwords, start: () => startProduct({ data, args: ['broker', ...OFTEN] }) };
 }
 
 /** `platen up` with its printers enrolled. */
 async function up(): Promise<Fleet> {
-  const start = () => startProduct({ data: join(folder, 'data') });
+  const start = () => startProduct({ data: join(folder, 'data'), args: ['up', ...OFTEN] });
   product = await start();
   const operator = await product.operator();
-  const { items } = await operator.call('printers.enroll', { printers: PRINTERS });
+  const { items } = await operator.call('printers.enroll', { printers: [...PRINTERS, ...ECHOES] });
   const passwords = new Map([['admin', product.admin.password]]);
   for (const { printer, password } of items as { printer: string; password: string }[]) {
     passwords.set(printer, password);
@@ -230,6 +326,7 @@ test.each([
     const { start, passwords } = await prepare();
     const senders = PRINTERS.map((printer) => new Sender(printer, passwords.get(printer) as string));
     const keeper = new Keeper(passwords.get('admin') as string);
+    const turncoats = ECHOES.map((printer) => new Turncoat(printer, passwords));
     product = await start();
     let port = Number(new URL(product.mqtt).port);
     // Once there, so that the session is known.
@@ -246,12 +343,16 @@ test.each([
       const speaking = Promise.all(
         senders.map((sender, index) => sender.speak(clients[index] as RawClient, ROUND_MAX)),
       );
+      const turning = Promise.all(turncoats.map((turncoat) => turncoat.turn(port)));
       await sleep(20 + next() * 120);
+      // Right behind an answer: what it says had no time to become true afterwards.
+      await Promise.race([...turncoats.map((turncoat) => turncoat.answer()), sleep(500)]);
       await product.kill();
-      await Promise.all([listening, speaking]);
+      await Promise.all([listening, speaking, turning]);
       openAtKills += senders.reduce((sum, { open }) => sum + open, 0);
       product = await start();
       port = Number(new URL(product.mqtt).port);
+      await Promise.all(turncoats.map((turncoat) => turncoat.check(port)));
     }
     await Promise.all(senders.map(async (sender) => sender.speak(await sender.connect(port), 0)));
     await keeper.listen(await keeper.connect(port), () => true);
@@ -268,6 +369,7 @@ test.each([
     expect(sent).toBeGreaterThan(kills * 20);
     expect(openAtKills).toBeGreaterThan(kills);
     expect(keeper.again).toBeGreaterThan(0);
+    expect(turncoats.reduce((sum, { answered }) => sum + answered, 0)).toBeGreaterThan(kills);
   },
   120_000,
 );
