@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pino from 'pino';
+import { fleetTopic } from '../../schemas/topics.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import type { Client } from '../store/database.ts';
@@ -47,6 +48,8 @@ interface Running {
   service: TroubleService;
   told: string[];
   retained: Map<string, string>;
+  /** While it is set the broker takes no document. */
+  broker: { refuses: boolean };
 }
 
 const services: TroubleService[] = [];
@@ -54,10 +57,12 @@ const services: TroubleService[] = [];
 async function run(rules: TroubleRules | undefined, retained = new Map<string, string>()): Promise<Running> {
   const told: string[] = [];
   const rows = new MortalStore(store.database);
+  const broker = { refuses: false };
   const service = new TroubleService({
     store: rows,
     setOpenTroubles: (list, client) => store.printers.setOpenTroubles(list, client),
     publish: (topic, payload) => {
+      if (broker.refuses) return Promise.reject(new Error('the broker takes nothing'));
       if (payload === '') retained.delete(topic);
       else retained.set(topic, payload);
       return Promise.resolve();
@@ -66,11 +71,11 @@ async function run(rules: TroubleRules | undefined, retained = new Map<string, s
     inRange: semverInRange,
     log: pino({ level: 'silent' }),
     now: () => clock,
-    times: { flush: 1, tick: 3_600_000, checkpoint: 3_600_000, evidence: 3_600_000 },
+    times: { flush: 1, tick: 3_600_000, checkpoint: 3_600_000, evidence: 3_600_000, retry: 5 },
   });
   services.push(service);
   await service.start(rules);
-  return { rows, service, told, retained };
+  return { rows, service, told, retained, broker };
 }
 
 async function send(
@@ -223,6 +228,49 @@ test('what was told before the center was killed, and is not so, is withdrawn wh
   ]);
   await first.service.stop();
   await second.service.stop();
+});
+
+test('what was written is told once, and its document follows, when the broker takes nothing for a while', async () => {
+  clock = T0 + 395 * HOUR;
+  const { service, told, retained, broker } = await run(jams);
+  const document = async (wanted: (text: string | undefined) => boolean, id: string) => {
+    const read = () => retained.get(fleetTopic.trouble(id));
+    for (let turn = 0; turn < 500 && !wanted(read()); turn += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return read();
+  };
+  const mine = () => told.filter((one) => one.includes(' g '));
+  broker.refuses = true;
+  await send(service, 'g', 'l', [entry(1, 394), entry(2, 394.1), entry(3, 394.2)]);
+  await service.checkpoint();
+  const [trouble] = await all(service, { printer: 'g' });
+  const id = trouble?.id ?? '';
+  expect(mine()).toEqual(['opened g jams']);
+  expect(retained.has(fleetTopic.trouble(id))).toBe(false);
+  let amended = 0;
+  await service.amend(id, () => {
+    amended += 1;
+    return { note: 'seen' };
+  });
+  // What is judged meanwhile goes on from what was written.
+  await send(service, 'g', 'l', [entry(4, 394.3)]);
+  await service.checkpoint();
+  const [later] = await all(service, { printer: 'g' });
+  expect(later).toMatchObject({ note: 'seen' });
+  expect(later?.evidence).toHaveLength(4);
+  broker.refuses = false;
+  const shown = JSON.parse((await document((text) => text !== undefined, id)) ?? '{}') as Trouble;
+  expect(shown).toMatchObject({ note: 'seen', state: 'open' });
+  expect(shown.evidence).toHaveLength(4);
+  expect(mine()).toEqual(['opened g jams']);
+  expect(amended).toBe(1);
+  broker.refuses = true;
+  await service.close(id, '', 'anna');
+  expect(mine()).toEqual(['opened g jams', 'closed g jams']);
+  broker.refuses = false;
+  expect(await document((text) => text === undefined, id)).toBeUndefined();
+  await service.stop();
 });
 
 test('new rules are judged over what is in the log, unchanged ones go on, removed ones end', async () => {

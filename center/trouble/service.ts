@@ -20,7 +20,7 @@ import { groupFingerprint, type PrinterState } from './state-codec.ts';
 import type { TroubleFilter, TroubleStore } from './store.ts';
 import { parseTime } from './time.ts';
 import { Unjudged } from './unjudged.ts';
-import { type Amendment, TroubleWriter } from './writing.ts';
+import { type Amendment, type Told, TroubleWriter } from './writing.ts';
 
 /** What became of a trouble, as the service's listeners hear it. */
 export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
@@ -52,6 +52,8 @@ const TIMES = {
   /** The rules' memory is written after this, later when writing it takes long. */
   checkpoint: 10_000,
   tick: 1_000,
+  /** What failed is tried again after this. */
+  retry: 1_000,
 };
 
 /** A flush that took long is followed by a pause of so many times that, up to a bound. */
@@ -72,7 +74,6 @@ const CHECKPOINT_LENGTH = 500_000;
 /** A checkpoint that took long is followed by a pause of so many times that, up to a bound. */
 const CHECKPOINT_PAUSE_SHARE = 10;
 const CHECKPOINT_PAUSE_MS_MAX = 300_000;
-const RETRY_MS = 1_000;
 /** A proven update has cured a trouble whose rule doesn't clear by itself, when it was quiet for so long. */
 const CURE_QUIET_MS = 86_400_000;
 
@@ -117,6 +118,8 @@ export class TroubleService {
   #timers: NodeJS.Timeout[] = [];
   #checkpointTimer: NodeJS.Timeout | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
+  /** Documents that could not be published are tried again then. */
+  #dueTimer: NodeJS.Timeout | undefined;
   /** How long the next flush waits at least, ms. */
   #flushPause = 0;
   readonly #unjudged = new Unjudged();
@@ -186,6 +189,7 @@ export class TroubleService {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#flushTimer);
+    clearTimeout(this.#dueTimer);
     clearTimeout(this.#checkpointTimer);
     this.#then('checkpoint', () => this.#checkpoint());
     await this.#chain;
@@ -328,8 +332,9 @@ export class TroubleService {
     this.#urgent = new Map();
     this.#amendments = [];
     if (evidence) this.#evidence = new Map();
+    let told: Told[];
     try {
-      const told = await store.transaction(async (client) => {
+      told = await store.transaction(async (client) => {
         const written = changes.length > 0 ? await this.#writer.write(client, changes) : [];
         if (ended) written.push(await this.#writer.end(client, ended));
         const amended = await this.#writer.amend(client, amendments);
@@ -337,8 +342,6 @@ export class TroubleService {
         if (cursor) await store.putCursor(client, cursor, JSON.stringify(this.#fingerprints()));
         return [...written, ...amended];
       });
-      await this.#writer.tell(told);
-      for (const { done } of amendments) done();
     } catch (error) {
       // Nothing was written: it stays to be written, unless something newer is.
       for (const { printer } of states) this.#dirty.add(printer);
@@ -349,9 +352,31 @@ export class TroubleService {
       // Nobody waits for ever at the end: what a remedy did not come to is begun again at the next start.
       if (this.#stopped) for (const { done } of amendments) done();
       else this.#amendments = [...amendments, ...this.#amendments];
-      if (!this.#stopped) setTimeout(() => this.#flushSoon(), RETRY_MS).unref();
+      if (!this.#stopped) setTimeout(() => this.#flushSoon(), this.#times.retry).unref();
       throw error;
     }
+    // It is written, whatever becomes of telling it.
+    for (const { done } of amendments) done();
+    await this.#tell(told);
+  }
+
+  /** Tells what was written. Documents that could not be published are due in the store: they follow. */
+  async #tell(told: Told[]): Promise<void> {
+    if (!(await this.#writer.tell(told))) this.#publishDueSoon();
+  }
+
+  #publishDueSoon(): void {
+    if (this.#dueTimer || this.#stopped) return;
+    this.#dueTimer = setTimeout(() => {
+      this.#dueTimer = undefined;
+      this.#then('documents', () =>
+        this.#writer.publishDue().catch((error: unknown) => {
+          this.#publishDueSoon();
+          throw error;
+        }),
+      );
+    }, this.#times.retry);
+    this.#dueTimer.unref();
   }
 
   /** Takes printers from the end of the list until their memory is enough for one transaction. */
@@ -594,6 +619,6 @@ export class TroubleService {
         ended.flatMap(({ printer }) => printer ?? []),
       );
     });
-    await this.#writer.tell(ended.map((row) => ({ news: ['closed'], row })));
+    await this.#tell(ended.map((row) => ({ news: ['closed'], row })));
   }
 }

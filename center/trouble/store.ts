@@ -65,7 +65,10 @@ export class TroubleStore {
        RETURNING id, (xmax = 0) AS fresh`,
       [storableJson(rows)],
     );
-    return new Set(stored.filter(({ fresh }) => fresh).map(({ id }) => id));
+    const fresh = stored.filter((row) => row.fresh).map(({ id }) => id);
+    // One that was withdrawn and is there again has a document again: the old one need not be let go any more.
+    await this.forgetWithdrawn(fresh, client);
+    return new Set(fresh);
   }
 
   /** Deletes rows, and remembers that their retained documents are still to go. */
@@ -88,9 +91,11 @@ export class TroubleStore {
   }
 
   /** Their retained documents are gone. */
-  async forgetWithdrawn(ids: string[]): Promise<void> {
-    if (ids.length > 0)
-      await this.#database.query('DELETE FROM withdrawn_troubles WHERE id = ANY($1)', [ids]);
+  async forgetWithdrawn(ids: string[], client?: Client): Promise<void> {
+    if (ids.length === 0) return;
+    const text = 'DELETE FROM withdrawn_troubles WHERE id = ANY($1)';
+    if (client) await client.query(text, [ids]);
+    else await this.#database.query(text, [ids]);
   }
 
   /** What the rules have said of troubles since a time; what people and cures have ended is left out. */

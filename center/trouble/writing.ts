@@ -107,23 +107,40 @@ export class TroubleWriter {
     );
   }
 
-  /** Publishes retained documents, tells events, and lets the remedies begin. */
-  async tell(told: Told[]): Promise<void> {
+  /**
+   * Publishes retained documents, tells events, and lets the remedies begin: each once, whether the documents can be
+   * published or not.
+   * @returns false when some documents could not be published: they are still due
+   */
+  async tell(told: Told[]): Promise<boolean> {
+    const published = await this.#publishAll(told);
+    for (const { news, row } of told) for (const what of news) this.#announce(what, row);
+    return published;
+  }
+
+  async #publishAll(told: Told[]): Promise<boolean> {
     const gone = told.filter(({ news }) => news.includes('withdrawn')).map(({ row }) => row.id);
     const there = told.filter(({ news }) => !news.includes('withdrawn'));
     // Of a trouble that was changed twice only the newest word.
-    await this.publish([...new Map(there.map(({ row }) => [row.id, row])).values()]);
-    await this.#empty(gone);
-    for (const { news, row } of told) {
-      for (const what of news) {
-        const { id, rule, severity, unit, title } = row;
-        this.#settings.tell(what, {
-          ...(row.printer === null ? {} : { printer: row.printer }),
-          data: { trouble: id, rule, severity, ...(title && { title }), ...(unit && { unit }) },
-        });
-        this.#hear(what, row);
-      }
+    const newest = [...new Map(there.map(({ row }) => [row.id, row])).values()];
+    try {
+      await this.publish(newest);
+      await this.#empty(gone);
+      return true;
+    } catch (error) {
+      const reason = reasonOf(error);
+      this.#settings.log.error({ count: told.length, reason }, 'documents of troubles are tried again later');
+      return false;
     }
+  }
+
+  #announce(news: TroubleNews, row: TroubleRow): void {
+    const { id, rule, severity, unit, title } = row;
+    this.#settings.tell(news, {
+      ...(row.printer === null ? {} : { printer: row.printer }),
+      data: { trouble: id, rule, severity, ...(title && { title }), ...(unit && { unit }) },
+    });
+    this.#hear(news, row);
   }
 
   #hear(news: TroubleNews, row: TroubleRow): void {
