@@ -53,6 +53,8 @@ export const semverInRange: InRange = (_id, version, range) => {
  * rules they would have to be fetched from far away each time.
  */
 export interface Match {
+  /** The code, as one text for all who keep it. */
+  code: string;
   rule: CompiledRule;
   group: number;
   /** Place of the rule in its group. */
@@ -68,13 +70,22 @@ export interface Match {
   mask: number;
   /** The rule asks for software. */
   software: boolean;
+  /** The rule compares cohorts. */
+  cohort: boolean;
+  /** An entry that passes none of the inner `where`s means nothing. */
+  innerOnly: boolean;
+  /** Fields whose values are counted. */
+  fields: CompiledRule['fields'];
+  /** The next rule for the same code and severity. */
+  next: Match | undefined;
 }
 
-/** The rules that a code may concern, and the code as one text for all who keep it. */
-export interface Candidates {
-  code: string;
-  /** By the rank of the severity; made when they are first needed. */
-  matches: (Match[] | undefined)[];
+/** The rules that a code may concern, by severity: the first one, null for none, undefined when not yet looked up. */
+class Candidates {
+  info: Match | null | undefined = undefined;
+  warning: Match | null | undefined = undefined;
+  error: Match | null | undefined = undefined;
+  fatal: Match | null | undefined = undefined;
 }
 
 /** Printers with equal structures share one: it remembers which rules may concern a code. */
@@ -91,28 +102,32 @@ export class ContextClass {
     this.inRange = inRange;
   }
 
-  candidates(code: string): Candidates {
-    let found = this.byCode.get(code);
-    if (!found) {
-      found = { code, matches: [undefined, undefined, undefined, undefined] };
+  /** The first of the rules that an entry with this code and severity may concern on this printer; null for none. */
+  match(code: string, severity: LogEntry['severity']): Match | null {
+    let candidates = this.byCode.get(code);
+    if (!candidates) {
+      candidates = new Candidates();
       if (this.byCode.size >= CODES_CACHED_MAX) this.byCode.clear();
-      this.byCode.set(code, found);
+      this.byCode.set(code, candidates);
     }
-    return found;
+    // A branch each: the field's name being known saves the way through a list for every entry.
+    switch (severity) {
+      case 'info':
+        if (candidates.info === undefined) candidates.info = this.findMatches(code, severity);
+        return candidates.info;
+      case 'warning':
+        if (candidates.warning === undefined) candidates.warning = this.findMatches(code, severity);
+        return candidates.warning;
+      case 'error':
+        if (candidates.error === undefined) candidates.error = this.findMatches(code, severity);
+        return candidates.error;
+      default:
+        if (candidates.fatal === undefined) candidates.fatal = this.findMatches(code, severity);
+        return candidates.fatal;
+    }
   }
 
-  /** The rules that an entry with this code and severity may concern, on this printer. */
-  matches(candidates: Candidates, severity: LogEntry['severity']): Match[] {
-    const rank = severity === 'error' ? 2 : severity === 'warning' ? 1 : severity === 'info' ? 0 : 3;
-    let found = candidates.matches[rank];
-    if (!found) {
-      found = this.findMatches(candidates.code, severity);
-      candidates.matches[rank] = found;
-    }
-    return found;
-  }
-
-  private findMatches(code: string, severity: LogEntry['severity']): Match[] {
+  private findMatches(code: string, severity: LogEntry['severity']): Match | null {
     const facts: Facts = {
       printer: '',
       code,
@@ -123,13 +138,15 @@ export class ContextClass {
       site: undefined,
       detail: undefined,
     };
-    const found: Match[] = [];
+    let first: Match | null = null;
+    let last: Match | undefined;
     for (const { rule, group, place, sort } of this.index.candidates(code)) {
       if (!this.fits(rule) || (rule.fixed && !rule.fixed(facts))) continue;
       const mask = rule.innerFixed ? maskOf(rule, facts) : -1;
       if (mask === 0 && rule.inner.length > 0 && rule.innerOnly) continue;
       const { kind, software } = rule.scope;
-      found.push({
+      const match: Match = {
+        code,
         rule,
         group,
         place,
@@ -140,9 +157,16 @@ export class ContextClass {
         test: allOf([kind === undefined ? undefined : (entry) => entry.kind === kind, rule.rest]),
         mask,
         software: software !== undefined,
-      });
+        cohort: rule.cohort !== undefined,
+        innerOnly: rule.innerOnly,
+        fields: rule.fields,
+        next: undefined,
+      };
+      if (last) last.next = match;
+      else first = match;
+      last = match;
     }
-    return found;
+    return first;
   }
 
   private fits(rule: CompiledRule): boolean {

@@ -161,26 +161,23 @@ export class TroubleEngine {
     }
     record.see(at, log, entry.seq);
     const known = record.contextAt(at) ?? this.nothingKnown;
-    const candidates = known.candidates(entry.code);
-    const matches = known.matches(candidates, entry.severity);
-    if (matches.length === 0) return;
+    const first = known.match(entry.code, entry.severity);
+    if (!first) return;
     const { facts } = this;
     this.describe(record.id, entry, known.context);
-    let values = NO_VALUES;
     let unitLanes: UnitLanes | undefined;
-    for (const match of matches) {
+    for (let match: Match | undefined = first; match; match = match.next) {
       if (this.only && !this.only.has(match.group)) continue;
       if (match.test && !match.test(facts)) continue;
-      const { rule } = match;
-      if (match.software && !known.hasSoftware(rule, entry.unit)) continue;
-      if (rule.cohort) {
-        this.cohorts.get(rule)?.watch.sight(record.id, log, entry.seq, entry.code, at);
+      if (match.software && !known.hasSoftware(match.rule, entry.unit)) continue;
+      if (match.cohort) {
+        this.cohorts.get(match.rule)?.watch.sight(record.id, log, entry.seq, entry.code, at);
         continue;
       }
       let { mask } = match;
       if (mask < 0) {
-        mask = maskOf(rule, facts);
-        if (mask === 0 && rule.innerOnly) continue;
+        mask = maskOf(match.rule, facts);
+        if (mask === 0 && match.innerOnly) continue;
       }
       if (at < record.watermark - match.lateMs) {
         this.late += 1;
@@ -197,19 +194,19 @@ export class TroubleEngine {
       }
       lane ??= this.newLane(record, match);
       if (!lane) continue;
-      if (rule.fields.length > 0) values = rule.fields.map((read) => textOf(read(facts)));
+      const { fields } = match;
       this.sight(record, match, lane, {
         at,
         printer: record.id,
         log: log === record.newestLog ? record.newestLog : log,
         seq: entry.seq,
-        code: candidates.code,
+        code: match.code,
         rule: match.place,
         // The lane's own text instead of one more of the same.
-        key: lane.key ?? keyOf(rule, facts),
+        key: lane.key ?? keyOf(match.rule, facts),
         mask,
         pages,
-        values: rule.fields.length > 0 ? values : NO_VALUES,
+        values: fields.length > 0 ? fields.map((read) => textOf(read(facts))) : NO_VALUES,
       });
     }
   }
@@ -277,11 +274,10 @@ export class TroubleEngine {
     const there = match.sharesUnit ? record.lanes.units.get(this.facts.unit ?? '') : undefined;
     const key = there?.key ?? keyOf(rule, this.facts);
     const scope = there?.scope ?? scopeOf(rule, this.facts);
-    return this.addLane(
-      match.perPrinter ? record : undefined,
-      match.group,
-      this.makeLane(record, group, key, scope),
-    );
+    const lane = this.makeLane(record, group, key, scope);
+    if (!there) return this.addLane(match.perPrinter ? record : undefined, match.group, lane);
+    record.lanes.addTo(there, match.group, lane);
+    return lane;
   }
 
   private makeLane(record: PrinterRecord | undefined, group: RuleGroup, key: string, scope: KeyScope): Lane {
@@ -450,7 +446,14 @@ export class TroubleEngine {
       lane.told ??= new Map();
       const closedAt = view.closedAt === undefined ? undefined : parseMoment(view.closedAt);
       // No count is as low: it is compared with what was written in any case.
-      lane.told.set(view.id, { view, severity: -1, count: -1, reopened: view.reopened, closedAt });
+      lane.told.set(view.id, {
+        view,
+        severity: -1,
+        count: -1,
+        reopened: view.reopened,
+        closedAt,
+        telling: 0,
+      });
       this.teller.touch(lane);
     }
   }

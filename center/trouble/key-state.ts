@@ -64,6 +64,7 @@ export interface KeySurroundings {
 
 // Lists grow by being replaced, so all may begin with the same one.
 const NO_SIGNS: number[] = [];
+const NO_EVIDENCE: Sighting[] = [];
 
 export function newKeyState(rule: CompiledRule, key: string, scope: KeyScope): KeyState {
   return {
@@ -187,7 +188,7 @@ function consider(
     severity: -1,
     firstSeverity: -1,
     measure: 0,
-    evidence: [],
+    evidence: NO_EVIDENCE,
     count: 0,
     newest: undefined,
     reopened: 0,
@@ -199,6 +200,11 @@ function consider(
 }
 
 function collect(rule: CompiledRule, state: KeyState, at: number): Sighting[] {
+  // Most rules have one condition, and what it kept is in order already.
+  if (rule.formula === 0) {
+    const marks = (rule.conditions[0] as Condition).evidence(state.conditions[0] as ConditionState, at);
+    return isOrdered(marks) ? marks : marks.sort(compareSightings);
+  }
   const found = new Set<Sighting>();
   for (let index = 0; index < rule.conditions.length; index += 1) {
     const condition = rule.conditions[index];
@@ -207,6 +213,14 @@ function collect(rule: CompiledRule, state: KeyState, at: number): Sighting[] {
     for (const mark of condition.evidence(own, at)) found.add(mark);
   }
   return [...found].sort(compareSightings);
+}
+
+/** Whether every sighting comes after the one before it. */
+function isOrdered(marks: Sighting[]): boolean {
+  for (let index = 1; index < marks.length; index += 1) {
+    if (compareSightings(marks[index - 1] as Sighting, marks[index] as Sighting) >= 0) return false;
+  }
+  return true;
 }
 
 function addEvidence(trouble: TroubleLife, sightings: Sighting[]): void {
@@ -220,7 +234,7 @@ function addEvidence(trouble: TroubleLife, sightings: Sighting[]): void {
       trouble.newest = sighting;
     }
     trouble.count += 1;
-    if (evidence.length < EVIDENCE_MAX) evidence.push(sighting);
+    if (evidence.length < EVIDENCE_MAX) trouble.evidence = grown(evidence, sighting);
   }
 }
 

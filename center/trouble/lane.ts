@@ -117,10 +117,14 @@ export interface Told {
   count: number;
   reopened: number;
   closedAt: number | undefined;
+  /** In which telling of the teller it was there last. */
+  telling: number;
 }
 
 // Lists grow by being replaced, so all may begin with the same one.
 const NO_SIGHTINGS: Sighting[] = [];
+/** Among so many waiting sightings one out of order is put at its place at once; more are sorted when they are needed. */
+const INSERTED_MAX = 32;
 
 export class Lane {
   readonly group: RuleGroup;
@@ -183,6 +187,7 @@ export class Lane {
     const last = this.pending.at(-1);
     const order = last && this.tidy ? compareSightings(last, sighting) : -1;
     if (order === 0) return true;
+    if (order > 0 && this.pending.length <= INSERTED_MAX) return this.insert(sighting);
     this.pending = grown(this.pending, sighting);
     if (order > 0) {
       this.tidy = false;
@@ -194,6 +199,24 @@ export class Lane {
       if (sighting.at <= this.live.passed) this.live = undefined;
       else this.apply(this.live, sighting);
     }
+    return true;
+  }
+
+  /** Takes in a sighting that comes before the last, where its place is: few wait, and sorting costs more. */
+  private insert(sighting: Sighting): boolean {
+    let place = this.pending.length - 1;
+    for (; place > 0; place -= 1) {
+      const order = compareSightings(this.pending[place - 1] as Sighting, sighting);
+      if (order === 0) return true;
+      if (order < 0) break;
+    }
+    const pending = grown(this.pending, sighting);
+    for (let index = pending.length - 1; index > place; index -= 1) {
+      pending[index] = pending[index - 1] as Sighting;
+    }
+    pending[place] = sighting;
+    this.pending = pending;
+    this.live = undefined;
     return true;
   }
 

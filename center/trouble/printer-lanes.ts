@@ -50,8 +50,12 @@ export class PrinterLanes {
       there = { ...named(), lanes: new Map() };
       this.units.set(unit, there);
     }
-    if (!there.lanes.has(group)) this.size += 1;
-    there.lanes.set(group, lane);
+    this.addTo(there, group, lane);
+  }
+
+  addTo({ lanes }: UnitLanes, group: number, lane: Lane): void {
+    if (!lanes.has(group)) this.size += 1;
+    lanes.set(group, lane);
   }
 
   *values(): Generator<Lane> {

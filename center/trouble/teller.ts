@@ -9,6 +9,8 @@ export class Teller {
   private readonly deadlines = new DeadlineQueue<Lane>();
   private touched: Lane[] = [];
   private changes: TroubleChange[] = [];
+  /** How many times a lane was told. */
+  private telling = 0;
 
   /** The lane is looked at when it is told next. */
   touch(lane: Lane): Lane {
@@ -63,21 +65,26 @@ export class Teller {
       const current = ended.concat(lane.troubles(this.now));
       const told = known ?? new Map<string, Told>();
       lane.told = told;
-      const seen = new Set<string>();
+      this.telling += 1;
+      const { telling } = this;
       for (const trouble of current) {
         const { life } = trouble;
         const id = idOf(trouble);
-        if (seen.has(id)) continue;
-        seen.add(id);
-        const kinds = changeOf(told.get(id), trouble);
-        if (!kinds) continue;
+        const before = told.get(id);
+        if (before?.telling === telling) continue;
+        const kinds = changeOf(before, trouble);
+        if (before && !kinds) {
+          before.telling = telling;
+          continue;
+        }
         const view = viewOf(trouble);
         const { severity, count, reopened, closedAt } = life;
-        told.set(id, { view, severity, count, reopened, closedAt });
-        for (const kind of kinds) this.changes.push({ kind, trouble: view });
+        told.set(id, { view, severity, count, reopened, closedAt, telling });
+        for (const kind of kinds ?? []) this.changes.push({ kind, trouble: view });
       }
-      for (const [id, { view }] of told) {
-        if (seen.has(id)) continue;
+      // What was told before and is not there now.
+      for (const [id, { view, telling: last }] of told) {
+        if (last === telling) continue;
         this.changes.push({ kind: 'withdrawn', trouble: view });
         told.delete(id);
       }

@@ -4,6 +4,7 @@ import type { CohortAlarm } from './cohort.ts';
 import type { KeyScope } from './key-state.ts';
 import type { LaneTrouble, Told } from './lane.ts';
 import type { CohortOptions, CompiledRule } from './rule.ts';
+import type { Sighting } from './sighting.ts';
 import { formatTime } from './time.ts';
 
 /** A trouble as it is told. */
@@ -66,10 +67,16 @@ export function viewOf(trouble: LaneTrouble): TroubleView {
     count: life.count,
     measure: life.measure,
     evidence: life.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),
-    codes: [...new Set(life.evidence.map(({ code }) => code))],
+    codes: codesOf(life.evidence),
     lastAt: life.newest?.at ?? life.openedAt,
     reopened: life.reopened,
   };
+}
+
+function codesOf(evidence: Sighting[]): string[] {
+  const codes: string[] = [];
+  for (const { code } of evidence) if (!codes.includes(code)) codes.push(code);
+  return codes;
 }
 
 /** What is news of a trouble, by what was told last; undefined when nothing is. */
