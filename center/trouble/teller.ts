@@ -77,7 +77,7 @@ export class Teller {
           before.telling = telling;
           continue;
         }
-        const view = viewOf(trouble);
+        const view = viewOf(trouble, before?.view);
         const { severity, count, reopened, closedAt } = life;
         told.set(id, { view, severity, count, reopened, closedAt, telling });
         for (const kind of kinds ?? []) this.changes.push({ kind, trouble: view });

@@ -52,8 +52,10 @@ export function idOf({ rule, key, life }: LaneTrouble): string {
   return life.id;
 }
 
-export function viewOf(trouble: LaneTrouble): TroubleView {
+/** @param before the view that was told last: a long list of evidence that is still the same is not made again */
+export function viewOf(trouble: LaneTrouble, before?: TroubleView): TroubleView {
   const { rule, key, scope, life } = trouble;
+  const kept = before?.evidence.length === life.evidence.length && sameEvidence(before, life);
   return {
     id: idOf(trouble),
     rule: rule.id,
@@ -66,8 +68,8 @@ export function viewOf(trouble: LaneTrouble): TroubleView {
     escalated: life.severity > life.firstSeverity,
     count: life.count,
     measure: life.measure,
-    evidence: life.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),
-    codes: codesOf(life.evidence),
+    evidence: kept ? before.evidence : life.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),
+    codes: kept ? before.codes : codesOf(life.evidence),
     lastAt: life.newest?.at ?? life.openedAt,
     reopened: life.reopened,
   };
