@@ -242,6 +242,12 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     read: () => choosing.waiting,
   });
   show(registry, {
+    name: 'platen_trouble_entries_total',
+    help: 'Entries judged since the start, and what of them the rules could not take as it came, by reason.',
+    label: 'outcome',
+    read: () => troubles.service.counts,
+  });
+  show(registry, {
     name: 'platen_refused_total',
     help: 'Payloads refused since the start, by error code.',
     label: 'code',

@@ -300,3 +300,66 @@ test('entries that wait keep the page readings of their window, however many com
     expect(new Set(opened)).toEqual(new Set([new Date(T0 + 0.3 * HOUR).toISOString().replace('.000', '')]));
   }
 });
+
+test.each([
+  ['many', { by: ['code'], when: { count: { ge: 12, over: 'PT6H' } }, clear: { quiet: 'PT12H' } }],
+  [
+    'unanswered',
+    {
+      by: ['fleet'],
+      when: {
+        absent: {
+          after: { all: [['code', '=', 'J-1']] },
+          of: { all: [['code', '=', 'J-2']] },
+          within: 'PT1H',
+        },
+      },
+      clear: { quiet: 'PT1H' },
+    },
+  ],
+])(
+  'across printers (%s) more waiting entries than the bound are settled early, counted, and say nothing wrong',
+  (id, rule) => {
+    const rules = compiled({ id, ...rule });
+    const bounded = new TroubleEngine(rules, { fleetPendingMax: 60 });
+    const exact = new TroubleEngine(rules);
+    let dice = 11;
+    const chance = () => {
+      dice = (Math.imul(dice, 1664525) + 1013904223) >>> 0;
+      return dice / 2 ** 32;
+    };
+    const told = new Map<string, string>();
+    const expected = new Map<string, string>();
+    const keep = (into: Map<string, string>, changes: ReturnType<TroubleEngine['apply']>) => {
+      for (const { kind, trouble } of changes) {
+        if (kind === 'withdrawn') into.delete(trouble.id);
+        else into.set(trouble.id, JSON.stringify(trouble));
+      }
+    };
+    for (let seq = 1; seq <= 2_000; seq += 1) {
+      // Printers' clocks are apart by hours: what one sends is often older than what another has sent.
+      const printer = Math.floor(chance() * 20);
+      const one = entry(seq, seq * 0.05 - printer * 0.4, `J-${Math.floor(chance() * 4)}`);
+      const { late } = bounded;
+      keep(told, bounded.apply(`p${printer}`, 'l', [one]));
+      expect(bounded.size().pending).toBeLessThanOrEqual(60);
+      // What the bounded one has taken is all that the other gets.
+      if (bounded.late === late) keep(expected, exact.apply(`p${printer}`, 'l', [one]));
+    }
+    keep(told, bounded.advance(T0 + 500 * HOUR));
+    keep(expected, exact.advance(T0 + 500 * HOUR));
+    expect(exact.hastened).toBe(0);
+    expect(bounded.hastened).toBeGreaterThan(500);
+    expect(bounded.late).toBeGreaterThan(50);
+    expect(told.size).toBeGreaterThan(3);
+    expect([...told.values()].sort()).toEqual([...expected.values()].sort());
+    // A center that takes the memory over goes on under the same bound.
+    const state = bounded.exportState('');
+    const next = new TroubleEngine(rules, { fleetPendingMax: 60 });
+    next.importState('', JSON.parse(JSON.stringify(state)));
+    for (let seq = 2_001; seq <= 2_080; seq += 1) {
+      next.apply('p0', 'l', [entry(seq, seq * 0.05, 'J-1')]);
+      expect(next.size().pending).toBeLessThanOrEqual(60);
+    }
+  },
+);

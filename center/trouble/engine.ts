@@ -55,6 +55,8 @@ export class TroubleEngine {
   late = 0;
   /** Sightings that were not taken because their key was one too many. */
   crowded = 0;
+  /** Sightings that no late one can come before any more, though it might be in time: too many waited. */
+  hastened = 0;
   /** While set, only these groups of rules judge: the others are taken over from elsewhere. */
   only: Set<number> | undefined;
   /** Ended troubles that were settled and not yet taken (without `prompt`). */
@@ -344,27 +346,39 @@ export class TroubleEngine {
   /** @param horizon before it nothing can change any more; undefined: nobody can tell */
   private settle(lane: Lane, horizon: number | undefined): void {
     let ended = horizon === undefined ? [] : lane.settle(horizon);
-    if (lane.pending.length >= this.limits.pendingMax) ended = ended.concat(lane.settleOlderHalf());
+    if (lane.pending.length >= this.limits.pendingMax) ended = ended.concat(this.hasten(lane));
     lane.settleAt = Math.max(this.limits.settleMin, lane.pending.length * 2);
     this.over(lane, ended);
   }
 
+  private hasten(lane: Lane): LaneTrouble[] {
+    const before = lane.pending.length;
+    const ended = lane.settleOlderHalf();
+    this.hastened += before - lane.pending.length;
+    return ended;
+  }
+
   // Too many sightings wait for other printers' late ones: what lies `late` behind the newest of all is settled, and
-  // when that is not enough the older half of the rest.
+  // when that is not enough the older half of the rest. What was concluded stays as it is: it follows from what was
+  // taken, and what comes for the settled time is late and counted as that.
   private settleFleet(): void {
     const enough = this.limits.fleetPendingMax / 2;
-    const count = (): number => {
-      let pending = 0;
-      for (const lane of this.fleetLanes.values()) pending += lane.pending.length;
-      return pending;
-    };
-    for (const lane of this.fleetLanes.values()) this.settle(lane, this.fleetNewest - lane.group.lateMs);
-    this.fleetPending = count();
-    if (this.fleetPending <= enough) return;
+    const before = this.countFleetPending();
     for (const lane of this.fleetLanes.values()) {
-      if (lane.pending.length > 1) this.over(lane, lane.settleOlderHalf());
+      this.over(lane, lane.settle(this.fleetNewest - lane.group.lateMs));
     }
-    this.fleetPending = count();
+    this.fleetPending = this.countFleetPending();
+    this.hastened += before - this.fleetPending;
+    if (this.fleetPending <= enough) return;
+    for (const lane of this.fleetLanes.values())
+      if (lane.pending.length > 0) this.over(lane, this.hasten(lane));
+    this.fleetPending = this.countFleetPending();
+  }
+
+  private countFleetPending(): number {
+    let pending = 0;
+    for (const lane of this.fleetLanes.values()) pending += lane.pending.length;
+    return pending;
   }
 
   /** Troubles of a lane have ended for good. */
@@ -578,7 +592,10 @@ export class TroubleEngine {
       const lane = importLane(json, group, odometer, this.prompt);
       // Told before it was kept: only what changes from here on is news.
       this.teller.adopt(this.addLane(record, index as number, lane));
+      const newest = record ? undefined : lane.newest;
+      if (newest !== undefined && newest > this.fleetNewest) this.fleetNewest = newest;
     }
+    if (!record) this.fleetPending = this.countFleetPending();
     return whole;
   }
 

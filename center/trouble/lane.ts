@@ -242,6 +242,12 @@ export class Lane {
     return at <= settled || at <= (this.cuts?.get(`${rule} ${key}`) ?? Number.NEGATIVE_INFINITY);
   }
 
+  /** Event time of the newest sighting that waits. */
+  get newest(): number | undefined {
+    this.tidyUp();
+    return this.pending.at(-1)?.at;
+  }
+
   /** Whether so little was seen that nothing can have come of it: no state need be derived to tell. */
   get innocent(): boolean {
     if (this.pending.length >= this.group.needs || this.live) return false;

@@ -16,6 +16,8 @@ export const ODOMETER_READINGS_MAX = 4096;
 export const EVIDENCE_MAX = 100;
 /** Sightings of one key that wait for late ones; beyond it the oldest half is settled early. */
 export const PENDING_MAX = 4096;
+/** Sightings of all keys that aren't kept by printer that wait for late ones; with more, older ones are settled early. */
+export const FLEET_SIGHTINGS_MAX = 200_000;
 /** Structures of one printer that are remembered, to judge late entries by the one that was in force. */
 export const CONTEXTS_MAX = 4;
 /** Sorts of printers at which it is worth looking for those that no printer is of any more. */
@@ -70,7 +72,7 @@ export interface EngineLimits {
 export const ENGINE_LIMITS: EngineLimits = {
   pendingMax: PENDING_MAX,
   settleMin: SETTLE_MIN,
-  fleetPendingMax: Number.POSITIVE_INFINITY,
+  fleetPendingMax: FLEET_SIGHTINGS_MAX,
   contextsMax: CONTEXTS_MAX,
   readingsMax: ODOMETER_READINGS_MAX,
   keysMax: KEYS_PER_PRINTER_MAX,

@@ -74,6 +74,8 @@ const CHECKPOINT_LENGTH = 500_000;
 /** A checkpoint that took long is followed by a pause of so many times that, up to a bound. */
 const CHECKPOINT_PAUSE_SHARE = 10;
 const CHECKPOINT_PAUSE_MS_MAX = 300_000;
+/** That entries are settled early is logged at most so often. */
+const HASTE_LOGGED_EVERY_MS = 60_000;
 /** A proven update has cured a trouble whose rule doesn't clear by itself, when it was quiet for so long. */
 const CURE_QUIET_MS = 86_400_000;
 
@@ -124,13 +126,22 @@ export class TroubleService {
   #flushPause = 0;
   readonly #unjudged = new Unjudged();
   #stopped = false;
-  /** Entries judged, and those whose time lies too far ahead to be believed. */
-  readonly counts = { judged: 0, early: 0 };
+  readonly #counts = { judged: 0, early: 0 };
+  #haste = { logged: 0, at: Number.NEGATIVE_INFINITY };
 
   constructor(settings: TroubleSettings) {
     this.#settings = settings;
     this.#writer = new TroubleWriter(settings, (id) => this.#byId.get(id));
     this.#times = { ...TIMES, ...settings.times };
+  }
+
+  /**
+   * What became of entries since the start or the last change of rules: those judged and those not believed (`early`),
+   * and for how many rules and entries one came too late, made a key too many, or was settled before its time.
+   */
+  get counts(): { judged: number; early: number; late: number; crowded: number; hastened: number } {
+    const { late, crowded, hastened } = this.#engine;
+    return { ...this.#counts, late, crowded, hastened };
   }
 
   get engine(): TroubleEngine {
@@ -255,8 +266,8 @@ export class TroubleService {
     const early = ({ at }: LogEntry) => !(at.endsWith('Z') && at < limit) && !(parseTime(at) <= limit_ms);
     for (const { log, entries } of stretches) {
       const believable = entries.some(early) ? entries.filter((entry) => !early(entry)) : entries;
-      this.counts.judged += believable.length;
-      this.counts.early += entries.length - believable.length;
+      this.#counts.judged += believable.length;
+      this.#counts.early += entries.length - believable.length;
       this.#take(this.#engine.apply(printer, log, believable));
     }
   }
@@ -280,7 +291,20 @@ export class TroubleService {
     this.#then('tick', async () => {
       await this.#judgeInTurns();
       this.#take(this.#engine.advance(now));
+      this.#warnOfHaste(now);
     });
+  }
+
+  #warnOfHaste(now: number): void {
+    const { hastened } = this.#engine;
+    const { logged, at } = this.#haste;
+    if (hastened < logged) this.#haste.logged = 0;
+    if (hastened <= logged || now - at < HASTE_LOGGED_EVERY_MS) return;
+    this.#haste = { logged: hastened, at: now };
+    this.#settings.log.warn(
+      { count: hastened - logged },
+      'more entries wait for late ones than memory is given to: older ones were settled before their time',
+    );
   }
 
   #take(changes: TroubleChange[]): void {
