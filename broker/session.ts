@@ -410,15 +410,15 @@ export class Session {
     };
     this.#inFlight.set(id, entry);
     const durable = this.#record(entry, id);
-    if (qos === 2 && durable) this.#writeLater(entry, id, durable);
+    if (qos === 2 && durable) this.#writeLater(entry, id, durable, sequence > 0);
     else this.#write(outlet, message, qos, retain, false, id);
   }
 
   /**
    * With QoS 2 a message of which a crash would leave no trace must not have been seen by anybody: its publisher sends
-   * it again, and it would come under another identifier.
+   * it again, and it would come under another identifier. One that was `queued` was acknowledged to its publisher.
    */
-  #writeLater(entry: InFlight, id: number, durable: Promise<void>): void {
+  #writeLater(entry: InFlight, id: number, durable: Promise<void>, queued: boolean): void {
     entry.unwritten = true;
     durable.then(
       () => {
@@ -426,8 +426,24 @@ export class Session {
         entry.unwritten = false;
         if (this.outlet) this.#write(this.outlet, entry.message, 2, entry.retain, false, id);
       },
-      () => this.outlet?.fail('storage-failed'),
+      () => {
+        if (this.#inFlight?.get(id) !== entry) return;
+        this.#inFlight.delete(id);
+        if (queued) this.#queueAgain(entry);
+        this.outlet?.fail('storage-failed');
+      },
     );
+  }
+
+  /** It couldn't be sent: it has its place at the head of the queue again. */
+  #queueAgain({ sequence, message, qos, group }: InFlight): void {
+    const before = (entry: Waiting) => entry.sequence > sequence;
+    const rest = this.#waiting.slice(this.#waitingHead);
+    const at = rest.findIndex(before);
+    rest.splice(at < 0 ? rest.length : at, 0, { sequence, message: message as Message, qos, group });
+    this.#waiting = rest;
+    this.#waitingHead = 0;
+    this.#waitingBytes += (message as Message).bytes;
   }
 
   #write(
@@ -462,10 +478,19 @@ export class Session {
     entry.message.keep();
     if (this.journal && entry.qos > 0 && entry.sequence === 0) {
       entry.sequence = this.journal.next();
-      void this.#record({ ...entry, retain: false, released: false }, 0);
+      const durable = this.#record({ ...entry, retain: false, released: false }, 0);
+      // Its publisher hears nothing then, and sends it again: it would come twice.
+      if (entry.qos === 2) durable?.catch(() => this.#dequeue(entry));
     }
     this.#waiting.push(entry);
     this.#waitingBytes += entry.message.bytes;
+  }
+
+  #dequeue(entry: Waiting): void {
+    const at = this.#waiting.indexOf(entry, this.#waitingHead);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#waitingBytes -= entry.message.bytes;
   }
 
   #keepOffline(entry: Waiting): void {

@@ -194,6 +194,38 @@ describe('SUBSCRIBE', () => {
   });
 });
 
+test('QoS 2 that could not be sent for a broken disk is sent when it works: what was acknowledged, once and in order', async () => {
+  const { port, backend } = await start({ limits: { outboundInFlightMax: 1 } });
+  const client = await RawClient.connected(port, kept('k'));
+  await client.subscribe(['t', 2]);
+  const sender = await RawClient.connected(port, kept('sender'));
+  const send = (id: number) => sender.send(publishPacket('t', String(id), { qos: 2, id }));
+  for (const id of [1, 2, 3]) expect(await send(id).nextHex()).toBe(`50 000${id}`);
+  const first = await client.nextPublish();
+  // The window opens while nothing can be written: the second is on the disk, but not with its identifier.
+  client.send(packet(0x50, uint16(first.id)));
+  expect((await client.next()).type).toBe(6);
+  backend.broken = true;
+  client.send(packet(0x70, uint16(first.id)));
+  await client.closed();
+  // What comes now is not acknowledged, so it will be sent again.
+  send(4);
+  await sender.closed();
+  backend.broken = false;
+  const repeating = await resume(port, 'sender');
+  repeating.send(publishPacket('t', '4', { qos: 2, id: 4, dup: true }));
+  expect(await repeating.nextHex()).toBe('50 0004');
+  const again = await resume(port, 'k');
+  for (const payload of ['2', '3', '4']) {
+    const { id, ...got } = await again.nextPublish();
+    expect(got).toMatchObject({ payload, qos: 2, dup: false });
+    again.send(packet(0x50, uint16(id)));
+    expect((await again.next()).type).toBe(6);
+    again.send(packet(0x70, uint16(id)));
+  }
+  await again.quiet();
+});
+
 describe('records', () => {
   /** Adds records to a copy of a broker's file. */
   const with_ = async (from: { file: string }, changes: [topic: string, payload: Buffer][]) => {

@@ -9,8 +9,8 @@ import { parseShared } from '../topics/subscription-tree.ts';
 import type { Monitor } from './monitor.ts';
 import type { Router } from './router.ts';
 
-/** In open mode conformance suites need one filter that is refused: this is the one that Eclipse Paho's asks for. */
-const OPEN_REFUSED_FILTER = 'test/nosubscribe';
+/** In open mode conformance suites need a filter that is refused: these are the ones that Eclipse Paho's asked for. */
+const OPEN_REFUSED_FILTERS = new Set(['test/nosubscribe', 'nosubscribe']);
 const REFUSED = 0x80;
 
 export class Subscribing {
@@ -86,7 +86,7 @@ export class Subscribing {
   /** Why `wire` may not subscribe; undefined when it may. */
   #refusal(wire: Wire, session: Session, filter: string): string | undefined {
     const { principal } = wire;
-    const allowed = principal ? maySubscribe(principal, filter) : filter !== OPEN_REFUSED_FILTER;
+    const allowed = principal ? maySubscribe(principal, filter) : !OPEN_REFUSED_FILTERS.has(filter);
     if (!allowed || !parseShared(filter)) return 'subscribe-not-authorized';
     const full = session.subscriptions.size >= this.#router.limits.subscriptionsMax;
     return full && !session.subscriptions.has(filter) ? 'subscriptions' : undefined;
