@@ -6,6 +6,7 @@
 
 import type { PoolClient } from 'pg';
 import { GroupCommit } from '../store/group-commit.ts';
+import { textArray } from '../store/sql-arrays.ts';
 import { BATCH_TRANSITIONS_MAX, TRANSITION_TRIES_MAX } from './limits.ts';
 import {
   type Execution,
@@ -103,16 +104,26 @@ export class ExecutionStore {
   #published: string[] = [];
 
   readonly #activeOf: GroupCommit<string, ExecutionRow[]>;
+  /** Waits for a lost database, as the one above does. */
+  readonly #busyAmong: GroupCommit<readonly string[], Set<string>>;
 
   constructor(database: UpdateDatabase, times: OrderTimes) {
     this.#database = database;
     this.#times = times;
-    // Every structure and every connection asks for its printer's executions: in a storm one statement asks for many.
     this.#activeOf = new GroupCommit({
       write: async (printers: string[]) => {
         const rows = await this.active(printers);
         return printers.map((printer) => rows.filter((row) => row.printer === printer));
       },
+      batchWeight_max: ACTIVE_LOOKUP_MAX,
+      waiting_max: ACTIVE_WAITING_MAX,
+    });
+    this.#busyAmong = new GroupCommit({
+      write: async (lists: (readonly string[])[]) => {
+        const busy = await this.#busyOf(lists.flat());
+        return lists.map(() => busy);
+      },
+      weigh: (list) => list.length,
       batchWeight_max: ACTIVE_LOOKUP_MAX,
       waiting_max: ACTIVE_WAITING_MAX,
     });
@@ -153,6 +164,19 @@ export class ExecutionStore {
   /** The executions of one printer that have not ended, asked for together with other printers'. */
   activeOf(printer: string): Promise<ExecutionRow[]> {
     return this.#activeOf.submit(printer, ACTIVE_PATIENCE_MS);
+  }
+
+  /** Those of these printers that have an execution that has not ended; the set may hold others too. */
+  printersBusy(printers: readonly string[]): Promise<Set<string>> {
+    return this.#busyAmong.submit(printers);
+  }
+
+  async #busyOf(printers: readonly string[]): Promise<Set<string>> {
+    const rows = await this.#database.query<{ printer: string }>(
+      'SELECT printer FROM executions WHERE printer = ANY($1::text[]) AND ended_at IS NULL',
+      [textArray(printers)],
+    );
+    return new Set(rows.map(({ printer }) => printer));
   }
 
   /** The executions of these printers that have not ended. */
