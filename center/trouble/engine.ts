@@ -508,6 +508,17 @@ export class TroubleEngine {
     return this.printers.keys();
   }
 
+  /** Whether all that is held of a printer is one structure: that is known without its exported state. */
+  knowsOnlyStructure(printer: string): boolean {
+    const record = this.printers.get(printer);
+    return (
+      record !== undefined &&
+      record.watermark === Number.NEGATIVE_INFINITY &&
+      record.contexts.length <= 1 &&
+      record.lanes.size === 0
+    );
+  }
+
   /**
    * The state of a printer, or of the rules that are not kept by printer ('' ), as JSON. Before that it is tidied:
    * what no late entry can change is settled, keys that cannot matter any more are let go.

@@ -109,6 +109,8 @@ export class TroubleService {
   #urgent = new Map<string, TroubleChange>();
   #evidence = new Map<string, TroubleChange>();
   #dirty = new Set<string>();
+  /** Printers of which some memory is in the store. */
+  readonly #stored = new Set<string>();
   /** To be written with the changes. */
   #amendments: Amendment[] = [];
   /** Entries that wait while the rules' memory is loaded; undefined: they are judged at once. */
@@ -159,9 +161,10 @@ export class TroubleService {
     const cursor = await store.cursor();
     const known = new Set(cursor === undefined ? [] : (JSON.parse(cursor.rules) as string[]));
     const states: [string, PrinterState][] = [];
-    if (known.size > 0) {
-      await store.eachState((printer, state) => states.push([printer, JSON.parse(state) as PrinterState]));
-    }
+    await store.eachState((printer, state) => {
+      this.#stored.add(printer);
+      if (known.size > 0) states.push([printer, JSON.parse(state) as PrinterState]);
+    });
     const since = new Date((cursor?.received.getTime() ?? now()) - OVERLAP_MS);
     await this.#load(rules, known, states, since);
     await this.#settleRemoved(known);
@@ -411,8 +414,11 @@ export class TroubleService {
       const printer = printers.pop();
       if (printer === undefined) break;
       this.#dirty.delete(printer);
+      // A fleet that connects for the first time would be written here once more.
+      if (!this.#stored.has(printer) && this.#engine.knowsOnlyStructure(printer)) continue;
       const state = this.#engine.exportState(printer);
       if (!state) continue;
+      this.#stored.add(printer);
       const text = JSON.stringify(state);
       states.push({ printer, state: text });
       length += text.length;
