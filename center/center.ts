@@ -215,7 +215,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       ? uplinks.handle(message, parsed)
       : dispatcher.handle(message, parsed.operator, parsed.method);
   };
-  events.listen(() => summary.touch());
+  events.touch(() => summary.touch());
   showCommits(registry, store.ingest);
   show(registry, {
     name: 'platen_uplinks_total',

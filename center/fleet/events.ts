@@ -15,6 +15,9 @@ export class FleetEvents {
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #listeners = new Set<FleetEventListener>();
+  readonly #touched = new Set<() => void>();
+  /** One text for each kind: whether somebody listens is looked up by it, and a new text is hashed anew. */
+  readonly #topics = new Map<FleetEventKind, string>();
 
   constructor(link: Link, log: Logger, now: () => number) {
     this.#link = link;
@@ -28,16 +31,29 @@ export class FleetEvents {
     what: string,
     details: { printer?: string; data?: Record<string, unknown> } = {},
   ): void {
+    for (const listener of this.#touched) listener();
+    let topic = this.#topics.get(kind);
+    if (topic === undefined) {
+      topic = fleetTopic.event(kind);
+      this.#topics.set(kind, topic);
+    }
+    // A fleet that comes back makes three events a printer, and mostly nobody listens.
+    const heard = this.#link.heard?.(topic) !== false;
+    if (!heard && this.#listeners.size === 0) return;
     const event: FleetEvent = { at: new Date(this.#now()).toISOString(), kind, what, ...details };
     for (const listener of this.#listeners) listener(event);
-    const topic = fleetTopic.event(kind);
-    // A fleet that comes back makes three events a printer, and mostly nobody listens.
-    if (this.#link.heard?.(topic) === false) return;
+    if (!heard) return;
     this.#link
       .publish(topic, JSON.stringify(event), { qos: 0, retain: false })
       .catch((error: unknown) =>
         this.#log.warn({ kind, reason: reasonOf(error) }, 'a fleet event was not told'),
       );
+  }
+
+  /** Is told that something happened, not what, until the returned function is called. */
+  touch(listener: () => void): () => void {
+    this.#touched.add(listener);
+    return () => this.#touched.delete(listener);
   }
 
   /** Hears every event of this process until the returned function is called. */
