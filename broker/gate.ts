@@ -24,9 +24,16 @@ interface Watched {
 class Watch {
   readonly #limits: BrokerLimits;
   readonly #seen = new Map<string, Watched>();
+  /** Until when some ban lasts: mostly there is none, and then no name has to be looked up. */
+  #bansUntil = 0;
 
   constructor(limits: BrokerLimits) {
     this.#limits = limits;
+  }
+
+  /** Whether anybody is banned. */
+  bans(now: number): boolean {
+    return this.#bansUntil > now;
   }
 
   banned(name: string, now: number): boolean {
@@ -46,6 +53,7 @@ class Watch {
     entry[kind]++;
     if (entry[kind] <= most || entry.bannedUntil > now) return false;
     entry.bannedUntil = now + this.#limits.flapBanMs;
+    this.#bansUntil = Math.max(this.#bansUntil, entry.bannedUntil);
     return true;
   }
 }
@@ -121,6 +129,11 @@ export class Gate {
       this.#waiting = this.#waiting.slice(this.#head);
       this.#head = 0;
     }
+  }
+
+  /** Whether any client or user is banned at all: mostly nobody is, and `refuses` need not be asked. */
+  bans(now: number): boolean {
+    return this.#clients.bans(now) || this.#users.bans(now);
   }
 
   /** CONNECT came: whether that client, or that user from there, is banned. */

@@ -57,7 +57,8 @@ export class Admission {
     }
     const { username, password } = packet;
     const { address, certificateName } = wire.origin;
-    if (gate.refuses(`${username ?? ''}\0${wire.clientId}`, username, address, now())) {
+    const at = now();
+    if (gate.bans(at) && gate.refuses(`${username ?? ''}\0${wire.clientId}`, username, address, at)) {
       monitor.refused(wire, 'banned', { who: { name: undefined, claimed: username } });
       wire.deny(CONNACK.notAuthorized, 'banned');
       return;
