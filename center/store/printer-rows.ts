@@ -1,7 +1,7 @@
 /** The statement that writes the changes of many printers, and its values. */
 import type { Structure } from '../../schemas/types.ts';
 import type { HistoryEntry, PrinterChange } from './printer-states.ts';
-import { jsonArray, numberArray, textArray } from './sql-arrays.ts';
+import { jsonArray, jsonbArray, numberArray, textArray } from './sql-arrays.ts';
 import { storableJson, storableText, storableTime } from './storable.ts';
 
 /**
@@ -99,7 +99,11 @@ export function writeValues(changes: PrinterChange[], now: Date): (string | Buff
     shown(({ apparatus }) => storableText(apparatus.model)),
     shown(({ apparatus }) => textOrNull(apparatus.serial)),
     shown(({ site }) => textOrNull(site)),
-    shown(({ labels }) => storableJson(labels ?? {})),
+    jsonbArray(
+      rows.map(({ structure }) =>
+        structure ? Buffer.from(storableJson(structure.document.labels ?? {})) : null,
+      ),
+    ),
     shown(({ timezone }) => textOrNull(timezone)),
     textArray(rows.map(({ verdict }) => verdict?.status ?? null)),
     now,
