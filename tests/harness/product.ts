@@ -76,6 +76,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Runnin
     process.execPath,
     [
       '--max-semi-space-size=64',
+      '--min-semi-space-size=64',
       '--import',
       TSX,
       join(ROOT, 'cli/platen.ts'),
