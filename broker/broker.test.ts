@@ -6,6 +6,7 @@ import mqtt from 'mqtt';
 import mqttPacket from 'mqtt-packet';
 import pino from 'pino';
 import { printerTopic } from '../schemas/topics.ts';
+import { connectPacket, RawClient } from '../tests/conformance/raw-client.ts';
 import { type Broker, type BrokerOptions, createBroker, type Principal } from './broker.ts';
 import type { UplinkMessage } from './embedding.ts';
 
@@ -100,8 +101,25 @@ test('structure is retained after the center took it, and not when it refused it
 test('MQTT-4.8.0-2: an uplink that the center cannot take is not acknowledged, the connection ends', async () => {
   const broker = await start({ uplink: () => Promise.reject(new Error('no store')) });
   const printer = await connect(broker, 'printer-1');
+  const other = await connect(broker, 'printer-2');
+  const came: string[] = [];
+  printer.on('packetreceive', ({ cmd }) => came.push(cmd));
   printer.publish(printerTopic.errors('printer-1'), '{}', { qos: 1 });
   await once(printer, 'close');
+  expect(came).toEqual([]);
+  expect(other.connected).toBe(true);
+});
+
+test('MQTT-3.2.2-4: a CONNECT that is refused is told of no session, though there is one', async () => {
+  const broker = await start();
+  await (await connect(broker, 'printer-1', { clean: false })).endAsync();
+  const { port } = new URL(broker.addresses['tcp'] as string);
+  const client = await RawClient.open(Number(port));
+  client.send(
+    connectPacket({ clientId: 'printer-1', clean: false, username: 'printer-1', password: 'wrong' }),
+  );
+  expect(await client.nextHex()).toBe('20 0004');
+  await client.closed();
 });
 
 test('strangers, wrong names, foreign topics [MQTT-3.3.5-2] and foreign filters are refused and told', async () => {

@@ -203,12 +203,11 @@ const REFUSED: [string, string, Buffer, number][] = [
   ['3.1.3.1', 'an empty client id in MQTT 3.1', connectPacket({ name: 'MQIsdp', level: 3 }), 2],
 ];
 
-describe('CONNACK that refuses, then the end [MQTT-3.2.2-5]', () => {
+describe('CONNACK that refuses, without a session [MQTT-3.2.2-4], then the end [MQTT-3.2.2-5]', () => {
   test.each(REFUSED)('%s: %s', async (_statement, _wrong, bytes, code) => {
     const client = await RawClient.open(port);
     client.send(bytes);
     const packets = await client.closed();
-    // [MQTT-3.2.2-4]: session present is 0 with a refusal.
     expect(packets.map(({ type, body }) => [type, ...body])).toEqual([[2, 0, code]]);
   });
 });

@@ -119,6 +119,28 @@ describe('publishing', () => {
     expect(got).toEqual(Array.from({ length: 200 }, (_, n) => [`r${n}`, `p${n}`]).flat());
   });
 
+  test('MQTT-2.3.1-4, MQTT-4.3.2-1: an identifier that is in use is left out when all others have been used', async () => {
+    const topic = fresh('t');
+    const subscriber = await connected();
+    await subscriber.subscribe([topic, 1]);
+    const sender = await connected();
+    const round = Array.from({ length: 1_000 }, (_, n) => publishPacket(topic, '', { qos: 1, id: n + 1 }));
+    // The first one is never acknowledged.
+    sender.send(publishPacket(topic, 'first', { qos: 1, id: 1 }));
+    const { id: first } = await subscriber.nextPublish();
+    const used = new Set<number>();
+    for (let sent = 0; sent < 66_000; sent += round.length) {
+      sender.send(...round);
+      for (let n = 0; n < round.length; n++) {
+        const { id } = await subscriber.nextPublish();
+        used.add(id);
+        subscriber.send(packet(0x40, uint16(id)));
+        await sender.next();
+      }
+    }
+    expect([used.size, used.has(first), used.has(0)]).toEqual([65_534, false, false]);
+  });
+
   test('a large packet arrives whole, in one piece and in many', async () => {
     const topic = fresh('t');
     const payload = 'x'.repeat(300_000);

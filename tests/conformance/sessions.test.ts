@@ -5,7 +5,7 @@ import { packet, published, publishPacket, uint16 } from './raw-client.ts';
 const { connected, fresh } = openBroker({ outboundInFlightMax: 5 });
 
 describe('sessions', () => {
-  test('MQTT-3.1.2-5, MQTT-4.5.0-1: QoS 1 and 2 wait for an absent client, QoS 0 does not; in order', async () => {
+  test('MQTT-3.1.2-4, MQTT-4.1.0-1, MQTT-3.1.2-5, MQTT-4.5.0-1: QoS 1 and 2 wait for an absent client, QoS 0 does not; in order', async () => {
     const topic = fresh('t');
     const clientId = fresh('c');
     const first = await connected({ clientId, clean: false });
@@ -47,6 +47,30 @@ describe('sessions', () => {
     await third.quiet();
     await third.disconnect();
     await (await connected({ clientId, clean: false })).quiet();
+  });
+
+  test('MQTT-4.3.3-1: QoS 2: PUBREL after PUBREC, as often as it comes; the identifier is free after PUBCOMP and not before', async () => {
+    const topic = fresh('t');
+    const client = await connected();
+    await client.subscribe([topic, 2]);
+    const sender = await connected();
+    for (let n = 1; n <= 6; n++) sender.send(publishPacket(topic, String(n), { qos: 2, id: n }));
+    const ids: number[] = [];
+    for (let n = 1; n <= 5; n++) {
+      const { id, payload, qos, dup } = await client.nextPublish();
+      expect([payload, qos, dup]).toEqual([String(n), 2, false]);
+      ids.push(id);
+    }
+    const released = (id: number) => `62 ${uint16(id).toString('hex')}`;
+    for (const id of [...ids, ...ids]) {
+      expect(await client.send(packet(0x50, uint16(id))).nextHex()).toBe(released(id));
+    }
+    // The window is five: the sixth comes when one of them is done.
+    await client.quiet();
+    const [done] = ids as [number];
+    client.send(packet(0x70, uint16(done)));
+    const sixth = await client.nextPublish();
+    expect([sixth.payload, ids.slice(1).includes(sixth.id)]).toEqual(['6', false]);
   });
 
   test("a window bounds what is in flight; identifiers in use aren't used again [MQTT-2.3.1-4], [MQTT-4.3.2-1]", async () => {

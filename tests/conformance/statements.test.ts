@@ -7,15 +7,17 @@ const ROOT = new URL('../../', import.meta.url).pathname;
 /** Where tests of the broker stand. */
 const FOLDERS = ['tests/conformance', 'broker', 'broker/listeners'];
 
-/** Numbers that tests name, with the files that do. */
+/** A comment is no test. */
+const COMMENT = /\/\*[\s\S]*?\*\/|\/\/.*$/gm;
+
+/** Numbers that the names of tests have, with their files. */
 function cited(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const folder of FOLDERS) {
     for (const file of readdirSync(join(ROOT, folder))) {
       if (!file.endsWith('.test.ts') || file === 'statements.test.ts') continue;
-      for (const [, number] of readFileSync(join(ROOT, folder, file), 'utf8').matchAll(
-        /MQTT-([\d.]+-\d+)/g,
-      )) {
+      const names = readFileSync(join(ROOT, folder, file), 'utf8').replace(COMMENT, '');
+      for (const [, number] of names.matchAll(/MQTT-([\d.]+-\d+)/g)) {
         const files = found.get(number as string) ?? new Set();
         found.set(number as string, files.add(file));
       }

@@ -18,6 +18,23 @@ describe('subscribing', () => {
     expect(await client.subscribe([a, 0], [b, 1], [a, 2])).toEqual([0, 1, 2]);
   });
 
+  test('MQTT-3.8.4-4: many filters in one SUBSCRIBE are as many subscriptions, each with its QoS; named twice, the last counts', async () => {
+    const client = await connected();
+    const [a, b, c] = [fresh('t'), fresh('t'), fresh('t')];
+    expect(await client.subscribe([a, 2], [b, 0], [`${c}/+`, 1], [a, 1])).toEqual([2, 0, 1, 1]);
+    const sender = await connected();
+    for (const [n, topic] of [a, b, `${c}/x`].entries()) {
+      sender.send(publishPacket(topic, String(n), { qos: 2, id: n + 1 }));
+    }
+    const got = [await client.nextPublish(), await client.nextPublish(), await client.nextPublish()];
+    expect(got.map(({ topic, qos }) => [topic, qos])).toEqual([
+      [a, 1],
+      [b, 0],
+      [`${c}/x`, 1],
+    ]);
+    await client.quiet();
+  });
+
   test('MQTT-3.8.4-2, MQTT-2.3.1-7: SUBACK and UNSUBACK have the identifier of what they answer', async () => {
     const client = await connected();
     const topic = fresh('t');
@@ -73,9 +90,37 @@ describe('subscribing', () => {
       expect(await client.subscribe([topic, qos])).toEqual([qos]);
       expect(await client.nextPublish()).toMatchObject({ payload: 'kept', retain: true, qos });
     }
-    client.send(publishPacket(topic, 'live'));
-    expect(await client.nextPublish()).toMatchObject({ payload: 'live', retain: false });
+    const sender = await connected();
+    sender.send(publishPacket(topic, 'live', { qos: 2, id: 1 }));
+    expect(await client.nextPublish()).toMatchObject({ payload: 'live', retain: false, qos: 1 });
+    await client.subscribe([topic, 0]);
+    await client.nextPublish();
+    sender.send(publishPacket(topic, 'lower', { qos: 1, id: 2 }));
+    expect(await client.nextPublish()).toMatchObject({ payload: 'lower', qos: 0 });
     await client.quiet();
+  });
+
+  test('MQTT-3.8.4-3: no message is missed while a subscription is replaced', async () => {
+    const topic = fresh('t');
+    const client = await connected();
+    await client.subscribe([topic, 1]);
+    const sender = await connected();
+    // In one segment, so that each subscription stands between two messages.
+    const own = Array.from({ length: 50 }, (_, n) => [
+      publishPacket(topic, `own ${n}`),
+      subscribePacket(n + 1, [topic, n % 3]),
+    ]).flat();
+    const others = Array.from({ length: 50 }, (_, n) => publishPacket(topic, `other ${n}`));
+    client.send(...own);
+    sender.send(...others);
+    const got: string[] = [];
+    for (let n = 0; n < 150; n++) {
+      const next = await client.next();
+      if (next.type === 3) got.push(published(next).payload);
+    }
+    const of = (who: string) => got.filter((payload) => payload.startsWith(who));
+    expect(of('own')).toEqual(Array.from({ length: 50 }, (_, n) => `own ${n}`));
+    expect(of('other')).toEqual(Array.from({ length: 50 }, (_, n) => `other ${n}`));
   });
 
   test('MQTT-3.3.2-3, MQTT-4.7.1-2, MQTT-4.7.1-3: # matches the parent and below, + one level, empty ones too', async () => {
@@ -160,6 +205,19 @@ describe('subscribing', () => {
     expect(await client.send(unsubscribePacket(9, topic, 'never')).nextHex()).toBe('b0 0009');
     client.send(publishPacket(topic, ''));
     await client.quiet();
+    for (const never of [topic, 'never']) {
+      expect(await client.send(unsubscribePacket(10, never)).nextHex()).toBe('b0 000a');
+    }
+  });
+
+  test('MQTT-3.10.4-1: UNSUBSCRIBE ends the very filter and none that matches the same topics, nor one in other letters', async () => {
+    const topic = fresh('t');
+    const client = await connected();
+    await client.subscribe([`${topic}/#`, 0]);
+    const others = [`${topic}/+`, `${topic}/x`, `${topic}`, `${topic}/`, `${topic.toUpperCase()}/#`, '#'];
+    expect(await client.send(unsubscribePacket(9, ...others)).nextHex()).toBe('b0 0009');
+    client.send(publishPacket(`${topic}/x`, 'still'));
+    expect((await client.nextPublish()).payload).toBe('still');
   });
 
   test('MQTT-3.10.4-6: many filters are ended by one UNSUBSCRIBE with one UNSUBACK', async () => {

@@ -41,6 +41,32 @@ describe('wills', () => {
     await watcher.quiet();
   });
 
+  test.each([
+    ['with flags', Buffer.from([0xe1, 0])],
+    ['with a body', packet(0xe0, [0])],
+  ])(
+    'MQTT-3.14.1-1: DISCONNECT %s is none: the connection ends and the will is published',
+    async (_, bytes) => {
+      const topic = fresh('t');
+      const watcher = await connected();
+      await watcher.subscribe([topic, 0]);
+      const client = await connected({ clientId: fresh('c'), will: will(topic) });
+      expect(await client.send(bytes).closed()).toEqual([]);
+      expect((await watcher.nextPublish()).payload).toBe('gone');
+    },
+  );
+
+  test('MQTT-3.1.2-10: one that was published is gone: the next connection of its session has none', async () => {
+    const topic = fresh('t');
+    const clientId = fresh('c');
+    const watcher = await connected();
+    await watcher.subscribe([topic, 0]);
+    (await connected({ clientId, clean: false, will: will(topic) })).vanish();
+    expect((await watcher.nextPublish()).payload).toBe('gone');
+    (await connected({ clientId, clean: false })).vanish();
+    await watcher.quiet();
+  });
+
   test('MQTT-3.1.2-16: without will retain nothing stays', async () => {
     const topic = fresh('t');
     const watcher = await connected();
@@ -55,8 +81,11 @@ describe('wills', () => {
   test('MQTT-3.1.2-12: without a will nothing is published; one of an earlier connection is not kept', async () => {
     const topic = fresh('t');
     const clientId = fresh('c');
+    // Under no topic at all; what other tests retained comes first.
     const watcher = await connected();
-    await watcher.subscribe([topic, 0]);
+    await watcher.subscribe(['#', 0]);
+    watcher.send(packet(0xc0));
+    while ((await watcher.next()).type !== 13);
     await (await connected({ clientId, clean: false, will: will(topic) })).disconnect();
     (await connected({ clientId, clean: false })).vanish();
     await watcher.quiet();
