@@ -25,7 +25,16 @@ import type { UnitLanes } from './printer-lanes.ts';
 import { PrinterRecord } from './printer-record.ts';
 import type { CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
-import { exportLane, groupsByFingerprint, importLane, type PrinterState, STATE_FORM } from './state-codec.ts';
+import {
+  exportLane,
+  groupsByFingerprint,
+  importLane,
+  isReadable,
+  type PrinterState,
+  readingsOf,
+  STATE_FORM,
+} from './state-codec.ts';
+import { packReadings } from './state-columns.ts';
 import { Teller } from './teller.ts';
 import { parseMoment, parseTime } from './time.ts';
 import { alarmsOf, type TroubleChange, type TroubleView, viewOf } from './views.ts';
@@ -536,7 +545,7 @@ export class TroubleEngine {
         from: Number.isFinite(from) ? from : null,
         context: shared.context,
       })),
-      readings: record?.odometer?.readings.map(({ at, log, seq, pages }) => [at, log, seq, pages]),
+      readings: record?.odometer && packReadings(record.odometer.readings),
       lanes: [...lanes].map((lane) => exportLane(lane)),
       ...(record || this.cohorts.size === 0 ? {} : { cohorts: this.exportCohorts() }),
     };
@@ -570,7 +579,7 @@ export class TroubleEngine {
    * @returns false when something was left out, so that it has to be rebuilt from the log
    */
   importState(printer: string, state: PrinterState): boolean {
-    if (state.form !== STATE_FORM) return false;
+    if (!isReadable(state)) return false;
     // What time alone had opened by then was told: it must be known as told here too.
     if (state.now !== null && state.now > this.teller.now) this.teller.now = state.now;
     const groups = groupsByFingerprint(this.rules);
@@ -581,7 +590,7 @@ export class TroubleEngine {
         this.setContext(record, context, from ?? Number.NEGATIVE_INFINITY);
       }
       if (record.odometer) {
-        for (const [at, log, seq, pages] of state.readings ?? []) record.odometer.add(at, log, seq, pages);
+        for (const [at, log, seq, pages] of readingsOf(state)) record.odometer.add(at, log, seq, pages);
       }
     }
     for (const { fingerprint, state: kept, alarms } of state.cohorts ?? []) {

@@ -123,6 +123,7 @@ export interface Told {
 
 // Lists grow by being replaced, so all may begin with the same one.
 const NO_SIGHTINGS: Sighting[] = [];
+const NO_SLOTS: Slot[] = [];
 /** Among so many waiting sightings one out of order is put at its place at once; more are sorted when they are needed. */
 const INSERTED_MAX = 32;
 
@@ -202,6 +203,11 @@ export class Lane {
     return true;
   }
 
+  /** The key states that are settled; none is made for it. */
+  get slots(): Slot[] {
+    return this.settledState?.slots ?? NO_SLOTS;
+  }
+
   /** Takes in a sighting that comes before the last, where its place is: few wait, and sorting costs more. */
   private insert(sighting: Sighting): boolean {
     let place = this.pending.length - 1;
@@ -258,7 +264,7 @@ export class Lane {
   /** Whether nothing here can matter for entries from `at` on any more. */
   idle(at: number): boolean {
     if (this.pending.length > 0 || !this.uncut(at)) return false;
-    return this.settled.slots.every((slot) => this.slotIdle(slot, at));
+    return this.slots.every((slot) => this.slotIdle(slot, at));
   }
 
   private uncut(at: number): boolean {
@@ -274,7 +280,7 @@ export class Lane {
       );
       if (kept) return false;
     }
-    return Math.max(state.lastSign, this.floor, this.settled.passed) + rule.horizonMs < at;
+    return Math.max(state.lastSign, this.floor, this.passed) + rule.horizonMs < at;
   }
 
   /**
@@ -318,7 +324,7 @@ export class Lane {
   }
 
   /** Takes up a state that was kept. `pending` may be in any order. */
-  restore(settled: LaneState, pending: Sighting[], floor: number): void {
+  restore(settled: LaneState | undefined, pending: Sighting[], floor: number): void {
     this.settledState = settled;
     this.pending = pending;
     this.tidy = false;

@@ -1,6 +1,6 @@
 /**
  * The state of one printer (or of the rules that are not kept by printer) as JSON, to be kept in the store. Sightings
- * stand once in a table and are named by their place in it.
+ * of a lane stand once in a table, those that wait first, and are named by their place in it.
  */
 import type { CohortState } from './cohort.ts';
 import type { CompiledRules, RuleGroup } from './compile.ts';
@@ -11,11 +11,21 @@ import { Lane, LaneState } from './lane.ts';
 import type { Odometer } from './odometer.ts';
 import type { CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
+import {
+  Names,
+  packSightings,
+  type ReadingColumns,
+  type SightingColumns,
+  unpackReadings,
+  unpackSightings,
+} from './state-columns.ts';
 
 /** Grows when the form changes: state in another form is dropped and rebuilt from the log. */
-export const STATE_FORM = 2;
+export const STATE_FORM = 3;
+/** Of this form the sightings and readings stand row by row. It is still read. */
+const ROWS_FORM = 2;
 
-/** A sighting: at, printer, log, seq, code, rule, key, mask, pages, values; names as places in `names`. */
+/** A sighting in a row: at, printer, log, seq, code, rule, key, mask, pages, values; names as places in `names`. */
 type SightingJson = [
   number,
   number,
@@ -63,9 +73,9 @@ interface LaneJson {
   floor: number | null;
   passed: number | null;
   names: string[];
-  table: SightingJson[];
-  /** How many at the end of the table are pending; the others are named by slots only. */
-  pending: number[];
+  table: SightingColumns | SightingJson[];
+  /** How many at the beginning of the table wait; the others are named by slots only. Their places, of a table of rows. */
+  pending: number | number[];
   slots: SlotJson[];
 }
 
@@ -75,7 +85,7 @@ export interface PrinterState {
   now: number | null;
   watermark: number | null;
   contexts: { from: number | null; context: PrinterContext }[];
-  readings?: [number, string, number, number][];
+  readings?: ReadingColumns | [number, string, number, number][];
   lanes: LaneJson[];
   /** Of rules that compare cohorts, with the fleet's state only. */
   cohorts?: { fingerprint: string; state: CohortState; alarms: TroubleView[] }[];
@@ -89,40 +99,19 @@ export function groupFingerprint(group: RuleGroup): string {
 }
 
 export function exportLane(lane: Lane): LaneJson {
-  const names: string[] = [];
-  const nameIndex = new Map<string, number>();
-  const placeOf = (text: string): number => {
-    let place = nameIndex.get(text);
-    if (place === undefined) {
-      place = names.push(text) - 1;
-      nameIndex.set(text, place);
-    }
-    return place;
-  };
-  const table: SightingJson[] = [];
-  const rows = new Map<Sighting, number>();
+  const table = lane.pending.slice();
+  let places: Map<Sighting, number> | undefined;
   const row = (sighting: Sighting): number => {
-    let place = rows.get(sighting);
+    // Most lanes have settled nothing: then nobody asks.
+    places ??= new Map(table.map((one, place) => [one, place]));
+    let place = places.get(sighting);
     if (place === undefined) {
-      const { at, printer, log, seq, code, rule, key, mask, pages, values } = sighting;
-      const json: SightingJson = [
-        at,
-        placeOf(printer),
-        placeOf(log),
-        seq,
-        placeOf(code),
-        rule,
-        placeOf(key),
-        mask,
-        pages,
-      ];
-      if (values.length > 0) json.push(values.map((value) => value ?? null));
-      place = table.push(json) - 1;
-      rows.set(sighting, place);
+      place = table.push(sighting) - 1;
+      places.set(sighting, place);
     }
     return place;
   };
-  const slots = lane.settled.slots.map(({ rule, state }): SlotJson => {
+  const slots = lane.slots.map(({ rule, state }): SlotJson => {
     const { trouble } = state;
     const slot: SlotJson = {
       r: lane.group.rules.indexOf(rule),
@@ -148,16 +137,18 @@ export function exportLane(lane: Lane): LaneJson {
     }
     return slot;
   });
+  const names = new Names();
+  const columns = packSightings(table, names);
   const json: LaneJson = {
     f: groupFingerprint(lane.group),
     key: lane.key ?? '',
     scope: lane.scope,
     floor: finite(lane.floor),
-    passed: finite(lane.settled.passed),
-    pending: lane.pending.map(row),
+    passed: finite(lane.passed),
+    pending: lane.pending.length,
     slots,
-    names,
-    table,
+    names: names.list,
+    table: columns,
   };
   if (lane.scopes) json.scopes = [...lane.scopes];
   if (lane.cuts) json.cuts = [...lane.cuts];
@@ -169,6 +160,33 @@ export function groupsByFingerprint(rules: CompiledRules): Map<string, number> {
   return new Map(rules.groups.map((group, index) => [groupFingerprint(group), index]));
 }
 
+/** Whether a state can be taken up; others are made from the log. */
+export function isReadable({ form }: PrinterState): boolean {
+  return form === STATE_FORM || form === ROWS_FORM;
+}
+
+/** The page readings of a state: at, log, seq, pages. */
+export function readingsOf({ readings }: PrinterState): [number, string, number, number][] {
+  if (readings === undefined || Array.isArray(readings)) return readings ?? [];
+  return unpackReadings(readings).map(({ at, log, seq, pages }) => [at, log, seq, pages]);
+}
+
+function sightingsOfRows(rows: SightingJson[], names: string[]): Sighting[] {
+  const name = (place: number) => names[place] as string;
+  return rows.map(([at, printer, log, seq, code, rule, key, mask, pages, values]) => ({
+    at,
+    printer: name(printer),
+    log: name(log),
+    seq,
+    code: name(code),
+    rule,
+    key: name(key),
+    mask,
+    pages,
+    values: (values ?? []).map((value) => value ?? undefined),
+  }));
+}
+
 export function importLane(
   json: LaneJson,
   group: RuleGroup,
@@ -176,21 +194,9 @@ export function importLane(
   prompt: boolean,
 ): Lane {
   const lane = new Lane(group, json.key, json.scope, odometer, prompt);
-  const name = (place: number) => json.names[place] as string;
-  const table = json.table.map(
-    ([at, printer, log, seq, code, rule, key, mask, pages, values]): Sighting => ({
-      at,
-      printer: name(printer),
-      log: name(log),
-      seq,
-      code: name(code),
-      rule,
-      key: name(key),
-      mask,
-      pages,
-      values: (values ?? []).map((value) => value ?? undefined),
-    }),
-  );
+  const table = Array.isArray(json.table)
+    ? sightingsOfRows(json.table, json.names)
+    : unpackSightings(json.table, json.names);
   const sighting = (place: number) => table[place] as Sighting;
   const settled = new LaneState(group.joint, odometer);
   settled.passed = orMinus(json.passed);
@@ -205,7 +211,10 @@ export function importLane(
     };
     settled.add({ rule: group.rules[slot.r] as CompiledRule, state }, `${slot.r} ${slot.k}`);
   }
-  lane.restore(settled, json.pending.map(sighting), orMinus(json.floor));
+  const pending =
+    typeof json.pending === 'number' ? table.slice(0, json.pending) : json.pending.map(sighting);
+  const begun = json.slots.length > 0 || json.passed !== null;
+  lane.restore(begun ? settled : undefined, pending, orMinus(json.floor));
   for (const [key, scope] of json.scopes ?? []) lane.scopes?.set(key, scope);
   if (json.cuts) lane.cuts = new Map(json.cuts);
   return lane;
