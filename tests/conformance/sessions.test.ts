@@ -24,6 +24,47 @@ describe('sessions', () => {
     await second.quiet();
   });
 
+  test('MQTT-4.5.0-1: a message joins the session of everybody whose filters match, there or away, once', async () => {
+    const topic = fresh('t');
+    const filters = [`${topic}/a`, `${topic}/#`, `${topic}/+`, `+/a`, topic, `${topic}/b`];
+    const ids = filters.map(() => fresh('c'));
+    for (const [n, filter] of filters.entries()) {
+      const client = await connected({ clientId: ids[n] as string, clean: false });
+      await client.subscribe([filter, 1]);
+      // Every other one is away.
+      if (n % 2 === 0) await client.disconnect();
+    }
+    await (await connected()).send(publishPacket(`${topic}/a`, 'm', { qos: 1, id: 1 })).next();
+    for (const [n, clientId] of ids.entries()) {
+      const client = await connected({ clientId, clean: false });
+      if (n < 4) expect([n, (await client.nextPublish()).payload]).toEqual([n, 'm']);
+      await client.quiet();
+    }
+  });
+
+  test('MQTT-4.6.0-5, MQTT-4.6.0-6: a topic keeps its order when the window is full and messages wait, whatever their QoS', async () => {
+    const topic = fresh('t');
+    const client = await connected();
+    await client.subscribe([`${topic}/#`, 2]);
+    const sender = await connected();
+    const all = Array.from({ length: 30 }, (_, n) => n);
+    for (const n of all) sender.send(publishPacket(`${topic}/x`, String(n), { qos: n % 3, id: n + 1 }));
+    // Nothing is acknowledged before the window is full and the rest is queued.
+    for (const n of all) if (n % 3 > 0) await sender.next();
+    const got: string[] = [];
+    while (got.length < all.length) {
+      const next = await client.next();
+      if (next.type === 6) {
+        client.send(packet(0x70, next.body));
+        continue;
+      }
+      const { payload, qos, id } = published(next);
+      got.push(payload);
+      if (qos > 0) client.send(packet(qos === 1 ? 0x40 : 0x50, uint16(id)));
+    }
+    expect(got).toEqual(all.map(String));
+  });
+
   test("MQTT-4.4.0-1, MQTT-4.6.0-1, MQTT-3.3.1-1: what wasn't acknowledged is sent again with DUP, same identifier, same order", async () => {
     const topic = fresh('t');
     const clientId = fresh('c');

@@ -83,8 +83,11 @@ test('MQTT-6.0.0-1: a text frame ends the connection', async () => {
   const { webSocket, bytes } = await open('mqtt');
   webSocket.send(connectPacket({ clientId: 'text' }));
   expect(await bytes(4)).toEqual(ACCEPTED);
-  webSocket.send('text');
-  await once(webSocket, 'close');
+  // The bytes are those of a packet, so that nothing is wrong with them but their frame.
+  webSocket.send(publishPacket('text', 'x').toString('latin1'));
+  webSocket.send(packet(0xc0));
+  const answered = bytes(2).then((answer) => Promise.reject(new Error(`${answer.toString('hex')} came`)));
+  await Promise.race([once(webSocket, 'close'), answered]);
 });
 
 test('MQTT-6.0.0-2: packets may be cut anywhere, and share frames', async () => {
