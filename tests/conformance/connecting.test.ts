@@ -74,7 +74,7 @@ describe('connecting', () => {
     await watcher.quiet();
   });
 
-  test('MQTT-3.2.2-2, MQTT-3.2.2-3, MQTT-3.1.2-4, MQTT-4.1.0-1: a session is present when it was kept, even without subscriptions', async () => {
+  test('MQTT-3.2.2-2, MQTT-3.2.2-3, MQTT-3.1.2-4, MQTT-3.1.4-3, MQTT-4.1.0-1: a session is present when it was kept, even without subscriptions', async () => {
     const clientId = fresh('c');
     const [first, before] = await connack({ clientId, clean: false });
     expect(before).toEqual([0, 0]);

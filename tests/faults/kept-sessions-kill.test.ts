@@ -9,8 +9,10 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { CredentialFile } from '../../broker/credential-file.ts';
 import { hashPassword, makePassword } from '../../broker/passwords.ts';
+import { startEmbeddedPostgres } from '../../center/store/embedded-postgres.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import {
   connectPacket,
@@ -273,6 +275,7 @@ class Turncoat {
   }
 }
 
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let product: RunningProduct | undefined;
 let folder = '';
 
@@ -373,3 +376,47 @@ test.each([
   },
   120_000,
 );
+
+test('Postgres that takes its time: CONNACK and SUBACK of kept sessions wait for it and hold over a kill right behind them; clean ones wait for nothing', async () => {
+  folder = temporaryFolder('platen-kept-');
+  const server = await startEmbeddedPostgres(join(folder, 'server'), silent);
+  const locker = new pg.Client(server.url);
+  try {
+    const data = join(folder, 'data');
+    const start = () => startProduct({ data, env: { PLATEN_DATABASE_URL: server.url } });
+    product = await start();
+    const { username, password } = product.admin;
+    const filter = 'platen/v1/fleet/events/#';
+    let port = Number(new URL(product.mqtt).port);
+    const asking = async (clientId: string, clean: boolean) =>
+      (await RawClient.open(port)).send(connectPacket({ clientId, clean, username, password }));
+    const [ended, subscribing] = [await asking('ended', false), await asking('subscribing', false)];
+    expect([await ended.nextHex(), await subscribing.nextHex()]).toEqual(['20 0000', '20 0000']);
+    await locker.connect();
+    await locker.query('BEGIN');
+    await locker.query('LOCK TABLE retained IN EXCLUSIVE MODE');
+    const begins = await asking('begins', false);
+    const ends = await asking('ended', true);
+    subscribing.send(subscribePacket(1, [filter, 1]));
+    const clean = await asking('clean', true);
+    expect(await clean.nextHex()).toBe('20 0000');
+    expect(await clean.subscribe([filter, 1])).toEqual([1]);
+    await sleep(500);
+    for (const client of [begins, ends, subscribing]) await client.quiet();
+    await locker.query('ROLLBACK');
+    const answers = [begins.nextHex(), ends.nextHex(), subscribing.nextHex()];
+    expect(await Promise.all(answers)).toEqual(['20 0000', '20 0000', '90 000101']);
+    await product.kill();
+    product = await start();
+    port = Number(new URL(product.mqtt).port);
+    const found = async (clientId: string) => (await asking(clientId, false)).nextHex();
+    expect(await found('begins')).toBe('20 0100');
+    expect(await found('ended')).toBe('20 0000');
+    expect(await found('subscribing')).toBe('20 0100');
+  } finally {
+    await locker.end();
+    await product?.stop();
+    product = undefined;
+    await server.stop();
+  }
+}, 120_000);
