@@ -54,6 +54,11 @@ export interface Database {
   transaction<T>(work: (client: Client) => Promise<T>): Promise<T>;
   /** Lends a connection without a transaction around it. */
   borrow<T>(work: (client: Client) => Promise<T>): Promise<T>;
+  /**
+   * Lends the one connection on which a statement may follow another before that is answered; all who have it at once
+   * share it. The server runs the statements in their order, each in a transaction of its own.
+   */
+  pipelined<T>(work: (client: Client) => Promise<T>): Promise<T>;
   /** Resolves when the database is there; rejects when it isn't within `ms_max` or the database is closed. */
   whenReady(ms_max?: number): Promise<void>;
   onLost(listener: (reason: string) => void): void;
@@ -86,10 +91,21 @@ export function isUnable(error: unknown): boolean {
   return typeof code === 'string' && /^(53...|58...|25006)$/.test(code);
 }
 
+/** A connection that several use at once. */
+interface Line {
+  client: Promise<Client>;
+  users: number;
+  broken: Error | undefined;
+  heard(error: Error): void;
+}
+
 class PostgresDatabase implements Database {
   readonly url: string;
   readonly embedded: EmbeddedPostgres | undefined;
   #pool: pg.Pool;
+  /** Of the one connection whose statements don't wait for each other. */
+  #pipeline: pg.Pool;
+  #line: Line | undefined;
   #log: StoreLog;
   #lost = false;
   /** Those whose writing fails for the server's own reasons. */
@@ -105,17 +121,19 @@ class PostgresDatabase implements Database {
     this.url = url;
     this.embedded = embedded;
     this.#log = log;
-    this.#pool = new pg.Pool({
+    const settings = {
       connectionString: url,
-      max: POOL_CONNECTIONS_MAX,
       connectionTimeoutMillis: CONNECT_MS_MAX,
       idleTimeoutMillis: 60_000,
       query_timeout: STATEMENT_MS_MAX,
       keepAlive: true,
       application_name: 'platen',
-    });
+    };
+    this.#pool = new pg.Pool({ ...settings, max: POOL_CONNECTIONS_MAX });
+    this.#pipeline = new pg.Pool({ ...settings, max: 1, pipeline: true });
     // An idle connection that breaks is the first sign of a lost server.
     this.#pool.on('error', (error) => this.#noticed(error));
+    this.#pipeline.on('error', (error) => this.#noticed(error));
     this.#watch = setTimeout(() => void this.#watchOn(), WATCH_EVERY_MS);
     this.#watch.unref();
   }
@@ -152,7 +170,7 @@ class PostgresDatabase implements Database {
   }
 
   async borrow<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const client = await this.#connect();
+    const client = await this.#connect(this.#pool);
     let broken: Error | undefined;
     // A connection may break while nothing waits for it: unheard, that would end the process.
     const heard = (error: Error) => {
@@ -187,12 +205,54 @@ class PostgresDatabase implements Database {
     });
   }
 
-  async #connect(): Promise<Client> {
+  async pipelined<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    this.#line ??= this.#openLine();
+    const line = this.#line;
+    line.users += 1;
+    try {
+      return await work(await line.client);
+    } catch (error) {
+      if (isLostConnection(error)) line.heard(error as Error);
+      throw error;
+    } finally {
+      line.users -= 1;
+      if (line.users === 0) await this.#hangUp(line);
+    }
+  }
+
+  #openLine(): Line {
+    const line: Line = {
+      client: this.#connect(this.#pipeline),
+      users: 0,
+      broken: undefined,
+      heard: (error) => {
+        line.broken ??= error;
+        this.#noticed(error);
+        // Whoever comes now gets another one.
+        if (this.#line === line) this.#line = undefined;
+      },
+    };
+    line.client.then(
+      (client) => client.on('error', line.heard),
+      // Told to those who wait for it.
+      () => undefined,
+    );
+    return line;
+  }
+
+  async #hangUp(line: Line): Promise<void> {
+    if (this.#line === line) this.#line = undefined;
+    const client = await line.client.catch(() => undefined);
+    client?.off('error', line.heard);
+    client?.release(line.broken);
+  }
+
+  async #connect(pool: pg.Pool): Promise<Client> {
     const end = Date.now() + WAIT_MS_MAX;
     for (;;) {
       await this.whenReady(Math.max(end - Date.now(), 1));
       try {
-        return await this.#pool.connect();
+        return await pool.connect();
       } catch (error) {
         if (!isLostConnection(error)) throw error;
         this.#noticed(error as Error);
@@ -276,7 +336,7 @@ class PostgresDatabase implements Database {
     clearTimeout(this.#probe);
     clearTimeout(this.#watch);
     for (const settle of [...this.#waiting]) settle(new Error('the database is closed'));
-    await this.#pool.end();
+    await Promise.all([this.#pool.end(), this.#pipeline.end()]);
     await this.embedded?.stop();
   }
 }

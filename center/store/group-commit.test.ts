@@ -97,3 +97,41 @@ test('each batch that is durable is told with its time and its items, and one th
   expect(told[0]?.[0]).toBeGreaterThanOrEqual(0.018);
   expect(told[0]?.[0]).toBeLessThan(10);
 });
+
+test('where so much has gathered a second batch is begun before the first is written, and never a third', async () => {
+  const under: number[][] = [];
+  const ends: (() => void)[] = [];
+  const commit = new GroupCommit<number, number>({
+    write: (items) => {
+      under.push(items);
+      return new Promise((resolve) => ends.push(() => resolve(items.map((item) => -item))));
+    },
+    batchWeight_max: 3,
+    aheadWeight_min: 2,
+    waiting_max: 100,
+  });
+  const told: number[] = [];
+  const submit = (item: number) => commit.submit(item).then((result) => told.push(result));
+  const all = [submit(1)];
+  await sleep(5);
+  all.push(submit(2));
+  await sleep(5);
+  expect(under).toEqual([[1]]);
+  all.push(submit(3));
+  await sleep(5);
+  all.push(...[4, 5, 6, 7].map(submit));
+  await sleep(5);
+  expect(under).toEqual([[1], [2, 3]]);
+  ends[0]?.();
+  await sleep(5);
+  expect(under).toEqual([[1], [2, 3], [4, 5, 6]]);
+  expect(told).toEqual([-1]);
+  const closed = commit.close().then(() => told.push(0));
+  ends[1]?.();
+  ends[2]?.();
+  await sleep(5);
+  expect(under.at(-1)).toEqual([7]);
+  ends[3]?.();
+  await Promise.all([...all, closed]);
+  expect(told).toEqual([-1, -2, -3, -4, -5, -6, -7, 0]);
+});

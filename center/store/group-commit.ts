@@ -22,6 +22,11 @@ export interface GroupCommitOptions<T, R> {
    * make larger batches, and each costs several ways to the database. Alone nobody waits. Default 0.
    */
   gather_ms?: number;
+  /**
+   * What must have gathered for a second batch to be begun while one is still being written: `write` is then called
+   * before the first call has settled, and must keep their order itself. Default: never.
+   */
+  aheadWeight_min?: number;
   /** Resolves when it is worth trying again after the database was lost. */
   whenReady?(): Promise<void>;
   /** Called when the database is there but can take nothing; what it gives is called when it can again. */
@@ -32,9 +37,9 @@ export interface GroupCommitOptions<T, R> {
 
 export type Committed = (duration_s: number, items: number) => void;
 
-interface Waiting<T, R> {
-  item: T;
-  weight: number;
+/** An item, and who is told what becomes of it. */
+export interface Waiting<T, R> {
+  readonly item: T;
   resolve(result: R): void;
   reject(error: unknown): void;
 }
@@ -44,18 +49,23 @@ const RETRY_MS = 100;
 const UNABLE_RETRY_MS = 1_000;
 /** A batch of this many items is a sign that more come. */
 const CROWD_ITEMS = 8;
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
+/** Batches under way at once where the second need not wait for the first: more would only wait at the database. */
+const UNDER_WAY_MAX = 2;
 
 export class GroupCommit<T, R> {
   #options: GroupCommitOptions<T, R>;
   #queue: Waiting<T, R>[] = [];
-  #running: Promise<void> | undefined;
+  #queueWeight = 0;
+  /** Batches that are being written. */
+  #underWay = 0;
+  /** A batch begins when this turn of the event loop is over. */
+  #turn = false;
+  /** No batch begins until the next is collected. */
+  #gathering = false;
   /** Begins a batch of items that have patience; undefined while one runs or there is none. */
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #idle: (() => void)[] = [];
 
   constructor(options: GroupCommitOptions<T, R>) {
     this.#options = options;
@@ -71,53 +81,91 @@ export class GroupCommit<T, R> {
    * @param patience_ms how long it may wait for others to go with; it goes at once when a batch goes anyway
    */
   submit(item: T, patience_ms = 0): Promise<R> {
-    if (this.#closed) return Promise.reject(new Error('the store is closed'));
-    if (this.#queue.length >= this.#options.waiting_max) {
-      return Promise.reject(new Error(`more than ${this.#options.waiting_max} writes wait for the database`));
-    }
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ item, weight: this.#options.weigh?.(item) ?? 1, resolve, reject });
+    return new Promise((resolve, reject) => this.give({ item, resolve, reject }, patience_ms));
+  }
+
+  /** The same without a promise: nobody is told anything before this has returned, unless the item is refused. */
+  give(waiting: Waiting<T, R>, patience_ms = 0): void {
+    const { waiting_max } = this.#options;
+    if (this.#closed) {
+      waiting.reject(new Error('the store is closed'));
+    } else if (this.#queue.length >= waiting_max) {
+      waiting.reject(new Error(`more than ${waiting_max} writes wait for the database`));
+    } else {
+      this.#queue.push(waiting);
+      this.#queueWeight += this.#weigh(waiting);
       if (patience_ms === 0) this.#begin();
-      else if (!this.#running) this.#timer ??= setTimeout(() => this.#begin(), patience_ms);
-    });
+      else if (this.#underWay === 0) this.#timer ??= setTimeout(() => this.#begin(), patience_ms);
+    }
+  }
+
+  #weigh({ item }: Waiting<T, R>): number {
+    return this.#options.weigh?.(item) ?? 1;
   }
 
   #begin(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer) clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#running ??= this.#run();
+    if (this.#turn || this.#gathering || !this.#may()) return;
+    this.#turn = true;
+    // A turn of the event loop, so that what it brought from all sockets goes together.
+    setImmediate(() => {
+      this.#turn = false;
+      this.#next();
+    });
   }
 
-  async #run(): Promise<void> {
-    const { gather_ms = 0 } = this.#options;
-    let settle: (() => void) | undefined;
-    for (;;) {
-      // A turn of the event loop, so that what it brought from all sockets goes together.
-      await nextTurn();
-      if (this.#queue.length === 0) break;
-      const batch = this.#take();
-      const written = this.#writeBatch(batch);
-      // Told only when the next statement is on its way: the database works while those who waited go on.
-      if (settle) setImmediate(settle);
-      settle = await written;
-      if (gather_ms > 0 && batch.length >= CROWD_ITEMS && !this.#closed) {
-        settle();
-        settle = undefined;
-        await sleep(gather_ms);
-      }
+  /** Whether what waits may go now. */
+  #may(): boolean {
+    if (this.#underWay === 0) return true;
+    const { aheadWeight_min = Number.POSITIVE_INFINITY } = this.#options;
+    return this.#underWay < UNDER_WAY_MAX && this.#queueWeight >= aheadWeight_min;
+  }
+
+  #next(): void {
+    if (this.#queue.length === 0) {
+      if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
+      return;
     }
-    this.#running = undefined;
-    settle?.();
+    if (!this.#may()) return;
+    const batch = this.#take();
+    this.#underWay += 1;
+    void this.#writeBatch(batch).then((settle) => this.#written(batch, settle));
+    if (this.#queue.length > 0) this.#begin();
+  }
+
+  #written(batch: Waiting<T, R>[], settle: () => void): void {
+    const { gather_ms = 0 } = this.#options;
+    this.#underWay -= 1;
+    if (gather_ms > 0 && batch.length >= CROWD_ITEMS && !this.#closed) {
+      this.#gathering = true;
+      setTimeout(() => {
+        this.#gathering = false;
+        this.#begin();
+      }, gather_ms);
+      settle();
+      return;
+    }
+    if (this.#queue.length === 0) {
+      settle();
+      this.#begin();
+      return;
+    }
+    this.#begin();
+    // Told only when the next statement is on its way: the database works while those who waited go on.
+    setImmediate(settle);
   }
 
   #take(): Waiting<T, R>[] {
-    let weight = 0;
+    let taken = 0;
     let count = 0;
     for (const waiting of this.#queue) {
-      weight += waiting.weight;
-      if (count > 0 && weight > this.#options.batchWeight_max) break;
+      const weight = this.#weigh(waiting);
+      if (count > 0 && taken + weight > this.#options.batchWeight_max) break;
+      taken += weight;
       count += 1;
     }
+    this.#queueWeight -= taken;
     return this.#queue.splice(0, count);
   }
 
@@ -170,7 +218,9 @@ export class GroupCommit<T, R> {
   /** Takes no more, and resolves when what was submitted is settled. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#timer) this.#begin();
-    await this.#running;
+    if (this.#queue.length === 0 && this.#underWay === 0) return;
+    const idle = new Promise<void>((resolve) => this.#idle.push(resolve));
+    this.#begin();
+    await idle;
   }
 }

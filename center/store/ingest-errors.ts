@@ -2,13 +2,25 @@
  * Stores error batches: many messages in one statement, each entry once. The state of every log memory is one row,
  * kept in memory between batches and guarded by a version: when another center moved it on, the statement fails as a
  * whole and is built again from what the table holds now.
+ *
+ * A statement is sent while the one before is still under way, and takes for granted that it succeeds. What it writes
+ * as the version is the number of its batch, which no other statement has: whoever built on one that failed meets
+ * another version and fails too.
  */
 import type { ErrorBatch, LogEntry } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Client, Database } from './database.ts';
 import { isLostConnection } from './database.ts';
-import { type Committed, GroupCommit } from './group-commit.ts';
-import { emptyCursor, type LogCursor, openGap, rangesFromSql, rangesToSql, takeBatch } from './log-cursor.ts';
+import { type Committed, GroupCommit, type Waiting } from './group-commit.ts';
+import {
+  append,
+  emptyCursor,
+  type LogCursor,
+  openGap,
+  rangesFromSql,
+  rangesToSql,
+  takeBatch,
+} from './log-cursor.ts';
 import {
   type ArrayElement,
   arrayOf,
@@ -30,15 +42,53 @@ export interface ErrorsResult {
   missing?: { from: number; to: number };
 }
 
-interface Submission {
-  printer: string;
-  batch: ErrorBatch;
+/** Whoever gave a batch: told once what became of it, after the commit. */
+export interface ErrorsTaker {
+  stored(result: ErrorsResult): void;
+  failed(error: unknown): void;
 }
 
+/** A batch on its way, with who waits for it: one object, because there is one for each message. */
+class Submission implements Waiting<Submission, ErrorsResult> {
+  readonly printer: string;
+  readonly batch: ErrorBatch;
+  /** Numbers of batches that it travelled in and of which it isn't known whether they were committed. */
+  doubtful: number[] | undefined;
+  readonly #taker: ErrorsTaker;
+
+  constructor(printer: string, batch: ErrorBatch, taker: ErrorsTaker) {
+    this.printer = printer;
+    this.batch = batch;
+    this.#taker = taker;
+  }
+
+  get item(): this {
+    return this;
+  }
+
+  resolve(result: ErrorsResult): void {
+    this.#taker.stored(result);
+  }
+
+  reject(error: unknown): void {
+    this.#taker.failed(error);
+  }
+}
+
+/** A log memory as it will be when everything that was sent to the database has succeeded. */
 interface Stream {
   id: number;
   version: number;
   cursor: LogCursor;
+  /** Statements that write it and have not succeeded (yet). */
+  underWay: number;
+}
+
+/** What one statement makes of a log memory. */
+interface Move {
+  stream: Stream;
+  /** What it builds upon. */
+  version: number;
 }
 
 const SEVERITY: Record<LogEntry['severity'], number> = { info: 0, warning: 1, error: 2, fatal: 3 };
@@ -51,7 +101,7 @@ const WRITE = `
   WITH moved AS (
     UPDATE log_streams s
     SET first_seq = u.first_seq, up_to = u.up_to, lost = u.lost, received = u.received::int8multirange,
-        version = s.version + 1
+        version = $8
     FROM unnest($1::int[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::text[])
       AS u (id, version, first_seq, up_to, lost, received)
     WHERE s.id = u.id AND s.version = u.version
@@ -73,8 +123,10 @@ export class ErrorWriter {
   readonly #commit: GroupCommit<Submission, ErrorsResult>;
   /** Streams by printer and log, those read from the table first in front: they are forgotten first. */
   readonly #streams = new Map<string, Stream>();
-  /** Numbers of batches of which it isn't known whether they were committed. */
-  #doubtful: number[] = [];
+  /** Settles when the statement before was sent: they are built one after the other. */
+  #sent: Promise<void> = Promise.resolve();
+  /** Statements that were sent and are not answered; none of them rejects. */
+  readonly #unanswered = new Set<Promise<void>>();
   #nextBatch = 0;
   #lastBatch = -1;
 
@@ -86,6 +138,7 @@ export class ErrorWriter {
       committed,
       weigh: (item) => item.batch.entries.length + 1,
       batchWeight_max: CENTER_LIMITS.ingest_batch_entries_max,
+      aheadWeight_min: CENTER_LIMITS.ingest_ahead_entries_min,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
       unable: (reason) => database.unable(reason),
@@ -94,7 +147,12 @@ export class ErrorWriter {
 
   /** Stores a batch; resolves after the commit. */
   submit(printer: string, batch: ErrorBatch): Promise<ErrorsResult> {
-    return this.#commit.submit({ printer, batch });
+    return new Promise((resolve, reject) => this.take(printer, batch, { stored: resolve, failed: reject }));
+  }
+
+  /** The same for very many: a promise for each would cost as much as all the rest. */
+  take(printer: string, batch: ErrorBatch, taker: ErrorsTaker): void {
+    this.#commit.give(new Submission(printer, batch, taker));
   }
 
   close(): Promise<void> {
@@ -104,85 +162,159 @@ export class ErrorWriter {
   async #write(items: Submission[]): Promise<ErrorsResult[]> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#database.borrow((client) => this.#writeOnce(client, items));
+        return await this.#database.pipelined((client) => this.#writeInTurn(client, items, attempt > 1));
       } catch (error) {
-        for (const { printer, batch } of items) this.#streams.delete(keyOf(printer, batch.log));
         const code = (error as { code?: string }).code;
-        // Another center was faster, or both waited for each other.
+        // Another center was faster, or the statement before failed, or both waited for each other.
         const again = code === STALE_VERSION || code === '40P01' || code === '40001';
         if (!again || attempt >= RETRIES_MAX) throw error;
       }
     }
   }
 
-  async #writeOnce(client: Client, items: Submission[]): Promise<ErrorsResult[]> {
-    const streams = await this.#streamsOf(client, items);
-    const before = await this.#alreadyOurs(client);
-    const moves = new Map<Stream, LogCursor>();
-    const columns = new EntryColumns();
-    const results: ErrorsResult[] = [];
-    for (let index = 0; index < items.length; index += 1) {
-      const { batch } = items[index] as Submission;
-      const stream = streams[index] as Stream;
-      const cursor = moves.get(stream) ?? stream.cursor;
-      const taken = takeBatch(cursor, batch.first, batch.entries);
-      if (taken.fresh.length > 0 || taken.cursor.first !== cursor.first) moves.set(stream, taken.cursor);
-      for (const entry of taken.fresh) columns.add(stream.id, entry);
-      const missing = openGap(taken.cursor);
-      const lost = Math.max(0, taken.cursor.lost - cursor.lost);
-      results.push({
-        upTo: taken.cursor.upTo,
-        fresh: before ? withOurs(before, stream, batch, taken.fresh) : taken.fresh,
-        lost: Math.min(lost, CENTER_LIMITS.entries_lost_at_once_max),
-        ...(missing && { missing }),
-      });
+  /** @param alone nothing is under way with it: what it builds upon is certain */
+  async #writeInTurn(client: Client, items: Submission[], alone: boolean): Promise<ErrorsResult[]> {
+    const before = this.#sent;
+    let sent: () => void = () => undefined;
+    this.#sent = new Promise((resolve) => {
+      sent = resolve;
+    });
+    try {
+      await before;
+      if (alone) await Promise.all(this.#unanswered);
+      const { answer, results } = await this.#send(client, items);
+      if (alone) await answer;
+      sent();
+      await answer;
+      return results;
+    } finally {
+      sent();
     }
-    if (moves.size > 0) await this.#store(client, moves, columns);
-    this.#doubtful = [];
-    for (const [stream, cursor] of moves) {
-      stream.cursor = cursor;
-      stream.version += 1;
-    }
-    this.#forgetSome();
-    return results;
   }
 
-  async #store(client: Client, moves: Map<Stream, LogCursor>, columns: EntryColumns): Promise<void> {
+  /** Builds the statement and sends it. `answer` settles with it: then the results hold. */
+  async #send(
+    client: Client,
+    items: Submission[],
+  ): Promise<{ answer: Promise<void> | undefined; results: ErrorsResult[] }> {
+    const streams = await this.#streamsOf(client, items);
+    const ours = await this.#alreadyOurs(client, items);
     const batch = await this.#batchNumber(client);
-    const streams = [...moves.keys()];
-    const cursors = [...moves.values()];
+    const { moves, columns, results } = this.#build(items, streams, ours, batch);
+    if (moves.size === 0) return { answer: undefined, results };
+    const answer = this.#store(client, items, [...moves.values()], columns, batch);
+    const settled = answer.catch(() => undefined).then(() => void this.#unanswered.delete(settled));
+    this.#unanswered.add(settled);
+    this.#forgetSome();
+    return { answer, results };
+  }
+
+  /** Takes the items for granted: from here to the sending nothing else runs. */
+  #build(
+    items: Submission[],
+    streams: Stream[],
+    ours: Set<string> | undefined,
+    number: number,
+  ): { moves: Map<Stream, Move>; columns: EntryColumns; results: ErrorsResult[] } {
+    const moves = new Map<Stream, Move>();
+    const columns = new EntryColumns();
+    const results: ErrorsResult[] = [];
+    try {
+      for (let index = 0; index < items.length; index += 1) {
+        const { batch } = items[index] as Submission;
+        const stream = streams[index] as Stream;
+        const before = stream.cursor.lost;
+        const fresh = this.#taken(stream, batch, moves, number);
+        for (const entry of fresh) columns.add(stream.id, entry);
+        const { upTo, lost } = stream.cursor;
+        const missing = openGap(stream.cursor);
+        results.push({
+          upTo,
+          fresh: ours ? withOurs(ours, stream, batch, fresh) : fresh,
+          lost: Math.min(Math.max(0, lost - before), CENTER_LIMITS.entries_lost_at_once_max),
+          ...(missing && { missing }),
+        });
+      }
+    } catch (error) {
+      this.#forget(items);
+      throw error;
+    }
+    return { moves, columns, results };
+  }
+
+  /** Moves a log memory on by a batch; gives which of its entries are new. */
+  #taken(
+    stream: Stream,
+    { first, entries }: ErrorBatch,
+    moves: Map<Stream, Move>,
+    number: number,
+  ): readonly LogEntry[] {
+    const { version, cursor } = stream;
+    let fresh: readonly LogEntry[] = entries;
+    let moved = append(cursor, first, entries);
+    if (!moved) {
+      const taken = takeBatch(cursor, first, entries);
+      fresh = taken.fresh;
+      // One that brings nothing new is known to be stored only when what is under way has succeeded.
+      moved = fresh.length > 0 || taken.cursor.first !== cursor.first || stream.underWay > 0;
+      if (moved) stream.cursor = taken.cursor;
+    }
+    if (moved && version !== number) {
+      stream.version = number;
+      moves.set(stream, { stream, version });
+    }
+    return fresh;
+  }
+
+  async #store(
+    client: Client,
+    items: Submission[],
+    moves: Move[],
+    columns: EntryColumns,
+    batch: number,
+  ): Promise<void> {
+    for (const { stream } of moves) stream.underWay += 1;
     try {
       await client.query({
         name: 'store-entries',
         text: WRITE,
         values: [
-          numberArray(streams.map(({ id }) => id)),
-          numberArray(streams.map(({ version }) => version)),
-          numberArray(cursors.map(({ first }) => first)),
-          numberArray(cursors.map(({ upTo }) => upTo)),
-          numberArray(cursors.map(({ lost }) => lost)),
-          textArray(cursors.map(({ received }) => rangesToSql(received))),
+          numberArray(moves.map(({ stream }) => stream.id)),
+          numberArray(moves.map(({ version }) => version)),
+          numberArray(moves.map(({ stream }) => stream.cursor.first)),
+          numberArray(moves.map(({ stream }) => stream.cursor.upTo)),
+          numberArray(moves.map(({ stream }) => stream.cursor.lost)),
+          textArray(moves.map(({ stream }) => rangesToSql(stream.cursor.received))),
           new Date(this.#now()),
           batch,
           ...columns.arrays(),
-          streams.length,
+          moves.length,
         ],
       });
     } catch (error) {
-      if (isLostConnection(error)) this.#doubtful.push(batch);
+      this.#forget(items);
+      if (isLostConnection(error))
+        for (const item of items) item.doubtful = [...(item.doubtful ?? []), batch];
       throw error;
     }
+    for (const { stream } of moves) stream.underWay -= 1;
   }
 
   /** The stream of each item, read from the table where it isn't in memory, made where it is new. */
   async #streamsOf(client: Client, items: Submission[]): Promise<Stream[]> {
     const streams: Stream[] = [];
     const missing = new Map<string, Submission>();
+    let before: Submission | undefined;
+    let stream: Stream | undefined;
     for (const item of items) {
-      const key = keyOf(item.printer, item.batch.log);
-      const stream = this.#streams.get(key);
+      // Several messages of a printer come together: one look for all of them.
+      if (before?.printer !== item.printer || before.batch.log !== item.batch.log) {
+        const key = keyOf(item.printer, item.batch.log);
+        stream = this.#streams.get(key);
+        if (!stream) missing.set(key, item);
+      }
+      before = item;
       if (stream) streams.push(stream);
-      else missing.set(key, item);
     }
     if (missing.size === 0) return streams;
     await this.#load(client, missing);
@@ -221,6 +353,7 @@ export class ErrorWriter {
           lost: row.lost,
           received: rangesFromSql(row.received),
         },
+        underWay: 0,
       });
     }
   }
@@ -229,26 +362,32 @@ export class ErrorWriter {
    * After a connection broke in the middle of a commit: what of the doubtful batches did get stored. Those entries
    * are ours and new, although the cursors know them already.
    */
-  async #alreadyOurs(client: Client): Promise<Set<string> | undefined> {
-    if (this.#doubtful.length === 0) return undefined;
+  async #alreadyOurs(client: Client, items: Submission[]): Promise<Set<string> | undefined> {
+    const doubtful = new Set<number>();
+    for (const item of items) for (const batch of item.doubtful ?? []) doubtful.add(batch);
+    if (doubtful.size === 0) return undefined;
     const { rows } = await client.query<{ stream: number; seq: number }>(
       'SELECT stream, seq FROM entries WHERE batch = ANY($1::int8[])',
-      [this.#doubtful],
+      [[...doubtful]],
     );
     return new Set(rows.map((row) => `${row.stream} ${row.seq}`));
   }
 
+  /** A number that no other batch has or had. */
   async #batchNumber(client: Client): Promise<number> {
     if (this.#nextBatch > this.#lastBatch) {
-      const { rows } = await client.query<{ last: number }>(
-        `SELECT max(nextval('entry_batches')) AS last FROM generate_series(1, $1)`,
-        [BATCH_NUMBERS_RESERVED],
-      );
-      this.#lastBatch = rows[0]?.last ?? 0;
-      this.#nextBatch = this.#lastBatch - BATCH_NUMBERS_RESERVED + 1;
+      const { rows } = await client.query<{ drawn: number }>(`SELECT nextval('entry_batches') AS drawn`);
+      // A stretch of them for each number that is drawn, so that two centers that draw at once don't overlap.
+      this.#nextBatch = (rows[0] as { drawn: number }).drawn * BATCH_NUMBERS_RESERVED;
+      this.#lastBatch = this.#nextBatch + BATCH_NUMBERS_RESERVED - 1;
     }
     this.#nextBatch += 1;
     return this.#nextBatch - 1;
+  }
+
+  /** What was made of their log memories isn't so: it is read again. */
+  #forget(items: Submission[]): void {
+    for (const { printer, batch } of items) this.#streams.delete(keyOf(printer, batch.log));
   }
 
   #forgetSome(): void {

@@ -6,7 +6,7 @@ import type { ErrorBatch, Presence, Structure, UpdateReport, Verdict } from '../
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Client, Database } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
-import { type ErrorsResult, ErrorWriter } from './ingest-errors.ts';
+import { type ErrorsResult, type ErrorsTaker, ErrorWriter } from './ingest-errors.ts';
 import type { PresenceResult, StructureResult } from './printer-states.ts';
 import type { PrinterWriter } from './printer-writer.ts';
 import { storableJson, storableText } from './storable.ts';
@@ -50,6 +50,11 @@ export class IngestWriter {
   /** A batch of a printer's log memory. */
   errors(printer: string, batch: ErrorBatch): Promise<ErrorsResult> {
     return this.#errors.submit(printer, batch);
+  }
+
+  /** The same, telling `taker` what became of it. */
+  takeErrors(printer: string, batch: ErrorBatch, taker: ErrorsTaker): void {
+    this.#errors.take(printer, batch, taker);
   }
 
   /**

@@ -1,6 +1,14 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { emptyCursor, OPEN_GAPS_MAX, openGap, rangesFromSql, rangesToSql, takeBatch } from './log-cursor.ts';
+import {
+  append,
+  emptyCursor,
+  OPEN_GAPS_MAX,
+  openGap,
+  rangesFromSql,
+  rangesToSql,
+  takeBatch,
+} from './log-cursor.ts';
 
 const batches = fc.array(
   fc.record({
@@ -41,6 +49,38 @@ test('however a log is cut, repeated and shuffled: what is fresh is each entry o
     }),
     { seed: 20261122, numRuns: 500 },
   );
+});
+
+test('a batch that is appended leaves the cursor where taking it would, and one that cannot be leaves it alone', () => {
+  let appended = 0;
+  const following = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(following, batches, (counts, list) => {
+      let cursor = emptyCursor();
+      const take = (first: number, seqs: number[]) => {
+        const entries = seqs.map((seq) => ({ seq }));
+        const before = structuredClone(cursor);
+        const taken = takeBatch(before, first, entries);
+        if (append(cursor, first, entries)) {
+          appended += 1;
+          expect({ cursor, fresh: entries }).toEqual(taken);
+        } else {
+          expect(cursor).toEqual(before);
+          cursor = taken.cursor;
+        }
+      };
+      for (const count of counts) {
+        const from = cursor.upTo + 1;
+        take(
+          cursor.first,
+          Array.from({ length: count }, (_, index) => from + index),
+        );
+      }
+      for (const { first, seqs } of list) take(first, seqs);
+    }),
+    { seed: 20261126, numRuns: 200 },
+  );
+  expect(appended).toBeGreaterThan(100);
 });
 
 test('a log with endless gaps keeps a bounded number of them open', () => {

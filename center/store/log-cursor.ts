@@ -85,18 +85,23 @@ export interface Numbered {
   readonly seq: number;
 }
 
-/** What happens nearly always: the batch follows right behind what is stored, and nothing is lost or open. */
-function appended(cursor: LogCursor, first: number, entries: readonly Numbered[]): LogCursor | undefined {
+/**
+ * What happens nearly always: the batch follows right behind what is stored, and nothing is lost or open. Then the
+ * cursor itself is moved on, and all of the batch is new; else nothing happens.
+ */
+export function append(cursor: LogCursor, first: number, entries: readonly Numbered[]): boolean {
   const { received } = cursor;
   const only = received[0];
-  if (!only || received.length > 1 || only[1] !== cursor.upTo) return undefined;
-  if (first > cursor.first || entries.length === 0) return undefined;
+  if (!only || received.length > 1 || only[1] !== cursor.upTo) return false;
+  if (first > cursor.first || entries.length === 0) return false;
   let last = only[1];
   for (const { seq } of entries) {
-    if (seq !== last + 1) return undefined;
+    if (seq !== last + 1) return false;
     last = seq;
   }
-  return { first: cursor.first, upTo: last, lost: cursor.lost, received: [[only[0], last]] };
+  cursor.upTo = last;
+  received[0] = [only[0], last];
+  return true;
 }
 
 /**
@@ -111,8 +116,6 @@ export function takeBatch<T extends Numbered>(
   first: number,
   entries: readonly T[],
 ): { cursor: LogCursor; fresh: readonly T[] } {
-  const next = appended(cursor, first, entries);
-  if (next) return { cursor: next, fresh: entries };
   let received = cursor.received;
   let oldest = first;
   const fresh: T[] = [];
