@@ -82,6 +82,8 @@ export interface Broker extends EventEmitter<HubEvents> {
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
   /** Whether anybody subscribes to something that `topic` matches: else what isn't retained need not be published. */
   heard(topic: string): boolean;
+  /** Resolves when every publish that was handed over as an uplink is answered. */
+  idle(): Promise<void>;
   /** Ends every live connection of a name, because its rights changed. Returns how many there were. */
   revoke(name: string, reason: string): number;
   stats(): BrokerStats;
@@ -207,6 +209,10 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
     const retain = options.retain && !this.#retained.full(topic, bytes.length);
     await this.#hub.router.route(new Message(topic, bytes, options.qos, retain, undefined));
+  }
+
+  idle(): Promise<void> {
+    return this.#hub.idle();
   }
 
   heard(topic: string): boolean {

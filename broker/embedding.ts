@@ -14,10 +14,18 @@ export interface UplinkMessage {
 }
 
 /**
- * Takes one publish. Settles when it is durable: only then is it acknowledged. A rejection: it is not acknowledged and
+ * What becomes of a publish: told once, and never before `then` has returned. A promise is one; where there are very
+ * many, something lighter does too.
+ */
+export interface Answer {
+  then(settled: (disposition: 'refused' | undefined) => void, failed: (error: unknown) => void): unknown;
+}
+
+/**
+ * Takes one publish. Settles when it is durable: only then is it acknowledged. A failure: it is not acknowledged and
  * the connection ends. `refused`: acknowledged, but neither delivered nor retained.
  */
-export type Uplink = (message: UplinkMessage) => Promise<'refused' | undefined>;
+export type Uplink = (message: UplinkMessage) => Answer;
 
 /** How the broker itself publishes. */
 export interface PublishOptions {

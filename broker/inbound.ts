@@ -4,10 +4,8 @@
  * ([MQTT-4.6.0-2], [MQTT-4.6.0-5]). The line belongs to the client and not to its connection, so that the will of an
  * old connection is never routed behind the first publishes of its successor.
  */
+import type { Answer } from './embedding.ts';
 import type { Message } from './message.ts';
-
-/** How a message fared with the center: undefined when it was accepted. */
-export type Disposition = 'refused' | undefined;
 
 /** Called when a message is taken over, or with an error when it isn't and must be sent again. */
 export type Taken = (error?: Error) => void;
@@ -54,7 +52,7 @@ export class Inbound {
    * Puts a message in the line. `answer` is the center's, undefined when it isn't asked; without a message the
    * entry is only an acknowledgement that must not overtake the others.
    */
-  push(message: Message | undefined, taken: Taken, answer: Promise<Disposition> | undefined): void {
+  push(message: Message | undefined, taken: Taken, answer: Answer | undefined): void {
     if (!answer && this.#entries.length === 0) {
       const durable = message && this.#owner.route(message);
       if (!durable) {
@@ -79,9 +77,9 @@ export class Inbound {
     return entry;
   }
 
-  #await(entry: Entry, settled: Promise<unknown>, next: Entry['state']): void {
+  #await(entry: Entry, settled: Answer | Promise<void>, next: Entry['state']): void {
     settled.then(
-      (disposition) => {
+      (disposition: unknown) => {
         entry.refused = disposition === 'refused';
         entry.state = next;
         this.#advance();

@@ -21,7 +21,7 @@ import { Rules } from './fleet/rules.ts';
 import { Summary } from './fleet/summary.ts';
 import { type Conclusions, Uplinks } from './fleet/uplinks.ts';
 import { Verdicts } from './fleet/verdicts.ts';
-import type { Link, LinkMessage } from './link.ts';
+import type { Link, LinkHandler } from './link.ts';
 import { show, showCommits } from './metrics.ts';
 import { Dispatcher } from './operators/dispatch.ts';
 import { METHODS } from './operators/methods.ts';
@@ -208,7 +208,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     roleOf: (name) => accounts.roleOf(name),
     log,
   });
-  const handle = (message: LinkMessage): Promise<'refused' | undefined> => {
+  const handle: LinkHandler = (message) => {
     const parsed = parseTopic(message.topic);
     if (!parsed) return Promise.resolve('refused');
     return parsed.from === 'printer'

@@ -8,14 +8,13 @@ import type { Link, LinkHandler, LinkMessage, PublishOptions } from './link.ts';
 export interface PublishingBroker {
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
   heard(topic: string): boolean;
+  /** Resolves when nothing that it handed over is unanswered. */
+  idle(): Promise<void>;
 }
 
 export class InProcessLink implements Link {
   #broker: PublishingBroker | undefined;
   #handler: LinkHandler | undefined;
-  /** Messages with the center. Counted, not kept: this is the way of every message. */
-  #underWay = 0;
-  #idle: (() => void)[] = [];
 
   /** The broker is made with `uplink` as its hook, so it comes after the link. */
   attach(broker: PublishingBroker): void {
@@ -25,15 +24,7 @@ export class InProcessLink implements Link {
   /** The broker's hook: settles when the message is durable, rejects when it must not be acknowledged. */
   readonly uplink = (message: LinkMessage): ReturnType<LinkHandler> => {
     if (!this.#handler) return Promise.reject(new Error('the center does not listen yet'));
-    const work = this.#handler(message);
-    this.#underWay += 1;
-    work.then(this.#settled, this.#settled);
-    return work;
-  };
-
-  readonly #settled = (): void => {
-    this.#underWay -= 1;
-    if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    return this.#handler(message);
   };
 
   start(handler: LinkHandler): Promise<void> {
@@ -52,6 +43,6 @@ export class InProcessLink implements Link {
 
   async stop(): Promise<void> {
     this.#handler = undefined;
-    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    await this.#broker?.idle();
   }
 }

@@ -19,13 +19,18 @@ export interface PublishOptions {
   retain: boolean;
 }
 
+/** What becomes of a message: told once, and never before `then` has returned. A promise is one. */
+export interface Handled {
+  then(settled: (disposition: 'refused' | undefined) => void, failed: (error: unknown) => void): unknown;
+}
+
 /**
- * Handles one message. The returned promise settles when the message is durable: only then may the broker
- * acknowledge it. It rejects only when the message must not be acknowledged (the store is gone); a message that is
- * refused for its content resolves with 'refused' (it is acknowledged, because sending it again would not mend it, but
- * neither delivered nor retained).
+ * Handles one message. What is returned settles when the message is durable: only then may the broker acknowledge it.
+ * It fails only when the message must not be acknowledged (the store is gone); a message that is refused for its
+ * content settles with 'refused' (it is acknowledged, because sending it again would not mend it, but neither
+ * delivered nor retained).
  */
-export type LinkHandler = (message: LinkMessage) => Promise<'refused' | undefined>;
+export type LinkHandler = (message: LinkMessage) => Handled;
 
 export interface Link {
   /** Begins to hear. */

@@ -213,12 +213,12 @@ export class MqttReceiver {
 
   #published(packet: IPublishPacket, socket: Socket, end: (reason: string) => void): void {
     if (this.#stopped) return;
-    const work = this.#options
-      .handler({
-        topic: packet.topic,
-        payload: packet.payload as Buffer,
-        replayed: packet.retain,
-      })
+    const handled = this.#options.handler({
+      topic: packet.topic,
+      payload: packet.payload as Buffer,
+      replayed: packet.retain,
+    });
+    const work = Promise.resolve(handled)
       .then(
         () => {
           if (packet.qos > 0 && packet.messageId !== undefined && !socket.destroyed) {

@@ -7,9 +7,9 @@ import { reasonOf } from '../../schemas/errors.ts';
 import { parseTopic } from '../../schemas/topics.ts';
 import { mayPublish } from '../access.ts';
 import type { Wire } from '../aedes/wire.ts';
-import type { Uplink } from '../embedding.ts';
+import type { Answer, Uplink } from '../embedding.ts';
 import type { Principal } from '../identity.ts';
-import { type Disposition, Inbound, type InboundOwner, type Taken } from '../inbound.ts';
+import { Inbound, type InboundOwner, type Taken } from '../inbound.ts';
 import { Message } from '../message.ts';
 import type { QoS } from '../retained-backend.ts';
 import type { Session } from '../session.ts';
@@ -153,7 +153,7 @@ export class Publishing implements InboundOwner {
   }
 
   /** Asks the center, when the message is meant for it. */
-  #ask(message: Message): Promise<Disposition> | undefined {
+  #ask(message: Message): Answer | undefined {
     const { publisher } = message;
     if (!this.#uplink || !publisher || !parseTopic(message.topic)) return undefined;
     message.keep();

@@ -17,9 +17,23 @@ import type {
 } from '../../schemas/types.ts';
 import { parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import type { Link, LinkMessage } from '../link.ts';
+import type { Handled, Link, LinkMessage } from '../link.ts';
 import type { FleetEvents } from './events.ts';
 import type { Refusals } from './refusals.ts';
+
+/** What became of a batch of entries. */
+interface EntriesStored {
+  upTo: number;
+  /** Entries that were not stored before. */
+  fresh: readonly LogEntry[];
+  lost: number;
+}
+
+/** Who is told what became of a batch of entries. */
+interface EntriesTaker {
+  stored(result: EntriesStored): void;
+  failed(error: unknown): void;
+}
 
 /** The durable side, in `store/ingest.ts`. Every promise resolves after the commit. */
 export interface IngestPort {
@@ -34,10 +48,8 @@ export interface IngestPort {
     previous?: { session: string; revision: number };
     judged?: { previous?: Verdict };
   }>;
-  errors(
-    printer: string,
-    batch: ErrorBatch,
-  ): Promise<{ upTo: number; fresh: readonly LogEntry[]; lost: number }>;
+  /** Tells `taker` after the commit. */
+  takeErrors(printer: string, batch: ErrorBatch, taker: EntriesTaker): void;
   /** `changed` is false for the will of an older session and for a repetition; `flipped`: it came or went. */
   presence(printer: string, presence: Presence): Promise<{ changed: boolean; flipped: boolean }>;
   connection(printer: string, connected: boolean): Promise<{ changed: boolean; flipped: boolean }>;
@@ -96,6 +108,47 @@ export function checkSequence(batch: ErrorBatch): void {
   }
 }
 
+/** A cursor to be told. */
+interface Ack {
+  printer: string;
+  log: string;
+  upTo: number;
+}
+
+type Conclude = (message: EntriesUnderWay, result: EntriesStored) => void;
+
+/** A message of entries on its way to the store: told to the broker, like a promise, but without what that costs. */
+class EntriesUnderWay implements Handled, EntriesTaker {
+  readonly printer: string;
+  readonly log: string;
+  readonly #conclude: Conclude;
+  #settled: Parameters<Handled['then']>[0] | undefined;
+  #failed: Parameters<Handled['then']>[1] | undefined;
+
+  constructor(printer: string, log: string, conclude: Conclude) {
+    this.printer = printer;
+    this.log = log;
+    this.#conclude = conclude;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it is what a promise is to the broker, and is never awaited.
+  then(settled: Parameters<Handled['then']>[0], failed: Parameters<Handled['then']>[1]): void {
+    this.#settled = settled;
+    this.#failed = failed;
+  }
+
+  stored(result: EntriesStored): void {
+    this.#conclude(this, result);
+    this.#settled?.(undefined);
+  }
+
+  failed(error: unknown): void {
+    // The store may refuse at once, before anybody listens.
+    if (this.#failed) this.#failed(error);
+    else queueMicrotask(() => this.#failed?.(error));
+  }
+}
+
 export class Uplinks {
   readonly #ingest: IngestPort;
   readonly #conclusions: Conclusions;
@@ -104,7 +157,9 @@ export class Uplinks {
   readonly #link: Link;
   readonly #log: Logger;
   /** Cursors to be told, by printer and log memory. */
-  #acks = new Map<string, Map<string, number>>();
+  #acks = new Map<string, Map<string, Ack>>();
+  /** The one that was met last. */
+  #ack: Ack | undefined;
   /** Uplinks taken and entries stored, by kind: read by the metrics. */
   readonly counts = { presence: 0, structure: 0, errors: 0, update: 0, ask: 0, entries: 0, entries_lost: 0 };
 
@@ -126,14 +181,14 @@ export class Uplinks {
 
   /**
    * Handles one uplink of a printer.
-   * @returns 'refused' when its content was refused (it was counted and told), otherwise nothing
-   * @throws what the store throws when it can't take the message: it must then not be acknowledged
+   * @returns what settles with 'refused' when its content was refused (it was counted and told), otherwise with nothing,
+   * and fails with what the store throws when it can't take the message: it must then not be acknowledged
    */
-  handle(message: LinkMessage, parsed: ParsedTopic & { from: 'printer' }): Promise<'refused' | undefined> {
+  handle(message: LinkMessage, parsed: ParsedTopic & { from: 'printer' }): Handled {
     const { printer, kind } = parsed;
     // An emptied retained document ("none") says nothing that has to be kept.
     if (message.payload.length === 0 && (kind === 'structure' || kind === 'presence')) return TAKEN;
-    // Entries are what comes most: they go the shortest way, with one promise between the commit and the broker.
+    // Entries are what comes most: they go the shortest way, with no promise between the commit and the broker.
     if (kind === 'errors') return this.#entries(printer, message);
     return this.#document(printer, kind, parsed.method, message);
   }
@@ -173,7 +228,7 @@ export class Uplinks {
     }
   }
 
-  #entries(printer: string, message: LinkMessage): Promise<'refused' | undefined> {
+  #entries(printer: string, message: LinkMessage): Handled {
     let batch: ErrorBatch;
     try {
       this.#check(printer, 'errors', message);
@@ -182,15 +237,18 @@ export class Uplinks {
     } catch (error) {
       return this.#refusedNow(printer, message, error);
     }
-    return this.#ingest.errors(printer, batch).then(({ upTo, fresh, lost }) => {
-      this.counts.errors += 1;
-      this.counts.entries += fresh.length;
-      this.counts.entries_lost += lost;
-      this.#acknowledge(printer, batch.log, upTo);
-      if (fresh.length > 0) this.#conclusions.onEntries(printer, batch.log, fresh);
-      return undefined;
-    });
+    const underWay = new EntriesUnderWay(printer, batch.log, this.#stored);
+    this.#ingest.takeErrors(printer, batch, underWay);
+    return underWay;
   }
+
+  readonly #stored: Conclude = ({ printer, log }, { upTo, fresh, lost }) => {
+    this.counts.errors += 1;
+    this.counts.entries += fresh.length;
+    this.counts.entries_lost += lost;
+    this.#acknowledge(printer, log, upTo);
+    if (fresh.length > 0) this.#conclusions.onEntries(printer, log, fresh);
+  };
 
   async #refusedNow(printer: string, message: LinkMessage, error: unknown): Promise<'refused'> {
     return this.#refuse(printer, 'errors', message, error);
@@ -250,20 +308,31 @@ export class Uplinks {
 
   /** Tells the cursor: once for all the messages of a log memory that one commit stored. */
   #acknowledge(printer: string, log: string, upTo: number): void {
-    if (this.#acks.size === 0) setImmediate(() => this.#tellAcks());
-    let logs = this.#acks.get(printer);
-    if (!logs) {
-      logs = new Map();
-      this.#acks.set(printer, logs);
+    // Several messages of a log memory come together.
+    let ack = this.#ack;
+    if (ack?.printer !== printer || ack.log !== log) {
+      if (this.#acks.size === 0) setImmediate(() => this.#tellAcks());
+      let logs = this.#acks.get(printer);
+      if (!logs) {
+        logs = new Map();
+        this.#acks.set(printer, logs);
+      }
+      ack = logs.get(log);
+      if (!ack) {
+        ack = { printer, log, upTo };
+        logs.set(log, ack);
+      }
+      this.#ack = ack;
     }
-    logs.set(log, Math.max(upTo, logs.get(log) ?? 0));
+    if (upTo > ack.upTo) ack.upTo = upTo;
   }
 
   #tellAcks(): void {
     const acks = this.#acks;
     this.#acks = new Map();
+    this.#ack = undefined;
     for (const [printer, logs] of acks) {
-      for (const [log, upTo] of logs) {
+      for (const { log, upTo } of logs.values()) {
         const ack: ErrorsAck = { log, upTo };
         this.#link
           .publish(printerTopic.errorsAck(printer), JSON.stringify(ack), { qos: 1, retain: false })
