@@ -44,10 +44,14 @@ export class Message {
     return this.#encoded;
   }
 
-  /** Call before the message is kept beyond this turn: lets go of the chunk it was read in. */
+  /**
+   * Call before the message is kept beyond this turn: lets go of the chunk it was read in, unless that holds no more
+   * memory than a copy in Node's pool would.
+   */
   keep(): void {
     if (this.#kept) return;
     this.#kept = true;
+    if (this.payload.buffer.byteLength <= Buffer.poolSize) return;
     // Small ones go into Node's shared pool: it is only for a moment, and a buffer of its own costs more to free.
     this.payload = this.payload.length < POOLED_BYTES_MAX ? Buffer.from(this.payload) : owned(this.payload);
   }

@@ -77,12 +77,24 @@ export const CENTER_FILTERS = [
 
 /** What a topic means to the center: a printer's uplink, an operator's request, or neither. */
 export type ParsedTopic =
-  | { to: 'center'; from: 'printer'; printer: string; kind: UplinkKind; method: string }
-  | { to: 'center'; from: 'operator'; operator: string; method: string }
+  | Readonly<{ to: 'center'; from: 'printer'; printer: string; kind: UplinkKind; method: string }>
+  | Readonly<{ to: 'center'; from: 'operator'; operator: string; method: string }>
   | undefined;
+
+/** What was parsed last: a client mostly publishes to one topic, several messages at once, and each is looked at often. */
+let lastTopic = '';
+let lastParsed: ParsedTopic;
 
 /** Parses a topic that the center may have to handle. `method` is '' where the kind has none. */
 export function parseTopic(topic: string): ParsedTopic {
+  if (topic !== lastTopic) {
+    lastParsed = parse(topic);
+    lastTopic = topic;
+  }
+  return lastParsed;
+}
+
+function parse(topic: string): ParsedTopic {
   if (topic.startsWith(PRINTERS)) {
     const slash = topic.indexOf('/', PRINTERS.length);
     if (slash < 0) return undefined;

@@ -8,7 +8,7 @@ import type { Principal } from '../identity.ts';
 import type { Inbound } from '../inbound.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { Decoder } from '../packets/decode.ts';
-import { acknowledgement, connack } from '../packets/encode.ts';
+import { connack, writeAcknowledgement } from '../packets/encode.ts';
 import {
   CONNACK,
   type ConnectPacket,
@@ -62,6 +62,9 @@ export function wireOf(client: AedesClient): Wire {
   return client.conn as Wire;
 }
 
+/** PUBACKs that are written together. */
+const ACKNOWLEDGEMENTS_TOGETHER = 32;
+
 const HOLD = { connecting: 1, inbound: 2, output: 4, rate: 8, aedes: 16 } as const;
 
 export class Wire implements Outlet {
@@ -92,6 +95,9 @@ export class Wire implements Outlet {
   #decoder: Decoder | undefined;
   #outbox: Buffer[] = [];
   #outboxBytes = 0;
+  /** The last piece of the outbox, while it holds nothing but PUBACKs and has room. */
+  #acknowledgements: Buffer | undefined;
+  #acknowledgementsBytes = 0;
   #packets = 0;
   #dirty = false;
   /** Why nothing is read at the moment, as bits. */
@@ -164,9 +170,36 @@ export class Wire implements Outlet {
   send(bytes: Buffer): void {
     if (this.#ended) return;
     this.#packets++;
+    this.#append(bytes);
+  }
+
+  #append(bytes: Buffer): void {
+    if (this.#acknowledgements) this.#closeAcknowledgements();
     this.#outbox.push(bytes);
     this.#outboxBytes += bytes.length;
     this.#soil();
+  }
+
+  /** PUBACKs mostly come in rows: a buffer for each would cost more than all that is written into it. */
+  #acknowledge(id: number): void {
+    if (this.#ended) return;
+    this.#packets++;
+    if (!this.#acknowledgements) {
+      this.#acknowledgements = Buffer.allocUnsafe(4 * ACKNOWLEDGEMENTS_TOGETHER);
+      this.#acknowledgementsBytes = 0;
+      this.#outbox.push(this.#acknowledgements);
+    }
+    writeAcknowledgement(this.#acknowledgements, this.#acknowledgementsBytes, TYPE.puback, id);
+    this.#acknowledgementsBytes += 4;
+    this.#outboxBytes += 4;
+    if (this.#acknowledgementsBytes === this.#acknowledgements.length) this.#acknowledgements = undefined;
+    this.#soil();
+  }
+
+  #closeAcknowledgements(): void {
+    const { length } = this.#outbox;
+    this.#outbox[length - 1] = (this.#acknowledgements as Buffer).subarray(0, this.#acknowledgementsBytes);
+    this.#acknowledgements = undefined;
   }
 
   fail(reason: string): void {
@@ -225,10 +258,7 @@ export class Wire implements Outlet {
 
   write(piece: Buffer | string): boolean {
     if (this.#ended) return true;
-    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
-    this.#outbox.push(bytes);
-    this.#outboxBytes += bytes.length;
-    this.#soil();
+    this.#append(typeof piece === 'string' ? Buffer.from(piece) : piece);
     return true;
   }
 
@@ -354,7 +384,7 @@ export class Wire implements Outlet {
     if (client._keepaliveInterval > 0) client._keepaliveTimer?.refresh();
     const { qos, messageId } = packet;
     this.#owner.publish(this, packet, (error) => {
-      if (!error && qos === 1) this.send(acknowledgement(TYPE.puback, messageId));
+      if (!error && qos === 1) this.#acknowledge(messageId);
       this.#handled(error ?? undefined);
     });
   }
@@ -438,6 +468,7 @@ export class Wire implements Outlet {
 
   #write(): void {
     if (this.#outbox.length === 0 || this.socket.destroyed) return;
+    if (this.#acknowledgements) this.#closeAcknowledgements();
     const pieces = this.#outbox;
     const bytes = this.#outboxBytes;
     this.#outbox = [];

@@ -14,11 +14,16 @@ export function connack(code: number, sessionPresent: boolean): Buffer {
 /** PUBACK, PUBREC, PUBREL, PUBCOMP and UNSUBACK: two bytes of identifier. */
 export function acknowledgement(type: 4 | 5 | 6 | 7 | 11, id: number): Buffer {
   const buffer = Buffer.allocUnsafe(4);
-  buffer[0] = (type << 4) | (type === TYPE.pubrel ? 2 : 0);
-  buffer[1] = 2;
-  buffer[2] = id >> 8;
-  buffer[3] = id & 0xff;
+  writeAcknowledgement(buffer, 0, type, id);
   return buffer;
+}
+
+/** The same, four bytes from `at` on. */
+export function writeAcknowledgement(buffer: Buffer, at: number, type: 4 | 5 | 6 | 7 | 11, id: number): void {
+  buffer[at] = (type << 4) | (type === TYPE.pubrel ? 2 : 0);
+  buffer[at + 1] = 2;
+  buffer[at + 2] = id >> 8;
+  buffer[at + 3] = id & 0xff;
 }
 
 /** SUBACK (3.9): one code a filter, in their order. */

@@ -84,6 +84,8 @@ export class SubscriptionTree<S> {
   #wild = 0;
   #size = 0;
   #shared = 0;
+  /** A topic that nothing matches, as long as nothing is added. */
+  #unmatched: string | undefined;
 
   /** How many subscriptions there are. */
   get size(): number {
@@ -98,6 +100,7 @@ export class SubscriptionTree<S> {
   /** Adds a subscription; the subscriber must not hold the same filter and group already. */
   add(subscription: Subscription<S>): void {
     const leaf = this.#leaf(subscription.filter);
+    this.#unmatched = undefined;
     this.#size++;
     if (subscription.group === '') {
       // A list that begins with its first entry has no spare room: a fleet has seven of them for each printer.
@@ -142,13 +145,19 @@ export class SubscriptionTree<S> {
     return this.#find(filter)?.shared?.get(name);
   }
 
-  /** Visits every subscription that `topic` matches; one whose filters overlap is visited for each. */
+  /**
+   * Visits every subscription that `topic` matches; one whose filters overlap is visited for each. Printers' messages
+   * are mostly for the center alone, and come several of one topic together: that it is for nobody is remembered.
+   */
   match(topic: string, visitor: Visitor<S>): void {
+    if (topic === this.#unmatched) return;
     const exact = this.#exact.get(topic);
-    if (exact) visit(exact, visitor);
-    if (this.#wild === 0) return;
+    let found = false;
+    if (exact) found = visit(exact, visitor);
     // [MQTT-4.7.2-1]: a wildcard in the first level doesn't match topics that begin with $.
-    descend(this.#root, topic, 0, topic.charCodeAt(0) !== DOLLAR, visitor);
+    if (this.#wild > 0)
+      found = descend(this.#root, topic, 0, topic.charCodeAt(0) !== DOLLAR, visitor) || found;
+    if (!found) this.#unmatched = topic;
   }
 
   /** Whether anybody subscribes to something that `topic` matches. */
@@ -240,29 +249,33 @@ function append<S>(list: Subscription<S>[], subscription: Subscription<S>): void
   list.push(subscription);
 }
 
-function visit<S>(leaf: Leaf<S>, visitor: Visitor<S>): void {
+/** Whether there is any. */
+function visit<S>(leaf: Leaf<S>, visitor: Visitor<S>): boolean {
   if (leaf.plain) for (const subscription of leaf.plain) visitor.plain(subscription);
   if (leaf.shared) for (const group of leaf.shared.values()) visitor.shared(group);
+  return leaf.plain !== undefined || leaf.shared !== undefined;
 }
 
-/** `start`: where the next level begins; behind the end of the topic when it has no more. */
+/**
+ * `start`: where the next level begins; behind the end of the topic when it has no more.
+ * @returns whether anything matches
+ */
 function descend<S>(
   at: Node<S>,
   topic: string,
   start: number,
   wildAllowed: boolean,
   visitor: Visitor<S>,
-): void {
+): boolean {
   // `a/#` matches `a` too (4.7.1.2), therefore it is looked at before the end of the topic is.
-  if (at.below && wildAllowed) visit(at.below, visitor);
-  if (start > topic.length) {
-    if (at.here) visit(at.here, visitor);
-    return;
-  }
-  if (!at.children && !at.plus) return;
+  let found = false;
+  if (at.below && wildAllowed) found = visit(at.below, visitor);
+  if (start > topic.length) return (at.here !== undefined && visit(at.here, visitor)) || found;
+  if (!at.children && !at.plus) return found;
   const slash = topic.indexOf('/', start);
   const end = slash < 0 ? topic.length : slash;
   const child = at.children?.get(topic.slice(start, end));
-  if (child) descend(child, topic, end + 1, true, visitor);
-  if (at.plus && wildAllowed) descend(at.plus, topic, end + 1, true, visitor);
+  if (child) found = descend(child, topic, end + 1, true, visitor) || found;
+  if (at.plus && wildAllowed) found = descend(at.plus, topic, end + 1, true, visitor) || found;
+  return found;
 }
