@@ -21,14 +21,7 @@ import {
   rangesToSql,
   takeBatch,
 } from './log-cursor.ts';
-import {
-  type ArrayElement,
-  arrayOf,
-  NULL_ELEMENT,
-  numberArray,
-  textArray,
-  textElement,
-} from './sql-arrays.ts';
+import { arrayOf, int4Array, int8Array, NULL_ELEMENT, textArray, textElement } from './sql-arrays.ts';
 import { storableJson, storableText, storableTime } from './storable.ts';
 
 export interface ErrorsResult {
@@ -109,7 +102,7 @@ const WRITE = `
   stored AS (
     INSERT INTO entries (stream, seq, at, received, batch, pages, severity, code, unit, detail)
     SELECT u.stream, u.seq, u.at, $7, $8, u.pages, u.severity, u.code, u.unit, u.detail
-    FROM unnest($9::int[], $10::int8[], $11::timestamptz[], $12::int8[], $13::int2[], $14::text[], $15::text[], $16::jsonb[])
+    FROM unnest($9::int[], $10::int8[], $11::timestamptz[], $12::int8[], $13::int4[], $14::text[], $15::text[], $16::jsonb[])
       AS u (stream, seq, at, pages, severity, code, unit, detail))
   SELECT platen_expect((SELECT count(*) FROM moved), $17::int8)`;
 
@@ -279,11 +272,11 @@ export class ErrorWriter {
         name: 'store-entries',
         text: WRITE,
         values: [
-          numberArray(moves.map(({ stream }) => stream.id)),
-          numberArray(moves.map(({ version }) => version)),
-          numberArray(moves.map(({ stream }) => stream.cursor.first)),
-          numberArray(moves.map(({ stream }) => stream.cursor.upTo)),
-          numberArray(moves.map(({ stream }) => stream.cursor.lost)),
+          int4Array(moves.map(({ stream }) => stream.id)),
+          int8Array(moves.map(({ version }) => version)),
+          int8Array(moves.map(({ stream }) => stream.cursor.first)),
+          int8Array(moves.map(({ stream }) => stream.cursor.upTo)),
+          int8Array(moves.map(({ stream }) => stream.cursor.lost)),
           textArray(moves.map(({ stream }) => rangesToSql(stream.cursor.received))),
           new Date(this.#now()),
           batch,
@@ -419,39 +412,42 @@ function withOurs(
   return ours.length > 0 ? [...ours, ...fresh].sort((a, b) => a.seq - b.seq) : fresh;
 }
 
-/** The columns of the entries of one statement, as elements of Postgres's arrays. */
+/** The columns of the entries of one statement, as Postgres's arrays. */
 class EntryColumns {
-  readonly #stream: ArrayElement[] = [];
-  readonly #seq: ArrayElement[] = [];
-  readonly #at: ArrayElement[] = [];
-  readonly #pages: ArrayElement[] = [];
-  readonly #severity: ArrayElement[] = [];
-  readonly #code: ArrayElement[] = [];
-  readonly #unit: ArrayElement[] = [];
-  readonly #detail: ArrayElement[] = [];
+  readonly #stream: number[] = [];
+  readonly #seq: number[] = [];
+  readonly #at: string[] = [];
+  readonly #pages: (number | null)[] = [];
+  readonly #severity: number[] = [];
+  readonly #code: string[] = [];
+  readonly #unit: string[] = [];
+  readonly #detail: string[] = [];
+  #details = 0;
 
   add(stream: number, { seq, at, pages, severity, code, unit, detail }: LogEntry): void {
     this.#stream.push(stream);
     this.#seq.push(seq);
     this.#at.push(textElement(storableTime(at)));
-    this.#pages.push(pages ?? NULL_ELEMENT);
+    this.#pages.push(pages ?? null);
     this.#severity.push(SEVERITY[severity]);
     this.#code.push(textElement(storableText(code)));
     this.#unit.push(unit === undefined ? NULL_ELEMENT : textElement(storableText(unit)));
     this.#detail.push(detail === undefined ? NULL_ELEMENT : textElement(storableJson(detail)));
+    if (detail !== undefined) this.#details += 1;
   }
 
   /** In the order of the statement's parameters. */
-  arrays(): string[] {
+  arrays(): (string | Buffer)[] {
     return [
-      arrayOf(this.#stream),
-      arrayOf(this.#seq),
+      int4Array(this.#stream),
+      int8Array(this.#seq),
       arrayOf(this.#at),
-      arrayOf(this.#pages),
-      arrayOf(this.#severity),
+      int8Array(this.#pages),
+      int4Array(this.#severity),
       arrayOf(this.#code),
       arrayOf(this.#unit),
-      arrayOf(this.#detail),
+      // `unnest` fills up what is shorter with NULL; most entries have no detail.
+      this.#details === 0 ? arrayOf([]) : arrayOf(this.#detail),
     ];
   }
 }

@@ -5,14 +5,17 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { ErrorBatch } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { CENTER_LIMITS } from '../limits.ts';
 import type { ErrorsResult } from './ingest-errors.ts';
 import { openStore, type Store } from './store.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const PRINTERS = 24;
-const MESSAGES = 120;
+const PRINTERS = 40;
+const MESSAGES = 80;
 /** Unacknowledged messages of a printer: all of them together are several statements. */
 const WINDOW = 40;
+/** Messages of one entry that are enough for a statement to be sent while another is under way. */
+const CROWD = CENTER_LIMITS.ingest_ahead_entries_min / 2;
 let folder: string;
 let store: Store;
 let other: Store;
@@ -111,7 +114,7 @@ test('whoever built upon a statement that failed is built again, with two center
 
 /** Enough entries of other printers for a statement to be sent while another is under way. */
 function crowd(prefix: string, seq: number): Promise<ErrorsResult>[] {
-  return Array.from({ length: 300 }, (_, index) => store.ingest.errors(`${prefix}-${index}`, single(seq)));
+  return Array.from({ length: CROWD }, (_, index) => store.ingest.errors(`${prefix}-${index}`, single(seq)));
 }
 
 function single(seq: number): ErrorBatch {
@@ -169,10 +172,10 @@ test('an entry sent again while it is being written is not acknowledged before i
     await release('ROLLBACK');
     const outcomes = await Promise.allSettled([...first, ...again]);
     const failed = outcomes.flatMap(({ status }, index) => (status === 'rejected' ? [index] : []));
-    expect(failed).toEqual([300, 601]);
+    expect(failed).toEqual([CROWD, 2 * CROWD + 1]);
     expect(await stored('dup-poisoned')).toEqual([1]);
-    expect(await stored('dup-299')).toEqual([1, 2]);
-    expect(await stored('apart-299')).toEqual([1, 2]);
+    expect(await stored('dup-99')).toEqual([1, 2]);
+    expect(await stored('apart-99')).toEqual([1, 2]);
   } finally {
     await store.database.query('DROP TRIGGER refuse_one ON log_streams');
   }

@@ -7,7 +7,7 @@
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9.:_-]*$/;
 
 /** An element of an array, as text. */
-export type ArrayElement = string | number;
+type ArrayElement = string | number;
 
 /** What stands for NULL. */
 export const NULL_ELEMENT = 'NULL';
@@ -34,11 +34,60 @@ export function textArray(values: readonly (string | null)[]): string {
 }
 
 /** Types of Postgres. */
+const INT8_OID = 20;
+const INT4_OID = 23;
 const JSON_OID = 114;
 const JSONB_OID = 3802;
 /** What begins a `jsonb` in binary: its version. */
 const JSONB_PREFIX = Buffer.from([1]);
 const NOTHING = Buffer.alloc(0);
+const HIGH = 2 ** 32;
+
+/** Begins an array in binary: dimensions, whether there are NULLs, type of the elements, how many, index of the first. */
+function writeHead(view: DataView, nulls: boolean, oid: number, length: number): void {
+  view.setInt32(0, 1);
+  view.setInt32(4, nulls ? 1 : 0);
+  view.setInt32(8, oid);
+  view.setInt32(12, length);
+  view.setInt32(16, 1);
+}
+
+/** An array of `int4` in binary: for very many numbers the server has a quarter of the work, and so have we. */
+export function int4Array(values: readonly number[]): Buffer {
+  const array = Buffer.allocUnsafe(20 + 8 * values.length);
+  const view = new DataView(array.buffer, array.byteOffset, array.length);
+  writeHead(view, false, INT4_OID, values.length);
+  let at = 20;
+  for (const value of values) {
+    view.setInt32(at, 4);
+    view.setInt32(at + 4, value);
+    at += 8;
+  }
+  return array;
+}
+
+/** An array of `int8` in binary, of integers that a number holds exactly. */
+export function int8Array(values: readonly (number | null)[]): Buffer {
+  const array = Buffer.allocUnsafe(20 + 12 * values.length);
+  const view = new DataView(array.buffer, array.byteOffset, array.length);
+  let at = 20;
+  let nulls = false;
+  for (const value of values) {
+    if (value === null) {
+      nulls = true;
+      view.setInt32(at, -1);
+      at += 4;
+      continue;
+    }
+    const high = Math.floor(value / HIGH);
+    view.setInt32(at, 8);
+    view.setInt32(at + 4, high);
+    view.setUint32(at + 8, value - high * HIGH);
+    at += 12;
+  }
+  writeHead(view, nulls, INT8_OID, values.length);
+  return array.subarray(0, at);
+}
 
 /** An array of JSON documents in UTF-8, as Postgres reads it in binary: nothing in it has to be escaped. */
 export function jsonArray(documents: readonly (Buffer | null)[]): Buffer {
@@ -61,12 +110,7 @@ function binaryArray(oid: number, prefix: Buffer, elements: readonly (Buffer | n
   let bytes = 20 + (4 + prefix.length) * length;
   for (const element of elements) bytes += element?.length ?? 0;
   const array = Buffer.allocUnsafe(bytes);
-  // Dimensions, whether there are NULLs, type of the elements, how many, and the index of the first.
-  array.writeInt32BE(1, 0);
-  array.writeInt32BE(elements.includes(null) ? 1 : 0, 4);
-  array.writeInt32BE(oid, 8);
-  array.writeInt32BE(length, 12);
-  array.writeInt32BE(1, 16);
+  writeHead(new DataView(array.buffer, array.byteOffset, array.length), elements.includes(null), oid, length);
   let at = 20;
   for (const element of elements) {
     array.writeInt32BE(element ? prefix.length + element.length : -1, at);
