@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { startAgents } from '../agent/process/agents.ts';
 import { loadConfig } from '../agent/process/config.ts';
-import type { BenchResult } from './bench.ts';
+import type { BenchResult } from './result.ts';
 
 const PRINTERS = 1_000;
 const POLL_S = 30;

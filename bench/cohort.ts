@@ -9,7 +9,7 @@
  */
 import { CohortWatch } from '../center/trouble/cohort.ts';
 import { semverInRange } from '../center/trouble/context.ts';
-import type { BenchResult } from './bench.ts';
+import type { BenchResult } from './result.ts';
 
 const PRINTERS = 400;
 const RINGS: [share: number, at: number][] = [

@@ -10,9 +10,9 @@ import { buildInstance } from '../center/compatibility/instance.ts';
 import { findOptimum } from '../center/compatibility/solver/optimum.ts';
 import { resolveWorld } from '../center/compatibility/world.ts';
 import type { Catalog } from '../schemas/types.ts';
-import type { BenchResult } from './bench.ts';
 import { documentsOf, type Instance, makeInstance, randomOf } from './compatibility/instances.ts';
 import { clingo, highs, installPeers, minisat, type Peer, z3 } from './compatibility/peers.ts';
+import type { BenchResult } from './result.ts';
 
 const LARGE = { count: 30, subjects: 40, versions: 200 };
 const SMALL = { count: 200, subjects: 12, versions: 50 };

@@ -3,9 +3,10 @@
  * another one, and what arrives is checked: content, QoS, order of each publisher, order of PUBACK [MQTT-4.6.0-2];
  * when the load ends, everything that was acknowledged must have arrived.
  */
-import type { BenchResult } from './bench.ts';
+
 import { cpuSeconds, type Peer, type PeerName, pause, startPeer } from './brokers/peers.ts';
 import { LoadClient, pubackBytes, publishBytes } from './mqtt/load-client.ts';
+import type { BenchResult } from './result.ts';
 
 const PUBLISHERS = 50;
 const PAYLOAD_BYTES = 200;

@@ -20,9 +20,9 @@ import { temporaryFolder } from '../tests/harness/folder.ts';
 import { sampleStructure } from '../tests/harness/printer.ts';
 import { startProduct } from '../tests/harness/product.ts';
 import { startMosquitto } from '../tests/mosquitto.ts';
-import type { BenchResult } from './bench.ts';
 import type { LoadOrders } from './ingest/load.ts';
 import { cpuSeconds, startScript } from './ingest/processes.ts';
+import type { BenchResult } from './result.ts';
 
 const PRINTERS = 200;
 const WINDOW = 20;

@@ -1,6 +1,7 @@
 /** `npm run bench -- judging`: what the rules cost, with the store in the loop (see the ingest benchmark). */
-import type { BenchResult } from './bench.ts';
+
 import { run as ingest } from './ingest.ts';
+import type { BenchResult } from './result.ts';
 
 /** The load of the ingest benchmark, once without rules and once with those of the samples. */
 export function run(args: string[]): Promise<BenchResult> {

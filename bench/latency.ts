@@ -2,9 +2,10 @@
  * How long a message takes from publisher to subscriber while others are flooded, and what changes for it when one of
  * those others stops reading. Nobody but the one that stalls should notice.
  */
-import type { BenchResult } from './bench.ts';
+
 import { type Peer, type PeerName, pause, startPeer } from './brokers/peers.ts';
 import { LoadClient, publishBytes, quantile } from './mqtt/load-client.ts';
+import type { BenchResult } from './result.ts';
 
 const PROBES_PER_S = 500;
 const MEASURE_MS = 6_000;

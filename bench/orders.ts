@@ -11,10 +11,10 @@
  */
 import { rmSync } from 'node:fs';
 import { temporaryFolder } from '../tests/harness/folder.ts';
-import type { BenchResult } from './bench.ts';
 import { measureDispatch } from './orders/dispatch.ts';
 import { measureDownloads } from './orders/downloads.ts';
 import { needPrograms } from './orders/programs.ts';
+import type { BenchResult } from './result.ts';
 
 const ORDERS = 4000;
 const ROUNDS = 3;

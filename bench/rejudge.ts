@@ -11,8 +11,8 @@ import type { OperatorClient } from '../cli/operator-client.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import { sampleStructure } from '../tests/harness/printer.ts';
 import { startProduct } from '../tests/harness/product.ts';
-import type { BenchResult } from './bench.ts';
 import { encodeEntries, encodePublish, RawPrinter } from './ingest/raw-printer.ts';
+import type { BenchResult } from './result.ts';
 
 const FLEET = 10_000;
 const SENDERS = 50;

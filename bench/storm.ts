@@ -20,7 +20,6 @@ import { join } from 'node:path';
 import { downlinkFilters, printerTopic } from '../schemas/topics.ts';
 import { sampleStructure } from '../tests/harness/printer.ts';
 import { startProduct } from '../tests/harness/product.ts';
-import type { BenchResult } from './bench.ts';
 import {
   cpuSeconds,
   type Peer,
@@ -31,6 +30,7 @@ import {
   treeCpuSeconds,
 } from './brokers/peers.ts';
 import { connectBytes, LoadClient, pubackBytes, publishBytes, subscribeBytes } from './mqtt/load-client.ts';
+import type { BenchResult } from './result.ts';
 
 const SIZES = [1_000, 10_000, 15_000];
 const IDLE_CONNECTIONS = 10_000;

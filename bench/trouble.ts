@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { compileRules, TroubleEngine } from '../center/trouble/index.ts';
 import type { LogEntry, TroubleRules } from '../schemas/types.ts';
-import type { BenchResult } from './bench.ts';
+import type { BenchResult } from './result.ts';
 
 const PRINTERS = 10_000;
 const CODES_PER_PRINTER = 8;
