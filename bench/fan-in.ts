@@ -4,8 +4,8 @@
  * when the load ends, everything that was acknowledged must have arrived.
  */
 
+import { LoadClient, pubackBytes, publishBytes } from './brokers/load-client.ts';
 import { cpuSeconds, type Peer, type PeerName, pause, startPeer } from './brokers/peers.ts';
-import { LoadClient, pubackBytes, publishBytes } from './mqtt/load-client.ts';
 import type { BenchResult } from './result.ts';
 
 const PUBLISHERS = 50;

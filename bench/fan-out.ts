@@ -1,7 +1,7 @@
 /** One publisher, many subscribers of the same topic: deliveries per second, and what one costs. */
 
+import { LoadClient, pubackBytes, publishBytes } from './brokers/load-client.ts';
 import { cpuSeconds, type Peer, type PeerName, pause, startPeer } from './brokers/peers.ts';
-import { LoadClient, pubackBytes, publishBytes } from './mqtt/load-client.ts';
 import type { BenchResult } from './result.ts';
 
 const SUBSCRIBERS = 500;

@@ -3,8 +3,8 @@
  * those others stops reading. Nobody but the one that stalls should notice.
  */
 
+import { LoadClient, publishBytes, quantile } from './brokers/load-client.ts';
 import { type Peer, type PeerName, pause, startPeer } from './brokers/peers.ts';
-import { LoadClient, publishBytes, quantile } from './mqtt/load-client.ts';
 import type { BenchResult } from './result.ts';
 
 const PROBES_PER_S = 500;

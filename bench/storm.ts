@@ -21,6 +21,13 @@ import { downlinkFilters, printerTopic } from '../schemas/topics.ts';
 import { sampleStructure } from '../tests/harness/printer.ts';
 import { startProduct } from '../tests/harness/product.ts';
 import {
+  connectBytes,
+  LoadClient,
+  pubackBytes,
+  publishBytes,
+  subscribeBytes,
+} from './brokers/load-client.ts';
+import {
   cpuSeconds,
   type Peer,
   type PeerName,
@@ -29,7 +36,6 @@ import {
   startPeer,
   treeCpuSeconds,
 } from './brokers/peers.ts';
-import { connectBytes, LoadClient, pubackBytes, publishBytes, subscribeBytes } from './mqtt/load-client.ts';
 import type { BenchResult } from './result.ts';
 
 const SIZES = [1_000, 10_000, 15_000];

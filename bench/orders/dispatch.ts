@@ -9,7 +9,7 @@ import type { NewExecution } from '../../center/update/executions.ts';
 import { JOBS_CONCURRENT_MAX } from '../../center/update/limits.ts';
 import { openRepository } from '../../center/update/release/repository.ts';
 import { OrderService } from '../../center/update/service.ts';
-import { testRedis } from '../../center/update/testing/parts.ts';
+import { testRedis } from '../../tests/harness/orders.ts';
 
 const silent = pino({ level: 'silent' });
 /** Jobs handed over in one call, as a campaign does it. */

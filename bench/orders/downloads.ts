@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../../center/update/testing/parts.ts';
+import { freePort } from '../../tests/harness/orders.ts';
 
 export interface Downloads {
   /** MiB a second, by round. */

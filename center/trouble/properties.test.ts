@@ -9,7 +9,7 @@ import {
   type OracleLeaf,
   type OracleRule,
   oracle,
-} from './testing/oracle.ts';
+} from './naive-oracle.ts';
 
 const T0 = Date.parse('2026-11-01T00:00:00Z');
 const MINUTE = 60_000;

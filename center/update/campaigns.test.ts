@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { Campaign, Order, UpdateReport } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';
+import { eventually, silent, type TestStore, testStore, testStructure } from '../../tests/harness/orders.ts';
 import { choose, compileCatalog } from '../compatibility/index.ts';
 import { StoredFleet } from '../store/fleet-queries.ts';
 import { type Campaigns, createCampaigns } from './campaigns.ts';
 import { openLocalRepository } from './release/local.ts';
 import { OrderService } from './service.ts';
-import { eventually, silent, type TestStore, testStore, testStructure } from './testing/parts.ts';
 
 let test_: TestStore;
 let orders: OrderService;

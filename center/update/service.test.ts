@@ -1,10 +1,17 @@
 import { join } from 'node:path';
 import type { Order, Remedy, UpdateReport } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';
+import {
+  eventually,
+  silent,
+  type TestStore,
+  testRedis,
+  testStore,
+  testStructure,
+} from '../../tests/harness/orders.ts';
 import type { QueueConnection } from './queue.ts';
 import { type LocalRepository, openLocalRepository } from './release/local.ts';
 import { OrderService } from './service.ts';
-import { eventually, silent, type TestStore, testRedis, testStore, testStructure } from './testing/parts.ts';
 
 let test_: TestStore;
 let redis: { url: string; close(): Promise<void> };

@@ -15,10 +15,10 @@ import { createUpdater } from '../../agent/updater/updater.ts';
 import type { Updater, UpdaterFactory } from '../../agent/updater-seam.ts';
 import { openLocalRepository } from '../../center/update/release/local.ts';
 import { customOf } from '../../center/update/release/targets.ts';
-import { freePort } from '../../center/update/testing/parts.ts';
 import { type SimulatedFleet, startFleet } from '../../device-sim/fleet.ts';
 import { checkScenario, planFleet } from '../../device-sim/scenario.ts';
 import type { Campaign, Catalog, Order } from '../../schemas/types.ts';
+import { freePort } from '../harness/orders.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
 import { type NetworkCuts, networkCuts } from './network-cuts.ts';
 

@@ -5,9 +5,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { pino } from 'pino';
-import type { Structure } from '../../../schemas/types.ts';
-import { temporaryFolder } from '../../../tests/harness/folder.ts';
-import { openStore, type Store } from '../../store/store.ts';
+import { openStore, type Store } from '../../center/store/store.ts';
+import type { Structure } from '../../schemas/types.ts';
+import { temporaryFolder } from './folder.ts';
 
 export const silent = pino({ level: 'silent' });
 
