@@ -31,16 +31,23 @@ export function storableJson(value: unknown): string {
   return SUSPICIOUS.test(text) ? JSON.stringify(clean(value)) : text;
 }
 
-/** Any time of the years 1000 to 2999 without a leap second. */
-const PLAIN_TIME = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d+)?Z$/;
+/**
+ * Any time of the years 1000 to 2999 without a leap second, as the database takes it as it is: its offsets end before
+ * sixteen hours, and what it reads as a time is short.
+ */
+const PLAIN_TIME = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)$/;
 const YEAR_1_MS = Date.UTC(2000, 0, 1) - 63_082_281_600_000;
 const YEAR_9999_MS = Date.UTC(9999, 11, 31);
+
+/** All that the schemas take for a time: small letters, any space for the T, an offset of hours, any fraction. */
+const TIME = /^(\d{4}-\d\d-\d\d)[\sT](\d\d:\d\d):(\d\d)(?:\.(\d{1,3})\d*)?(?:Z|([+-]\d\d)(?::?(\d\d))?)$/i;
 
 /** A time of RFC 3339 as a timestamp that Postgres takes; leap seconds and impossible years give way. */
 export function storableTime(at: string): string {
   if (PLAIN_TIME.test(at)) return at;
-  const ms = Date.parse(at);
-  if (ms >= YEAR_1_MS && ms <= YEAR_9999_MS) return at;
-  const leapless_ms = Number.isNaN(ms) ? Date.parse(at.replace(/:60(\.\d+)?/, ':59')) : ms;
-  return new Date(Math.min(Math.max(leapless_ms, YEAR_1_MS), YEAR_9999_MS)).toISOString();
+  const [, date, clock, second, fraction = '0', hours, minutes = '00'] = TIME.exec(at) ?? [];
+  if (date === undefined) return at;
+  const offset = hours === undefined ? 'Z' : `${hours}:${minutes}`;
+  const ms = Date.parse(`${date}T${clock}:${second === '60' ? '59' : second}.${fraction}${offset}`);
+  return new Date(Math.min(Math.max(ms, YEAR_1_MS), YEAR_9999_MS)).toISOString();
 }

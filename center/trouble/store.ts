@@ -258,10 +258,10 @@ export class TroubleStore {
   async eachStructure(since: Date, take: (printer: string, structure: Structure) => void): Promise<void> {
     await this.#fetch<{ printer: string; document: Structure }>(
       `SELECT printer, document FROM (
-         SELECT printer, document, received, 0 AS number FROM structures
-         UNION ALL SELECT printer, document, received, id FROM structure_history
+         SELECT printer, document, at, 0 AS number FROM structures
+         UNION ALL SELECT printer, document, at, id FROM structure_history
          WHERE received >= $1 AND document IS NOT NULL
-       ) AS s ORDER BY printer, (document->>'at')::timestamptz, number DESC`,
+       ) AS s ORDER BY printer, at, number DESC`,
       [since],
       (rows) => {
         for (const { printer, document } of rows) take(printer, document);

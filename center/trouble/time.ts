@@ -5,8 +5,9 @@
  * 1/4096 ms, on which a double adds and subtracts without error until the year 2039, so that windows stay exact.
  */
 
+// With what the schemas let pass besides: any space for the T, an offset of hours only.
 const RFC3339 =
-  /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:([Zz])|([+-])(\d{2}):?(\d{2}))$/;
+  /^(\d{4})-(\d{2})-(\d{2})[Tt\s](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:([Zz])|([+-])(\d{2})(?::?(\d{2}))?)$/;
 
 function digits(text: string, start: number, count: number): number {
   let value = 0;
@@ -76,7 +77,7 @@ export function parseMoment(text: unknown): number {
   const fraction = match[7] === undefined ? 0 : onGrid(Number(`0.${match[7].slice(0, 6)}`) * 1000);
   if (match[8] !== undefined) return base + fraction;
   const hours = Number(match[10]);
-  const minutes = Number(match[11]);
+  const minutes = Number(match[11] ?? 0);
   if (hours > 23 || minutes > 59) return Number.NaN;
   const offset = (hours * 60 + minutes) * 60_000;
   return base + fraction - (match[9] === '-' ? -offset : offset);
