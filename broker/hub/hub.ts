@@ -18,6 +18,7 @@ import type { BrokerLimits } from '../limits.ts';
 import { Message } from '../message.ts';
 import { acknowledgement } from '../packets/encode.ts';
 import {
+  CONNACK,
   type ConnectPacket,
   type Packet,
   ProtocolError,
@@ -206,7 +207,7 @@ export class Hub implements WireOwner {
         () => {
           if (wire.connected) this.#accept(wire, client);
         },
-        () => wire.close('storage-failed'),
+        () => wire.deny(CONNACK.unavailable, 'storage-failed'),
       );
     } else this.#accept(wire, client);
   }

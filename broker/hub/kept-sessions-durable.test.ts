@@ -95,7 +95,7 @@ describe('CONNACK', () => {
     expect(await (await connecting(second.port, kept('k'))).nextHex()).toBe(ACCEPTED);
   });
 
-  test('does not come from a disk that fails; when it works again what ended is gone and what began is there', async () => {
+  test('of a disk that fails is 3, service unavailable; when it works again what ended is gone and what began is there', async () => {
     const first = await start();
     const client = await RawClient.connected(first.port, kept('k'));
     await client.subscribe(['t', 1], ['u', 2]);
@@ -104,10 +104,15 @@ describe('CONNACK', () => {
     await other.subscribe(['t', 1]);
     await other.disconnect();
     await first.broker.publish('t', 'waits', { qos: 1, retain: false });
+    const watcher = await RawClient.connected(first.port);
+    await watcher.subscribe(['will', 0]);
     first.backend.broken = true;
     for (const options of [{ clientId: 'k' }, { clientId: 'k' }, kept('new'), { clientId: 'l' }, kept('l')]) {
-      expect(await (await connecting(first.port, options)).closed()).toEqual([]);
+      const client = await connecting(first.port, { ...options, will: { topic: 'will', payload: 'x' } });
+      expect(await client.nextHex()).toBe('20 0003');
+      expect(await client.closed()).toEqual([]);
     }
+    await watcher.quiet();
     first.backend.broken = false;
     // It is there, and the disk still knows everything of it.
     expect(names(await contents(first)).length).toBeGreaterThan(6);

@@ -90,7 +90,7 @@ describe('sessions', () => {
     await (await connected({ clientId, clean: false })).quiet();
   });
 
-  test('MQTT-4.3.3-1: QoS 2: PUBREL after PUBREC, as often as it comes; the identifier is free after PUBCOMP and not before', async () => {
+  test('MQTT-4.3.3-1, MQTT-2.2.2-1: QoS 2: PUBREL after PUBREC, as often as it comes; the identifier is free after PUBCOMP and not before', async () => {
     const topic = fresh('t');
     const client = await connected();
     await client.subscribe([topic, 2]);
