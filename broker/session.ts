@@ -59,7 +59,7 @@ interface Waiting {
 
 /** Retained documents that a new subscription is still to get. */
 interface Replay {
-  topics: string[];
+  topics: readonly string[];
   next: number;
   qos: QoS;
 }

@@ -28,6 +28,8 @@ export interface RetainedLimits {
   retainedBytesMax: number;
 }
 
+const NONE: readonly string[] = [];
+
 export class RetainedStore {
   readonly #limits: RetainedLimits;
   readonly #backend: RetainedBackend | undefined;
@@ -119,12 +121,11 @@ export class RetainedStore {
   }
 
   /** The topics that match a filter; a snapshot, so that a slow reader may take its time. */
-  match(filter: string): string[] {
-    const found: string[] = [];
+  match(filter: string): readonly string[] {
     if (filter.indexOf('+') < 0 && filter.indexOf('#') < 0) {
-      if (this.#documents.has(filter)) found.push(filter);
-      return found;
+      return this.#documents.has(filter) ? [filter] : NONE;
     }
+    const found: string[] = [];
     descend(this.#root, filter.split('/'), 0, found);
     return found;
   }

@@ -25,11 +25,14 @@ export interface SharedGroup<S> {
   turn: number;
 }
 
-interface Leaf<S> {
-  /** Undefined while there is none; made for the first one, because most filters are one subscriber's. */
-  plain: Subscription<S>[] | undefined;
-  shared: Map<string, SharedGroup<S>> | undefined;
+/** Who subscribed to a filter, when it is more than one subscriber that shares nothing. */
+class Leaf<S> {
+  plain: Subscription<S>[] | undefined = undefined;
+  shared: Map<string, SharedGroup<S>> | undefined = undefined;
 }
+
+/** Most filters are one subscriber's: a fleet has seven of them for each printer. */
+type Exact<S> = Subscription<S> | Leaf<S>;
 
 interface Node<S> {
   children: Map<string, Node<S>> | undefined;
@@ -79,7 +82,7 @@ export function parseShared(filter: string): { group: string; filter: string } |
 }
 
 export class SubscriptionTree<S> {
-  readonly #exact = new Map<string, Leaf<S>>();
+  readonly #exact = new Map<string, Exact<S>>();
   readonly #root: Node<S> = node();
   #wild = 0;
   #size = 0;
@@ -99,16 +102,19 @@ export class SubscriptionTree<S> {
 
   /** Adds a subscription; the subscriber must not hold the same filter and group already. */
   add(subscription: Subscription<S>): void {
-    const leaf = this.#leaf(subscription.filter);
     this.#unmatched = undefined;
     this.#size++;
+    const { filter } = subscription;
+    const wild = isWild(filter);
+    if (!wild && subscription.group === '' && !this.#exact.has(filter)) {
+      subscription.index = 0;
+      this.#exact.set(filter, subscription);
+      return;
+    }
+    const leaf = wild ? this.#wildLeaf(filter) : this.#exactLeaf(filter);
     if (subscription.group === '') {
-      // A list that begins with its first entry has no spare room: a fleet has seven of them for each printer.
-      if (leaf.plain) append(leaf.plain, subscription);
-      else {
-        subscription.index = 0;
-        leaf.plain = [subscription];
-      }
+      leaf.plain ??= [];
+      append(leaf.plain, subscription);
       return;
     }
     this.#shared++;
@@ -124,9 +130,15 @@ export class SubscriptionTree<S> {
   /** Removes a subscription that was added. */
   remove(subscription: Subscription<S>): void {
     const leaf = this.#find(subscription.filter);
-    const group = leaf?.shared?.get(subscription.group);
-    const list = subscription.group === '' ? leaf?.plain : group?.members;
-    if (!leaf || list?.[subscription.index] !== subscription) return;
+    if (leaf === subscription) {
+      this.#size--;
+      this.#exact.delete(subscription.filter);
+      return;
+    }
+    if (!(leaf instanceof Leaf)) return;
+    const group = leaf.shared?.get(subscription.group);
+    const list = subscription.group === '' ? leaf.plain : group?.members;
+    if (list?.[subscription.index] !== subscription) return;
     // The last one takes the free place: constant time however many subscribe to one filter.
     const last = list.pop() as Subscription<S>;
     if (last !== subscription) {
@@ -142,7 +154,8 @@ export class SubscriptionTree<S> {
 
   /** The group that a shared subscription belongs to. */
   group(filter: string, name: string): SharedGroup<S> | undefined {
-    return this.#find(filter)?.shared?.get(name);
+    const leaf = this.#find(filter);
+    return leaf instanceof Leaf ? leaf.shared?.get(name) : undefined;
   }
 
   /**
@@ -167,7 +180,7 @@ export class SubscriptionTree<S> {
     return SEEN.any;
   }
 
-  #find(filter: string): Leaf<S> | undefined {
+  #find(filter: string): Exact<S> | undefined {
     if (!isWild(filter)) return this.#exact.get(filter);
     let at: Node<S> | undefined = this.#root;
     for (const level of filter.split('/')) {
@@ -178,21 +191,22 @@ export class SubscriptionTree<S> {
     return at.here;
   }
 
-  #leaf(filter: string): Leaf<S> {
-    if (!isWild(filter)) {
-      let leaf = this.#exact.get(filter);
-      if (!leaf) {
-        leaf = { plain: undefined, shared: undefined };
-        this.#exact.set(filter, leaf);
-      }
-      return leaf;
-    }
+  #exactLeaf(filter: string): Leaf<S> {
+    const known = this.#exact.get(filter);
+    if (known instanceof Leaf) return known;
+    const leaf = new Leaf<S>();
+    if (known) leaf.plain = [known];
+    this.#exact.set(filter, leaf);
+    return leaf;
+  }
+
+  #wildLeaf(filter: string): Leaf<S> {
     let at = this.#root;
     for (const level of filter.split('/')) {
       const code = level.length === 1 ? level.charCodeAt(0) : 0;
       if (code === HASH) {
         if (!at.below) this.#wild++;
-        at.below ??= { plain: undefined, shared: undefined };
+        at.below ??= new Leaf();
         return at.below;
       }
       if (code === PLUS) {
@@ -209,7 +223,7 @@ export class SubscriptionTree<S> {
       }
     }
     if (!at.here) this.#wild++;
-    at.here ??= { plain: undefined, shared: undefined };
+    at.here ??= new Leaf();
     return at.here;
   }
 
@@ -250,7 +264,11 @@ function append<S>(list: Subscription<S>[], subscription: Subscription<S>): void
 }
 
 /** Whether there is any. */
-function visit<S>(leaf: Leaf<S>, visitor: Visitor<S>): boolean {
+function visit<S>(leaf: Exact<S>, visitor: Visitor<S>): boolean {
+  if (!(leaf instanceof Leaf)) {
+    visitor.plain(leaf);
+    return true;
+  }
   if (leaf.plain) for (const subscription of leaf.plain) visitor.plain(subscription);
   if (leaf.shared) for (const group of leaf.shared.values()) visitor.shared(group);
   return leaf.plain !== undefined || leaf.shared !== undefined;
