@@ -26,11 +26,12 @@ export class Subscribing {
   subscribe(wire: Wire, packet: SubscribePacket): void {
     const session = wire.session as Session;
     // One packet can hold tens of thousands of filters: all are counted, one for each reason is told.
-    const told = new Set<string>();
+    let told: Set<string> | undefined;
     const changed: string[] = [];
     const codes = packet.subscriptions.map(({ topic, qos }) => {
       const reason = this.#refusal(wire, session, topic);
       if (reason !== undefined) {
+        told ??= new Set();
         if (told.has(reason)) this.#monitor.refusedAgain(reason);
         else this.#monitor.refused(wire, reason, { topic });
         told.add(reason);

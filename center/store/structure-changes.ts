@@ -1,7 +1,7 @@
 /**
  * What changed between two structures of one printer, in the words of the field. Pure.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { InstalledSoftware, Structure, Unit } from '../../schemas/types.ts';
 
 export type StructureChangeKind =
@@ -29,7 +29,7 @@ export interface StructureChange {
 /** Names the whole of a structure's parts, serials included: the same signature, nothing changed. */
 export function structureSignature(structure: Structure): string {
   const parts = JSON.stringify([part(structure.apparatus), structure.units.map(part)]);
-  return createHash('sha256').update(parts).digest('base64url').slice(0, 27);
+  return hash('sha256', parts, 'base64url').slice(0, 27);
 }
 
 function part(thing: Partial<Unit> & { model: string }): unknown[] {
