@@ -70,7 +70,6 @@ export class Inbound {
   }
 
   #append(entry: Entry): Entry {
-    entry.message?.keep();
     this.#entries.push(entry);
     this.#bytes += entry.message?.payload.length ?? 0;
     if (this.#entries.length === 1) this.#owner.lineChanged(this);

@@ -3,15 +3,11 @@ import type { Principal } from './identity.ts';
 import { publish } from './packets/encode.ts';
 import type { QoS } from './retained-backend.ts';
 import type { Session } from './session.ts';
-import { owned } from './topics/retained-store.ts';
-
-/** Half of what Node takes from its pool at most. */
-const POOLED_BYTES_MAX = Buffer.poolSize >>> 2;
 
 /** One application message. Shared by everybody it is delivered to, so it is never changed but for its caches. */
 export class Message {
   readonly topic: string;
-  payload: Buffer;
+  readonly payload: Buffer;
   readonly qos: QoS;
   readonly retain: boolean;
   readonly publisher: Principal | undefined;
@@ -20,7 +16,6 @@ export class Message {
   /** Identifier under which its source sent it with QoS 2, for the journal; 0 where nothing has to be remembered. */
   receipt = 0;
   #encoded: Buffer | undefined;
-  #kept = false;
 
   constructor(
     topic: string,
@@ -42,18 +37,6 @@ export class Message {
   get encoded(): Buffer {
     this.#encoded ??= publish(this.topic, this.payload, 0, false, false, 0);
     return this.#encoded;
-  }
-
-  /**
-   * Call before the message is kept beyond this turn: lets go of the chunk it was read in, unless that holds no more
-   * memory than a copy in Node's pool would.
-   */
-  keep(): void {
-    if (this.#kept) return;
-    this.#kept = true;
-    if (this.payload.buffer.byteLength <= Buffer.poolSize) return;
-    // Small ones go into Node's shared pool: it is only for a moment, and a buffer of its own costs more to free.
-    this.payload = this.payload.length < POOLED_BYTES_MAX ? Buffer.from(this.payload) : owned(this.payload);
   }
 
   /** Bytes it counts in a queue. */

@@ -399,7 +399,6 @@ export class Session {
     }
     const id = this.#freeId();
     this.#inFlight ??= new Map();
-    if ('keep' in message) message.keep();
     const entry: InFlight = {
       sequence: sequence || (this.journal?.next() ?? 0),
       message,
@@ -475,7 +474,6 @@ export class Session {
   }
 
   #enqueue(entry: Waiting): void {
-    entry.message.keep();
     if (this.journal && entry.qos > 0 && entry.sequence === 0) {
       entry.sequence = this.journal.next();
       const durable = this.#record({ ...entry, retain: false, released: false }, 0);

@@ -7,6 +7,7 @@ import { Allowance } from '../hub/allowance.ts';
 import type { Principal } from '../identity.ts';
 import type { Inbound } from '../inbound.ts';
 import type { BrokerLimits } from '../limits.ts';
+import { readShared } from '../listeners/shared-read.ts';
 import { Decoder } from '../packets/decode.ts';
 import { connack, writeAcknowledgement } from '../packets/encode.ts';
 import {
@@ -136,7 +137,11 @@ export class Wire implements Outlet {
     client.pause = () => this.#hold('aedes');
     client.resume = () => this.#release('aedes');
     const { socket } = this;
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    const shared = readShared(socket, (chunk) => {
+      this.#read(chunk);
+      this.#decoder?.keep();
+    });
+    if (!shared) socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('drain', () => this.#drained());
     socket.on('error', (error) => {
       // The end of a connection that is over already says nothing new.
@@ -335,6 +340,8 @@ export class Wire implements Outlet {
     if (this.#allowances.length > 0) this.#charge(0, chunk.length);
     this.#decoder.push(chunk);
     this.#decode();
+    // Only who sends on while nothing may be read is stopped: in a storm nearly everybody waits for the answer.
+    if (this.#held !== 0 && this.#decoder && this.#decoder.held > 0) this.socket.pause();
   }
 
   #decode(): void {
@@ -493,7 +500,6 @@ export class Wire implements Outlet {
   }
 
   #hold(why: keyof typeof HOLD): void {
-    if (this.#held === 0) this.socket.pause();
     this.#held |= HOLD[why];
   }
 
@@ -503,6 +509,6 @@ export class Wire implements Outlet {
     if (this.#held !== 0 || this.#ended) return;
     this.#heardAt = this.#owner.now();
     this.#decode();
-    if (this.#held === 0) this.socket.resume();
+    if (this.#held === 0 && this.socket.isPaused()) this.socket.resume();
   }
 }

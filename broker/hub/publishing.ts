@@ -156,7 +156,6 @@ export class Publishing implements InboundOwner {
   #ask(message: Message): Answer | undefined {
     const { publisher } = message;
     if (!this.#uplink || !publisher || !parseTopic(message.topic)) return undefined;
-    message.keep();
     return this.#uplink({ topic: message.topic, payload: message.payload, replayed: false, publisher });
   }
 }

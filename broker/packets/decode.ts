@@ -40,6 +40,8 @@ export class Decoder {
   level = 4;
   #buffer: Buffer = EMPTY;
   #position = 0;
+  /** The buffer is the decoder's own, and not a chunk whose memory may be used again. */
+  #own = false;
   /** Chunks of a packet that isn't complete, when it came in more than one. */
   #parts: Buffer[] | undefined;
   #partsBytes = 0;
@@ -57,21 +59,37 @@ export class Decoder {
     return this.#buffer.length - this.#position + this.#partsBytes;
   }
 
-  /** Adds what was read. */
+  /** Adds what was read. Its memory may be used again after `keep`. */
   push(chunk: Buffer): void {
     if (this.#parts) {
       this.#parts.push(chunk);
       this.#partsBytes += chunk.length;
       if (this.#partsBytes < this.#wanted) return;
       this.#buffer = Buffer.concat(this.#parts, this.#partsBytes);
+      this.#own = true;
       this.#position = 0;
       this.#parts = undefined;
       this.#partsBytes = 0;
     } else if (this.#position < this.#buffer.length) {
       this.#buffer = Buffer.concat([this.#buffer.subarray(this.#position), chunk]);
+      this.#own = true;
       this.#position = 0;
     } else {
       this.#buffer = chunk;
+      this.#own = false;
+      this.#position = 0;
+    }
+  }
+
+  /** Copies what is held of the chunk that was pushed last. */
+  keep(): void {
+    if (this.#parts) {
+      const last = this.#parts.length - 1;
+      if (last > 0 || !this.#own) this.#parts[last] = Buffer.from(this.#parts[last] as Buffer);
+      this.#own = true;
+    } else if (!this.#own && this.#position < this.#buffer.length) {
+      this.#buffer = Buffer.from(this.#buffer.subarray(this.#position));
+      this.#own = true;
       this.#position = 0;
     }
   }
@@ -132,10 +150,12 @@ export class Decoder {
       this.#topic = topic;
     }
     const messageId = qos > 0 ? reader.id() : 0;
+    const payload = reader.buffer.subarray(reader.position, reader.end);
     return {
       cmd: 'publish',
       topic: this.#topic,
-      payload: reader.buffer.subarray(reader.position, reader.end),
+      // A large message is most of the buffer that was made for it; others would hold on to a chunk that many share.
+      payload: this.#own && payload.length * 2 >= reader.buffer.length ? payload : Buffer.from(payload),
       qos,
       retain: (first & 1) === 1,
       dup: (first & 8) === 8,
