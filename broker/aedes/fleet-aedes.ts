@@ -54,12 +54,27 @@ export function createAedes(options: AedesOptions, fanout: Fanout): { aedes: Aed
     try {
       const client = aedes.handle(wire as unknown as Duplex) as unknown as AedesClient;
       client.broker = view;
+      letGo(client);
       return client;
     } finally {
       makers.parser = usualParser;
     }
   };
   return { aedes, handle };
+}
+
+/** What no client has of its own here: the hub holds subscriptions, and nothing is delivered through Aedes. */
+const NOTHING = Object.freeze(Object.create(null) as Record<string, never>);
+const nothingToEnd = () => {};
+
+/**
+ * Lets go of what Aedes makes for each client and nobody uses: the end of the connection is told by the Wire, which
+ * Node's `finished` can't hear. Whoever is connected keeps its memory for as long, and each scavenge copies it.
+ */
+function letGo(client: AedesClient): void {
+  client._eos = nothingToEnd;
+  client.subscriptions = NOTHING;
+  client.duplicates = NOTHING;
 }
 
 /**

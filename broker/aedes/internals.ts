@@ -32,6 +32,12 @@ export interface AedesClient extends EventEmitter {
   _keepaliveTimer: { refresh(): void } | null;
   /** Called when a packet was handled, with an error when the connection must end. */
   _nextBatch: (error?: Error | null) => void;
+  /** Ends what Node's `finished` listens to. */
+  _eos: () => void;
+  /** By filter; nothing is ever subscribed to there. */
+  subscriptions: Record<string, unknown>;
+  /** Of what was delivered last, by origin; nothing is delivered through Aedes. */
+  duplicates: Record<string, unknown>;
   /** Replaced by the strict decoder of the Wire. Aedes's listener for `packet` expects itself to be called on it. */
   _parser: AedesParser;
   connecting: boolean;
