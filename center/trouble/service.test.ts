@@ -310,3 +310,31 @@ test('a proven update followed by quiet cures', async () => {
   expect((await all(service, { printer: 'd' }))[0]).toMatchObject({ state: 'cured' });
   await service.stop();
 });
+
+test.each([
+  ['is lost', 'h', 'DELETE FROM trouble_states'],
+  [
+    'is of another version',
+    'i',
+    `UPDATE trouble_states SET state = jsonb_set(state::jsonb, '{form}', '1')::text WHERE printer = 'i'`,
+  ],
+])(
+  'memory of the rules that %s (printer %s) is made from the log when the center starts',
+  async (_what, printer, damage) => {
+    clock += 10 * HOUR;
+    const hours = (clock - T0) / HOUR - 5;
+    const first = await run(jams);
+    await send(first.service, printer, 'l', [entry(1, hours), entry(2, hours + 1)]);
+    // So that what was received is older than what is judged again in any case.
+    clock += HOUR;
+    await first.service.stop();
+    await store.database.query(damage);
+    const second = await run(jams);
+    const mine = () => second.told.filter((one) => one.includes(` ${printer} `));
+    expect(mine()).toEqual([]);
+    await send(second.service, printer, 'l', [entry(3, hours + 2)]);
+    await second.service.checkpoint();
+    expect(mine()).toEqual([`opened ${printer} jams`]);
+    await second.service.stop();
+  },
+);

@@ -16,7 +16,7 @@ import { type TroubleChange, TroubleEngine } from './engine.ts';
 import { EARLY_MAX_MS, JUDGED_TOGETHER_MAX, WAITING_ENTRIES_MAX } from './limits.ts';
 import { isOpen, type TroubleRow, troubleOf, viewOfRow } from './rows.ts';
 import type { CompiledRule } from './rule.ts';
-import { groupFingerprint, type PrinterState } from './state-codec.ts';
+import { groupFingerprint, isReadable, type PrinterState } from './state-codec.ts';
 import type { TroubleFilter, TroubleStore } from './store.ts';
 import { parseTime } from './time.ts';
 import { Unjudged } from './unjudged.ts';
@@ -157,7 +157,7 @@ export class TroubleService {
   /** Takes up the rules in force and the memory that was kept, and judges what was received since. */
   async start(document: TroubleRules | undefined): Promise<void> {
     const { rules } = compileRules(document ?? { rules: 'none', list: [] });
-    const { store, now } = this.#settings;
+    const { store, now, log } = this.#settings;
     const cursor = await store.cursor();
     const known = new Set(cursor === undefined ? [] : (JSON.parse(cursor.rules) as string[]));
     const states: [string, PrinterState][] = [];
@@ -165,6 +165,17 @@ export class TroubleService {
       this.#stored.add(printer);
       if (known.size > 0) states.push([printer, JSON.parse(state) as PrinterState]);
     });
+    // Every checkpoint writes the memory of the rules across printers, whether there is something in it or not.
+    const whole =
+      states.some(([printer]) => printer === '') && states.every(([, state]) => isReadable(state));
+    if (known.size > 0 && !whole) {
+      log.warn(
+        { states: states.length },
+        "the rules' memory was lost, or is of another version: it is made from the log",
+      );
+      known.clear();
+      states.length = 0;
+    }
     const since = new Date((cursor?.received.getTime() ?? now()) - OVERLAP_MS);
     await this.#load(rules, known, states, since);
     await this.#settleRemoved(known);
@@ -637,7 +648,7 @@ export class TroubleService {
           closed_at: at,
           updated_at: at,
           explanation: this.#byId.has(row.rule)
-            ? 'The rule was changed and does not see this trouble any more.'
+            ? 'The rule does not see this trouble in the log any more.'
             : 'The rule was removed.',
         }),
       );
