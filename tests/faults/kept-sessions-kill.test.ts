@@ -409,7 +409,10 @@ test('Postgres that takes its time: CONNACK and SUBACK of kept sessions wait for
     await product.kill();
     // What a version before left of a session that is over goes at the start.
     const orphan = '#message/Z29uZQ/1';
-    await locker.query('INSERT INTO retained (topic, qos, payload) VALUES ($1, 0, $2)', [orphan, '']);
+    await locker.query('INSERT INTO retained (topic, qos, payload) VALUES ($1, 0, $2)', [
+      orphan,
+      Buffer.alloc(6),
+    ]);
     product = await start();
     port = Number(new URL(product.mqtt).port);
     const orphans = async () =>
