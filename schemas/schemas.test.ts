@@ -53,3 +53,21 @@ test('bytes that are not UTF-8 are refused', () => {
     expect.objectContaining({ code: 'payload/not-json' }),
   );
 });
+
+test('a time is right on the days that there are, and on no others', () => {
+  const wrong: string[] = [];
+  for (const year of [1900, 2000, 2026, 2028]) {
+    for (let month = 0; month <= 13; month += 1) {
+      for (let day = 0; day <= 32; day += 1) {
+        const date = `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+        const at = `${date}T23:59:59.123Z`;
+        const time = new Date(Date.UTC(year, month - 1, day));
+        const exists = month >= 1 && month <= 12 && day >= 1 && time.getUTCDate() === day;
+        const entries = [{ seq: 1, at, code: 'J-7201', severity: 'error' }];
+        const batch = { log: 'L', first: 1, reason: 'event', entries };
+        if ((schemaFault('errors', batch) === undefined) !== exists) wrong.push(date);
+      }
+    }
+  }
+  expect(wrong).toEqual([]);
+});
