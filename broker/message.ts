@@ -11,6 +11,8 @@ export class Message {
   readonly qos: QoS;
   readonly retain: boolean;
   readonly publisher: Principal | undefined;
+  /** The center is handed the message itself: it is what a client said just now. */
+  readonly replayed = false;
   /** The session whose connection published it; undefined for wills and for the broker's own. */
   readonly source: Session | undefined;
   /** Identifier under which its source sent it with QoS 2, for the journal; 0 where nothing has to be remembered. */

@@ -62,9 +62,9 @@ export const CENTER_LIMITS = {
   /** Messages that wait for a foreign broker to take them. */
   link_publishing_max: 100_000,
   /** Entries (and messages) that one statement stores. */
-  ingest_batch_entries_max: 4_000,
+  ingest_batch_entries_max: 2_400,
   /** Entries (and messages) that must have gathered for a statement to be sent while another is under way. */
-  ingest_ahead_entries_min: 1_000,
+  ingest_ahead_entries_min: 700,
   /** Entries that one batch adds to the count of lost ones: a printer that skips more has a broken counter. */
   entries_lost_at_once_max: 10_000_000,
   /** Messages of one kind that wait for the database; more are not acknowledged. */

@@ -154,8 +154,11 @@ export class Publishing implements InboundOwner {
 
   /** Asks the center, when the message is meant for it. */
   #ask(message: Message): Answer | undefined {
-    const { publisher } = message;
-    if (!this.#uplink || !publisher || !parseTopic(message.topic)) return undefined;
-    return this.#uplink({ topic: message.topic, payload: message.payload, replayed: false, publisher });
+    if (!this.#uplink || !isPublished(message) || !parseTopic(message.topic)) return undefined;
+    return this.#uplink(message);
   }
+}
+
+function isPublished(message: Message): message is Message & { publisher: Principal } {
+  return message.publisher !== undefined;
 }

@@ -22,6 +22,8 @@ export interface RouterOptions {
   open: boolean;
 }
 
+const NOBODY: { plain: Session[]; shared: SharedGroup<Session>[] } = { plain: [], shared: [] };
+
 /** Who a topic is for. One object for all messages: this is the way of each of them, and most are for nobody. */
 class Recipients implements Visitor<Session> {
   #stamp = 0;
@@ -33,6 +35,7 @@ class Recipients implements Visitor<Session> {
     tree.match(topic, this);
     const plain = this.#plain;
     const shared = this.#shared;
+    if (plain.length + shared.length === 0) return NOBODY;
     if (plain.length > 0) this.#plain = [];
     if (shared.length > 0) this.#shared = [];
     return { plain, shared };

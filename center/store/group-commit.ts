@@ -23,8 +23,8 @@ export interface GroupCommitOptions<T, R> {
    */
   gather_ms?: number;
   /**
-   * What must have gathered for a second batch to be begun while one is still being written: `write` is then called
-   * before the first call has settled, and must keep their order itself. Default: never.
+   * What must have gathered for a batch to be begun while others are still being written: `write` is then called before
+   * the calls before it have settled, and must keep their order itself. Default: never.
    */
   aheadWeight_min?: number;
   /** Resolves when it is worth trying again after the database was lost. */
@@ -49,8 +49,8 @@ const RETRY_MS = 100;
 const UNABLE_RETRY_MS = 1_000;
 /** A batch of this many items is a sign that more come. */
 const CROWD_ITEMS = 8;
-/** Batches under way at once where the second need not wait for the first: more would only wait at the database. */
-const UNDER_WAY_MAX = 2;
+/** Batches under way at once where none waits for the one before: one is written, one is next, one is answered. */
+const UNDER_WAY_MAX = 3;
 
 export class GroupCommit<T, R> {
   #options: GroupCommitOptions<T, R>;

@@ -21,8 +21,16 @@ import {
   rangesToSql,
   takeBatch,
 } from './log-cursor.ts';
-import { arrayOf, int4Array, int8Array, NULL_ELEMENT, textArray, textElement } from './sql-arrays.ts';
-import { storableJson, storableText, storableTime } from './storable.ts';
+import {
+  arrayOf,
+  int4Array,
+  int8Array,
+  isElement,
+  NULL_ELEMENT,
+  textArray,
+  textElement,
+} from './sql-arrays.ts';
+import { isPlainTime, storableJson, storableText, storableTime } from './storable.ts';
 
 export interface ErrorsResult {
   /** Every entry up to here is stored or known lost. */
@@ -412,6 +420,11 @@ function withOurs(
   return ours.length > 0 ? [...ours, ...fresh].sort((a, b) => a.seq - b.seq) : fresh;
 }
 
+/** A text as an element. Nearly all are plain, and then need no other look. */
+function elementOf(text: string): string {
+  return isElement(text) ? text : textElement(storableText(text));
+}
+
 /** The columns of the entries of one statement, as Postgres's arrays. */
 class EntryColumns {
   readonly #stream: number[] = [];
@@ -427,11 +440,11 @@ class EntryColumns {
   add(stream: number, { seq, at, pages, severity, code, unit, detail }: LogEntry): void {
     this.#stream.push(stream);
     this.#seq.push(seq);
-    this.#at.push(textElement(storableTime(at)));
+    this.#at.push(isPlainTime(at) ? at : textElement(storableTime(at)));
     this.#pages.push(pages ?? null);
     this.#severity.push(SEVERITY[severity]);
-    this.#code.push(textElement(storableText(code)));
-    this.#unit.push(unit === undefined ? NULL_ELEMENT : textElement(storableText(unit)));
+    this.#code.push(elementOf(code));
+    this.#unit.push(unit === undefined ? NULL_ELEMENT : elementOf(unit));
     this.#detail.push(detail === undefined ? NULL_ELEMENT : textElement(storableJson(detail)));
     if (detail !== undefined) this.#details += 1;
   }

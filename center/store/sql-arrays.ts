@@ -12,10 +12,14 @@ type ArrayElement = string | number;
 /** What stands for NULL. */
 export const NULL_ELEMENT = 'NULL';
 
+/** Whether a text is an element as it is. */
+export function isElement(text: string): boolean {
+  return PLAIN.test(text) && (text.length !== 4 || text.toUpperCase() !== NULL_ELEMENT);
+}
+
 /** A text as an element. */
 export function textElement(text: string): string {
-  const plain = PLAIN.test(text) && (text.length !== 4 || text.toUpperCase() !== NULL_ELEMENT);
-  return plain ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
+  return isElement(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /** An array of elements. */

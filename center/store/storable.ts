@@ -36,6 +36,12 @@ export function storableJson(value: unknown): string {
  * sixteen hours, and what it reads as a time is short.
  */
 const PLAIN_TIME = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)$/;
+
+/** Whether a time of RFC 3339 has the form that nearly every clock writes: Postgres takes it as it is. */
+export function isPlainTime(at: string): boolean {
+  return PLAIN_TIME.test(at);
+}
+
 const YEAR_1_MS = Date.UTC(2000, 0, 1) - 63_082_281_600_000;
 const YEAR_9999_MS = Date.UTC(9999, 11, 31);
 
