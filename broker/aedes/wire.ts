@@ -249,9 +249,9 @@ export class Wire implements Outlet {
     this.#allowances = [];
   }
 
-  /** Charges what was read; beyond its rates the client isn't read until its time has come. */
+  /** Charges what was just read; beyond its rates the client isn't read until its time has come. */
   #charge(publishes: number, bytes: number): void {
-    const now = this.#owner.now();
+    const now = this.#heardAt;
     let wait = 0;
     for (const allowance of this.#allowances) wait = Math.max(wait, allowance.spend(publishes, bytes, now));
     if (wait === 0 || this.#held & HOLD.rate) return;
