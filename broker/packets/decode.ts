@@ -42,10 +42,10 @@ export class Decoder {
   #position = 0;
   /** The buffer is the decoder's own, and not a chunk whose memory may be used again. */
   #own = false;
-  /** Chunks of a packet that isn't complete, when it came in more than one. */
-  #parts: Buffer[] | undefined;
-  #partsBytes = 0;
-  /** Bytes of the incomplete packet in all, 0 when its header isn't complete either. */
+  /** What came of a packet whose end is missing. One buffer: who sends byte by byte must not cost an object for each. */
+  #part: Buffer | undefined;
+  #partBytes = 0;
+  /** Bytes of that packet in all. */
   #wanted = 0;
   /** What was published to last, and passed the checks: most clients publish to one topic. */
   #topic = '';
@@ -56,20 +56,19 @@ export class Decoder {
 
   /** Bytes held for later. */
   get held(): number {
-    return this.#buffer.length - this.#position + this.#partsBytes;
+    return this.#buffer.length - this.#position + this.#partBytes;
   }
 
   /** Adds what was read. Its memory may be used again after `keep`. */
   push(chunk: Buffer): void {
-    if (this.#parts) {
-      this.#parts.push(chunk);
-      this.#partsBytes += chunk.length;
-      if (this.#partsBytes < this.#wanted) return;
-      this.#buffer = Buffer.concat(this.#parts, this.#partsBytes);
+    if (this.#part) {
+      this.#collect(chunk);
+      if (this.#partBytes < this.#wanted) return;
+      this.#buffer = this.#part.subarray(0, this.#partBytes);
       this.#own = true;
       this.#position = 0;
-      this.#parts = undefined;
-      this.#partsBytes = 0;
+      this.#part = undefined;
+      this.#partBytes = 0;
     } else if (this.#position < this.#buffer.length) {
       this.#buffer = Buffer.concat([this.#buffer.subarray(this.#position), chunk]);
       this.#own = true;
@@ -83,20 +82,27 @@ export class Decoder {
 
   /** Copies what is held of the chunk that was pushed last. */
   keep(): void {
-    if (this.#parts) {
-      const last = this.#parts.length - 1;
-      if (last > 0 || !this.#own) this.#parts[last] = Buffer.from(this.#parts[last] as Buffer);
-      this.#own = true;
-    } else if (!this.#own && this.#position < this.#buffer.length) {
-      this.#buffer = Buffer.from(this.#buffer.subarray(this.#position));
-      this.#own = true;
-      this.#position = 0;
+    if (this.#own || this.#position >= this.#buffer.length) return;
+    this.#buffer = Buffer.from(this.#buffer.subarray(this.#position));
+    this.#own = true;
+    this.#position = 0;
+  }
+
+  /** Copies what came of the packet whose end is missing. There is never room for more than twice what came. */
+  #collect(bytes: Buffer): void {
+    const length = this.#partBytes + bytes.length;
+    if (!this.#part || length > this.#part.length) {
+      const grown = Buffer.allocUnsafe(Math.max(length, Math.min(this.#wanted, 2 * length)));
+      this.#part?.copy(grown, 0, 0, this.#partBytes);
+      this.#part = grown;
     }
+    bytes.copy(this.#part, this.#partBytes);
+    this.#partBytes = length;
   }
 
   /** The next complete packet, or undefined when more bytes are needed. */
   next(): Packet | undefined {
-    if (this.#parts) return undefined;
+    if (this.#part) return undefined;
     const buffer = this.#buffer;
     const start = this.#position;
     const available = buffer.length - start;
@@ -123,8 +129,7 @@ export class Decoder {
     }
     if (total > available) {
       this.#wanted = total;
-      this.#parts = [start === 0 ? buffer : buffer.subarray(start)];
-      this.#partsBytes = available;
+      this.#collect(buffer.subarray(start));
       this.#buffer = EMPTY;
       this.#position = 0;
       return undefined;
