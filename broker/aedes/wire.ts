@@ -104,6 +104,8 @@ export class Wire implements Outlet {
   /** Why nothing is read at the moment, as bits. */
   #held = 0;
   #outstanding = 0;
+  /** Bytes of those packets among them that aren't publishes. */
+  #laterBytes = 0;
   #reading = false;
   /** When bytes came last. */
   #heardAt: number;
@@ -443,6 +445,19 @@ export class Wire implements Outlet {
     this.#release('connecting');
   }
 
+  /** A packet of about so many bytes is answered by the broker later: until `answered` it counts as under way. */
+  answersLater(bytes: number): void {
+    this.#outstanding++;
+    this.#laterBytes += bytes;
+    if (this.#full()) this.#hold('inbound');
+  }
+
+  /** What `answersLater` told of is answered. */
+  answered(bytes: number): void {
+    this.#laterBytes -= bytes;
+    this.#handled(undefined);
+  }
+
   #handled(error: Error | undefined): void {
     if (error) {
       this.#client?.emit('error', error);
@@ -460,7 +475,7 @@ export class Wire implements Outlet {
   #full(): boolean {
     const { inboundInFlightMax, inboundInFlightBytesMax } = this.#owner.limits;
     if (this.#outstanding === 0) return false;
-    if (this.#outstanding >= inboundInFlightMax) return true;
+    if (this.#outstanding >= inboundInFlightMax || this.#laterBytes >= inboundInFlightBytesMax) return true;
     const line = this.inbound;
     return line !== undefined && (line.length >= inboundInFlightMax || line.bytes >= inboundInFlightBytesMax);
   }

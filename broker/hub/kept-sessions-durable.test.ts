@@ -32,6 +32,8 @@ async function flushed({ broker }: KeptBroker): Promise<void> {
   await broker.publish('flush', String(Math.random()), { qos: 1, retain: true });
 }
 
+const hex = (id: number) => uint16(id).toString('hex');
+
 const names = (found: Map<string, unknown>) => [...found.keys()].filter((name) => name.startsWith('#'));
 
 describe('CONNACK', () => {
@@ -178,6 +180,30 @@ describe('SUBSCRIBE', () => {
     expect(await again.nextPublish()).toMatchObject({ topic: 'b', qos: 1 });
     await again.quiet();
   });
+
+  test.each([
+    ['in number', { inboundInFlightMax: 3 }, ['t', 1], 3],
+    ['in bytes', { inboundInFlightBytesMax: 500 }, ['t'.repeat(500), 1], 1],
+  ] as const)(
+    'is read no further than its bounds, %s, while the disk takes its time',
+    async (_name, limits, filter, most) => {
+      const { port, backend } = await start({ limits });
+      const client = await RawClient.connected(port, kept('k'));
+      backend.hold();
+      const ping = packet(0xc0);
+      const ids = Array.from({ length: most }, (_, index) => index + 1);
+      for (const id of ids.slice(1)) client.send(subscribePacket(id, [`${filter[0]}/${id}`, 1]));
+      client.send(ping);
+      expect(await client.nextHex()).toBe('d0');
+      client.send(subscribePacket(1, [...filter]), ping, unsubscribePacket(most + 1, filter[0]), ping);
+      await client.quiet();
+      backend.letGo();
+      const answers = [...ids.map((id) => `90 ${hex(id)}01`), `b0 ${hex(most + 1)}`, 'd0', 'd0'];
+      const came: string[] = [];
+      while (came.length < answers.length) came.push(await client.nextHex());
+      expect(came.sort()).toEqual(answers.sort());
+    },
+  );
 
   test('whose write failed is written with the next one that is answered', async () => {
     const first = await start();

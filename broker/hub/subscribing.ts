@@ -12,6 +12,8 @@ import type { Router } from './router.ts';
 /** In open mode conformance suites need a filter that is refused: these are the ones that Eclipse Paho's asked for. */
 const OPEN_REFUSED_FILTERS = new Set(['test/nosubscribe', 'nosubscribe']);
 const REFUSED = 0x80;
+/** What holds a filter while it waits, its text aside. */
+const FILTER_BYTES = 64;
 
 export class Subscribing {
   readonly #router: Router;
@@ -40,7 +42,8 @@ export class Subscribing {
       if (this.#router.subscribe(session, topic, qos)) changed.push(topic);
       return qos;
     });
-    this.#answer(wire, session.save(changed), () => {
+    const bytes = packet.subscriptions.reduce((sum, { topic }) => sum + bytesOf(topic), 0);
+    this.#answer(wire, session.save(changed), bytes, () => {
       wire.send(suback(packet.messageId, codes));
       packet.subscriptions.forEach(({ topic }, index) => {
         // Retained documents follow SUBACK [MQTT-3.3.1-6]; not for a shared subscription: each member would get all.
@@ -65,20 +68,24 @@ export class Subscribing {
       tree.remove(subscription);
       if (shared) this.#router.redistribute(session, shared);
     }
-    this.#answer(wire, session.save(ended), () => {
+    const bytes = packet.unsubscriptions.reduce((sum, filter) => sum + bytesOf(filter), 0);
+    this.#answer(wire, session.save(ended), bytes, () => {
       wire.send(acknowledgement(TYPE.unsuback, packet.messageId));
     });
   }
 
-  /** Answers when the session is durable; at once when it isn't kept. */
-  #answer(wire: Wire, durable: Promise<void> | undefined, answer: () => void): void {
+  /** Answers when the session is durable; at once when it isn't kept. What waits holds about so many `bytes`. */
+  #answer(wire: Wire, durable: Promise<void> | undefined, bytes: number, answer: () => void): void {
     if (!durable) {
       answer();
       return;
     }
+    // A disk that hangs must not gather all that its clients go on to say.
+    wire.answersLater(bytes);
     durable.then(
       () => {
         if (wire.connected) answer();
+        wire.answered(bytes);
       },
       () => wire.close('storage-failed'),
     );
@@ -92,4 +99,8 @@ export class Subscribing {
     const full = session.subscriptions.size >= this.#router.limits.subscriptionsMax;
     return full && !session.subscriptions.has(filter) ? 'subscriptions' : undefined;
   }
+}
+
+function bytesOf(filter: string): number {
+  return filter.length + FILTER_BYTES;
 }
