@@ -12,10 +12,12 @@ import type { OrderService } from './service.ts';
 /** How long those that came wait for others: one question to the database is for all of them. */
 const LOOK_PATIENCE_MS = 50;
 
-/** What came from a printer that may have an order. */
-interface Arrival {
-  online: boolean;
-  structures: Structure[];
+/** What came from a printer. */
+interface Task {
+  what: string;
+  work: () => Promise<unknown>;
+  /** It moves an order on that is there; without one nothing is to be done. */
+  forOrder: boolean;
 }
 
 export class Corrections {
@@ -23,8 +25,13 @@ export class Corrections {
   readonly #log: Logger;
   /** Work by printer, one after the other: a verdict must not overtake the structure it was made on. */
   readonly #chains = new Map<string, Promise<void>>();
-  /** Printers of which it isn't known yet whether they have an order. In a storm nearly none of them has. */
-  #arrivals = new Map<string, Arrival>();
+  /**
+   * What came, in its order, from printers of which it isn't known yet whether they have an order. In a storm nearly
+   * none of them has.
+   */
+  #arrivals = new Map<string, Task[]>();
+  /** Those of them that the database is being asked about. */
+  #asked = new Map<string, Task[]>();
   /** Ends when it is known of all that came until now; looks follow one another. */
   #looks: Promise<void> = Promise.resolve();
 
@@ -33,17 +40,15 @@ export class Corrections {
     this.#log = log;
   }
 
+  /** Does something for a printer when all that came before it is done. */
   #then(printer: string, what: string, work: () => Promise<unknown>): void {
-    const before = this.#chains.get(printer) ?? Promise.resolve();
-    this.#chain(
-      printer,
-      what,
-      this.#looks.then(() => before),
-      work,
-    );
+    const waiting = this.#arrivals.get(printer) ?? this.#asked.get(printer);
+    if (waiting) waiting.push({ what, work, forOrder: false });
+    else this.#chain(printer, what, work);
   }
 
-  #chain(printer: string, what: string, before: Promise<unknown>, work: () => Promise<unknown>): void {
+  #chain(printer: string, what: string, work: () => Promise<unknown>): void {
+    const before = this.#chains.get(printer) ?? Promise.resolve();
     const done = before
       .then(work)
       .catch((error: unknown) =>
@@ -68,7 +73,7 @@ export class Corrections {
   }
 
   onStructure(printer: string, structure: Structure): void {
-    this.#arrival(printer).structures.push(structure);
+    this.#ifOrdered(printer, 'structure', () => this.#orders.onStructure(printer, structure));
   }
 
   onUpdateReport(printer: string, report: UpdateReport): void {
@@ -77,39 +82,37 @@ export class Corrections {
 
   onPresence(printer: string, online: boolean): void {
     // Going changes nothing: an order waits for progress, however it is missing.
-    if (online) this.#arrival(printer).online = true;
+    if (online) this.#ifOrdered(printer, 'presence', () => this.#orders.onPresence(printer, true));
   }
 
-  #arrival(printer: string): Arrival {
-    let arrival = this.#arrivals.get(printer);
-    if (!arrival) {
-      if (this.#arrivals.size === 0) this.#looks = this.#looks.then(() => this.#look());
-      arrival = { online: false, structures: [] };
-      this.#arrivals.set(printer, arrival);
+  /** The same as `#then`, for what concerns only a printer that has an order. */
+  #ifOrdered(printer: string, what: string, work: () => Promise<unknown>): void {
+    const task = { what, work, forOrder: true };
+    const waiting = this.#arrivals.get(printer);
+    if (waiting) {
+      waiting.push(task);
+      return;
     }
-    return arrival;
+    if (this.#arrivals.size === 0) this.#looks = this.#looks.then(() => this.#look());
+    this.#arrivals.set(printer, [task]);
   }
 
   /** Finds out who of those that came has an order, and moves that on. */
   async #look(): Promise<void> {
     await sleep(LOOK_PATIENCE_MS);
-    const arrivals = this.#arrivals;
+    const asked = this.#arrivals;
+    this.#asked = asked;
     this.#arrivals = new Map();
-    let busy: Set<string>;
+    let ordered = new Set<string>();
     try {
-      busy = await this.#orders.store.printersBusy([...arrivals.keys()]);
+      ordered = await this.#orders.store.printersBusy([...asked.keys()]);
     } catch (error) {
-      this.#log.error({ printers: arrivals.size, reason: reasonOf(error) }, 'orders were not moved on');
-      return;
+      this.#log.error({ printers: asked.size, reason: reasonOf(error) }, 'orders were not moved on');
     }
-    for (const [printer, { online, structures }] of arrivals) {
-      if (!busy.has(printer)) continue;
-      const then = (what: string, work: () => Promise<unknown>) =>
-        this.#chain(printer, what, this.#chains.get(printer) ?? Promise.resolve(), work);
-      if (online) then('presence', () => this.#orders.onPresence(printer, true));
-      for (const structure of structures) {
-        then('structure', () => this.#orders.onStructure(printer, structure));
-      }
+    this.#asked = new Map();
+    for (const [printer, tasks] of asked) {
+      const has = ordered.has(printer);
+      for (const { what, work, forOrder } of tasks) if (has || !forOrder) this.#chain(printer, what, work);
     }
   }
 

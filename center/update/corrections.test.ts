@@ -1,0 +1,100 @@
+/** What comes from one printer moves its order on in the order in which it came. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Order, UpdateReport, Verdict } from '../../schemas/types.ts';
+import { checkSchema } from '../../schemas/validate.ts';
+import { eventually, silent, type TestStore, testStore, testStructure } from '../../tests/harness/orders.ts';
+import { Corrections } from './corrections.ts';
+import { openLocalRepository } from './release/local.ts';
+import { OrderService } from './service.ts';
+
+const ENGINE = 'engine:acme.engine';
+let opened: TestStore;
+let orders: OrderService;
+let corrections: Corrections;
+/** What is retained, by printer. */
+const retained = new Map<string, Order>();
+
+beforeAll(async () => {
+  opened = await testStore();
+  const { folder, store } = opened;
+  const repository = await openLocalRepository(join(folder, 'repository'), join(folder, 'keys'), Date.now);
+  await repository.release(
+    ['2.5.0', '2.6.1'].map((version) => ({
+      image: Buffer.from(`engine ${version}`),
+      custom: { software: 'acme.engine', version, vendor: 'acme' },
+    })),
+  );
+  orders = new OrderService({
+    database: store.database,
+    queue: { postgres: store.database.url },
+    tell: () => undefined,
+    publish: async (topic, payload) => {
+      const name = /printers\/([^/]+)\/order$/.exec(topic)?.[1] ?? '';
+      if (payload === '') retained.delete(name);
+      else retained.set(name, checkSchema('order', JSON.parse(payload)));
+    },
+    repository,
+    repositoryUrl: 'http://127.0.0.1:8080/repository/',
+    log: silent,
+    now: Date.now,
+  });
+  corrections = new Corrections(orders, silent);
+  await corrections.start();
+});
+
+afterAll(async () => {
+  await corrections.stop();
+  await opened.close();
+});
+
+/** The verdict that the engine is to get `to`. */
+function wants(from: string, to: string, session: string): Verdict {
+  return {
+    structure: { session, revision: 1 },
+    catalog: 'c1',
+    at: '2026-11-22T07:00:00Z',
+    status: 'incompatible',
+    findings: [],
+    remedy: { software: [{ subject: ENGINE, from, to }], structure: [], steps: [[ENGINE, to]], changes: 1 },
+  } as unknown as Verdict;
+}
+
+/** An order for 2.5.0 that the printer has taken up to `states`. */
+async function ordered(printer: string, states: UpdateReport['state'][]): Promise<Order> {
+  corrections.onVerdict(printer, testStructure('2.4.0', 's1'), wants('2.4.0', '2.5.0', 's1'));
+  const order = await eventually(() => retained.get(printer), 10_000);
+  for (const [index, state] of states.entries()) {
+    await orders.onUpdateReport(printer, reportOf(order, index + 1, state));
+  }
+  return order;
+}
+
+function reportOf({ execution, attempt }: Order, seq: number, state: UpdateReport['state']): UpdateReport {
+  return { execution, attempt, seq, state };
+}
+
+test('a structure from before the claim is not taken for one that disproves it', async () => {
+  const order = await ordered('claims', ['installing', 'self-testing']);
+  // Between restart and self-test it still shows what it ran; then it claims, and shows the new software.
+  corrections.onStructure('claims', testStructure('2.4.0', 's2'));
+  corrections.onUpdateReport('claims', reportOf(order, 3, 'claimed'));
+  const state = async () => (await orders.store.get(order.execution))?.execution.state;
+  await eventually(async () => ((await state()) === 'self-testing' ? undefined : true));
+  expect(await state()).toBe('claimed');
+  corrections.onStructure('claims', testStructure('2.5.0', 's3'));
+  await eventually(async () => ((await state()) === 'claimed' ? undefined : true));
+  expect(await state()).toBe('proven');
+});
+
+test('a verdict on the structure that proves an order gets an order of its own', async () => {
+  const first = await ordered('follows', ['installing', 'self-testing', 'claimed']);
+  const shown = testStructure('2.5.0', 's2');
+  corrections.onStructure('follows', shown);
+  corrections.onVerdict('follows', shown, wants('2.5.0', '2.6.1', 's2'));
+  const second = await eventually(() => {
+    const order = retained.get('follows');
+    return order && order.execution !== first.execution ? order : undefined;
+  });
+  expect(second.steps.map(({ to }) => to)).toEqual(['2.6.1']);
+});
