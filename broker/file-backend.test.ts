@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -85,6 +87,27 @@ test('history is thrown away when it is most of the file', async () => {
   await store.close();
   const found = await contents();
   expect([Object.keys(found).sort(), found['big']?.length]).toEqual([['big', 'kept'], big.length]);
+});
+
+test('when history cannot be thrown away a write is done all the same; it is told, and tried again later', async () => {
+  const told: unknown[] = [];
+  const store = new RetainedStore(
+    limits,
+    new FileBackend(path, { error: (about: unknown) => void told.push(about) }),
+  );
+  await store.load();
+  // A folder is where the new file would be written.
+  mkdirSync(`${path}.next`);
+  const big = Buffer.alloc(1024 * 1024, 'x');
+  for (let n = 0; n < 7; n++) await store.set('big', big, 1);
+  expect(statSync(path).size).toBeGreaterThan(7 * big.length);
+  expect(told).toEqual([{ reason: expect.stringContaining('EISDIR') }]);
+  rmdirSync(`${path}.next`);
+  await store.set('big', big, 1);
+  expect(statSync(path).size).toBeLessThan(2 * big.length);
+  await store.set('after', Buffer.from('a'), 1);
+  await store.close();
+  expect(Object.keys(await contents()).sort()).toEqual(['after', 'big']);
 });
 
 test('the changes of one write are all there or none is, wherever a crash cut it off', async () => {

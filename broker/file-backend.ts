@@ -3,9 +3,12 @@
  * a write is done. The changes of one write hold together: when a crash cut one of them off, none of them counts, and
  * the log ends before them. When most of it is history, the log is written anew beside itself and put in its place.
  */
-import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { Logger } from 'pino';
+import { reasonOf } from '../schemas/errors.ts';
 import type { QoS, RetainedBackend, RetainedChange, RetainedDocument } from './retained-backend.ts';
 
 /** Record: length of what follows (4), CRC-32 of it (4), kind (1), length of the topic (2), topic, payload. */
@@ -21,6 +24,8 @@ const REMOVED = 0xff;
 const COMPACT_BYTES_MIN = 4 * 1024 * 1024;
 const RECORD_BYTES_MAX = 512 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
+/** Of the log that is written anew: it begins empty, and is the log itself once it has the name. */
+const NEXT_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
 
 function kindOf({ payload, qos }: RetainedChange, more: boolean): number {
   if (payload === undefined) return more ? REMOVED_BIT | MORE_BIT : REMOVED;
@@ -65,17 +70,24 @@ async function syncFolder(path: string): Promise<void> {
 
 export class FileBackend implements RetainedBackend {
   readonly #path: string;
+  readonly #log: Pick<Logger, 'error'> | undefined;
   #file: FileHandle | undefined;
   /** What of the file counts. */
   #bytes = 0;
   /** Whether something may stand behind it, of a write that failed. */
   #torn = false;
+  /** Below this the log isn't written anew. */
+  #compactBytesMin = COMPACT_BYTES_MIN;
+  /** Another file got the name, and a power cut could still bring the old one back. */
+  #renamed = false;
   /** Bytes of the living record of each topic. */
   readonly #living = new Map<string, number>();
   #livingBytes = 0;
 
-  constructor(path: string) {
+  /** `log` is told when the file could not be written anew, which loses nothing but room. */
+  constructor(path: string, log?: Pick<Logger, 'error'>) {
     this.#path = path;
+    this.#log = log;
   }
 
   async *load(): AsyncIterable<RetainedDocument> {
@@ -117,7 +129,9 @@ export class FileBackend implements RetainedBackend {
     changes.forEach((change, index) => {
       this.#count(change.topic, change.payload === undefined ? 0 : (records[index] as Buffer).length);
     });
-    if (this.#bytes > COMPACT_BYTES_MIN && this.#bytes > 2 * this.#livingBytes) await this.#compact();
+    if (this.#bytes > this.#compactBytesMin && this.#bytes > 2 * this.#livingBytes) await this.#tryCompact();
+    if (this.#renamed) await syncFolder(this.#path);
+    this.#renamed = false;
   }
 
   async close(): Promise<void> {
@@ -168,6 +182,20 @@ export class FileBackend implements RetainedBackend {
     }
   }
 
+  /** What was written lasts whether or not there is room to write the log anew. */
+  async #tryCompact(): Promise<void> {
+    try {
+      await this.#compact();
+      this.#compactBytesMin = COMPACT_BYTES_MIN;
+    } catch (error) {
+      this.#compactBytesMin = this.#bytes + COMPACT_BYTES_MIN;
+      this.#log?.error(
+        { reason: reasonOf(error) },
+        'the file of retained documents could not be written anew',
+      );
+    }
+  }
+
   async #compact(): Promise<void> {
     const old = this.#file as FileHandle;
     const documents = new Map<string, Buffer>();
@@ -179,22 +207,28 @@ export class FileBackend implements RetainedBackend {
         else documents.set(topic, Buffer.concat([Buffer.from([kind & QOS_BITS]), body.subarray(1)]));
       }
     }
-    const next = await open(`${this.#path}.next`, 'w', 0o600);
+    const path = `${this.#path}.next`;
+    const next = await open(path, NEXT_FLAGS, 0o600);
     let bytes = 0;
-    for (const body of documents.values()) {
-      const header = Buffer.allocUnsafe(HEADER_BYTES);
-      header.writeUInt32LE(body.length, 0);
-      header.writeUInt32LE(checksum(body), 4);
-      await next.appendFile(Buffer.concat([header, body]));
-      bytes += HEADER_BYTES + body.length;
+    try {
+      for (const body of documents.values()) {
+        const header = Buffer.allocUnsafe(HEADER_BYTES);
+        header.writeUInt32LE(body.length, 0);
+        header.writeUInt32LE(checksum(body), 4);
+        await next.appendFile(Buffer.concat([header, body]));
+        bytes += HEADER_BYTES + body.length;
+      }
+      await next.sync();
+      await rename(path, this.#path);
+    } catch (error) {
+      await next.close();
+      await unlink(path);
+      throw error;
     }
-    await next.sync();
-    await next.close();
-    await rename(`${this.#path}.next`, this.#path);
-    // Else a power cut could bring the old file back, without what is written from now on.
-    await syncFolder(this.#path);
-    await old.close();
-    this.#file = await open(this.#path, 'a+', 0o600);
+    // From here on the old file has no name: whatever is written must go into the new one.
+    this.#file = next;
     this.#bytes = bytes;
+    this.#renamed = true;
+    await old.close();
   }
 }

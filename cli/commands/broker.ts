@@ -67,7 +67,7 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
     tcp: { host: settings.host, port: settings.mqttPort },
     log,
     identity: credentials ?? 'open',
-    ...(inMemory ? {} : { retained: new FileBackend(join(settings.data, 'retained.log')) }),
+    ...(inMemory ? {} : { retained: new FileBackend(join(settings.data, 'retained.log'), log) }),
     ...flags,
   });
   broker.on('refused', (refused) => log.warn(refused, 'refused'));
