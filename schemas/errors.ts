@@ -26,6 +26,10 @@ export const ERRORS = {
     message: 'Revision {revision} of session {session} is older than revision {known}',
     hint: 'Let revision grow within a session.',
   },
+  'payload/not-storable': {
+    message: 'The database refuses what the payload says: {reason}',
+    hint: 'Leave out what it names, and report it: a schema should have refused it.',
+  },
   // Requests.
   'request/unknown-method': {
     message: 'There is no method "{method}"',

@@ -74,6 +74,10 @@ export interface Conclusions {
   onAsk(printer: string, method: string, payload: Buffer): Promise<void>;
 }
 
+function isOfPayload(error: unknown): error is PlatenError {
+  return error instanceof PlatenError && error.code.startsWith('payload/');
+}
+
 const TAKEN: Promise<undefined> = Promise.resolve(undefined);
 
 const BYTES_MAX: Record<UplinkKind, number> = {
@@ -115,37 +119,49 @@ interface Ack {
   upTo: number;
 }
 
-type Conclude = (message: EntriesUnderWay, result: EntriesStored) => void;
+/** Hears what became of messages of entries. */
+interface EntriesListener {
+  stored(message: EntriesUnderWay, result: EntriesStored): void;
+  /** Whether it failed for its content: then it was counted and told. */
+  refused(message: EntriesUnderWay, error: unknown): boolean;
+}
 
 /** A message of entries on its way to the store: told to the broker, like a promise, but without what that costs. */
 class EntriesUnderWay implements Handled, EntriesTaker {
   readonly printer: string;
   readonly log: string;
-  readonly #conclude: Conclude;
+  readonly topic: string;
+  readonly #listener: EntriesListener;
   #settled: Parameters<Handled['then']>[0] | undefined;
   #failed: Parameters<Handled['then']>[1] | undefined;
+  /** What is to be told as soon as somebody listens: the store may refuse at once. */
+  #untold: (() => void) | undefined;
 
-  constructor(printer: string, log: string, conclude: Conclude) {
+  constructor(printer: string, log: string, topic: string, listener: EntriesListener) {
     this.printer = printer;
     this.log = log;
-    this.#conclude = conclude;
+    this.topic = topic;
+    this.#listener = listener;
   }
 
   // biome-ignore lint/suspicious/noThenProperty: it is what a promise is to the broker, and is never awaited.
   then(settled: Parameters<Handled['then']>[0], failed: Parameters<Handled['then']>[1]): void {
     this.#settled = settled;
     this.#failed = failed;
+    if (this.#untold) queueMicrotask(this.#untold);
   }
 
   stored(result: EntriesStored): void {
-    this.#conclude(this, result);
+    this.#listener.stored(this, result);
     this.#settled?.(undefined);
   }
 
   failed(error: unknown): void {
-    // The store may refuse at once, before anybody listens.
-    if (this.#failed) this.#failed(error);
-    else queueMicrotask(() => this.#failed?.(error));
+    const tell = this.#listener.refused(this, error)
+      ? () => this.#settled?.('refused')
+      : () => this.#failed?.(error);
+    if (this.#settled) tell();
+    else this.#untold = tell;
   }
 }
 
@@ -207,7 +223,7 @@ export class Uplinks {
 
   /** @throws the error itself unless it is about the content of the message */
   #refuse(printer: string, kind: UplinkKind, message: LinkMessage, error: unknown): 'refused' {
-    if (!(error instanceof PlatenError) || !error.code.startsWith('payload/')) throw error;
+    if (!isOfPayload(error)) throw error;
     this.#refusals.refuse(printer, kind, message.topic, error);
     return 'refused';
   }
@@ -237,17 +253,30 @@ export class Uplinks {
     } catch (error) {
       return this.#refusedNow(printer, message, error);
     }
-    const underWay = new EntriesUnderWay(printer, batch.log, this.#stored);
+    const underWay = new EntriesUnderWay(printer, batch.log, message.topic, this.#listener);
     this.#ingest.takeErrors(printer, batch, underWay);
     return underWay;
   }
 
-  readonly #stored: Conclude = ({ printer, log }, { upTo, fresh, lost }) => {
-    this.counts.errors += 1;
-    this.counts.entries += fresh.length;
-    this.counts.entries_lost += lost;
-    this.#acknowledge(printer, log, upTo);
-    if (fresh.length > 0) this.#conclusions.onEntries(printer, log, fresh);
+  readonly #listener: EntriesListener = {
+    stored: ({ printer, log }, { upTo, fresh, lost }) => {
+      this.counts.errors += 1;
+      this.counts.entries += fresh.length;
+      this.counts.entries_lost += lost;
+      this.#acknowledge(printer, log, upTo);
+      if (fresh.length === 0) return;
+      try {
+        this.#conclusions.onEntries(printer, log, fresh);
+      } catch (error) {
+        // They are stored, and so are those that came with them and are told next: a fault here is no reason to end.
+        this.#log.error({ printer, log, err: error }, 'nothing was concluded from entries');
+      }
+    },
+    refused: ({ printer, topic }, error) => {
+      if (!isOfPayload(error)) return false;
+      this.#refusals.refuse(printer, 'errors', topic, error);
+      return true;
+    },
   };
 
   async #refusedNow(printer: string, message: LinkMessage, error: unknown): Promise<'refused'> {

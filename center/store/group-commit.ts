@@ -31,6 +31,8 @@ export interface GroupCommitOptions<T, R> {
   whenReady?(): Promise<void>;
   /** Called when the database is there but can take nothing; what it gives is called when it can again. */
   unable?(reason: string): () => void;
+  /** What an item that fails alone is rejected with, of the error; default: that error. */
+  refusal?(error: unknown): unknown;
   /** Called when a batch is durable: how long that took in seconds, waiting for the database included; its items. */
   committed?: Committed;
 }
@@ -190,8 +192,10 @@ export class GroupCommit<T, R> {
             continue;
           }
           if (batch.length === 1 || lost || unable) {
+            const { refusal } = this.#options;
+            const reason = lost || unable || !refusal ? error : refusal(error);
             return () => {
-              for (const waiting of batch) waiting.reject(error);
+              for (const waiting of batch) waiting.reject(reason);
             };
           }
           // One bad item must not take the others with it: each alone.

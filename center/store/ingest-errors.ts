@@ -21,6 +21,7 @@ import {
   rangesToSql,
   takeBatch,
 } from './log-cursor.ts';
+import { refusalOf } from './refusal.ts';
 import {
   arrayOf,
   int4Array,
@@ -143,6 +144,7 @@ export class ErrorWriter {
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
       unable: (reason) => database.unable(reason),
+      refusal: refusalOf,
     });
   }
 

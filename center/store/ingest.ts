@@ -1,6 +1,7 @@
 /**
  * The way in: everything that printers send, made durable. Every promise resolves after the commit, everything may be
- * sent again, and many messages share a transaction.
+ * sent again, and many messages share a transaction. One whose content the database refuses fails with
+ * payload/not-storable.
  */
 import type { ErrorBatch, Presence, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
@@ -9,6 +10,7 @@ import { GroupCommit } from './group-commit.ts';
 import { type ErrorsResult, type ErrorsTaker, ErrorWriter } from './ingest-errors.ts';
 import type { PresenceResult, StructureResult } from './printer-states.ts';
 import type { PrinterWriter } from './printer-writer.ts';
+import { refusalOf } from './refusal.ts';
 import { storableJson, storableText } from './storable.ts';
 
 interface UpdateItem {
@@ -42,6 +44,7 @@ export class IngestWriter {
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
       unable: (reason) => database.unable(reason),
+      refusal: refusalOf,
       committed: (duration_s, items) => this.onCommitted('updates', duration_s, items),
       write: (items: UpdateItem[]) => database.borrow((client) => this.#writeUpdates(client, items)),
     });

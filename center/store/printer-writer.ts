@@ -17,6 +17,7 @@ import {
   type StructureResult,
   type VerdictResult,
 } from './printer-states.ts';
+import { refusalOf } from './refusal.ts';
 import { textArray } from './sql-arrays.ts';
 import { storableJson } from './storable.ts';
 import { structureSignature } from './structure-changes.ts';
@@ -112,6 +113,7 @@ export class PrinterWriter {
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
       unable: (reason) => database.unable(reason),
+      refusal: refusalOf,
     });
   }
 
