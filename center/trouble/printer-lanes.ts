@@ -16,9 +16,14 @@ export interface UnitLanes {
   lanes: Map<number, Lane>;
 }
 
+/** What printers without lanes share: most are well, and two empty maps for each would take 370 bytes. */
+const NO_UNITS = new Map<string, UnitLanes>();
+const NO_LANES = new Map<number, Lane>();
+
 export class PrinterLanes {
-  readonly units = new Map<string, UnitLanes>();
-  private readonly single = new Map<number, Lane>();
+  /** Not to be added to but by `addToUnit`. */
+  units: Map<string, UnitLanes> = NO_UNITS;
+  private single: Map<number, Lane> = NO_LANES;
   private byKey: Map<string, Lane> | undefined;
   /** How many lanes there are. */
   size = 0;
@@ -32,6 +37,7 @@ export class PrinterLanes {
   }
 
   addOne(group: number, lane: Lane): void {
+    if (this.single === NO_LANES) this.single = new Map();
     if (!this.single.has(group)) this.size += 1;
     this.single.set(group, lane);
   }
@@ -48,6 +54,7 @@ export class PrinterLanes {
     let there = this.units.get(unit);
     if (!there) {
       there = { ...named(), lanes: new Map() };
+      if (this.units === NO_UNITS) this.units = new Map();
       this.units.set(unit, there);
     }
     this.addTo(there, group, lane);
