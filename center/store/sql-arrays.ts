@@ -1,5 +1,5 @@
 /**
- * Arrays as Postgres reads them in text. `pg` can do it too, but looks at every element in several ways; on the way in
+ * Arrays as Postgres reads them, in text and in binary. `pg` can do it too, but looks at every element in several ways; on the way in
  * that is most of what a statement costs this process.
  */
 

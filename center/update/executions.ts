@@ -103,25 +103,16 @@ export class ExecutionStore {
   #busy = false;
   #published: string[] = [];
 
-  readonly #activeOf: GroupCommit<string, ExecutionRow[]>;
-  /** Waits for a lost database, as the one above does. */
-  readonly #busyAmong: GroupCommit<readonly string[], Set<string>>;
+  /** Active executions of lists of printers: asked for together, and waiting for a lost database. */
+  readonly #active: GroupCommit<readonly string[], ExecutionRow[]>;
 
   constructor(database: UpdateDatabase, times: OrderTimes) {
     this.#database = database;
     this.#times = times;
-    this.#activeOf = new GroupCommit({
-      write: async (printers: string[]) => {
-        const rows = await this.active(printers);
-        return printers.map((printer) => rows.filter((row) => row.printer === printer));
-      },
-      batchWeight_max: ACTIVE_LOOKUP_MAX,
-      waiting_max: ACTIVE_WAITING_MAX,
-    });
-    this.#busyAmong = new GroupCommit({
+    this.#active = new GroupCommit({
       write: async (lists: (readonly string[])[]) => {
-        const busy = await this.#busyOf(lists.flat());
-        return lists.map(() => busy);
+        const rows = await this.active(lists.flat());
+        return lists.map(() => rows);
       },
       weigh: (list) => list.length,
       batchWeight_max: ACTIVE_LOOKUP_MAX,
@@ -162,28 +153,22 @@ export class ExecutionStore {
   }
 
   /** The executions of one printer that have not ended, asked for together with other printers'. */
-  activeOf(printer: string): Promise<ExecutionRow[]> {
-    return this.#activeOf.submit(printer, ACTIVE_PATIENCE_MS);
+  async activeOf(printer: string): Promise<ExecutionRow[]> {
+    const rows = await this.#active.submit([printer], ACTIVE_PATIENCE_MS);
+    return rows.filter((row) => row.printer === printer);
   }
 
   /** Those of these printers that have an execution that has not ended; the set may hold others too. */
-  printersBusy(printers: readonly string[]): Promise<Set<string>> {
-    return this.#busyAmong.submit(printers);
-  }
-
-  async #busyOf(printers: readonly string[]): Promise<Set<string>> {
-    const rows = await this.#database.query<{ printer: string }>(
-      'SELECT printer FROM executions WHERE printer = ANY($1::text[]) AND ended_at IS NULL',
-      [textArray(printers)],
-    );
-    return new Set(rows.map(({ printer }) => printer));
+  async printersBusy(printers: readonly string[]): Promise<Set<string>> {
+    const rows = await this.#active.submit(printers);
+    return new Set(rows.map((row) => row.printer));
   }
 
   /** The executions of these printers that have not ended. */
   async active(printers: readonly string[]): Promise<ExecutionRow[]> {
     const rows = await this.#database.query<Row>(
-      `SELECT ${COLUMNS} FROM executions WHERE printer = ANY($1) AND ended_at IS NULL`,
-      [printers],
+      `SELECT ${COLUMNS} FROM executions WHERE printer = ANY($1::text[]) AND ended_at IS NULL`,
+      [textArray(printers)],
     );
     return rows.map(fromRow);
   }
