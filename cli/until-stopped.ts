@@ -5,6 +5,8 @@ import type { Logger } from 'pino';
 
 /** Contract: stopped within 10 s of SIGTERM; beyond it the process ends itself and says so. */
 const STOP_MS_MAX = 9_500;
+/** Ctrl-C reaches everybody at the terminal, and npm hands on what it got: that is one signal, told twice. */
+const SAME_SIGNAL_MS = 1_000;
 
 /**
  * Begins to listen for the end, at once: a signal that comes while the parts open is not lost. The first signal stops
@@ -14,8 +16,16 @@ export function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
     // Whoever read our output has gone (`platen up | head`): that is a stop, not a crash.
     process.stdout.on('error', () => resolve('SIGPIPE'));
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
+    let first_ms: number | undefined;
+    const heard = (signal: NodeJS.Signals) => {
+      first_ms ??= performance.now();
+      resolve(signal);
+      if (performance.now() - first_ms < SAME_SIGNAL_MS) return;
+      process.off('SIGINT', heard).off('SIGTERM', heard);
+      process.kill(process.pid, signal);
+    };
+    process.on('SIGINT', heard);
+    process.on('SIGTERM', heard);
   });
 }
 
