@@ -4,9 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { writeWhole } from '../files/whole-file.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { PrinterEvent } from './driver.ts';
 import { CHECKPOINT_MS, LOG_SEGMENTS } from './limits.ts';
@@ -221,8 +222,7 @@ export class DiskLog extends RingLog {
     const checkpoint: Checkpoint = { log: this.#id, upTo: this.upTo, lost: this.overwritten };
     const file = checkpointFile(this.#folder);
     this.#checkpointing = this.#checkpointing
-      .then(() => writeFile(`${file}.new`, JSON.stringify(checkpoint)))
-      .then(() => rename(`${file}.new`, file))
+      .then(() => writeWhole(file, JSON.stringify(checkpoint), { synced: false }))
       .catch((error: unknown) => {
         this.#log.warn({ reason: reasonOf(error) }, 'the acknowledgement cannot be kept on disk');
       });

@@ -2,8 +2,8 @@
  * The numbers of update reports: they grow within an attempt, also when the agent restarts in the middle of it.
  */
 import { readFileSync } from 'node:fs';
+import { writeWholeSync } from '../files/whole-file.ts';
 import { REPORT_NUMBERS_RESERVED } from './limits.ts';
-import { writeWhole } from './whole-file.ts';
 
 export interface ReportNumbers {
   /** The next number of this attempt, greater than all before it. */
@@ -77,7 +77,7 @@ export class ReportNumbersOnDisk implements ReportNumbers {
   }
 
   #reserve(upTo: number): void {
-    writeWhole(this.#file, JSON.stringify({ key: this.#key, upTo } satisfies Reserved));
+    writeWholeSync(this.#file, JSON.stringify({ key: this.#key, upTo } satisfies Reserved));
     this.#reserved = upTo;
   }
 }

@@ -2,8 +2,9 @@
  * Credentials in a file, for a broker that runs without a center. `credentials.json` in the data folder, mode 0600,
  * replaced as a whole. Looked at again when it changes, so that withdrawn rights end live connections.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { readWholeJson, writeWholeSync } from '../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import { ROLES, type Role } from '../schemas/roles.ts';
 import type { Credentials, Identity, Principal } from './identity.ts';
@@ -19,21 +20,19 @@ interface Entry {
 const LOOK_MS = 2_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
+const MEND =
+  'Restore it from a copy, or remove it and admin.json: the next start makes a new administrator, and printers need new passwords (platen broker add).';
+
 function invalid(file: string, reason: string): PlatenError {
-  return new PlatenError('setting/invalid', { name: file, reason, hint: 'Mend the file, or make it anew.' });
+  return new PlatenError('setting/invalid', { name: file, reason, hint: MEND });
 }
 
 /** Reads the file; a missing one is empty. @throws PlatenError setting/invalid */
 function read(file: string): Map<string, Entry> {
-  let text: string;
+  const document = readWholeJson(file, MEND);
+  if (document === undefined) return new Map();
   try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-    throw error;
-  }
-  try {
-    const { credentials } = JSON.parse(text) as { credentials: Entry[] };
+    const { credentials } = document as { credentials: Entry[] };
     return new Map(
       credentials.map(({ name, role, hash }) => {
         if (!NAME.test(name) || !ROLES.includes(role) || typeof hash !== 'string') {
@@ -133,11 +132,8 @@ export class CredentialFile implements Identity {
 
   #save(): void {
     mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
-    const next = `${this.#file}.next`;
     const text = JSON.stringify({ credentials: [...this.#entries.values()] }, null, 2);
-    writeFileSync(next, `${text}\n`, { mode: 0o600 });
-    chmodSync(next, 0o600);
-    renameSync(next, this.#file);
+    writeWholeSync(this.#file, `${text}\n`);
     this.#stamp = this.#stampOf();
   }
 }

@@ -1,9 +1,10 @@
 /**
  * Who may connect: printers and operators with their passwords, in the store. The broker asks here at every CONNECT.
  */
-import { chmodSync, existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { Identity, Principal, Credentials as Shown } from '../broker/identity.ts';
 import { hashPassword, makePassword, PasswordChecker } from '../broker/passwords.ts';
+import { writeWholeSync } from '../files/whole-file.ts';
 import { PlatenError } from '../schemas/errors.ts';
 import type { Role } from '../schemas/roles.ts';
 import type { AdminCredentials } from '../schemas/types.ts';
@@ -148,9 +149,6 @@ export class StoredAccounts implements Accounts, Identity {
     if (existsSync(file) && (await this.roleOf('admin')) === 'admin') return;
     const credentials: AdminCredentials = { username: 'admin', password: makePassword() };
     await this.putUser(credentials.username, 'admin', credentials.password);
-    const draft = `${file}.new`;
-    writeFileSync(draft, `${JSON.stringify(credentials)}\n`, { mode: 0o600 });
-    chmodSync(draft, 0o600);
-    renameSync(draft, file);
+    writeWholeSync(file, `${JSON.stringify(credentials)}\n`);
   }
 }

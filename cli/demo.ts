@@ -3,13 +3,14 @@
  * story. It uses the product as anybody would: printers are enrolled and speak MQTT, releases are signed and served.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { tufTrust } from '../agent/updater/trust.ts';
 import { createUpdater } from '../agent/updater/updater.ts';
 import { customOf } from '../center/update/release/targets.ts';
 import { startStory, storyPlan } from '../device-sim/story.ts';
+import { readWholeJson, writeWholeSync } from '../files/whole-file.ts';
 import type { Catalog, TroubleRules } from '../schemas/types.ts';
 import { checkSchema } from '../schemas/validate.ts';
 import type { Product } from './product.ts';
@@ -56,12 +57,14 @@ async function passwordsFor(
   printers: string[],
 ): Promise<Record<string, string>> {
   const file = join(folder, 'passwords.json');
-  const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {};
+  const known = (readWholeJson(
+    file,
+    'It holds the passwords of the simulated printers. Remove it: they are enrolled again.',
+  ) ?? {}) as Record<string, string>;
   const missing = printers.filter((printer) => known[printer] === undefined);
   if (missing.length > 0) {
     for (const { printer, password } of await product.accounts.enroll(missing)) known[printer] = password;
-    writeFileSync(`${file}.new`, JSON.stringify(known), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    writeWholeSync(file, JSON.stringify(known));
   }
   return known;
 }

@@ -33,12 +33,16 @@ export interface Product {
 /** The TLS listener with the product's own authority, when a port is set for it. */
 async function openTls(
   settings: Settings,
+  log: Logger,
   opened: Opened,
 ): Promise<{ authority: Authority; endpoint: TlsEndpoint } | undefined> {
   const { host, mqttsPort: port } = settings;
   if (port === undefined) return undefined;
   const authority = await Authority.open(join(settings.data, 'tls'), Date.now);
   opened.add(() => authority.close());
+  authority.onFailed((error) =>
+    log.error({ reason: reasonOf(error) }, 'the list of certificates is damaged'),
+  );
   const hosts = [...new Set([hostname(), 'localhost', '127.0.0.1', '::1', host])].filter(
     (one) => one !== '0.0.0.0',
   );
@@ -66,7 +70,7 @@ export async function openProduct(settings: Settings, flags: BrokerFlags, log: L
     const parts = await openParts(settings, log, opened);
     const { store, accounts, adminFile, registry, repository } = parts;
     const link = new InProcessLink();
-    const tls = await openTls(settings, opened);
+    const tls = await openTls(settings, log, opened);
     const broker = await createBroker({
       tcp: { host: settings.host, port: settings.mqttPort },
       tls: tls?.endpoint,

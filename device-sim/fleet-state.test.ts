@@ -44,7 +44,7 @@ test('a second start of the story goes on with what its printers have become', a
 test('nothing is kept without a folder, and a file that is no state is refused by name', () => {
   const file = join(folder, 'broken.json');
   writeFileSync(file, 'no json');
-  expect(() => new FleetState(file)).toThrow(expect.objectContaining({ code: 'setting/invalid' }));
+  expect(() => new FleetState(file)).toThrow(expect.objectContaining({ code: 'file/damaged' }));
   const none = new FleetState(join(folder, 'none', 'printers.json'));
   none.flush();
   expect(existsSync(join(folder, 'none'))).toBe(false);

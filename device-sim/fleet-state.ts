@@ -2,10 +2,10 @@
  * What simulated printers are made of, kept in a file, so that a printer that was updated is still updated when the
  * simulation starts again.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { PrinterStructure } from '../agent/driver.ts';
-import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { readWholeJson, writeWholeSync } from '../files/whole-file.ts';
 
 /** Changes are written together after so many ms: an update touches many printers at once. */
 const WRITE_AFTER_MS = 200;
@@ -42,26 +42,14 @@ export class FleetState {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     mkdirSync(dirname(this.#file), { recursive: true });
-    writeFileSync(`${this.#file}.new`, JSON.stringify(this.#printers));
-    renameSync(`${this.#file}.new`, this.#file);
+    writeWholeSync(this.#file, JSON.stringify(this.#printers), { synced: false });
   }
 }
 
 function readState(file: string): Record<string, Kept> {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
-  try {
-    return JSON.parse(text) as Record<string, Kept>;
-  } catch (error) {
-    throw new PlatenError('setting/invalid', {
-      name: file,
-      reason: reasonOf(error),
-      hint: 'It holds what the simulated printers are made of; delete it to begin the simulation anew.',
-    });
-  }
+  const kept = readWholeJson(
+    file,
+    'It holds what the simulated printers are made of. Remove it to begin the simulation anew.',
+  );
+  return (kept ?? {}) as Record<string, Kept>;
 }

@@ -91,6 +91,12 @@ export const ERRORS = {
     message: 'Port {port} on {host} cannot be used: {reason}',
     hint: 'Set {setting} to a free port.',
   },
+  // Small files of ours, see files/whole-file.ts.
+  'file/damaged': { message: 'The file {file} is damaged: {reason}', hint: '{hint}' },
+  'file/denied': {
+    message: 'The file {file} belongs to {owner}; {user} may not use it',
+    hint: 'Run Platen as the user that ran it before, or give the files to this one: sudo chown -R {user} {folder}',
+  },
   // The agent beside real printers.
   'agent/mapping': {
     message: 'The mapping table {file} is wrong: {reason}',

@@ -3,12 +3,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { writeWholeSync } from '../../files/whole-file.ts';
 import { durationMs } from '../../schemas/duration.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { AgentPrinter, AgentsConfig } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import { MappingTables } from '../mapping/tables.ts';
-import { writeWhole } from '../whole-file.ts';
 
 const POLL_DEFAULT = 'PT30S';
 const FULL_DEFAULT = 'PT15M';
@@ -145,5 +145,5 @@ export function addPrinter(file: string, printer: AgentPrinter, broker: string):
   }
   const next = check({ ...config, printers: [...config.printers, printer] }, file);
   // Passwords and communities stand in it.
-  writeWhole(file, `${JSON.stringify(next, null, 2)}\n`);
+  writeWholeSync(file, `${JSON.stringify(next, null, 2)}\n`);
 }

@@ -2,8 +2,8 @@
  * The updater's journal: what it was doing, so that it can go on after a power loss. Every entry is on disk before
  * what it announces is begun.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { readWholeJson, writeWholeSync } from '../../files/whole-file.ts';
 import type { ErrorReport, Order } from '../../schemas/types.ts';
 
 /** Where an order stands. `group` counts groups of steps that are installed together. */
@@ -47,31 +47,11 @@ export function memoryJournal(): Journal {
 export function fileJournal(folder: string): Journal {
   const file = join(folder, 'journal.json');
   return {
-    load: () => {
-      try {
-        return JSON.parse(readFileSync(file, 'utf8')) as JournalState;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ended: [] };
-        throw error;
-      }
-    },
-    save: (state) => {
-      mkdirSync(dirname(file), { recursive: true });
-      const temporary = `${file}.tmp`;
-      const descriptor = openSync(temporary, 'w', 0o600);
-      try {
-        writeSync(descriptor, JSON.stringify(state));
-        fsyncSync(descriptor);
-      } finally {
-        closeSync(descriptor);
-      }
-      renameSync(temporary, file);
-      const directory = openSync(dirname(file), 'r');
-      try {
-        fsyncSync(directory);
-      } finally {
-        closeSync(directory);
-      }
-    },
+    load: () =>
+      (readWholeJson(
+        file,
+        'It held which update was under way. See which versions the printer has, remove the file, and start again.',
+      ) as JournalState | undefined) ?? { ended: [] },
+    save: (state) => writeWholeSync(file, JSON.stringify(state)),
   };
 }

@@ -3,7 +3,7 @@
  * tuf-js as the client), and of an order only what agrees with that. Whoever holds the center, the broker or the
  * repository's host can withhold software, but can't make a printer install what its vendor did not sign for it.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fetcher, type TargetFile, Updater as TufClient } from 'tuf-js';
@@ -12,6 +12,7 @@ import { compileCatalog } from '../../center/compatibility/compile.ts';
 import { judge } from '../../center/compatibility/judge.ts';
 import { inRange, SCHEMES, type SchemeName } from '../../center/compatibility/versions.ts';
 import type { ReleaseCustom } from '../../center/update/release/targets.ts';
+import { readWholeJson, writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { type ImageStep, isImageStep, isSwitch } from '../../schemas/order-steps.ts';
 import type { Order, OrderStep, Release, SoftwareProduct } from '../../schemas/types.ts';
@@ -316,6 +317,19 @@ export function tufTrust(options: TrustOptions): Trust {
   };
 }
 
+/**
+ * Begins with the root that the printer was given; later ones are kept over it. A damaged file begins anew: the way from
+ * the first root to the latest one is signed, so nothing is believed that was not believed before.
+ */
+function keepRoot(file: string, root: Buffer): void {
+  try {
+    if (readWholeJson(file, '') !== undefined) return;
+  } catch (error) {
+    if (!(error instanceof PlatenError) || error.code !== 'file/damaged') throw error;
+  }
+  writeWholeSync(file, root, { mode: 0o644 });
+}
+
 async function check(
   root: Buffer,
   folder: string,
@@ -325,7 +339,7 @@ async function check(
   fetchBy: typeof fetch,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  if (!existsSync(join(folder, 'root.json'))) writeFileSync(join(folder, 'root.json'), root);
+  keepRoot(join(folder, 'root.json'), root);
   const customs = new Map<string, ReleaseCustom>();
   const work = async (fetch: Fetcher) => {
     const client = new TufClient({

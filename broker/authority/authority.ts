@@ -8,8 +8,10 @@
  * Clients' private keys are given out once and not kept. A revocation holds at the next handshake, and whoever watches
  * (`onRevoked`) ends the live connections.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { readWholeJson, readWholePem, writeWholeSync } from '../../files/whole-file.ts';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { type Issued, issueLeaf, makeAuthority } from './certificates.ts';
 
 const DAY_MS = 86_400_000;
@@ -34,9 +36,19 @@ interface Server {
   cert: string;
 }
 
-function writePrivate(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+const AUTHORITY_LOST =
+  'Restore the folder from a copy. Without one, move it away: the next start makes a new authority, and every client certificate has to be issued again.';
+const ISSUED_LOST =
+  'Restore it from a copy: it says which certificates were issued and which of them were revoked. Without one, move the whole folder away; every client certificate then has to be issued again.';
+
+/** Undefined for a damaged file too: for what can be made anew. */
+function unlessDamaged<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof PlatenError && error.code === 'file/damaged') return undefined;
+    throw error;
+  }
 }
 
 export class Authority {
@@ -46,28 +58,36 @@ export class Authority {
   /** Which file was read: its inode, time and size, because two writes can fall into one tick of the file's clock. */
   #readFrom = '';
   #watch: NodeJS.Timeout | undefined;
+  #failed: (error: unknown) => void = () => undefined;
+  /** What was told last. */
+  #fault = '';
 
   private constructor(folder: string, now: () => number) {
     this.#folder = folder;
     this.#now = now;
   }
 
-  /** Opens the authority in `folder`, making one when there is none. */
+  /**
+   * Opens the authority in `folder`, making one when there is none.
+   * @throws PlatenError file/damaged, file/denied
+   */
   static async open(folder: string, now: () => number): Promise<Authority> {
     const authority = new Authority(folder, now);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!existsSync(join(folder, 'ca-key.pem'))) {
       const { certificate, key } = await makeAuthority('Platen authority', now(), AUTHORITY_MS);
-      writePrivate(join(folder, 'ca.pem'), certificate);
-      writePrivate(join(folder, 'ca-key.pem'), key);
+      writeWholeSync(join(folder, 'ca.pem'), certificate);
+      writeWholeSync(join(folder, 'ca-key.pem'), key);
     }
+    // A damaged key is told now, not at the first certificate.
+    authority.#keys();
     authority.#read();
     return authority;
   }
 
   /** The authority's certificate, PEM: what clients are given to know the server by. */
   get certificate(): string {
-    return readFileSync(join(this.#folder, 'ca.pem'), 'utf8');
+    return this.#pem('ca.pem');
   }
 
   /** The file of it. */
@@ -75,37 +95,49 @@ export class Authority {
     return join(this.#folder, 'ca.pem');
   }
 
+  #pem(name: string): string {
+    const file = join(this.#folder, name);
+    const text = readWholePem(file, AUTHORITY_LOST);
+    if (text === undefined)
+      throw new PlatenError('file/damaged', { file, reason: 'it is missing', hint: AUTHORITY_LOST });
+    return text;
+  }
+
   #keys(): { certificate: string; key: string } {
-    return { certificate: this.certificate, key: readFileSync(join(this.#folder, 'ca-key.pem'), 'utf8') };
+    return { certificate: this.certificate, key: this.#pem('ca-key.pem') };
   }
 
   /** The server's certificate, renewed when little of it is left or when it is for other hosts. */
   async server(hosts: string[]): Promise<Server> {
     const note = join(this.#folder, 'server.json');
-    const known = existsSync(note)
-      ? (JSON.parse(readFileSync(note, 'utf8')) as { notAfter: string; hosts: string[] })
-      : undefined;
-    const fresh =
+    // A damaged one is as good as none: it is made anew, and nobody has to know it from before.
+    const known = unlessDamaged(
+      () => readWholeJson(note, '') as { notAfter: string; hosts: string[] } | undefined,
+    );
+    const saved = (name: string) => unlessDamaged(() => readWholePem(join(this.#folder, name), ''));
+    const key = saved('server-key.pem');
+    const cert = saved('server.pem');
+    if (
+      key !== undefined &&
+      cert !== undefined &&
       known !== undefined &&
       Date.parse(known.notAfter) - this.#now() > RENEW_MS &&
-      hosts.every((host) => known.hosts.includes(host));
-    if (!fresh) {
-      const [name = 'localhost'] = hosts;
-      const { certificate, key, notAfter } = await issueLeaf(this.#keys(), {
-        name,
-        usage: 'server',
-        hosts,
-        now_ms: this.#now(),
-        valid_ms: LEAF_MS,
-      });
-      writePrivate(join(this.#folder, 'server-key.pem'), key);
-      writePrivate(join(this.#folder, 'server.pem'), certificate);
-      writePrivate(note, JSON.stringify({ notAfter: notAfter.toISOString(), hosts }));
+      hosts.every((host) => known.hosts.includes(host))
+    ) {
+      return { key, cert };
     }
-    return {
-      key: readFileSync(join(this.#folder, 'server-key.pem'), 'utf8'),
-      cert: readFileSync(join(this.#folder, 'server.pem'), 'utf8'),
-    };
+    const [name = 'localhost'] = hosts;
+    const made = await issueLeaf(this.#keys(), {
+      name,
+      usage: 'server',
+      hosts,
+      now_ms: this.#now(),
+      valid_ms: LEAF_MS,
+    });
+    writeWholeSync(join(this.#folder, 'server-key.pem'), made.key);
+    writeWholeSync(join(this.#folder, 'server.pem'), made.certificate);
+    writeWholeSync(note, JSON.stringify({ notAfter: made.notAfter.toISOString(), hosts }));
+    return { key: made.key, cert: made.certificate };
   }
 
   /** Issues a client certificate with the printer's id as its common name. Its older ones stay valid until revoked. */
@@ -147,7 +179,7 @@ export class Authority {
 
   /** Whether a certificate may not be used: revoked, or none that this authority knows of. */
   readonly isRevoked = (serial: string): boolean => {
-    this.#read();
+    this.#look();
     const entry = this.#entries.get(serial.toLowerCase());
     return entry === undefined || entry.revokedAt !== undefined;
   };
@@ -160,7 +192,7 @@ export class Authority {
     let seen = this.#readFrom;
     this.#watch = setInterval(() => {
       // A handshake in between may have read the file already: what counts is what was told.
-      this.#read();
+      this.#look();
       if (this.#readFrom === seen) return;
       seen = this.#readFrom;
       for (const { serial, name } of revoked()) {
@@ -172,8 +204,25 @@ export class Authority {
     this.#watch.unref();
   }
 
+  /** Hears that the list can't be read; what was known before holds on until it can. */
+  onFailed(listener: (error: unknown) => void): void {
+    this.#failed = listener;
+  }
+
   close(): void {
     clearInterval(this.#watch);
+  }
+
+  /** As `#read`, for handshakes and the watch: a damaged list must not end the process. */
+  #look(): void {
+    try {
+      this.#read();
+      this.#fault = '';
+    } catch (error) {
+      const fault = reasonOf(error);
+      if (fault !== this.#fault) this.#failed(error);
+      this.#fault = fault;
+    }
   }
 
   /** Reads what was issued when the file changed since; tells whether it did. */
@@ -183,14 +232,16 @@ export class Authority {
     const { ino, mtimeMs, size } = statSync(file);
     const from = `${ino} ${mtimeMs} ${size}`;
     if (from === this.#readFrom) return false;
-    const entries = JSON.parse(readFileSync(file, 'utf8')) as Entry[];
-    this.#entries = new Map(entries.map((entry) => [entry.serial, entry]));
+    const entries = readWholeJson(file, ISSUED_LOST);
+    if (!Array.isArray(entries))
+      throw new PlatenError('file/damaged', { file, reason: 'it is no list', hint: ISSUED_LOST });
+    this.#entries = new Map((entries as Entry[]).map((entry) => [entry.serial, entry]));
     this.#readFrom = from;
     return true;
   }
 
   /** Only the file is written: what is known is read from it, so that whoever watches sees every change alike. */
   #write(entries: Entry[]): void {
-    writePrivate(join(this.#folder, 'issued.json'), JSON.stringify(entries));
+    writeWholeSync(join(this.#folder, 'issued.json'), JSON.stringify(entries));
   }
 }

@@ -21,6 +21,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { StoreLog } from './database.ts';
 import { findServerPlace, type ServerPlace } from './server-place.ts';
@@ -147,9 +148,7 @@ function takeOwnership(folder: string): void {
       hint: 'Stop that process, or set PLATEN_DATA to another folder.',
     });
   }
-  writeFileSync(file, JSON.stringify({ pid: process.pid, start: startOf(process.pid) ?? '' }), {
-    mode: 0o600,
-  });
+  writeWholeSync(file, JSON.stringify({ pid: process.pid, start: startOf(process.pid) ?? '' }));
 }
 
 const SETTINGS: Record<string, string> = {
@@ -395,7 +394,7 @@ export async function startEmbeddedPostgres(dataFolder: string, log: StoreLog): 
   takeOwnership(place.folder);
   const passwordFile = join(place.folder, 'password');
   if (!existsSync(passwordFile)) {
-    writeFileSync(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
+    writeWholeSync(passwordFile, randomBytes(24).toString('base64url'));
   }
   const password = readFileSync(passwordFile, 'utf8').trim();
   const server = new Server(place, log, password);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
@@ -10,7 +10,8 @@ import type { TlsEndpoint } from '../../broker/listeners/sockets.ts';
 import { hashPassword, makePassword } from '../../broker/passwords.ts';
 import { startHttp } from '../../center/http.ts';
 import { createRegistry } from '../../center/metrics.ts';
-import { PlatenError } from '../../schemas/errors.ts';
+import { writeWholeSync } from '../../files/whole-file.ts';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { ROLES, type Role } from '../../schemas/roles.ts';
 import { addBrokerFlags, type BrokerFlags, readBrokerFlags } from '../broker-flags.ts';
 import { createLog } from '../log.ts';
@@ -88,6 +89,9 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
     (name) => broker.revoke(name, 'rights-changed'),
     (error) => log.error({ err: error }, 'the credentials could not be read'),
   );
+  tls?.authority.onFailed((error) =>
+    log.error({ reason: reasonOf(error) }, 'the list of certificates is damaged'),
+  );
   tls?.authority.onRevoked((name) => broker.revoke(name, 'certificate-revoked'));
   ready = true;
   const addresses = {
@@ -130,7 +134,7 @@ async function firstCredentials(settings: Settings): Promise<CredentialFile> {
   if (credentials.size === 0 && !existsSync(admin)) {
     const password = makePassword();
     mkdirSync(settings.data, { recursive: true, mode: 0o700 });
-    writeFileSync(admin, `${JSON.stringify({ username: 'admin', password })}\n`, { mode: 0o600 });
+    writeWholeSync(admin, `${JSON.stringify({ username: 'admin', password })}\n`);
     credentials.put('admin', 'admin', await hashPassword(password, 'generated'));
   }
   return credentials;

@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { Authority } from '../../broker/authority/authority.ts';
+import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import { PRINTER_ID } from '../../schemas/topics.ts';
 import { addSettings, readSettings } from '../settings.ts';
@@ -34,9 +35,9 @@ export function command(): Command {
       key: join(out, `${printer}-key.pem`),
       ca: join(out, 'ca.pem'),
     };
-    writeFileSync(files.certificate, pem);
-    writeFileSync(files.key, key, { mode: 0o600 });
-    writeFileSync(files.ca, authority.certificate);
+    writeWholeSync(files.certificate, pem, { mode: 0o644 });
+    writeWholeSync(files.key, key);
+    writeWholeSync(files.ca, authority.certificate, { mode: 0o644 });
     const result = { printer, serial, notAfter: notAfter.toISOString(), ...files };
     process.stdout.write(
       json

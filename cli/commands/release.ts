@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { disagreements, disagreementText } from '../../center/update/release/agreement.ts';
@@ -14,6 +14,7 @@ import {
 } from '../../center/update/release/keys.ts';
 import { openRepository } from '../../center/update/release/repository.ts';
 import { customOf, type ReleaseCustom } from '../../center/update/release/targets.ts';
+import { writeWhole } from '../../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';
@@ -51,7 +52,7 @@ function specOf(sources: readonly string[], threshold: number): RoleSpec {
 /** Makes a key; one that is there is never overwritten. */
 async function newKey(file: string): Promise<string> {
   try {
-    await writeFile(file, generateKeyPem(), { mode: 0o600, flag: 'wx' });
+    await writeWhole(file, generateKeyPem(), { exclusive: true });
   } catch (error) {
     throw new PlatenError('release/ceremony', { reason: reasonOf(error) });
   }

@@ -18,18 +18,14 @@ import {
   type Targets,
   Timestamp,
 } from '@tufjs/models';
+import { writeWhole } from '../../../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import type { SigningKey } from './keys.ts';
-import {
-  type AnyMetadata,
-  type Loaded,
-  loadMetadata,
-  SPEC,
-  serialize,
-  sha256Of,
-  writeWhole,
-} from './repository.ts';
+import { type AnyMetadata, type Loaded, loadMetadata, SPEC, serialize, sha256Of } from './repository.ts';
 import { type ReleaseCustom, type ReleaseTarget, targetPath } from './targets.ts';
+
+/** Whoever serves the repository reads it, and may be another user. */
+const SERVED = { mode: 0o644 };
 
 /** How long each role's signature holds, in days. */
 export interface Expiry {
@@ -137,7 +133,7 @@ export class RepositoryEditor {
     signed.version = published.version + 1;
     signed.expires = expires(this.#now(), days);
     edit(signed);
-    await writeWhole(this.#stagedFile(role), JSON.stringify({ signed, signatures: [] }));
+    await writeWhole(this.#stagedFile(role), JSON.stringify({ signed, signatures: [] }), SERVED);
   }
 
   #loaded(): Loaded {
@@ -169,7 +165,7 @@ export class RepositoryEditor {
       keys,
       roles: named,
     };
-    await writeWhole(this.#stagedFile('root'), JSON.stringify({ signed, signatures: [] }));
+    await writeWhole(this.#stagedFile('root'), JSON.stringify({ signed, signatures: [] }), SERVED);
     await this.#stage('targets', { ...emptyTargets(), version: 0 }, this.#expiry.targets, () => {});
   }
 
@@ -307,7 +303,7 @@ export class RepositoryEditor {
         throw new PlatenError('release/wrong-key', { role, key: key.id.slice(0, 12) });
       metadata.sign((bytes) => key.sign(bytes));
     }
-    await writeWhole(this.#stagedFile(role), serialize(metadata));
+    await writeWhole(this.#stagedFile(role), serialize(metadata), SERVED);
     return this.#status(role, metadata);
   }
 
@@ -444,10 +440,10 @@ export class RepositoryEditor {
       }
     }
     for (const { role, bytes, version } of published) {
-      await writeWhole(join(metadata, `${version}.${encodeURIComponent(role)}.json`), bytes);
+      await writeWhole(join(metadata, `${version}.${encodeURIComponent(role)}.json`), bytes, SERVED);
     }
-    await writeWhole(join(metadata, `${snapshot.signed.version}.snapshot.json`), snapshotBytes);
-    await writeWhole(join(metadata, 'timestamp.json'), serialize(timestamp));
+    await writeWhole(join(metadata, `${snapshot.signed.version}.snapshot.json`), snapshotBytes, SERVED);
+    await writeWhole(join(metadata, 'timestamp.json'), serialize(timestamp), SERVED);
     for (const { role } of published) await rm(this.#stagedFile(role), { force: true });
     return { roles: published.map((each) => each.role) };
   }

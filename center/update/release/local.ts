@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { writeWhole } from '../../../files/whole-file.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
 import { DEFAULT_EXPIRY, RepositoryEditor } from './editor.ts';
 import { generateKeyPem, type SigningKey, signingKey } from './keys.ts';
@@ -48,7 +49,7 @@ async function makeKey(dir: string, role: string): Promise<SigningKey> {
   const known = readKey(dir, role);
   if (known) return known;
   const file = join(dir, `${role}.pem`);
-  await writeFile(file, generateKeyPem(), { mode: 0o600, flag: 'wx' });
+  await writeWhole(file, generateKeyPem(), { exclusive: true });
   return signingKey(readFileSync(file, 'utf8'), file);
 }
 

@@ -9,8 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
   Metadata,
@@ -45,20 +44,6 @@ function readJson(file: string): never {
 
 export function serialize(metadata: AnyMetadata): Buffer {
   return Buffer.from(JSON.stringify(metadata.toJSON()));
-}
-
-/** Writes a file so that a reader sees the old one or the whole new one, also after a power loss. */
-export async function writeWhole(file: string, bytes: Buffer | string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const temporary = `${file}.${process.pid}.tmp`;
-  const handle = await open(temporary, 'w', 0o644);
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
 }
 
 export async function sha256Of(file: string): Promise<string> {
