@@ -7,8 +7,8 @@
  * printers log a hundred times as often as the middle one). With 20 codes at once every code is watched by the same
  * rule and α is for all of them together.
  */
-import { CohortWatch } from '../center/trouble/cohort.ts';
-import { semverInRange } from '../center/trouble/context.ts';
+import { CohortWatch } from '../center/trouble/engine/cohort.ts';
+import { semverInRange } from '../center/trouble/engine/context.ts';
 import type { BenchResult } from './result.ts';
 
 const PRINTERS = 400;

@@ -5,10 +5,10 @@
  * two. What a peer finds must be what `choose` finds. Slow peers get fewer instances (`--all` gives them all).
  */
 import { readFileSync } from 'node:fs';
-import { compileCatalog, judge, Memo, type PrinterStructureLike } from '../center/compatibility/index.ts';
-import { buildInstance } from '../center/compatibility/instance.ts';
-import { findOptimum } from '../center/compatibility/solver/optimum.ts';
-import { resolveWorld } from '../center/compatibility/world.ts';
+import { compileCatalog, judge, Memo, type PrinterStructureLike } from '../compatibility/index.ts';
+import { buildInstance } from '../compatibility/instance.ts';
+import { findOptimum } from '../compatibility/solver/optimum.ts';
+import { resolveWorld } from '../compatibility/world.ts';
 import type { Catalog } from '../schemas/types.ts';
 import { documentsOf, type Instance, makeInstance, randomOf } from './compatibility/instances.ts';
 import { clingo, highs, installPeers, minisat, type Peer, z3 } from './compatibility/peers.ts';

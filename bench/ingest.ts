@@ -15,7 +15,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { from as copyFrom } from 'pg-copy-streams';
-import { openStore, type Store } from '../center/store/store.ts';
+import { openStore, type Store } from '../center/database/store.ts';
 import { temporaryFolder } from '../tests/harness/folder.ts';
 import { sampleStructure } from '../tests/harness/printer.ts';
 import { startProduct } from '../tests/harness/product.ts';

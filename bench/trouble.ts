@@ -6,7 +6,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { compileRules, TroubleEngine } from '../center/trouble/index.ts';
+import { compileRules, TroubleEngine } from '../center/trouble/engine/index.ts';
 import type { LogEntry, TroubleRules } from '../schemas/types.ts';
 import type { BenchResult } from './result.ts';
 

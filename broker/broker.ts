@@ -7,26 +7,26 @@ import type { Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { PlatenError } from '../schemas/errors.ts';
+import type { Identity } from './access/identity.ts';
+import { Gate } from './connection/connect-queue.ts';
 import type { PublishOptions, Uplink } from './embedding.ts';
-import { Gate } from './gate.ts';
-import { Hub } from './hub/hub.ts';
-import type { HubEvents } from './hub/monitor.ts';
-import type { Identity } from './identity.ts';
+import { Hub } from './hub.ts';
 import { type BrokerLimits, DEFAULT_LIMITS, OPEN_LIMITS } from './limits.ts';
 import { type Endpoint, Sockets, type TlsEndpoint } from './listeners/sockets.ts';
 import { attachWebSocket } from './listeners/web-socket.ts';
-import { Message } from './message.ts';
 import { registerMetrics } from './metrics.ts';
-import type { RetainedBackend } from './retained-backend.ts';
+import type { HubEvents } from './monitor.ts';
+import type { RetainedBackend } from './retained/retained-backend.ts';
+import { RetainedStore } from './retained/retained-store.ts';
+import { Message } from './routing/message.ts';
 import { SysPublisher } from './sys.ts';
-import { RetainedStore } from './topics/retained-store.ts';
 
+export type { Credentials, Identity, Principal } from './access/identity.ts';
 export type { PublishOptions, Uplink, UplinkMessage } from './embedding.ts';
-export type { RefusedEvent, SessionEvent } from './hub/monitor.ts';
-export type { Credentials, Identity, Principal } from './identity.ts';
 export type { BrokerLimits } from './limits.ts';
 export type { Endpoint, TlsEndpoint } from './listeners/sockets.ts';
-export type { QoS, RetainedBackend, RetainedChange, RetainedDocument } from './retained-backend.ts';
+export type { RefusedEvent, SessionEvent } from './monitor.ts';
+export type { QoS, RetainedBackend, RetainedChange, RetainedDocument } from './retained/retained-backend.ts';
 
 export interface BrokerOptions {
   tcp?: Endpoint;

@@ -1,6 +1,6 @@
 /** The broker's Prometheus metrics. Everything is read where it is counted when somebody scrapes. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Hub } from './hub/hub.ts';
+import type { Hub } from './hub.ts';
 
 /** Seconds; a group commit on a disk takes from under a millisecond to a few tens. */
 const WRITE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];

@@ -2,7 +2,7 @@
  * `$SYS` topics, under the names that mosquitto gives them (mosquitto(8), "Broker status"), so that what people have
  * for watching a broker works here. Values are decimal text; loads are per minute, averaged over 1, 5 and 15 minutes.
  */
-import type { Hub } from './hub/hub.ts';
+import type { Hub } from './hub.ts';
 
 const MINUTES = [1, 5, 15] as const;
 

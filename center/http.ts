@@ -9,8 +9,8 @@ import fastifyStatic from '@fastify/static';
 import fastify from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { serveImages } from '../releases/images.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
-import { serveImages } from './update/release/images.ts';
 
 /** Whether a part is ready, and if not, why. */
 export type Readiness = () => { ready: boolean; reason?: string };

@@ -3,7 +3,7 @@
  * counting costs the hot path an addition and nothing more.
  */
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { IngestWriter } from './store/ingest.ts';
+import type { IngestWriter } from './ingest/ingest.ts';
 
 /** Something to show: its name, help, the label it is split by, and how to read it. */
 export interface Reading {

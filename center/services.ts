@@ -3,6 +3,7 @@
  * together in `center.ts`.
  */
 import type { Logger } from 'pino';
+import type { Repository } from '../releases/repository.ts';
 import type { Role } from '../schemas/roles.ts';
 import type {
   Catalog,
@@ -17,9 +18,8 @@ import type { FleetEvents } from './fleet/events.ts';
 import type { Policies } from './fleet/policies.ts';
 import type { PrinterRequests } from './fleet/requests.ts';
 import type { Summary } from './fleet/summary.ts';
-import type { Link } from './link.ts';
-import type { Campaigns } from './update/campaigns.ts';
-import type { Repository } from './update/release/repository.ts';
+import type { Link } from './link/link.ts';
+import type { Campaigns } from './update/campaigns/campaigns.ts';
 
 /** A page of a list: `next` is the cursor of the following page, absent on the last one. */
 export interface Page<Item> {

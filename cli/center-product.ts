@@ -3,8 +3,8 @@
  * is that broker's business; the roles of operators are still the center's.
  */
 import type { Logger } from 'pino';
-import { createCenter } from '../center/center.ts';
-import { MqttLink } from '../center/link-mqtt.ts';
+import { createCenter } from '../center/compose.ts';
+import { MqttLink } from '../center/link/link-mqtt.ts';
 import { PlatenError } from '../schemas/errors.ts';
 import { address, centerOptions, Opened, openHttp, openParts, readiness } from './parts.ts';
 import type { Settings } from './settings.ts';

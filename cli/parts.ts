@@ -6,13 +6,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { StoredAccounts } from '../center/accounts.ts';
-import type { CenterOptions } from '../center/center.ts';
+import { StoredAccounts } from '../center/accounts/accounts.ts';
+import type { CenterOptions } from '../center/compose.ts';
+import { openStore, type Store } from '../center/database/store.ts';
 import { type HttpServer, type Readiness, startHttp } from '../center/http.ts';
-import type { Link } from '../center/link.ts';
+import type { Link } from '../center/link/link.ts';
 import { createRegistry } from '../center/metrics.ts';
-import { openStore, type Store } from '../center/store/store.ts';
-import { type LocalRepository, openLocalRepository } from '../center/update/release/local.ts';
+import { type LocalRepository, openLocalRepository } from '../releases/local.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import type { Settings } from './settings.ts';
 

@@ -9,7 +9,7 @@ import {
   checkOptions,
   compileCatalog,
   type PrinterStructureLike,
-} from '../center/compatibility/index.ts';
+} from '../compatibility/index.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import type { Catalog } from '../schemas/types.ts';
 import { checkSchema } from '../schemas/validate.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { compileRules } from '../center/trouble/index.ts';
-import { Replay, type TroubleLine } from '../center/trouble/replay.ts';
+import { compileRules } from '../center/trouble/engine/index.ts';
+import { Replay, type TroubleLine } from '../center/trouble/engine/replay.ts';
 import type { LogEntry, TroubleRules } from '../schemas/types.ts';
 import { schemaFault } from '../schemas/validate.ts';
 import { recordLog } from './record.ts';

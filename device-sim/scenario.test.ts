@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { seededRandom } from '../agent/random.ts';
-import { compileCatalog, judge } from '../center/compatibility/index.ts';
+import { compileCatalog, judge } from '../compatibility/index.ts';
 import { checkSchema } from '../schemas/validate.ts';
 import { checkScenario, planFleet, readScenario, scaledCounts } from './scenario.ts';
 import { storyPlan } from './story.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mqttTransport } from '../agent/mqtt-transport.ts';
 import type { Transport } from '../agent/transport.ts';
-import { issueLeaf, makeAuthority } from '../broker/authority/certificates.ts';
+import { issueLeaf, makeAuthority } from '../broker/access/certificates.ts';
 import { type Mosquitto, startMosquitto } from '../tests/mosquitto.ts';
 import { rawTransport } from './raw-transport.ts';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { tufTrust } from '../agent/updater/trust.ts';
 import { createUpdater } from '../agent/updater/updater.ts';
-import { openRepository } from '../center/update/release/repository.ts';
 import { startFleet } from '../device-sim/fleet.ts';
 import { checkScenario, planFleet } from '../device-sim/scenario.ts';
+import { openRepository } from '../releases/repository.ts';
+import { tufTrust } from '../releases/trust.ts';
 import type { Campaign, Catalog } from '../schemas/types.ts';
 import { useProduct } from './harness/setting.ts';
 

@@ -5,16 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { type RunningAgents, startAgents } from '../agent/process/agents.ts';
 import { loadConfig } from '../agent/process/config.ts';
-import { openRepository } from '../center/update/release/repository.ts';
+import { openRepository } from '../releases/repository.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import type { FleetEvent, Order, Structure, UpdateReport, Verdict } from '../schemas/types.ts';
+import { ACCESS_CODE, type BambuPrinter, SERIAL, startBambuPrinter } from './far-sides/bambu.ts';
+import { type IppPrinter, startIppPrinter } from './far-sides/ippeveprinter.ts';
+import { type SnmpPrinter, startSnmpPrinter } from './far-sides/snmpd.ts';
 import type { Ear } from './harness/ear.ts';
 import { temporaryFolder } from './harness/folder.ts';
 import { imageOf, sample } from './harness/samples.ts';
 import { sampleSpec, useProduct } from './harness/setting.ts';
-import { ACCESS_CODE, type BambuPrinter, SERIAL, startBambuPrinter } from './printers/bambu.ts';
-import { type IppPrinter, startIppPrinter } from './printers/ippeveprinter.ts';
-import { type SnmpPrinter, startSnmpPrinter } from './printers/snmpd.ts';
 
 // Orders for real printers, from the verdict to the proof: one whose maker's tool can install (the `command` driver),
 // and those that are only read. The product, its release repository and the agents' process code are the real ones.

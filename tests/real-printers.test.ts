@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Structure, Trouble, Verdict } from '../schemas/types.ts';
+import { BIZHUB_FIRMWARE, type IppPrinter, startIppPrinter } from './far-sides/ippeveprinter.ts';
+import { BIZHUB, JAM, type SnmpPrinter, startSnmpPrinter, TONER_LOW } from './far-sides/snmpd.ts';
 import { eventually } from './harness/ear.ts';
 import { temporaryFolder } from './harness/folder.ts';
 import { platen } from './harness/product.ts';
 import { changesOf, useProduct } from './harness/setting.ts';
-import { BIZHUB_FIRMWARE, type IppPrinter, startIppPrinter } from './printers/ippeveprinter.ts';
-import { BIZHUB, JAM, type SnmpPrinter, startSnmpPrinter, TONER_LOW } from './printers/snmpd.ts';
 
 // Real printers from end to end: ippeveprinter and snmpd as one bizhub, `platen agent` as a process of its own, and the
 // product with a catalog and rules for it.

@@ -7,7 +7,7 @@ import {
   TAG,
   wire,
   wires,
-} from '../../tests/printers/ipp-server.ts';
+} from '../../tests/far-sides/ipp-server.ts';
 import { compareReading, EMPTY_MEMORY } from '../mapping/conditions.ts';
 import type { Reading } from '../mapping/reading.ts';
 import { OID, SnmpAnswer, type SnmpValue } from '../mapping/snmp-answer.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { pino } from 'pino';
-import { BIZHUB, JAM, type SnmpPrinter, startSnmpPrinter } from '../../tests/printers/snmpd.ts';
+import { BIZHUB, JAM, type SnmpPrinter, startSnmpPrinter } from '../../tests/far-sides/snmpd.ts';
 import type { PrinterEvent } from '../driver.ts';
 import type { Condition } from '../mapping/reading.ts';
 import { MappingTables } from '../mapping/tables.ts';

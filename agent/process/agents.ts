@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { trustNobody, tufTrust } from '../../releases/trust.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { AgentPrinter } from '../../schemas/types.ts';
 import { type Agent, type AgentOptions, createAgent } from '../agent.ts';
@@ -13,14 +14,13 @@ import type { Driver } from '../driver.ts';
 import { DRIVER_LIMITS } from '../drivers/limits.ts';
 import { mqttTransport } from '../mqtt-transport.ts';
 import { ReportNumbersOnDisk } from '../report-numbers.ts';
-import { trustNobody, tufTrust } from '../updater/trust.ts';
 import { createUpdater } from '../updater/updater.ts';
 import { type LoadedConfig, paceOf } from './config.ts';
 import { discover } from './discover.ts';
 import { createFinder } from './finder.ts';
 import type { FollowOptions } from './following-reader.ts';
-import { createLanes } from './lanes.ts';
 import { openDriver } from './open-driver.ts';
+import { createLanes } from './read-slots.ts';
 import { receiveTraps, type TrapReceiver, type TrapSource } from './traps.ts';
 
 /** One printer of the process. */

@@ -1,4 +1,4 @@
-import { BIZHUB, JAM, startSnmpPrinter, V3_USER } from '../../tests/printers/snmpd.ts';
+import { BIZHUB, JAM, startSnmpPrinter, V3_USER } from '../../tests/far-sides/snmpd.ts';
 import { MappingTables } from '../mapping/tables.ts';
 import { openProbe } from './probe.ts';
 

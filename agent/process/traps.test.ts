@@ -5,7 +5,13 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { freeUdpPort, JAM, type SnmpPrinter, startSnmpPrinter, V3_USER } from '../../tests/printers/snmpd.ts';
+import {
+  freeUdpPort,
+  JAM,
+  type SnmpPrinter,
+  startSnmpPrinter,
+  V3_USER,
+} from '../../tests/far-sides/snmpd.ts';
 import type { PrinterEvent } from '../driver.ts';
 import { DRIVER_LIMITS } from '../drivers/limits.ts';
 import { PolledDriver } from '../drivers/polled-driver.ts';

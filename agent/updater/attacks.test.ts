@@ -7,14 +7,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readChunk } from '../../center/update/release/chunks.ts';
-import { RepositoryEditor } from '../../center/update/release/editor.ts';
-import { generateKeyPem, type SigningKey, signingKey } from '../../center/update/release/keys.ts';
-import { openRepository } from '../../center/update/release/repository.ts';
-import type { ReleaseCustom } from '../../center/update/release/targets.ts';
+import { readChunk } from '../../releases/chunks.ts';
+import { RepositoryEditor } from '../../releases/editor.ts';
+import { generateKeyPem, type SigningKey, signingKey } from '../../releases/keys.ts';
+import { openRepository } from '../../releases/repository.ts';
+import type { ReleaseCustom } from '../../releases/targets.ts';
+import { tufTrust } from '../../releases/trust.ts';
 import type { Order, OrderStep } from '../../schemas/types.ts';
-import { fakeContext, fakePrinter } from './fake-printer.ts';
-import { tufTrust } from './trust.ts';
+import { fakeContext, fakePrinter } from '../../tests/harness/fake-printer.ts';
 import { createUpdater } from './updater.ts';
 
 const key = (name: string): SigningKey => signingKey(generateKeyPem(), name);
@@ -346,7 +346,7 @@ describe('attacks on the repository', () => {
 
 describe('stolen keys', () => {
   test('fewer than the threshold sign nothing that is believed', async () => {
-    await editor.add(image('trust.ts'), custom('acme.engine', '2.9.0'));
+    await editor.add(image('window.ts'), custom('acme.engine', '2.9.0'));
     await editor.sign('acme', keys.acme.slice(0, 1));
     await expect(editor.publish(online())).rejects.toMatchObject({ code: 'release/unsigned' });
     // The thief publishes it all the same, by hand, with the online keys.
@@ -392,7 +392,7 @@ describe('stolen keys', () => {
     await editor.renew('acme');
     await signAndPublish();
     expect(await agent(honest)).toEqual(['claimed']);
-    await editor.add(image('trust.ts'), custom('acme.engine', '2.9.0'));
+    await editor.add(image('window.ts'), custom('acme.engine', '2.9.0'));
     await expect(editor.sign('acme', stolen)).rejects.toMatchObject({ code: 'release/wrong-key' });
     keys.acme = stolen;
   });

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Order, OrderStep } from '../../schemas/types.ts';
-import { fakeContext, fakePrinter } from './fake-printer.ts';
+import { fakeContext, fakePrinter } from '../../tests/harness/fake-printer.ts';
 import { type Journal, type JournalState, memoryJournal } from './journal.ts';
 import { createUpdater } from './updater.ts';
 

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createBroker } from '../../broker/broker.ts';
-import { FileBackend } from '../../broker/file-backend.ts';
+import { FileBackend } from '../../broker/retained/file-backend.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 
 const folder = temporaryFolder('platen-bench-');

@@ -3,7 +3,7 @@
  * a few other subjects. A hidden assignment satisfies everything, so that every instance has an optimum.
  */
 
-import type { PrinterStructureLike } from '../../center/compatibility/index.ts';
+import type { PrinterStructureLike } from '../../compatibility/index.ts';
 import type { Catalog } from '../../schemas/types.ts';
 
 /** Release `at` of `subject` requires `of` in `low`..`high`, all as indices. */

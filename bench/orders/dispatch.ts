@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { createPostgresBackend, Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { openStore, type Store } from '../../center/store/store.ts';
-import type { NewExecution } from '../../center/update/executions.ts';
+import { openStore, type Store } from '../../center/database/store.ts';
 import { JOBS_CONCURRENT_MAX } from '../../center/update/limits.ts';
-import { openRepository } from '../../center/update/release/repository.ts';
-import { OrderService } from '../../center/update/service.ts';
+import type { NewExecution } from '../../center/update/orders/execution-store.ts';
+import { OrderService } from '../../center/update/orders/order-service.ts';
+import { openRepository } from '../../releases/repository.ts';
 import { testRedis } from '../../tests/harness/orders.ts';
 
 const silent = pino({ level: 'silent' });

@@ -5,9 +5,9 @@
 import type { Duplex } from 'node:stream';
 import { Aedes, type AedesOptions } from 'aedes';
 import mqttPacket from 'mqtt-packet';
-import type { ConnectPacket } from '../packets/packet.ts';
+import type { ConnectPacket } from '../../mqtt/packet.ts';
+import type { Wire } from '../connection/wire.ts';
 import type { AedesClient, AedesParser } from './internals.ts';
-import type { Wire } from './wire.ts';
 
 /** What the hub does in the place of Aedes. */
 export interface Fanout {

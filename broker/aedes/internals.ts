@@ -3,7 +3,7 @@
  * `lib/handlers/`; a new version must be compared with this page.
  */
 import type { EventEmitter } from 'node:events';
-import type { Will } from '../packets/packet.ts';
+import type { Will } from '../../mqtt/packet.ts';
 
 /** One connection in Aedes (`lib/client.js`). */
 export interface AedesClient extends EventEmitter {

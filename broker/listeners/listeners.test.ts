@@ -7,9 +7,9 @@ import { connect as connectTls } from 'node:tls';
 import mqtt from 'mqtt';
 import pino from 'pino';
 import { connectPacket } from '../../tests/conformance/raw-client.ts';
-import { Authority } from '../authority/authority.ts';
+import { Authority } from '../access/authority.ts';
+import type { Credentials } from '../access/identity.ts';
 import { type Broker, type BrokerOptions, createBroker } from '../broker.ts';
-import type { Credentials } from '../identity.ts';
 import { parseProxy, proxyBodyBytes } from './proxy-protocol.ts';
 
 const log = pino({ level: 'silent' });

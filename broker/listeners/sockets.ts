@@ -8,8 +8,8 @@ import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
-import type { Origin } from '../aedes/wire.ts';
-import type { Gate, Waiting } from '../gate.ts';
+import type { Gate, Waiting } from '../connection/connect-queue.ts';
+import type { Origin } from '../connection/wire.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 
 /** Where a listener listens; port 0 takes a free one. */

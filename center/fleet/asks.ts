@@ -3,14 +3,14 @@
  * ever sees what is its own.
  */
 import type { Logger } from 'pino';
+import { readChunk } from '../../releases/chunks.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Answer, Structure } from '../../schemas/types.ts';
 import { checkNoNul, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Services, StoredEntry } from '../services.ts';
-import { readChunk } from '../update/release/chunks.ts';
-import { ComputeShare } from './compute-share.ts';
+import { ComputeShare } from '../verdicts/compute-share.ts';
 
 /** What would fit a structure: versions by software subject, models by unit. */
 export type OptionsOf = (structure: Structure) => Record<string, unknown>;

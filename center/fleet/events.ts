@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
 import { type FleetEventKind, fleetTopic } from '../../schemas/topics.ts';
 import type { FleetEvent } from '../../schemas/types.ts';
-import type { Link } from '../link.ts';
+import type { Link } from '../link/link.ts';
 
 export type FleetEventListener = (event: FleetEvent) => void;
 

@@ -5,7 +5,7 @@
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Policy } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import type { Link } from '../link.ts';
+import type { Link } from '../link/link.ts';
 
 /** Contract: stream, structure every 6 h. */
 export const DEFAULT_POLICY: Policy = {

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { printerTopic } from '../../schemas/topics.ts';
 import type { DownlinkRequest, PrinterFilter } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import type { Link } from '../link.ts';
+import type { Link } from '../link/link.ts';
 import type { FleetQueries } from '../services.ts';
 
 export class PrinterRequests {

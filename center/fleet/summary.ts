@@ -7,7 +7,7 @@ import { reasonOf } from '../../schemas/errors.ts';
 import { fleetTopic } from '../../schemas/topics.ts';
 import type { FleetSummary } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import type { Link } from '../link.ts';
+import type { Link } from '../link/link.ts';
 
 /** Counting may take at most this share of the time. */
 const COUNTING_SHARE_MAX = 0.05;

@@ -5,10 +5,10 @@
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Policy, Structure } from '../../schemas/types.ts';
-import { contextOf, type InRange, inRuleScope } from './context.ts';
-import { REMEDY_PRINTERS_MAX } from './limits.ts';
+import { contextOf, type InRange, inRuleScope } from './engine/context.ts';
+import { REMEDY_PRINTERS_MAX } from './engine/limits.ts';
+import type { CompiledRule } from './engine/rule.ts';
 import type { TroubleRow } from './rows.ts';
-import type { CompiledRule } from './rule.ts';
 import type { TroubleNews } from './service.ts';
 
 /** Software that is wanted. */

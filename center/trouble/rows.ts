@@ -1,8 +1,8 @@
 /** A trouble as a row of the store, and on the wire. */
 import type { Trouble } from '../../schemas/types.ts';
-import type { TroubleView } from './engine.ts';
-import type { KeyScope } from './key-state.ts';
-import type { CompiledRule } from './rule.ts';
+import type { TroubleView } from './engine/engine.ts';
+import type { KeyScope } from './engine/key-state.ts';
+import type { CompiledRule } from './engine/rule.ts';
 
 /** Times are RFC 3339 texts; what is absent is null, as in the database. */
 export interface TroubleRow {

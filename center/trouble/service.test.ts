@@ -4,11 +4,11 @@ import pino from 'pino';
 import { fleetTopic } from '../../schemas/topics.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
-import type { Client } from '../store/database.ts';
-import { openStore, type Store } from '../store/store.ts';
-import { compileRules } from './compile.ts';
-import { semverInRange } from './context.ts';
-import { Replay, type TroubleLine } from './replay.ts';
+import type { Client } from '../database/database.ts';
+import { openStore, type Store } from '../database/store.ts';
+import { compileRules } from './engine/compile.ts';
+import { semverInRange } from './engine/context.ts';
+import { Replay, type TroubleLine } from './engine/replay.ts';
 import { TroubleService } from './service.ts';
 import { TroubleStore } from './store.ts';
 

@@ -8,19 +8,19 @@
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
+import type { Client } from '../database/database.ts';
 import type { Page, PageRequest } from '../services.ts';
-import type { Client } from '../store/database.ts';
-import { type CompiledRules, compileRules } from './compile.ts';
-import { contextOf, type InRange } from './context.ts';
-import { type TroubleChange, TroubleEngine } from './engine.ts';
-import { EARLY_MAX_MS, JUDGED_TOGETHER_MAX, WAITING_ENTRIES_MAX } from './limits.ts';
+import { type CompiledRules, compileRules } from './engine/compile.ts';
+import { contextOf, type InRange } from './engine/context.ts';
+import { type TroubleChange, TroubleEngine } from './engine/engine.ts';
+import { EARLY_MAX_MS, JUDGED_TOGETHER_MAX, WAITING_ENTRIES_MAX } from './engine/limits.ts';
+import type { CompiledRule } from './engine/rule.ts';
+import { groupFingerprint, isReadable, type PrinterState } from './engine/state-codec.ts';
+import { parseTime } from './engine/time.ts';
 import { isOpen, type TroubleRow, troubleOf, viewOfRow } from './rows.ts';
-import type { CompiledRule } from './rule.ts';
-import { groupFingerprint, isReadable, type PrinterState } from './state-codec.ts';
 import type { TroubleFilter, TroubleStore } from './store.ts';
-import { parseTime } from './time.ts';
 import { Unjudged } from './unjudged.ts';
-import { type Amendment, type Told, TroubleWriter } from './writing.ts';
+import { type Amendment, type Told, TroubleWriter } from './writer.ts';
 
 /** What became of a trouble, as the service's listeners hear it. */
 export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';

@@ -1,10 +1,10 @@
 /** The rows of troubles, of the rules' memory, and of the entries to be judged again. */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { LogEntry, Structure, Trouble } from '../../schemas/types.ts';
+import type { Client, Database } from '../database/database.ts';
+import { textArray } from '../database/sql-arrays.ts';
+import { storableJson, storableText } from '../ingest/storable.ts';
 import type { Page, PageRequest } from '../services.ts';
-import type { Client, Database } from '../store/database.ts';
-import { textArray } from '../store/sql-arrays.ts';
-import { storableJson, storableText } from '../store/storable.ts';
 import { type TroubleRow, troubleOf } from './rows.ts';
 
 export interface TroubleFilter {

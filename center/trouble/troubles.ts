@@ -3,12 +3,12 @@
  * center is named in `TroubleSources`.
  */
 import type { Logger } from 'pino';
+import type { CompiledCatalog } from '../../compatibility/index.ts';
 import type { LogEntry, Policy, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
-import type { CompiledCatalog } from '../compatibility/index.ts';
+import type { Database } from '../database/database.ts';
 import type { Page, PageRequest, TroubleQueries } from '../services.ts';
-import type { Database } from '../store/database.ts';
-import type { CompiledRules } from './compile.ts';
-import type { InRange } from './context.ts';
+import type { CompiledRules } from './engine/compile.ts';
+import type { InRange } from './engine/context.ts';
 import { Remedies, type RemedyCampaigns, type WantedSoftware } from './remedies.ts';
 import { isOpen } from './rows.ts';
 import { TroubleService, type TroubleSettings } from './service.ts';

@@ -1,12 +1,12 @@
 /** What comes from one printer moves its order on in the order in which it came. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { openLocalRepository } from '../../releases/local.ts';
 import type { Order, UpdateReport, Verdict } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';
 import { eventually, silent, type TestStore, testStore, testStructure } from '../../tests/harness/orders.ts';
 import { Corrections } from './corrections.ts';
-import { openLocalRepository } from './release/local.ts';
-import { OrderService } from './service.ts';
+import { OrderService } from './orders/order-service.ts';
 
 const ENGINE = 'engine:acme.engine';
 let opened: TestStore;

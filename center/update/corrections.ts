@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
-import type { OrderService } from './service.ts';
+import type { OrderService } from './orders/order-service.ts';
 
 /** How long those that came wait for others: one question to the database is for all of them. */
 const LOOK_PATIENCE_MS = 50;

@@ -1,6 +1,6 @@
 /** `platen catalog`: checks a catalog, and says what a new one would change in a fleet. */
 import { Command } from 'commander';
-import { compileCatalog, Impact } from '../../center/compatibility/index.ts';
+import { compileCatalog, Impact } from '../../compatibility/index.ts';
 import { readLines } from '../line-answers.ts';
 import { parseStructureLine, readCatalog, readCatalogDocument } from '../structure-lines.ts';
 

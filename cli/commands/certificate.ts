@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { Authority } from '../../broker/authority/authority.ts';
+import { Authority } from '../../broker/access/authority.ts';
 import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import { PRINTER_ID } from '../../schemas/topics.ts';

@@ -1,6 +1,6 @@
 /** `platen choose`: finds for every structure the best set that fits and the steps to it, offline. */
 import type { Command } from 'commander';
-import { type Budget, Memo } from '../../center/compatibility/index.ts';
+import { type Budget, Memo } from '../../compatibility/index.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import { structureCommand } from '../structure-lines.ts';
 

@@ -1,6 +1,6 @@
 /** `platen judge`: judges structures against a catalog, offline. */
 import type { Command } from 'commander';
-import { judge } from '../../center/compatibility/index.ts';
+import { judge } from '../../compatibility/index.ts';
 import { structureCommand } from '../structure-lines.ts';
 
 export function command(): Command {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StagedRole } from '../../center/update/release/editor.ts';
-import type { ReleaseTarget } from '../../center/update/release/targets.ts';
+import type { StagedRole } from '../../releases/editor.ts';
+import type { ReleaseTarget } from '../../releases/targets.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { command } from './release.ts';
 

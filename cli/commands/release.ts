@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { disagreements, disagreementText } from '../../center/update/release/agreement.ts';
-import { RepositoryEditor, type RoleSpec, type TopRole } from '../../center/update/release/editor.ts';
+import { writeWhole } from '../../files/whole-file.ts';
+import { disagreements, disagreementText } from '../../releases/agreement.ts';
+import { RepositoryEditor, type RoleSpec, type TopRole } from '../../releases/editor.ts';
 import {
   generateKeyPem,
   publicKeyOf,
@@ -11,10 +12,9 @@ import {
   readKeyPem,
   type SigningKey,
   signingKey,
-} from '../../center/update/release/keys.ts';
-import { openRepository } from '../../center/update/release/repository.ts';
-import { customOf, type ReleaseCustom } from '../../center/update/release/targets.ts';
-import { writeWhole } from '../../files/whole-file.ts';
+} from '../../releases/keys.ts';
+import { openRepository } from '../../releases/repository.ts';
+import { customOf, type ReleaseCustom } from '../../releases/targets.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';

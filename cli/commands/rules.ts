@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { runRuleTests, type TestReport } from '../../center/trouble/expectations.ts';
-import { type CompiledRules, compileRules } from '../../center/trouble/index.ts';
-import { type FinishedLine, Replay, ReplayError } from '../../center/trouble/replay.ts';
+import { runRuleTests, type TestReport } from '../../center/trouble/engine/expectations.ts';
+import { type CompiledRules, compileRules } from '../../center/trouble/engine/index.ts';
+import { type FinishedLine, Replay, ReplayError } from '../../center/trouble/engine/replay.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { TroubleRules } from '../../schemas/types.ts';
 import { eachLine } from '../json-lines.ts';

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { type Broker, createBroker, type Identity, type Uplink } from '../../broker/broker.ts';
-import { FileBackend } from '../../broker/file-backend.ts';
 import type { BrokerLimits } from '../../broker/limits.ts';
-import type { RetainedChange, RetainedDocument } from '../../broker/retained-backend.ts';
+import { FileBackend } from '../../broker/retained/file-backend.ts';
+import type { RetainedChange, RetainedDocument } from '../../broker/retained/retained-backend.ts';
 import { connectPacket, RawClient } from './raw-client.ts';
 
 /** A disk that takes its time, or breaks. */

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { startEmbeddedPostgres } from '../../center/store/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../../center/database/embedded-postgres.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { sampleEntries, TestPrinter } from '../harness/printer.ts';

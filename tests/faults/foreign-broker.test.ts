@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import mqtt from 'mqtt';
-import { openStore } from '../../center/store/store.ts';
+import { openStore } from '../../center/database/store.ts';
 import { opsTopic, printerTopic } from '../../schemas/topics.ts';
 import { eventually } from '../harness/ear.ts';
 import { temporaryFolder } from '../harness/folder.ts';

@@ -10,9 +10,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { CredentialFile } from '../../broker/credential-file.ts';
-import { hashPassword, makePassword } from '../../broker/passwords.ts';
-import { startEmbeddedPostgres } from '../../center/store/embedded-postgres.ts';
+import { CredentialFile } from '../../broker/access/credential-file.ts';
+import { hashPassword, makePassword } from '../../broker/access/passwords.ts';
+import { startEmbeddedPostgres } from '../../center/database/embedded-postgres.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import {
   connectPacket,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { encodeEntries, RawPrinter } from '../../bench/ingest/raw-printer.ts';
-import { openStore } from '../../center/store/store.ts';
+import { openStore } from '../../center/database/store.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
 

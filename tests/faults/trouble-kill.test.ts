@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import mqtt from 'mqtt';
 import { encodePublish, RawPrinter } from '../../bench/ingest/raw-printer.ts';
-import type { TroubleLine } from '../../center/trouble/replay.ts';
+import type { TroubleLine } from '../../center/trouble/engine/replay.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
 import { fleetTopic, printerTopic } from '../../schemas/topics.ts';
 import type { LogEntry, Trouble, TroubleRules } from '../../schemas/types.ts';

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { pino } from 'pino';
-import { openStore, type Store } from '../../center/store/store.ts';
+import { openStore, type Store } from '../../center/database/store.ts';
 import type { Structure } from '../../schemas/types.ts';
 import { temporaryFolder } from './folder.ts';
 

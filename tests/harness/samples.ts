@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openLocalRepository } from '../../center/update/release/local.ts';
-import { customOf } from '../../center/update/release/targets.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
+import { openLocalRepository } from '../../releases/local.ts';
+import { customOf } from '../../releases/targets.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';
 

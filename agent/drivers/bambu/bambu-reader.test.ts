@@ -5,7 +5,7 @@ import {
   MODULES,
   SERIAL,
   startBambuPrinter,
-} from '../../../tests/printers/bambu.ts';
+} from '../../../tests/far-sides/bambu.ts';
 import type { PrinterEvent } from '../../driver.ts';
 import { PolledDriver } from '../polled-driver.ts';
 import { BambuReader } from './bambu-reader.ts';

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import type { PrinterEvent } from '../../driver.ts';
 import { CommandDriver } from './command-driver.ts';
 
-const TOOL = fileURLToPath(new URL('../../../tests/printers/vendor-tool.mjs', import.meta.url));
+const TOOL = fileURLToPath(new URL('../../../tests/far-sides/vendor-tool.mjs', import.meta.url));
 const PRINTER = {
   pages: 42,
   structure: {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
-import { message, wire } from '../../../tests/printers/ipp-server.ts';
+import { message, wire } from '../../../tests/far-sides/ipp-server.ts';
 import { decodeResponse, encodeRequest, OPERATION } from './codec.ts';
 
 // The library is the peer: what one writes, the other must read.

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { BIZHUB_FIRMWARE, type IppPrinter, startIppPrinter } from '../../../tests/printers/ippeveprinter.ts';
+import { BIZHUB_FIRMWARE, type IppPrinter, startIppPrinter } from '../../../tests/far-sides/ippeveprinter.ts';
 import type { PrinterEvent } from '../../driver.ts';
 import { MappingTables } from '../../mapping/tables.ts';
 import { PolledDriver } from '../polled-driver.ts';

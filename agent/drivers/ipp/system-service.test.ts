@@ -7,7 +7,7 @@ import {
   TAG,
   wire,
   wires,
-} from '../../../tests/printers/ipp-server.ts';
+} from '../../../tests/far-sides/ipp-server.ts';
 import { MappingTables } from '../../mapping/tables.ts';
 import { IppReader } from './ipp-reader.ts';
 

@@ -10,7 +10,7 @@ import {
   startSnmpPrinter,
   TONER_LOW,
   V3_USER,
-} from '../../../tests/printers/snmpd.ts';
+} from '../../../tests/far-sides/snmpd.ts';
 import type { PrinterEvent } from '../../driver.ts';
 import { MappingTables } from '../../mapping/tables.ts';
 import { PolledDriver } from '../polled-driver.ts';

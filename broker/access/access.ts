@@ -1,0 +1,83 @@
+/**
+ * Who may do what: the table of the wire contract, as pure functions. Nothing is allowed that isn't named here.
+ */
+import { isMethod, mayCall } from '../../schemas/roles.ts';
+import { downlinkFilters, PREFIX, parseTopic } from '../../schemas/topics.ts';
+import { parseShared } from '../routing/subscription-tree.ts';
+import type { Principal } from './identity.ts';
+
+const PRINTERS = `${PREFIX}printers/`;
+
+/** Whether `principal` may publish to `topic`. */
+export function mayPublish(principal: Principal, topic: string): boolean {
+  const parsed = parseTopic(topic);
+  if (!parsed) return false;
+  if (parsed.from === 'printer') return principal.role === 'printer' && parsed.printer === principal.name;
+  if (principal.role === 'printer' || parsed.operator !== principal.name) return false;
+  // An unknown method is let through: the center answers that there is no such method.
+  return !isMethod(parsed.method) || mayCall(principal.role, parsed.method);
+}
+
+/** Whether `principal` may subscribe to `filter`: everything that it could match must be theirs to read. */
+export function maySubscribe(principal: Principal, filter: string): boolean {
+  const shared = parseShared(filter);
+  if (!shared) return false;
+  if (principal.role === 'printer') {
+    return shared.group === '' && isDownlink(principal.name, filter);
+  }
+  return operatorFilters(principal.name).some((allowed) => filterWithin(shared.filter, allowed));
+}
+
+/** Whether `principal` may be handed a message of `topic`. */
+export function mayReceive(principal: Principal, topic: string): boolean {
+  if (principal.role === 'printer') return isDownlink(principal.name, topic);
+  return operatorFilters(principal.name).some((allowed) => filterWithin(topic, allowed));
+}
+
+/** The downlinks of a printer as they stand behind its name. */
+const DOWNLINKS = new Set(downlinkFilters('').map((filter) => filter.slice(PRINTERS.length + 1)));
+/** `request/#` reaches nothing that `request/+` doesn't, for the topics that exist; clients write both. */
+const DOWNLINK_BOUNDS = [...DOWNLINKS].map((filter) =>
+  filter.endsWith('/+') ? `${filter.slice(0, -1)}#` : filter,
+);
+
+/** Whether everything that `filter` matches is a downlink of the printer. A topic is a filter of itself. */
+function isDownlink(printer: string, filter: string): boolean {
+  const behind = PRINTERS.length + printer.length;
+  if (
+    !filter.startsWith(PRINTERS) ||
+    !filter.startsWith(printer, PRINTERS.length) ||
+    filter[behind] !== '/'
+  ) {
+    return false;
+  }
+  const rest = filter.slice(behind + 1);
+  // In a reconnect storm each printer asks for all of them, written as the contract has them.
+  return DOWNLINKS.has(rest) || DOWNLINK_BOUNDS.some((bound) => filterWithin(rest, bound));
+}
+
+/** `{one}` stands for exactly one printer, which must be named. */
+const ONE = '{one}';
+
+function operatorFilters(name: string): string[] {
+  return [`${PREFIX}ops/${name}/reply/#`, `${PREFIX}fleet/#`, `${PRINTERS}${ONE}/#`, '$SYS/#'];
+}
+
+/** Whether every topic that `filter` matches is matched by `allowed` too. A topic is a filter of itself. */
+export function filterWithin(filter: string, allowed: string): boolean {
+  const wanted = filter.split('/');
+  const limit = allowed.split('/');
+  for (let depth = 0; depth < limit.length; depth++) {
+    const bound = limit[depth] as string;
+    if (bound === '#') return true;
+    const level = wanted[depth];
+    if (level === undefined || level === '#') return false;
+    if (bound === '+') continue;
+    if (bound === ONE) {
+      if (level === '+' || level === '') return false;
+      continue;
+    }
+    if (level !== bound) return false;
+  }
+  return wanted.length === limit.length;
+}

@@ -1,0 +1,124 @@
+/**
+ * The publishes of one client between being read and being acknowledged. They are handed to the center in the order
+ * of their coming and may be in flight there together; they are routed and acknowledged in that order too
+ * ([MQTT-4.6.0-2], [MQTT-4.6.0-5]). The line belongs to the client and not to its connection, so that the will of an
+ * old connection is never routed behind the first publishes of its successor.
+ */
+import type { Answer } from '../embedding.ts';
+import type { Message } from '../routing/message.ts';
+
+/** Called when a message is taken over, or with an error when it isn't and must be sent again. */
+export type Taken = (error?: Error) => void;
+
+/** What a line needs of the broker. */
+export interface InboundOwner {
+  /** Delivers and retains; the promise, if any, settles when the retained document is durable. */
+  route(message: Message): Promise<void> | undefined;
+  /** The line was empty and isn't any more, or the other way round. */
+  lineChanged(line: Inbound): void;
+}
+
+interface Entry {
+  message: Message | undefined;
+  taken: Taken;
+  state: 'asked' | 'answered' | 'routed' | 'durable';
+  refused: boolean;
+  error: Error | undefined;
+}
+
+export class Inbound {
+  readonly key: string;
+  readonly #owner: InboundOwner;
+  readonly #entries: Entry[] = [];
+  /** Entries before this one are routed. */
+  #routed = 0;
+  #bytes = 0;
+
+  constructor(owner: InboundOwner, key: string) {
+    this.#owner = owner;
+    this.key = key;
+  }
+
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  /** Bytes of payload that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Puts a message in the line. `answer` is the center's, undefined when it isn't asked; without a message the
+   * entry is only an acknowledgement that must not overtake the others.
+   */
+  push(message: Message | undefined, taken: Taken, answer: Answer | undefined): void {
+    if (!answer && this.#entries.length === 0) {
+      const durable = message && this.#owner.route(message);
+      if (!durable) {
+        taken();
+        return;
+      }
+      const entry = this.#append({ message, taken, state: 'routed', refused: false, error: undefined });
+      this.#routed++;
+      this.#await(entry, durable, 'durable');
+      return;
+    }
+    const state = answer ? 'asked' : 'answered';
+    const entry = this.#append({ message, taken, state, refused: false, error: undefined });
+    if (answer) this.#await(entry, answer, 'answered');
+  }
+
+  #append(entry: Entry): Entry {
+    this.#entries.push(entry);
+    this.#bytes += entry.message?.payload.length ?? 0;
+    if (this.#entries.length === 1) this.#owner.lineChanged(this);
+    return entry;
+  }
+
+  #await(entry: Entry, settled: Answer | Promise<void>, next: Entry['state']): void {
+    settled.then(
+      (disposition: unknown) => {
+        entry.refused = disposition === 'refused';
+        entry.state = next;
+        this.#advance();
+      },
+      (error: unknown) => {
+        entry.error = error instanceof Error ? error : new Error(String(error));
+        entry.state = 'durable';
+        this.#advance();
+      },
+    );
+  }
+
+  #advance(): void {
+    const entries = this.#entries;
+    for (; this.#routed < entries.length; this.#routed++) {
+      const entry = entries[this.#routed] as Entry;
+      if (entry.state === 'asked') break;
+      if (entry.state === 'durable') continue;
+      entry.state = 'durable';
+      const durable = entry.message && !entry.refused ? this.#owner.route(entry.message) : undefined;
+      if (!durable) continue;
+      entry.state = 'routed';
+      this.#await(entry, durable, 'durable');
+    }
+    let done = 0;
+    while (done < this.#routed && (entries[done] as Entry).state === 'durable') done++;
+    if (done === 0) return;
+    if (done === 1) {
+      // Nearly always: answers come one by one.
+      const { message, taken, error } = entries.shift() as Entry;
+      this.#routed--;
+      this.#bytes -= message?.payload.length ?? 0;
+      if (entries.length === 0) this.#owner.lineChanged(this);
+      taken(error);
+      return;
+    }
+    const finished = entries.splice(0, done);
+    this.#routed -= done;
+    for (const { message } of finished) this.#bytes -= message?.payload.length ?? 0;
+    if (entries.length === 0) this.#owner.lineChanged(this);
+    for (const { taken, error } of finished) taken(error);
+  }
+}

@@ -1,0 +1,135 @@
+/** What the broker counts and what it tells: every refusal, every drop, every client that comes or goes. */
+import { EventEmitter } from 'node:events';
+import type { Role } from '../schemas/roles.ts';
+import type { Wire } from './connection/wire.ts';
+
+/** A client came or went. One that takes its own session over comes again without having gone. */
+export interface SessionEvent {
+  /** The principal's name; the client id with open access. */
+  name: string;
+  /** The principal's; undefined with open access. */
+  role: Role | undefined;
+  clientId: string;
+  state: 'connected' | 'disconnected';
+  /** RFC 3339. */
+  at: string;
+  /** Why it went. */
+  reason?: string;
+}
+
+/** Something was refused, or somebody was disconnected for what it did. */
+export interface RefusedEvent {
+  /** A stable word. */
+  reason: string;
+  /** Who it was; undefined when it didn't prove to be anybody. */
+  name: string | undefined;
+  /** The user name it gave without proving it. */
+  claimed?: string;
+  clientId: string;
+  address: string;
+  topic?: string;
+  at: string;
+}
+
+export interface HubEvents {
+  session: [SessionEvent];
+  refused: [RefusedEvent];
+}
+
+/** Counters since the start; gauges are read from the hub. */
+export interface Counters {
+  bytesReceived: number;
+  bytesSent: number;
+  packetsReceived: number;
+  packetsSent: number;
+  publishesReceived: number;
+  publishesSent: number;
+  /** Bytes of payload in PUBLISH packets. */
+  payloadBytesReceived: number;
+  payloadBytesSent: number;
+  connectsAccepted: number;
+  socketsOpened: number;
+  dropped: Map<string, number>;
+  refused: Map<string, number>;
+  closed: Map<string, number>;
+}
+
+/** Somebody who proved a name, or only claimed one. */
+export interface Who {
+  name: string | undefined;
+  claimed?: string | undefined;
+}
+
+function increment(counts: Map<string, number>, reason: string): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + 1);
+}
+
+export class Monitor extends EventEmitter<HubEvents> {
+  readonly counters: Counters = {
+    bytesReceived: 0,
+    bytesSent: 0,
+    packetsReceived: 0,
+    packetsSent: 0,
+    publishesReceived: 0,
+    publishesSent: 0,
+    payloadBytesReceived: 0,
+    payloadBytesSent: 0,
+    connectsAccepted: 0,
+    socketsOpened: 0,
+    dropped: new Map(),
+    refused: new Map(),
+    closed: new Map(),
+  };
+
+  /** A message was given up. */
+  dropped(reason: string): void {
+    increment(this.counters.dropped, reason);
+  }
+
+  /** A connection is over. */
+  closed(reason: string): void {
+    increment(this.counters.closed, reason);
+  }
+
+  /** Something was refused that was told already. */
+  refusedAgain(reason: string): void {
+    increment(this.counters.refused, reason);
+  }
+
+  /** Something that a connection asked for was refused. `who` when it isn't the connection's principal. */
+  refused(
+    wire: Wire,
+    reason: string,
+    about: { who?: Who | undefined; topic?: string | undefined } = {},
+  ): void {
+    increment(this.counters.refused, reason);
+    const { topic, who = { name: wire.principal?.name } } = about;
+    this.emit('refused', {
+      reason,
+      name: who.name,
+      ...(who.claimed === undefined ? {} : { claimed: who.claimed }),
+      clientId: wire.clientId,
+      address: wire.origin.address,
+      ...(topic === undefined ? {} : { topic }),
+      at: new Date().toISOString(),
+    });
+  }
+
+  /** A socket was turned away before it said a word. */
+  turnedAway(reason: string, address: string): void {
+    increment(this.counters.refused, reason);
+    this.emit('refused', { reason, name: undefined, clientId: '', address, at: new Date().toISOString() });
+  }
+
+  /** A client came or went. */
+  session(wire: Wire, state: SessionEvent['state'], reason?: string): void {
+    this.emit('session', {
+      name: wire.principal?.name ?? wire.clientId,
+      role: wire.principal?.role,
+      clientId: wire.clientId,
+      state,
+      at: new Date().toISOString(),
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Publishes and wills on their way in: rights, QoS 2 identifiers, the center, then the router. The acknowledgement
+ * waits for all of it.
+ */
+import type { Logger } from 'pino';
+import { reasonOf } from '../../schemas/errors.ts';
+import { parseTopic } from '../../schemas/topics.ts';
+import { mayPublish } from '../access/access.ts';
+import type { Principal } from '../access/identity.ts';
+import { Inbound, type InboundOwner, type Taken } from '../connection/publish-queue.ts';
+import type { Wire } from '../connection/wire.ts';
+import type { Answer, Uplink } from '../embedding.ts';
+import type { Monitor } from '../monitor.ts';
+import type { QoS } from '../retained/retained-backend.ts';
+import type { Session } from '../session/session.ts';
+import { Message } from './message.ts';
+import type { Router } from './router.ts';
+
+/** A publish or a will, as Aedes hands it to the hook. */
+export interface Publication {
+  /** Not there for a will. */
+  cmd?: 'publish';
+  topic: string;
+  payload: Buffer;
+  qos: QoS;
+  retain: boolean;
+  messageId: number;
+}
+
+export interface PublishingOptions {
+  log: Logger;
+  router: Router;
+  monitor: Monitor;
+  uplink: Uplink | undefined;
+}
+
+export class Publishing implements InboundOwner {
+  readonly #log: Logger;
+  readonly #router: Router;
+  readonly #monitor: Monitor;
+  readonly #uplink: Uplink | undefined;
+  /** Those that aren't empty, by client. */
+  readonly #lines = new Map<string, Inbound>();
+
+  constructor(options: PublishingOptions) {
+    this.#log = options.log;
+    this.#router = options.router;
+    this.#monitor = options.monitor;
+    this.#uplink = options.uplink;
+  }
+
+  /** The line of a client, also across its connections. */
+  line(key: string): Inbound {
+    return this.#lines.get(key) ?? new Inbound(this, key);
+  }
+
+  /** How many clients wait for an acknowledgement. */
+  get busy(): number {
+    return this.#lines.size;
+  }
+
+  lineChanged(line: Inbound): void {
+    if (line.length > 0) this.#lines.set(line.key, line);
+    else if (this.#lines.get(line.key) === line) this.#lines.delete(line.key);
+  }
+
+  /**
+   * Routes a message. A session that is kept remembers a QoS 2 publish over a restart before PUBREC says that it was
+   * taken over, in the group write of what became of the message: were it remembered before, a crash in between would
+   * lose the message, which passes for taken over when it is sent again.
+   */
+  route(message: Message): Promise<void> | undefined {
+    const routed = this.#router.route(message);
+    const journal = message.receipt > 0 ? message.source?.journal : undefined;
+    return journal?.putReceived(message.receipt) ?? routed;
+  }
+
+  /**
+   * Takes a publish or a will over: it is handed to the center, routed, and only then `done` is called, with an error
+   * when the connection must end and nothing be acknowledged.
+   */
+  take(wire: Wire, packet: Publication, done: (error?: Error | null) => void): void {
+    const line = wire.inbound;
+    const { principal } = wire;
+    const { topic, qos } = packet;
+    if (!line) {
+      done(new Error('not connected'));
+      return;
+    }
+    const taken = this.#taken(wire, packet, done);
+    if (principal && !mayPublish(principal, topic)) {
+      this.#monitor.refused(wire, 'publish-not-authorized', { topic });
+      wire.reason ??= 'publish-not-authorized';
+      done(new Error('not authorized'));
+      return;
+    }
+    if (qos === 2 && packet.cmd === 'publish') {
+      const fate = this.#second(wire.session as Session, packet.messageId);
+      if (fate === 'full') {
+        wire.reason ??= 'qos2-window';
+        done(new Error('too many QoS 2 publishes await PUBREL'));
+        return;
+      }
+      if (fate === 'again') {
+        // Sent again before PUBREL: taken over once, acknowledged again [MQTT-4.3.3-2].
+        line.push(undefined, taken, undefined);
+        return;
+      }
+    }
+    // $SYS is the broker's own; a client that may publish anything else still can't write there.
+    if (topic.startsWith('$SYS/') || topic.startsWith('$share/')) {
+      this.#monitor.dropped('reserved-topic');
+      line.push(undefined, taken, undefined);
+      return;
+    }
+    const retain = packet.retain && this.#mayRetain(topic, packet.payload.length, principal);
+    const source = packet.cmd === 'publish' ? wire.session : undefined;
+    const message = new Message(topic, packet.payload, qos, retain, principal, source);
+    if (qos === 2 && source) message.receipt = packet.messageId;
+    line.push(message, taken, this.#ask(message));
+  }
+
+  #taken(wire: Wire, { qos, topic, messageId }: Publication, done: (error?: Error | null) => void): Taken {
+    return (error) => {
+      if (error) {
+        // It is sent again on the next connection; then it must not pass for a duplicate.
+        if (qos === 2) wire.session?.releaseInbound(messageId)?.catch(() => {});
+        wire.reason ??= 'uplink-failed';
+        this.#log.error({ topic, reason: reasonOf(error) }, 'a publish could not be taken over');
+      }
+      done(error ?? null);
+    };
+  }
+
+  /** A QoS 2 publish came: whether its identifier is new, was taken over already, or is one too many. */
+  #second(session: Session, id: number): 'new' | 'again' | 'full' {
+    session.inboundQos2 ??= new Set();
+    if (session.inboundQos2.has(id)) return 'again';
+    if (session.inboundQos2.size >= this.#router.limits.inboundQos2Max) return 'full';
+    session.inboundQos2.add(id);
+    return 'new';
+  }
+
+  /** State is retained, requests and events never are (wire contract, general rules). */
+  #mayRetain(topic: string, bytes: number, principal: Principal | undefined): boolean {
+    if (this.#router.retained.full(topic, bytes)) {
+      this.#monitor.dropped('retained-full');
+      return false;
+    }
+    if (!principal) return true;
+    const parsed = parseTopic(topic);
+    return parsed?.from === 'printer' && (parsed.kind === 'structure' || parsed.kind === 'presence');
+  }
+
+  /** Asks the center, when the message is meant for it. */
+  #ask(message: Message): Answer | undefined {
+    if (!this.#uplink || !isPublished(message) || !parseTopic(message.topic)) return undefined;
+    return this.#uplink(message);
+  }
+}
+
+function isPublished(message: Message): message is Message & { publisher: Principal } {
+  return message.publisher !== undefined;
+}

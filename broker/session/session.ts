@@ -1,0 +1,521 @@
+/**
+ * The state of one client that outlives its connection (MQTT 3.1.1, 3.1.2.4): subscriptions, messages in flight,
+ * messages waiting. Everything in it is bounded by the limits.
+ */
+
+import { acknowledgement, publish } from '../../mqtt/encode.ts';
+import { TYPE } from '../../mqtt/packet.ts';
+import type { Principal } from '../access/identity.ts';
+import type { BrokerLimits } from '../limits.ts';
+import type { QoS } from '../retained/retained-backend.ts';
+import type { Retained, RetainedStore } from '../retained/retained-store.ts';
+import { Message } from '../routing/message.ts';
+import type { SharedGroup, Subscription } from '../routing/subscription-tree.ts';
+import type { RestoredSession, SessionJournal } from './session-journal.ts';
+
+/** The connection as its session sees it. */
+export interface Outlet {
+  /** Bytes that the peer hasn't taken yet. */
+  readonly pendingBytes: number;
+  /** Hands over bytes; they leave at the end of this turn of the event loop. */
+  send(bytes: Buffer): void;
+  /** Ends the connection for a reason, soon but not inside this call. */
+  fail(reason: string): void;
+}
+
+/** What the session tells its broker. */
+export interface SessionOwner {
+  readonly limits: BrokerLimits;
+  readonly retained: RetainedStore;
+  /** A message was given up. */
+  dropped(reason: 'offline-queue-full' | 'offline-qos0' | 'not-authorized', session: Session): void;
+  /** A PUBLISH was handed to a connection. */
+  sent(message: Message | Retained): void;
+  /** Whether the session's principal may receive `topic`. */
+  mayReceive(session: Session, topic: string): boolean;
+}
+
+/** A message sent with QoS 1 or 2 and not acknowledged to its end. */
+interface InFlight {
+  /** Its number in the journal; 0 when the session isn't kept over a restart. */
+  sequence: number;
+  message: Message | Retained;
+  qos: QoS;
+  retain: boolean;
+  /** PUBREC came, PUBREL was sent, PUBCOMP is awaited. The message itself isn't needed any more. */
+  released: boolean;
+  group: SharedGroup<Session> | undefined;
+  /** It is sent when it is durable, and not before. */
+  unwritten?: boolean;
+}
+
+interface Waiting {
+  /** As above. */
+  sequence: number;
+  message: Message;
+  qos: QoS;
+  group: SharedGroup<Session> | undefined;
+}
+
+/** Retained documents that a new subscription is still to get. */
+interface Replay {
+  topics: readonly string[];
+  next: number;
+  qos: QoS;
+}
+
+/** In the place of a filter: the session's own record. No filter is empty. */
+export const ITSELF = '';
+const HIGHEST_ID = 65_535;
+const NOTHING = Buffer.alloc(0);
+
+export class Session {
+  readonly key: string;
+  readonly clientId: string;
+  readonly clean: boolean;
+  /** Where it is kept over a restart of the broker; undefined when it isn't. */
+  readonly journal: SessionJournal | undefined;
+  readonly subscriptions = new Map<string, Subscription<Session>>();
+  /** Identifiers of QoS 2 publishes that were taken over and not yet released. */
+  inboundQos2: Set<number> | undefined;
+  outlet: Outlet | undefined;
+  /** Whose it is; undefined with open access. Follows changes of rights. */
+  principal: Principal | undefined;
+  /** When the connection ended, in ms of the broker's clock. */
+  leftAt = 0;
+  /** Marks the message being routed, so that overlapping subscriptions make one delivery. */
+  routeStamp = 0;
+  routeQos: QoS = 0;
+  /** Deliveries wait until what the connection has to write before them is written. */
+  #heldBack = false;
+  readonly #owner: SessionOwner;
+  #inFlight: Map<number, InFlight> | undefined;
+  #waiting: Waiting[] = [];
+  #waitingHead = 0;
+  #waitingBytes = 0;
+  #replays: Replay[] | undefined;
+  #nextId = 1;
+  /** Settles when the newest of its records that were changed is durable; undefined when all are. */
+  #saving: Promise<void> | undefined;
+  /** What couldn't be written: filters, or `ITSELF`. */
+  #unsaved: Set<string> | undefined;
+
+  constructor(
+    owner: SessionOwner,
+    key: string,
+    clientId: string,
+    clean: boolean,
+    journal: SessionJournal | undefined,
+  ) {
+    this.#owner = owner;
+    this.key = key;
+    this.clientId = clientId;
+    this.clean = clean;
+    this.journal = journal;
+  }
+
+  /**
+   * Writes what changed: subscriptions that began, have another QoS or ended, by their filters, and `ITSELF`. The
+   * promise, if any, settles when that is durable, and all that was changed before.
+   */
+  save(changed: readonly string[]): Promise<void> | undefined {
+    const { journal, key, clientId, principal } = this;
+    if (!journal) return undefined;
+    if (changed.length === 0 && !this.#unsaved) return this.#saving;
+    const names = new Set([...changed, ...(this.#unsaved ?? [])]);
+    this.#unsaved = undefined;
+    let saving: Promise<void> | undefined;
+    for (const name of names) {
+      const subscription = this.subscriptions.get(name);
+      if (name === ITSELF)
+        saving = journal.putSession({ key, clientId, ...(principal ? { principal } : {}) });
+      else if (subscription) saving = journal.putSubscription(name, subscription.qos);
+      else saving = journal.removeSubscription(name);
+    }
+    this.#saving = saving;
+    const settled = () => {
+      if (this.#saving === saving) this.#saving = undefined;
+    };
+    saving?.then(settled, () => {
+      settled();
+      this.#unsaved = new Set([...names, ...(this.#unsaved ?? [])]);
+    });
+    return saving;
+  }
+
+  /** Takes back what was on its way when the broker ended. */
+  restore({ messages, inboundQos2 }: RestoredSession): void {
+    if (inboundQos2.length > 0) this.inboundQos2 = new Set(inboundQos2);
+    for (const [sequence, { topic, payload, qos, retain, id, released }] of messages) {
+      const message = new Message(topic, payload, qos, false, undefined);
+      if (id > 0) {
+        this.#inFlight ??= new Map();
+        this.#inFlight.set(id, { sequence, message, qos, retain, released, group: undefined });
+      } else {
+        this.#waiting.push({ sequence, message, qos, group: undefined });
+        this.#waitingBytes += message.bytes;
+      }
+    }
+  }
+
+  /** Nothing of it is to be found after a restart; the promise, if any, settles when that is durable. */
+  erase(): Promise<void> | undefined {
+    const { journal } = this;
+    if (!journal) return undefined;
+    for (const { sequence } of this.#inFlight?.values() ?? []) journal.removeMessage(sequence);
+    for (const { sequence } of this.#waiting.slice(this.#waitingHead)) journal.removeMessage(sequence);
+    for (const id of this.inboundQos2 ?? []) void journal.removeReceived(id);
+    // Remembered for the case that it fails and is called again: they aren't subscribed to any more by then.
+    this.#unsaved = new Set([...this.subscriptions.keys(), ...(this.#unsaved ?? [])]);
+    for (const filter of this.#unsaved) if (filter !== ITSELF) void journal.removeSubscription(filter);
+    journal.removeLeft();
+    return journal.end();
+  }
+
+  get inFlight(): number {
+    return this.#inFlight?.size ?? 0;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length - this.#waitingHead;
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Whether something is to be sent that can't be sent now. */
+  get backlog(): boolean {
+    return this.waiting > 0 || this.#replays !== undefined;
+  }
+
+  /** Delivers a message that was just published, or keeps it, or drops it, as the limits say. */
+  deliver(message: Message, qos: QoS, group?: SharedGroup<Session>): void {
+    if (!this.#owner.mayReceive(this, message.topic)) {
+      this.#owner.dropped('not-authorized', this);
+      return;
+    }
+    const outlet = this.outlet;
+    // A client that hears its own QoS 2 message gets PUBREC first: mosquitto's clients and tests know no other order.
+    if (message.qos === 2 && message.source === this) this.#heldBack = true;
+    if (!outlet) {
+      if (qos === 0) this.#owner.dropped('offline-qos0', this);
+      else this.#keepOffline({ sequence: 0, message, qos, group });
+      return;
+    }
+    if (!this.backlog && this.#sendable(outlet, qos)) {
+      this.#send(outlet, message, qos, false, group, 0);
+      return;
+    }
+    const { queuedMessagesMax, queuedBytesMax } = this.#owner.limits;
+    if (this.waiting >= queuedMessagesMax || this.#waitingBytes + message.bytes > queuedBytesMax) {
+      outlet.fail('slow-consumer');
+      // What is lost with QoS 0 is lost; the rest stays for when the client is back.
+      if (qos > 0 && !this.clean) this.#keepOffline({ sequence: 0, message, qos, group });
+      return;
+    }
+    this.#enqueue({ sequence: 0, message, qos, group });
+  }
+
+  /** Begins to send the retained documents of a new subscription [MQTT-3.3.1-6]. */
+  replay(filter: string, qos: QoS): void {
+    const topics = this.#owner.retained.match(filter);
+    if (topics.length === 0) return;
+    this.#replays ??= [];
+    this.#replays.push({ topics, next: 0, qos });
+    this.pump();
+    const waiting = this.#replays?.reduce((sum, replay) => sum + replay.topics.length - replay.next, 0) ?? 0;
+    if (waiting > this.#owner.limits.replayTopicsMax) this.outlet?.fail('slow-consumer');
+  }
+
+  /** Sends what waits, as far as the window and the socket allow. */
+  pump(): void {
+    const outlet = this.outlet;
+    if (!outlet) return;
+    while (this.#replays) {
+      if (!this.#pumpReplay(outlet)) return;
+    }
+    while (this.waiting > 0) {
+      const head = this.#waiting[this.#waitingHead] as Waiting;
+      // It was theirs to read when it was queued; rights may have changed since.
+      const allowed = this.#owner.mayReceive(this, head.message.topic);
+      if (allowed && !this.#sendable(outlet, head.qos)) return;
+      this.#shift();
+      if (!allowed) {
+        if (head.sequence > 0) this.journal?.removeMessage(head.sequence);
+        this.#owner.dropped('not-authorized', this);
+        continue;
+      }
+      this.#send(outlet, head.message, head.qos, false, head.group, head.sequence);
+    }
+  }
+
+  /** The connection wrote what it had to write. */
+  release(): void {
+    this.#heldBack = false;
+  }
+
+  /** A connection took the session over: what was in flight is sent again first [MQTT-4.4.0-1], in its order. */
+  resume(outlet: Outlet): void {
+    this.outlet = outlet;
+    if (this.#inFlight) {
+      for (const [id, entry] of this.#inFlight) {
+        if (entry.unwritten) continue;
+        if (entry.released) outlet.send(acknowledgement(TYPE.pubrel, id));
+        else if (this.#owner.mayReceive(this, entry.message.topic)) {
+          this.#write(outlet, entry.message, entry.qos, entry.retain, true, id);
+        } else {
+          this.#inFlight.delete(id);
+          this.journal?.removeMessage(entry.sequence);
+          this.#owner.dropped('not-authorized', this);
+        }
+      }
+      if (this.#inFlight.size === 0) this.#inFlight = undefined;
+    }
+    this.pump();
+  }
+
+  /** The connection is gone. */
+  suspend(now: number): void {
+    this.outlet = undefined;
+    this.#heldBack = false;
+    this.leftAt = now;
+    this.#replays = undefined;
+    // QoS 0 isn't kept for later, and the queue of an absent client has its own bounds.
+    const kept = this.#waiting.slice(this.#waitingHead).filter((entry) => entry.qos > 0);
+    this.#waiting = [];
+    this.#waitingHead = 0;
+    this.#waitingBytes = 0;
+    for (const entry of kept) this.#keepOffline(entry);
+  }
+
+  /** PUBACK, or PUBCOMP: the message is done. */
+  acknowledged(id: number): void {
+    const entry = this.#inFlight?.get(id);
+    if (!entry || !this.#inFlight?.delete(id)) return;
+    this.journal?.removeMessage(entry.sequence);
+    if (this.#inFlight.size === 0) this.#inFlight = undefined;
+    this.pump();
+  }
+
+  /**
+   * An acknowledgement came: whether it is one that the message in flight under this identifier can have. One that
+   * isn't in flight can have any; the peer may repeat what it said before.
+   */
+  expects(cmd: 'puback' | 'pubrec' | 'pubcomp', id: number): boolean {
+    const entry = this.#inFlight?.get(id);
+    if (!entry) return true;
+    if (cmd === 'puback') return entry.qos === 1;
+    return entry.qos === 2 && (cmd === 'pubrec' || entry.released);
+  }
+
+  /**
+   * PUBREC: from now on only PUBREL is repeated [MQTT-4.3.3-1]. PUBREL must wait for the promise, if any: a broker that
+   * forgot would send the message again, and the client, which let go of its identifier, would take it for another.
+   */
+  released(id: number): Promise<void> | undefined {
+    const entry = this.#inFlight?.get(id);
+    if (entry?.qos !== 2 || entry.released) return undefined;
+    entry.released = true;
+    return this.#record(entry, id);
+  }
+
+  /**
+   * PUBREL came, or the publish couldn't be taken over: its identifier is free. PUBCOMP must wait for the promise, if
+   * any: a broker that forgot would take the next message with this identifier for the old one.
+   */
+  releaseInbound(id: number): Promise<void> | undefined {
+    return this.inboundQos2?.delete(id) ? this.journal?.removeReceived(id) : undefined;
+  }
+
+  /** What was given to this member of shared subscriptions and isn't acknowledged; it is forgotten here. */
+  takeShared(of?: SharedGroup<Session>): { message: Message; qos: QoS; group: SharedGroup<Session> }[] {
+    const taken: { message: Message; qos: QoS; group: SharedGroup<Session> }[] = [];
+    const mine = (group: SharedGroup<Session> | undefined): group is SharedGroup<Session> =>
+      group !== undefined && (of === undefined || of === group);
+    if (this.#inFlight) {
+      for (const [id, entry] of this.#inFlight) {
+        if (!mine(entry.group) || entry.released) continue;
+        taken.push({ message: entry.message as Message, qos: entry.qos, group: entry.group });
+        this.#inFlight.delete(id);
+        this.journal?.removeMessage(entry.sequence);
+      }
+      if (this.#inFlight.size === 0) this.#inFlight = undefined;
+    }
+    const rest: Waiting[] = [];
+    for (const entry of this.#waiting.slice(this.#waitingHead)) {
+      const { message, qos, group } = entry;
+      if (mine(group)) {
+        taken.push({ message, qos, group });
+        this.journal?.removeMessage(entry.sequence);
+      } else rest.push(entry);
+    }
+    if (taken.length > 0) {
+      this.#waiting = rest;
+      this.#waitingHead = 0;
+      this.#waitingBytes = rest.reduce((sum, entry) => sum + entry.message.bytes, 0);
+    }
+    return taken;
+  }
+
+  #pumpReplay(outlet: Outlet): boolean {
+    const replays = this.#replays as Replay[];
+    const replay = replays[0] as Replay;
+    while (replay.next < replay.topics.length) {
+      // Read at the moment of sending: a document that changed meanwhile is sent as it is now.
+      const document = this.#owner.retained.get(replay.topics[replay.next] as string);
+      if (document && this.#owner.mayReceive(this, document.topic)) {
+        const qos = Math.min(document.qos, replay.qos) as QoS;
+        if (!this.#sendable(outlet, qos)) return false;
+        this.#send(outlet, document, qos, true, undefined, 0);
+      }
+      replay.next++;
+    }
+    replays.shift();
+    if (replays.length === 0) this.#replays = undefined;
+    return true;
+  }
+
+  #sendable(outlet: Outlet, qos: QoS): boolean {
+    const limits = this.#owner.limits;
+    if (this.#heldBack || outlet.pendingBytes >= limits.outboundSocketBytesMax) return false;
+    return qos === 0 || this.inFlight < limits.outboundInFlightMax;
+  }
+
+  #send(
+    outlet: Outlet,
+    message: Message | Retained,
+    qos: QoS,
+    retain: boolean,
+    group: SharedGroup<Session> | undefined,
+    sequence: number,
+  ): void {
+    if (qos === 0) {
+      if ('encoded' in message) {
+        outlet.send(message.encoded);
+        this.#owner.sent(message);
+      } else this.#write(outlet, message, 0, retain, false, 0);
+      return;
+    }
+    const id = this.#freeId();
+    this.#inFlight ??= new Map();
+    const entry: InFlight = {
+      sequence: sequence || (this.journal?.next() ?? 0),
+      message,
+      qos,
+      retain,
+      released: false,
+      group,
+    };
+    this.#inFlight.set(id, entry);
+    const durable = this.#record(entry, id);
+    if (qos === 2 && durable) this.#writeLater(entry, id, durable, sequence > 0);
+    else this.#write(outlet, message, qos, retain, false, id);
+  }
+
+  /**
+   * With QoS 2 a message of which a crash would leave no trace must not have been seen by anybody: its publisher sends
+   * it again, and it would come under another identifier. One that was `queued` was acknowledged to its publisher.
+   */
+  #writeLater(entry: InFlight, id: number, durable: Promise<void>, queued: boolean): void {
+    entry.unwritten = true;
+    durable.then(
+      () => {
+        if (this.#inFlight?.get(id) !== entry) return;
+        entry.unwritten = false;
+        if (this.outlet) this.#write(this.outlet, entry.message, 2, entry.retain, false, id);
+      },
+      () => {
+        if (this.#inFlight?.get(id) !== entry) return;
+        this.#inFlight.delete(id);
+        if (queued) this.#queueAgain(entry);
+        this.outlet?.fail('storage-failed');
+      },
+    );
+  }
+
+  /** It couldn't be sent: it has its place at the head of the queue again. */
+  #queueAgain({ sequence, message, qos, group }: InFlight): void {
+    const before = (entry: Waiting) => entry.sequence > sequence;
+    const rest = this.#waiting.slice(this.#waitingHead);
+    const at = rest.findIndex(before);
+    rest.splice(at < 0 ? rest.length : at, 0, { sequence, message: message as Message, qos, group });
+    this.#waiting = rest;
+    this.#waitingHead = 0;
+    this.#waitingBytes += (message as Message).bytes;
+  }
+
+  #write(
+    outlet: Outlet,
+    message: Message | Retained,
+    qos: QoS,
+    retain: boolean,
+    dup: boolean,
+    id: number,
+  ): void {
+    outlet.send(publish(message.topic, message.payload, qos, retain, dup, id));
+    this.#owner.sent(message);
+  }
+
+  /** The window is far smaller than the space of identifiers, so there always is a free one [MQTT-2.3.1-2]. */
+  #freeId(): number {
+    let id = this.#nextId;
+    while (this.#inFlight?.has(id)) id = id === HIGHEST_ID ? 1 : id + 1;
+    this.#nextId = id === HIGHEST_ID ? 1 : id + 1;
+    return id;
+  }
+
+  /** Writes a message as it is on its way now; `id` 0 when it wasn't sent. */
+  #record({ sequence, message, qos, retain, released }: InFlight, id: number): Promise<void> | undefined {
+    const { topic } = message;
+    // After PUBREC the message itself isn't needed any more.
+    const payload = released ? NOTHING : message.payload;
+    return this.journal?.putMessage(sequence, { topic, payload, qos, retain, released, id });
+  }
+
+  #enqueue(entry: Waiting): void {
+    if (this.journal && entry.qos > 0 && entry.sequence === 0) {
+      entry.sequence = this.journal.next();
+      const durable = this.#record({ ...entry, retain: false, released: false }, 0);
+      // Its publisher hears nothing then, and sends it again: it would come twice.
+      if (entry.qos === 2) durable?.catch(() => this.#dequeue(entry));
+    }
+    this.#waiting.push(entry);
+    this.#waitingBytes += entry.message.bytes;
+  }
+
+  #dequeue(entry: Waiting): void {
+    const at = this.#waiting.indexOf(entry, this.#waitingHead);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#waitingBytes -= entry.message.bytes;
+  }
+
+  #keepOffline(entry: Waiting): void {
+    const { offlineMessagesMax, offlineBytesMax, offlineFull } = this.#owner.limits;
+    while (
+      this.waiting >= offlineMessagesMax ||
+      (this.waiting > 0 && this.#waitingBytes + entry.message.bytes > offlineBytesMax)
+    ) {
+      this.#owner.dropped('offline-queue-full', this);
+      if (offlineFull === 'drop-newest' || this.waiting === 0) {
+        if (entry.sequence > 0) this.journal?.removeMessage(entry.sequence);
+        return;
+      }
+      this.journal?.removeMessage((this.#waiting[this.#waitingHead] as Waiting).sequence);
+      this.#shift();
+    }
+    this.#enqueue(entry);
+  }
+
+  #shift(): void {
+    const head = this.#waiting[this.#waitingHead] as Waiting;
+    this.#waitingBytes -= head.message.bytes;
+    this.#waitingHead++;
+    // Moving the rest once in a while keeps both the shift and the memory cheap.
+    if (this.#waitingHead > 64 && this.#waitingHead * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#waitingHead);
+      this.#waitingHead = 0;
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * Who may connect: printers and operators with their passwords, in the store. The broker asks here at every CONNECT.
+ */
+import { existsSync } from 'node:fs';
+import type { Identity, Principal, Credentials as Shown } from '../../broker/access/identity.ts';
+import { hashPassword, makePassword, PasswordChecker } from '../../broker/access/passwords.ts';
+import { writeWholeSync } from '../../files/whole-file.ts';
+import { PlatenError } from '../../schemas/errors.ts';
+import type { Role } from '../../schemas/roles.ts';
+import type { AdminCredentials } from '../../schemas/types.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Accounts } from '../services.ts';
+import type { Credential, Credentials } from './credential-store.ts';
+
+export class StoredAccounts implements Accounts, Identity {
+  readonly #store: Credentials;
+  readonly #checker = new PasswordChecker();
+  /** Credentials read lately, least recently used first: a reconnect storm asks for each printer once. */
+  readonly #known = new Map<string, Credential>();
+  /** How often rights changed since the start. */
+  #changes = 0;
+  #revoked: (name: string) => void = () => undefined;
+
+  constructor(store: Credentials) {
+    this.#store = store;
+  }
+
+  /** Who ends the connections of somebody whose rights changed. */
+  onRevoked(listener: (name: string) => void): void {
+    this.#revoked = listener;
+  }
+
+  /**
+   * Reads credentials ahead, as many as are remembered: after a start a whole fleet connects at once, and none of it
+   * should wait for the database.
+   */
+  async readAhead(): Promise<void> {
+    for (const credential of await this.#store.first(CENTER_LIMITS.accounts_remembered_max)) {
+      this.#known.set(credential.name, credential);
+    }
+  }
+
+  async authenticate({ username, password, certificateName }: Shown): Promise<Principal | undefined> {
+    const name = certificateName ?? username;
+    if (name === undefined) return undefined;
+    const credential = await this.#find(name);
+    if (certificateName !== undefined) {
+      // The certificate proves who it is; it still has to be enrolled and not revoked.
+      if (!credential || (username !== undefined && username !== certificateName)) return undefined;
+      return { name, role: credential.role };
+    }
+    if (password === undefined) return undefined;
+    const right = credential
+      ? await this.#checker.check(credential.hash, password)
+      : await this.#checker.pretend(password);
+    return right && credential ? { name, role: credential.role } : undefined;
+  }
+
+  async #find(name: string): Promise<Credential | undefined> {
+    let credential = this.#known.get(name);
+    if (credential) {
+      this.#known.delete(name);
+    } else {
+      let before: number;
+      do {
+        before = this.#changes;
+        credential = await this.#store.find(name);
+        // Taken away or renewed while it was read: what was read may be what was there before.
+      } while (before !== this.#changes);
+      if (!credential || credential.revokedAt !== undefined) return undefined;
+    }
+    this.#remember(credential);
+    return credential;
+  }
+
+  #remember(credential: Credential): void {
+    if (this.#known.size >= CENTER_LIMITS.accounts_remembered_max) {
+      this.#known.delete(this.#known.keys().next().value as string);
+    }
+    this.#known.set(credential.name, credential);
+  }
+
+  async enroll(printers: string[]): Promise<{ printer: string; password: string }[]> {
+    for (const { name, role } of (await this.#store.findMany(printers)).values()) {
+      if (role !== 'printer') {
+        throw new PlatenError('request/conflict', { reason: `"${name}" is the name of an operator` });
+      }
+    }
+    const made = await Promise.all(
+      printers.map(async (printer) => {
+        const password = makePassword();
+        return { printer, password, hash: await hashPassword(password, 'generated') };
+      }),
+    );
+    await this.#store.putPrinters(made.map(({ printer, hash }) => ({ name: printer, hash })));
+    for (const { printer, hash } of made) {
+      this.#changed(printer);
+      // Whoever is enrolled connects soon.
+      this.#remember({ name: printer, role: 'printer', hash });
+    }
+    return made.map(({ printer, password }) => ({ printer, password }));
+  }
+
+  async revoke(name: string): Promise<boolean> {
+    const revoked = await this.#store.revoke(name);
+    this.#changed(name);
+    return revoked;
+  }
+
+  #changed(name: string): void {
+    this.#changes += 1;
+    this.#known.delete(name);
+    this.#revoked(name);
+  }
+
+  async putUser(name: string, role: Exclude<Role, 'printer'>, chosen?: string): Promise<string> {
+    if ((await this.roleOf(name)) === 'printer') {
+      throw new PlatenError('request/conflict', { reason: `"${name}" is the name of a printer` });
+    }
+    const password = chosen ?? makePassword();
+    await this.#store.put(
+      name,
+      role,
+      await hashPassword(password, chosen === undefined ? 'generated' : 'chosen'),
+    );
+    this.#changed(name);
+    return password;
+  }
+
+  async listUsers(): Promise<{ name: string; role: Role }[]> {
+    return (await this.#store.listUsers()).map(({ name, role }) => ({ name, role }));
+  }
+
+  async roleOf(name: string): Promise<Role | undefined> {
+    return (await this.#find(name))?.role;
+  }
+
+  /** Whether it is a printer, one whose credentials were revoked included: it still has to be shown as gone. */
+  async isPrinter(name: string): Promise<boolean> {
+    const credential = this.#known.get(name) ?? (await this.#store.find(name));
+    return credential?.role === 'printer';
+  }
+
+  /**
+   * Makes sure that there is an administrator: the first start makes one and writes its password to `file`, readable
+   * by its owner only.
+   */
+  async ensureAdmin(file: string): Promise<void> {
+    if (existsSync(file) && (await this.roleOf('admin')) === 'admin') return;
+    const credentials: AdminCredentials = { username: 'admin', password: makePassword() };
+    await this.putUser(credentials.username, 'admin', credentials.password);
+    writeWholeSync(file, `${JSON.stringify(credentials)}\n`);
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Who may connect: printers and people, each with the hash of a password. Making and checking hashes is the caller's
+ * business; the store only keeps them.
+ */
+import type { Role } from '../../schemas/roles.ts';
+import type { Database } from '../database/database.ts';
+import { GroupCommit } from '../ingest/group-commit.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+
+/** How long a lookup waits for others; a client that connects doesn't notice. */
+const LOOKUP_PATIENCE_MS = 3;
+
+export interface Credential {
+  name: string;
+  role: Role;
+  hash: string;
+  /** RFC 3339; missing while it is valid. */
+  revokedAt?: string;
+}
+
+interface Row {
+  name: string;
+  role: Role;
+  hash: string;
+  revoked_at: Date | null;
+}
+
+const COLUMNS = 'name, role, hash, revoked_at';
+
+function fromRow(row: Row): Credential {
+  return {
+    name: row.name,
+    role: row.role,
+    hash: row.hash,
+    ...(row.revoked_at ? { revokedAt: row.revoked_at.toISOString() } : {}),
+  };
+}
+
+export class Credentials {
+  readonly #database: Database;
+
+  readonly #lookups: GroupCommit<string, Credential | undefined>;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#lookups = new GroupCommit({
+      write: async (names: string[]) => {
+        const found = await this.findMany(names);
+        return names.map((name) => found.get(name));
+      },
+      batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
+      waiting_max: CENTER_LIMITS.ingest_waiting_max,
+      whenReady: () => database.whenReady(),
+    });
+  }
+
+  /** Sets somebody's credential, replacing one that is there; one that was revoked is valid again. */
+  async put(name: string, role: Role, hash: string): Promise<void> {
+    await this.#database.transaction(async (client) => {
+      await client.query(
+        `INSERT INTO credentials (name, role, hash) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, revoked_at = NULL`,
+        [name, role, hash],
+      );
+      if (role === 'printer') {
+        await client.query('INSERT INTO printers (id) VALUES ($1) ON CONFLICT DO NOTHING', [name]);
+      }
+    });
+  }
+
+  /** Enrols many printers at once: those that are known get the new hash. */
+  async putPrinters(list: { name: string; hash: string }[]): Promise<void> {
+    const names = list.map((one) => one.name);
+    await this.#database.transaction(async (client) => {
+      await client.query(
+        `INSERT INTO credentials (name, role, hash)
+         SELECT u.name, 'printer', u.hash FROM unnest($1::text[], $2::text[]) AS u (name, hash)
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, revoked_at = NULL`,
+        [names, list.map((one) => one.hash)],
+      );
+      await client.query('INSERT INTO printers (id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING', [
+        names,
+      ]);
+    });
+  }
+
+  /** The credential of this name, revoked or not. In a reconnect storm one statement asks for many. */
+  find(name: string): Promise<Credential | undefined> {
+    return this.#lookups.submit(name, LOOKUP_PATIENCE_MS);
+  }
+
+  /** The valid credentials that are the first by name. */
+  async first(limit: number): Promise<Credential[]> {
+    const rows = await this.#database.query<Row>(
+      `SELECT ${COLUMNS} FROM credentials WHERE revoked_at IS NULL ORDER BY name LIMIT $1`,
+      [limit],
+    );
+    return rows.map(fromRow);
+  }
+
+  /** Those of these names that there are, revoked or not. */
+  async findMany(names: string[]): Promise<Map<string, Credential>> {
+    const rows = await this.#database.query<Row>(`SELECT ${COLUMNS} FROM credentials WHERE name = ANY($1)`, [
+      names,
+    ]);
+    return new Map(rows.map((row) => [row.name, fromRow(row)]));
+  }
+
+  /** Gives false when there was no valid one. */
+  async revoke(name: string): Promise<boolean> {
+    const rows = await this.#database.query(
+      'UPDATE credentials SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL RETURNING name',
+      [name],
+    );
+    return rows.length > 0;
+  }
+
+  /** People with a valid credential, by name. */
+  async listUsers(): Promise<Credential[]> {
+    const rows = await this.#database.query<Row>(
+      `SELECT ${COLUMNS} FROM credentials WHERE role <> 'printer' AND revoked_at IS NULL ORDER BY name`,
+    );
+    return rows.map(fromRow);
+  }
+
+  /** The role of a valid credential. */
+  async roleOf(name: string): Promise<Role | undefined> {
+    const [row] = await this.#database.query<{ role: Role }>(
+      'SELECT role FROM credentials WHERE name = $1 AND revoked_at IS NULL',
+      [name],
+    );
+    return row?.role;
+  }
+}

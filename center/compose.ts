@@ -1,0 +1,285 @@
+/**
+ * The center: the capabilities put together around one store and one link. Data flows one way: a link's message is
+ * made durable, then judged; what was concluded goes back out over the link.
+ */
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Repository } from '../releases/repository.ts';
+import { reasonOf } from '../schemas/errors.ts';
+import { parseTopic } from '../schemas/topics.ts';
+import type { Structure } from '../schemas/types.ts';
+import type { StoredAccounts } from './accounts/accounts.ts';
+import type { Store } from './database/store.ts';
+import { Asks } from './fleet/asks.ts';
+import { FleetEvents } from './fleet/events.ts';
+import { StoredFleet } from './fleet/fleet-queries.ts';
+import { Policies } from './fleet/policies.ts';
+import { PrinterRequests } from './fleet/requests.ts';
+import { Summary } from './fleet/summary.ts';
+import { Refusals } from './ingest/refusals.ts';
+import { type Conclusions, Uplinks } from './ingest/uplinks.ts';
+import type { Link, LinkHandler } from './link/link.ts';
+import { show, showCommits } from './metrics.ts';
+import { Dispatcher } from './operators/dispatch.ts';
+import { METHODS } from './operators/methods.ts';
+import type { Services } from './services.ts';
+import { Rules } from './trouble/rules-in-force.ts';
+import { Troubles } from './trouble/troubles.ts';
+import { createCampaigns } from './update/campaigns/campaigns.ts';
+import { Corrections } from './update/corrections.ts';
+import { OrderService } from './update/orders/order-service.ts';
+import { Catalogs } from './verdicts/catalogs.ts';
+import { Choosing } from './verdicts/choosing.ts';
+import { impactOf } from './verdicts/impact.ts';
+import { optionsOf } from './verdicts/options.ts';
+import { Verdicts } from './verdicts/verdicts.ts';
+
+export interface CenterOptions {
+  store: Store;
+  link: Link;
+  accounts: StoredAccounts;
+  registry: Registry;
+  /** The release repository, and its address as printers reach it, with a slash at its end. */
+  repository: Repository;
+  repositoryUrl: string;
+  /** Redis for the queue; undefined: the queue is on the store's Postgres. */
+  redisUrl: string | undefined;
+  log: Logger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Something that concludes from what printers send; all of it optional but stopping. */
+export interface Capability extends Partial<Omit<Conclusions, 'knownVerdict'>> {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Center {
+  readonly services: Services;
+  readonly verdicts: Verdicts;
+  /** The broker in this process saw a printer's connection begin or end. */
+  connection(printer: string, connected: boolean): void;
+  /** Begins to hear; what a stop or a kill left undone is taken up again. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Puts the center together; nothing happens before `start`. */
+export async function createCenter(options: CenterOptions): Promise<Center> {
+  const { store, link, accounts, registry, redisUrl, log, now } = options;
+  const events = new FleetEvents(link, log, now);
+  const refusals = new Refusals(link, log);
+  const choosing = new Choosing(log);
+  const catalogs = new Catalogs(
+    store.documents,
+    () => options.repository.list(),
+    (proposed, current) => impactOf(store.verdicts, proposed, current),
+    choosing,
+  );
+  await catalogs.load();
+  const fleet = new StoredFleet(store.printers, (software, range) =>
+    catalogs.assessor.rangeMatcher(software, range),
+  );
+  const requests = new PrinterRequests(link, () => fleet);
+  const policies = new Policies(store.policies, link);
+  const summary = new Summary({
+    count: async () => ({
+      ...(await fleet.counts()),
+      troubles: { open: await troubles.countOpen() },
+      campaigns: { running: await campaigns.running() },
+    }),
+    link,
+    log,
+    now,
+  });
+  const verdicts = new Verdicts({
+    store: store.verdicts,
+    assessor: () => catalogs.assessor,
+    link,
+    events,
+    log,
+    now,
+  });
+  catalogs.onChanged(() => {
+    verdicts.judgeFleet();
+    troubles.onCatalog();
+  });
+  const orders = new OrderService({
+    database: store.database,
+    queue: redisUrl === undefined ? { postgres: store.database.url } : { redis: redisUrl },
+    publish: (topic, payload, how) => link.publish(topic, payload, how),
+    tell: (kind, what, details) => events.tell(kind, what, details),
+    repository: options.repository,
+    repositoryUrl: options.repositoryUrl,
+    log,
+    now,
+    requestStructure: async (printer) => void (await requests.ask(printer, 'structure')),
+    rejudge: (printer) => Promise.resolve(verdicts.judge(printer)),
+  });
+  const campaigns = createCampaigns({
+    orders,
+    database: store.database,
+    fleet,
+    repository: options.repository,
+    choose: (structure, wish) => catalogs.assessor.choose(structure, wish),
+    publish: (topic, payload, how) => link.publish(topic, payload, how),
+    tell: (what, data) => events.tell('campaign', what, { data }),
+    log,
+    now,
+  });
+  const troubles = new Troubles({
+    database: store.database,
+    setOpenTroubles: (list, client) => store.printers.setOpenTroubles(list, client),
+    publish: (topic, payload, how) => link.publish(topic, payload, how),
+    tell: (what, details) => events.tell('trouble', what, details),
+    inRange: (software, version, range) => catalogs.assessor.inRange(software, version, range),
+    catalog: () => catalogs.assessor.compiled,
+    campaigns,
+    request: (printer, what) => requests.ask(printer, what),
+    setPolicy: (printer, policy) => policies.set(printer, policy),
+    log,
+    now,
+  });
+  orders.onChange(async ({ printer, plan, trouble, execution }, before) => {
+    if (execution.state === 'proven' && before !== 'proven')
+      await troubles.onProven(printer, plan.steps, trouble);
+  });
+  const rules = new Rules(
+    store.documents,
+    (compiled) => troubles.use(compiled),
+    (software, version, range) => catalogs.assessor.inRange(software, version, range),
+  );
+  const services: Services = {
+    link,
+    log,
+    now,
+    events,
+    summary,
+    fleet,
+    accounts,
+    policies,
+    requests,
+    catalog: catalogs,
+    rules,
+    troubles,
+    campaigns,
+    releases: options.repository,
+    audit: store.audit,
+  };
+  const asks = new Asks(services, (structure: Structure) => optionsOf(catalogs.assessor, structure), log);
+  const corrections = new Corrections(orders, log);
+  verdicts.onVerdict((printer, structure, verdict) => corrections.onVerdict(printer, structure, verdict));
+  const capabilities: Capability[] = [corrections, campaigns];
+  const conclusions: Conclusions = {
+    knownVerdict: (structure) => verdicts.known(structure),
+    onStructure(printer, structure, judged) {
+      // A verdict names the revision that it judges, so that one that shows nothing new gets another verdict too.
+      if (judged) verdicts.concluded(printer, structure, judged.verdict, judged.previous);
+      else verdicts.judge(printer, structure);
+      troubles.onStructure(printer, structure);
+      for (const capability of capabilities) capability.onStructure?.(printer, structure, judged);
+    },
+    onEntries(printer, memory, entries) {
+      troubles.onEntries(printer, memory, entries);
+      for (const capability of capabilities) capability.onEntries?.(printer, memory, entries);
+    },
+    onUpdateReport(printer, report) {
+      for (const capability of capabilities) capability.onUpdateReport?.(printer, report);
+    },
+    onPresence(printer, online) {
+      if (online) {
+        policies
+          .greet(printer)
+          .catch((error: unknown) => log.warn({ printer, reason: reasonOf(error) }, 'a policy was not told'));
+      }
+      for (const capability of capabilities) capability.onPresence?.(printer, online);
+    },
+    onAsk: (printer, method, payload) => asks.handle(printer, method, payload),
+  };
+  const uplinks = new Uplinks({ ingest: store.ingest, conclusions, refusals, events, link, log });
+  const dispatcher = new Dispatcher({
+    services,
+    methods: METHODS,
+    audit: {
+      record: ({ actor, role, method, params, outcome }) =>
+        store.audit.add({ actor, role, method, params, outcome }),
+    },
+    roleOf: (name) => accounts.roleOf(name),
+    log,
+  });
+  const handle: LinkHandler = (message) => {
+    const parsed = parseTopic(message.topic);
+    if (!parsed) return Promise.resolve('refused');
+    return parsed.from === 'printer'
+      ? uplinks.handle(message, parsed)
+      : dispatcher.handle(message, parsed.operator, parsed.method);
+  };
+  events.touch(() => summary.touch());
+  showCommits(registry, store.ingest);
+  show(registry, {
+    name: 'platen_uplinks_total',
+    help: 'Uplinks taken in, by kind.',
+    label: 'kind',
+    read: () => {
+      const { entries: _entries, entries_lost: _lost, ...kinds } = uplinks.counts;
+      return kinds;
+    },
+  });
+  show(registry, {
+    name: 'platen_entries_total',
+    help: 'Log entries stored since the start.',
+    read: () => uplinks.counts.entries,
+  });
+  show(registry, {
+    name: 'platen_entries_lost_total',
+    help: 'Log entries that printers overwrote before they could send them, since the start.',
+    read: () => uplinks.counts.entries_lost,
+  });
+  show(registry, {
+    name: 'platen_choices_waiting',
+    help: 'Remedies that the thread that chooses has not found yet.',
+    read: () => choosing.waiting,
+  });
+  show(registry, {
+    name: 'platen_trouble_entries_total',
+    help: 'Entries judged since the start, and what of them the rules could not take as it came, by reason.',
+    label: 'outcome',
+    read: () => troubles.service.counts,
+  });
+  show(registry, {
+    name: 'platen_refused_total',
+    help: 'Payloads refused since the start, by error code.',
+    label: 'code',
+    read: () => Object.fromEntries(refusals.counts),
+  });
+  return {
+    services,
+    verdicts,
+    connection(printer, connected) {
+      uplinks
+        .connection(printer, connected)
+        .catch((error: unknown) =>
+          log.warn({ printer, reason: reasonOf(error) }, 'a presence was not stored'),
+        );
+    },
+    async start() {
+      await policies.load();
+      await troubles.start((await rules.get())?.document);
+      for (const capability of capabilities) await capability.start();
+      await link.start(handle);
+      verdicts.judgeFleet();
+      summary.touch();
+    },
+    async stop() {
+      await link.stop();
+      // Verdicts first, so that what is given up now is not taken for an answer.
+      const judged = verdicts.stop();
+      await choosing.stop();
+      await judged;
+      await troubles.stop();
+      for (const capability of [...capabilities].reverse()) await capability.stop();
+      summary.stop();
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/**
+ * The store as a whole: the database with everything that is kept in it, opened and closed together.
+ */
+import { reasonOf } from '../../schemas/errors.ts';
+import { Credentials } from '../accounts/credential-store.ts';
+import { PolicyRows } from '../fleet/policy-store.ts';
+import { Printers } from '../fleet/printer-store.ts';
+import { IngestWriter } from '../ingest/ingest.ts';
+import { PrinterWriter } from '../ingest/printer-writer.ts';
+import { VerdictRows } from '../verdicts/verdict-store.ts';
+import { Audit } from './audit-store.ts';
+import { type Database, type DatabaseSource, openDatabase, type StoreLog } from './database.ts';
+import { Documents } from './document-store.ts';
+import { dropHistory, dropPartitions, dropStreams, makePartitions } from './entry-partitions.ts';
+import { PostgresRetained } from './retained-store.ts';
+
+/** How long entries are kept when nothing is set. */
+export const RETENTION_DAYS_DEFAULT = 400;
+const MAINTAIN_EVERY_MS = 3_600_000;
+
+export interface StoreOptions {
+  source: DatabaseSource;
+  log: StoreLog;
+  /** Entries older than this are dropped, a whole partition at a time, and older reports row by row. */
+  retention_days?: number;
+  /** The center's clock, in milliseconds since the epoch. */
+  now?: () => number;
+}
+
+export interface Store {
+  readonly database: Database;
+  readonly ingest: IngestWriter;
+  readonly retained: PostgresRetained;
+  readonly credentials: Credentials;
+  readonly documents: Documents;
+  readonly policies: PolicyRows;
+  readonly audit: Audit;
+  readonly printers: Printers;
+  readonly verdicts: VerdictRows;
+  /** Makes partitions ahead and drops what is beyond the retention; done at the start and then every hour. */
+  maintain(): Promise<void>;
+  /** Waits for what is under way, then closes the database. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store.
+ * @throws PlatenError start/database
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { log, retention_days = RETENTION_DAYS_DEFAULT, now = Date.now } = options;
+  const database = await openDatabase(options.source, log);
+  const writer = new PrinterWriter(database, now);
+  const ingest = new IngestWriter(database, writer, now);
+  const verdicts = new VerdictRows(database, writer);
+  const maintain = async () => {
+    await makePartitions(database, now());
+    await dropPartitions(database, now(), retention_days, log);
+    await dropHistory(database, now(), retention_days, log);
+    await dropStreams(database, now(), retention_days, log);
+  };
+  try {
+    await maintain();
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  const timer = setInterval(() => {
+    maintain().catch((error: unknown) =>
+      log.error({ reason: reasonOf(error) }, 'the partitions of the entries could not be looked after'),
+    );
+  }, MAINTAIN_EVERY_MS);
+  timer.unref();
+  return {
+    database,
+    ingest,
+    retained: new PostgresRetained(database),
+    credentials: new Credentials(database),
+    documents: new Documents(database),
+    policies: new PolicyRows(database),
+    audit: new Audit(database),
+    printers: new Printers(database),
+    verdicts,
+    maintain,
+    async close() {
+      clearInterval(timer);
+      await ingest.close();
+      await writer.close();
+      await database.close();
+    },
+  };
+}

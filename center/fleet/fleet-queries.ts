@@ -1,0 +1,128 @@
+/** The questions that operators ask of the fleet, in the words of the request methods, over `printers.ts`. */
+import { PlatenError } from '../../schemas/errors.ts';
+import type { FleetSummary, PrinterFilter } from '../../schemas/types.ts';
+import type {
+  FleetQueries,
+  Page,
+  PageRequest,
+  PrinterDetails,
+  PrinterItem,
+  StoredEntry,
+} from '../services.ts';
+import type { PrinterRow, Printers, PrinterFilter as RowFilter } from './printer-store.ts';
+
+/** Whether a version of a software lies in a range: the catalog knows in which order its versions stand. */
+export type RangeMatcher = (software: string, range: string) => (version: string) => boolean;
+
+const CHANGES_SHOWN = 50;
+
+/** A cursor is opaque to who pages; inside it is the key that the page ended with. */
+function cursorOf(key: unknown): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+function keyOf(cursor: string, fields: number): string[] {
+  try {
+    const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (Array.isArray(key) && key.length === fields && key.every((one) => typeof one === 'string'))
+      return key;
+  } catch {
+    // Not one of ours: said below.
+  }
+  throw new PlatenError('request/invalid', { reason: '/cursor is not one that a reply gave' });
+}
+
+function itemOf(row: PrinterRow): PrinterItem {
+  return {
+    printer: row.id,
+    presence: row.online ? 'online' : 'offline',
+    verdict: row.verdict ?? 'none',
+    openTroubles: row.openTroubles,
+    labels: row.labels,
+    ...(row.model === undefined ? {} : { model: row.model }),
+    ...(row.serial === undefined ? {} : { serial: row.serial }),
+    ...(row.site === undefined ? {} : { site: row.site }),
+    ...(row.lastSeen === undefined ? {} : { lastSeen: row.lastSeen }),
+  };
+}
+
+export class StoredFleet implements FleetQueries {
+  readonly #printers: Printers;
+  readonly #matcher: RangeMatcher;
+
+  constructor(printers: Printers, matcher: RangeMatcher) {
+    this.#printers = printers;
+    this.#matcher = matcher;
+  }
+
+  async list(filter: PrinterFilter, page: PageRequest): Promise<Page<PrinterItem>> {
+    const after = page.cursor === undefined ? undefined : keyOf(page.cursor, 1)[0];
+    // One more than asked for tells whether there is a next page.
+    const rows = await this.#printers.list(await this.#rowFilter(filter), page.limit + 1, after);
+    const items = rows.slice(0, page.limit).map(itemOf);
+    const last = items.at(-1);
+    return { items, ...(rows.length > page.limit && last ? { next: cursorOf([last.printer]) } : {}) };
+  }
+
+  async #rowFilter(filter: PrinterFilter): Promise<RowFilter> {
+    const result: RowFilter = {};
+    if (filter.idPrefix !== undefined) result.idPrefix = filter.idPrefix;
+    if (filter.model !== undefined) result.model = filter.model;
+    if (filter.site !== undefined) result.site = filter.site;
+    if (filter.label !== undefined) result.labels = filter.label as Record<string, string>;
+    if (filter.verdict !== undefined) result.verdict = filter.verdict;
+    if (filter.presence !== undefined) result.online = filter.presence === 'online';
+    if (filter.trouble !== undefined) result.openTrouble = filter.trouble;
+    if (filter.rule !== undefined) result.rule = filter.rule;
+    if (filter.software) {
+      const { id, range } = filter.software;
+      result.software = { id };
+      if (range !== undefined) {
+        const inRange = this.#matcher(id, range);
+        result.software.versions = (await this.#printers.versionsOf(id)).filter(inRange);
+      }
+    }
+    return result;
+  }
+
+  async get(printer: string): Promise<PrinterDetails | undefined> {
+    const found = await this.#printers.get(printer);
+    if (!found) return undefined;
+    const changes = await this.#printers.history(printer, CHANGES_SHOWN);
+    return {
+      ...itemOf(found),
+      ...(found.structure ? { structure: found.structure } : {}),
+      ...(found.verdictDocument ? { verdictDocument: found.verdictDocument } : {}),
+      changes: changes.map((one) => ({ at: one.at, received: one.received, changes: one.changes })),
+      logs: found.logs,
+    };
+  }
+
+  async errors(
+    printer: string,
+    query: { code?: string; since?: string; until?: string },
+    page: PageRequest,
+  ): Promise<Page<StoredEntry>> {
+    const [at, log, seq] = page.cursor === undefined ? [] : keyOf(page.cursor, 3);
+    const rows = await this.#printers.errors(printer, {
+      limit: page.limit + 1,
+      ...(query.code === undefined ? {} : { code: query.code }),
+      ...(query.since === undefined ? {} : { since: query.since }),
+      ...(query.until === undefined ? {} : { until: query.until }),
+      ...(at === undefined || log === undefined || seq === undefined
+        ? {}
+        : { before: { at, log, seq: Number(seq) } }),
+    });
+    const items = rows.slice(0, page.limit) as StoredEntry[];
+    const last = items.at(-1);
+    return {
+      items,
+      ...(rows.length > page.limit && last ? { next: cursorOf([last.at, last.log, String(last.seq)]) } : {}),
+    };
+  }
+
+  /** Counts for the fleet's summary; troubles and campaigns are counted by those who keep them. */
+  async counts(): Promise<Pick<FleetSummary, 'printers' | 'presence' | 'verdict' | 'model'>> {
+    return this.#printers.counts();
+  }
+}

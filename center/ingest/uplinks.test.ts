@@ -1,0 +1,157 @@
+/** What becomes of uplinks that the store refuses, on a database that refuses them. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { printerTopic, type UplinkKind } from '../../schemas/topics.ts';
+import { silent, type TestStore, testStore, testStructure } from '../../tests/harness/orders.ts';
+import { openStore } from '../database/store.ts';
+import { FleetEvents } from '../fleet/events.ts';
+import type { Handled, Link } from '../link/link.ts';
+import { IngestWriter } from './ingest.ts';
+import { PrinterWriter } from './printer-writer.ts';
+import { Refusals } from './refusals.ts';
+import { type Conclusions, type IngestPort, Uplinks } from './uplinks.ts';
+
+let opened: TestStore;
+const told: { topic: string; payload: Record<string, unknown> }[] = [];
+const link: Link = {
+  start: () => Promise.resolve(),
+  stop: () => Promise.resolve(),
+  publish: (topic, payload) => {
+    told.push({ topic, payload: JSON.parse(payload.toString()) as Record<string, unknown> });
+    return Promise.resolve();
+  },
+};
+const nothing: Conclusions = {
+  knownVerdict: () => undefined,
+  onStructure: () => undefined,
+  onEntries: () => undefined,
+  onUpdateReport: () => undefined,
+  onPresence: () => undefined,
+  onAsk: () => Promise.resolve(),
+};
+
+function make(ingest: IngestPort, conclusions: Partial<Conclusions> = {}, log = silent) {
+  const refusals = new Refusals(link, silent);
+  const events = new FleetEvents(link, silent, Date.now);
+  const uplinks = new Uplinks({
+    ingest,
+    conclusions: { ...nothing, ...conclusions },
+    refusals,
+    events,
+    link,
+    log,
+  });
+  const handle = (printer: string, kind: UplinkKind, document: object): Handled =>
+    uplinks.handle(
+      {
+        topic: `platen/v1/printers/${printer}/${kind}`,
+        payload: Buffer.from(JSON.stringify(document)),
+        replayed: false,
+      },
+      { to: 'center', from: 'printer', printer, kind, method: '' },
+    );
+  return { uplinks, refusals, handle };
+}
+
+/** What became of messages: settled, refused, or not to be acknowledged. */
+async function outcomes(messages: Handled[]): Promise<string[]> {
+  const settled = await Promise.allSettled(messages.map((message) => Promise.resolve(message)));
+  return settled.map((one) => (one.status === 'rejected' ? 'failed' : (one.value ?? 'taken')));
+}
+
+function batchOf(code: string, seq = 1): object {
+  const entries = [{ seq, at: '2026-11-22T07:00:00Z', code, severity: 'error' }];
+  return { log: 'L', first: 1, reason: 'event', entries };
+}
+
+beforeAll(async () => {
+  opened = await testStore();
+  const { database } = opened.store;
+  // An entry whose code looks like one of Postgres's fails with it.
+  await database.query(
+    `CREATE FUNCTION fail_as_told() RETURNS trigger LANGUAGE plpgsql AS $$
+     BEGIN RAISE EXCEPTION 'refused as told' USING ERRCODE = NEW.code; END $$`,
+  );
+  await database.query(
+    `CREATE TRIGGER fail_as_told BEFORE INSERT ON entries FOR EACH ROW
+     WHEN (NEW.code ~ '^[0-9A-Z]{5}$') EXECUTE FUNCTION fail_as_told()`,
+  );
+  await database.query(`ALTER TABLE entries ADD CONSTRAINT no_poison CHECK (code <> 'poison')`);
+  await database.query(`ALTER TABLE printers ADD CONSTRAINT no_poison CHECK (NOT labels ? 'poison')`);
+  await database.query(`ALTER TABLE update_reports ADD CONSTRAINT no_poison CHECK (execution <> 'poison')`);
+});
+
+afterAll(() => opened.close());
+
+test('what the database refuses for its content is told to its printer, and does no harm to what came with it', async () => {
+  const { uplinks, refusals, handle } = make(opened.store.ingest);
+  const codes = ['J-7201', 'poison', '22003', '22P03', '23502', '54000', 'J-7202'];
+  expect(await outcomes(codes.map((code, index) => handle(`p${index}`, 'errors', batchOf(code))))).toEqual([
+    'taken',
+    ...Array.from({ length: 5 }, () => 'refused'),
+    'taken',
+  ]);
+  const stored = await opened.store.database.query('SELECT printer FROM error_entries ORDER BY 1');
+  expect(stored).toEqual([{ printer: 'p0' }, { printer: 'p6' }]);
+  expect(uplinks.counts).toMatchObject({ errors: 2, entries: 2 });
+  expect(told.filter(({ topic }) => topic === printerTopic.refused('p1'))).toEqual([
+    {
+      topic: 'platen/v1/printers/p1/refused',
+      payload: {
+        topic: 'platen/v1/printers/p1/errors',
+        code: 'payload/not-storable',
+        message: expect.stringContaining('no_poison'),
+      },
+    },
+  ]);
+  // Nothing of it is kept: a message with the same entry that can be stored is new.
+  expect(await outcomes([handle('p1', 'errors', batchOf('J-7203'))])).toEqual(['taken']);
+  expect(uplinks.counts.entries).toBe(3);
+  const poisoned = { ...testStructure(), labels: { poison: 'yes' } };
+  const report = { attempt: 1, seq: 1, state: 'accepted' };
+  expect(
+    await outcomes([
+      handle('p0', 'structure', testStructure()),
+      handle('p1', 'structure', poisoned),
+      handle('p0', 'update', { ...report, execution: 'fine' }),
+      handle('p1', 'update', { ...report, execution: 'poison' }),
+    ]),
+  ).toEqual(['taken', 'refused', 'taken', 'refused']);
+  expect(refusals.counts).toEqual(new Map([['payload/not-storable', 7]]));
+});
+
+test('what is not about the content is never refused: it is not acknowledged', async () => {
+  const { refusals, handle } = make(opened.store.ingest);
+  const codes = ['2200H', '23503', '23505', '40001', '42601'];
+  const messages = codes.map((code, index) => handle(`q${index}`, 'errors', batchOf(code)));
+  expect(await outcomes(messages)).toEqual(codes.map(() => 'failed'));
+  // A year from now there is no partition yet: that is 23514, as a broken CHECK is.
+  const { database } = opened.store;
+  const now = () => Date.now() + 365 * 86_400_000;
+  const printers = new PrinterWriter(database, now);
+  const later = new IngestWriter(database, printers, now);
+  const early = make(later);
+  expect(await outcomes([early.handle('q9', 'errors', batchOf('J-7201'))])).toEqual(['failed']);
+  expect(early.refusals.counts.size).toBe(0);
+  await Promise.all([later.close(), printers.close()]);
+  expect(refusals.counts.size).toBe(0);
+});
+
+test('a fault in what is concluded from entries leaves them acknowledged, and is logged', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'error' }, { write: (line) => void lines.push(line) });
+  const onEntries = () => {
+    throw new Error('a fault of a rule');
+  };
+  const { handle } = make(opened.store.ingest, { onEntries }, log);
+  const messages = ['r0', 'r1'].map((printer) => handle(printer, 'errors', batchOf('J-7201')));
+  expect(await outcomes(messages)).toEqual(['taken', 'taken']);
+  expect(lines.filter((line) => line.includes('a fault of a rule'))).toHaveLength(2);
+});
+
+test('a store that refuses at once is heard of by who listens a moment later', async () => {
+  const other = await openStore({ source: { url: opened.store.database.url }, log: silent });
+  const { handle } = make(other.ingest);
+  await other.close();
+  expect(await outcomes([handle('s0', 'errors', batchOf('J-7201'))])).toEqual(['failed']);
+});

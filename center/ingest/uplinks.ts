@@ -1,0 +1,391 @@
+/**
+ * What printers send: each uplink is checked as a whole, made durable, and handed to the capabilities that conclude
+ * something from it. The promise of `handle` settles when the message is durable; conclusions come after it, because
+ * a printer need not wait for them and they can be drawn again from the store.
+ */
+import type { Logger } from 'pino';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { type ParsedTopic, PRINTER_ID, printerTopic, type UplinkKind } from '../../schemas/topics.ts';
+import type {
+  ErrorBatch,
+  ErrorsAck,
+  LogEntry,
+  Presence,
+  Structure,
+  UpdateReport,
+  Verdict,
+} from '../../schemas/types.ts';
+import { parsePayload } from '../../schemas/validate.ts';
+import type { FleetEvents } from '../fleet/events.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Handled, Link, LinkMessage } from '../link/link.ts';
+import type { Refusals } from './refusals.ts';
+
+/** What became of a batch of entries. */
+interface EntriesStored {
+  upTo: number;
+  /** Entries that were not stored before. */
+  fresh: readonly LogEntry[];
+  lost: number;
+}
+
+/** Who is told what became of a batch of entries. */
+interface EntriesTaker {
+  stored(result: EntriesStored): void;
+  failed(error: unknown): void;
+}
+
+/** The durable side, in `store/ingest.ts`. Every promise resolves after the commit. */
+export interface IngestPort {
+  /** `payload` is the document as it came; a verdict that is known already becomes durable with it. */
+  structure(
+    printer: string,
+    document: Structure,
+    payload?: Buffer,
+    verdict?: Verdict,
+  ): Promise<{
+    outcome: 'new' | 'same' | 'stale';
+    previous?: { session: string; revision: number };
+    judged?: { previous?: Verdict };
+  }>;
+  /** Tells `taker` after the commit. */
+  takeErrors(printer: string, batch: ErrorBatch, taker: EntriesTaker): void;
+  /** `changed` is false for the will of an older session and for a repetition; `flipped`: it came or went. */
+  presence(printer: string, presence: Presence): Promise<{ changed: boolean; flipped: boolean }>;
+  connection(printer: string, connected: boolean): Promise<{ changed: boolean; flipped: boolean }>;
+  update(printer: string, report: UpdateReport): Promise<unknown>;
+}
+
+/** A verdict that was stored together with its structure, and the one that stood there before. */
+export interface Judged {
+  verdict: Verdict;
+  previous: Verdict | undefined;
+}
+
+/** Who concludes something from what was stored. None of these throws; each looks after its own failures. */
+export interface Conclusions {
+  /** The verdict on a structure, where it is known without judging. */
+  knownVerdict(structure: Structure): Verdict | undefined;
+  /** `judged`: the structure needs no judging any more. */
+  onStructure(printer: string, structure: Structure, judged: Judged | undefined): void;
+  onEntries(printer: string, log: string, entries: readonly LogEntry[]): void;
+  onUpdateReport(printer: string, report: UpdateReport): void;
+  onPresence(printer: string, online: boolean): void;
+  onAsk(printer: string, method: string, payload: Buffer): Promise<void>;
+}
+
+function isOfPayload(error: unknown): error is PlatenError {
+  return error instanceof PlatenError && error.code.startsWith('payload/');
+}
+
+const TAKEN: Promise<undefined> = Promise.resolve(undefined);
+
+const BYTES_MAX: Record<UplinkKind, number> = {
+  structure: CENTER_LIMITS.structure_payload_bytes_max,
+  errors: CENTER_LIMITS.errors_payload_bytes_max,
+  presence: CENTER_LIMITS.payload_bytes_max,
+  update: CENTER_LIMITS.payload_bytes_max,
+  ask: CENTER_LIMITS.payload_bytes_max,
+};
+
+/**
+ * Refuses a structure in which a symbol names two things.
+ * @throws PlatenError payload/duplicate-symbol
+ */
+export function checkSymbols(structure: Structure): void {
+  const seen = new Set<string>(['apparatus']);
+  for (const { symbol } of structure.units) {
+    if (seen.has(symbol)) throw new PlatenError('payload/duplicate-symbol', { symbol });
+    seen.add(symbol);
+  }
+}
+
+/**
+ * Refuses a batch whose entries don't grow.
+ * @throws PlatenError payload/seq-backwards
+ */
+export function checkSequence(batch: ErrorBatch): void {
+  let previous = 0;
+  for (const { seq } of batch.entries) {
+    if (seq <= previous) throw new PlatenError('payload/seq-backwards', { seq, previous });
+    previous = seq;
+  }
+}
+
+/** A cursor to be told. */
+interface Ack {
+  printer: string;
+  log: string;
+  upTo: number;
+}
+
+/** Hears what became of messages of entries. */
+interface EntriesListener {
+  stored(message: EntriesUnderWay, result: EntriesStored): void;
+  /** Whether it failed for its content: then it was counted and told. */
+  refused(message: EntriesUnderWay, error: unknown): boolean;
+}
+
+/** A message of entries on its way to the store: told to the broker, like a promise, but without what that costs. */
+class EntriesUnderWay implements Handled, EntriesTaker {
+  readonly printer: string;
+  readonly log: string;
+  readonly topic: string;
+  readonly #listener: EntriesListener;
+  #settled: Parameters<Handled['then']>[0] | undefined;
+  #failed: Parameters<Handled['then']>[1] | undefined;
+  /** What is to be told as soon as somebody listens: the store may refuse at once. */
+  #untold: (() => void) | undefined;
+
+  constructor(printer: string, log: string, topic: string, listener: EntriesListener) {
+    this.printer = printer;
+    this.log = log;
+    this.topic = topic;
+    this.#listener = listener;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it is what a promise is to the broker, and is never awaited.
+  then(settled: Parameters<Handled['then']>[0], failed: Parameters<Handled['then']>[1]): void {
+    this.#settled = settled;
+    this.#failed = failed;
+    if (this.#untold) queueMicrotask(this.#untold);
+  }
+
+  stored(result: EntriesStored): void {
+    this.#listener.stored(this, result);
+    this.#settled?.(undefined);
+  }
+
+  failed(error: unknown): void {
+    const tell = this.#listener.refused(this, error)
+      ? () => this.#settled?.('refused')
+      : () => this.#failed?.(error);
+    if (this.#settled) tell();
+    else this.#untold = tell;
+  }
+}
+
+export class Uplinks {
+  readonly #ingest: IngestPort;
+  readonly #conclusions: Conclusions;
+  readonly #refusals: Refusals;
+  readonly #events: FleetEvents;
+  readonly #link: Link;
+  readonly #log: Logger;
+  /** Cursors to be told, by printer and log memory. */
+  #acks = new Map<string, Map<string, Ack>>();
+  /** The one that was met last. */
+  #ack: Ack | undefined;
+  /** Uplinks taken and entries stored, by kind: read by the metrics. */
+  readonly counts = { presence: 0, structure: 0, errors: 0, update: 0, ask: 0, entries: 0, entries_lost: 0 };
+
+  constructor(parts: {
+    ingest: IngestPort;
+    conclusions: Conclusions;
+    refusals: Refusals;
+    events: FleetEvents;
+    link: Link;
+    log: Logger;
+  }) {
+    this.#ingest = parts.ingest;
+    this.#conclusions = parts.conclusions;
+    this.#refusals = parts.refusals;
+    this.#events = parts.events;
+    this.#link = parts.link;
+    this.#log = parts.log;
+  }
+
+  /**
+   * Handles one uplink of a printer.
+   * @returns what settles with 'refused' when its content was refused (it was counted and told), otherwise with nothing,
+   * and fails with what the store throws when it can't take the message: it must then not be acknowledged
+   */
+  handle(message: LinkMessage, parsed: ParsedTopic & { from: 'printer' }): Handled {
+    const { printer, kind } = parsed;
+    // An emptied retained document ("none") says nothing that has to be kept.
+    if (message.payload.length === 0 && (kind === 'structure' || kind === 'presence')) return TAKEN;
+    // Entries are what comes most: they go the shortest way, with no promise between the commit and the broker.
+    if (kind === 'errors') return this.#entries(printer, message);
+    return this.#document(printer, kind, parsed.method, message);
+  }
+
+  /** @throws PlatenError when a message names another printer or is too large */
+  #check(printer: string, kind: UplinkKind, message: LinkMessage): void {
+    // A printer that the broker knows by name has an id that is right.
+    const known = message.publisher?.role === 'printer' ? message.publisher.name : undefined;
+    if (known === undefined ? !PRINTER_ID.test(printer) : known !== printer) {
+      throw new PlatenError('payload/wrong-printer');
+    }
+    if (message.payload.length > BYTES_MAX[kind]) {
+      throw new PlatenError('payload/too-large', { bytes: message.payload.length, limit: BYTES_MAX[kind] });
+    }
+  }
+
+  /** @throws the error itself unless it is about the content of the message */
+  #refuse(printer: string, kind: UplinkKind, message: LinkMessage, error: unknown): 'refused' {
+    if (!isOfPayload(error)) throw error;
+    this.#refusals.refuse(printer, kind, message.topic, error);
+    return 'refused';
+  }
+
+  async #document(
+    printer: string,
+    kind: Exclude<UplinkKind, 'errors'>,
+    method: string,
+    message: LinkMessage,
+  ): Promise<'refused' | undefined> {
+    try {
+      this.#check(printer, kind, message);
+      await this.#take(printer, kind, method, message);
+      this.counts[kind] += 1;
+      return undefined;
+    } catch (error) {
+      return this.#refuse(printer, kind, message, error);
+    }
+  }
+
+  #entries(printer: string, message: LinkMessage): Handled {
+    let batch: ErrorBatch;
+    try {
+      this.#check(printer, 'errors', message);
+      batch = parsePayload('errors', message.payload);
+      checkSequence(batch);
+    } catch (error) {
+      return this.#refusedNow(printer, message, error);
+    }
+    const underWay = new EntriesUnderWay(printer, batch.log, message.topic, this.#listener);
+    this.#ingest.takeErrors(printer, batch, underWay);
+    return underWay;
+  }
+
+  readonly #listener: EntriesListener = {
+    stored: ({ printer, log }, { upTo, fresh, lost }) => {
+      this.counts.errors += 1;
+      this.counts.entries += fresh.length;
+      this.counts.entries_lost += lost;
+      this.#acknowledge(printer, log, upTo);
+      if (fresh.length === 0) return;
+      try {
+        this.#conclusions.onEntries(printer, log, fresh);
+      } catch (error) {
+        // They are stored, and so are those that came with them and are told next: a fault here is no reason to end.
+        this.#log.error({ printer, log, err: error }, 'nothing was concluded from entries');
+      }
+    },
+    refused: ({ printer, topic }, error) => {
+      if (!isOfPayload(error)) return false;
+      this.#refusals.refuse(printer, 'errors', topic, error);
+      return true;
+    },
+  };
+
+  async #refusedNow(printer: string, message: LinkMessage, error: unknown): Promise<'refused'> {
+    return this.#refuse(printer, 'errors', message, error);
+  }
+
+  #take(
+    printer: string,
+    kind: Exclude<UplinkKind, 'errors'>,
+    method: string,
+    message: LinkMessage,
+  ): Promise<void> {
+    switch (kind) {
+      case 'structure':
+        return this.#structure(printer, parsePayload('structure', message.payload), message.payload);
+      case 'presence':
+        return this.#presence(printer, parsePayload('presence', message.payload));
+      case 'update':
+        return this.#update(printer, parsePayload('update', message.payload));
+      case 'ask':
+        return this.#conclusions.onAsk(printer, method, message.payload);
+    }
+  }
+
+  async #update(printer: string, report: UpdateReport): Promise<void> {
+    await this.#ingest.update(printer, report);
+    this.#conclusions.onUpdateReport(printer, report);
+  }
+
+  async #structure(printer: string, structure: Structure, payload: Buffer): Promise<void> {
+    checkSymbols(structure);
+    const verdict = this.#conclusions.knownVerdict(structure);
+    const { outcome, previous, judged } = await this.#ingest.structure(printer, structure, payload, verdict);
+    if (outcome === 'stale') {
+      throw new PlatenError('payload/revision-backwards', {
+        revision: structure.revision,
+        session: structure.session,
+        known: previous?.revision ?? structure.revision,
+      });
+    }
+    const same = outcome === 'same';
+    const sessionSame = previous?.session === structure.session;
+    // Delivered twice: nothing new in it at all.
+    if (same && sessionSame && previous.revision === structure.revision) return;
+    if (!same || !sessionSame || structure.request !== undefined) {
+      this.#events.tell('structure', structure.reason, {
+        printer,
+        data: { session: structure.session, revision: structure.revision, request: structure.request },
+      });
+    }
+    // An unchanged structure is news too: it shows that an update has, or has not, been installed.
+    this.#conclusions.onStructure(
+      printer,
+      structure,
+      verdict && judged && { verdict, previous: judged.previous },
+    );
+  }
+
+  /** Tells the cursor: once for all the messages of a log memory that one commit stored. */
+  #acknowledge(printer: string, log: string, upTo: number): void {
+    // Several messages of a log memory come together.
+    let ack = this.#ack;
+    if (ack?.printer !== printer || ack.log !== log) {
+      if (this.#acks.size === 0) setImmediate(() => this.#tellAcks());
+      let logs = this.#acks.get(printer);
+      if (!logs) {
+        logs = new Map();
+        this.#acks.set(printer, logs);
+      }
+      ack = logs.get(log);
+      if (!ack) {
+        ack = { printer, log, upTo };
+        logs.set(log, ack);
+      }
+      this.#ack = ack;
+    }
+    if (upTo > ack.upTo) ack.upTo = upTo;
+  }
+
+  #tellAcks(): void {
+    const acks = this.#acks;
+    this.#acks = new Map();
+    this.#ack = undefined;
+    for (const [printer, logs] of acks) {
+      for (const { log, upTo } of logs.values()) {
+        const ack: ErrorsAck = { log, upTo };
+        this.#link
+          .publish(printerTopic.errorsAck(printer), JSON.stringify(ack), { qos: 1, retain: false })
+          .catch((error: unknown) =>
+            this.#log.warn({ printer, reason: reasonOf(error) }, 'errors/ack was not sent'),
+          );
+      }
+    }
+  }
+
+  async #presence(printer: string, presence: Presence): Promise<void> {
+    const { flipped } = await this.#ingest.presence(printer, presence);
+    this.#cameOrWent(printer, presence.state === 'online', flipped);
+  }
+
+  /** The broker saw a printer's connection begin or end: presence holds also for printers that never speak of it. */
+  async connection(printer: string, connected: boolean): Promise<void> {
+    const { flipped } = await this.#ingest.connection(printer, connected);
+    this.#cameOrWent(printer, connected, flipped);
+  }
+
+  #cameOrWent(printer: string, online: boolean, flipped: boolean): void {
+    if (!flipped) return;
+    this.#events.tell('presence', online ? 'online' : 'offline', { printer });
+    this.#conclusions.onPresence(printer, online);
+  }
+}

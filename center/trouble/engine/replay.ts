@@ -1,0 +1,172 @@
+/**
+ * Replays a log of JSON lines: entries of the wire contract with `printer` and `log`, and structures. Lines are taken
+ * one at a time; only what the rules need is held.
+ */
+import type { LogEntry } from '../../../schemas/types.ts';
+import type { CompiledRules } from './compile.ts';
+import { contextOf, type InRange, type StructureLike } from './context.ts';
+import { inOrder, TroubleEngine, type TroubleView } from './engine.ts';
+import { REPLAY_LIMITS } from './limits.ts';
+import { parseMoment } from './time.ts';
+
+/** A line of `platen rules test`'s output. */
+export interface TroubleLine {
+  rule: string;
+  printer: string | null;
+  unit: string | null;
+  openedAt: string;
+  closedAt: string | null;
+  severity: string;
+  evidence: number[];
+  /** What else the trouble is kept by, as far as `by` names it. */
+  code?: string;
+  model?: string;
+  site?: string;
+  /** Entries counted to it, where more than the evidence names. */
+  count?: number;
+  /** Printers of the evidence, in its order, for troubles that are not of one printer. */
+  printers?: string[];
+  reopened?: number;
+  explanation?: string;
+}
+
+const SEVERITIES: readonly unknown[] = ['info', 'warning', 'error', 'fatal'];
+const TEXT_MAX = 256;
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= TEXT_MAX;
+}
+
+/** Why a line cannot be taken. */
+export class ReplayError extends Error {}
+
+function refuse(reason: string): never {
+  throw new ReplayError(reason);
+}
+
+export class Replay {
+  readonly engine: TroubleEngine;
+  entries = 0;
+  structures = 0;
+  private last = Number.NEGATIVE_INFINITY;
+  private readonly rules: CompiledRules;
+  /** What has ended, as the text of its line: a trouble with its evidence takes many times the room. */
+  private readonly ended: FinishedLine[] = [];
+
+  constructor(rules: CompiledRules, inRange?: InRange) {
+    this.rules = rules;
+    this.engine = new TroubleEngine(rules, {
+      ...REPLAY_LIMITS,
+      prompt: false,
+      inRange,
+      onEnded: (trouble) => this.ended.push(finishedLine(trouble)),
+    });
+  }
+
+  /**
+   * Takes one line, parsed.
+   * @throws ReplayError when it is neither an entry nor a structure
+   */
+  take(line: unknown): void {
+    if (typeof line !== 'object' || line === null || Array.isArray(line)) refuse('a JSON object is expected');
+    const value = line as Record<string, unknown>;
+    const { printer } = value;
+    if (!isText(printer)) refuse('"printer" is missing or not a name');
+    if (value['structure'] !== undefined) {
+      this.structure(printer, value['structure']);
+      return;
+    }
+    const { log, seq, code, severity, unit, pages, detail } = value;
+    if (!isText(log)) refuse('"log" is missing or not a name');
+    if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) {
+      refuse('"seq" is missing or not a whole number from 1');
+    }
+    if (!isText(code)) refuse('"code" is missing or not a text');
+    if (!SEVERITIES.includes(severity)) refuse(`"severity" must be one of ${SEVERITIES.join(', ')}`);
+    if (unit !== undefined && unit !== null && !isText(unit)) refuse('"unit" is not a name');
+    if (pages !== undefined && pages !== null && !(Number.isSafeInteger(pages) && (pages as number) >= 0)) {
+      refuse('"pages" is not a whole number from 0');
+    }
+    if (detail !== undefined && detail !== null && (typeof detail !== 'object' || Array.isArray(detail))) {
+      refuse('"detail" is not an object');
+    }
+    const at = parseMoment(value['at']);
+    if (Number.isNaN(at)) refuse('"at" is missing or not an RFC 3339 time');
+    if (at > this.last) this.last = at;
+    this.entries += 1;
+    const entry: Omit<LogEntry, 'at'> = {
+      seq,
+      code,
+      severity: severity as LogEntry['severity'],
+      unit: (unit as string | null | undefined) ?? undefined,
+      pages: (pages as number | null | undefined) ?? undefined,
+      detail: (detail as Record<string, unknown> | null | undefined) ?? undefined,
+    };
+    this.engine.judge(printer, log, entry, at);
+  }
+
+  private structure(printer: string, value: unknown): void {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      refuse('"structure" is not an object');
+    }
+    const structure = value as StructureLike;
+    const units = structure.units ?? [];
+    if (!Array.isArray(units) || units.some((unit) => !isText(unit?.symbol) || !isText(unit?.kind))) {
+      refuse('"structure.units" is not a list of units with symbol and kind');
+    }
+    const software = [structure.apparatus?.software, ...units.map((unit) => unit.software)];
+    for (const list of software) {
+      if (list !== undefined && (!Array.isArray(list) || list.some((item) => !isText(item?.id)))) {
+        refuse('"software" is not a list of software with id');
+      }
+    }
+    let from: number | undefined;
+    if (structure.at !== undefined) {
+      from = parseMoment(structure.at);
+      if (Number.isNaN(from)) refuse('"structure.at" is not an RFC 3339 time');
+    }
+    this.structures += 1;
+    this.engine.context(printer, contextOf(structure), from);
+  }
+
+  /** The troubles as of `now` (ms), or of the newest entry of the whole log, by opening; the replay is used up. */
+  finish(now?: number): FinishedLine[] {
+    for (const trouble of this.engine.finish(now ?? this.last)) this.ended.push(finishedLine(trouble));
+    return inOrder(this.rules, this.ended, (line) => line);
+  }
+}
+
+/** A trouble that nothing changes any more: its line as JSON, and what lines are sorted by. */
+export interface FinishedLine {
+  openedAt: string;
+  rule: string;
+  key: string;
+  text: string;
+}
+
+function finishedLine(view: TroubleView): FinishedLine {
+  const { openedAt, rule, key } = view;
+  return { openedAt, rule, key, text: JSON.stringify(troubleLine(view)) };
+}
+
+/** A trouble as `platen rules test` prints it. */
+export function troubleLine(view: TroubleView): TroubleLine {
+  const { scope, evidence } = view;
+  const line: TroubleLine = {
+    rule: view.rule,
+    printer: scope.printer ?? null,
+    unit: scope.unit ?? null,
+    openedAt: view.openedAt,
+    closedAt: view.closedAt ?? null,
+    severity: view.severity,
+    evidence: evidence.map(({ seq }) => seq),
+  };
+  if (scope.code !== undefined) line.code = scope.code;
+  if (scope.model !== undefined) line.model = scope.model;
+  if (scope.site !== undefined) line.site = scope.site;
+  if (view.count !== evidence.length) line.count = view.count;
+  if (scope.printer === undefined) line.printers = evidence.map(({ printer }) => printer);
+  if (view.reopened > 0) line.reopened = view.reopened;
+  if (view.explanation !== undefined) line.explanation = view.explanation;
+  return line;
+}

@@ -1,0 +1,226 @@
+/**
+ * From what the rules conclude to the store and to those who listen: a trouble is written in one transaction with
+ * whatever belongs to it, told when that is committed, and its retained document follows.
+ */
+import { reasonOf } from '../../schemas/errors.ts';
+import { fleetTopic } from '../../schemas/topics.ts';
+import type { Client } from '../database/database.ts';
+import type { TroubleChange } from './engine/engine.ts';
+import { PUBLISH_AT_ONCE_MAX } from './engine/limits.ts';
+import type { CompiledRule } from './engine/rule.ts';
+import { isOpen, rowOf, type TroubleRow, troubleOf } from './rows.ts';
+import type { TroubleNews, TroubleSettings } from './service.ts';
+
+/** A row that was written, and what is news about it. */
+export interface Told {
+  news: TroubleNews[];
+  row: TroubleRow;
+}
+
+/** What people, remedies and proofs add to a trouble. */
+export interface Amendment {
+  id: string;
+  change(row: TroubleRow): Partial<TroubleRow>;
+  /** Called when it is written, or the trouble is not there. */
+  done(): void;
+}
+
+export class TroubleWriter {
+  readonly #settings: TroubleSettings;
+  readonly #rule: (id: string) => CompiledRule | undefined;
+
+  /** @param rule the rule of an id, if it is in force */
+  constructor(settings: TroubleSettings, rule: (id: string) => CompiledRule | undefined) {
+    this.#settings = settings;
+    this.#rule = rule;
+  }
+
+  /** Writes changes within a transaction; gives what is to be told after the commit. */
+  async write(client: Client, changes: TroubleChange[]): Promise<Told[]> {
+    const { store, now } = this.#settings;
+    const before = await store.byId(
+      changes.map(({ trouble }) => trouble.id),
+      client,
+    );
+    const told: Told[] = [];
+    const rows: TroubleRow[] = [];
+    const gone: string[] = [];
+    for (const { kind, trouble } of changes) {
+      const known = before.get(trouble.id);
+      // What an operator or a cure has ended stays so: this is an older word.
+      if (known && (known.state === 'closed' || (known.state === 'cured' && isOver(known, trouble.lastAt))))
+        continue;
+      if (kind === 'withdrawn') {
+        if (!known) continue;
+        gone.push(known.id);
+        told.push({ news: ['withdrawn'], row: known });
+        continue;
+      }
+      const row = rowOf(trouble, this.#rule(trouble.rule), known, now());
+      if (known && same(known, row)) continue;
+      rows.push(row);
+      told.push({ news: newsOf(known, row), row });
+    }
+    await store.put(client, rows);
+    await store.remove(client, gone);
+    await this.setOpen(
+      client,
+      told.filter(({ news }) => news.length > 0).flatMap(({ row }) => row.printer ?? []),
+    );
+    return told;
+  }
+
+  /** Writes a trouble that was ended by hand or by a cure, within a transaction. */
+  async end(client: Client, row: TroubleRow): Promise<Told> {
+    await this.#settings.store.put(client, [row]);
+    if (row.printer !== null) await this.setOpen(client, [row.printer]);
+    return { news: [row.state === 'cured' ? 'cured' : 'closed'], row };
+  }
+
+  /** Writes what was added to troubles within a transaction; that is no news, but changes their documents. */
+  async amend(client: Client, amendments: Amendment[]): Promise<Told[]> {
+    if (amendments.length === 0) return [];
+    const { store, now } = this.#settings;
+    const rows = await store.byId([...new Set(amendments.map(({ id }) => id))], client);
+    const at = new Date(now()).toISOString();
+    const changed = new Map<string, TroubleRow>();
+    for (const { id, change } of amendments) {
+      const row = changed.get(id) ?? rows.get(id);
+      if (row) changed.set(id, { ...row, ...change(row), updated_at: at });
+    }
+    await store.put(client, [...changed.values()]);
+    return [...changed.values()].map((row) => ({ news: [], row }));
+  }
+
+  /** Writes which open troubles printers have. */
+  async setOpen(client: Client, printers: string[]): Promise<void> {
+    const open = new Map<string, { trouble: string; rule: string }[]>(
+      printers.map((printer) => [printer, []]),
+    );
+    if (open.size === 0) return;
+    for (const { id, rule, printer } of await this.#settings.store.openOf([...open.keys()], client)) {
+      open.get(printer)?.push({ trouble: id, rule });
+    }
+    await this.#settings.setOpenTroubles(
+      [...open].map(([printer, list]) => ({ printer, open: list })),
+      client,
+    );
+  }
+
+  /**
+   * Publishes retained documents, tells events, and lets the remedies begin: each once, whether the documents can be
+   * published or not.
+   * @returns false when some documents could not be published: they are still due
+   */
+  async tell(told: Told[]): Promise<boolean> {
+    const published = await this.#publishAll(told);
+    for (const { news, row } of told) for (const what of news) this.#announce(what, row);
+    return published;
+  }
+
+  async #publishAll(told: Told[]): Promise<boolean> {
+    const gone = told.filter(({ news }) => news.includes('withdrawn')).map(({ row }) => row.id);
+    const there = told.filter(({ news }) => !news.includes('withdrawn'));
+    // Of a trouble that was changed twice only the newest word.
+    const newest = [...new Map(there.map(({ row }) => [row.id, row])).values()];
+    try {
+      await this.publish(newest);
+      await this.#empty(gone);
+      return true;
+    } catch (error) {
+      const reason = reasonOf(error);
+      this.#settings.log.error({ count: told.length, reason }, 'documents of troubles are tried again later');
+      return false;
+    }
+  }
+
+  #announce(news: TroubleNews, row: TroubleRow): void {
+    const { id, rule, severity, unit, title } = row;
+    this.#settings.tell(news, {
+      ...(row.printer === null ? {} : { printer: row.printer }),
+      data: { trouble: id, rule, severity, ...(title && { title }), ...(unit && { unit }) },
+    });
+    this.#hear(news, row);
+  }
+
+  #hear(news: TroubleNews, row: TroubleRow): void {
+    const { onNews, log } = this.#settings;
+    onNews?.(news, row, this.#rule(row.rule)).catch((error: unknown) =>
+      log.error(
+        { trouble: row.id, rule: row.rule, news, reason: reasonOf(error) },
+        'a remedy could not be begun',
+      ),
+    );
+  }
+
+  /** Publishes the retained documents of rows. */
+  async publish(rows: TroubleRow[]): Promise<void> {
+    for (let from = 0; from < rows.length; from += PUBLISH_AT_ONCE_MAX) {
+      const slice = rows.slice(from, from + PUBLISH_AT_ONCE_MAX);
+      await Promise.all(
+        slice.map((row) =>
+          this.#settings.publish(
+            fleetTopic.trouble(row.id),
+            isOpen(row) ? JSON.stringify(troubleOf(row)) : '',
+            { qos: 1, retain: true },
+          ),
+        ),
+      );
+      await this.#settings.store.published(slice);
+    }
+  }
+
+  /** Lets the retained documents of withdrawn troubles go. */
+  async #empty(ids: string[]): Promise<void> {
+    for (let from = 0; from < ids.length; from += PUBLISH_AT_ONCE_MAX) {
+      const slice = ids.slice(from, from + PUBLISH_AT_ONCE_MAX);
+      await Promise.all(
+        slice.map((id) => this.#settings.publish(fleetTopic.trouble(id), '', { qos: 1, retain: true })),
+      );
+      await this.#settings.store.forgetWithdrawn(slice);
+    }
+  }
+
+  /** Publishes the documents that a center before this one did not come to. */
+  async publishDue(): Promise<void> {
+    for (;;) {
+      const ids = await this.#settings.store.withdrawn(PUBLISH_AT_ONCE_MAX);
+      if (ids.length === 0) break;
+      await this.#empty(ids);
+    }
+    for (;;) {
+      const rows = await this.#settings.store.due(PUBLISH_AT_ONCE_MAX);
+      if (rows.length === 0) return;
+      await this.publish(rows);
+    }
+  }
+}
+
+function isOver(row: TroubleRow, lastAt: number): boolean {
+  return row.closed_at !== null && lastAt <= Date.parse(row.closed_at);
+}
+
+/** Whether a row says the same: judged again after a restart it is no news. */
+function same(before: TroubleRow, after: TroubleRow): boolean {
+  return (
+    before.state === after.state &&
+    before.severity === after.severity &&
+    before.count === after.count &&
+    before.explanation === after.explanation &&
+    time(before.closed_at) === time(after.closed_at) &&
+    JSON.stringify(before.evidence) === JSON.stringify(after.evidence)
+  );
+}
+
+function time(text: string | null): number | undefined {
+  return text === null ? undefined : Date.parse(text);
+}
+
+function newsOf(before: TroubleRow | undefined, after: TroubleRow): TroubleNews[] {
+  const news: TroubleNews[] = [];
+  if (!before) news.push('opened');
+  else if (!isOpen(before) && isOpen(after)) news.push('reopened');
+  if (before && before.severity !== after.severity && after.state === 'escalated') news.push('escalated');
+  if (!isOpen(after) && (!before || isOpen(before))) news.push(after.state === 'cured' ? 'cured' : 'cleared');
+  return news;
+}

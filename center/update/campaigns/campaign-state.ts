@@ -1,0 +1,336 @@
+/**
+ * The life of a campaign as a pure function of (state, event): how many printers may be exposed, when it is promoted
+ * from canaries to waves, and what stops it. Which printers these are, and what is sent to them, is the service's.
+ *
+ * Invariants
+ * - Nothing is dispatched unless it is running; never more than `allowed` in all.
+ * - `halted`, `finished` and `aborted` are left only by an operator's explicit request.
+ * - The canaries end only with the evidence that their failure rate is below the bound, or by an operator.
+ */
+
+import type { OrderState } from '../orders/order-state.ts';
+import {
+  type CohortGuard,
+  expose,
+  type FailureGuard,
+  feed,
+  type GuardSettings,
+  guardVerdict,
+  newCohortGuard,
+  newGuard,
+  observe,
+  outcomesToPromote,
+  reachableBelow,
+  upperBound,
+  worseCode,
+} from './guard.ts';
+
+export type CampaignState = 'proposed' | 'running' | 'paused' | 'halted' | 'finished' | 'aborted';
+
+/** How a campaign goes forward; all of it has defaults. */
+export interface Pace {
+  /** Printers that get it first; more are drawn, as many at a time, while the evidence is inconclusive. */
+  canaries: number;
+  /** At most this share of the targets may be canaries. */
+  canaryShareMax: number;
+  /** Canaries that are under way at the same time. */
+  canariesAtOnce: number;
+  /** Size of the first wave after the canaries, and by how much each one is larger than the one before. */
+  wave: number;
+  growth: number;
+  /** Orders that may be under way at the same time in waves; also bounds concurrent downloads. */
+  atOnce: number;
+  /** Orders given out a minute at most; 0 is no bound. */
+  perMinute: number;
+}
+
+export const DEFAULT_PACE: Pace = {
+  canaries: 0,
+  canaryShareMax: 0.25,
+  canariesAtOnce: 4,
+  wave: 50,
+  growth: 2,
+  atOnce: 500,
+  perMinute: 0,
+};
+
+/** What is kept of a campaign; JSON. Times are milliseconds since the epoch. */
+export interface CampaignRecord {
+  state: CampaignState;
+  /** Why it is in this state. */
+  reason?: string;
+  stage: 'canaries' | 'waves';
+  pace: Pace;
+  guard: FailureGuard;
+  cohort: CohortGuard;
+  /** Printers it was begun with. */
+  targets: number;
+  /** Given an order so far. */
+  dispatched: number;
+  /** May be given an order, in all. */
+  allowed: number;
+  /** Size of the present wave. */
+  wave: number;
+  /** When `perMinute` began to count, and how many since. */
+  minuteAt: number;
+  inMinute: number;
+  /** A printer that fell silent while it installed. */
+  suspectedBrick?: string;
+}
+
+export type CampaignEvent =
+  /** Printers began to install. */
+  | { type: 'exposed' }
+  | { type: 'outcome'; exposure: number; failed: boolean }
+  | { type: 'brick'; printer: string }
+  | { type: 'code'; code: string; runsIt: boolean; withIt: number; without: number }
+  | { type: 'dispatched'; at: number; count: number }
+  | { type: 'targets'; count: number }
+  /** Orders were withdrawn before they touched a printer: these are to be given out once more. */
+  | { type: 'withdrawn'; count: number }
+  /**
+   * Look what is to be done: `waiting` have no order, `underWay` have one that has not ended; `active` are those of
+   * them that can be expected to go on now (installing, or neither offline nor waiting for their maintenance window).
+   */
+  | { type: 'tick'; at: number; waiting: number; underWay: number; active: number }
+  | { type: 'start' }
+  | { type: 'pause'; reason: string }
+  | { type: 'resume'; at: number }
+  | { type: 'abort'; reason: string };
+
+/** What a tick says may be done. */
+export interface Allowance {
+  /** So many more printers may be given an order now. */
+  dispatch: number;
+  /** Look again at that time, whatever happens. */
+  againAt?: number;
+}
+
+const ENDED: ReadonlySet<CampaignState> = new Set<CampaignState>(['finished', 'aborted']);
+
+/** What an execution's end says about the release; undefined: nothing (cancelled, not reached, not what was judged). */
+export function outcomeOf(state: OrderState, errorCode: string | undefined): 'good' | 'bad' | undefined {
+  switch (state) {
+    case 'proven':
+      return 'good';
+    case 'partial':
+    case 'rolled-back':
+    case 'silent':
+      return errorCode === 'update/deadline' ? undefined : 'bad';
+    case 'failed':
+      return errorCode === 'update/unreachable' || errorCode === 'update/no-space' ? undefined : 'bad';
+    default:
+      return undefined;
+  }
+}
+
+/** A new campaign over so many printers. */
+export function newCampaign(
+  targets: number,
+  pace: Pace,
+  settings: GuardSettings,
+  state: 'proposed' | 'running',
+): CampaignRecord {
+  const share = Math.max(1, Math.floor(targets * pace.canaryShareMax));
+  // Enough canaries to be promoted if none fails, unless the fleet is too small for that.
+  const canaries = Math.max(1, Math.min(pace.canaries || outcomesToPromote(settings), share));
+  // A small fleet can't show as much: it is promoted when it showed what it can, that no canary failed.
+  const promoteBelow = Math.max(settings.promoteBelow, reachableBelow(settings, canaries) + 1e-6);
+  return {
+    state,
+    stage: 'canaries',
+    pace: { ...pace, canaries },
+    guard: newGuard({ ...settings, promoteBelow }),
+    cohort: newCohortGuard(settings.alpha),
+    targets,
+    dispatched: 0,
+    allowed: Math.min(canaries, targets),
+    wave: 0,
+    minuteAt: 0,
+    inMinute: 0,
+  };
+}
+
+function stop(campaign: CampaignRecord, state: CampaignState, reason: string): CampaignRecord {
+  return campaign.state === 'running' || (campaign.state === 'paused' && state === 'halted')
+    ? { ...campaign, state, reason }
+    : campaign;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
+
+/** What the guard makes of its evidence. */
+function judged(campaign: CampaignRecord): CampaignRecord {
+  const { guard } = campaign;
+  if (guardVerdict(guard) === 'harmful') {
+    return stop(
+      campaign,
+      'halted',
+      `${guard.failures} of ${guard.fed} printers failed: more than the ${percent(guard.settings.tolerated)} that are tolerated`,
+    );
+  }
+  const code = worseCode(campaign.cohort);
+  return code === undefined
+    ? campaign
+    : stop(campaign, 'halted', `the release makes ${code} more frequent than it is on printers without it`);
+}
+
+/** Opens the next wave. */
+function nextWave(campaign: CampaignRecord): CampaignRecord {
+  const wave =
+    campaign.wave === 0 ? campaign.pace.wave : Math.max(1, Math.ceil(campaign.wave * campaign.pace.growth));
+  return {
+    ...campaign,
+    stage: 'waves',
+    wave,
+    allowed: Math.min(campaign.dispatched + wave, campaign.targets),
+  };
+}
+
+/** Whether this stage goes on, ends or gets stuck; called when everything that was allowed has been given out and ended. */
+function stageEnded(campaign: CampaignRecord, underWay: number): CampaignRecord {
+  const verdict = guardVerdict(campaign.guard);
+  if (verdict === 'safe') return nextWave(campaign);
+  const { guard, pace, targets } = campaign;
+  const bound = upperBound(guard);
+  const most = Math.max(pace.canaries, Math.floor(targets * pace.canaryShareMax));
+  if (campaign.stage === 'canaries' && campaign.dispatched < most) {
+    return { ...campaign, allowed: Math.min(campaign.dispatched + pace.canaries, most, targets) };
+  }
+  // Those that are away with an order in hand may still tell: their deadline ends the wait, not their absence.
+  if (underWay > 0) return campaign;
+  return stop(
+    campaign,
+    'paused',
+    `inconclusive: ${guard.failures} of ${guard.fed} failed, so up to ${percent(bound)} may; ${percent(guard.settings.promoteBelow)} are the bound`,
+  );
+}
+
+/**
+ * What becomes of a campaign.
+ * @returns the same object when nothing changes
+ */
+export function campaignTransition(
+  campaign: CampaignRecord,
+  event: CampaignEvent,
+): { campaign: CampaignRecord; allowance: Allowance } {
+  const none: Allowance = { dispatch: 0 };
+  switch (event.type) {
+    case 'exposed':
+      return { campaign: { ...campaign, guard: expose(campaign.guard) }, allowance: none };
+    case 'outcome': {
+      const guard = feed(campaign.guard, event.exposure, event.failed);
+      return {
+        campaign: guard === campaign.guard ? campaign : judged({ ...campaign, guard }),
+        allowance: none,
+      };
+    }
+    case 'brick':
+      return {
+        campaign: {
+          ...stop(
+            campaign,
+            'paused',
+            `${event.printer} fell silent while it installed: it may not start any more`,
+          ),
+          suspectedBrick: event.printer,
+        },
+        allowance: none,
+      };
+    case 'code': {
+      const cohort = observe(campaign.cohort, event.code, event.runsIt, event.withIt, event.without);
+      return { campaign: judged({ ...campaign, cohort }), allowance: none };
+    }
+    case 'targets': {
+      const whole = campaign.allowed >= campaign.targets && campaign.stage === 'waves';
+      const allowed = whole ? event.count : campaign.allowed;
+      return { campaign: { ...campaign, targets: event.count, allowed }, allowance: none };
+    }
+    case 'dispatched': {
+      const fresh = event.at - campaign.minuteAt >= 60_000;
+      return {
+        campaign: {
+          ...campaign,
+          dispatched: campaign.dispatched + event.count,
+          minuteAt: fresh ? event.at : campaign.minuteAt,
+          inMinute: (fresh ? 0 : campaign.inMinute) + event.count,
+        },
+        allowance: none,
+      };
+    }
+    case 'withdrawn':
+      return {
+        campaign: { ...campaign, dispatched: Math.max(0, campaign.dispatched - event.count) },
+        allowance: none,
+      };
+    case 'start':
+      return {
+        campaign:
+          campaign.state === 'proposed' ? { ...campaign, state: 'running', reason: undefined } : campaign,
+        allowance: none,
+      };
+    case 'pause':
+      return { campaign: stop(campaign, 'paused', event.reason), allowance: none };
+    case 'resume': {
+      if (ENDED.has(campaign.state) || campaign.state === 'running' || campaign.state === 'halted') {
+        return { campaign, allowance: none };
+      }
+      const resumed: CampaignRecord = {
+        ...campaign,
+        state: 'running',
+        reason: undefined,
+        suspectedBrick: undefined,
+      };
+      // An operator who resumes what was inconclusive takes the decision that the evidence could not.
+      const stuck =
+        campaign.reason?.startsWith('inconclusive') === true && campaign.dispatched >= campaign.allowed;
+      return { campaign: stuck ? nextWave(resumed) : resumed, allowance: none };
+    }
+    case 'abort':
+      return {
+        campaign: ENDED.has(campaign.state)
+          ? campaign
+          : { ...campaign, state: 'aborted', reason: event.reason },
+        allowance: none,
+      };
+    case 'tick':
+      return tick(campaign, event);
+  }
+}
+
+function tick(
+  campaign: CampaignRecord,
+  { at, waiting, underWay, active }: Extract<CampaignEvent, { type: 'tick' }>,
+): { campaign: CampaignRecord; allowance: Allowance } {
+  if (campaign.state !== 'running') return { campaign, allowance: { dispatch: 0 } };
+  if (waiting === 0 && underWay === 0) {
+    return { campaign: { ...campaign, state: 'finished', reason: undefined }, allowance: { dispatch: 0 } };
+  }
+  let next = campaign;
+  if (waiting > 0 && campaign.dispatched >= campaign.allowed) {
+    // A wave need not be waited for to its last straggler once it is known to be harmless.
+    const known = campaign.stage === 'waves' && guardVerdict(campaign.guard) === 'safe';
+    // Those that were exposed and have no outcome yet are part of the evidence.
+    const open = next.guard.exposed - next.guard.fed;
+    if ((active === 0 && open === 0) || (known && active <= Math.max(1, campaign.wave * 0.1))) {
+      next = stageEnded(campaign, underWay);
+    }
+  }
+  if (next.state !== 'running') return { campaign: next, allowance: { dispatch: 0 } };
+  const { pace } = next;
+  const atOnce = next.stage === 'canaries' ? Math.min(pace.canariesAtOnce, pace.atOnce) : pace.atOnce;
+  const room = Math.max(0, Math.min(next.allowed - next.dispatched, atOnce - active, waiting));
+  if (pace.perMinute === 0 || at - next.minuteAt >= 60_000) {
+    return {
+      campaign: next,
+      allowance: { dispatch: pace.perMinute === 0 ? room : Math.min(room, pace.perMinute) },
+    };
+  }
+  const dispatch = Math.min(room, Math.max(0, pace.perMinute - next.inMinute));
+  return {
+    campaign: next,
+    allowance: { dispatch, ...(dispatch < room ? { againAt: next.minuteAt + 60_000 } : {}) },
+  };
+}

@@ -1,0 +1,311 @@
+import { join } from 'node:path';
+import { choose, compileCatalog } from '../../../compatibility/index.ts';
+import { openLocalRepository } from '../../../releases/local.ts';
+import type { Campaign, Order, UpdateReport } from '../../../schemas/types.ts';
+import { checkSchema } from '../../../schemas/validate.ts';
+import {
+  eventually,
+  silent,
+  type TestStore,
+  testStore,
+  testStructure,
+} from '../../../tests/harness/orders.ts';
+import { StoredFleet } from '../../fleet/fleet-queries.ts';
+import { OrderService } from '../orders/order-service.ts';
+import { type Campaigns, createCampaigns } from './campaigns.ts';
+
+let test_: TestStore;
+let orders: OrderService;
+let campaigns: Campaigns;
+/** What a printer does with an order: the reports it sends, then the engine version that it shows. */
+type Behaviour = (
+  printer: string,
+  order: Order,
+) => { reports: UpdateReport['state'][]; shows?: string; code?: string };
+let behave: Behaviour = () => ({ reports: [] });
+const seen = new Set<string>();
+const installed: string[] = [];
+const documents = new Map<string, Campaign>();
+
+const { catalog } = compileCatalog({
+  catalog: 'test',
+  apparatus: [{ model: 'C360', slots: [{ kind: 'engine', models: ['EN-36'], min: 1, max: 1 }] }],
+  units: [{ model: 'EN-36', kind: 'engine' }],
+  software: [
+    { id: 'acme.controller', vendor: 'acme', scheme: 'semver', releases: [{ version: '3.1.0' }] },
+    {
+      id: 'acme.engine',
+      vendor: 'acme',
+      scheme: 'semver',
+      releases: [{ version: '2.4.0' }, { version: '2.5.0' }, { version: '2.6.1', from: '>=2.5.0' }],
+    },
+  ],
+});
+
+beforeAll(async () => {
+  test_ = await testStore();
+  const { store } = test_;
+  const repository = await openLocalRepository(
+    join(test_.folder, 'repository'),
+    join(test_.folder, 'keys'),
+    Date.now,
+  );
+  await repository.release(
+    ['2.5.0', '2.6.1'].map((version) => ({
+      image: Buffer.from(`engine ${version}`),
+      custom: { software: 'acme.engine', version },
+    })),
+  );
+  orders = new OrderService({
+    database: store.database,
+    queue: { postgres: store.database.url },
+    publish: async (topic, payload) => {
+      const printer = /printers\/([^/]+)\/order$/.exec(topic)?.[1];
+      if (printer !== undefined && payload !== '') onOrder(printer, JSON.parse(payload) as Order);
+    },
+    repository,
+    repositoryUrl: 'http://127.0.0.1/repository/',
+    tell: () => {},
+    log: silent,
+    now: Date.now,
+  });
+  campaigns = createCampaigns({
+    orders,
+    database: store.database,
+    fleet: new StoredFleet(store.printers, () => () => true),
+    repository,
+    choose: (structure, wish) => choose(catalog, structure, wish),
+    publish: async (topic, payload) => {
+      const id = /fleet\/campaigns\/(.+)$/.exec(topic)?.[1];
+      if (id !== undefined) documents.set(id, checkSchema('campaign', JSON.parse(payload)));
+    },
+    tell: () => {},
+    log: silent,
+    now: Date.now,
+  });
+  await orders.start();
+  await campaigns.start();
+});
+afterAll(async () => {
+  await campaigns.stop();
+  await orders.stop();
+  await test_.close();
+});
+
+/** A printer that takes the order and does as it is told to behave. */
+function onOrder(printer: string, order: Order): void {
+  const key = `${order.execution}/${order.attempt}`;
+  if (order.cancel === true) {
+    if (!seen.has(`${key}/cancel`)) {
+      seen.add(`${key}/cancel`);
+      void send(printer, order, ['cancelled'], 90);
+    }
+    return;
+  }
+  if (seen.has(key)) return;
+  seen.add(key);
+  const { reports, shows, code } = behave(printer, order);
+  if (reports.includes('installing')) installed.push(printer);
+  setTimeout(() => {
+    send(printer, order, reports, 1, code)
+      .then(() =>
+        shows === undefined ? undefined : orders.onStructure(printer, testStructure(shows, `after-${key}`)),
+      )
+      .catch(() => {});
+  }, 2);
+}
+
+async function send(
+  printer: string,
+  order: Order,
+  states: UpdateReport['state'][],
+  from: number,
+  code?: string,
+) {
+  for (const [at, state] of states.entries()) {
+    const error = code !== undefined && at === states.length - 1 ? { error: { code, message: code } } : {};
+    await orders.onUpdateReport(printer, {
+      execution: order.execution,
+      attempt: order.attempt,
+      seq: from + at,
+      state,
+      ...error,
+    });
+  }
+}
+
+const good: Behaviour = (_printer, order) => ({
+  reports: ['accepted', 'downloading', 'verified', 'installing', 'self-testing', 'claimed'],
+  shows: order.steps.at(-1)?.to ?? '',
+});
+const bad: Behaviour = () => ({
+  reports: ['accepted', 'verified', 'installing', 'rolled-back'],
+  code: 'update/self-test-failed',
+});
+
+/** Enrols printers that have reported once. */
+async function fleet(prefix: string, count: number, engine = '2.4.0', online = true): Promise<string[]> {
+  const { store } = test_;
+  const names = Array.from({ length: count }, (_, at) => `${prefix}-${String(at).padStart(4, '0')}`);
+  await store.database.query(
+    `INSERT INTO printers (id, online, last_seen) SELECT id, $2, now() FROM unnest($1::text[]) AS n(id)`,
+    [names, online],
+  );
+  for (const name of names) await store.ingest.structure(name, testStructure(engine));
+  return names;
+}
+
+const ended = (id: string) =>
+  eventually(async () => {
+    const campaign = await campaigns.get(id);
+    return campaign.state === 'running' ? undefined : campaign;
+  }, 30_000);
+
+test('a campaign draws canaries, widens, and proves every printer', async () => {
+  await fleet('good', 120);
+  behave = good;
+  const preview = await campaigns.preview({
+    software: { id: 'acme.engine', range: '>=2.6' },
+    filter: { idPrefix: 'good' },
+  });
+  expect([preview.targets, preview.excluded]).toEqual([120, {}]);
+  const { id } = await campaigns.create(
+    { software: { id: 'acme.engine', range: '>=2.6' }, filter: { idPrefix: 'good' }, options: { seed: 1 } },
+    'ana',
+  );
+  const campaign = await ended(id);
+  expect([campaign.state, campaign.counts, campaign.by]).toEqual(['finished', { proven: 120 }, 'ana']);
+  expect(new Set(installed.filter((each) => each.startsWith('good'))).size).toBe(120);
+  expect(installed.filter((each) => each.startsWith('good'))).toHaveLength(120);
+  await eventually(() => (documents.get(id)?.state === 'finished' ? true : undefined));
+});
+
+test('a bad release is halted after a few printers, and what has not begun is withdrawn', async () => {
+  await fleet('bad', 120);
+  behave = bad;
+  const { id } = await campaigns.create(
+    { software: { id: 'acme.engine', range: '>=2.6' }, filter: { idPrefix: 'bad' }, options: { seed: 2 } },
+    'ana',
+  );
+  const campaign = await ended(id);
+  expect(campaign.state).toBe('halted');
+  expect(campaign.reason).toMatch(/printers failed/);
+  expect(installed.filter((each) => each.startsWith('bad')).length).toBeLessThanOrEqual(12);
+  await expect(campaigns.resume(id, 'ana')).rejects.toMatchObject({ code: 'request/conflict' });
+  // The operator knows better: those that failed are tried once more, their quarantine lifted.
+  behave = good;
+  await campaigns.resume(id, 'ana', true);
+  const after = await ended(id);
+  // The evidence stays: with so many failures no bound can be promised any more.
+  expect(['halted', 'paused']).toContain(after.state);
+  await campaigns.abort(id, 'ana');
+  expect((await campaigns.get(id)).state).toBe('aborted');
+});
+
+test('printers that are left out are told with the reason; two campaigns never share a printer', async () => {
+  const [busy = ''] = await fleet('mixed', 4);
+  await fleet('mixed-current', 2, '2.6.1');
+  await fleet('mixed-strange', 1, '9.9.9');
+  const { database } = test_.store;
+  await database.query(`UPDATE printers SET labels = '{"update":"pinned"}' WHERE id = 'mixed-0001'`);
+  await database.query(
+    `UPDATE printers SET online = false, last_seen = now() - interval '40 days' WHERE id = 'mixed-0002'`,
+  );
+  behave = () => ({ reports: ['accepted'] });
+  const first = await campaigns.create(
+    { software: { id: 'acme.engine', range: '2.6.1' }, filter: { idPrefix: busy } },
+    'ana',
+  );
+  await eventually(async () => ((await campaigns.get(first.id)).counts['accepted'] === 1 ? true : undefined));
+  const preview = await campaigns.preview({
+    software: { id: 'acme.engine', range: '2.6.1' },
+    filter: { idPrefix: 'mixed' },
+  });
+  expect(preview.targets).toBe(1);
+  expect(preview.excluded).toMatchObject({ busy: 1, pinned: 1, 'no-report': 1 });
+  expect(preview.examples.find((each) => each.reason === 'busy')?.why).toMatch(/order|campaign/);
+  await campaigns.abort(first.id, 'ana');
+  expect((await ended(first.id)).state).toBe('aborted');
+  await eventually(async () =>
+    (await campaigns.get(first.id)).counts['cancelled'] === 1 ? true : undefined,
+  );
+});
+
+test('nobody to update is said at once; a proposal waits; a pause holds', async () => {
+  await expect(
+    campaigns.create({ software: { id: 'acme.engine' }, filter: { idPrefix: 'nobody' } }, 'ana'),
+  ).rejects.toMatchObject({ code: 'request/conflict' });
+  await fleet('slow', 10);
+  behave = good;
+  const { id, state } = await campaigns.create(
+    {
+      software: { id: 'acme.engine', range: '2.6.1' },
+      filter: { idPrefix: 'slow' },
+      options: { propose: true },
+    },
+    'ana',
+  );
+  expect(state).toBe('proposed');
+  behave = () => ({ reports: ['accepted'] });
+  await campaigns.resume(id, 'ben');
+  await eventually(async () => ((await campaigns.get(id)).counts['accepted'] ? true : undefined));
+  await campaigns.pause(id, 'ana');
+  // What had not begun to install is withdrawn and waits for its next order.
+  await eventually(async () => {
+    const { counts } = await campaigns.get(id);
+    return counts['waiting'] === 10 ? true : undefined;
+  });
+  behave = good;
+  await campaigns.resume(id, 'ana');
+  expect((await ended(id)).counts).toEqual({ proven: 10 });
+});
+
+test('a printer that matches later joins', async () => {
+  await fleet('join', 3);
+  behave = () => ({ reports: ['accepted'] });
+  const { id } = await campaigns.create(
+    { software: { id: 'acme.engine', range: '2.6.1' }, filter: { idPrefix: 'join' } },
+    'ana',
+  );
+  await fleet('join-late', 1);
+  await orders.queue.add([{ nudge: { kind: 'campaign', id }, jobId: `now-${id}`, delayMs: 0 }]);
+  const campaign = await eventually(async () => {
+    const now = await campaigns.get(id);
+    return now.targets === 4 ? now : undefined;
+  });
+  expect(campaign.targets).toBe(4);
+  await campaigns.pause(id, 'ana');
+  await eventually(async () => ((await campaigns.get(id)).counts['waiting'] === 4 ? true : undefined));
+  // Not before: the one that joined may get its order late, and would be proven instead of waiting.
+  behave = good;
+  await campaigns.resume(id, 'ana');
+  expect((await ended(id)).counts).toEqual({ proven: 4 });
+});
+
+test('a printer that falls silent while it installs pauses the campaign at once', async () => {
+  await fleet('brick', 10);
+  behave = (printer, order) =>
+    printer === 'brick-0003' ? { reports: ['accepted', 'installing'] } : good(printer, order);
+  const { id } = await campaigns.create(
+    {
+      software: { id: 'acme.engine', range: '2.6.1' },
+      filter: { idPrefix: 'brick' },
+      options: { canaries: 10, canariesAtOnce: 10 },
+    },
+    'ana',
+  );
+  const row = await eventually(async () => {
+    const [active] = await orders.store.active(['brick-0003']);
+    return active?.execution.state === 'installing' ? active : undefined;
+  });
+  await orders.store.apply(row.id, { type: 'timer', at: Date.now() + 3_600_000, online: false, random: 0 });
+  campaigns.onEntries('brick-0001', 'log', [
+    { seq: 1, at: '2026-11-22T08:00:00Z', code: 'J-1', severity: 'error' },
+  ]);
+  const campaign = await eventually(async () => {
+    const now = await campaigns.get(id);
+    return now.state === 'paused' ? now : undefined;
+  });
+  expect(campaign.reason).toMatch(/brick-0003 fell silent/);
+  expect(campaign.guard).toMatchObject({ suspectedBrick: 'brick-0003', codes: [{ code: 'J-1' }] });
+});

@@ -1,0 +1,524 @@
+/**
+ * Runs campaigns. Everything that a campaign decides follows from what is in the database when it is looked at, under a
+ * lock on its row; events only say that it is time to look. So a kill at any moment loses nothing, and looking twice
+ * does nothing twice.
+ */
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
+import { fleetTopic } from '../../../schemas/topics.ts';
+import type { Campaign, LogEntry } from '../../../schemas/types.ts';
+import type { Page, PageRequest } from '../../services.ts';
+import {
+  CAMPAIGN_DISPATCH_MAX,
+  CAMPAIGN_LOOK_MS,
+  CAMPAIGN_PUBLISH_MS,
+  CAMPAIGN_RESCAN_MS,
+  CAMPAIGN_TARGETS_MAX,
+  LOOKS_AT_ONCE_MAX,
+} from '../limits.ts';
+import type { ExecutionRow } from '../orders/execution-store.ts';
+import { isTouched } from '../orders/order-state.ts';
+import { CampaignHand, type CampaignSettings, type Query, queryOf } from './campaign-dispatch.ts';
+import {
+  type CampaignEvent,
+  type CampaignRecord,
+  campaignTransition,
+  DEFAULT_PACE,
+  newCampaign,
+} from './campaign-state.ts';
+import { type CampaignRow, campaignDocument } from './campaign-view.ts';
+import { CohortWatch } from './cohort-watch.ts';
+import { drawPlaces, seededRandom } from './draw.ts';
+import { DEFAULT_GUARD } from './guard.ts';
+import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targets } from './targets.ts';
+
+/** What `campaigns.list` filters by. */
+export interface CampaignFilter {
+  state?: Campaign['state'];
+}
+
+/** What a campaign would do. */
+export interface Preview {
+  targets: number;
+  /** Have nothing to do: they run what is wanted, or haven't the software. */
+  fine: number;
+  configurations: { stratum: string; printers: number; example: string }[];
+  excluded: Record<string, number>;
+  /** A few of each reason, with the reason in words. */
+  examples: { printer: string; reason: Exclusion; why: string }[];
+}
+
+const ROW = 'id, record, request, seed, created_at, updated_at, created_by';
+const EXAMPLES_MAX = 5;
+
+export class Campaigns {
+  readonly #settings: CampaignSettings;
+  readonly #log: Logger;
+  readonly #watch = new CohortWatch();
+  readonly #hand: CampaignHand;
+  #started = false;
+  #looking = new Map<string, Promise<void>>();
+  /** Campaigns to be looked at once more when the present look ends. */
+  #again = new Set<string>();
+  #timers = new Map<string, NodeJS.Timeout>();
+  #publishAt = new Map<string, { timer?: NodeJS.Timeout; last: number }>();
+
+  constructor(settings: CampaignSettings) {
+    this.#settings = settings;
+    this.#log = settings.log;
+    this.#hand = new CampaignHand(settings, this.#watch);
+    settings.orders.onChange((row) => this.#changed(row));
+    settings.orders.onCampaignNudge((id) => this.#rescan(id));
+  }
+
+  async start(): Promise<void> {
+    this.#started = true;
+    for (const row of await this.#rows("state IN ('running', 'paused', 'halted')")) {
+      await this.#watch.load(row.id, this.#settings.database);
+      this.#look(row.id);
+      this.#schedule(row);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#started = false;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const { timer } of this.#publishAt.values()) clearTimeout(timer);
+    this.#timers.clear();
+    await Promise.allSettled([...this.#looking.values()]);
+  }
+
+  /** What a campaign of this kind would do now. */
+  async preview(request: CampaignRequest): Promise<Preview> {
+    const preview: Preview = { targets: 0, fine: 0, configurations: [], excluded: {}, examples: [] };
+    const strata = new Map<string, { stratum: string; printers: number; example: string }>();
+    for await (const page of this.#settings.targets.candidates(request)) {
+      for (const each of await this.#settings.targets.consider(page, request, undefined)) {
+        if (each.kind === 'fine') preview.fine++;
+        else if (each.kind === 'target') {
+          preview.targets++;
+          const known = strata.get(each.stratum);
+          if (known) known.printers++;
+          else strata.set(each.stratum, { stratum: each.stratum, printers: 1, example: each.printer });
+        } else {
+          preview.excluded[each.reason] = (preview.excluded[each.reason] ?? 0) + 1;
+          const { printer, reason, why } = each;
+          if (preview.examples.filter((other) => other.reason === reason).length < EXAMPLES_MAX) {
+            preview.examples.push({ printer, reason, why });
+          }
+        }
+      }
+    }
+    preview.configurations = [...strata.values()].sort((a, b) => b.printers - a.printers).slice(0, 100);
+    return preview;
+  }
+
+  /**
+   * Creates a campaign over the printers that match now.
+   * @throws PlatenError request/conflict when no printer takes part
+   */
+  async create(request: CampaignRequest, by: string): Promise<Campaign> {
+    const { database, targets, now } = this.#settings;
+    const id = randomUUID();
+    const seed = request.options?.seed ?? randomInt(2 ** 32);
+    const rows: { printer: string; stratum: string; state: string; reason: string | null }[] = [];
+    let fine = 0;
+    for await (const page of targets.candidates(request)) {
+      for (const each of await targets.consider(page, request, id)) {
+        if (each.kind === 'fine') fine++;
+        else {
+          const excluded = each.kind === 'excluded';
+          rows.push({
+            printer: each.printer,
+            stratum: each.stratum,
+            state: excluded ? 'excluded' : 'waiting',
+            reason: excluded ? each.reason : null,
+          });
+        }
+      }
+      if (rows.length > CAMPAIGN_TARGETS_MAX) {
+        throw new PlatenError('request/invalid', {
+          reason: `more than ${CAMPAIGN_TARGETS_MAX} printers match: divide the campaign by a filter`,
+        });
+      }
+    }
+    const waiting = rows.filter((row) => row.state === 'waiting');
+    if (waiting.length === 0) {
+      const excluded = rows.length > 0 ? `, ${rows.length} are left out (campaigns.preview says why)` : '';
+      throw new PlatenError('request/conflict', {
+        reason: `No printer takes part: ${fine} have nothing to do${excluded}`,
+      });
+    }
+    const places = drawPlaces(rows, seededRandom(seed));
+    const { options } = request;
+    const record = newCampaign(
+      waiting.length,
+      {
+        ...DEFAULT_PACE,
+        ...(options?.canaries === undefined ? {} : { canaries: options.canaries, canaryShareMax: 1 }),
+        ...(options?.canariesAtOnce === undefined ? {} : { canariesAtOnce: options.canariesAtOnce }),
+        ...(options?.wave === undefined ? {} : { wave: options.wave }),
+        ...(options?.growth === undefined ? {} : { growth: options.growth }),
+        ...(options?.atOnce === undefined ? {} : { atOnce: options.atOnce }),
+        ...(options?.perMinute === undefined ? {} : { perMinute: options.perMinute }),
+      },
+      {
+        ...DEFAULT_GUARD,
+        ...(options?.tolerated === undefined ? {} : { tolerated: options.tolerated }),
+        ...(options?.promoteBelow === undefined ? {} : { promoteBelow: options.promoteBelow }),
+      },
+      options?.propose ? 'proposed' : 'running',
+    );
+    await database.transaction(async (client) => {
+      await client.query(
+        `INSERT INTO campaigns (id, state, record, request, seed, created_at, updated_at, created_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)`,
+        [id, record.state, JSON.stringify(record), JSON.stringify(request), seed, new Date(now()), by],
+      );
+      await client.query(
+        `INSERT INTO campaign_targets (campaign, printer, stratum, place, state, reason)
+         SELECT $1, * FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[], $6::text[])`,
+        [
+          id,
+          rows.map((row) => row.printer),
+          rows.map((row) => row.stratum),
+          rows.map((row) => places.get(row.printer) ?? 1),
+          rows.map((row) => row.state),
+          rows.map((row) => row.reason),
+        ],
+      );
+    });
+    await this.#watch.load(id, database);
+    this.#settings.tell('created', { campaign: id, targets: waiting.length, state: record.state, by });
+    const [row] = await this.#rows('id = $1', [id]);
+    if (row) this.#schedule(row);
+    this.#look(id);
+    await this.#publish(id);
+    return this.get(id);
+  }
+
+  async pause(id: string, by: string): Promise<Campaign> {
+    return this.#request(id, { type: 'pause', reason: `paused by ${by}` });
+  }
+
+  /**
+   * Lets a campaign go on: one that was proposed, paused, or inconclusive. With `retry` also those printers get an
+   * order once more that failed, and their quarantine is lifted.
+   */
+  async resume(id: string, by: string, retry = false): Promise<Campaign> {
+    if (retry) await this.#retry(id, by);
+    return this.#request(id, { type: 'resume', at: this.#settings.now() }, { type: 'start' });
+  }
+
+  async abort(id: string, by: string): Promise<Campaign> {
+    return this.#request(id, { type: 'abort', reason: `aborted by ${by}` });
+  }
+
+  /** @throws PlatenError request/not-found */
+  async get(id: string): Promise<Campaign> {
+    const [row] = await this.#rows('id = $1', [id]);
+    if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
+    return campaignDocument(this.#settings.database, row);
+  }
+
+  /** A page of campaigns, newest first. */
+  async list(filter: CampaignFilter, page: PageRequest): Promise<Page<Campaign>> {
+    const after = page.cursor === undefined ? undefined : page.cursor.split('_');
+    const rows = await this.#rows(
+      `($1::text IS NULL OR state = $1)
+       AND ($2::timestamptz IS NULL OR (created_at, id) < ($2::timestamptz, $3::text))
+       ORDER BY created_at DESC, id DESC LIMIT $4`,
+      [filter.state ?? null, after?.[0] ?? null, after?.[1] ?? '', page.limit + 1],
+    );
+    const items = await Promise.all(
+      rows.slice(0, page.limit).map((row) => campaignDocument(this.#settings.database, row)),
+    );
+    const last = rows[page.limit - 1];
+    return {
+      items,
+      ...(rows.length > page.limit && last ? { next: `${last.created_at.toISOString()}_${last.id}` } : {}),
+    };
+  }
+
+  /** A page of a campaign's printers with what became of each. */
+  async printers(id: string, limit: number, after = ''): Promise<Record<string, unknown>[]> {
+    return this.#settings.database.query(
+      `SELECT t.printer, t.state, coalesce(e.state, t.ended, t.reason, t.state) AS "is", t.execution,
+              e.record->'error' AS error
+       FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution
+       WHERE t.campaign = $1 AND t.printer > $2 ORDER BY t.printer LIMIT $3`,
+      [id, after, limit],
+    );
+  }
+
+  /** Campaigns that run now; for the fleet's summary. */
+  async running(): Promise<number> {
+    const [row] = await this.#settings.database.query<{ n: number }>(
+      "SELECT count(*)::int AS n FROM campaigns WHERE state = 'running'",
+    );
+    return row?.n ?? 0;
+  }
+
+  /** What printers report of errors: the first of each code on each printer counts. */
+  onEntries(printer: string, _log: string, entries: readonly LogEntry[]): void {
+    for (const id of this.#watch.sight(printer, entries)) this.#look(id);
+  }
+
+  async #rows(where: string, values: unknown[] = []): Promise<CampaignRow[]> {
+    const rows = await this.#settings.database.query<CampaignRow>(
+      `SELECT ${ROW} FROM campaigns WHERE ${where}`,
+      values,
+    );
+    return rows.map((row) => ({ ...row, seed: Number(row.seed) }));
+  }
+
+  #changed(row: ExecutionRow): void {
+    if (row.campaign === undefined) return;
+    this.#publishSoon(row.campaign);
+    if (isTouched(row.execution.state) || row.execution.endedAt !== undefined) this.#look(row.campaign);
+  }
+
+  /** Nudges a campaign to look for printers that have come to match. */
+  #schedule(row: Pick<CampaignRow, 'id' | 'request'>): void {
+    if (row.request.options?.join === false) return;
+    this.#settings.orders.queue
+      .add([
+        {
+          nudge: { kind: 'campaign', id: row.id },
+          jobId: `campaign-${row.id}-${Math.floor(this.#settings.now() / CAMPAIGN_RESCAN_MS)}`,
+          delayMs: CAMPAIGN_RESCAN_MS,
+        },
+      ])
+      .catch((error: unknown) => this.#log.warn({ reason: reasonOf(error) }, 'a campaign was not nudged'));
+  }
+
+  /** Printers that match now and did not before, or whose reason to be left out has passed. */
+  async #rescan(id: string): Promise<void> {
+    const [row] = await this.#rows("id = $1 AND state IN ('running', 'paused')", [id]);
+    if (!row) return;
+    const { database, targets, random = Math.random } = this.#settings;
+    for await (const page of targets.candidates(row.request)) {
+      const known = await database.query<{ printer: string; state: string; reason: string | null }>(
+        'SELECT printer, state, reason FROM campaign_targets WHERE campaign = $1 AND printer = ANY($2)',
+        [id, page.map((each) => each.printer)],
+      );
+      const settled = new Set(
+        known
+          .filter(({ state, reason }) => state !== 'excluded' || !PASSING.includes(reason as Exclusion))
+          .map(({ printer }) => printer),
+      );
+      const open = page.filter(({ printer }) => !settled.has(printer));
+      const fresh = (await targets.consider(open, row.request, id)).filter((each) => each.kind === 'target');
+      if (fresh.length === 0) continue;
+      await database.query(
+        `INSERT INTO campaign_targets (campaign, printer, stratum, place, state)
+         SELECT $1, printer, stratum, place, 'waiting'
+         FROM unnest($2::text[], $3::text[], $4::float8[]) AS n(printer, stratum, place)
+         ON CONFLICT (campaign, printer) DO UPDATE SET state = 'waiting', reason = NULL
+         WHERE campaign_targets.state = 'excluded'`,
+        [id, fresh.map((each) => each.printer), fresh.map((each) => each.stratum), fresh.map(() => random())],
+      );
+      this.#watch.add(
+        id,
+        fresh.map((each) => each.printer),
+      );
+    }
+    this.#look(id);
+    this.#schedule(row);
+  }
+
+  async #retry(id: string, by: string): Promise<void> {
+    await this.#settings.database.transaction(async (client) => {
+      const query = queryOf(client);
+      const [row] = await query<{ record: CampaignRecord }>(
+        'SELECT record FROM campaigns WHERE id = $1 FOR UPDATE',
+        [id],
+      );
+      if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
+      const again = await query<{ printer: string; execution: string }>(
+        `UPDATE campaign_targets SET state = 'waiting', outcome = NULL, ended = NULL, exposure = NULL, tries = 0
+         WHERE campaign = $1 AND state = 'ended' AND ended NOT IN ('proven', 'already')
+         RETURNING printer, execution`,
+        [id],
+      );
+      if (again.length === 0) return;
+      await query('DELETE FROM quarantine WHERE execution = ANY($1)', [again.map((each) => each.execution)]);
+      const { record } = row;
+      const next: CampaignRecord = {
+        ...record,
+        dispatched: Math.max(0, record.dispatched - again.length),
+        // What failed once says nothing new of the release: the evidence is kept.
+        ...(record.state === 'finished' || record.state === 'halted'
+          ? {
+              state: 'paused' as const,
+              reason: `${again.length} printers are to be tried again, asked by ${by}`,
+            }
+          : {}),
+      };
+      await query('UPDATE campaigns SET record = $2, state = $3, updated_at = $4 WHERE id = $1', [
+        id,
+        JSON.stringify(next),
+        next.state,
+        new Date(this.#settings.now()),
+      ]);
+    });
+  }
+
+  /** Lets an operator's events happen. @throws PlatenError request/not-found, request/conflict */
+  async #request(id: string, ...events: CampaignEvent[]): Promise<Campaign> {
+    const changed = await this.#settings.database.transaction(async (client) => {
+      const query = queryOf(client);
+      const [row] = await query<CampaignRow>(`SELECT ${ROW} FROM campaigns WHERE id = $1 FOR UPDATE`, [id]);
+      if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
+      const record = events.reduce((now, event) => campaignTransition(now, event).campaign, row.record);
+      if (record === row.record) {
+        throw new PlatenError('request/conflict', { reason: `The campaign is ${record.state}` });
+      }
+      await this.#save(query, id, record);
+      return record;
+    });
+    this.#tellState(id, changed);
+    this.#look(id);
+    await this.#publish(id);
+    return this.get(id);
+  }
+
+  async #save(query: Query, id: string, record: CampaignRecord): Promise<void> {
+    await query('UPDATE campaigns SET record = $2, state = $3, updated_at = $4 WHERE id = $1', [
+      id,
+      JSON.stringify(record),
+      record.state,
+      new Date(this.#settings.now()),
+    ]);
+  }
+
+  #tellState(id: string, record: CampaignRecord): void {
+    this.#log.info({ campaign: id, state: record.state, reason: record.reason }, 'campaign');
+    this.#settings.tell(record.state, { campaign: id, ...(record.reason ? { reason: record.reason } : {}) });
+  }
+
+  /** Looks at a campaign soon; many reasons to look make one look. */
+  #look(id: string): void {
+    if (!this.#started) return;
+    if (this.#looking.has(id)) {
+      this.#again.add(id);
+      return;
+    }
+    if (this.#timers.has(id)) return;
+    // A look holds a connection and needs others: if all connections held one, none could go on.
+    const waitMs = this.#looking.size < LOOKS_AT_ONCE_MAX ? CAMPAIGN_LOOK_MS : 5 * CAMPAIGN_LOOK_MS;
+    this.#timers.set(
+      id,
+      setTimeout(() => {
+        this.#timers.delete(id);
+        if (this.#looking.size >= LOOKS_AT_ONCE_MAX) {
+          this.#look(id);
+          return;
+        }
+        const look = this.#lookNow(id)
+          .catch(async (error: unknown) => {
+            this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a campaign could not be looked at');
+            this.#lookIn(id, 1_000);
+            // What was sighted and not stored must not count as seen.
+            await this.#watch.load(id, this.#settings.database);
+          })
+          .catch((error: unknown) =>
+            this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a campaign could not be read'),
+          )
+          .finally(() => {
+            this.#looking.delete(id);
+            if (this.#again.delete(id)) this.#look(id);
+          });
+        this.#looking.set(id, look);
+      }, waitMs),
+    );
+  }
+
+  #lookIn(id: string, ms: number): void {
+    if (!this.#started) return;
+    setTimeout(() => this.#look(id), ms).unref();
+  }
+
+  async #lookNow(id: string): Promise<void> {
+    const { orders, database, now } = this.#settings;
+    const done = await database.transaction(async (client) => {
+      const query = queryOf(client);
+      const [row] = await query<CampaignRow>(`SELECT ${ROW} FROM campaigns WHERE id = $1 FOR UPDATE`, [id]);
+      if (!row) return undefined;
+      let record = await this.#hand.takeOutcomes(query, row);
+      record = await this.#hand.takeEvents(query, id, record);
+      const { targets, ...counts } = await this.#hand.counts(query, id);
+      // Printers that joined belong to it from now on.
+      if (targets !== record.targets) {
+        record = campaignTransition(record, { type: 'targets', count: targets }).campaign;
+      }
+      const ticked = campaignTransition(record, { type: 'tick', at: now(), ...counts });
+      record = ticked.campaign;
+      let created: ExecutionRow[] = [];
+      if (ticked.allowance.dispatch > 0) {
+        created = await this.#hand.dispatch(client, { ...row, record }, ticked.allowance.dispatch);
+        if (created.length > 0) {
+          const event: CampaignEvent = { type: 'dispatched', at: now(), count: created.length };
+          record = campaignTransition(record, event).campaign;
+        }
+      }
+      if (record !== row.record) await this.#save(query, id, record);
+      return { before: row.record, record, created, allowance: ticked.allowance, counts };
+    });
+    if (!done) return;
+    const { before, record, created, allowance, counts } = done;
+    await orders.dispatch(created);
+    if (record.state !== before.state) this.#tellState(id, record);
+    if (record !== before) this.#publishSoon(id);
+    if (record.state !== 'running' && counts.underWay > 0) await this.#withdraw(id, record);
+    if (record.state === 'finished' || record.state === 'aborted') this.#watch.forget(id);
+    if (allowance.againAt !== undefined) this.#lookIn(id, allowance.againAt - now());
+    // What was allowed could not be given out (offline, busy): look whether that has changed.
+    else if (created.length < allowance.dispatch) this.#lookIn(id, 5_000);
+  }
+
+  /** Takes back what has not begun to install. */
+  async #withdraw(id: string, record: CampaignRecord): Promise<void> {
+    const { orders } = this.#settings;
+    for (let after = ''; ; ) {
+      const rows = await orders.store.activePage(after, CAMPAIGN_DISPATCH_MAX, id);
+      await Promise.all(
+        rows
+          .filter(({ execution }) => execution.cancel === undefined && !isTouched(execution.state))
+          .map((row) => orders.cancel(row.id, record.reason ?? `the campaign is ${record.state}`)),
+      );
+      after = rows.at(-1)?.id ?? '';
+      if (rows.length < CAMPAIGN_DISPATCH_MAX) return;
+    }
+  }
+
+  /** Publishes the campaign's document, at most once in a while. */
+  #publishSoon(id: string): void {
+    if (!this.#started) return;
+    const state = this.#publishAt.get(id) ?? { last: 0 };
+    if (state.timer) return;
+    const inMs = Math.max(0, state.last + CAMPAIGN_PUBLISH_MS - this.#settings.now());
+    state.timer = setTimeout(() => {
+      this.#publishAt.set(id, { last: this.#settings.now() });
+      this.#publish(id).catch((error: unknown) =>
+        this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a campaign was not published'),
+      );
+    }, inMs);
+    this.#publishAt.set(id, state);
+  }
+
+  async #publish(id: string): Promise<void> {
+    const document = await this.get(id);
+    await this.#settings.publish(fleetTopic.campaign(id), JSON.stringify(document), { qos: 1, retain: true });
+  }
+}
+
+/** Campaigns over the printers of a fleet. */
+export function createCampaigns(
+  settings: Omit<CampaignSettings, 'targets'> & Pick<TargetSources, 'fleet' | 'choose'>,
+): Campaigns {
+  const { orders, database, repository, fleet, choose, now } = settings;
+  const targets = new Targets({ database, fleet, executions: orders.store, repository, choose, now });
+  return new Campaigns({ ...settings, targets });
+}

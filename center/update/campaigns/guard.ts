@@ -1,0 +1,248 @@
+/**
+ * Whether a campaign does harm, and whether it has been shown that it doesn't. Pure, and valid although one looks after
+ * every single outcome: both statistics are e-processes, so by Ville's inequality the chance that one of them ever
+ * reaches 1/α when its hypothesis holds is at most α (see docs/reference/updates.md).
+ *
+ * Outcomes are fed in the order in which the printers were exposed to the release: failures tend to be told sooner than
+ * successes, and fed as they come they would look more frequent than they are.
+ */
+
+import { evidenceNeeded, evidenceOf, logMeanExp } from '../../statistics/e-process.ts';
+import { afterFirstEvent, newFirstEventLogs } from '../../statistics/first-event.ts';
+
+export interface GuardSettings {
+  /** Failure rate that is tolerated: halted when it is shown to be exceeded. */
+  tolerated: number;
+  /** Chance of halting a campaign whose failure rate is tolerated. */
+  alpha: number;
+  /** Promoted when the failure rate is shown to be below it. */
+  promoteBelow: number;
+  /** Chance of promoting a campaign whose failure rate is not below it. */
+  promoteAlpha: number;
+}
+
+export const DEFAULT_GUARD: GuardSettings = {
+  tolerated: 0.02,
+  alpha: 0.01,
+  promoteBelow: 0.1,
+  promoteAlpha: 0.05,
+};
+
+/** What has been seen. JSON: it is stored with the campaign. */
+export interface FailureGuard {
+  settings: GuardSettings;
+  /** Printers exposed so far; the next one gets this number. */
+  exposed: number;
+  /** Outcomes that were fed: all exposures below this number. */
+  fed: number;
+  failures: number;
+  /** Outcomes that wait for those of earlier exposures: number to whether it failed. */
+  waiting: Record<string, boolean>;
+  /** log of each factor of the halting e-process, by rate of `haltGrid`. */
+  logHalt: number[];
+  /**
+   * The rate was once shown to be below the bound. It stays shown: Ville's inequality is about the highest value that
+   * the evidence ever has, and what goes wrong later is the halting process's to see.
+   */
+  safe: boolean;
+}
+
+/** Rates above the tolerated one: where the evidence for harm is looked for. */
+function haltGrid(tolerated: number): number[] {
+  const rates: number[] = [];
+  // Odds that double: any rate above the tolerated one is near enough to one of them.
+  for (let odds = tolerated / (1 - tolerated); rates.length < 24; ) {
+    odds *= 2;
+    const rate = odds / (1 + odds);
+    if (rate > 0.95) break;
+    rates.push(rate);
+  }
+  return rates;
+}
+
+/** What an outcome adds to the log of each factor: good and bad, by tolerated rate. Computed once. */
+const STEPS = new Map<number, { good: number[]; bad: number[] }>();
+
+function haltSteps(tolerated: number): { good: number[]; bad: number[] } {
+  let steps = STEPS.get(tolerated);
+  if (!steps) {
+    const grid = haltGrid(tolerated);
+    steps = {
+      good: grid.map((rate) => Math.log((1 - rate) / (1 - tolerated))),
+      bad: grid.map((rate) => Math.log(rate / tolerated)),
+    };
+    if (STEPS.size >= 64) STEPS.clear();
+    STEPS.set(tolerated, steps);
+  }
+  return steps;
+}
+
+export function newGuard(settings: GuardSettings): FailureGuard {
+  return {
+    settings,
+    exposed: 0,
+    fed: 0,
+    failures: 0,
+    waiting: {},
+    logHalt: haltGrid(settings.tolerated).map(() => 0),
+    safe: false,
+  };
+}
+
+/** One more printer is exposed: its number is the old `exposed`. */
+export function expose(guard: FailureGuard): FailureGuard {
+  return { ...guard, exposed: guard.exposed + 1 };
+}
+
+/** The outcome of an exposure. One that was told already changes nothing. */
+export function feed(guard: FailureGuard, exposure: number, failed: boolean): FailureGuard {
+  if (exposure < guard.fed || exposure >= guard.exposed || Object.hasOwn(guard.waiting, String(exposure))) {
+    return guard;
+  }
+  const waiting: Record<string, boolean> = { ...guard.waiting, [String(exposure)]: failed };
+  let { fed, failures, logHalt, safe } = guard;
+  const steps = haltSteps(guard.settings.tolerated);
+  for (let next = waiting[String(fed)]; next !== undefined; next = waiting[String(fed)]) {
+    delete waiting[String(fed)];
+    const bad = next;
+    const step = bad ? steps.bad : steps.good;
+    logHalt = logHalt.map((log, at) => log + (step[at] ?? 0));
+    fed++;
+    if (bad) failures++;
+    // Once shown, it need not be shown again.
+    if (!safe) safe = isSafe(guard.settings, fed, failures);
+  }
+  return { ...guard, fed, failures, logHalt, safe, waiting };
+}
+
+/** Evidence that the failure rate exceeds the tolerated one. */
+export function harmEvidence(guard: FailureGuard): number {
+  return evidenceOf(guard.logHalt);
+}
+
+/** Whether the evidence reaches 1/α. */
+export function isHarmful(guard: FailureGuard): boolean {
+  return logMeanExp(guard.logHalt) >= -Math.log(guard.settings.alpha);
+}
+
+/** Rates below `rate`, as shares of it: where the evidence for harmlessness is looked for. */
+const SHARES = [0, 0.05, 0.1, 0.2, 0.4, 0.7];
+
+/** ln of the evidence that the failure rate is below `rate`, after `fed` outcomes with `failures` among them. */
+function logSafety(fed: number, failures: number, rate: number): number {
+  return logMeanExp(
+    SHARES.map((share) => {
+      const below = rate * share;
+      const bad = failures === 0 ? 0 : failures * Math.log(share);
+      return bad + (fed - failures) * Math.log((1 - below) / (1 - rate));
+    }),
+  );
+}
+
+/**
+ * Upper bound of the failure rate, at confidence 1 − `promoteAlpha`, valid at every moment: the smallest rate that the
+ * evidence excludes. 1 when nothing is excluded.
+ */
+export function upperBound(guard: Pick<FailureGuard, 'fed' | 'failures' | 'settings'>): number {
+  const wanted = -Math.log(guard.settings.promoteAlpha);
+  const observed = guard.fed === 0 ? 0 : guard.failures / guard.fed;
+  let low = observed;
+  let high = 1;
+  if (logSafety(guard.fed, guard.failures, 1 - 1e-9) < wanted) return 1;
+  for (let turn = 0; turn < 40; turn++) {
+    const middle = (low + high) / 2;
+    if (logSafety(guard.fed, guard.failures, middle) >= wanted) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+function isSafe(settings: GuardSettings, fed: number, failures: number): boolean {
+  return logSafety(fed, failures, settings.promoteBelow) >= -Math.log(settings.promoteAlpha);
+}
+
+/** How many outcomes without any failure it takes to promote. */
+export function outcomesToPromote(settings: GuardSettings): number {
+  for (let fed = 1; fed < 1_000_000; fed++) {
+    if (isSafe(settings, fed, 0)) return fed;
+  }
+  return 1_000_000;
+}
+
+/** The smallest rate that `outcomes` without any failure can show to be undercut: what a small fleet can promise. */
+export function reachableBelow(settings: GuardSettings, outcomes: number): number {
+  return upperBound({ fed: outcomes, failures: 0, settings });
+}
+
+/** What the evidence says now. `open`: neither. */
+export function guardVerdict(guard: FailureGuard): 'harmful' | 'safe' | 'open' {
+  if (isHarmful(guard)) return 'harmful';
+  return guard.safe ? 'safe' : 'open';
+}
+
+// --- errors after the update -----------------------------------------------------------------------------------
+
+/**
+ * Whether the release makes an error code more frequent, over all codes at once. Only a printer's first event of a code
+ * (since the campaign began) counts. At each, the printers at risk are those without an event of that code so far:
+ * `withIt` of them run the release, `without` don't; see ../statistics/first-event.ts. Printers are drawn at random.
+ */
+export interface CohortGuard {
+  alpha: number;
+  codes: Record<string, CodeEvidence>;
+}
+
+export interface CodeEvidence {
+  /** The code is the nth that was seen: its share of α is α/(n(n+1)), so that all of them together have α. */
+  rank: number;
+  events: { with: number; without: number };
+  logs: number[];
+}
+
+export function newCohortGuard(alpha: number): CohortGuard {
+  return { alpha, codes: {} };
+}
+
+/**
+ * A printer's first event of a code.
+ * @param withIt printers at risk that run the release, the one with the event among them if it runs it
+ * @param without printers at risk that don't run it
+ */
+export function observe(
+  guard: CohortGuard,
+  code: string,
+  runsIt: boolean,
+  withIt: number,
+  without: number,
+): CohortGuard {
+  const known = guard.codes[code];
+  const evidence = known ?? {
+    rank: Object.keys(guard.codes).length + 1,
+    events: { with: 0, without: 0 },
+    logs: newFirstEventLogs(),
+  };
+  const share = withIt + without > 0 ? withIt / (withIt + without) : 0;
+  const logs = afterFirstEvent(evidence.logs, runsIt, share);
+  const events = {
+    with: evidence.events.with + (runsIt ? 1 : 0),
+    without: evidence.events.without + (runsIt ? 0 : 1),
+  };
+  return { ...guard, codes: { ...guard.codes, [code]: { ...evidence, events, logs } } };
+}
+
+/** Evidence for each code, and what it must reach. */
+export function cohortEvidence(
+  guard: CohortGuard,
+): { code: string; evidence: number; needed: number; with: number; without: number }[] {
+  return Object.entries(guard.codes).map(([code, { rank, events, logs }]) => ({
+    code,
+    evidence: evidenceOf(logs),
+    needed: evidenceNeeded(guard.alpha, rank),
+    ...events,
+  }));
+}
+
+/** The code that the release makes more frequent, if one was shown to be. */
+export function worseCode(guard: CohortGuard): string | undefined {
+  return cohortEvidence(guard).find(({ evidence, needed }) => evidence >= needed)?.code;
+}

@@ -1,0 +1,215 @@
+/**
+ * Which printers a campaign concerns: each candidate is judged and planned anew, and those that are left out are told
+ * with the reason.
+ */
+import { createHash } from 'node:crypto';
+import type { Choice, ChooseOptions } from '../../../compatibility/index.ts';
+import { attainable, signatureOf } from '../../../compatibility/index.ts';
+import type { Repository } from '../../../releases/repository.ts';
+import { durationMs } from '../../../schemas/duration.ts';
+import type { CampaignOptions, PrinterFilter, Remedy, Structure } from '../../../schemas/types.ts';
+import type { FleetQueries } from '../../services.ts';
+import { CANDIDATES_PAGE } from '../limits.ts';
+import type { ExecutionStore, UpdateDatabase } from '../orders/execution-store.ts';
+import { orderSteps } from '../orders/order-plan.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+/** What a campaign is asked to do. */
+export interface CampaignRequest {
+  title?: string;
+  /** What is to be installed; absent: whatever makes each printer compatible. */
+  software?: { id: string; range?: string };
+  filter?: PrinterFilter;
+  /** The trouble it cures. */
+  trouble?: string;
+  options?: CampaignOptions;
+  /** Named printers instead of a filter: those for which a trouble's remedy is appropriate. */
+  printers?: string[];
+}
+
+/** Why a printer is left out. */
+export type Exclusion =
+  | 'no-plan'
+  | 'pinned'
+  | 'busy'
+  | 'no-report'
+  | 'quarantined'
+  | 'unavailable'
+  | 'no-structure';
+
+/** Exclusions that may pass by themselves. */
+export const PASSING: readonly Exclusion[] = ['busy', 'no-report', 'no-structure', 'unavailable', 'no-plan'];
+
+export interface Candidate {
+  printer: string;
+  online: boolean;
+  lastSeenMs: number | undefined;
+  labels: Record<string, string>;
+  structure: Structure | undefined;
+}
+
+export type Considered =
+  /** It takes part; its configuration is its stratum. */
+  | { kind: 'target'; printer: string; stratum: string; structure: Structure; remedy: Remedy }
+  /** Nothing to do: it hasn't the software, or runs what is wanted already. */
+  | { kind: 'fine'; printer: string }
+  | { kind: 'excluded'; printer: string; reason: Exclusion; why: string; stratum: string };
+
+export type ChooseFunction = (structure: Structure, options: ChooseOptions) => Choice | Promise<Choice>;
+
+export interface TargetSources {
+  database: UpdateDatabase;
+  fleet: Pick<FleetQueries, 'list'>;
+  executions: ExecutionStore;
+  repository: Repository;
+  choose: ChooseFunction;
+  now(): number;
+}
+
+/** What the resolver is asked for. */
+export function choiceFor(request: CampaignRequest): ChooseOptions {
+  const { software, options } = request;
+  return {
+    allowUnitReplacement: false,
+    ...(software ? { require: { [software.id]: software.range ?? '*' } } : {}),
+    ...(software && software.range === undefined ? { objective: 'upgrade' as const } : {}),
+    ...(options?.allowDowngrade === undefined ? {} : { allowDowngrade: options.allowDowngrade }),
+    ...(options?.staged === undefined ? {} : { staged: options.staged }),
+  };
+}
+
+/** A duration in ms; the schema has checked its look. */
+export function durationOr(text: string | undefined, ms: number): number {
+  return (text === undefined ? undefined : durationMs(text)) ?? ms;
+}
+
+function runs(structure: Structure, software: string): boolean {
+  return [structure.apparatus, ...structure.units].some((part) =>
+    part.software?.some((installed) => installed.id === software),
+  );
+}
+
+export class Targets {
+  readonly #sources: TargetSources;
+
+  constructor(sources: TargetSources) {
+    this.#sources = sources;
+  }
+
+  /** The printers that match a request, a page at a time. */
+  async *candidates(request: CampaignRequest): AsyncGenerator<Candidate[]> {
+    const { fleet } = this.#sources;
+    if (request.printers) {
+      for (let at = 0; at < request.printers.length; at += CANDIDATES_PAGE) {
+        yield await this.named(request.printers.slice(at, at + CANDIDATES_PAGE));
+      }
+      return;
+    }
+    for (let cursor: string | undefined; ; ) {
+      const page = await fleet.list(request.filter ?? {}, { limit: CANDIDATES_PAGE, cursor });
+      yield await this.named(page.items.map((item) => item.printer));
+      if (page.next === undefined) return;
+      cursor = page.next;
+    }
+  }
+
+  /** These printers, as far as they are known. */
+  async named(printers: string[]): Promise<Candidate[]> {
+    const rows = await this.#sources.database.query<{
+      id: string;
+      online: boolean;
+      last_seen: Date | null;
+      labels: Record<string, string>;
+      document: Structure | null;
+    }>(
+      `SELECT p.id, p.online, p.last_seen, p.labels, s.document FROM printers p
+       LEFT JOIN structures s ON s.printer = p.id WHERE p.id = ANY($1) ORDER BY p.id`,
+      [printers],
+    );
+    return rows.map((row) => ({
+      printer: row.id,
+      online: row.online,
+      lastSeenMs: row.last_seen?.getTime(),
+      labels: row.labels,
+      structure: row.document ?? undefined,
+    }));
+  }
+
+  /**
+   * Judges candidates for a campaign.
+   * @param campaign its id, so that its own hold on a printer doesn't count; undefined for a preview
+   */
+  async consider(
+    candidates: readonly Candidate[],
+    request: CampaignRequest,
+    campaign: string | undefined,
+  ): Promise<Considered[]> {
+    const printers = candidates.map((each) => each.printer);
+    const { database, executions } = this.#sources;
+    const [active, barred, held] = [
+      new Map((await executions.active(printers)).map((row) => [row.printer, row])),
+      await executions.quarantined(printers),
+      new Map(
+        (
+          await database.query<{ printer: string; campaign: string }>(
+            `SELECT t.printer, t.campaign FROM campaign_targets t JOIN campaigns c ON c.id = t.campaign
+             WHERE t.printer = ANY($1) AND t.state IN ('waiting', 'dispatched')
+               AND c.state IN ('running', 'paused') AND c.id <> $2`,
+            [printers, campaign ?? ''],
+          )
+        ).map((row) => [row.printer, row.campaign]),
+      ),
+    ];
+    const options = choiceFor(request);
+    const silentMs = durationOr(request.options?.silentAfter, 30 * DAY_MS);
+    const consider = async (candidate: Candidate): Promise<Considered> => {
+      const { printer, structure } = candidate;
+      const stratum = structure
+        ? createHash('sha256').update(signatureOf(structure)).digest('hex').slice(0, 12)
+        : '';
+      const out = (reason: Exclusion, why: string): Considered => ({
+        kind: 'excluded',
+        printer,
+        reason,
+        why,
+        stratum,
+      });
+      if (!structure) return out('no-structure', 'it has never sent its structure');
+      if (request.software && !runs(structure, request.software.id)) return { kind: 'fine', printer };
+      const choice = await this.#sources.choose(structure, options);
+      const doable = attainable(choice);
+      const idle = doable?.remedy.software.length === 0 && doable.remedy.steps.length === 0;
+      if (!doable || (idle && choice.outcome === 'blocked')) {
+        return out('no-plan', choice.explanation ?? `the resolver says: ${choice.outcome}`);
+      }
+      const { remedy } = doable;
+      if (idle) return { kind: 'fine', printer };
+      if (candidate.labels['update'] === 'pinned') return out('pinned', 'its label "update" says "pinned"');
+      const silent =
+        candidate.lastSeenMs === undefined || this.#sources.now() - candidate.lastSeenMs > silentMs;
+      if (silent && !candidate.online) {
+        const seen =
+          candidate.lastSeenMs === undefined ? 'never' : new Date(candidate.lastSeenMs).toISOString();
+        return out('no-report', `last heard of: ${seen}`);
+      }
+      const steps = orderSteps(structure, remedy, (software, version) =>
+        this.#sources.repository.target(software, version),
+      );
+      if (!steps.ok) return out('unavailable', steps.reason);
+      const bar = steps.steps
+        .map(({ subject, to }) => ({ software: subject.slice(subject.indexOf(':') + 1), to }))
+        .map(({ software, to }) =>
+          barred.get(printer)?.find((each) => each.software === software && each.release === to),
+        )
+        .find((each) => each !== undefined);
+      if (bar) return out('quarantined', `${bar.software} ${bar.release} failed on it: ${bar.reason}`);
+      const order = active.get(printer);
+      if (order && order.campaign !== campaign) return out('busy', `it has the order ${order.id} already`);
+      const other = held.get(printer);
+      if (other !== undefined) return out('busy', `the campaign ${other} has it`);
+      return { kind: 'target', printer, stratum, structure, remedy };
+    };
+    return Promise.all(candidates.map(consider));
+  }
+}

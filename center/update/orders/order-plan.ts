@@ -1,0 +1,108 @@
+/**
+ * From a remedy to the order document that a printer gets. Pure.
+ */
+
+import type { ReleaseTarget } from '../../../releases/targets.ts';
+import type { MaintenanceWindow, Order, OrderStep, Remedy, Structure } from '../../../schemas/types.ts';
+import { type Execution, isEnd, versionOf } from './order-state.ts';
+
+/** What an execution is to do; fixed when it is created. */
+export interface ExecutionPlan {
+  steps: OrderStep[];
+  /** The structure that was judged: proof must come from a later session. */
+  structure: { session: string; revision: number };
+  window?: MaintenanceWindow;
+  /** Downloads start no earlier (milliseconds since the epoch): they are spread. */
+  notBefore?: number;
+}
+
+export type PlanOutcome = { ok: true; steps: OrderStep[] } | { ok: false; reason: string; missing?: string };
+
+/**
+ * The steps of an order. A remedy's step is `[subject, version]`, or several such pairs in one list when they must be
+ * installed together.
+ * @param find the signed target of a release
+ */
+export function orderSteps(
+  structure: Structure,
+  remedy: Pick<Remedy, 'software' | 'steps'> & Partial<Pick<Remedy, 'structure'>>,
+  find: (software: string, version: string) => ReleaseTarget | undefined,
+): PlanOutcome {
+  const steps: OrderStep[] = [];
+  const now = new Map<string, string | undefined>();
+  let group = 0;
+  const lists =
+    remedy.steps.length > 0 ? remedy.steps : remedy.software.map(({ subject, to }) => [subject, to]);
+  // Spares that are in the printer are switched to by the order itself; where, the remedy says.
+  const switches = (remedy.structure ?? []).filter(({ switchTo }) => switchTo !== undefined);
+  const switchAfter = (done: number) => {
+    for (const { symbol, switchTo = '', afterSteps = 0 } of switches) {
+      if (afterSteps === done) steps.push({ subject: symbol, to: switchTo });
+    }
+  };
+  switchAfter(0);
+  for (const [index, list] of lists.entries()) {
+    if (list.length === 0 || list.length % 2 !== 0)
+      return { ok: false, reason: 'a step of the remedy is not made of pairs' };
+    if (list.length > 2) group++;
+    for (let at = 0; at < list.length; at += 2) {
+      const [subject, to] = [list[at] ?? '', list[at + 1] ?? ''];
+      const colon = subject.indexOf(':');
+      if (colon < 0) return { ok: false, reason: `"${subject}" names no software` };
+      const release = find(subject.slice(colon + 1), to);
+      if (!release)
+        return {
+          ok: false,
+          reason: `${subject.slice(colon + 1)} ${to} is not in the repository`,
+          missing: subject,
+        };
+      if (release.custom.revoked !== undefined) {
+        return {
+          ok: false,
+          reason: `${subject.slice(colon + 1)} ${to} was revoked: ${release.custom.revoked}`,
+        };
+      }
+      const from = now.has(subject) ? now.get(subject) : versionOf(structure, subject);
+      steps.push({
+        subject,
+        ...(from === undefined ? {} : { from }),
+        to,
+        target: release.target,
+        length: release.length,
+        sha256: release.sha256,
+        ...(list.length > 2 ? { together: group } : {}),
+      });
+      now.set(subject, to);
+    }
+    switchAfter(index + 1);
+  }
+  return steps.length > 0 ? { ok: true, steps } : { ok: false, reason: 'the remedy has nothing to install' };
+}
+
+/**
+ * The retained order of an execution, or undefined when there is none (planned, or ended).
+ * @param repository base address, with a slash at its end
+ */
+export function orderDocument(
+  id: string,
+  printer: string,
+  execution: Execution,
+  plan: ExecutionPlan,
+  campaign: string | undefined,
+  repository: string,
+): Order | undefined {
+  if (execution.state === 'planned' || isEnd(execution.state)) return undefined;
+  return {
+    execution: id,
+    attempt: execution.attempt,
+    printer,
+    ...(campaign === undefined ? {} : { campaign }),
+    deadline: new Date(execution.deadlineAt).toISOString(),
+    repository,
+    structure: plan.structure,
+    ...(plan.notBefore === undefined ? {} : { notBefore: new Date(plan.notBefore).toISOString() }),
+    ...(plan.window === undefined ? {} : { window: plan.window }),
+    ...(execution.cancel === undefined ? {} : { cancel: true }),
+    steps: plan.steps,
+  };
+}

@@ -1,0 +1,432 @@
+/**
+ * Runs orders: stores what the pure machine decides, publishes retained orders, keeps nudges, and looks for proof in
+ * structures. Everything may happen twice; compare-and-set makes the second time a no-op.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Repository } from '../../../releases/repository.ts';
+import { reasonOf } from '../../../schemas/errors.ts';
+import { printerTopic } from '../../../schemas/topics.ts';
+import type { MaintenanceWindow, Remedy, Structure, UpdateReport } from '../../../schemas/types.ts';
+import {
+  ORDER_MS_DEFAULT,
+  PAGE_ROWS,
+  PUBLISHED_FLUSH_MS,
+  SWEEP_EVERY_MS,
+  WAKE_GRAIN_MS,
+  WAKES_REMEMBERED_MAX,
+} from '../limits.ts';
+import {
+  type Applied,
+  type EventFor,
+  type ExecutionRow,
+  ExecutionStore,
+  type UpdateDatabase,
+} from './execution-store.ts';
+import { orderDocument, orderSteps } from './order-plan.ts';
+import { DEFAULT_TIMES, type OrderTimes, shows } from './order-state.ts';
+import { type Nudge, type NudgeAt, type NudgeQueue, openQueue, type QueueConnection } from './queue.ts';
+
+export interface UpdateSettings {
+  database: UpdateDatabase;
+  queue: QueueConnection;
+  /** Publishes; resolves when the broker has it. */
+  publish(topic: string, payload: string, options: { qos: 0 | 1; retain: boolean }): Promise<void>;
+  repository: Repository;
+  /** Address of the repository as printers reach it, with a slash at its end. */
+  repositoryUrl: string;
+  /** Tells what became of an order. */
+  tell(
+    kind: 'order' | 'campaign',
+    what: string,
+    details: { printer?: string; data: Record<string, unknown> },
+  ): void;
+  log: Logger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** From 0 to 1; Math.random unless told otherwise. */
+  random?(): number;
+  times?: Partial<OrderTimes>;
+  /** Asks a printer for its structure. */
+  requestStructure?(printer: string): Promise<void>;
+  /** The printer is not what its order was made for: judge and plan it again. */
+  rejudge?(printer: string): Promise<void>;
+  /** Whether a printer is connected; asked when it has been silent for long. */
+  online?(printer: string): Promise<boolean>;
+}
+
+export interface OrderOptions {
+  campaign?: string;
+  trouble?: string;
+  /** How long the order stands, in ms. */
+  withinMs?: number;
+  window?: MaintenanceWindow;
+  /** Spreads downloads: each printer starts at a random moment within so many ms. */
+  spreadMs?: number;
+}
+
+export type OrderOutcome =
+  | { ok: true; execution: string }
+  /** `busy`: it has an order already; `quarantined`: this release failed on it; `unavailable`: not in the repository. */
+  | { ok: false; why: 'busy' | 'quarantined' | 'unavailable' | 'nothing'; reason: string };
+
+/** What operators see of an execution. */
+export interface ExecutionView {
+  execution: string;
+  printer: string;
+  campaign?: string;
+  trouble?: string;
+  state: string;
+  attempt: number;
+  step: number;
+  progress: number;
+  error?: { code: string; message: string };
+  steps: { subject: string; from?: string; to: string }[];
+}
+
+export function executionView(row: ExecutionRow): ExecutionView {
+  const { execution, plan } = row;
+  return {
+    execution: row.id,
+    printer: row.printer,
+    ...(row.campaign === undefined ? {} : { campaign: row.campaign }),
+    ...(row.trouble === undefined ? {} : { trouble: row.trouble }),
+    state: execution.state,
+    attempt: execution.attempt,
+    step: execution.step,
+    progress: execution.progress,
+    ...(execution.error === undefined ? {} : { error: execution.error }),
+    steps: plan.steps.map(({ subject, from, to }) => ({
+      subject,
+      ...(from === undefined ? {} : { from }),
+      to,
+    })),
+  };
+}
+
+/** Told of every change of an execution's state, after it is stored. */
+export type ExecutionListener = (row: ExecutionRow, before: string) => void | Promise<void>;
+
+export class OrderService {
+  readonly store: ExecutionStore;
+  readonly #settings: UpdateSettings;
+  readonly #times: OrderTimes;
+  readonly #queue: NudgeQueue;
+  readonly #random: () => number;
+  #listeners: ExecutionListener[] = [];
+  #campaignNudge: ((id: string) => Promise<void>) | undefined;
+  #flush: NodeJS.Timeout | undefined;
+  #underWay = new Set<Promise<unknown>>();
+  /** Times for which a nudge is in the queue already. */
+  #wakes = new Set<number>();
+  #sweeping: NodeJS.Timeout | undefined;
+  /** The last publish of each printer's order that is under way: two of them must not overtake one another. */
+  #publishing = new Map<string, Promise<void>>();
+
+  constructor(settings: UpdateSettings) {
+    this.#settings = settings;
+    this.#times = { ...DEFAULT_TIMES, ...settings.times };
+    this.#random = settings.random ?? Math.random;
+    this.store = new ExecutionStore(settings.database, this.#times);
+    this.#queue = openQueue(settings.queue, settings.log);
+  }
+
+  /** Hears of every change of state. */
+  onChange(listener: ExecutionListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Who handles nudges of campaigns. */
+  onCampaignNudge(handle: (id: string) => Promise<void>): void {
+    this.#campaignNudge = handle;
+  }
+
+  get queue(): NudgeQueue {
+    return this.#queue;
+  }
+
+  /** Begins to work; brings in line what a kill left undone. */
+  async start(): Promise<void> {
+    await this.#queue.start((nudge) => this.#nudged(nudge));
+    this.#flush = setInterval(() => {
+      this.#track(this.store.flushPublished());
+    }, PUBLISHED_FLUSH_MS);
+    this.#flush.unref();
+    // Should the queue have lost its delayed jobs (a Redis without persistence), the store still knows what is due.
+    this.#sweeping = setInterval(() => this.#track(this.#sweep()), SWEEP_EVERY_MS);
+    this.#sweeping.unref();
+    await this.#catchUp();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#flush);
+    clearInterval(this.#sweeping);
+    await this.#queue.stop();
+    await Promise.allSettled([...this.#underWay]);
+    await this.store.flushPublished();
+  }
+
+  /** Publishes what was not known to be published, replays reports, and sets every nudge again. */
+  async #catchUp(): Promise<void> {
+    for (let after = ''; ; ) {
+      const rows = await this.store.publishDue(after, PAGE_ROWS);
+      await Promise.all(rows.map((row) => this.#publish(row)));
+      after = rows.at(-1)?.id ?? '';
+      if (rows.length < PAGE_ROWS) break;
+    }
+    for (let after = ''; ; ) {
+      const rows = await this.store.activePage(after, PAGE_ROWS);
+      await this.#replay(rows.map((row) => row.id));
+      await this.#queue.add(rows.flatMap((row) => this.#offer(row)));
+      after = rows.at(-1)?.id ?? '';
+      if (rows.length < PAGE_ROWS) break;
+    }
+    const next = await this.store.nextDue();
+    if (next !== undefined) this.#wakeAt(next);
+  }
+
+  /** Reports that were stored and, because of a kill, never came to the machine. */
+  async #replay(ids: string[]): Promise<void> {
+    const rows = await this.#settings.database.query<{ printer: string; document: UpdateReport }>(
+      `SELECT r.printer, r.document FROM update_reports r JOIN executions e ON e.id = r.execution AND e.printer = r.printer
+       WHERE r.execution = ANY($1) AND r.attempt = (e.record->>'attempt')::int AND r.seq > (e.record->>'reportSeq')::bigint
+       ORDER BY r.execution, r.seq`,
+      [ids],
+    );
+    for (const { printer, document } of rows) await this.onUpdateReport(printer, document);
+  }
+
+  /**
+   * Gives a printer an order for the software of `remedy`, and for the spares that it switches to.
+   * @param structure what was judged: the order holds for it alone
+   */
+  async orderFor(
+    printer: string,
+    structure: Structure,
+    remedy: Pick<Remedy, 'software' | 'steps'> & Partial<Pick<Remedy, 'structure'>>,
+    options: OrderOptions = {},
+  ): Promise<OrderOutcome> {
+    const planned = orderSteps(structure, remedy, (software, version) =>
+      this.#settings.repository.target(software, version),
+    );
+    if (!planned.ok) {
+      return {
+        ok: false,
+        why: planned.missing === undefined ? 'nothing' : 'unavailable',
+        reason: planned.reason,
+      };
+    }
+    const barred = (await this.store.quarantined([printer])).get(printer) ?? [];
+    for (const { subject, to } of planned.steps) {
+      const software = subject.slice(subject.indexOf(':') + 1);
+      const hit = barred.find((each) => each.software === software && each.release === to);
+      if (hit)
+        return {
+          ok: false,
+          why: 'quarantined',
+          reason: `${software} ${to} failed here before: ${hit.reason}`,
+        };
+    }
+    const at = this.#settings.now();
+    const notBefore = options.spreadMs ? at + Math.floor(this.#random() * options.spreadMs) : undefined;
+    const [row] = await this.store.create([
+      {
+        id: randomUUID(),
+        printer,
+        campaign: options.campaign,
+        trouble: options.trouble,
+        at,
+        deadlineAt: at + (options.withinMs ?? ORDER_MS_DEFAULT),
+        plan: {
+          steps: planned.steps,
+          structure: { session: structure.session, revision: structure.revision },
+          ...(options.window === undefined ? {} : { window: options.window }),
+          ...(notBefore === undefined ? {} : { notBefore }),
+        },
+      },
+    ]);
+    if (!row) return { ok: false, why: 'busy', reason: `${printer} has an order already` };
+    await this.#queue.add(this.#offer(row));
+    return { ok: true, execution: row.id };
+  }
+
+  /** Wakes executions that were created by somebody else (a campaign). */
+  async dispatch(rows: readonly ExecutionRow[]): Promise<void> {
+    await this.#queue.add(rows.flatMap((row) => this.#offer(row)));
+  }
+
+  async onUpdateReport(printer: string, report: UpdateReport): Promise<void> {
+    const random = this.#random();
+    await this.#apply(report.execution, (row) =>
+      // Another printer's execution is none of its business.
+      row.printer === printer ? { type: 'report', at: this.#settings.now(), report, random } : undefined,
+    );
+  }
+
+  async onStructure(printer: string, structure: Structure): Promise<void> {
+    for (const { id } of await this.store.activeOf(printer)) {
+      await this.#apply(id, ({ plan }) => ({
+        type: 'structure',
+        at: this.#settings.now(),
+        session: structure.session === plan.structure.session ? 'judged' : 'new',
+        shows: shows(structure, plan.steps),
+      }));
+    }
+  }
+
+  /** A printer came online: what waited for it may go on. */
+  async onPresence(printer: string, online: boolean): Promise<void> {
+    if (!online) return;
+    for (const { id } of await this.store.activeOf(printer)) {
+      await this.#apply(id, { type: 'online', at: this.#settings.now() });
+    }
+  }
+
+  /** Asks for an execution to be cancelled; honoured until it installs. */
+  async cancel(id: string, reason: string): Promise<ExecutionRow | undefined> {
+    return (await this.#apply(id, { type: 'cancel', at: this.#settings.now(), reason }))?.row;
+  }
+
+  async #nudged(nudge: Nudge): Promise<void> {
+    if (nudge.kind === 'campaign') {
+      await this.#campaignNudge?.(nudge.id);
+      return;
+    }
+    if (nudge.kind === 'due') {
+      await this.#sweep();
+      return;
+    }
+    await this.#apply(nudge.id, ({ execution }) =>
+      execution.state === 'planned' ? { type: 'offer', at: this.#settings.now() } : undefined,
+    );
+  }
+
+  /** Looks at every execution that is due. */
+  async #sweep(): Promise<void> {
+    const { now, online } = this.#settings;
+    for (;;) {
+      const due = await this.store.due(now(), PAGE_ROWS);
+      const moved = await Promise.all(
+        due.map(async (each) => {
+          const isOnline = online ? await online(each.printer) : each.online;
+          const random = this.#random();
+          return this.#apply(each.id, ({ execution }) =>
+            execution.state === 'planned'
+              ? { type: 'offer', at: now() }
+              : { type: 'timer', at: now(), online: isOnline, random },
+          );
+        }),
+      );
+      // One that is due and stays due would be found for ever.
+      const stuck = moved.filter((each) => each && each.row.execution === each.before).length;
+      if (due.length < PAGE_ROWS || stuck === due.length) break;
+    }
+  }
+
+  async #apply(id: string, event: EventFor): Promise<Applied | undefined> {
+    const applied = await this.store.apply(id, event);
+    if (applied) await this.#carryOut(applied);
+    return applied;
+  }
+
+  async #carryOut({ row, before, effects }: Applied): Promise<void> {
+    const { log } = this.#settings;
+    for (const effect of effects) {
+      switch (effect.type) {
+        case 'publish':
+          await this.#publish(row);
+          break;
+        case 'wake':
+          this.#wakeAt(effect.at);
+          break;
+        case 'request-structure':
+          await this.#settings.requestStructure?.(row.printer);
+          break;
+        case 'rejudge':
+          await this.#settings.rejudge?.(row.printer);
+          break;
+        case 'quarantine':
+          log.warn(
+            { printer: row.printer, execution: row.id, reason: row.execution.error?.message },
+            'release quarantined',
+          );
+          break;
+        case 'changed':
+          this.#settings.tell('order', row.execution.state, {
+            printer: row.printer,
+            data: { ...executionView(row) },
+          });
+          for (const listener of this.#listeners) await listener(row, before.state);
+          break;
+      }
+    }
+  }
+
+  #publish(row: ExecutionRow): Promise<void> {
+    const { printer } = row;
+    const done = (this.#publishing.get(printer) ?? Promise.resolve())
+      // What became of the one before is told to those who wait for it.
+      .catch(() => {})
+      .then(() => this.#publishNow(row))
+      .finally(() => {
+        if (this.#publishing.get(printer) === done) this.#publishing.delete(printer);
+      });
+    this.#publishing.set(printer, done);
+    return done;
+  }
+
+  async #publishNow(row: ExecutionRow): Promise<void> {
+    const order = orderDocument(
+      row.id,
+      row.printer,
+      row.execution,
+      row.plan,
+      row.campaign,
+      this.#settings.repositoryUrl,
+    );
+    // An execution that ended must not wipe out the order of the one that followed it.
+    if (!order && (await this.store.active([row.printer])).some((other) => other.id !== row.id)) {
+      this.store.published(row);
+      return;
+    }
+    await this.#settings.publish(printerTopic.order(row.printer), order ? JSON.stringify(order) : '', {
+      qos: 1,
+      retain: true,
+    });
+    this.store.published(row);
+  }
+
+  /** The nudge by which a planned execution is offered. */
+  #offer({ id, execution }: ExecutionRow): NudgeAt[] {
+    if (execution.state !== 'planned') return [];
+    const delayMs = Math.max(0, execution.offerAt - this.#settings.now());
+    return [{ nudge: { kind: 'execution', id }, jobId: `${id}-${execution.attempt}-offer`, delayMs }];
+  }
+
+  /** A delayed nudge for whatever is due at that time; those that lie close together are one. */
+  #wakeAt(at: number): void {
+    const delayMs = Math.max(0, at - this.#settings.now());
+    // The further away, the coarser: a sixteenth of the way, never finer than what a short timer needs.
+    const grainMs = Math.max(WAKE_GRAIN_MS, 2 ** Math.floor(Math.log2(delayMs / 16 + 1)));
+    const bucket = (Math.floor(at / grainMs) + 1) * grainMs;
+    if (this.#wakes.has(bucket)) return;
+    this.#wakes.add(bucket);
+    if (this.#wakes.size > WAKES_REMEMBERED_MAX) {
+      for (const each of this.#wakes) if (each < this.#settings.now()) this.#wakes.delete(each);
+      if (this.#wakes.size > WAKES_REMEMBERED_MAX) this.#wakes.clear();
+    }
+    const delay = Math.max(0, bucket - this.#settings.now());
+    this.#track(
+      this.#queue.add([{ nudge: { kind: 'due', id: '' }, jobId: `due-${bucket}`, delayMs: delay }]),
+    );
+  }
+
+  #track(promise: Promise<unknown>): void {
+    const settled = promise
+      .catch((error: unknown) => {
+        this.#settings.log.warn({ reason: reasonOf(error) }, 'the orders could not be looked after');
+      })
+      .finally(() => this.#underWay.delete(settled));
+    this.#underWay.add(settled);
+  }
+}

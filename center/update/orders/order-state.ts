@@ -1,0 +1,478 @@
+/**
+ * The life of one execution: one printer that is to install one list of steps. A pure function of (state, event) to
+ * (state, effects), without clock, chance or I/O: they come with the event. Whoever runs it stores the new state
+ * with compare-and-set and only then carries out the effects, which may all be repeated.
+ *
+ * Invariants
+ * - An ended execution never changes again; a late report gets the retained order (an empty one) as its answer.
+ * - Only the center's look at a structure makes `proven`; the printer's word never does.
+ * - An attempt begins anew only when the one before ended without having touched the printer, or having put
+ *   everything back.
+ * - Silence ends: every state that isn't an end has a time at which `timer` moves it on.
+ */
+import { isSwitch, isSwitched } from '../../../schemas/order-steps.ts';
+import type { ErrorReport, OrderStep, Structure, UpdateReport } from '../../../schemas/types.ts';
+
+export const ORDER_STATES = [
+  'planned',
+  'offered',
+  'accepted',
+  'deferred',
+  'downloading',
+  'verified',
+  'installing',
+  'self-testing',
+  'claimed',
+  'proven',
+  'partial',
+  'rejected',
+  'rolled-back',
+  'failed',
+  'silent',
+  'cancelled',
+] as const;
+export type OrderState = (typeof ORDER_STATES)[number];
+
+const ENDS: ReadonlySet<OrderState> = new Set<OrderState>([
+  'proven',
+  'partial',
+  'rejected',
+  'rolled-back',
+  'failed',
+  'silent',
+  'cancelled',
+]);
+
+/** States in which the printer may be half changed: a cancel comes too late. */
+const TOUCHED: ReadonlySet<OrderState> = new Set<OrderState>(['installing', 'self-testing', 'claimed']);
+
+export function isEnd(state: OrderState): boolean {
+  return ENDS.has(state);
+}
+
+/** Whether the printer may be half changed in this state. */
+export function isTouched(state: OrderState): boolean {
+  return TOUCHED.has(state);
+}
+
+/** How long each kind of silence may last, in milliseconds, and how often things are tried. */
+export interface OrderTimes {
+  /** A printer that is online has not answered an offer, or has not gone on with it. */
+  progressMs: number;
+  /** Nothing heard since it began to install, whether online or not: it may be bricked. */
+  installMs: number;
+  /** It claims to be done, and no structure shows it. */
+  proofMs: number;
+  /** How often an unanswered offer is put before it again. */
+  nudgesMax: number;
+  attemptsMax: number;
+  /** Backoff between attempts: full jitter below base·2^attempt, at most the cap. */
+  backoffBaseMs: number;
+  backoffCapMs: number;
+}
+
+export const DEFAULT_TIMES: OrderTimes = {
+  progressMs: 15 * 60_000,
+  installMs: 45 * 60_000,
+  proofMs: 15 * 60_000,
+  nudgesMax: 3,
+  attemptsMax: 4,
+  backoffBaseMs: 30_000,
+  backoffCapMs: 30 * 60_000,
+};
+
+/** What is kept of an execution besides its steps. Times are milliseconds since the epoch. */
+export interface Execution {
+  state: OrderState;
+  attempt: number;
+  /** The highest `seq` of this attempt's reports. */
+  reportSeq: number;
+  step: number;
+  /** Share of the current state that is done, 0 to 1. */
+  progress: number;
+  /** When it last went on (a new report, a new offer, the printer's return). */
+  progressAt: number;
+  nudges: number;
+  /** In `planned`: no offer before it. */
+  offerAt: number;
+  deadlineAt: number;
+  /** Why it is to be cancelled, once somebody asked. */
+  cancel?: string;
+  error?: ErrorReport;
+  /** A structure of a new session showed every subject before the printer claimed to be done. */
+  shown?: boolean;
+  /** It stopped talking after it had begun to install. */
+  suspectedBrick?: boolean;
+  endedAt?: number;
+}
+
+export type OrderEvent =
+  | { type: 'offer'; at: number }
+  | { type: 'report'; at: number; report: UpdateReport; random: number }
+  | { type: 'structure'; at: number; session: 'judged' | 'new'; shows: Shows }
+  | { type: 'timer'; at: number; online: boolean; random: number }
+  | { type: 'online'; at: number }
+  | { type: 'cancel'; at: number; reason: string };
+
+export type OrderEffect =
+  /** Put the order as it now stands (empty when ended) on the printer's retained topic. */
+  | { type: 'publish' }
+  /** Wake the execution with `timer` (or `offer` while planned) at that time. */
+  | { type: 'wake'; at: number }
+  | { type: 'request-structure' }
+  /** This printer is not offered this release again until somebody lifts it. */
+  | { type: 'quarantine' }
+  /** The printer is not what the order was made for: judge and plan it again. */
+  | { type: 'rejudge' }
+  /** Something that operators see. */
+  | { type: 'changed' };
+
+export interface Transition {
+  execution: Execution;
+  effects: OrderEffect[];
+}
+
+/** Codes after which the same order may succeed later: the way to the image, not the image. */
+const TRANSIENT = new Set([
+  'update/unreachable',
+  'update/interrupted',
+  'update/no-space',
+  'update/busy',
+  'update/timeout',
+  'update/repository-busy',
+]);
+/** Codes that say that the printer is not what the order was made for. */
+const OUTDATED = new Set(['update/structure-changed', 'update/unknown-subject']);
+
+/** How much of an order a structure shows. */
+export type Shows = 'every' | 'some' | 'none';
+
+/** The version each subject has in the end, by subject: several steps may pass over one subject. */
+export function finalVersions(steps: readonly Pick<OrderStep, 'subject' | 'to'>[]): Map<string, string> {
+  return new Map(steps.map((step) => [step.subject, step.to]));
+}
+
+/** The version of `subject` (`symbol:softwareId`) in a structure; undefined when it isn't there or isn't told. */
+export function versionOf(
+  structure: Pick<Structure, 'apparatus' | 'units'>,
+  subject: string,
+): string | undefined {
+  const colon = subject.indexOf(':');
+  if (colon < 0) return undefined;
+  const symbol = subject.slice(0, colon);
+  const software = subject.slice(colon + 1);
+  const part =
+    symbol === 'apparatus' ? structure.apparatus : structure.units.find((unit) => unit.symbol === symbol);
+  return part?.software?.find((installed) => installed.id === software)?.version;
+}
+
+/** How much of the order the structure shows: every subject at its last version, some of them, or none. */
+export function shows(structure: Pick<Structure, 'apparatus' | 'units'>, steps: readonly OrderStep[]): Shows {
+  const wanted = finalVersions(steps);
+  let shown = 0;
+  for (const [subject, to] of wanted) {
+    const there = isSwitch({ subject })
+      ? isSwitched(structure.units, { subject, to })
+      : versionOf(structure, subject) === to;
+    if (there) shown++;
+  }
+  if (shown === wanted.size) return 'every';
+  return shown === 0 ? 'none' : 'some';
+}
+
+/** A new execution, to be offered at `offerAt`. */
+export function planExecution(at: number, deadlineAt: number, offerAt = at): Execution {
+  return {
+    state: 'planned',
+    attempt: 1,
+    reportSeq: 0,
+    step: 0,
+    progress: 0,
+    progressAt: at,
+    nudges: 0,
+    offerAt,
+    deadlineAt,
+  };
+}
+
+/** When an execution must be looked at again although nothing happened; undefined when it has ended. */
+export function wakeAt(execution: Execution, times: OrderTimes): number | undefined {
+  switch (execution.state) {
+    case 'planned':
+      return execution.offerAt;
+    case 'offered':
+    case 'accepted':
+    case 'downloading':
+    case 'verified':
+      return Math.min(execution.progressAt + times.progressMs, execution.deadlineAt);
+    case 'deferred':
+      return execution.deadlineAt;
+    case 'installing':
+    case 'self-testing':
+      return execution.progressAt + times.installMs;
+    case 'claimed':
+      return execution.progressAt + times.proofMs;
+    default:
+      return undefined;
+  }
+}
+
+function same(execution: Execution): Transition {
+  return { execution, effects: [] };
+}
+
+function end(
+  execution: Execution,
+  state: OrderState,
+  at: number,
+  more: Partial<Execution> = {},
+  effects: OrderEffect[] = [],
+): Transition {
+  return {
+    execution: { ...execution, ...more, state, endedAt: at, progressAt: at },
+    effects: [{ type: 'publish' }, { type: 'changed' }, ...effects],
+  };
+}
+
+function move(execution: Execution, next: Partial<Execution>, effects: OrderEffect[]): Transition {
+  return { execution: { ...execution, ...next }, effects };
+}
+
+/** Full jitter: anything below base·2^(attempt−1), at most the cap (random from 0 to 1). */
+export function backoffMs(attempt: number, random: number, times: OrderTimes): number {
+  return Math.floor(random * Math.min(times.backoffCapMs, times.backoffBaseMs * 2 ** (attempt - 1)));
+}
+
+function failed(
+  execution: Execution,
+  at: number,
+  random: number,
+  error: ErrorReport,
+  times: OrderTimes,
+): Transition {
+  if (execution.cancel !== undefined) {
+    return end(execution, isTouched(execution.state) ? 'failed' : 'cancelled', at, { error });
+  }
+  const offerAt = at + backoffMs(execution.attempt, random, times);
+  const again =
+    TRANSIENT.has(error.code) &&
+    !isTouched(execution.state) &&
+    execution.attempt < times.attemptsMax &&
+    offerAt < execution.deadlineAt;
+  if (!again) {
+    // What never touched the printer says nothing against the release on it.
+    return end(
+      execution,
+      'failed',
+      at,
+      { error },
+      isTouched(execution.state) ? [{ type: 'quarantine' }] : [],
+    );
+  }
+  return move(
+    execution,
+    {
+      state: 'planned',
+      attempt: execution.attempt + 1,
+      reportSeq: 0,
+      step: 0,
+      progress: 0,
+      progressAt: at,
+      nudges: 0,
+      offerAt,
+      error,
+    },
+    [{ type: 'publish' }, { type: 'wake', at: offerAt }, { type: 'changed' }],
+  );
+}
+
+function onReport(
+  execution: Execution,
+  event: Extract<OrderEvent, { type: 'report' }>,
+  times: OrderTimes,
+): Transition {
+  const { report, at, random } = event;
+  if (report.attempt < execution.attempt || execution.state === 'planned') {
+    // It speaks of an offer that no longer stands: show it what stands.
+    return { execution, effects: [{ type: 'publish' }] };
+  }
+  if (report.attempt > execution.attempt || report.seq <= execution.reportSeq) return same(execution);
+  const error = report.error ?? { code: 'update/unexplained', message: 'The printer gave no reason.' };
+  const heard = { ...execution, reportSeq: report.seq };
+  switch (report.state) {
+    case 'rejected':
+      if (isTouched(execution.state)) return same(heard);
+      if (TRANSIENT.has(error.code)) return failed(heard, at, random, error, times);
+      return end(
+        heard,
+        execution.cancel === undefined ? 'rejected' : 'cancelled',
+        at,
+        { error },
+        OUTDATED.has(error.code) ? [{ type: 'rejudge' }] : [],
+      );
+    case 'failed':
+      return failed(heard, at, random, error, times);
+    case 'rolled-back':
+      return end(heard, 'rolled-back', at, { error }, [{ type: 'quarantine' }]);
+    case 'cancelled':
+      return end(heard, 'cancelled', at, { error: report.error });
+    default: {
+      // Once claimed there is nothing left to report but an end; a printer that goes back to what comes before
+      // installing while it installs contradicts itself and is not believed.
+      const early = !TOUCHED.has(report.state);
+      const touched = isTouched(execution.state);
+      if (execution.state === 'claimed' || (touched && early && (report.step ?? 0) <= execution.step)) {
+        return same(heard);
+      }
+      if (report.state === 'claimed' && execution.shown) return proven(heard, at);
+      const next: Partial<Execution> = {
+        state: report.state,
+        step: report.step ?? execution.step,
+        progress: report.progress ?? (report.state === execution.state ? execution.progress : 0),
+        progressAt: at,
+        nudges: 0,
+      };
+      const changed = report.state !== execution.state;
+      const effects: OrderEffect[] = changed ? [{ type: 'changed' }] : [];
+      const due = wakeAt({ ...heard, ...next }, times);
+      // A wake-up that comes too early looks again and goes back to sleep; one that may come too late is a new one.
+      const before = wakeAt(execution, times);
+      if (due !== undefined && before !== undefined && due < before) effects.push({ type: 'wake', at: due });
+      if (report.state === 'claimed') effects.push({ type: 'request-structure' });
+      return move(heard, next, effects);
+    }
+  }
+}
+
+function proven(execution: Execution, at: number): Transition {
+  return end(execution, 'proven', at, { progress: 1, error: undefined });
+}
+
+function onStructure(execution: Execution, event: Extract<OrderEvent, { type: 'structure' }>): Transition {
+  if (event.session === 'judged' || execution.state === 'planned') return same(execution);
+  if (event.shows === 'every') {
+    // Between restart and self-test it runs the new software but may still take it back.
+    if (execution.state === 'installing' || execution.state === 'self-testing') {
+      return execution.shown ? same(execution) : move(execution, { shown: true }, []);
+    }
+    return proven(execution, event.at);
+  }
+  if (execution.state !== 'claimed') {
+    return execution.shown ? move(execution, { shown: false }, []) : same(execution);
+  }
+  const error = {
+    code: 'update/unproven',
+    message: 'The printer said that it was done; its structure does not show it.',
+  };
+  return event.shows === 'some'
+    ? end(execution, 'partial', event.at, { error }, [{ type: 'rejudge' }])
+    : end(execution, 'failed', event.at, { error }, [{ type: 'quarantine' }]);
+}
+
+function onTimer(
+  execution: Execution,
+  event: Extract<OrderEvent, { type: 'timer' }>,
+  times: OrderTimes,
+): Transition {
+  const { at, online, random } = event;
+  const due = wakeAt(execution, times);
+  if (due === undefined) return same(execution);
+  if (at < due || execution.state === 'planned') return { execution, effects: [{ type: 'wake', at: due }] };
+  switch (execution.state) {
+    case 'installing':
+    case 'self-testing':
+      if (execution.shown) return proven(execution, at);
+      return end(execution, 'silent', at, {
+        suspectedBrick: true,
+        error: {
+          code: 'update/silent',
+          message: `Nothing was heard since it began to install${online ? '' : ', and it is offline'}.`,
+        },
+      });
+    case 'claimed':
+      if (execution.nudges < times.nudgesMax && at < execution.deadlineAt) {
+        return move(execution, { nudges: execution.nudges + 1, progressAt: at }, [
+          { type: 'request-structure' },
+          { type: 'wake', at: at + times.proofMs },
+        ]);
+      }
+      return end(
+        execution,
+        'failed',
+        at,
+        { error: { code: 'update/unproven', message: 'It claimed to be done; no structure showed it.' } },
+        [{ type: 'quarantine' }],
+      );
+    default: {
+      if (at >= execution.deadlineAt) {
+        const message = online ? 'The deadline passed.' : 'The deadline passed while it was offline.';
+        return end(execution, execution.cancel === undefined ? 'silent' : 'cancelled', at, {
+          error: { code: 'update/deadline', message },
+        });
+      }
+      // Offline is not failed: it finds the retained order when it returns.
+      if (!online) {
+        const next = Math.min(at + times.progressMs, execution.deadlineAt);
+        return move(execution, { progressAt: at }, [{ type: 'wake', at: next }]);
+      }
+      if (execution.nudges < times.nudgesMax) {
+        const next = Math.min(at + times.progressMs, execution.deadlineAt);
+        return move(execution, { nudges: execution.nudges + 1, progressAt: at }, [
+          { type: 'publish' },
+          { type: 'wake', at: next },
+        ]);
+      }
+      if (execution.state === 'offered') {
+        return end(execution, execution.cancel === undefined ? 'silent' : 'cancelled', at, {
+          error: { code: 'update/silent', message: 'It is online and never answered the order.' },
+        });
+      }
+      const error = { code: 'update/timeout', message: `It did not go on from ${execution.state}.` };
+      return failed(execution, at, random, error, times);
+    }
+  }
+}
+
+/**
+ * What becomes of an execution when something happens.
+ * @returns the same object when nothing changes
+ */
+export function transition(execution: Execution, event: OrderEvent, times: OrderTimes): Transition {
+  if (isEnd(execution.state)) {
+    return { execution, effects: event.type === 'report' ? [{ type: 'publish' }] : [] };
+  }
+  switch (event.type) {
+    case 'offer': {
+      if (execution.state !== 'planned') return same(execution);
+      if (event.at < execution.offerAt) {
+        return { execution, effects: [{ type: 'wake', at: execution.offerAt }] };
+      }
+      const next: Execution = { ...execution, state: 'offered', progressAt: event.at };
+      return {
+        execution: next,
+        effects: [
+          { type: 'publish' },
+          { type: 'wake', at: wakeAt(next, times) ?? event.at },
+          { type: 'changed' },
+        ],
+      };
+    }
+    case 'report':
+      return onReport(execution, event, times);
+    case 'structure':
+      return onStructure(execution, event);
+    case 'timer':
+      return onTimer(execution, event, times);
+    case 'online':
+      if (execution.state === 'planned' || isTouched(execution.state)) return same(execution);
+      return move(execution, { progressAt: event.at, nudges: 0 }, [
+        { type: 'wake', at: Math.min(event.at + times.progressMs, execution.deadlineAt) },
+      ]);
+    case 'cancel':
+      if (execution.state === 'planned') {
+        return end(execution, 'cancelled', event.at, { cancel: event.reason });
+      }
+      if (isTouched(execution.state) || execution.cancel !== undefined) return same(execution);
+      return move(execution, { cancel: event.reason }, [{ type: 'publish' }, { type: 'changed' }]);
+  }
+}

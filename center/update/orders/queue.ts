@@ -1,0 +1,123 @@
+/**
+ * The queue of nudges: "look at this execution (or campaign) now, or at that time". The truth is in the store; a nudge
+ * that comes twice, late or for nothing does no harm, so losing the queue loses no order.
+ *
+ * BullMQ 6 on the same Postgres by default, on Redis when there is one. Ids must not hold a colon (BullMQ splits at it).
+ */
+import { createPostgresBackend, Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { reasonOf } from '../../../schemas/errors.ts';
+import { JOBS_CONCURRENT_MAX } from '../limits.ts';
+
+export interface Nudge {
+  /** What is to be looked at: one execution, one campaign, or every execution that is due. */
+  kind: 'execution' | 'campaign' | 'due';
+  /** Of the execution or campaign. */
+  id: string;
+}
+
+export interface NudgeAt {
+  nudge: Nudge;
+  /** Names the nudge: while one with this id waits, another one changes nothing. */
+  jobId: string;
+  /** From now; 0 is at once. */
+  delayMs: number;
+}
+
+export interface NudgeQueue {
+  start(handle: (nudge: Nudge) => Promise<void>): Promise<void>;
+  add(nudges: readonly NudgeAt[]): Promise<void>;
+  /** Jobs that wait, are delayed, or are being worked on. */
+  depth(): Promise<Record<string, number>>;
+  stop(): Promise<void>;
+}
+
+export type QueueConnection =
+  /** Schema of its own in the database. */
+  { postgres: string; schema?: string } | { redis: string; prefix?: string };
+
+const DONE = { removeOnComplete: true, removeOnFail: { count: 1000 } };
+
+/** Opens the queue `orders`. */
+export function openQueue(
+  connection: QueueConnection,
+  log: Logger,
+  concurrency = JOBS_CONCURRENT_MAX,
+): NudgeQueue {
+  let parts: { queue: Queue; worker: Worker; close: () => Promise<void> } | undefined;
+  const failed = (error: Error) => log.warn({ reason: reasonOf(error) }, 'the queue of orders has trouble');
+
+  const open = async (handle: (nudge: Nudge) => Promise<void>) => {
+    const process = async (job: { data: Nudge }) => handle(job.data);
+    // A nudge that fails is tried again; its backoff doubles from a second.
+    const defaults = { ...DONE, attempts: 8, backoff: { type: 'exponential', delay: 1000, jitter: 0.5 } };
+    if ('redis' in connection) {
+      const make = () => {
+        const client = new Redis(connection.redis, { maxRetriesPerRequest: null });
+        client.on('error', failed);
+        return client;
+      };
+      const clients = [make(), make()] as const;
+      const prefix = connection.prefix ?? 'platen';
+      const queue = new Queue('orders', { connection: clients[0], prefix, defaultJobOptions: defaults });
+      const worker = new Worker('orders', process, { connection: clients[1], prefix, concurrency });
+      return {
+        queue: queue as Queue,
+        worker: worker as Worker,
+        close: async () => {
+          for (const client of clients) client.disconnect();
+        },
+      };
+    }
+    const options = {
+      connectionString: connection.postgres,
+      schema: connection.schema ?? 'bullmq',
+      migrate: true,
+    };
+    const queue = new Queue(
+      'orders',
+      { connection: { ...options, max: 4 }, defaultJobOptions: defaults },
+      createPostgresBackend,
+    );
+    await queue.waitUntilReady();
+    const worker = new Worker(
+      'orders',
+      process,
+      { connection: { ...options, max: 6 }, concurrency },
+      createPostgresBackend,
+    );
+    return { queue: queue as unknown as Queue, worker: worker as unknown as Worker, close: async () => {} };
+  };
+
+  return {
+    start: async (handle) => {
+      parts = await open(handle);
+      parts.queue.on('error', failed);
+      parts.worker.on('error', failed);
+      parts.worker.on('failed', (job, error) =>
+        log.warn({ nudge: job?.data, reason: reasonOf(error) }, 'a nudge failed'),
+      );
+      await parts.worker.waitUntilReady();
+    },
+    add: async (nudges) => {
+      if (!parts || nudges.length === 0) return;
+      await parts.queue.addBulk(
+        nudges.map(({ nudge, jobId, delayMs }) => ({
+          name: nudge.kind,
+          data: nudge,
+          opts: { jobId, ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}) },
+        })),
+      );
+    },
+    depth: async () => (parts ? parts.queue.getJobCounts('wait', 'active', 'delayed', 'failed') : {}),
+    stop: async () => {
+      const closing = parts;
+      parts = undefined;
+      if (!closing) return;
+      await closing.worker.close();
+      await closing.queue.close();
+      await closing.close();
+    },
+  };
+}

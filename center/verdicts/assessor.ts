@@ -1,0 +1,218 @@
+/**
+ * Judging and choosing for the fleet: one catalog compiled once, and each distinct structure assessed once, because a
+ * fleet of a million printers has a few thousand distinct structures.
+ */
+
+import {
+  attainable,
+  type Budget,
+  type Choice,
+  type ChooseOptions,
+  type CompiledCatalog,
+  compileCatalog,
+  type Diagnostic,
+  type Judgement,
+  Memo,
+} from '../../compatibility/index.ts';
+import { signatureOf } from '../../compatibility/signature.ts';
+import { inRange, SCHEMES, type VersionRange } from '../../compatibility/versions.ts';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import type { Catalog, Structure } from '../../schemas/types.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Choosing } from './choosing.ts';
+import type { Assessment, Assessor } from './verdicts.ts';
+
+const NOTHING_KNOWN: Judgement = {
+  status: 'unknown',
+  findings: [],
+  unknown: [
+    {
+      rule: 'there is no catalog',
+      subjects: ['apparatus'],
+      severity: 'function',
+      message: 'No catalog was put yet, so nothing can be judged.',
+    },
+  ],
+};
+
+/**
+ * Compiles a catalog.
+ * @throws PlatenError catalog/invalid with the first error when it has any
+ */
+export function compileChecked(document: Catalog): { catalog: CompiledCatalog; diagnostics: Diagnostic[] } {
+  const { catalog, diagnostics } = compileCatalog(document);
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  if (errors[0]) {
+    throw new PlatenError('catalog/invalid', {
+      count: errors.length,
+      reason: `${errors[0].path}: ${errors[0].message}`,
+    });
+  }
+  return { catalog, diagnostics };
+}
+
+/** Assesses structures against one catalog, and remembers. */
+export class CatalogAssessor implements Assessor {
+  readonly catalog: string;
+  readonly #compiled: CompiledCatalog | undefined;
+  /** What was judged and chosen, by signature: a campaign asks the same of thousands of equal printers. */
+  readonly #memo: Memo | undefined;
+  /** Finished assessments by signature, the oldest first: a fleet that comes back is assessed by looking here. */
+  readonly #assessed = new Map<string, Assessment>();
+
+  /** The thread that chooses, with the catalog as a document; undefined: choosing is done here. */
+  readonly #thread: { choosing: Choosing; document: Catalog } | undefined;
+
+  constructor(
+    name: string,
+    compiled: CompiledCatalog | undefined,
+    thread?: { choosing: Choosing; document: Catalog },
+  ) {
+    this.catalog = name;
+    this.#thread = thread;
+    this.#compiled = compiled;
+    this.#memo = compiled && new Memo(compiled, CENTER_LIMITS.judgement_memo_max);
+  }
+
+  get compiled(): CompiledCatalog | undefined {
+    return this.#compiled;
+  }
+
+  judge(structure: Structure): Judgement {
+    return this.#memo ? this.#memo.judge(structure) : NOTHING_KNOWN;
+  }
+
+  /** Released versions of a software, newest first. */
+  releasedVersions(software: string): string[] {
+    const products = this.#compiled?.productsOf.get(software) ?? [];
+    return products
+      .flatMap(({ releases }) => releases.filter(({ status }) => status === 'released'))
+      .map(({ version }) => version)
+      .reverse();
+  }
+
+  /** Models that the slots of an apparatus accept for a kind of unit. */
+  modelsFor(apparatus: string, kind: string): string[] {
+    const slots = this.#compiled?.apparatus.get(apparatus)?.slots ?? [];
+    return [...new Set(slots.filter((slot) => slot.kind === kind).flatMap(({ modelList }) => modelList))];
+  }
+
+  /** Whether a version lies in a range, in the catalog's order for the software; undefined when that can't be told. */
+  inRange(software: string, version: string, range: string): boolean | undefined {
+    const scheme = this.#compiled?.productsOf.get(software)?.[0]?.scheme ?? SCHEMES.semver;
+    const key = scheme.parse(version);
+    if (key === undefined) return undefined;
+    try {
+      return inRange(scheme, scheme.range(range), key);
+    } catch {
+      // A range that is none in this order says nothing of the version; the compiler of the rules has warned of it.
+      return undefined;
+    }
+  }
+
+  /**
+   * Whether versions of a software lie in a range, in the order that the catalog gives them.
+   * @throws PlatenError request/invalid when the range is none
+   */
+  rangeMatcher(software: string, text: string): (version: string) => boolean {
+    const scheme = this.#compiled?.productsOf.get(software)?.[0]?.scheme ?? SCHEMES.semver;
+    let range: VersionRange;
+    try {
+      range = scheme.range(text);
+    } catch (error) {
+      throw new PlatenError('request/invalid', { reason: `the range "${text}": ${reasonOf(error)}` });
+    }
+    return (version) => {
+      const key = scheme.parse(version);
+      return key !== undefined && inRange(scheme, range, key);
+    };
+  }
+
+  /**
+   * Chooses the best set for a structure under what is wished for: at once where it is known or refused, else in the
+   * thread that chooses.
+   * @param took is told the time that the thread took, in milliseconds
+   * @param verdict whether a verdict waits for it
+   */
+  choose(
+    structure: Structure,
+    wish: ChooseOptions,
+    took?: (ms: number) => void,
+    verdict = false,
+  ): Choice | Promise<Choice> {
+    const memo = this.#memo;
+    if (!memo) return { outcome: 'impossible', explanation: 'No catalog was put yet.' };
+    // What the search builds grows with the square of the parts, before it first looks at the clock.
+    if (partsOf(structure) > CENTER_LIMITS.choose_parts_max) {
+      return {
+        outcome: 'gave-up',
+        explanation: `Nothing is chosen for more than ${CENTER_LIMITS.choose_parts_max} units and pieces of software.`,
+      };
+    }
+    const recall = (): Choice | undefined => memo.recall(structure, wish);
+    const known = recall();
+    if (known) return known;
+    if (!this.#thread) return memo.choose(structure, wish, choiceBudget());
+    const { choosing, document } = this.#thread;
+    const job = { catalog: document, structure, options: wish, verdict, recall };
+    return choosing.choose(job).then(({ choice, ms }) => {
+      memo.remember(structure, wish, choice);
+      took?.(ms);
+      return choice;
+    });
+  }
+
+  /** What `assess` found of such a structure before. */
+  known(structure: Structure): Assessment | undefined {
+    return this.#assessed.get(signatureOf(structure));
+  }
+
+  #remember(structure: Structure, assessment: Assessment): Assessment {
+    const signature = signatureOf(structure);
+    if (signature.length > CENTER_LIMITS.assessed_signature_characters_max) return assessment;
+    if (this.#assessed.size >= CENTER_LIMITS.judgement_memo_max) {
+      this.#assessed.delete(this.#assessed.keys().next().value as string);
+    }
+    this.#assessed.set(signature, assessment);
+    return assessment;
+  }
+
+  assess(structure: Structure, took?: (ms: number) => void): Assessment | Promise<Assessment> {
+    const judgement = this.judge(structure);
+    if (judgement.status !== 'incompatible') return this.#remember(structure, judgement);
+    const choice = this.choose(structure, {}, took, true);
+    if (choice instanceof Promise)
+      return choice.then((chosen) => this.#conclude(structure, judgement, chosen));
+    return this.#conclude(structure, judgement, choice);
+  }
+
+  #conclude(structure: Structure, { status, findings, unknown }: Judgement, choice: Choice): Assessment {
+    // A best set that no steps lead to helps nobody: the explanation tells of it, the remedy is what can be done.
+    const doable = attainable(choice);
+    const suggestions = (choice.suggestions ?? []).map(({ text }) => text);
+    const explanation = [choice.explanation, ...suggestions].filter(
+      (text) => text !== undefined && text !== '',
+    );
+    const assessment: Assessment = {
+      status,
+      findings,
+      unknown,
+      ...(doable ? { remedy: doable.remedy } : {}),
+      ...(explanation.length > 0 ? { explanation: explanation.join('\n') } : {}),
+    };
+    // There may be more time the next time.
+    return choice.outcome === 'gave-up' ? assessment : this.#remember(structure, assessment);
+  }
+}
+
+/** Units and pieces of software. */
+export function partsOf({ apparatus, units }: Structure): number {
+  let parts = units.length + (apparatus.software?.length ?? 0);
+  for (const { software } of units) parts += software?.length ?? 0;
+  return parts;
+}
+
+function choiceBudget(): Budget {
+  const deadline_ms = performance.now() + CENTER_LIMITS.choose_budget_ms_max;
+  return { exhausted: () => performance.now() > deadline_ms, ms: CENTER_LIMITS.choose_budget_ms_max };
+}

@@ -1,0 +1,97 @@
+/**
+ * The catalog in force: checked, stored as a revision, compiled once, and the fleet judged again under it.
+ */
+
+import type { CompiledCatalog } from '../../compatibility/index.ts';
+import { agreementWarnings } from '../../releases/agreement.ts';
+import type { ReleaseTarget } from '../../releases/targets.ts';
+import { PlatenError } from '../../schemas/errors.ts';
+import type { Catalog } from '../../schemas/types.ts';
+import { checkSchema } from '../../schemas/validate.ts';
+import type { Documents } from '../database/document-store.ts';
+import type { CatalogService, DocumentRevision } from '../services.ts';
+import { CatalogAssessor, compileChecked } from './assessor.ts';
+import type { Choosing } from './choosing.ts';
+
+/** Where printers' structures come from, for the impact of a catalog before it is put. */
+export type ImpactOf = (
+  proposed: CompiledCatalog,
+  current: CompiledCatalog | undefined,
+) => Promise<Record<string, unknown>>;
+
+function checked(document: unknown): Catalog {
+  try {
+    return checkSchema('catalog', document);
+  } catch (error) {
+    if (error instanceof PlatenError)
+      throw new PlatenError('catalog/invalid', { count: 1, reason: error.message });
+    throw error;
+  }
+}
+
+export class Catalogs implements CatalogService {
+  readonly #documents: Documents;
+  readonly #impactOf: ImpactOf;
+  readonly #choosing: Choosing;
+  /** The signed releases, as they were seen last. */
+  readonly #released: () => readonly ReleaseTarget[];
+  #assessor = new CatalogAssessor('', undefined);
+  #current: Catalog | undefined;
+  #changed: () => void = () => undefined;
+
+  constructor(
+    documents: Documents,
+    released: () => readonly ReleaseTarget[],
+    impactOf: ImpactOf,
+    choosing: Choosing,
+  ) {
+    this.#documents = documents;
+    this.#released = released;
+    this.#impactOf = impactOf;
+    this.#choosing = choosing;
+  }
+
+  /** The assessor of the catalog in force. */
+  get assessor(): CatalogAssessor {
+    return this.#assessor;
+  }
+
+  get current(): Catalog | undefined {
+    return this.#current;
+  }
+
+  onChanged(listener: () => void): void {
+    this.#changed = listener;
+  }
+
+  /** Takes up the stored catalog; done once at the start. */
+  async load(): Promise<void> {
+    const revision = await this.#documents.get('catalog');
+    if (revision) this.#use(revision.document);
+  }
+
+  #use(document: Catalog): void {
+    const { catalog } = compileChecked(document);
+    this.#assessor = new CatalogAssessor(document.catalog, catalog, { choosing: this.#choosing, document });
+    this.#current = document;
+  }
+
+  get(name?: string): Promise<DocumentRevision<Catalog> | undefined> {
+    return this.#documents.get('catalog', name);
+  }
+
+  async put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }> {
+    const catalog = checked(document);
+    const { diagnostics } = compileChecked(catalog);
+    const { revision } = await this.#documents.put('catalog', catalog.catalog, catalog, by);
+    this.#use(catalog);
+    this.#changed();
+    // Where it differs from what is signed it holds all the same: it may have been put before its releases are.
+    const warnings = agreementWarnings(catalog, this.#released());
+    return { revision, diagnostics: [...diagnostics, ...warnings] };
+  }
+
+  impact(document: unknown): Promise<Record<string, unknown>> {
+    return this.#impactOf(compileChecked(checked(document)).catalog, this.#assessor.compiled);
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The thread that chooses: it keeps one catalog compiled, and answers one job after the other.
+ */
+import { parentPort } from 'node:worker_threads';
+import {
+  type Choice,
+  type ChooseOptions,
+  type CompiledCatalog,
+  choose,
+  compileCatalog,
+  type PrinterStructureLike,
+} from '../../compatibility/index.ts';
+import { reasonOf } from '../../schemas/errors.ts';
+import type { Catalog } from '../../schemas/types.ts';
+
+/** What the thread is told: a catalog to use from now on, or what to choose. */
+export type ToThread =
+  | { catalog: Catalog }
+  | { structure: PrinterStructureLike; options: ChooseOptions; budget_ms: number };
+
+/** The answer to a job, and how long it took; or what is wrong with it. */
+export type FromThread = { choice: Choice; ms: number } | { wrong: string };
+
+let compiled: CompiledCatalog | undefined;
+
+function answerTo(told: Exclude<ToThread, { catalog: Catalog }>): FromThread {
+  if (!compiled) return { wrong: 'nothing can be chosen before a catalog is given' };
+  const { structure, options, budget_ms } = told;
+  const started_ms = performance.now();
+  const exhausted = (): boolean => performance.now() - started_ms > budget_ms;
+  try {
+    const choice = choose(compiled, structure, options, { exhausted, ms: budget_ms });
+    return { choice, ms: performance.now() - started_ms };
+  } catch (error) {
+    // A wish whose range is none: whoever asked is told, and the thread goes on.
+    return { wrong: reasonOf(error) };
+  }
+}
+
+parentPort?.on('message', (told: ToThread) => {
+  if ('catalog' in told) compiled = compileCatalog(told.catalog).catalog;
+  else parentPort?.postMessage(answerTo(told));
+});

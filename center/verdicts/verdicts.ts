@@ -1,0 +1,310 @@
+/**
+ * Verdicts: every structure is judged against the current catalog, the verdict is stored, published retained and told.
+ * Printers wait in a set, not in a list: whatever comes meanwhile for the same printer, only its newest structure is
+ * judged, and a verdict never overtakes a newer one.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
+import { reasonOf } from '../../schemas/errors.ts';
+import { printerTopic } from '../../schemas/topics.ts';
+import type { Structure, Verdict } from '../../schemas/types.ts';
+import type { FleetEvents } from '../fleet/events.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { Link } from '../link/link.ts';
+import { giveWay } from './background-share.ts';
+import { ComputeShare } from './compute-share.ts';
+
+/** What judging and choosing gives for one structure, memoised by the compatibility engine. */
+export type Assessment = Pick<Verdict, 'status' | 'findings' | 'unknown' | 'remedy' | 'explanation'>;
+
+/** The compatibility engine with its current catalog. */
+export interface Assessor {
+  /** Name of the catalog, '' when there is none. */
+  readonly catalog: string;
+  /**
+   * A promise where a remedy has to be chosen, which a thread of its own does.
+   * @param took is told the time that the thread took, in milliseconds
+   */
+  assess(structure: Structure, took?: (ms: number) => void): Assessment | Promise<Assessment>;
+  /** What was found of such a structure before; undefined when it has to be assessed. Takes microseconds. */
+  known(structure: Structure): Assessment | undefined;
+}
+
+/** The durable side of verdicts. */
+export interface VerdictStore {
+  /** Stores a verdict unless the printer has another structure by now; tells what stood there before. */
+  putVerdict(printer: string, verdict: Verdict): Promise<{ stored: boolean; previous?: Verdict }>;
+  currentStructure(printer: string): Promise<Structure | undefined>;
+  /** Current structures that have no verdict under this catalog, in the order of their printers' ids. */
+  unjudgedPage(
+    catalog: string,
+    after: string,
+    limit: number,
+  ): Promise<{ printer: string; structure: Structure }[]>;
+}
+
+/** Longest stretch of judging without letting others have the event loop. */
+const TURN_MS_MAX = 10;
+/** Until a round through the fleet asks a database again that did not answer. */
+const REJUDGE_RETRY_MS = 1_000;
+
+/** Whether two verdicts say the same of the same structure, whenever they were made. */
+export function saysTheSame(a: Verdict, b: Verdict): boolean {
+  // Through JSON, so that what is undefined here and missing there counts as the same.
+  const told = (verdict: Verdict) => JSON.parse(JSON.stringify({ ...verdict, at: undefined })) as object;
+  return isDeepStrictEqual(told(a), told(b));
+}
+
+/** Whether a verdict differs from the one before only in the revision that it names. */
+function onlyRenames(previous: Verdict, verdict: Verdict): boolean {
+  return (
+    previous.structure.session === verdict.structure.session &&
+    saysTheSame({ ...previous, structure: verdict.structure }, verdict)
+  );
+}
+
+/**
+ * Who acts on a verdict: the order for an incompatible printer, claim 12. A revision that shows nothing new is no reason
+ * to act again: what the printer refused, it would refuse every six hours.
+ */
+export type VerdictListener = (printer: string, structure: Structure, verdict: Verdict) => void;
+
+export class Verdicts {
+  readonly #store: VerdictStore;
+  readonly #assessor: () => Assessor;
+  readonly #link: Link;
+  readonly #events: FleetEvents;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #listeners: VerdictListener[] = [];
+  /** Waiting printers with the structure if it is at hand; it is read from the store otherwise. */
+  readonly #waiting = new Map<string, Structure | undefined>();
+  /** Printers that have had their share of computing, with what is to be judged when their time has come. */
+  readonly #held = new Map<string, { structure: Structure | undefined; timer: NodeJS.Timeout }>();
+  readonly #share = new ComputeShare();
+  /** Printers whose remedy is being chosen; nobody else waits for them. */
+  readonly #choosing = new Set<Promise<void>>();
+  #working: Promise<void> | undefined;
+  #rejudging: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(parts: {
+    store: VerdictStore;
+    assessor: () => Assessor;
+    link: Link;
+    events: FleetEvents;
+    log: Logger;
+    now: () => number;
+  }) {
+    this.#store = parts.store;
+    this.#assessor = parts.assessor;
+    this.#link = parts.link;
+    this.#events = parts.events;
+    this.#log = parts.log;
+    this.#now = parts.now;
+  }
+
+  onVerdict(listener: VerdictListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * The verdict on a structure whose like was assessed before under this catalog: at once, so that it can be stored
+   * with the structure. Undefined: it has to be judged.
+   */
+  known(structure: Structure): Verdict | undefined {
+    const assessor = this.#assessor();
+    const assessment = assessor.known(structure);
+    return assessment && this.#verdictOf(structure, assessor.catalog, assessment);
+  }
+
+  /** A verdict of `known` was stored together with its structure, in the place of `previous`. */
+  concluded(printer: string, structure: Structure, verdict: Verdict, previous: Verdict | undefined): void {
+    // Another catalog may be in force by now, whose round through the fleet came before this structure.
+    if (verdict.catalog !== this.#assessor().catalog) this.judge(printer, structure);
+    if (previous !== undefined && saysTheSame(previous, verdict)) return;
+    this.#tell(printer, structure, verdict, previous).catch((error: unknown) =>
+      this.#log.error({ printer, reason: reasonOf(error) }, 'a verdict was not told'),
+    );
+  }
+
+  /** Judges a printer soon. */
+  judge(printer: string, structure?: Structure): void {
+    if (this.#stopped || this.#hold(printer, structure)) return;
+    this.#waiting.set(printer, structure);
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  /** Keeps a structure back, only the newest of a printer, while its turn hasn't come. */
+  #hold(printer: string, structure: Structure | undefined): boolean {
+    const held = this.#held.get(printer);
+    if (held) {
+      held.structure = structure;
+      return true;
+    }
+    const wait_ms = this.#share.wait(printer, performance.now());
+    if (wait_ms === 0) return false;
+    const timer = setTimeout(() => {
+      const { structure: newest } = this.#held.get(printer) ?? {};
+      this.#held.delete(printer);
+      this.judge(printer, newest);
+    }, wait_ms + 1);
+    timer.unref();
+    this.#held.set(printer, { structure, timer });
+    return true;
+  }
+
+  /** Judges the whole fleet again in the background, after the catalog changed or a start. */
+  judgeFleet(): void {
+    this.#rejudging = (this.#rejudging ?? Promise.resolve()).then(() => this.#judgeFleet());
+  }
+
+  async #judgeFleet(): Promise<void> {
+    const { catalog } = this.#assessor();
+    let after = '';
+    while (!this.#stopped && this.#assessor().catalog === catalog) {
+      const began_ms = performance.now();
+      let page: { printer: string; structure: Structure }[];
+      try {
+        page = await this.#store.unjudgedPage(catalog, after, CENTER_LIMITS.rejudge_page_printers);
+      } catch (error) {
+        // The printers that have no verdict under this catalog are found again when the database is back.
+        this.#log.warn({ reason: reasonOf(error) }, 'judging the fleet again waits for the database');
+        await sleep(REJUDGE_RETRY_MS);
+        continue;
+      }
+      if (page.length === 0) return;
+      for (const { printer, structure } of page) {
+        if (!this.#waiting.has(printer)) this.judge(printer, structure);
+      }
+      after = page.at(-1)?.printer ?? after;
+      // One page at a time, so that structures that arrive now aren't behind the whole fleet.
+      await this.#working;
+      await giveWay(performance.now() - began_ms, () => this.#stopped);
+    }
+  }
+
+  async #work(): Promise<void> {
+    while (this.#waiting.size > 0 && !this.#stopped) {
+      const batch = [...this.#waiting].slice(0, CENTER_LIMITS.verdict_page_printers);
+      for (const [printer] of batch) this.#waiting.delete(printer);
+      const stored: Promise<void>[] = [];
+      let turn_ms = performance.now();
+      for (const [printer, structure] of batch) {
+        stored.push(this.#judgeOne(printer, structure));
+        // Room for more, before more structures are held in memory.
+        while (this.#choosing.size >= CENTER_LIMITS.choose_waiting_printers_max) {
+          await Promise.race(this.#choosing);
+        }
+        // Choosing can take long: whoever waits for the event loop gets a turn in between.
+        if (performance.now() - turn_ms > TURN_MS_MAX) {
+          await new Promise(setImmediate);
+          turn_ms = performance.now();
+        }
+      }
+      await Promise.all(stored);
+    }
+  }
+
+  /** Judges; where a remedy has to be chosen, only until the choosing is under way. */
+  async #judgeOne(printer: string, given: Structure | undefined): Promise<void> {
+    try {
+      const structure = given ?? (await this.#store.currentStructure(printer));
+      if (!structure) return;
+      const assessor = this.#assessor();
+      const took = (ms: number): void => this.#share.took(printer, ms, performance.now());
+      const started_ms = performance.now();
+      const assessment = assessor.assess(structure, took);
+      took(performance.now() - started_ms);
+      if (assessment instanceof Promise)
+        this.#concludeLater(printer, structure, assessor.catalog, assessment);
+      else await this.#conclude(printer, structure, assessor.catalog, assessment);
+    } catch (error) {
+      this.#failed(printer, error);
+    }
+  }
+
+  #failed(printer: string, error: unknown): void {
+    this.#log.error(
+      { printer, reason: reasonOf(error) },
+      'a structure was not judged; the next start judges it',
+    );
+  }
+
+  #concludeLater(
+    printer: string,
+    structure: Structure,
+    catalog: string,
+    assessment: Promise<Assessment>,
+  ): void {
+    const concluded = assessment
+      // While stopping, what is given up is not an answer: the next start judges it.
+      .then((found) => (this.#stopped ? undefined : this.#conclude(printer, structure, catalog, found)))
+      .catch((error: unknown) => this.#failed(printer, error))
+      .finally(() => this.#choosing.delete(concluded));
+    this.#choosing.add(concluded);
+  }
+
+  /** Stores and tells a verdict, unless the printer has another structure by now: the newest verdict wins. */
+  async #conclude(
+    printer: string,
+    structure: Structure,
+    catalog: string,
+    assessment: Assessment,
+  ): Promise<void> {
+    const verdict = this.#verdictOf(structure, catalog, assessment);
+    const { stored, previous } = await this.#store.putVerdict(printer, verdict);
+    if (!stored) {
+      // Another structure came meanwhile. It may be one that says the same, and then nobody else has it judged.
+      this.judge(printer);
+      return;
+    }
+    // The round of another catalog may have passed this printer by while it had no verdict yet.
+    if (verdict.catalog !== this.#assessor().catalog) this.judge(printer);
+    if (previous !== undefined && saysTheSame(previous, verdict)) return;
+    await this.#tell(printer, structure, verdict, previous);
+  }
+
+  #verdictOf(structure: Structure, catalog: string, assessment: Assessment): Verdict {
+    return {
+      structure: { session: structure.session, revision: structure.revision },
+      catalog,
+      at: new Date(this.#now()).toISOString(),
+      ...assessment,
+      findings: assessment.findings.slice(0, CENTER_LIMITS.verdict_findings_max),
+      unknown: assessment.unknown?.slice(0, CENTER_LIMITS.verdict_findings_max),
+    };
+  }
+
+  async #tell(
+    printer: string,
+    structure: Structure,
+    verdict: Verdict,
+    previous: Verdict | undefined,
+  ): Promise<void> {
+    await this.#link.publish(printerTopic.verdict(printer), JSON.stringify(verdict), {
+      qos: 1,
+      retain: true,
+    });
+    if (previous?.status !== verdict.status || !isDeepStrictEqual(previous.findings, verdict.findings)) {
+      const first = verdict.findings[0] ?? verdict.unknown?.[0];
+      this.#events.tell('verdict', verdict.status, {
+        printer,
+        data: { findings: verdict.findings.length, first: first?.message, remedy: verdict.remedy },
+      });
+    }
+    if (previous !== undefined && onlyRenames(previous, verdict)) return;
+    for (const listener of this.#listeners) listener(printer, structure, verdict);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const { timer } of this.#held.values()) clearTimeout(timer);
+    await this.#working;
+    await this.#rejudging;
+    await Promise.all(this.#choosing);
+  }
+}

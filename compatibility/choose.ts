@@ -1,0 +1,146 @@
+/**
+ * Chooses the best set that fits, and the order to get there.
+ */
+import type { Remedy } from '../schemas/types.ts';
+import { blockedText } from './explain/blocked.ts';
+import { findCore } from './explain/core.ts';
+import { conflictTexts, explanationText } from './explain/sentences.ts';
+import { suggest } from './explain/suggest.ts';
+import { buildInstance, type Instance, type Variable, versionAt } from './instance.ts';
+import { judgeWorld } from './judge.ts';
+import { bestReachable } from './plan/alternative.ts';
+import { type Plan, planSteps, stepOnWire } from './plan/plan.ts';
+import { type Assignment, findOptimum } from './solver/optimum.ts';
+import type { CompiledCatalog } from './tables.ts';
+import type { Budget, Choice, ChooseOptions, Cost, PrinterStructureLike } from './types.ts';
+import { resolveWorld, type World } from './world.ts';
+
+const NO_LIMIT: Budget = { exhausted: () => false };
+
+/**
+ * The best remedy of a structure, or the proof that there is none.
+ * @throws Error when an option's range is none
+ */
+export function choose(
+  catalog: CompiledCatalog,
+  structure: PrinterStructureLike,
+  options: ChooseOptions = {},
+  budget: Budget = NO_LIMIT,
+): Choice {
+  const world = resolveWorld(catalog, structure);
+  const instance = buildInstance(catalog, world, options);
+  const optimum = findOptimum(instance, options.objective ?? 'fewest-changes', () => budget.exhausted());
+  if (optimum === 'gave-up') return gaveUp(budget);
+  if (optimum === 'unsat') return impossible(catalog, world, instance, options, budget);
+  const remedy = remedyOf(instance, optimum);
+  const { cost } = optimum;
+  if (remedy.software.length === 0 && remedy.structure.length === 0) {
+    return {
+      outcome: judgeWorld(catalog, world).status === 'compatible' ? 'compatible' : 'chosen',
+      remedy,
+      cost,
+    };
+  }
+  const exhausted = (): boolean => budget.exhausted();
+  const plan = planSteps(catalog, world, options, instance, optimum, exhausted);
+  if (plan.result === 'gave-up') {
+    const explanation = `This is the best set, but no order of steps to it was found within ${timeText(budget)}.`;
+    return { outcome: 'blocked', remedy, cost, explanation };
+  }
+  if (plan.result === 'order') return { outcome: 'chosen', remedy: withSteps(remedy, plan), cost };
+  const reachable = bestReachable(catalog, world, options, exhausted);
+  return {
+    outcome: 'blocked',
+    remedy,
+    cost,
+    explanation: blockedText(instance, plan),
+    ...(reachable && {
+      alternative: {
+        remedy: withSteps(remedyOf(reachable.instance, reachable.assignment), reachable.plan),
+        cost: reachable.assignment.cost,
+      },
+    }),
+  };
+}
+
+/** What can be done: the remedy if there is an order of steps to it, else the best one that can be reached. */
+export function attainable(choice: Choice): { remedy: Remedy; cost: Cost } | undefined {
+  if (choice.outcome === 'blocked') return choice.alternative;
+  return choice.remedy && choice.cost && { remedy: choice.remedy, cost: choice.cost };
+}
+
+function withSteps(remedy: Remedy, plan: Extract<Plan, { result: 'order' }>): Remedy {
+  const structure = remedy.structure.map((entry) =>
+    plan.before > 0 ? { ...entry, afterSteps: plan.before } : entry,
+  );
+  return { ...remedy, structure, steps: plan.steps.map(stepOnWire) };
+}
+
+function impossible(
+  catalog: CompiledCatalog,
+  world: World,
+  instance: Instance,
+  options: ChooseOptions,
+  budget: Budget,
+): Choice {
+  const exhausted = (): boolean => budget.exhausted();
+  const core = findCore(instance, exhausted);
+  if (!core)
+    return { outcome: 'impossible', explanation: 'Nothing fits; there was no time to find out why.' };
+  return {
+    outcome: 'impossible',
+    explanation: explanationText(instance, core),
+    conflict: conflictTexts(core),
+    suggestions: suggest(catalog, world, instance, options, core, exhausted),
+  };
+}
+
+const timeText = (budget: Budget): string =>
+  budget.ms === undefined ? 'the time it was given' : `${budget.ms} ms`;
+
+function gaveUp(budget: Budget): Choice {
+  return { outcome: 'gave-up', explanation: `Gave up: no proven answer within ${timeText(budget)}.` };
+}
+
+/** Variables that the assignment moves from what is installed. */
+export function movedVariables(instance: Instance, assignment: Assignment): Variable[] {
+  return instance.variables.filter(
+    (variable) =>
+      variable.subject !== undefined &&
+      assignment.values[variable.index]! >= 0 &&
+      assignment.values[variable.index] !== variable.current,
+  );
+}
+
+/** The assignment as what has to be done, without steps. */
+function remedyOf(instance: Instance, assignment: Assignment): Remedy {
+  const structure: Remedy['structure'] = [];
+  for (const part of instance.parts) {
+    if (part.replaces && assignment.present[part.index]) {
+      const software = instance.variables
+        .filter((variable) => variable.part === part)
+        .map((variable) => ({
+          id: variable.id,
+          version: versionAt(variable, assignment.values[variable.index]!),
+        }));
+      structure.push({
+        symbol: part.host.symbol,
+        replace: part.replaces.host.model,
+        with: part.host.model,
+        ...(software.length > 0 ? { software } : {}),
+      });
+    }
+  }
+  for (const { active, spare } of assignment.switches) {
+    structure.push({ symbol: active.host.symbol, switchTo: spare.host.symbol });
+  }
+  return {
+    software: movedVariables(instance, assignment).map((variable) => ({
+      subject: variable.name,
+      from: variable.installed,
+      to: versionAt(variable, assignment.values[variable.index]!),
+    })),
+    structure,
+    steps: [],
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * What can be found wrong with a whole catalog, once its parts are compiled.
+ */
+import type { Catalog, Constraint, SoftwareProduct } from '../schemas/types.ts';
+import { type Span, spanHas, spanStartsBefore } from './spans.ts';
+import type { CompiledCatalog, Product } from './tables.ts';
+import type { Diagnostic } from './types.ts';
+
+/** Walks every constraint of the document with its JSON path. */
+function* constraintsOf(document: Catalog): Generator<[() => string, Constraint]> {
+  const declarers: [string, { requires?: Constraint[]; conflicts?: Constraint[] }][] = [
+    ...(document.apparatus ?? []).map((entry, i) => [`$.apparatus[${i}]`, entry] as const),
+    ...(document.units ?? []).map((entry, i) => [`$.units[${i}]`, entry] as const),
+  ].map(([path, entry]) => [path, entry]);
+  for (const [i, software] of (document.software ?? []).entries()) {
+    for (const [j, release] of software.releases.entries()) {
+      declarers.push([`$.software[${i}].releases[${j}]`, release]);
+    }
+  }
+  for (const [path, declarer] of declarers) {
+    for (const kind of ['requires', 'conflicts'] as const) {
+      for (const [k, constraint] of (declarer[kind] ?? []).entries()) {
+        yield [() => `${path}.${kind}[${k}]`, constraint];
+      }
+    }
+  }
+}
+
+function checkConstraint(
+  path: () => string,
+  constraint: Constraint,
+  catalog: CompiledCatalog,
+  diagnostics: Diagnostic[],
+): void {
+  if (constraint.software === undefined) return;
+  const products = (catalog.productsOf.get(constraint.software) ?? []).filter(
+    (product) =>
+      constraint.vendor === undefined || product.vendor === undefined || product.vendor === constraint.vendor,
+  );
+  if (products.length === 0) {
+    const by = constraint.vendor === undefined ? '' : ` by ${constraint.vendor}`;
+    diagnostics.push({
+      path: `${path()}.software`,
+      severity: 'warning',
+      message: `there is no software ${constraint.software}${by} in the catalog`,
+    });
+    return;
+  }
+  if (constraint.range === undefined) return;
+  let inside = false;
+  for (const product of products) {
+    try {
+      inside = product.versions.span(constraint.range).length > 0 || inside;
+    } catch (error) {
+      diagnostics.push({ path: `${path()}.range`, severity: 'error', message: (error as Error).message });
+      return;
+    }
+  }
+  if (!inside) {
+    diagnostics.push({
+      path: `${path()}.range`,
+      severity: 'warning',
+      message: `no release of ${constraint.software} is in this range`,
+    });
+  }
+}
+
+/** Models that exist somewhere: in a slot, with rules of their own, or as an apparatus. */
+function knownModels(document: Catalog): {
+  units: Set<string>;
+  apparatus: Set<string>;
+  slotted: Set<string>;
+} {
+  const slotted = new Set<string>();
+  for (const { slots } of document.apparatus ?? []) {
+    for (const { models } of slots ?? []) for (const model of models) slotted.add(model);
+  }
+  const units = new Set([...slotted, ...(document.units ?? []).map(({ model }) => model)]);
+  return { units, slotted, apparatus: new Set((document.apparatus ?? []).map(({ model }) => model)) };
+}
+
+function checkModels(document: Catalog, diagnostics: Diagnostic[]): void {
+  const { units, apparatus, slotted } = knownModels(document);
+  const warn = (path: string, message: string): void => {
+    diagnostics.push({ path, severity: 'warning', message });
+  };
+  for (const [path, { model, kind, apparatus: models }] of constraintsOf(document)) {
+    const known = kind === 'apparatus' ? apparatus : units;
+    if (model !== undefined && known.size > 0 && !known.has(model)) {
+      warn(`${path()}.model`, `there is no model ${model} in the catalog`);
+    }
+    for (const [i, name] of (models ?? []).entries()) {
+      if (!apparatus.has(name))
+        warn(`${path()}.apparatus[${i}]`, `there is no apparatus ${name} in the catalog`);
+    }
+  }
+  for (const [i, { model }] of (document.units ?? []).entries()) {
+    if (slotted.size > 0 && !slotted.has(model)) warn(`$.units[${i}].model`, `no slot accepts ${model}`);
+  }
+  for (const [i, { id, on }] of (document.software ?? []).entries()) {
+    for (const [j, model] of (on?.models ?? []).entries()) {
+      if (units.size + apparatus.size > 0 && !units.has(model) && !apparatus.has(model)) {
+        warn(`$.software[${i}].on.models[${j}]`, `${id} runs on ${model}, which is not in the catalog`);
+      }
+    }
+  }
+}
+
+/** Whether `from` and `downgradeFrom` are ranges, and whether anything leads to each release. */
+function checkSteps(
+  path: string,
+  software: SoftwareProduct,
+  product: Product,
+  diagnostics: Diagnostic[],
+): void {
+  const pathOf = new Map(software.releases.map(({ version }, j) => [version, `${path}.releases[${j}]`]));
+  const sources = product.releases.map((release): Span | undefined => {
+    const spans: (Span | undefined)[] = [];
+    for (const name of ['from', 'downgradeFrom'] as const) {
+      const range = release[name];
+      try {
+        spans.push(range === undefined ? undefined : product.versions.span(range));
+      } catch (error) {
+        const at = `${pathOf.get(release.version)}.${name}`;
+        diagnostics.push({ path: at, severity: 'error', message: (error as Error).message });
+      }
+    }
+    return spans[0];
+  });
+  /** Whether nothing older leads to a release. */
+  const isStranded = (i: number): boolean => sources[i] !== undefined && !spanStartsBefore(sources[i], i);
+  for (const [i, release] of product.releases.entries()) {
+    const at = pathOf.get(release.version)!;
+    const next = product.releases[i + 1];
+    if (next && product.scheme.compare(release.key, next.key) === 0) {
+      const message = `${release.version} and ${next.version} are equal in the ${product.scheme.name} order`;
+      diagnostics.push({ path: `${pathOf.get(next.version)}.version`, severity: 'warning', message });
+    }
+    if (i === 0 || release.status === 'withdrawn' || !isStranded(i)) continue;
+    const newer = [...product.releases.keys()].filter((j) => j > i && spanHas(sources[i]!, j));
+    const circle = newer.find((j) => sources[j]?.length === 2 && sources[j][0] === i && sources[j][1] === i);
+    const versionOf = (j: number): string => product.releases[j]!.version;
+    let why = 'no older release is in this range';
+    if (circle !== undefined) {
+      why = `it is reached only from ${versionOf(circle)}, which is reached only from it: a cycle`;
+    } else if (newer.length > 0) why = `only newer releases (${versionOf(newer[0]!)}) are in this range`;
+    const message = `nobody can reach ${product.id} ${release.version}: ${why}`;
+    diagnostics.push({ path: `${at}.from`, severity: 'warning', message });
+  }
+}
+
+/** Adds what is wrong between the parts of a catalog to `diagnostics`. */
+export function diagnoseTables(document: Catalog, catalog: CompiledCatalog, diagnostics: Diagnostic[]): void {
+  for (const [path, constraint] of constraintsOf(document)) {
+    checkConstraint(path, constraint, catalog, diagnostics);
+  }
+  checkModels(document, diagnostics);
+  for (const [i, software] of (document.software ?? []).entries()) {
+    const product = catalog.productsOf.get(software.id)?.find((each) => each.vendor === software.vendor);
+    if (product) checkSteps(`$.software[${i}]`, software, product, diagnostics);
+  }
+}

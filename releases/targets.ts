@@ -1,0 +1,55 @@
+/**
+ * What the signed metadata says of a release besides length and hash: TUF's `custom`. It holds all that the agent
+ * needs to judge an order again, so that nobody who holds the center can make a printer install what its vendor
+ * did not mean for it.
+ */
+import type { Constraint, Release, RunsOn, SoftwareProduct } from '../schemas/types.ts';
+
+export interface ReleaseCustom {
+  software: string;
+  version: string;
+  vendor?: string;
+  scheme?: SoftwareProduct['scheme'];
+  on?: RunsOn;
+  from?: string;
+  downgradeFrom?: string;
+  fixes?: string[];
+  requires?: Constraint[];
+  conflicts?: Constraint[];
+  /** Set by `platen release revoke`: the agent refuses it whatever an order says. */
+  revoked?: string;
+}
+
+/** One release as the repository holds it. */
+export interface ReleaseTarget {
+  /** TUF target path, e.g. `acme.engine/2.5.0.bin`; also its address below the repository's. */
+  target: string;
+  /** Bytes. */
+  length: number;
+  sha256: string;
+  custom: ReleaseCustom;
+}
+
+const SOFTWARE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const VERSION = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$/;
+
+/** Names below the repository that are not software. */
+const RESERVED = new Set(['metadata']);
+
+/** The target path of a release, or undefined when its id or version can't stand in a path. */
+export function targetPath(software: string, version: string): string | undefined {
+  if (!SOFTWARE_ID.test(software) || !VERSION.test(version) || RESERVED.has(software)) return undefined;
+  return `${software}/${version}.bin`;
+}
+
+/** What a catalog says of a release, in the form in which it is signed. */
+export function customOf(product: Omit<SoftwareProduct, 'releases'>, release: Release): ReleaseCustom {
+  const custom: ReleaseCustom = { software: product.id, version: release.version };
+  if (product.vendor !== undefined) custom.vendor = product.vendor;
+  if (product.scheme !== undefined) custom.scheme = product.scheme;
+  if (product.on !== undefined) custom.on = product.on;
+  for (const field of ['from', 'downgradeFrom', 'fixes', 'requires', 'conflicts'] as const) {
+    if (release[field] !== undefined) Object.assign(custom, { [field]: release[field] });
+  }
+  return custom;
+}
