@@ -27,6 +27,7 @@ export const METHOD_ROLES = {
   'troubles.list': READ,
   'troubles.close': RUN,
   'releases.list': READ,
+  'releases.release': RUN,
   'campaigns.preview': READ,
   'campaigns.create': RUN,
   'campaigns.pause': RUN,

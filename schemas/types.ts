@@ -76,6 +76,43 @@ export interface Campaign {
    * Who created it.
    */
   by?: string;
+  cause?: CampaignCause;
+  /**
+   * Why printers wait although the campaign goes on: reason to number.
+   */
+  waits?: {
+    [k: string]: number;
+  };
+  /**
+   * The stop that holds since it was halted or aborted.
+   */
+  stopped?: {
+    /**
+     * @maxItems 1000
+     */
+    releases: string[];
+    by: string;
+    at: string;
+    reason: string;
+  };
+}
+/**
+ * Why it is: a person, a rule with the trouble that it found, or a verdict with the broken rules and what mends them.
+ */
+export interface CampaignCause {
+  kind: 'person' | 'rule' | 'verdict';
+  by?: string;
+  rule?: string;
+  trouble?: string;
+  catalog?: string;
+  /**
+   * @maxItems 200
+   */
+  wrong?: string[];
+  /**
+   * @maxItems 512
+   */
+  mends?: string[];
 }
 /**
  * Every entry up to `upTo` is stored or known lost.
@@ -1567,6 +1604,10 @@ export interface CampaignsResumeParams {
    * Give those that failed another order, their quarantine lifted.
    */
   retry?: boolean;
+  /**
+   * Why what was halted or aborted may go on: lifts the stop, and the campaign begins again with canaries. Needed for those.
+   */
+  reason?: string;
 }
 /**
  * Parameters of `catalog.get`.
@@ -1702,6 +1743,17 @@ export interface ReleasesListParams {
    */
   cursor?: string;
   software?: string;
+}
+/**
+ * Parameters of `releases.release`: lifts every stop of a release.
+ */
+export interface ReleasesReleaseParams {
+  software: string;
+  version: string;
+  /**
+   * Why it may go to printers again.
+   */
+  reason: string;
 }
 /**
  * Parameters of `rules.get`.

@@ -46,6 +46,7 @@ import type {
   PrintersRevokeParams,
   Refused,
   ReleasesListParams,
+  ReleasesReleaseParams,
   RulesGetParams,
   RulesPutParams,
   Scenario,
@@ -110,6 +111,7 @@ export interface MethodParams {
   'troubles.list': TroublesListParams;
   'troubles.close': TroublesCloseParams;
   'releases.list': ReleasesListParams;
+  'releases.release': ReleasesReleaseParams;
   'campaigns.preview': CampaignsPreviewParams;
   'campaigns.create': CampaignsCreateParams;
   'campaigns.pause': CampaignsPauseParams;

@@ -30,9 +30,9 @@ export const campaignsPause = defineMethod(
 export const campaignsResume = defineMethod(
   'campaigns.resume',
   'changes',
-  async ({ id, retry }, caller, services) => ({
+  async ({ id, retry, reason }, caller, services) => ({
     status: 'accepted',
-    data: { ...(await services.campaigns.resume(id, caller.name, retry)) },
+    data: { ...(await services.campaigns.resume(id, caller.name, { retry, reason })) },
   }),
 );
 

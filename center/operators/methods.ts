@@ -20,7 +20,7 @@ import { printersErrors } from './printers-errors.ts';
 import { printersGet } from './printers-get.ts';
 import { printersList } from './printers-list.ts';
 import { printersRevoke } from './printers-revoke.ts';
-import { releasesList } from './releases.ts';
+import { releasesList, releasesRelease } from './releases.ts';
 import { errorsRequest, structureRequest } from './report-requests.ts';
 import { rulesGet, rulesPut } from './rules.ts';
 import { troublesClose, troublesList } from './troubles.ts';
@@ -47,6 +47,7 @@ const ALL = [
   printersList,
   printersRevoke,
   releasesList,
+  releasesRelease,
   rulesGet,
   rulesPut,
   structureRequest,

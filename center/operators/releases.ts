@@ -11,7 +11,21 @@ export const releasesList = defineMethod('releases.list', 'reads', async (params
       return wanted && (cursor === undefined || target > cursor);
     })
     .sort((a, b) => (a.target < b.target ? -1 : 1));
-  const items = found.slice(0, limit);
+  const stops = await services.campaigns.stops();
+  const items = found.slice(0, limit).map((release) => {
+    const { software, version } = release.custom;
+    const stopped = stops.filter(({ releases }) => releases.includes(`${software}@${version}`));
+    return { ...release, ...(stopped.length > 0 ? { stopped } : {}) };
+  });
   const last = items.at(-1);
   return { data: { items, ...(found.length > limit && last ? { next: last.target } : {}) } };
 });
+
+/** Lifts what the guard or a person stopped of a release. */
+export const releasesRelease = defineMethod(
+  'releases.release',
+  'changes',
+  async ({ software, version, reason }, caller, services) => ({
+    data: { lifted: await services.campaigns.release(`${software}@${version}`, caller.name, reason) },
+  }),
+);

@@ -43,3 +43,5 @@ export const IMAGE_CACHED_BYTES_MAX = 32 << 20;
 export const CHUNK_BYTES_MAX = 48 * 1024;
 /** Disagreements with signed metadata that the answer to a catalog tells one by one. */
 export const AGREEMENT_WARNINGS_MAX = 100;
+/** Configurations that one stop names; one that was for more holds for all. */
+export const STOP_STRATA_MAX = 1000;

@@ -2,31 +2,26 @@
  * What a look at a campaign does in the database, under the lock on its row: takes in what became of its orders and
  * which codes were seen, counts, and gives the next printers their orders.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { CAMPAIGN_DISPATCH_MAX, ORDER_MS_DEFAULT, TARGET_TRIES_MAX } from '../limits.ts';
-import type { ExecutionRow } from '../orders/execution-store.ts';
+import { type ExecutionRow, type Query, queryOf } from '../orders/execution-store.ts';
 import { orderSteps } from '../orders/order-plan.ts';
 import type { OrderService, UpdateSettings } from '../orders/order-service.ts';
 import type { Execution } from '../orders/order-state.ts';
 import { type CampaignEvent, type CampaignRecord, campaignTransition, outcomeOf } from './campaign-state.ts';
 import type { CampaignRow } from './campaign-view.ts';
 import type { CohortWatch } from './cohort-watch.ts';
+import type { StopStore } from './stop-store.ts';
 import { durationOr, type Targets } from './targets.ts';
 
 export interface CampaignSettings
   extends Pick<UpdateSettings, 'database' | 'publish' | 'repository' | 'log' | 'now' | 'random'> {
   orders: OrderService;
   targets: Targets;
+  stops: StopStore;
   tell(what: string, data: Record<string, unknown>): void;
-}
-
-export type Query = <R extends object>(text: string, values?: unknown[]) => Promise<R[]>;
-
-/** Statements of a transaction. */
-export function queryOf(client: PoolClient): Query {
-  return async <R extends object>(text: string, values: unknown[] = []) =>
-    (await client.query<R>(text, values)).rows;
 }
 
 export class CampaignHand {
@@ -121,9 +116,16 @@ export class CampaignHand {
   async counts(
     query: Query,
     id: string,
-  ): Promise<{ targets: number; waiting: number; underWay: number; active: number }> {
-    const [row] = await query<{ targets: number; waiting: number; underWay: number; active: number }>(
+  ): Promise<{ targets: number; waiting: number; underWay: number; active: number; stopped: number }> {
+    const [row] = await query<{
+      targets: number;
+      waiting: number;
+      underWay: number;
+      active: number;
+      stopped: number;
+    }>(
       `SELECT count(*) FILTER (WHERE t.state <> 'excluded')::int AS targets,
+              count(*) FILTER (WHERE t.state = 'excluded' AND t.reason = 'stopped')::int AS stopped,
               count(*) FILTER (WHERE t.state = 'waiting')::int AS waiting,
               count(*) FILTER (WHERE t.state = 'dispatched')::int AS "underWay",
               count(*) FILTER (WHERE t.state = 'dispatched' AND (e.state IN ('installing', 'self-testing', 'claimed')
@@ -132,7 +134,7 @@ export class CampaignHand {
        WHERE t.campaign = $1`,
       [id],
     );
-    return row ?? { targets: 0, waiting: 0, underWay: 0, active: 0 };
+    return row ?? { targets: 0, waiting: 0, underWay: 0, active: 0, stopped: 0 };
   }
 
   /** Gives the next printers of the draw their orders, as each of them must be now. */

@@ -6,6 +6,8 @@
  * - Nothing is dispatched unless it is running; never more than `allowed` in all.
  * - `halted`, `finished` and `aborted` are left only by an operator's explicit request.
  * - The canaries end only with the evidence that their failure rate is below the bound, or by an operator.
+ * - Printers that join are worth no evidence: the stage is the one that the evidence allows for all of them, and the
+ *   share that is exposed grows from the number that has outcomes.
  */
 
 import type { OrderState } from '../orders/order-state.ts';
@@ -76,6 +78,12 @@ export interface CampaignRecord {
   inMinute: number;
   /** A printer that fell silent while it installed. */
   suspectedBrick?: string;
+  /** What was asked for, before it was fitted to the number of targets; absent in records of an older version. */
+  asked?: { canaries: number; promoteBelow: number };
+  /** What halted it: its own evidence, what is known of the release elsewhere, or a stop that holds for its printers. */
+  halt?: 'failures' | 'codes' | 'release' | 'stop';
+  /** Why printers wait although more are allowed: reason to number. */
+  waits?: Record<string, number>;
 }
 
 export type CampaignEvent =
@@ -91,8 +99,16 @@ export type CampaignEvent =
   /**
    * Look what is to be done: `waiting` have no order, `underWay` have one that has not ended; `active` are those of
    * them that can be expected to go on now (installing, or neither offline nor waiting for their maintenance window).
+   * `stopped` are left out because what they would get was stopped.
    */
-  | { type: 'tick'; at: number; waiting: number; underWay: number; active: number }
+  | { type: 'tick'; at: number; waiting: number; underWay: number; active: number; stopped?: number }
+  /** Printers came to a campaign that was finished: its evidence holds. */
+  | { type: 'reopen' }
+  /** The release was found harmful over all campaigns that have it. */
+  | { type: 'halt'; reason: string }
+  /** A person lifted the stop: everything begins again with canaries and without evidence. */
+  | { type: 'lift' }
+  | { type: 'waits'; waits: Record<string, number> }
   | { type: 'start' }
   | { type: 'pause'; reason: string }
   | { type: 'resume'; at: number }
@@ -124,6 +140,19 @@ export function outcomeOf(state: OrderState, errorCode: string | undefined): 'go
   }
 }
 
+/** Enough canaries to be promoted if none fails, unless there are too few targets for that. */
+function canaryStage(
+  targets: number,
+  { canaries: wanted, promoteBelow }: { canaries: number; promoteBelow: number },
+  pace: Pace,
+  settings: GuardSettings,
+): { canaries: number; promoteBelow: number } {
+  const share = Math.max(1, Math.floor(targets * pace.canaryShareMax));
+  const canaries = Math.max(1, Math.min(wanted || outcomesToPromote({ ...settings, promoteBelow }), share));
+  // A small fleet can't show as much: it is promoted when it showed what it can, that no canary failed.
+  return { canaries, promoteBelow: Math.max(promoteBelow, reachableBelow(settings, canaries) + 1e-6) };
+}
+
 /** A new campaign over so many printers. */
 export function newCampaign(
   targets: number,
@@ -131,11 +160,8 @@ export function newCampaign(
   settings: GuardSettings,
   state: 'proposed' | 'running',
 ): CampaignRecord {
-  const share = Math.max(1, Math.floor(targets * pace.canaryShareMax));
-  // Enough canaries to be promoted if none fails, unless the fleet is too small for that.
-  const canaries = Math.max(1, Math.min(pace.canaries || outcomesToPromote(settings), share));
-  // A small fleet can't show as much: it is promoted when it showed what it can, that no canary failed.
-  const promoteBelow = Math.max(settings.promoteBelow, reachableBelow(settings, canaries) + 1e-6);
+  const asked = { canaries: pace.canaries, promoteBelow: settings.promoteBelow };
+  const { canaries, promoteBelow } = canaryStage(targets, asked, pace, settings);
   return {
     state,
     stage: 'canaries',
@@ -148,12 +174,45 @@ export function newCampaign(
     wave: 0,
     minuteAt: 0,
     inMinute: 0,
+    asked,
   };
 }
 
-function stop(campaign: CampaignRecord, state: CampaignState, reason: string): CampaignRecord {
+/** The stage that the evidence allows when the number of targets is another. */
+function retargeted(campaign: CampaignRecord, targets: number): CampaignRecord {
+  const { asked, guard, pace } = campaign;
+  if (targets <= campaign.targets || asked === undefined) return { ...campaign, targets };
+  const { canaries, promoteBelow } = canaryStage(targets, asked, pace, guard.settings);
+  const next = { ...campaign, targets, pace: { ...pace, canaries } };
+  if (promoteBelow >= guard.settings.promoteBelow) {
+    const allowed =
+      campaign.stage === 'canaries'
+        ? Math.min(Math.max(campaign.allowed, canaries), targets)
+        : campaign.allowed;
+    return { ...next, allowed };
+  }
+  // More printers can show more, and must: what was enough for few is not enough for them.
+  const settings = { ...guard.settings, promoteBelow };
+  const safe = upperBound({ ...guard, settings }) <= promoteBelow;
+  const judgedAnew = { ...next, guard: { ...guard, settings, safe } };
+  if (safe) return judgedAnew;
+  const open = Math.max(0, canaries - guard.fed);
+  return {
+    ...judgedAnew,
+    stage: 'canaries',
+    wave: 0,
+    allowed: Math.min(campaign.dispatched + open, targets),
+  };
+}
+
+function stop(
+  campaign: CampaignRecord,
+  state: CampaignState,
+  reason: string,
+  halt?: CampaignRecord['halt'],
+): CampaignRecord {
   return campaign.state === 'running' || (campaign.state === 'paused' && state === 'halted')
-    ? { ...campaign, state, reason }
+    ? { ...campaign, state, reason, ...(halt === undefined ? {} : { halt }) }
     : campaign;
 }
 
@@ -169,18 +228,26 @@ function judged(campaign: CampaignRecord): CampaignRecord {
       campaign,
       'halted',
       `${guard.failures} of ${guard.fed} printers failed: more than the ${percent(guard.settings.tolerated)} that are tolerated`,
+      'failures',
     );
   }
   const code = worseCode(campaign.cohort);
   return code === undefined
     ? campaign
-    : stop(campaign, 'halted', `the release makes ${code} more frequent than it is on printers without it`);
+    : stop(
+        campaign,
+        'halted',
+        `the release makes ${code} more frequent than it is on printers without it`,
+        'codes',
+      );
 }
 
 /** Opens the next wave. */
 function nextWave(campaign: CampaignRecord): CampaignRecord {
-  const wave =
-    campaign.wave === 0 ? campaign.pace.wave : Math.max(1, Math.ceil(campaign.wave * campaign.pace.growth));
+  const { pace, guard } = campaign;
+  const grown = campaign.wave === 0 ? pace.wave : Math.max(1, Math.ceil(campaign.wave * pace.growth));
+  // A campaign that lives long must not grow by its age, but by what it has shown.
+  const wave = Math.min(grown, Math.max(pace.wave, Math.ceil(guard.fed * pace.growth)));
   return {
     ...campaign,
     stage: 'waves',
@@ -243,10 +310,21 @@ export function campaignTransition(
       const cohort = observe(campaign.cohort, event.code, event.runsIt, event.withIt, event.without);
       return { campaign: judged({ ...campaign, cohort }), allowance: none };
     }
-    case 'targets': {
-      const whole = campaign.allowed >= campaign.targets && campaign.stage === 'waves';
-      const allowed = whole ? event.count : campaign.allowed;
-      return { campaign: { ...campaign, targets: event.count, allowed }, allowance: none };
+    case 'targets':
+      return { campaign: retargeted(campaign, event.count), allowance: none };
+    case 'reopen':
+      return {
+        campaign:
+          campaign.state === 'finished' ? { ...campaign, state: 'running', reason: undefined } : campaign,
+        allowance: none,
+      };
+    case 'halt':
+      return { campaign: stop(campaign, 'halted', event.reason, 'release'), allowance: none };
+    case 'lift':
+      return { campaign: lifted(campaign), allowance: none };
+    case 'waits': {
+      const same = JSON.stringify(event.waits) === JSON.stringify(campaign.waits ?? {});
+      return { campaign: same ? campaign : { ...campaign, waits: event.waits }, allowance: none };
     }
     case 'dispatched': {
       const fresh = event.at - campaign.minuteAt >= 60_000;
@@ -300,12 +378,34 @@ export function campaignTransition(
   }
 }
 
+/** Begins once more, with the stage that a campaign without evidence has. */
+function lifted(campaign: CampaignRecord): CampaignRecord {
+  const { state, guard, asked = { canaries: 0, promoteBelow: guard.settings.promoteBelow } } = campaign;
+  if (state !== 'halted' && state !== 'aborted') return campaign;
+  const { halt: _halt, reason: _reason, suspectedBrick: _brick, waits: _waits, ...rest } = campaign;
+  const { canaries, promoteBelow } = canaryStage(campaign.targets, asked, campaign.pace, guard.settings);
+  return {
+    ...rest,
+    state: 'running',
+    stage: 'canaries',
+    pace: { ...campaign.pace, canaries },
+    guard: newGuard({ ...guard.settings, promoteBelow }),
+    cohort: newCohortGuard(guard.settings.alpha),
+    allowed: Math.min(campaign.dispatched + canaries, campaign.targets),
+    wave: 0,
+  };
+}
+
 function tick(
   campaign: CampaignRecord,
-  { at, waiting, underWay, active }: Extract<CampaignEvent, { type: 'tick' }>,
+  { at, waiting, underWay, active, stopped = 0 }: Extract<CampaignEvent, { type: 'tick' }>,
 ): { campaign: CampaignRecord; allowance: Allowance } {
   if (campaign.state !== 'running') return { campaign, allowance: { dispatch: 0 } };
   if (waiting === 0 && underWay === 0) {
+    if (stopped > 0) {
+      const reason = `${stopped} printers wait for what was stopped: releases.release lifts it`;
+      return { campaign: stop(campaign, 'halted', reason, 'stop'), allowance: { dispatch: 0 } };
+    }
     return { campaign: { ...campaign, state: 'finished', reason: undefined }, allowance: { dispatch: 0 } };
   }
   let next = campaign;

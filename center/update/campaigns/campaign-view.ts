@@ -1,7 +1,9 @@
 /**
  * Campaigns as they are stored, and as operators see them.
  */
+
 import type { Campaign } from '../../../schemas/types.ts';
+import { type Cause, causeDocument } from '../cause.ts';
 import type { UpdateDatabase } from '../orders/execution-store.ts';
 import type { CampaignRecord } from './campaign-state.ts';
 import { cohortEvidence, harmEvidence, upperBound } from './guard.ts';
@@ -18,6 +20,11 @@ export interface CampaignRow {
   created_by: string;
 }
 
+/** Who wants what a campaign does. */
+export function causeOf(row: Pick<CampaignRow, 'request' | 'created_by'>): Cause {
+  return row.request.cause ?? { kind: 'person', by: row.created_by };
+}
+
 /** The document of a campaign, as operators see it. */
 export async function campaignDocument(database: UpdateDatabase, row: CampaignRow): Promise<Campaign> {
   const counted = await database.query<{ is: string; excluded: boolean; n: number }>(
@@ -30,6 +37,11 @@ export async function campaignDocument(database: UpdateDatabase, row: CampaignRo
     [row.id],
   );
   const { record, request } = row;
+  const [stop] = await database.query<{ releases: string[]; stopped_by: string; at: Date; reason: string }>(
+    `SELECT releases, stopped_by, at, reason FROM release_stops
+     WHERE campaign = $1 AND lifted_at IS NULL ORDER BY at LIMIT 1`,
+    [row.id],
+  );
   const counts: Record<string, number> = {};
   const excluded: Record<string, number> = {};
   for (const each of counted) (each.excluded ? excluded : counts)[each.is] = each.n;
@@ -47,6 +59,18 @@ export async function campaignDocument(database: UpdateDatabase, row: CampaignRo
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
     by: row.created_by,
+    cause: causeDocument(causeOf(row)),
+    ...(record.waits === undefined || Object.keys(record.waits).length === 0 ? {} : { waits: record.waits }),
+    ...(stop === undefined
+      ? {}
+      : {
+          stopped: {
+            releases: stop.releases,
+            by: stop.stopped_by,
+            at: stop.at.toISOString(),
+            reason: stop.reason,
+          },
+        }),
     guard: {
       stage: record.stage,
       dispatched: record.dispatched,

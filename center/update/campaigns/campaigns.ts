@@ -3,12 +3,14 @@
  * lock on its row; events only say that it is time to look. So a kill at any moment loses nothing, and looking twice
  * does nothing twice.
  */
+
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import { fleetTopic } from '../../../schemas/topics.ts';
 import type { Campaign, LogEntry } from '../../../schemas/types.ts';
 import type { Page, PageRequest } from '../../services.ts';
+import { causeDocument } from '../cause.ts';
 import {
   CAMPAIGN_DISPATCH_MAX,
   CAMPAIGN_LOOK_MS,
@@ -17,9 +19,10 @@ import {
   CAMPAIGN_TARGETS_MAX,
   LOOKS_AT_ONCE_MAX,
 } from '../limits.ts';
-import type { ExecutionRow } from '../orders/execution-store.ts';
+import { type ExecutionRow, type Query, queryIn, queryOf } from '../orders/execution-store.ts';
 import { isTouched } from '../orders/order-state.ts';
-import { CampaignHand, type CampaignSettings, type Query, queryOf } from './campaign-dispatch.ts';
+import { CampaignHand, type CampaignSettings } from './campaign-dispatch.ts';
+import { type IntakeRow, intake, writeTargets } from './campaign-intake.ts';
 import {
   type CampaignEvent,
   type CampaignRecord,
@@ -27,10 +30,12 @@ import {
   DEFAULT_PACE,
   newCampaign,
 } from './campaign-state.ts';
+import { rememberStop } from './campaign-stops.ts';
 import { type CampaignRow, campaignDocument } from './campaign-view.ts';
 import { CohortWatch } from './cohort-watch.ts';
 import { drawPlaces, seededRandom } from './draw.ts';
 import { DEFAULT_GUARD } from './guard.ts';
+import { StopStore, type StopView, stopView } from './stop-store.ts';
 import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targets } from './targets.ts';
 
 /** What `campaigns.list` filters by. */
@@ -122,21 +127,11 @@ export class Campaigns {
     const { database, targets, now } = this.#settings;
     const id = randomUUID();
     const seed = request.options?.seed ?? randomInt(2 ** 32);
-    const rows: { printer: string; stratum: string; state: string; reason: string | null }[] = [];
+    const rows: IntakeRow[] = [];
     let fine = 0;
-    for await (const page of targets.candidates(request)) {
-      for (const each of await targets.consider(page, request, id)) {
-        if (each.kind === 'fine') fine++;
-        else {
-          const excluded = each.kind === 'excluded';
-          rows.push({
-            printer: each.printer,
-            stratum: each.stratum,
-            state: excluded ? 'excluded' : 'waiting',
-            reason: excluded ? each.reason : null,
-          });
-        }
-      }
+    for await (const page of intake(targets, targets.candidates(request), request, id)) {
+      fine += page.fine;
+      rows.push(...page.rows);
       if (rows.length > CAMPAIGN_TARGETS_MAX) {
         throw new PlatenError('request/invalid', {
           reason: `more than ${CAMPAIGN_TARGETS_MAX} printers match: divide the campaign by a filter`,
@@ -145,7 +140,10 @@ export class Campaigns {
     }
     const waiting = rows.filter((row) => row.state === 'waiting');
     if (waiting.length === 0) {
-      const excluded = rows.length > 0 ? `, ${rows.length} are left out (campaigns.preview says why)` : '';
+      const stopped = rows.filter(({ reason }) => reason === 'stopped').length;
+      const excluded =
+        (rows.length > 0 ? `, ${rows.length} are left out (campaigns.preview says why)` : '') +
+        (stopped > 0 ? `; for ${stopped} the release was stopped (releases.release lifts that)` : '');
       throw new PlatenError('request/conflict', {
         reason: `No printer takes part: ${fine} have nothing to do${excluded}`,
       });
@@ -176,21 +174,16 @@ export class Campaigns {
          VALUES ($1, $2, $3, $4, $5, $6, $6, $7)`,
         [id, record.state, JSON.stringify(record), JSON.stringify(request), seed, new Date(now()), by],
       );
-      await client.query(
-        `INSERT INTO campaign_targets (campaign, printer, stratum, place, state, reason)
-         SELECT $1, * FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[], $6::text[])`,
-        [
-          id,
-          rows.map((row) => row.printer),
-          rows.map((row) => row.stratum),
-          rows.map((row) => places.get(row.printer) ?? 1),
-          rows.map((row) => row.state),
-          rows.map((row) => row.reason),
-        ],
-      );
+      await writeTargets(queryOf(client), id, rows, (printer) => places.get(printer) ?? 1);
     });
     await this.#watch.load(id, database);
-    this.#settings.tell('created', { campaign: id, targets: waiting.length, state: record.state, by });
+    this.#settings.tell('created', {
+      campaign: id,
+      targets: waiting.length,
+      state: record.state,
+      by,
+      cause: causeDocument(request.cause ?? { kind: 'person', by }),
+    });
     const [row] = await this.#rows('id = $1', [id]);
     if (row) this.#schedule(row);
     this.#look(id);
@@ -199,20 +192,89 @@ export class Campaigns {
   }
 
   async pause(id: string, by: string): Promise<Campaign> {
-    return this.#request(id, { type: 'pause', reason: `paused by ${by}` });
+    return this.#request(id, by, { type: 'pause', reason: `paused by ${by}` });
   }
 
   /**
-   * Lets a campaign go on: one that was proposed, paused, or inconclusive. With `retry` also those printers get an
-   * order once more that failed, and their quarantine is lifted.
+   * Lets a campaign go on: one that was proposed, paused, or inconclusive; with a reason also one that was halted or
+   * aborted, which lifts the stop and begins again with canaries. With `retry` also those printers get an order once
+   * more that failed, and their quarantine is lifted.
    */
-  async resume(id: string, by: string, retry = false): Promise<Campaign> {
+  async resume(
+    id: string,
+    by: string,
+    { retry = false, reason }: { retry?: boolean; reason?: string } = {},
+  ): Promise<Campaign> {
+    await this.#checkReason(id, reason);
     if (retry) await this.#retry(id, by);
-    return this.#request(id, { type: 'resume', at: this.#settings.now() }, { type: 'start' });
+    if (reason !== undefined) await this.#lift(id, by, reason);
+    return this.#request(
+      id,
+      by,
+      { type: 'lift' },
+      { type: 'resume', at: this.#settings.now() },
+      { type: 'start' },
+    );
+  }
+
+  /** Whoever resumes what was stopped says why. @throws PlatenError request/conflict */
+  async #checkReason(id: string, reason: string | undefined): Promise<void> {
+    const [row] = await this.#rows('id = $1', [id]);
+    if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
+    const { state } = row.record;
+    if (reason === undefined && (state === 'halted' || state === 'aborted')) {
+      throw new PlatenError('request/conflict', {
+        reason: `The campaign is ${state}: to resume it says "reason", which lifts the stop`,
+      });
+    }
   }
 
   async abort(id: string, by: string): Promise<Campaign> {
-    return this.#request(id, { type: 'abort', reason: `aborted by ${by}` });
+    return this.#request(id, by, { type: 'abort', reason: `aborted by ${by}` });
+  }
+
+  /** Every stop that holds. */
+  async stops(): Promise<StopView[]> {
+    return (await this.#settings.stops.held()).map(stopView);
+  }
+
+  /**
+   * Lifts what was stopped of a release, whoever stopped it. Campaigns that started by themselves and were halted by it
+   * begin again, with canaries.
+   * @throws PlatenError request/not-found when nothing of it is stopped
+   */
+  async release(release: string, by: string, reason: string): Promise<StopView[]> {
+    const { database, stops, now, tell } = this.#settings;
+    const lifted = await database.transaction((client) =>
+      stops.lift(queryOf(client), { release }, { by, reason, at: now() }),
+    );
+    if (lifted.length === 0) throw new PlatenError('request/not-found', { kind: 'stop of', id: release });
+    tell('released', { release, by, reason, stops: lifted.map(stopView) });
+    const halted = await this.#rows(
+      `(id = ANY($1) OR state = 'halted' AND EXISTS (SELECT 1 FROM campaign_targets t
+         WHERE t.campaign = campaigns.id AND (t.releases && $2 OR t.reason = 'stopped')))
+       AND state IN ('halted', 'aborted') AND request->'cause'->>'kind' IN ('rule', 'verdict')`,
+      [lifted.flatMap(({ campaign }) => campaign ?? []), lifted.flatMap((stop) => stop.releases)],
+    );
+    for (const { id } of halted) {
+      await this.#request(id, by, { type: 'lift' });
+      await this.#rescan(id);
+    }
+    return lifted.map(stopView);
+  }
+
+  async #lift(id: string, by: string, reason: string): Promise<void> {
+    const { database, stops, now, tell } = this.#settings;
+    const lifted = await database.transaction(async (client) => {
+      const query = queryOf(client);
+      // Exposures of orders that still run belong to the evidence that is given up.
+      await query(
+        "UPDATE campaign_targets SET exposure = NULL WHERE campaign = $1 AND state = 'dispatched'",
+        [id],
+      );
+      return stops.lift(query, { campaign: id }, { by, reason, at: now() });
+    });
+    if (lifted.length > 0) tell('released', { campaign: id, by, reason, stops: lifted.map(stopView) });
   }
 
   /** @throws PlatenError request/not-found */
@@ -309,20 +371,11 @@ export class Campaigns {
           .map(({ printer }) => printer),
       );
       const open = page.filter(({ printer }) => !settled.has(printer));
-      const fresh = (await targets.consider(open, row.request, id)).filter((each) => each.kind === 'target');
-      if (fresh.length === 0) continue;
-      await database.query(
-        `INSERT INTO campaign_targets (campaign, printer, stratum, place, state)
-         SELECT $1, printer, stratum, place, 'waiting'
-         FROM unnest($2::text[], $3::text[], $4::float8[]) AS n(printer, stratum, place)
-         ON CONFLICT (campaign, printer) DO UPDATE SET state = 'waiting', reason = NULL
-         WHERE campaign_targets.state = 'excluded'`,
-        [id, fresh.map((each) => each.printer), fresh.map((each) => each.stratum), fresh.map(() => random())],
-      );
-      this.#watch.add(
-        id,
-        fresh.map((each) => each.printer),
-      );
+      for await (const { rows } of intake(targets, [open], row.request, id)) {
+        const coming = rows.filter(({ state }) => state === 'waiting');
+        const { fresh } = await writeTargets(queryIn(database), id, coming, random);
+        this.#watch.add(id, fresh);
+      }
     }
     this.#look(id);
     this.#schedule(row);
@@ -349,7 +402,7 @@ export class Campaigns {
         ...record,
         dispatched: Math.max(0, record.dispatched - again.length),
         // What failed once says nothing new of the release: the evidence is kept.
-        ...(record.state === 'finished' || record.state === 'halted'
+        ...(record.state === 'finished'
           ? {
               state: 'paused' as const,
               reason: `${again.length} printers are to be tried again, asked by ${by}`,
@@ -366,8 +419,9 @@ export class Campaigns {
   }
 
   /** Lets an operator's events happen. @throws PlatenError request/not-found, request/conflict */
-  async #request(id: string, ...events: CampaignEvent[]): Promise<Campaign> {
-    const changed = await this.#settings.database.transaction(async (client) => {
+  async #request(id: string, by: string, ...events: CampaignEvent[]): Promise<Campaign> {
+    const { database, stops, now } = this.#settings;
+    const { record, before } = await database.transaction(async (client) => {
       const query = queryOf(client);
       const [row] = await query<CampaignRow>(`SELECT ${ROW} FROM campaigns WHERE id = $1 FOR UPDATE`, [id]);
       if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
@@ -376,9 +430,12 @@ export class Campaigns {
         throw new PlatenError('request/conflict', { reason: `The campaign is ${record.state}` });
       }
       await this.#save(query, id, record);
-      return record;
+      await rememberStop(query, stops, row, record, { by, at: now() });
+      return { record, before: row.record.state };
     });
-    this.#tellState(id, changed);
+    // What is over is no longer watched.
+    if (before === 'aborted' || before === 'finished') await this.#watch.load(id, database);
+    this.#tellState(id, record);
     this.#look(id);
     await this.#publish(id);
     return this.get(id);
@@ -441,7 +498,7 @@ export class Campaigns {
   }
 
   async #lookNow(id: string): Promise<void> {
-    const { orders, database, now } = this.#settings;
+    const { orders, database, stops, now } = this.#settings;
     const done = await database.transaction(async (client) => {
       const query = queryOf(client);
       const [row] = await query<CampaignRow>(`SELECT ${ROW} FROM campaigns WHERE id = $1 FOR UPDATE`, [id]);
@@ -464,6 +521,7 @@ export class Campaigns {
         }
       }
       if (record !== row.record) await this.#save(query, id, record);
+      await rememberStop(query, stops, row, record, { by: 'guard', at: now() });
       return { before: row.record, record, created, allowance: ticked.allowance, counts };
     });
     if (!done) return;
@@ -516,9 +574,10 @@ export class Campaigns {
 
 /** Campaigns over the printers of a fleet. */
 export function createCampaigns(
-  settings: Omit<CampaignSettings, 'targets'> & Pick<TargetSources, 'fleet' | 'choose'>,
+  settings: Omit<CampaignSettings, 'targets' | 'stops'> & Pick<TargetSources, 'fleet' | 'choose'>,
 ): Campaigns {
   const { orders, database, repository, fleet, choose, now } = settings;
-  const targets = new Targets({ database, fleet, executions: orders.store, repository, choose, now });
-  return new Campaigns({ ...settings, targets });
+  const stops = new StopStore(database);
+  const targets = new Targets({ database, fleet, executions: orders.store, repository, stops, choose, now });
+  return new Campaigns({ ...settings, stops, targets });
 }

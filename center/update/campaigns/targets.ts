@@ -2,16 +2,21 @@
  * Which printers a campaign concerns: each candidate is judged and planned anew, and those that are left out are told
  * with the reason.
  */
+
 import { createHash } from 'node:crypto';
 import type { Choice, ChooseOptions } from '../../../compatibility/index.ts';
 import { attainable, signatureOf } from '../../../compatibility/index.ts';
 import type { Repository } from '../../../releases/repository.ts';
 import { durationMs } from '../../../schemas/duration.ts';
-import type { CampaignOptions, PrinterFilter, Remedy, Structure } from '../../../schemas/types.ts';
+import type { CampaignOptions, PrinterFilter, Remedy, Structure, Verdict } from '../../../schemas/types.ts';
 import type { FleetQueries } from '../../services.ts';
+import { type Cause, releasesOf } from '../cause.ts';
 import { CANDIDATES_PAGE } from '../limits.ts';
 import type { ExecutionStore, UpdateDatabase } from '../orders/execution-store.ts';
 import { orderSteps } from '../orders/order-plan.ts';
+import { misfitOf } from './misfit.ts';
+import type { StopStore } from './stop-store.ts';
+import { type Stop, stopFor } from './stops.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -26,6 +31,10 @@ export interface CampaignRequest {
   options?: CampaignOptions;
   /** Named printers instead of a filter: those for which a trouble's remedy is appropriate. */
   printers?: string[];
+  /** Why; absent: a person asked. */
+  cause?: Cause;
+  /** The misfits with this pair, as their verdicts have them now, instead of what a choice would give. */
+  misfit?: string;
 }
 
 /** Why a printer is left out. */
@@ -36,22 +45,39 @@ export type Exclusion =
   | 'no-report'
   | 'quarantined'
   | 'unavailable'
+  | 'stopped'
   | 'no-structure';
 
 /** Exclusions that may pass by themselves. */
-export const PASSING: readonly Exclusion[] = ['busy', 'no-report', 'no-structure', 'unavailable', 'no-plan'];
+export const PASSING: readonly Exclusion[] = [
+  'busy',
+  'no-report',
+  'no-structure',
+  'unavailable',
+  'no-plan',
+  'stopped',
+];
 
 export interface Candidate {
   printer: string;
   online: boolean;
   lastSeenMs: number | undefined;
   labels: Record<string, string>;
+  site: string | undefined;
   structure: Structure | undefined;
 }
 
 export type Considered =
   /** It takes part; its configuration is its stratum. */
-  | { kind: 'target'; printer: string; stratum: string; structure: Structure; remedy: Remedy }
+  | {
+      kind: 'target';
+      printer: string;
+      stratum: string;
+      structure: Structure;
+      remedy: Remedy;
+      /** What it gets, as stops name it. */
+      releases: string[];
+    }
   /** Nothing to do: it hasn't the software, or runs what is wanted already. */
   | { kind: 'fine'; printer: string }
   | { kind: 'excluded'; printer: string; reason: Exclusion; why: string; stratum: string };
@@ -63,6 +89,7 @@ export interface TargetSources {
   fleet: Pick<FleetQueries, 'list'>;
   executions: ExecutionStore;
   repository: Repository;
+  stops: StopStore;
   choose: ChooseFunction;
   now(): number;
 }
@@ -121,9 +148,10 @@ export class Targets {
       online: boolean;
       last_seen: Date | null;
       labels: Record<string, string>;
+      site: string | null;
       document: Structure | null;
     }>(
-      `SELECT p.id, p.online, p.last_seen, p.labels, s.document FROM printers p
+      `SELECT p.id, p.online, p.last_seen, p.labels, p.site, s.document FROM printers p
        LEFT JOIN structures s ON s.printer = p.id WHERE p.id = ANY($1) ORDER BY p.id`,
       [printers],
     );
@@ -132,6 +160,7 @@ export class Targets {
       online: row.online,
       lastSeenMs: row.last_seen?.getTime(),
       labels: row.labels,
+      site: row.site ?? undefined,
       structure: row.document ?? undefined,
     }));
   }
@@ -155,13 +184,20 @@ export class Targets {
           await database.query<{ printer: string; campaign: string }>(
             `SELECT t.printer, t.campaign FROM campaign_targets t JOIN campaigns c ON c.id = t.campaign
              WHERE t.printer = ANY($1) AND t.state IN ('waiting', 'dispatched')
-               AND c.state IN ('running', 'paused') AND c.id <> $2`,
-            [printers, campaign ?? ''],
+               AND c.state IN ('running', 'paused') AND c.id <> $2
+               AND c.request->>'misfit' IS NULL AND $3::text IS NULL`,
+            [printers, campaign ?? '', request.misfit ?? null],
           )
         ).map((row) => [row.printer, row.campaign]),
       ),
     ];
-    const options = choiceFor(request);
+    const { cause = { kind: 'person', by: '' } } = request;
+    const stops: readonly Stop[] = await this.#sources.stops.held();
+    const ruleSince =
+      cause.kind === 'rule' && stops.length > 0
+        ? await this.#sources.stops.ruleSince(cause.rule, cause.question)
+        : undefined;
+    const remedyOf = await this.#remedies(request, printers);
     const silentMs = durationOr(request.options?.silentAfter, 30 * DAY_MS);
     const consider = async (candidate: Candidate): Promise<Considered> => {
       const { printer, structure } = candidate;
@@ -177,14 +213,10 @@ export class Targets {
       });
       if (!structure) return out('no-structure', 'it has never sent its structure');
       if (request.software && !runs(structure, request.software.id)) return { kind: 'fine', printer };
-      const choice = await this.#sources.choose(structure, options);
-      const doable = attainable(choice);
-      const idle = doable?.remedy.software.length === 0 && doable.remedy.steps.length === 0;
-      if (!doable || (idle && choice.outcome === 'blocked')) {
-        return out('no-plan', choice.explanation ?? `the resolver says: ${choice.outcome}`);
-      }
-      const { remedy } = doable;
-      if (idle) return { kind: 'fine', printer };
+      const wanted = await remedyOf(printer, structure);
+      if (wanted === undefined) return { kind: 'fine', printer };
+      if ('why' in wanted) return out('no-plan', wanted.why);
+      const { remedy } = wanted;
       if (candidate.labels['update'] === 'pinned') return out('pinned', 'its label "update" says "pinned"');
       const silent =
         candidate.lastSeenMs === undefined || this.#sources.now() - candidate.lastSeenMs > silentMs;
@@ -197,6 +229,10 @@ export class Targets {
         this.#sources.repository.target(software, version),
       );
       if (!steps.ok) return out('unavailable', steps.reason);
+      const releases = releasesOf(steps.steps);
+      const stop = stopFor(stops, { releases, stratum, cause, ruleSince });
+      if (stop)
+        return out('stopped', `${stop.releases.join(', ')} was stopped by ${stop.by}: ${stop.reason}`);
       const bar = steps.steps
         .map(({ subject, to }) => ({ software: subject.slice(subject.indexOf(':') + 1), to }))
         .map(({ software, to }) =>
@@ -208,8 +244,47 @@ export class Targets {
       if (order && order.campaign !== campaign) return out('busy', `it has the order ${order.id} already`);
       const other = held.get(printer);
       if (other !== undefined) return out('busy', `the campaign ${other} has it`);
-      return { kind: 'target', printer, stratum, structure, remedy };
+      return { kind: 'target', printer, stratum, structure, remedy, releases };
     };
     return Promise.all(candidates.map(consider));
+  }
+
+  /**
+   * How the remedy of each printer is found: what its verdict says, or what the resolver chooses. The function gives
+   * undefined for a printer that has nothing to do.
+   */
+  async #remedies(
+    request: CampaignRequest,
+    printers: string[],
+  ): Promise<
+    (printer: string, structure: Structure) => Promise<{ remedy: Remedy } | { why: string } | undefined>
+  > {
+    if (request.misfit === undefined) {
+      const options = choiceFor(request);
+      return async (_printer, structure) => {
+        const choice = await this.#sources.choose(structure, options);
+        const doable = attainable(choice);
+        const idle = doable?.remedy.software.length === 0 && doable.remedy.steps.length === 0;
+        if (!doable || (idle && choice.outcome === 'blocked')) {
+          return { why: choice.explanation ?? `the resolver says: ${choice.outcome}` };
+        }
+        return idle ? undefined : { remedy: doable.remedy };
+      };
+    }
+    const rows = await this.#sources.database.query<{ printer: string; document: Verdict }>(
+      'SELECT printer, document FROM verdicts WHERE printer = ANY($1)',
+      [printers],
+    );
+    const verdicts = new Map(rows.map((row) => [row.printer, row.document]));
+    return async (printer, structure) => {
+      const verdict = verdicts.get(printer);
+      const judged = verdict?.structure;
+      if (!verdict || judged?.session !== structure.session || judged.revision !== structure.revision) {
+        return { why: 'its present structure has not been judged yet' };
+      }
+      const misfit = misfitOf(verdict);
+      // It fits, or it has another question by now, which has its own campaign.
+      return misfit !== undefined && misfit.key === request.misfit ? { remedy: misfit.remedy } : undefined;
+    };
   }
 }

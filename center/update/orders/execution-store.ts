@@ -26,6 +26,19 @@ export interface UpdateDatabase {
   transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T>;
 }
 
+export type Query = <R extends object>(text: string, values?: unknown[]) => Promise<R[]>;
+
+/** Statements of a transaction. */
+export function queryOf(client: PoolClient): Query {
+  return async <R extends object>(text: string, values: unknown[] = []) =>
+    (await client.query<R>(text, values)).rows;
+}
+
+/** Statements outside a transaction. */
+export function queryIn(database: UpdateDatabase): Query {
+  return (text, values) => database.query(text, values);
+}
+
 /** An execution as it is stored. */
 export interface ExecutionRow {
   id: string;

@@ -1,0 +1,77 @@
+/**
+ * How printers come to a campaign: those that match when it begins, and those that join later.
+ */
+import type { Query } from '../orders/execution-store.ts';
+import type { CampaignRequest, Candidate, Targets } from './targets.ts';
+
+/** A printer that takes part, or is left out with the reason. */
+export interface IntakeRow {
+  printer: string;
+  stratum: string;
+  state: 'waiting' | 'excluded';
+  reason: string | null;
+  releases: string[];
+}
+
+/** Judges printers for a campaign, page by page. */
+export async function* intake(
+  targets: Targets,
+  pages: AsyncIterable<Candidate[]> | Iterable<Candidate[]>,
+  request: CampaignRequest,
+  campaign: string,
+): AsyncGenerator<{ rows: IntakeRow[]; fine: number }> {
+  for await (const page of pages) {
+    const considered = await targets.consider(page, request, campaign);
+    const rows = considered.flatMap((each): IntakeRow[] => {
+      const { kind } = each;
+      if (kind === 'fine') return [];
+      const { printer, stratum } = each;
+      return kind === 'excluded'
+        ? [{ printer, stratum, state: 'excluded', reason: each.reason, releases: [] }]
+        : [{ printer, stratum, state: 'waiting', reason: null, releases: each.releases }];
+    });
+    yield { rows, fine: considered.length - rows.length };
+  }
+}
+
+/**
+ * Writes printers to a campaign. One that waits, has an order or was left out for good stays as it is; one whose order
+ * ended before comes back, which is told so that its order counts once more.
+ * @returns how many take part that did not, and how many of them come back
+ */
+export async function writeTargets(
+  query: Query,
+  campaign: string,
+  rows: readonly IntakeRow[],
+  places: (printer: string) => number,
+): Promise<{ fresh: string[]; back: number }> {
+  if (rows.length === 0) return { fresh: [], back: 0 };
+  const coming = rows.filter(({ state }) => state === 'waiting').map(({ printer }) => printer);
+  const [known] = await query<{ back: number }>(
+    `SELECT count(*)::int AS back FROM campaign_targets
+     WHERE campaign = $1 AND printer = ANY($2) AND state = 'ended' AND execution IS NOT NULL`,
+    [campaign, coming],
+  );
+  const written = await query<{ printer: string; state: string }>(
+    `INSERT INTO campaign_targets AS t (campaign, printer, stratum, place, state, reason, releases)
+     SELECT $1, printer, stratum, place, state, reason, array_remove(string_to_array(releases, E'\\n'), '')
+     FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[])
+       AS n(printer, stratum, place, state, reason, releases)
+     ON CONFLICT (campaign, printer) DO UPDATE
+       SET state = excluded.state, reason = excluded.reason, releases = excluded.releases,
+           stratum = excluded.stratum, execution = NULL, exposure = NULL, outcome = NULL, ended = NULL, tries = 0
+       WHERE t.state IN ('excluded', 'ended') AND excluded.state = 'waiting'
+     RETURNING printer, state`,
+    [
+      campaign,
+      rows.map((row) => row.printer),
+      rows.map((row) => row.stratum),
+      rows.map((row) => places(row.printer)),
+      rows.map((row) => row.state),
+      rows.map((row) => row.reason),
+      rows.map((row) => row.releases.join('\n')),
+    ],
+  );
+  const fresh = written.filter(({ state }) => state === 'waiting').map(({ printer }) => printer);
+  return { fresh, back: known?.back ?? 0 };
+}

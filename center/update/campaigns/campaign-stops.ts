@@ -1,0 +1,78 @@
+/**
+ * What is remembered when a campaign is halted or aborted, written in the same transaction, and what lifting it does.
+ */
+
+import { releasesOf } from '../cause.ts';
+import type { Query } from '../orders/execution-store.ts';
+import type { ExecutionPlan } from '../orders/order-plan.ts';
+import type { Execution } from '../orders/order-state.ts';
+import type { CampaignRecord } from './campaign-state.ts';
+import { type CampaignRow, causeOf } from './campaign-view.ts';
+import type { StopStore } from './stop-store.ts';
+
+/**
+ * The releases that a failed order speaks against: those of the step at which it ended, and those that belong together
+ * with it. What was installed before that step did its work.
+ */
+export function blamedReleases(plan: ExecutionPlan, execution: Pick<Execution, 'step'>): string[] {
+  const failing = plan.steps[Math.min(execution.step, plan.steps.length - 1)];
+  if (failing === undefined) return [];
+  return releasesOf(
+    plan.steps.filter(
+      (step) => step === failing || (failing.together !== undefined && step.together === failing.together),
+    ),
+  );
+}
+
+/** Remembers why a campaign ended as it did, so that nothing starts the same again by itself. */
+export async function rememberStop(
+  query: Query,
+  stops: StopStore,
+  row: CampaignRow,
+  record: CampaignRecord,
+  { by, at }: { by: string; at: number },
+): Promise<void> {
+  const before = row.record.state;
+  if (record.state === before || (record.state !== 'halted' && record.state !== 'aborted')) return;
+  // What was halted by a stop, or with the release as a whole, is remembered already.
+  if (record.halt === 'stop' || (record.state === 'halted' && record.halt === 'release')) return;
+  const reason = record.reason ?? record.state;
+  const common = { campaign: row.id, cause: causeOf(row), reason, by, at };
+  if (record.state === 'halted') {
+    const releases =
+      record.halt === 'codes' ? await exposedReleases(query, row.id) : await failedReleases(query, row.id);
+    await stops.add(query, { ...common, kind: 'guard', releases });
+    return;
+  }
+  const [found] = await query<{ releases: string[] | null; strata: string[] | null }>(
+    `SELECT (SELECT array_agg(DISTINCT r ORDER BY r) FROM campaign_targets t, unnest(t.releases) r
+             WHERE t.campaign = $1 AND t.state <> 'excluded') AS releases,
+            (SELECT array_agg(DISTINCT stratum) FROM campaign_targets
+             WHERE campaign = $1 AND state <> 'excluded') AS strata`,
+    [row.id],
+  );
+  await stops.add(query, {
+    ...common,
+    kind: 'person',
+    releases: found?.releases ?? [],
+    strata: found?.strata ?? [],
+  });
+}
+
+async function failedReleases(query: Query, campaign: string): Promise<string[]> {
+  const failed = await query<{ plan: ExecutionPlan; record: Execution }>(
+    `SELECT e.plan, e.record FROM campaign_targets t JOIN executions e ON e.id = t.execution
+     WHERE t.campaign = $1 AND t.outcome = 'bad'`,
+    [campaign],
+  );
+  return [...new Set(failed.flatMap(({ plan, record }) => blamedReleases(plan, record)))].sort();
+}
+
+async function exposedReleases(query: Query, campaign: string): Promise<string[]> {
+  const rows = await query<{ release: string }>(
+    `SELECT DISTINCT r AS release FROM campaign_targets t, unnest(t.releases) r
+     WHERE t.campaign = $1 AND t.exposure IS NOT NULL ORDER BY 1`,
+    [campaign],
+  );
+  return rows.map(({ release }) => release);
+}

@@ -1,0 +1,121 @@
+/**
+ * Stops in Postgres.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Cause } from '../cause.ts';
+import { STOP_STRATA_MAX } from '../limits.ts';
+import type { Query, UpdateDatabase } from '../orders/execution-store.ts';
+import type { Stop } from './stops.ts';
+
+/** A stop as lists show it. */
+export interface StopView extends Omit<Stop, 'at'> {
+  at: string;
+  cause: Cause;
+}
+
+interface Row {
+  id: string;
+  kind: Stop['kind'];
+  releases: string[];
+  strata: string[] | null;
+  campaign: string | null;
+  cause: Cause;
+  reason: string;
+  stopped_by: string;
+  at: Date;
+}
+
+const COLUMNS = 'id, kind, releases, strata, campaign, cause, reason, stopped_by, at';
+
+function fromRow({ strata, campaign, stopped_by: by, at, ...row }: Row): Stop & { cause: Cause } {
+  return {
+    ...row,
+    ...(strata === null ? {} : { strata }),
+    ...(campaign === null ? {} : { campaign }),
+    by,
+    at: at.getTime(),
+  };
+}
+
+export class StopStore {
+  readonly #database: UpdateDatabase;
+
+  constructor(database: UpdateDatabase) {
+    this.#database = database;
+  }
+
+  /** Every stop that holds now, the oldest first. */
+  async held(): Promise<(Stop & { cause: Cause })[]> {
+    const rows = await this.#database.query<Row>(
+      `SELECT ${COLUMNS} FROM release_stops WHERE lifted_at IS NULL ORDER BY at, id`,
+    );
+    return rows.map(fromRow);
+  }
+
+  /** Writes a stop, in the transaction that stops the campaign. Nothing is written when there is nothing to name. */
+  async add(query: Query, stop: Omit<Stop, 'id'> & { cause: Cause }): Promise<void> {
+    if (stop.releases.length === 0) return;
+    const strata = stop.strata && stop.strata.length <= STOP_STRATA_MAX ? stop.strata : null;
+    await query(
+      `INSERT INTO release_stops (id, kind, releases, strata, campaign, cause, reason, stopped_by, at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      [
+        randomUUID(),
+        stop.kind,
+        stop.releases,
+        strata,
+        stop.campaign ?? null,
+        JSON.stringify(stop.cause),
+        stop.reason,
+        stop.by,
+        new Date(stop.at),
+      ],
+    );
+  }
+
+  /**
+   * Lifts the stops of a campaign, or those that name a release.
+   * @returns those that held until now
+   */
+  async lift(
+    query: Query,
+    which: { campaign: string } | { release: string },
+    { by, reason, at }: { by: string; reason: string; at: number },
+  ): Promise<(Stop & { cause: Cause })[]> {
+    const rows = await query<Row>(
+      `UPDATE release_stops SET lifted_at = $3, lifted_by = $4, lifted_reason = $5
+       WHERE lifted_at IS NULL AND (campaign = $1 OR $2 = ANY(releases)) RETURNING ${COLUMNS}`,
+      [
+        'campaign' in which ? which.campaign : null,
+        'release' in which ? which.release : null,
+        new Date(at),
+        by,
+        reason,
+      ],
+    );
+    return rows.map(fromRow);
+  }
+
+  /** Remembers when rules got their present meaning. */
+  async noteRules(rules: readonly { rule: string; question: string }[], at: number): Promise<void> {
+    await this.#database.query(
+      `INSERT INTO rule_questions (rule, question, since)
+       SELECT rule, question, $3 FROM unnest($1::text[], $2::text[]) AS n(rule, question) ON CONFLICT DO NOTHING`,
+      [rules.map((each) => each.rule), rules.map((each) => each.question), new Date(at)],
+    );
+  }
+
+  /** When a rule got this meaning; undefined when it is not known. */
+  async ruleSince(rule: string, question: string): Promise<number | undefined> {
+    const [row] = await this.#database.query<{ since: Date }>(
+      'SELECT since FROM rule_questions WHERE rule = $1 AND question = $2',
+      [rule, question],
+    );
+    return row?.since.getTime();
+  }
+}
+
+/** A stop as an operator sees it. */
+export function stopView({ at, ...stop }: Stop & { cause: Cause }): StopView {
+  return { ...stop, at: new Date(at).toISOString() };
+}
