@@ -2,6 +2,7 @@
  * Checks options that come from outside.
  */
 import { PlatenError } from '../schemas/errors.ts';
+import { unknownMember } from '../schemas/nearest-name.ts';
 import type { ChooseOptions } from './types.ts';
 
 const isText = (value: unknown): boolean => typeof value === 'string';
@@ -19,11 +20,14 @@ const CHECKS: Record<keyof ChooseOptions, [test: (value: unknown) => boolean, wh
   staged: [(value) => Array.isArray(value) && value.every(isText), 'a list of software ids or id@version'],
 };
 
-/** The value as options; fields that are not known are ignored. @throws PlatenError payload/schema */
+/** The value as options; a member that isn't known is refused. @throws PlatenError payload/schema */
 export function checkOptions(value: unknown): ChooseOptions {
   const wrong = (reason: string): PlatenError =>
     new PlatenError('payload/schema', { reason, schema: 'structure' });
   if (!isObject(value)) throw wrong('/options must be an object');
+  const known = Object.keys(CHECKS);
+  const stray = Object.keys(value).find((name) => !known.includes(name));
+  if (stray !== undefined) throw wrong(unknownMember(stray, '/options', known));
   for (const [name, [test, what]] of Object.entries(CHECKS)) {
     if (value[name] !== undefined && !test(value[name])) throw wrong(`/options/${name} must be ${what}`);
   }

@@ -37,7 +37,7 @@ test('another seed gives other printers, a greater fleet keeps the serials of th
 
 test.each([
   ['no populations', { scenario: 'x', populations: [] }, '/populations'],
-  ['an unknown field', { ...MINIMAL, printer: 1 }, 'additional properties'],
+  ['an unknown field', { ...MINIMAL, printer: 1 }, 'unknown member'],
   [
     'a symbol twice',
     population({ units: [1, 2].map(() => ({ symbol: 'e', kind: 'e', model: 'm' })) }),

@@ -13,7 +13,7 @@ import { durationMs } from '../schemas/duration.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import { PRINTER_ID } from '../schemas/topics.ts';
 import type { Policy, Population, Scenario, TimelineEvent, Unit } from '../schemas/types.ts';
-import { schemaFault } from '../schemas/validate.ts';
+import { findPolicyFault, schemaFault } from '../schemas/validate.ts';
 
 /** One simulated printer, ready to be started. */
 export interface PrinterPlan {
@@ -67,8 +67,8 @@ export function checkScenario(value: unknown): Scenario {
       if (symbols.has(unit.symbol)) wrong(where, `the symbol "${unit.symbol}" is there twice or reserved`);
       symbols.add(unit.symbol);
     }
-    const policy = population.policy && schemaFault('policy', population.policy);
-    if (policy !== undefined) wrong(`${where}/policy`, policy);
+    const fault = population.policy && findPolicyFault(population.policy);
+    if (fault) wrong(`${where}/policy${fault.path === '/' ? '' : fault.path}`, fault.message);
     for (const errors of population.errors ?? []) {
       if (milliseconds(errors.every, `${where}/errors`) <= 0)
         wrong(`${where}/errors`, 'every must be positive');

@@ -241,7 +241,9 @@ export interface OperatorRequest {
    * Names the reply's topic.
    */
   id: string;
-  params?: {};
+  params?: {
+    [k: string]: unknown;
+  };
 }
 /**
  * The software a printer is to install now.
@@ -736,6 +738,10 @@ export interface AgentsConfig {
    * @maxItems 1000
    */
   printers: AgentPrinter[];
+  /**
+   * For editors; means nothing here.
+   */
+  $schema?: string;
 }
 export interface AgentPrinter {
   /**
@@ -809,7 +815,9 @@ export interface AgentPrinter {
     /**
      * Passed on to the program.
      */
-    settings?: {};
+    settings?: {
+      [k: string]: unknown;
+    };
   };
 }
 /**
@@ -832,6 +840,10 @@ export interface Catalog {
    * @maxItems 100000
    */
   software?: SoftwareProduct[];
+  /**
+   * For editors; means nothing here.
+   */
+  $schema?: string;
 }
 export interface ApparatusModel {
   model: string;
@@ -999,6 +1011,10 @@ export interface Mapping {
    * @maxItems 200
    */
   objects?: ObjectRule[];
+  /**
+   * For editors; means nothing here.
+   */
+  $schema?: string;
 }
 export interface ModelRule {
   pattern: string;
@@ -1143,7 +1159,11 @@ export interface TroubleRules {
    *
    * @maxItems 10000
    */
-  tests?: {}[];
+  tests?: RuleTest[];
+  /**
+   * For editors; means nothing here.
+   */
+  $schema?: string;
 }
 export interface TroubleRule {
   id: string;
@@ -1159,13 +1179,19 @@ export interface TroubleRule {
       range?: string;
     };
   };
-  where?: {};
+  where?: {
+    [k: string]: unknown;
+  };
   /**
    * @maxItems 8
    */
   by?: string[];
-  when: {};
-  clear?: {};
+  when: {
+    [k: string]: unknown;
+  };
+  clear?: {
+    [k: string]: unknown;
+  };
   /**
    * A trouble that reopens within it is the same one.
    */
@@ -1182,9 +1208,38 @@ export interface TroubleRule {
    * @maxItems 100
    */
   suppressedBy?: string[];
-  remedy?: {};
+  remedy?: {
+    [k: string]: unknown;
+  };
   fleet?: boolean;
   auto?: boolean;
+}
+export interface RuleTest {
+  name?: string;
+  /**
+   * Lines as `platen rules test --log` takes them.
+   */
+  log?: {
+    [k: string]: unknown;
+  };
+  /**
+   * How far time goes, RFC 3339.
+   */
+  at?: {
+    [k: string]: unknown;
+  };
+  /**
+   * Ids of the rules that are looked at; default all.
+   */
+  rules?: {
+    [k: string]: unknown;
+  };
+  /**
+   * The troubles that must open, each with the members that matter.
+   */
+  expect?: {
+    [k: string]: unknown;
+  };
 }
 export type Chance = number;
 
@@ -1210,6 +1265,10 @@ export interface Scenario {
    * @maxItems 10000
    */
   timeline?: TimelineEvent[];
+  /**
+   * For editors; means nothing here.
+   */
+  $schema?: string;
 }
 /**
  * Printers of one kind.
@@ -1280,7 +1339,9 @@ export interface Population {
   /**
    * As in policy.json: holds until the center sets one.
    */
-  policy?: {};
+  policy?: {
+    [k: string]: unknown;
+  };
   /**
    * @maxItems 100
    */
@@ -1348,7 +1409,9 @@ export interface ScenarioErrors {
      */
     versions?: string[];
   };
-  detail?: {};
+  detail?: {
+    [k: string]: unknown;
+  };
 }
 export interface TimelineEvent {
   /**
@@ -1622,13 +1685,17 @@ export interface CatalogGetParams {
  * Parameters of `catalog.impact`.
  */
 export interface CatalogImpactParams {
-  document: {};
+  document: {
+    [k: string]: unknown;
+  };
 }
 /**
  * Parameters of `catalog.put`.
  */
 export interface CatalogPutParams {
-  document: {};
+  document: {
+    [k: string]: unknown;
+  };
 }
 /**
  * Parameters of `errors.request`.
@@ -1768,7 +1835,9 @@ export interface RulesGetParams {
  * Parameters of `rules.put`.
  */
 export interface RulesPutParams {
-  document: {};
+  document: {
+    [k: string]: unknown;
+  };
 }
 /**
  * Parameters of `structure.request`.

@@ -7,6 +7,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormatsModule from 'ajv-formats';
 import { PlatenError, reasonOf } from './errors.ts';
 import { NESTING_LEVELS_MAX } from './limits.ts';
+import { didYouMean, unknownMember } from './nearest-name.ts';
 import type {
   AdminCredentials,
   AgentsConfig,
@@ -128,13 +129,16 @@ export interface MethodParams {
 // ajv-formats is CommonJS: under Node its default export is the module's `default`.
 const addFormats = addFormatsModule as unknown as (ajv: Ajv) => Ajv;
 
-const ajv = new Ajv({
+const AJV_OPTIONS = {
   allErrors: false,
   strict: true,
   allowUnionTypes: true,
   strictTypes: false,
   strictRequired: false,
-});
+  // Errors then hold the schema and the value that they are about, which the nearest right name is found with.
+  verbose: true,
+} as const;
+const ajv = new Ajv(AJV_OPTIONS);
 addFormats(ajv);
 const strictDateTime = ajv.formats['date-time'] as { validate(text: string): boolean };
 /**
@@ -148,12 +152,11 @@ ajv.addFormat('date-time', {
   validate: (text: string) => PLAIN_DATE_TIME.test(text) || strictDateTime.validate(text),
 });
 
-for (const folder of ['wire', 'documents', 'methods']) {
+const SCHEMAS = ['wire', 'documents', 'methods'].flatMap((folder) => {
   const base = new URL(`./${folder}/`, import.meta.url);
-  for (const file of readdirSync(base)) {
-    ajv.addSchema(JSON.parse(readFileSync(new URL(file, base), 'utf8')) as object);
-  }
-}
+  return readdirSync(base).map((file) => JSON.parse(readFileSync(new URL(file, base), 'utf8')) as object);
+});
+for (const schema of SCHEMAS) ajv.addSchema(schema);
 
 const compiled = new Map<string, ValidateFunction>();
 
@@ -167,20 +170,78 @@ function validatorFor(name: SchemaName | keyof MethodParams): ValidateFunction {
   return validate;
 }
 
-function sentence(error: ErrorObject | undefined): string {
-  if (!error) return 'unknown reason';
-  const where = error.instancePath || '/';
-  const detail =
-    error.keyword === 'enum' ? ` (${(error.params['allowedValues'] as unknown[]).join(', ')})` : '';
-  return `${where} ${error.message ?? 'is wrong'}${detail}`;
+/** What is wrong with a value, and where. */
+export interface SchemaFault {
+  /** JSON pointer; `/` for the value itself. */
+  path: string;
+  message: string;
+}
+
+/** The members that the schema of an error's object has. */
+function knownMembers(error: ErrorObject): string[] {
+  return Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {});
+}
+
+/** A member of the object that its schema doesn't know, where it knows all that there may be. */
+function strayMember(error: ErrorObject): string | undefined {
+  const { parentSchema, data } = error;
+  if ((parentSchema as { additionalProperties?: unknown }).additionalProperties !== false) return undefined;
+  const known = new Set(knownMembers(error));
+  return Object.keys(data as object).find((name) => !known.has(name));
+}
+
+function faultOf(error: ErrorObject | undefined): SchemaFault {
+  if (!error) return { path: '/', message: 'unknown reason' };
+  const path = error.instancePath || '/';
+  const { keyword, params, message = 'is wrong' } = error;
+  if (keyword === 'additionalProperties') {
+    return { path, message: unknownMember(String(params['additionalProperty']), path, knownMembers(error)) };
+  }
+  if (keyword === 'required') {
+    // What is missing is often there, misspelt.
+    const stray = strayMember(error);
+    if (stray !== undefined) {
+      return { path, message: `${message}; ${unknownMember(stray, path, knownMembers(error))}` };
+    }
+  }
+  if (keyword === 'enum') {
+    const allowed = (params['allowedValues'] as unknown[]).map(String);
+    const nearest = typeof error.data === 'string' ? didYouMean(error.data, allowed) : '';
+    return { path, message: `${message} (${allowed.join(', ')})${nearest}` };
+  }
+  return { path, message };
+}
+
+/** A fault as a sentence; one about an unknown member says itself where that stands. */
+function sentence({ path, message }: SchemaFault): string {
+  return message.startsWith('unknown member ') ? message : `${path} ${message}`;
+}
+
+function firstFault(validate: ValidateFunction, value: unknown): SchemaFault | undefined {
+  return validate(value) ? undefined : faultOf(validate.errors?.[0]);
+}
+
+/** What is wrong with `value` by its schema, with its place apart; undefined when nothing is. */
+export function findSchemaFault<N extends SchemaName>(name: N, value: unknown): SchemaFault | undefined {
+  return firstFault(validatorFor(name), value);
 }
 
 /**
  * Why `value` breaks its schema, or undefined when it doesn't.
  */
 export function schemaFault<N extends SchemaName>(name: N, value: unknown): string | undefined {
-  const validate = validatorFor(name);
-  return validate(value) ? undefined : sentence(validate.errors?.[0]);
+  const fault = findSchemaFault(name, value);
+  return fault && sentence(fault);
+}
+
+/**
+ * What is wrong with a policy that somebody writes: in a request, a rule, a scenario. A policy on the wire is open, so
+ * that agents live with centers that know more; one that is written must hold nothing that this center doesn't know.
+ */
+export function findPolicyFault(policy: unknown): SchemaFault | undefined {
+  const validate = ajv.getSchema('policy.set.json#/properties/policy');
+  if (!validate) throw new Error('policy.set.json has no policy');
+  return firstFault(validate, policy);
 }
 
 /**
@@ -188,8 +249,8 @@ export function schemaFault<N extends SchemaName>(name: N, value: unknown): stri
  * @throws PlatenError request/invalid with the JSON path of the first fault
  */
 export function checkParams<M extends keyof MethodParams>(method: M, params: unknown): MethodParams[M] {
-  const validate = validatorFor(method);
-  if (!validate(params)) throw new PlatenError('request/invalid', { reason: sentence(validate.errors?.[0]) });
+  const fault = firstFault(validatorFor(method), params);
+  if (fault) throw new PlatenError('request/invalid', { reason: sentence(fault) });
   return params as MethodParams[M];
 }
 
@@ -201,6 +262,24 @@ export function checkSchema<N extends SchemaName>(name: N, value: unknown): Sche
   const reason = schemaFault(name, value);
   if (reason !== undefined) throw new PlatenError('payload/schema', { reason, schema: name });
   return value as SchemaTypes[N];
+}
+
+/** Takes out what schemas don't know instead of refusing it; made when the first stored document needs it. */
+let dropping: Ajv | undefined;
+
+/**
+ * A document as it was stored, without the members that its schema doesn't know: before documents were closed they could
+ * be put, and what was in force then must be in force after an upgrade.
+ */
+export function withoutUnknownMembers<N extends SchemaName>(name: N, stored: SchemaTypes[N]): SchemaTypes[N] {
+  if (!dropping) {
+    dropping = new Ajv({ ...AJV_OPTIONS, removeAdditional: true });
+    addFormats(dropping);
+    for (const schema of SCHEMAS) dropping.addSchema(schema);
+  }
+  const copy = structuredClone(stored);
+  dropping.validate(`${name}.json`, copy);
+  return copy;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

@@ -10,7 +10,7 @@ import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import type { Client } from '../database/database.ts';
 import type { Page, PageRequest } from '../services.ts';
-import { type CompiledRules, compileRules } from './engine/compile.ts';
+import { type CompiledRules, compileRules, compileStoredRules } from './engine/compile.ts';
 import { contextOf, type InRange } from './engine/context.ts';
 import { type TroubleChange, TroubleEngine } from './engine/engine.ts';
 import { EARLY_MAX_MS, JUDGED_TOGETHER_MAX, WAITING_ENTRIES_MAX } from './engine/limits.ts';
@@ -156,7 +156,7 @@ export class TroubleService {
 
   /** Takes up the rules in force and the memory that was kept, and judges what was received since. */
   async start(document: TroubleRules | undefined): Promise<void> {
-    const { rules } = compileRules(document ?? { rules: 'none', list: [] });
+    const { rules } = compileStoredRules(document ?? { rules: 'none', list: [] });
     const { store, now, log } = this.#settings;
     const cursor = await store.cursor();
     const known = new Set(cursor === undefined ? [] : (JSON.parse(cursor.rules) as string[]));

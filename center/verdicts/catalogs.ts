@@ -7,7 +7,7 @@ import { agreementWarnings } from '../../releases/agreement.ts';
 import type { ReleaseTarget } from '../../releases/targets.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
-import { checkSchema } from '../../schemas/validate.ts';
+import { schemaFault } from '../../schemas/validate.ts';
 import type { Documents } from '../database/document-store.ts';
 import type { CatalogService, DocumentRevision } from '../services.ts';
 import { CatalogAssessor, compileChecked } from './assessor.ts';
@@ -20,13 +20,9 @@ export type ImpactOf = (
 ) => Promise<Record<string, unknown>>;
 
 function checked(document: unknown): Catalog {
-  try {
-    return checkSchema('catalog', document);
-  } catch (error) {
-    if (error instanceof PlatenError)
-      throw new PlatenError('catalog/invalid', { count: 1, reason: error.message });
-    throw error;
-  }
+  const fault = schemaFault('catalog', document);
+  if (fault !== undefined) throw new PlatenError('catalog/invalid', { count: 1, reason: fault });
+  return document as Catalog;
 }
 
 export class Catalogs implements CatalogService {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { durationMs } from '../../../schemas/duration.ts';
 import type { TroubleRules } from '../../../schemas/types.ts';
-import { schemaFault } from '../../../schemas/validate.ts';
+import { findPolicyFault, findSchemaFault, withoutUnknownMembers } from '../../../schemas/validate.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics.ts';
 import { GE_MAX, LATE_DEFAULT_MS, REBUILD_MAX_MS } from './limits.ts';
 import type { LaneSort } from './printer-lanes.ts';
@@ -99,11 +99,18 @@ function append<V>(map: Map<string, V[]>, key: string, value: V): void {
  * and must not be used.
  */
 export function compileRules(document: TroubleRules): Compilation {
-  const diagnostics = new Diagnostics();
-  const fault = schemaFault('rules', document);
-  if (fault !== undefined) {
-    const space = fault.indexOf(' ');
-    diagnostics.error(fault.slice(0, space), fault.slice(space + 1));
+  return compileWith(document, new Diagnostics());
+}
+
+/** Compiles a rule document that was put before: members that mean nothing are left out of it, not refused. */
+export function compileStoredRules(document: TroubleRules): Compilation {
+  return compileWith(withoutUnknownMembers('rules', document), new Diagnostics(true));
+}
+
+function compileWith(document: TroubleRules, diagnostics: Diagnostics): Compilation {
+  const fault = findSchemaFault('rules', document);
+  if (fault) {
+    diagnostics.error(fault.path, fault.message);
     return { rules: emptyRules(), diagnostics: diagnostics.list, errors: diagnostics.errors };
   }
   const rules = document.list.map((rule, index) => compileRule(rule, `/list/${index}`, diagnostics));
@@ -143,15 +150,19 @@ function emptyRules(): CompiledRules {
   };
 }
 
-const MEMBERS = [
-  ...['id', 'title', 'scope', 'where', 'by', 'when', 'clear', 'dedup', 'late', 'severity', 'suppressedBy'],
-  ...['remedy', 'fleet', 'auto'],
-];
 const REMEDY_MEMBERS = ['software', 'notify', 'request', 'policy', 'fleet', 'auto'];
 
-function warnOfUnknown(value: object, known: string[], path: string, diagnostics: Diagnostics): void {
-  for (const name of Object.keys(value)) {
-    if (!known.includes(name)) diagnostics.warn(`${path}/${name}`, 'it means nothing here');
+function checkRemedy(remedy: Record<string, unknown>, path: string, diagnostics: Diagnostics): void {
+  diagnostics.unknownMembers(remedy, REMEDY_MEMBERS, path);
+  const { software, policy } = remedy;
+  if (typeof software === 'object' && software !== null) {
+    diagnostics.unknownMembers(software, ['id', 'range'], `${path}/software`);
+  }
+  if (policy !== undefined) {
+    const fault = findPolicyFault(policy);
+    if (fault) {
+      diagnostics.error(`${path}/policy${fault.path === '/' ? '' : fault.path}`, fault.message);
+    }
   }
 }
 
@@ -162,8 +173,7 @@ function compileRule(
 ): CompiledRule {
   const raw = rule as unknown as Record<string, unknown>;
   const remedy = rule.remedy as Record<string, unknown> | undefined;
-  warnOfUnknown(raw, MEMBERS, path, diagnostics);
-  warnOfUnknown(remedy ?? {}, REMEDY_MEMBERS, `${path}/remedy`, diagnostics);
+  if (remedy) checkRemedy(remedy, `${path}/remedy`, diagnostics);
   const severity = severities(rule.severity, `${path}/severity`, diagnostics);
   const clear = clearing(rule.clear, `${path}/clear`, diagnostics);
   const thresholds = Math.min(GE_MAX, Math.max(0, ...severity.map(({ from }) => Math.ceil(from))));
@@ -275,6 +285,7 @@ function severities(
 function clearing(clear: unknown, path: string, diagnostics: Diagnostics): CompiledRule['clear'] {
   if (clear === undefined) return undefined;
   const { quiet, lt, over } = clear as Record<string, unknown>;
+  diagnostics.unknownMembers(clear as object, ['quiet', 'lt', 'over'], path);
   if (quiet !== undefined && lt === undefined && over === undefined) {
     const quietMs = durationMs(quiet);
     if (quietMs === undefined) diagnostics.error(`${path}/quiet`, 'an ISO 8601 duration is expected');

@@ -1,4 +1,5 @@
 /** What is wrong with a rule document, and where. */
+import { unknownMember } from '../../../schemas/nearest-name.ts';
 
 export interface Diagnostic {
   /** JSON pointer into the document. */
@@ -12,6 +13,12 @@ export class Diagnostics {
   readonly list: Diagnostic[] = [];
   errors = 0;
   static readonly DIAGNOSTICS_MAX = 1000;
+  readonly #ofStored: boolean;
+
+  /** @param ofStored the document was put before: what means nothing in it is only warned of */
+  constructor(ofStored = false) {
+    this.#ofStored = ofStored;
+  }
 
   error(path: string, message: string): void {
     this.errors += 1;
@@ -20,6 +27,16 @@ export class Diagnostics {
 
   warn(path: string, message: string): void {
     this.add({ path, severity: 'warning', message });
+  }
+
+  /** Members of an object that mean nothing there. */
+  unknownMembers(value: object, known: readonly string[], path: string): void {
+    for (const name of Object.keys(value)) {
+      if (known.includes(name)) continue;
+      const message = unknownMember(name, path, known);
+      if (this.#ofStored) this.warn(`${path}/${name}`, message);
+      else this.error(`${path}/${name}`, message);
+    }
   }
 
   private add(diagnostic: Diagnostic): void {

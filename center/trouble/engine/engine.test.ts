@@ -1,5 +1,12 @@
 import type { LogEntry, TroubleRules } from '../../../schemas/types.ts';
-import { compileRules, contextOf, formatTime, parseTime, TroubleEngine } from './index.ts';
+import {
+  compileRules,
+  compileStoredRules,
+  contextOf,
+  formatTime,
+  parseTime,
+  TroubleEngine,
+} from './index.ts';
 import { CONTEXTS_MAX, KEYS_JOINT_MAX, KEYS_PER_PRINTER_MAX, SORTS_SWEEP_MIN } from './limits.ts';
 import { Replay } from './replay.ts';
 import { parseMoment } from './time.ts';
@@ -186,33 +193,61 @@ test('a wrong rule is told with the JSON path', () => {
   ]);
 });
 
-test('what means nothing in a rule is warned of, and the remedy may say itself whether it is for the fleet', () => {
-  const { rules, diagnostics, errors } = compileRules({
-    rules: 'r',
-    list: [
-      {
-        id: 'a',
-        dedupe: 'PT1H',
-        where: { all: [['severity', 'in', ['error', 'worse']]] },
-        when: {
-          all: [
-            { count: { ge: 1, over: 'PT1H', were: {} } },
-            { not: { bucket: { ge: 1, drain: { amount: 1, every: 'PT1H', page: 3 } } } },
-          ],
-        },
-        remedy: { software: 'fixes', fleet: false, auto: true, softwre: 1 },
-      },
-    ],
+test('what means nothing in a rule is refused with the nearest right name, and only warned of once it is stored', () => {
+  const rule = {
+    id: 'a',
+    where: { all: [['severity', 'in', ['error', 'info']]] },
+    when: {
+      all: [
+        { count: { ge: 1, over: 'PT1H', were: {} } },
+        { not: { bucket: { ge: 1, drain: { amount: 1, every: 'PT1H', page: 3 } } }, ani: [] },
+      ],
+    },
+    clear: { quiet: 'P1D', ovr: 'P1D' },
+    remedy: { software: 'fixes', fleet: false, auto: true, softwre: 1 },
+  };
+  const document = { rules: 'r', list: [rule] } as unknown as TroubleRules;
+  const told = ({ diagnostics }: ReturnType<typeof compileRules>) =>
+    diagnostics.map(({ path, severity, message }) => `${severity} ${path}: ${message}`);
+  const said = [
+    '/list/0/remedy/softwre: unknown member "softwre" in /list/0/remedy; did you mean "software"?',
+    '/list/0/clear/ovr: unknown member "ovr" in /list/0/clear; did you mean "over"?',
+    '/list/0/when/all/0/count/were: unknown member "were" in /list/0/when/all/0/count; did you mean "where"?',
+    '/list/0/when/all/1/ani: unknown member "ani" in /list/0/when/all/1; did you mean "any"?',
+    '/list/0/when/all/1/not/bucket/drain/page: unknown member "page" in /list/0/when/all/1/not/bucket/drain; did you mean "pages"?',
+  ];
+  const refused = compileRules(document);
+  expect(told(refused)).toEqual(said.map((line) => `error ${line}`));
+  expect(refused.errors).toBe(said.length);
+  const stored = compileStoredRules({
+    ...document,
+    list: [{ ...rule, dedupe: 'PT1H' }],
   } as unknown as TroubleRules);
-  expect(diagnostics.map(({ path, severity }) => `${severity} ${path}`)).toEqual([
-    'warning /list/0/dedupe',
-    'warning /list/0/remedy/softwre',
-    'warning /list/0/when/all/0/count/were',
-    'warning /list/0/when/all/1/not/bucket/drain/page',
-    'error /list/0/where/all/0/2/1',
+  expect(told(stored)).toEqual(said.map((line) => `warning ${line}`));
+  expect(stored.errors).toBe(0);
+  expect(stored.rules.rules[0]).toMatchObject({ fleet: false, auto: true });
+});
+
+test('a misspelt member of a rule itself, and of a policy in a remedy, are refused', () => {
+  const refusal = (rule: object) =>
+    compileRules({
+      rules: 'r',
+      list: [{ id: 'a', when: { count: { ge: 1, over: 'PT1H' } }, ...rule }],
+    } as TroubleRules).diagnostics;
+  expect(refusal({ dedupe: 'PT1H' })).toEqual([
+    {
+      path: '/list/0',
+      severity: 'error',
+      message: 'unknown member "dedupe" in /list/0; did you mean "dedup"?',
+    },
   ]);
-  expect(errors).toBe(1);
-  expect(rules.rules[0]).toMatchObject({ fleet: false, auto: true });
+  expect(refusal({ remedy: { policy: { error: {} } } })).toEqual([
+    {
+      path: '/list/0/remedy/policy',
+      severity: 'error',
+      message: 'unknown member "error" in /; did you mean "errors"?',
+    },
+  ]);
 });
 
 test('a replayed log gives a line for each trouble, by opening', () => {

@@ -4,7 +4,7 @@
  */
 import { PlatenError } from '../../../schemas/errors.ts';
 import type { TroubleRules } from '../../../schemas/types.ts';
-import { checkSchema } from '../../../schemas/validate.ts';
+import { schemaFault } from '../../../schemas/validate.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
 import type { InRange } from './context.ts';
 import type { Diagnostic } from './diagnostics.ts';
@@ -58,14 +58,9 @@ export function runRuleTests(document: TroubleRules, inRange?: InRange): TestRep
  * @throws PlatenError rules/invalid
  */
 export function checkRules(document: unknown, inRange?: InRange): TroubleRules {
-  let rules: TroubleRules;
-  try {
-    rules = checkSchema('rules', document);
-  } catch (error) {
-    if (error instanceof PlatenError)
-      throw new PlatenError('rules/invalid', { count: 1, reason: error.message });
-    throw error;
-  }
+  const fault = schemaFault('rules', document);
+  if (fault !== undefined) throw new PlatenError('rules/invalid', { count: 1, reason: fault });
+  const rules = document as TroubleRules;
   const { failures, diagnostics } = runRuleTests(rules, inRange);
   const wrong = diagnostics.filter(({ severity }) => severity === 'error');
   const [first] = wrong;

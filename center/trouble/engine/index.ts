@@ -1,5 +1,5 @@
 /** The trouble engine: rules compiled, entries judged. Pure; what is kept and told stands in `service.ts`. */
-export { type Compilation, type CompiledRules, compileRules } from './compile.ts';
+export { type Compilation, type CompiledRules, compileRules, compileStoredRules } from './compile.ts';
 export { contextOf, type InRange, type PrinterContext, type StructureLike } from './context.ts';
 export type { Diagnostic } from './diagnostics.ts';
 export { type EngineOptions, type TroubleChange, TroubleEngine, type TroubleView } from './engine.ts';

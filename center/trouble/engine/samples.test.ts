@@ -22,7 +22,7 @@ test('every sample of rules can be put', () => {
 
 test('rules whose own tests fail are refused, with the test and what was found', () => {
   const rules = read('rules.json');
-  const [first] = rules.tests as { expect: { openedAt?: string }[] }[];
+  const [first] = rules.tests as unknown as { expect: { openedAt?: string }[] }[];
   if (first?.expect[0]) first.expect[0].openedAt = '2026-11-02T08:04:00Z';
   expect(() => checkRules(rules)).toThrow(PlatenError);
   expect(() => checkRules(rules)).toThrow(/\/tests\/0 .*openedAt.*08:04:00Z.*08:05:00Z/);

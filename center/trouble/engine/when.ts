@@ -62,6 +62,7 @@ const PRIMITIVES = [
   'silence',
   'cohort',
 ];
+const CONDITIONS = [...PRIMITIVES, ...COMBINATORS];
 const DEPTH_MAX = 16;
 /** Members of each primitive. */
 const MEMBERS: Record<string, string[]> = {
@@ -91,11 +92,9 @@ class Reader {
     this.value = fits ? (value as Json) : {};
   }
 
-  /** Warns of members that mean nothing here: they are misspelt, or of a later version. */
+  /** Refuses members that mean nothing here. */
   only(...names: string[]): void {
-    for (const name of Object.keys(this.value)) {
-      if (!names.includes(name)) this.diagnostics.warn(`${this.path}/${name}`, 'it means nothing here');
-    }
+    this.diagnostics.unknownMembers(this.value, names, this.path);
   }
 
   duration(name: string): number {
@@ -281,12 +280,13 @@ export function compileWhen(
       diagnostics.error(here, depth > DEPTH_MAX ? 'nested too deeply' : 'an object is expected');
       return { all: [] };
     }
-    const known = Object.keys(node).filter((name) => PRIMITIVES.includes(name) || COMBINATORS.includes(name));
+    diagnostics.unknownMembers(node, CONDITIONS, here);
+    const known = Object.keys(node).filter((name) => CONDITIONS.includes(name));
     if (known.length !== 1) {
       diagnostics.error(
         here,
         known.length === 0
-          ? `one of ${[...PRIMITIVES, ...COMBINATORS].join(', ')} is expected`
+          ? `one of ${CONDITIONS.join(', ')} is expected`
           : `exactly one of ${known.join(', ')} may stand here; combine them with all or any`,
       );
       return { all: [] };
@@ -341,6 +341,7 @@ function cohortOptions(reader: Reader): CohortOptions {
     id = software;
   } else if (typeof software === 'object' && software !== null) {
     const named = software as Json;
+    diagnostics.unknownMembers(named, ['id', 'range'], `${path}/software`);
     id = typeof named['id'] === 'string' ? named['id'] : '';
     range = typeof named['range'] === 'string' ? named['range'] : undefined;
   }

@@ -2,6 +2,7 @@
  * `where`: compiled to one closure, together with what it demands of the code, from which the index of rules is
  * built.
  */
+import { didYouMean } from '../../../schemas/nearest-name.ts';
 import type { Diagnostics } from './diagnostics.ts';
 
 /** What is known of an entry when it is judged. One object is reused for all entries: keep no reference to it. */
@@ -43,6 +44,7 @@ export const ANY_CODE: CodeDemand = { any: true, exact: [], prefixes: [] };
 const SEVERITIES: readonly string[] = ['info', 'warning', 'error', 'fatal'];
 const OPS = ['=', '!=', 'in', 'prefix', 'glob', '<', '<=', '>', '>='];
 const FIXED_FIELDS: readonly unknown[] = ['code', 'severity', 'model'];
+const COMBINATORS = ['all', 'any', 'not'];
 const PLAIN_FIELDS = ['code', 'severity', 'unit', 'kind', 'model'];
 const DEPTH_MAX = 32;
 
@@ -141,7 +143,10 @@ function testOf(triple: unknown[], path: string, diagnostics: Diagnostics): Test
     return nothing;
   }
   if (!read) {
-    diagnostics.error(`${path}/0`, `no such field (${PLAIN_FIELDS.join(', ')}, detail.…)`);
+    diagnostics.error(
+      `${path}/0`,
+      `no such field (${PLAIN_FIELDS.join(', ')}, detail.…)${didYouMean(String(field), PLAIN_FIELDS)}`,
+    );
     return nothing;
   }
   if (typeof op !== 'string' || !OPS.includes(op)) {
@@ -271,7 +276,7 @@ export function compileWhere(
       const list = value.map((item, index) => compileWhere(item, `${here}/${index}`, diagnostics, depth + 1));
       parts.push(name === 'all' ? every(list) : some(list));
     } else {
-      diagnostics.error(here, 'no such combinator (all, any, not)');
+      diagnostics.error(here, `no such combinator (all, any, not)${didYouMean(name, COMBINATORS)}`);
     }
   }
   return every(parts);

@@ -30,7 +30,7 @@ const own = ({ codes }: { codes?: string[] }) =>
   codes === undefined ? {} : { where: { any: codes.map((one) => ['code', '=', one]) } };
 
 /** The oracle's condition in the rule language. */
-function whenOf(condition: OracleCondition): object {
+function whenOf(condition: OracleCondition): Record<string, unknown> {
   if ('all' in condition) return { all: condition.all.map(whenOf) };
   if ('any' in condition) return { any: condition.any.map(whenOf) };
   if ('not' in condition) return { not: whenOf(condition.not) };
