@@ -584,6 +584,61 @@ test.each<[string, Partial<Catalog>, path: string, message: string]>([
     'warning: there is no software absent in the catalog',
   ],
   [
+    'a software id that is mistyped',
+    {
+      software: [{ id: 'acme.engine', releases: releases('1.0.0') }],
+      units: [{ model: 'H1', requires: [{ software: 'acme.engin' }] }],
+    },
+    '$.units[0].requires[0].software',
+    'error: there is no software acme.engin in the catalog; did you mean "acme.engine"?',
+  ],
+  [
+    'a software id of the same series',
+    {
+      software: [{ id: 'acme.tray-1', releases: releases('1.0.0') }],
+      units: [{ model: 'H1', requires: [{ software: 'acme.tray-2' }] }],
+    },
+    '$.units[0].requires[0].software',
+    'warning: there is no software acme.tray-2 in the catalog; did you mean "acme.tray-1"?',
+  ],
+  [
+    'a kind that is mistyped',
+    {
+      apparatus: [{ model: 'A', slots: [{ kind: 'engine', models: ['EN-36'] }] }],
+      software: [{ id: 'acme.engine', on: { kind: 'engin' }, releases: releases('1.0.0') }],
+    },
+    '$.software[0].on.kind',
+    'error: there is no unit of kind engin in the catalog; did you mean "engine"?',
+  ],
+  [
+    'a kind of another unit than its slot has',
+    {
+      apparatus: [{ model: 'A', slots: [{ kind: 'engine', models: ['EN-36'] }] }],
+      units: [{ model: 'EN-36', kind: 'engien' }],
+    },
+    '$.units[0].kind',
+    'error: there is no unit of kind engien in the catalog; did you mean "engine"?',
+  ],
+  [
+    'a kind that is like no other',
+    {
+      apparatus: [
+        { model: 'A', slots: [{ kind: 'head', models: ['H1'] }], conflicts: [{ kind: 'stapler' }] },
+      ],
+    },
+    '$.apparatus[0].conflicts[0].kind',
+    'warning: there is no unit of kind stapler in the catalog',
+  ],
+  [
+    'a model that is like another',
+    {
+      apparatus: [{ model: 'A', slots: [{ kind: 'engine', models: ['EN-36'] }] }],
+      software: [{ id: 'acme.engine', on: { models: ['EN-63'] }, releases: releases('1.0.0') }],
+    },
+    '$.software[0].on.models[0]',
+    'warning: acme.engine runs on EN-63, which is not in the catalog; did you mean "EN-36"?',
+  ],
+  [
     'a range that no release is in',
     ruled('requires', { software: 'head', range: '>=3 <2' }),
     '$.apparatus[0].requires[0].range',

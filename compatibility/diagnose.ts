@@ -1,6 +1,7 @@
 /**
  * What can be found wrong with a whole catalog, once its parts are compiled.
  */
+import { didYouMean, nearestNames } from '../schemas/nearest-name.ts';
 import type { Catalog, Constraint, SoftwareProduct } from '../schemas/types.ts';
 import { type Span, spanHas, spanStartsBefore } from './spans.ts';
 import type { CompiledCatalog, Product } from './tables.ts';
@@ -26,6 +27,35 @@ function* constraintsOf(document: Catalog): Generator<[() => string, Constraint]
   }
 }
 
+/** Names that are shorter are all near each other. */
+const SLIP_CHARACTERS_MIN = 4;
+/** Behind so many diagnostics no nearest name is looked for any more: a catalog may hold a hundred thousand names. */
+const NEAREST_DIAGNOSTICS_MAX = 20;
+
+/**
+ * A name that nothing else in the catalog knows: an error where it is a slip away from one that is known, because then it
+ * was hardly meant; a warning else, because a catalog need not list everything that it mentions. Names that differ in
+ * digits only are no slips: series are named so.
+ */
+function tellUnknownName(
+  diagnostics: Diagnostic[],
+  path: string,
+  message: string,
+  name: string,
+  known: readonly string[],
+): void {
+  if (diagnostics.length >= NEAREST_DIAGNOSTICS_MAX) {
+    diagnostics.push({ path, severity: 'warning', message });
+    return;
+  }
+  const letters = (text: string): string => text.replace(/\d+/g, '');
+  const slip =
+    name.length >= SLIP_CHARACTERS_MIN &&
+    nearestNames(name, known).some((near) => letters(near) !== letters(name));
+  const severity = slip ? 'error' : 'warning';
+  diagnostics.push({ path, severity, message: `${message}${didYouMean(name, known)}` });
+}
+
 function checkConstraint(
   path: () => string,
   constraint: Constraint,
@@ -39,11 +69,10 @@ function checkConstraint(
   );
   if (products.length === 0) {
     const by = constraint.vendor === undefined ? '' : ` by ${constraint.vendor}`;
-    diagnostics.push({
-      path: `${path()}.software`,
-      severity: 'warning',
-      message: `there is no software ${constraint.software}${by} in the catalog`,
-    });
+    const message = `there is no software ${constraint.software}${by} in the catalog`;
+    // With another vendor's software of this id there is nothing to mistype.
+    const known = catalog.productsOf.has(constraint.software) ? [] : [...catalog.productsOf.keys()];
+    tellUnknownName(diagnostics, `${path()}.software`, message, constraint.software, known);
     return;
   }
   if (constraint.range === undefined) return;
@@ -79,28 +108,69 @@ function knownModels(document: Catalog): {
   return { units, slotted, apparatus: new Set((document.apparatus ?? []).map(({ model }) => model)) };
 }
 
+/** Every place where a kind of unit is named, but the slots. */
+function* kindsNamed(document: Catalog): Generator<[path: string, kind: string]> {
+  for (const [path, { kind }] of constraintsOf(document))
+    if (kind !== undefined) yield [`${path()}.kind`, kind];
+  for (const [i, { kind }] of (document.units ?? []).entries()) {
+    if (kind !== undefined) yield [`$.units[${i}].kind`, kind];
+  }
+  for (const [i, { on }] of (document.software ?? []).entries()) {
+    if (on?.kind !== undefined) yield [`$.software[${i}].on.kind`, on.kind];
+  }
+}
+
+/** Kinds that a printer of this catalog can have: those of the slots, or, without slots, what is named more than once. */
+function knownKinds(document: Catalog): string[] {
+  const slots = (document.apparatus ?? []).flatMap((apparatus) => apparatus.slots ?? []);
+  if (slots.length > 0) return [...new Set(slots.map(({ kind }) => kind))];
+  const counts = new Map<string, number>();
+  for (const [, kind] of kindsNamed(document)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts].filter(([, count]) => count > 1).map(([kind]) => kind);
+}
+
+/** Whether every kind that is named is one that a printer of this catalog can have. */
+function checkKinds(document: Catalog, diagnostics: Diagnostic[]): void {
+  const known = knownKinds(document);
+  if (known.length === 0) return;
+  const all = new Set([...known, 'apparatus']);
+  for (const [path, kind] of kindsNamed(document)) {
+    if (all.has(kind)) continue;
+    tellUnknownName(diagnostics, path, `there is no unit of kind ${kind} in the catalog`, kind, [...all]);
+  }
+}
+
 function checkModels(document: Catalog, diagnostics: Diagnostic[]): void {
   const { units, apparatus, slotted } = knownModels(document);
-  const warn = (path: string, message: string): void => {
-    diagnostics.push({ path, severity: 'warning', message });
+  const anyModel = [...units, ...apparatus];
+  // Models of one make often differ in one digit only: a near one is told, and nothing is concluded from it.
+  const warn = (path: string, message: string, model: string, known: Iterable<string>): void => {
+    const meant = diagnostics.length < NEAREST_DIAGNOSTICS_MAX ? didYouMean(model, known) : '';
+    diagnostics.push({ path, severity: 'warning', message: `${message}${meant}` });
   };
   for (const [path, { model, kind, apparatus: models }] of constraintsOf(document)) {
     const known = kind === 'apparatus' ? apparatus : units;
     if (model !== undefined && known.size > 0 && !known.has(model)) {
-      warn(`${path()}.model`, `there is no model ${model} in the catalog`);
+      warn(`${path()}.model`, `there is no model ${model} in the catalog`, model, known);
     }
     for (const [i, name] of (models ?? []).entries()) {
       if (!apparatus.has(name))
-        warn(`${path()}.apparatus[${i}]`, `there is no apparatus ${name} in the catalog`);
+        warn(`${path()}.apparatus[${i}]`, `there is no apparatus ${name} in the catalog`, name, apparatus);
     }
   }
   for (const [i, { model }] of (document.units ?? []).entries()) {
-    if (slotted.size > 0 && !slotted.has(model)) warn(`$.units[${i}].model`, `no slot accepts ${model}`);
+    if (slotted.size > 0 && !slotted.has(model))
+      warn(`$.units[${i}].model`, `no slot accepts ${model}`, model, slotted);
   }
   for (const [i, { id, on }] of (document.software ?? []).entries()) {
     for (const [j, model] of (on?.models ?? []).entries()) {
       if (units.size + apparatus.size > 0 && !units.has(model) && !apparatus.has(model)) {
-        warn(`$.software[${i}].on.models[${j}]`, `${id} runs on ${model}, which is not in the catalog`);
+        warn(
+          `$.software[${i}].on.models[${j}]`,
+          `${id} runs on ${model}, which is not in the catalog`,
+          model,
+          anyModel,
+        );
       }
     }
   }
@@ -154,6 +224,7 @@ export function diagnoseTables(document: Catalog, catalog: CompiledCatalog, diag
   for (const [path, constraint] of constraintsOf(document)) {
     checkConstraint(path, constraint, catalog, diagnostics);
   }
+  checkKinds(document, diagnostics);
   checkModels(document, diagnostics);
   for (const [i, software] of (document.software ?? []).entries()) {
     const product = catalog.productsOf.get(software.id)?.find((each) => each.vendor === software.vendor);

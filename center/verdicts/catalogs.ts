@@ -2,7 +2,7 @@
  * The catalog in force: checked, stored as a revision, compiled once, and the fleet judged again under it.
  */
 
-import type { CompiledCatalog } from '../../compatibility/index.ts';
+import { type CompiledCatalog, compileCatalog } from '../../compatibility/index.ts';
 import { agreementWarnings } from '../../releases/agreement.ts';
 import type { ReleaseTarget } from '../../releases/targets.ts';
 import { PlatenError } from '../../schemas/errors.ts';
@@ -63,11 +63,11 @@ export class Catalogs implements CatalogService {
   /** Takes up the stored catalog; done once at the start. */
   async load(): Promise<void> {
     const revision = await this.#documents.get('catalog');
-    if (revision) this.#use(revision.document);
+    // It was checked when it was put, perhaps by an earlier version that refused less: it stays in force.
+    if (revision) this.#use(revision.document, compileCatalog(revision.document).catalog);
   }
 
-  #use(document: Catalog): void {
-    const { catalog } = compileChecked(document);
+  #use(document: Catalog, catalog: CompiledCatalog): void {
     this.#assessor = new CatalogAssessor(document.catalog, catalog, { choosing: this.#choosing, document });
     this.#current = document;
   }
@@ -78,9 +78,9 @@ export class Catalogs implements CatalogService {
 
   async put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }> {
     const catalog = checked(document);
-    const { diagnostics } = compileChecked(catalog);
+    const { catalog: compiled, diagnostics } = compileChecked(catalog);
     const { revision } = await this.#documents.put('catalog', catalog.catalog, catalog, by);
-    this.#use(catalog);
+    this.#use(catalog, compiled);
     this.#changed();
     // Where it differs from what is signed it holds all the same: it may have been put before its releases are.
     const warnings = agreementWarnings(catalog, this.#released());
