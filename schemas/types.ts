@@ -935,7 +935,7 @@ export interface Release {
   conflicts?: Constraint[];
 }
 /**
- * How one make's words become ours: alert codes, vendor codes, firmware names, units, private objects. Regular expressions are JavaScript's, without regard to case; the first entry that fits wins; what no entry fits is passed on under its own name.
+ * How one make's words become ours: alert codes, vendor codes, firmware names, units, private objects. Regular expressions are JavaScript's, without regard to case, without back references and lookbehind (they could take any time); the first entry that fits wins; what no entry fits is passed on under its own name.
  */
 export interface Mapping {
   /**

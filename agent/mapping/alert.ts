@@ -148,6 +148,10 @@ function codeOfDescription(description: string): string {
   return slug(/\s/.test(words) ? words : words.replace(/([a-z])([A-Z])/g, '$1-$2'));
 }
 
+/** Characters of a description that are looked at and passed on, and of a keyword (RFC 8011 has at most 255). */
+const WORDS_MAX = 512;
+const KEYWORD_MAX = 255;
+
 /** Where the alert stands, as a symbol of this printer; undefined when it names no unit that is there. */
 export function unitOf(
   group: string | undefined,
@@ -180,7 +184,7 @@ export function unitOf(
 
 /** The vendor's own code in what the printer says, and what the table says it is worth. */
 function vendorCode(
-  alert: RawAlert,
+  alert: Pick<RawAlert, 'code' | 'location'> & { description: string | undefined },
   keyword: string,
   tables: Tables,
 ): { code: string; severity?: Severity } | undefined {
@@ -204,7 +208,7 @@ function vendorCode(
 
 /** What an alert becomes; undefined for an ordinary state that the tables say to ignore. */
 export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string>): Condition | undefined {
-  const description = alert.description === undefined ? undefined : tidy(alert.description);
+  const description = alert.description === undefined ? undefined : clip(tidy(alert.description), WORDS_MAX);
   const rule = tables.alerts.find((candidate) => {
     if (
       candidate.code === undefined &&
@@ -227,8 +231,9 @@ export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string
   const byWordsOnly = rule?.code === undefined && rule?.label === undefined;
   if (rule?.ignore && !(byWordsOnly && level === 'error')) return undefined;
   // Unmapped codes keep their own name or number.
+  const told = alert.keyword === undefined ? undefined : clip(alert.keyword, KEYWORD_MAX);
   const own =
-    alert.keyword ??
+    told ??
     (alert.label !== undefined && !/^(other|unknown)$/i.test(alert.label)
       ? slug(alert.label.replace(/([a-z])([A-Z])/g, '$1-$2'))
       : alert.code !== undefined && alert.code > 2
@@ -247,7 +252,7 @@ export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string
       ) ?? worth;
   }
   if (worth?.ignore) return undefined;
-  const vendor = vendorCode(alert, keyword, tables);
+  const vendor = vendorCode({ ...alert, description }, keyword, tables);
   const unmapped = rule === undefined && alert.keyword === undefined;
   const serviceOnly =
     alert.training === 'fieldService' && level === 'error' && (unmapped || keyword === 'other');
@@ -269,7 +274,7 @@ export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string
   if (alert.groupIndex !== undefined && alert.groupIndex >= 0) detail['groupIndex'] = alert.groupIndex;
   if (alert.location !== undefined && alert.location >= 0) detail['location'] = alert.location;
   if (alert.training !== undefined) detail['training'] = clip(alert.training, 32);
-  if (description) detail['description'] = clip(description, 512);
+  if (description) detail['description'] = description;
   return {
     code: clip(code, TEXT_MAX.code),
     severity,

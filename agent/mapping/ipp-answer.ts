@@ -2,7 +2,7 @@
  * What a printer answered over IPP: attributes by name, every value with its tag where the wire told one. Recorded
  * answers (JSON, ipptool) have no tags; the accessors take what they get.
  */
-import { decodeText, hexOf } from './text.ts';
+import { clip, decodeText, hexOf, TEXT_OCTETS_MAX } from './text.ts';
 
 export type IppCollection = Map<string, IppValue[]>;
 
@@ -49,7 +49,7 @@ export function textOfIpp(value: IppValue | undefined): string {
   if (value instanceof Map)
     return [...value].map(([key, member]) => `${key}=${member.map(textOfIpp).join(',')}`).join(' ');
   if (typeof value === 'object') return `${value.from}-${value.to}`;
-  return String(value);
+  return clip(String(value), TEXT_OCTETS_MAX);
 }
 
 export function intOfIpp(value: IppValue | undefined): number | undefined {
@@ -61,6 +61,7 @@ export function intOfIpp(value: IppValue | undefined): number | undefined {
 /** An octet string as text where it is text, else as hex: `printer-firmware-version` comes both ways. */
 export function octetTextOf(value: IppValue | undefined): string {
   if (!(value instanceof Uint8Array)) return textOfIpp(value);
+  if (value.length > TEXT_OCTETS_MAX) return octetTextOf(value.subarray(0, TEXT_OCTETS_MAX));
   const printable = value.every((byte) => byte === 0 || (byte >= 0x20 && byte < 0x7f));
   return printable ? decodeText(value) : hexOf(value);
 }

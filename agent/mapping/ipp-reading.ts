@@ -5,11 +5,11 @@
 import { ALERT_GROUPS, conditionOf, type RawAlert } from './alert.ts';
 import { type IppAnswer, octetTextOf, textOfIpp } from './ipp-answer.ts';
 import { parseDeviceId, parseKeyedText } from './keyed-text.ts';
-import type { Condition, ReadCounters, Reading } from './reading.ts';
+import { boundedReading, type Condition, type ReadCounters, type Reading } from './reading.ts';
 import { splitNameAndVersion } from './software-names.ts';
 import { StructureBuilder } from './structure-builder.ts';
 import { type Identity, type MappingTables, modelIn, modelName, type Tables } from './tables.ts';
-import { meaningful } from './text.ts';
+import { clip, meaningful } from './text.ts';
 
 /** What is asked for. Old printers break off on `all`, and `media-col-database` alone may have 200 kB. */
 export const PRINTER_ATTRIBUTES = [
@@ -209,6 +209,15 @@ export function alertOfText(text: string, description: string | undefined): RawA
   return alert;
 }
 
+/** A state reason as its keyword and the severity that may stand behind it. */
+function stateReason(reason: string): { keyword: string; severity?: string } {
+  const text = clip(reason.trim().toLowerCase(), 255);
+  const severity = ['report', 'warning', 'error'].find((word) => text.endsWith(`-${word}`));
+  return severity === undefined
+    ? { keyword: text }
+    : { keyword: text.slice(0, -severity.length - 1), severity };
+}
+
 function ippConditions(answer: IppAnswer, tables: Tables, symbols: Set<string>): Condition[] {
   const conditions: Condition[] = [];
   const descriptions = answer.texts('printer-alert-description');
@@ -219,17 +228,16 @@ function ippConditions(answer: IppAnswer, tables: Tables, symbols: Set<string>):
   });
   const said = new Set(conditions.map((condition) => condition.keyword));
   for (const reason of [...answer.texts('printer-state-reasons'), ...answer.texts('system-state-reasons')]) {
-    const match = /^(.*?)(?:-(report|warning|error))?$/.exec(reason.trim().toLowerCase());
-    const keyword = match?.[1];
-    if (!keyword || keyword === 'none') continue;
+    const { keyword, severity } = stateReason(reason);
+    if (keyword === '' || keyword === 'none') continue;
     const condition = conditionOf(
-      { keyword, ...(match[2] === undefined ? {} : { severity: match[2] }) },
+      { keyword, ...(severity === undefined ? {} : { severity }) },
       tables,
       symbols,
     );
     if (!condition || said.has(condition.keyword)) continue;
     said.add(condition.keyword);
-    conditions.push({ ...condition, detail: { ...condition.detail, reason } });
+    conditions.push({ ...condition, detail: { ...condition.detail, reason: clip(reason, 255) } });
   }
   return conditions;
 }
@@ -252,7 +260,12 @@ function ippCounters(answer: IppAnswer): ReadCounters {
   return counters;
 }
 
+/** The reading of an answer; it takes a bounded time, whatever the texts in it. */
 export function ippReading(answer: IppAnswer, mapping: MappingTables): Reading {
+  return boundedReading(() => readingOf(answer, mapping));
+}
+
+function readingOf(answer: IppAnswer, mapping: MappingTables): Reading {
   const deviceId = parseDeviceId(answer.text('printer-device-id') ?? answer.text('system-device-id') ?? '');
   const makeAndModel = meaningful(
     answer.text('printer-make-and-model') ?? answer.text('system-make-and-model'),

@@ -4,6 +4,7 @@
  */
 import type { InstalledSoftware, LogEntry, Unit } from '../../schemas/types.ts';
 import type { PrinterStructure } from '../driver.ts';
+import { withinSteps } from './pattern.ts';
 
 /** Where a field came from. */
 export type Source = 'ipp' | 'snmp' | 'bambu' | 'command';
@@ -71,6 +72,21 @@ export interface Reading {
     announced?: string;
   };
   missing: Missing[];
+}
+
+/** Steps of all searches of one reading together, about 300 ms; an ordinary printer needs some ten thousand. */
+export const READING_STEPS_MAX = 2_000_000;
+
+/** Maps an answer within the steps of one reading; where they were not enough, it says so and is not whole. */
+export function boundedReading(map: () => Reading): Reading {
+  const { result, enough } = withinSteps(READING_STEPS_MAX, map);
+  if (enough) return result;
+  const because = 'The printer tells more, or longer, texts than are looked at in one reading.';
+  return {
+    ...result,
+    conditionsWhole: false,
+    missing: [...result.missing, { field: 'texts', because }],
+  };
 }
 
 export type FoundUnit = Unit & { software: InstalledSoftware[] };

@@ -2,7 +2,7 @@
  * What a printer answered over SNMP, as values by OID, and the objects that are read. Types are only believed as far as
  * they carry: printers send numbers as text and text as numbers.
  */
-import { decodeText, hexOf } from './text.ts';
+import { clip, decodeText, hexOf, TEXT_OCTETS_MAX } from './text.ts';
 
 export type SnmpType =
   | 'integer'
@@ -124,7 +124,7 @@ export function intOf(value: SnmpValue | undefined): number | undefined {
 export function textOf(value: SnmpValue | undefined, charset?: number): string | undefined {
   if (!value || value.type === 'null') return undefined;
   if (value.value instanceof Uint8Array) return decodeText(value.value, charset);
-  return String(value.value);
+  return clip(String(value.value), TEXT_OCTETS_MAX);
 }
 
 /** Octets of a value, for bit strings. Text that only holds hex pairs is what some gateways make of octets. */

@@ -4,7 +4,7 @@
  */
 import { ALERT_GROUPS, ALERT_SEVERITIES, ALERT_TRAINING, conditionOf, type RawAlert } from './alert.ts';
 import { type DeviceId, parseDeviceId } from './keyed-text.ts';
-import type { Condition, ReadCounters, Reading } from './reading.ts';
+import { boundedReading, type Condition, type ReadCounters, type Reading } from './reading.ts';
 import {
   compareOids,
   intOf,
@@ -283,7 +283,12 @@ export function readCounters(answer: SnmpAnswer, device: string, tables: Tables)
   return counters;
 }
 
+/** The reading of an answer; it takes a bounded time, whatever the texts in it. */
 export function snmpReading(answer: SnmpAnswer, mapping: MappingTables): Reading {
+  return boundedReading(() => readingOf(answer, mapping));
+}
+
+function readingOf(answer: SnmpAnswer, mapping: MappingTables): Reading {
   const device = printerIndex(answer);
   const { identity, deviceId } = identify(answer, mapping);
   const tables = mapping.select(identity);

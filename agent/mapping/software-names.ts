@@ -1,11 +1,23 @@
 /**
  * Names and versions that printers write into one text.
  */
+import { Pattern } from './pattern.ts';
 import { tidy } from './text.ts';
 
 export interface NamedVersion {
   name: string;
   version?: string;
+}
+
+const NAME_AND_VERSION = new Pattern(
+  '^(.*\\S)(?:[\\s,;:=_\\/]+|\\s+-\\s+)\\(?(?:(?:v|ver|version|rev|revision|release)\\b[.:\\s]*|v(?=\\d))?\\(?([\\w.+\\-]*\\d[\\w.+()\\/\\-]*?)\\)?$',
+);
+const VERSION_WORD_BEHIND = new Pattern('[\\s,;:=(\\-]+$|\\s+(?:v|ver|version|rev|revision|release)[.:]?$');
+
+/** Without the punctuation, or the word for a version, that it ends in. */
+function withoutTail(text: string): string {
+  const tail = VERSION_WORD_BEHIND.exec(text)?.[0];
+  return tail === undefined ? text : text.slice(0, -tail.length);
 }
 
 /**
@@ -14,13 +26,10 @@ export interface NamedVersion {
  */
 export function splitNameAndVersion(text: string, models: Set<string> = new Set()): NamedVersion {
   const tidied = tidy(text);
-  const match =
-    /^(.*\S)(?:[\s,;:=_/]+|\s+-\s+)\(?(?:(?:v|ver|version|rev|revision|release)\b[.:\s]*|v(?=\d))?\(?([\w.+-]*\d[\w.+()/-]*?)\)?$/iu.exec(
-      tidied,
-    );
+  const match = NAME_AND_VERSION.exec(tidied);
   const [, front, version] = match ?? [];
   if (front === undefined || version === undefined || models.has(version)) return { name: tidied };
-  const name = front.replace(/[\s,;:=(-]+$|\s+(v|ver|version|rev|revision|release)[.:]?$/iu, '').trim();
+  const name = withoutTail(front).trim();
   return name === '' ? { name: tidied } : { name, version };
 }
 
@@ -28,11 +37,17 @@ export function splitNameAndVersion(text: string, models: Set<string> = new Set(
  * One component of a list: a name, then a version, then perhaps a date or the model in brackets. A version has dots or
  * colons; one without has six digits or more and stands apart. A `V` before it is no part of it.
  */
-const LISTED =
-  /^(?:(?!V\d)([A-Za-z][A-Za-z /-]{0,40}?)\s*)?(?:\bV)?((?:\b[A-Z](?=\d))?\d+(?:[.:][0-9A-Za-z]+)+)(?:[\s_(].*)?$|^([A-Za-z][A-Za-z /-]{0,40}?)\s+(\d{6,})(?:[\s_(].*)?$/;
+const LISTED = new Pattern(
+  '^(?:(?!V\\d)([A-Za-z][A-Za-z \\/\\-]{0,40}?)\\s*)?(?:\\bV)?((?:\\b[A-Z](?=\\d))?\\d+(?:[.:][0-9A-Za-z]+)+)(?:[\\s_(].*)?$|^([A-Za-z][A-Za-z \\/\\-]{0,40}?)\\s+(\\d{6,})(?:[\\s_(].*)?$',
+  { anyCase: false },
+);
 
 /** `… OS 1.03.00.16 …` in the first part, which names the model. */
-const IN_FIRST_PART = /\sOS\s+V?(\d+(?:\.\d+)+)/;
+const IN_FIRST_PART = new Pattern('\\sOS\\s+V?(\\d+(?:\\.\\d+)+)', { anyCase: false });
+
+const SINGLE = new Pattern(
+  '\\b(?:firmware(?:\\s+version)?|f\\/w|fw|version|ver)[\\s.:=]*(?:ver(?:sion)?[\\s.:=]*)?v?([\\w.\\-]*\\d[\\w.\\-]*)',
+);
 
 /**
  * Firmware that stands in sysDescr: `…; System 1.3.8.P, OS 9.79, Eng 23.P1` (a list of components) or
@@ -51,9 +66,6 @@ export function versionsInDescription(text: string): Required<NamedVersion>[] {
     }
   }
   if (listed.length > 0) return listed;
-  const single =
-    /\b(?:firmware(?:\s+version)?|f\/w|fw|version|ver)[\s.:=]*(?:ver(?:sion)?[\s.:=]*)?v?([\w.-]*\d[\w.-]*)/i.exec(
-      text,
-    );
+  const single = SINGLE.exec(text);
   return single?.[1] ? [{ name: 'Firmware', version: single[1].replace(/[.,-]+$/, '') }] : [];
 }

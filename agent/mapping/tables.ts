@@ -15,9 +15,10 @@ import type {
   VendorCodeRule,
 } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
+import { Pattern } from './pattern.ts';
 import { slug, tidy } from './text.ts';
 
-type Compiled<R, K extends keyof R> = R & { fits: Record<K, RegExp | undefined> };
+type Compiled<R, K extends keyof R> = R & { fits: Record<K, Pattern | undefined> };
 
 /** What is known of a printer before its table is chosen. */
 export interface Identity {
@@ -50,22 +51,21 @@ function compile<R extends object, K extends keyof R>(
   whole: boolean,
 ): Compiled<R, K>[] {
   return (rules ?? []).map((rule) => {
-    const fits = {} as Record<K, RegExp | undefined>;
+    const fits = {} as Record<K, Pattern | undefined>;
     for (const key of keys) {
       const source = rule[key];
-      fits[key] =
-        typeof source === 'string' ? new RegExp(whole ? `^(?:${source})$` : source, 'iu') : undefined;
+      fits[key] = typeof source === 'string' ? new Pattern(source, { whole }) : undefined;
     }
     return { ...rule, fits };
   });
 }
 
-function globToRegExp(glob: string): RegExp {
+function globToPattern(glob: string): Pattern {
   const source = glob
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replace(/\*/g, '.*')
     .replace(/\?/g, '.');
-  return new RegExp(`^${source}$`, 'iu');
+  return new Pattern(source, { whole: true });
 }
 
 /** Letters and digits only, so that `KONICA MINOLTA`, `KonicaMinolta` and `konica-minolta` are the same name. */
@@ -75,7 +75,7 @@ function squash(text: string): string {
 
 interface Loaded {
   mapping: Mapping;
-  models: RegExp[];
+  models: Pattern[];
   makes: string[];
   compiled: Omit<Tables, 'names' | 'vendor' | 'makeNames'>;
 }
@@ -87,7 +87,7 @@ function load(document: unknown, where: string): Loaded {
   try {
     return {
       mapping,
-      models: (mapping.match?.model ?? []).map(globToRegExp),
+      models: (mapping.match?.model ?? []).map(globToPattern),
       makes: (mapping.match?.make ?? []).map(squash),
       compiled: {
         models: compile(mapping.models, ['pattern'], false),
@@ -185,7 +185,7 @@ export class MappingTables {
 const CHOSEN_MAX = 5_000;
 
 /** Puts what `pattern` found in `template` (`$1` …); undefined when nothing was found. */
-export function expand(pattern: RegExp, text: string, template: string): string | undefined {
+export function expand(pattern: Pattern, text: string, template: string): string | undefined {
   const match = pattern.exec(text);
   if (!match) return undefined;
   return tidy(template.replace(/\$(\d)/g, (_, digit: string) => match[Number(digit)] ?? ''));

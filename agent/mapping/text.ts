@@ -24,6 +24,9 @@ const CHARSETS: Record<number, string> = {
   2252: 'windows-1252',
 };
 
+/** Octets of one value that are read as text: the longest that printers mean (a device id) has a few hundred. */
+export const TEXT_OCTETS_MAX = 4_096;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const latin1 = new TextDecoder('windows-1252');
 
@@ -87,7 +90,8 @@ export function tidy(text: string): string {
  * Octets as text. `charset` is the MIBenum the printer names; it is believed only where the bytes agree with it.
  * Order: UTF-16 by its NULs, UTF-8, the named set, Japanese by its marks, windows-1252 (which takes any byte).
  */
-export function decodeText(bytes: Uint8Array, charset?: number): string {
+export function decodeText(octets: Uint8Array, charset?: number): string {
+  const bytes = octets.length > TEXT_OCTETS_MAX ? octets.subarray(0, TEXT_OCTETS_MAX) : octets;
   const wide = utf16Of(bytes);
   if (wide !== undefined) return tidy(wide);
   // Fixed fields are padded with NUL (or 0xFF) behind the text.
@@ -182,7 +186,8 @@ export function meaningful(text: string | undefined, length = 256): string | und
 
 /** A word for ids and symbols: lower case letters, digits, `.` and `-`. Letters outside ASCII keep their code point. */
 export function slug(text: string): string {
-  const plain = text
+  // More than a word needs is not looked at: the expressions below take the square of its length.
+  const plain = clip(text, 512)
     .normalize('NFKD')
     .replace(/[\u0300-\u036f]/g, '')
     .toLowerCase()

@@ -16,6 +16,7 @@ import type {
   PrinterStructure,
 } from '../../driver.ts';
 import { type ConditionMemory, compareReading, EMPTY_MEMORY } from '../../mapping/conditions.ts';
+import { Pattern } from '../../mapping/pattern.ts';
 import type { Condition } from '../../mapping/reading.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
 import { keepFile } from '../state-file.ts';
@@ -80,8 +81,8 @@ function eventFault(event: unknown): string | undefined {
 
 /** Subject patterns: `*` stands for any text. */
 function matches(pattern: string, subject: string): boolean {
-  const source = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
-  return new RegExp(`^${source}$`).test(subject);
+  const source = pattern.replace(/[.+?^${}()|[\]\\/]/g, '\\$&').replaceAll('*', '.*');
+  return new Pattern(source, { whole: true, anyCase: false }).test(subject);
 }
 
 export class CommandDriver implements Driver {

@@ -2,7 +2,8 @@
  * Reads a printer over SNMP: everything now and then, and between two such reads one packet for what changes.
  */
 
-import type { Reading } from '../../mapping/reading.ts';
+import { withinSteps } from '../../mapping/pattern.ts';
+import { READING_STEPS_MAX, type Reading } from '../../mapping/reading.ts';
 import { OID, SnmpAnswer, type SnmpValue } from '../../mapping/snmp-answer.ts';
 import {
   identify,
@@ -161,9 +162,12 @@ export class SnmpReader implements Reader {
       (changes !== undefined && changes !== this.configChanges) ||
       (serial !== undefined && serial !== this.serial);
     const upTimeTicks = answer.int(OID.sysUpTime);
+    const { result: conditions, enough } = withinSteps(READING_STEPS_MAX, () =>
+      readConditions(answer, context),
+    );
     return {
-      conditions: readConditions(answer, context),
-      conditionsWhole: !answer.brokenOff.has(OID.prtAlert),
+      conditions,
+      conditionsWhole: enough && !answer.brokenOff.has(OID.prtAlert),
       counters: readCounters(answer, device, context.tables),
       ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
       structureMayDiffer,

@@ -1,0 +1,213 @@
+/**
+ * Regular expressions for text that comes from outside. JavaScript's own engine backtracks: one value of a printer can
+ * hold it for seconds, and a user's table may hold any pattern. This one follows all ways side by side (Pike's virtual
+ * machine), so that its time grows with text times pattern, and counts its steps, so that a read has a bound.
+ *
+ * It understands what JavaScript does with the flags `iu` (or `u`) and finds the same match and groups (but a group that
+ * matched nothing in a turn that a loop could have left out is empty here, and missing there). Back references and
+ * lookbehind have no such bound: patterns with them are refused.
+ */
+import { parsePattern } from './pattern-syntax.ts';
+
+/** What was found: the whole match, then its groups. */
+export type Match = (string | undefined)[];
+
+/** Steps of one search; a search that needs more finds nothing. Some 50 ms. */
+export const SEARCH_STEPS_MAX = 200_000;
+/** Characters of a text that is searched; what is behind them is not looked at. */
+export const SEARCH_CHARS_MAX = 4_096;
+
+/** One instruction of a compiled pattern. `next` follows unless it says otherwise. */
+export type Instruction =
+  | { op: 'char'; test: (char: number) => boolean }
+  /** Goes on at both; `first` is preferred. */
+  | { op: 'split'; first: number; second: number }
+  | { op: 'jump'; to: number }
+  | { op: 'save'; slot: number }
+  /** Forgets the groups of the last turn of a loop. */
+  | { op: 'forget'; from: number; to: number }
+  | { op: 'assert'; kind: 'start' | 'end' | 'word' | 'not-word' }
+  | { op: 'look'; program: Instruction[]; negative: boolean }
+  | { op: 'match' };
+
+interface Budget {
+  left: number;
+}
+
+/** The budget of the read that is being mapped, when there is one. Mapping is synchronous, so one at a time is. */
+let shared: Budget | undefined;
+
+/**
+ * Runs `work`, whose searches may take `steps` together; those that come after them find nothing.
+ * @returns what it returned, and whether the steps were enough
+ */
+export function withinSteps<T>(steps: number, work: () => T): { result: T; enough: boolean } {
+  const outer = shared;
+  const budget = { left: steps };
+  shared = budget;
+  try {
+    return { result: work(), enough: budget.left > 0 };
+  } finally {
+    shared = outer;
+  }
+}
+
+function isWord(char: number | undefined): boolean {
+  if (char === undefined) return false;
+  return (
+    (char >= 48 && char <= 57) || (char >= 65 && char <= 90) || char === 95 || (char >= 97 && char <= 122)
+  );
+}
+
+/** A way through the pattern: where it stands, and where its groups begin and end. */
+interface Way {
+  at: number;
+  slots: readonly number[];
+}
+
+class Search {
+  readonly #chars: number[];
+  readonly #budget: Budget;
+
+  constructor(chars: number[], budget: Budget) {
+    this.#chars = chars;
+    this.#budget = budget;
+  }
+
+  /** The slots of the first match, preferred ways first; undefined when there is none. */
+  run(program: Instruction[], from: number, anchored: boolean): readonly number[] | undefined {
+    let ways: Way[] = [];
+    let found: readonly number[] | undefined;
+    // At which place (counted from 1) each instruction was reached last: a second way to it adds nothing.
+    const seen = new Uint32Array(program.length);
+    for (let place = from; place <= this.#chars.length; place++) {
+      const here: Way[] = [];
+      for (const way of ways) this.#follow(program, way.at, way.slots, place, here, seen);
+      if (!found && (place === from || !anchored)) this.#follow(program, 0, [], place, here, seen);
+      if (this.#budget.left <= 0) return undefined;
+      ways = [];
+      const char = this.#chars[place];
+      for (const { at, slots } of here) {
+        const instruction = program[at];
+        if (instruction?.op === 'match') {
+          // What is preferred less than a match is not followed any more.
+          found = slots;
+          break;
+        }
+        if (instruction?.op === 'char' && char !== undefined && instruction.test(char)) {
+          ways.push({ at: at + 1, slots });
+        }
+      }
+      if (ways.length === 0 && (found || anchored)) break;
+    }
+    return found;
+  }
+
+  /** Follows what takes no character, until each way stands before one (or has matched). */
+  #follow(
+    program: Instruction[],
+    start: number,
+    slots: readonly number[],
+    place: number,
+    here: Way[],
+    seen: Uint32Array,
+  ): void {
+    const waiting: Way[] = [{ at: start, slots }];
+    for (let way = waiting.pop(); way; way = waiting.pop()) {
+      const { at } = way;
+      if (seen[at] === place + 1) continue;
+      seen[at] = place + 1;
+      this.#budget.left--;
+      const instruction = program[at];
+      switch (instruction?.op) {
+        case 'split':
+          waiting.push({ at: instruction.second, slots: way.slots });
+          waiting.push({ at: instruction.first, slots: way.slots });
+          break;
+        case 'jump':
+          waiting.push({ at: instruction.to, slots: way.slots });
+          break;
+        case 'save': {
+          const next = [...way.slots];
+          next[instruction.slot] = place;
+          waiting.push({ at: at + 1, slots: next });
+          break;
+        }
+        case 'forget': {
+          const next = [...way.slots];
+          for (let slot = instruction.from; slot < instruction.to; slot++) next[slot] = -1;
+          waiting.push({ at: at + 1, slots: next });
+          break;
+        }
+        case 'assert':
+          if (this.#holds(instruction.kind, place)) waiting.push({ at: at + 1, slots: way.slots });
+          break;
+        case 'look': {
+          const ahead = this.run(instruction.program, place, true) !== undefined;
+          if (this.#budget.left > 0 && ahead !== instruction.negative)
+            waiting.push({ at: at + 1, slots: way.slots });
+          break;
+        }
+        default:
+          here.push(way);
+      }
+    }
+  }
+
+  #holds(kind: 'start' | 'end' | 'word' | 'not-word', place: number): boolean {
+    if (kind === 'start') return place === 0;
+    if (kind === 'end') return place === this.#chars.length;
+    const border = isWord(this.#chars[place - 1]) !== isWord(this.#chars[place]);
+    return border === (kind === 'word');
+  }
+}
+
+/** A compiled pattern. */
+export class Pattern {
+  readonly source: string;
+  readonly #program: Instruction[];
+  readonly #groups: number;
+  readonly #anchored: boolean;
+
+  /**
+   * @param whole whether it must fit the whole text
+   * @throws SyntaxError for a pattern that is none, has no bound, or is too large when written out
+   */
+  constructor(source: string, { whole = false, anyCase = true } = {}) {
+    this.source = whole ? `^(?:${source})$` : source;
+    const { program, groups, anchored } = parsePattern(this.source, anyCase);
+    this.#program = program;
+    this.#groups = groups;
+    this.#anchored = anchored;
+  }
+
+  test(text: string): boolean {
+    return this.#search(text) !== undefined;
+  }
+
+  /** The first match and its groups, as RegExp's. */
+  exec(text: string): Match | undefined {
+    const found = this.#search(text);
+    if (!found) return undefined;
+    const { slots, chars } = found;
+    const part = (group: number) => {
+      const from = slots[2 * group] ?? -1;
+      const to = slots[2 * group + 1] ?? -1;
+      return from < 0 || to < 0 ? undefined : String.fromCodePoint(...chars.slice(from, to));
+    };
+    return Array.from({ length: this.#groups + 1 }, (_, group) => part(group));
+  }
+
+  #search(text: string): { slots: readonly number[]; chars: number[] } | undefined {
+    if (shared && shared.left <= 0) return undefined;
+    const chars: number[] = [];
+    for (const char of text.length > SEARCH_CHARS_MAX ? text.slice(0, SEARCH_CHARS_MAX) : text) {
+      chars.push(char.codePointAt(0) ?? 0);
+    }
+    const steps = Math.min(SEARCH_STEPS_MAX, shared?.left ?? SEARCH_STEPS_MAX);
+    const budget = { left: steps };
+    const slots = new Search(chars, budget).run(this.#program, 0, this.#anchored);
+    if (shared) shared.left -= steps - budget.left;
+    return slots && { slots, chars };
+  }
+}
