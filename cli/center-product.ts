@@ -25,7 +25,11 @@ function withoutPassword(url: string): string {
  * Opens the center.
  * @throws PlatenError setting/invalid, start/database, start/port, start/broker; what was opened is closed again
  */
-export async function openCenterProduct(settings: Settings, log: Logger): Promise<CenterProduct> {
+export async function openCenterProduct(
+  settings: Settings,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<CenterProduct> {
   const { broker } = settings;
   if (broker === undefined) {
     throw new PlatenError('setting/invalid', {
@@ -37,7 +41,7 @@ export async function openCenterProduct(settings: Settings, log: Logger): Promis
   const opened = new Opened(log);
   return opened.orClose(async () => {
     const link = new MqttLink({ url: broker, name: settings.centerName, log });
-    const parts = await openParts(settings, log, opened);
+    const parts = await openParts(settings, 'platen center', { log, opened, stop });
     const http = await openHttp(settings, parts, log, opened, {
       broker: () => readiness(link.connected, 'the broker is not reachable'),
     });
@@ -45,6 +49,8 @@ export async function openCenterProduct(settings: Settings, log: Logger): Promis
     const center = await createCenter(centerOptions(settings, parts, link, `${base}repository/`, log));
     opened.add(() => center.stop());
     await center.start();
+    stop.throwIfAborted();
+    parts.tell({ http: base });
     return {
       addresses: { broker: withoutPassword(broker), http: base, repository: `${base}repository/` },
       adminFile: parts.adminFile,

@@ -2,7 +2,6 @@
  * What every way of running the center needs: store, accounts, repository, metrics and HTTP, opened in the order in
  * which they need one another and closed in the reverse order.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -13,7 +12,8 @@ import { type HttpServer, type Readiness, startHttp } from '../center/http.ts';
 import type { Link } from '../center/link/link.ts';
 import { createRegistry } from '../center/metrics.ts';
 import { type LocalRepository, openLocalRepository } from '../releases/local.ts';
-import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { reasonOf } from '../schemas/errors.ts';
+import { lockDataFolder, openDataFolder } from './data-folder.ts';
 import type { Settings } from './settings.ts';
 
 /** Names an address as a client would write it. */
@@ -59,7 +59,17 @@ export class Opened {
   }
 }
 
+/** How a start is ended before it is over. */
+export interface Opening {
+  log: Logger;
+  opened: Opened;
+  /** Aborted when the start is to end. */
+  stop: AbortSignal;
+}
+
 export interface Parts {
+  /** Writes down where this process can be reached, for a second start on the same data. */
+  tell(addresses: Record<string, string>): void;
   store: Store;
   accounts: StoredAccounts;
   adminFile: string;
@@ -67,30 +77,25 @@ export interface Parts {
   repository: LocalRepository;
 }
 
-/** @throws PlatenError setting/invalid */
-function makeDataFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw new PlatenError('setting/invalid', {
-      name: 'PLATEN_DATA',
-      reason: reasonOf(error),
-      hint: 'Give --data or PLATEN_DATA a folder that can be written to.',
-    });
-  }
-}
-
 /**
  * Opens store, accounts and repository.
- * @throws PlatenError start/database
+ * @param program what runs, such as `platen up`
+ * @throws PlatenError start/database, start/in-use, start/owner, start/stopped
  */
-export async function openParts(settings: Settings, log: Logger, opened: Opened): Promise<Parts> {
-  makeDataFolder(settings.data);
+export async function openParts(
+  settings: Settings,
+  program: string,
+  { log, opened, stop }: Opening,
+): Promise<Parts> {
+  openDataFolder(settings.data, (sentence) => log.warn(sentence));
+  const lock = lockDataFolder(settings.data, program);
+  opened.add(() => lock.release());
   const store = await openStore({
     source:
       settings.databaseUrl === undefined ? { dataFolder: settings.data } : { url: settings.databaseUrl },
     log,
     retention_days: settings.retentionDays,
+    stop,
   });
   opened.add(() => store.close());
   const accounts = new StoredAccounts(store.credentials);
@@ -104,7 +109,15 @@ export async function openParts(settings: Settings, log: Logger, opened: Opened)
     Date.now,
   );
   opened.add(repository.tend(log));
-  return { store, accounts, adminFile, registry: createRegistry(), repository };
+  stop.throwIfAborted();
+  return {
+    tell: (addresses) => lock.tell(addresses),
+    store,
+    accounts,
+    adminFile,
+    registry: createRegistry(),
+    repository,
+  };
 }
 
 /** Opens HTTP over the parts. */

@@ -64,10 +64,15 @@ async function openTls(
  * Opens everything.
  * @throws PlatenError start/database, start/port, setting/*; what was opened before is closed again
  */
-export async function openProduct(settings: Settings, flags: BrokerFlags, log: Logger): Promise<Product> {
+export async function openProduct(
+  settings: Settings,
+  flags: BrokerFlags,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<Product> {
   const opened = new Opened(log);
   return opened.orClose(async () => {
-    const parts = await openParts(settings, log, opened);
+    const parts = await openParts(settings, 'platen up', { log, opened, stop });
     const { store, accounts, adminFile, registry, repository } = parts;
     const link = new InProcessLink();
     const tls = await openTls(settings, log, opened);
@@ -123,7 +128,16 @@ export async function openProduct(settings: Settings, flags: BrokerFlags, log: L
     // Not with HTTP itself: nobody would hear yet that a client came.
     broker.attachWebSocket(http.server, '/mqtt');
     await broker.listen();
+    stop.throwIfAborted();
     const { tcp = '', tls: mqtts } = broker.addresses;
+    const addresses = {
+      mqtt: tcp,
+      ...(mqtts === undefined ? {} : { mqtts }),
+      http: address('http', settings.host, http.port, '/'),
+      webSocket: address('ws', settings.host, http.port, '/mqtt'),
+      repository: repositoryUrl,
+    };
+    parts.tell({ mqtt: addresses.mqtt, http: addresses.http });
     return {
       center,
       broker,
@@ -131,13 +145,7 @@ export async function openProduct(settings: Settings, flags: BrokerFlags, log: L
       adminFile,
       dataFolder: settings.data,
       repository,
-      addresses: {
-        mqtt: tcp,
-        ...(mqtts === undefined ? {} : { mqtts }),
-        http: address('http', settings.host, http.port, '/'),
-        webSocket: address('ws', settings.host, http.port, '/mqtt'),
-        repository: repositoryUrl,
-      },
+      addresses,
       close: () => opened.close(),
     };
   });

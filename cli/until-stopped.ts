@@ -2,6 +2,7 @@
  * The life of a command that serves until it is told to stop: SIGINT, SIGTERM, or a reader of its output that left.
  */
 import type { Logger } from 'pino';
+import { PlatenError } from '../schemas/errors.ts';
 
 /** Contract: stopped within 10 s of SIGTERM; beyond it the process ends itself and says so. */
 const STOP_MS_MAX = 9_500;
@@ -29,15 +30,51 @@ export function stopSignal(): Promise<string> {
   });
 }
 
-/** Runs `close`, and ends the process when it takes too long. */
-export async function stopInTime(signal: string, log: Logger, close: () => Promise<void>): Promise<void> {
-  log.info({ signal }, 'stopping');
+/** Ends the process when what is to end takes too long; gives what calls that off. */
+function guardEnd(log: Logger): () => void {
   const guard = setTimeout(() => {
     log.fatal({ code: 'stop/late' }, `not stopped within ${STOP_MS_MAX / 1_000} s: ending now`);
     process.exit(1);
   }, STOP_MS_MAX);
   guard.unref();
+  return () => clearTimeout(guard);
+}
+
+/**
+ * Opens the parts, unless the signal comes first: then the start is ended, what was opened is closed again, and there is
+ * nothing to run.
+ */
+export async function openUnlessStopped<T>(
+  stopped: Promise<string>,
+  log: Logger,
+  open: (stop: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const stopping = new AbortController();
+  let opening = true;
+  let callOff = () => {};
+  void stopped.then((signal) => {
+    if (!opening) return;
+    log.info({ signal }, 'stopping');
+    callOff = guardEnd(log);
+    stopping.abort(new PlatenError('start/stopped'));
+  });
+  try {
+    return await open(stopping.signal);
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+    log.info('stopped');
+    return undefined;
+  } finally {
+    opening = false;
+    callOff();
+  }
+}
+
+/** Runs `close`, and ends the process when it takes too long. */
+export async function stopInTime(signal: string, log: Logger, close: () => Promise<void>): Promise<void> {
+  log.info({ signal }, 'stopping');
+  const callOff = guardEnd(log);
   await close();
-  clearTimeout(guard);
+  callOff();
   log.info('stopped');
 }

@@ -70,8 +70,11 @@ export function writeWholeSync(
     // Gone already after a rename.
     rmSync(temporary, { force: true });
   }
-  if (!synced) return;
-  // The new name is durable only when the folder is (fsync(2)).
+  if (synced) syncFolder(folder);
+}
+
+/** Makes the names in a folder durable: syncing a file alone does not (fsync(2)). */
+export function syncFolder(folder: string): void {
   const names = openSync(folder, 'r');
   try {
     fsyncSync(names);

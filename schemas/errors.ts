@@ -82,6 +82,12 @@ export const ERRORS = {
     message: 'PLATEN_ACCESS=open is refused: the listener {listener} is not on loopback',
     hint: 'Bind every listener to 127.0.0.1 or ::1, or use credentials.',
   },
+  'start/in-use': {
+    message: 'The data in {folder} are in use by {program} (process {pid}){where}',
+    hint: 'It runs already: use it, stop it, or give this one a folder of its own (--data, PLATEN_DATA).',
+  },
+  'start/owner': { message: 'The data in {folder} cannot be used by {user}: {reason}', hint: '{hint}' },
+  'start/stopped': { message: 'The start was stopped', hint: 'Start again: nothing is half done.' },
   'start/database': { message: 'The database cannot be used: {reason}', hint: '{hint}' },
   'start/broker': {
     message: 'The broker {broker} cannot be used: {reason}',

@@ -99,8 +99,8 @@ test('the server that a killed process left behind is stopped, and what it had i
   });
   // While its process lives, the folder is taken.
   await expect(openStore({ source: { dataFolder: folder }, log })).rejects.toMatchObject({
-    code: 'start/database',
-    message: expect.stringContaining(`in use by process ${child.pid}`),
+    code: 'start/in-use',
+    message: expect.stringContaining(`(process ${child.pid})`),
     hint: expect.stringContaining('PLATEN_DATA'),
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));

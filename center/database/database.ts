@@ -356,8 +356,12 @@ export function withoutPassword(url: string): string {
  * Opens the database and brings its tables up to date.
  * @throws PlatenError start/database when it can't be reached or used
  */
-export async function openDatabase(source: DatabaseSource, log: StoreLog): Promise<Database> {
-  const embedded = 'url' in source ? undefined : await startEmbeddedPostgres(source.dataFolder, log);
+export async function openDatabase(
+  source: DatabaseSource,
+  log: StoreLog,
+  stop?: AbortSignal,
+): Promise<Database> {
+  const embedded = 'url' in source ? undefined : await startEmbeddedPostgres(source.dataFolder, log, stop);
   const url = embedded ? embedded.url : (source as { url: string }).url;
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
   client.on('error', () => undefined);

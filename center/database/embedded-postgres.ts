@@ -6,23 +6,25 @@
  * through us, after the center has finished. When this process is killed with SIGKILL the server stays behind; the
  * next start finds it by `postmaster.pid` and stops it.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   chownSync,
   existsSync,
-  mkdirSync,
+  lstatSync,
+  mkdtempSync,
   readFileSync,
   readlinkSync,
   realpathSync,
   rmSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive, lockFolder } from '../../files/folder-lock.ts';
 import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { clusterOf, DATABASE, ensureCluster, ROLE, setPassword, startProgram } from './cluster.ts';
 import type { StoreLog } from './database.ts';
 import { findServerPlace, type ServerPlace } from './server-place.ts';
 
@@ -37,12 +39,6 @@ const SOCKET_PATH_BYTES_MAX = 107;
 const RESTART_MS_MIN = 200;
 const RESTART_MS_MAX = 5_000;
 const POLL_MS = 10;
-/** Of what a program of Postgres says, the end is kept for the error. */
-const COMPLAINT_CHARACTERS_MAX = 4_096;
-
-/** The database that initdb makes; nothing else lives in this server. */
-const DATABASE = 'postgres';
-const ROLE = 'platen';
 
 export interface EmbeddedPostgres {
   /** How to connect, password included: not for logs. */
@@ -57,6 +53,8 @@ export interface EmbeddedPostgres {
 /** What `postmaster.pid` says. */
 interface PidFile {
   pid: number;
+  /** Where its socket is. */
+  socketFolder: string;
   status: string;
 }
 
@@ -64,32 +62,12 @@ function readPidFile(cluster: string): PidFile | undefined {
   try {
     const lines = readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n');
     const pid = Number(lines[0]);
-    return Number.isInteger(pid) && pid > 0 ? { pid, status: (lines[7] ?? '').trim() } : undefined;
+    return Number.isInteger(pid) && pid > 0
+      ? { pid, socketFolder: (lines[4] ?? '').trim(), status: (lines[7] ?? '').trim() }
+      : undefined;
   } catch {
     // No file: no server.
     return undefined;
-  }
-}
-
-/** When a process started, in clock ticks since boot: with the pid it names a process for good. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; only its parent hasn't looked yet.
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (existsSync('/proc/self/stat')) return startOf(pid) !== undefined;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
@@ -133,24 +111,6 @@ async function stopServer(pid: number): Promise<void> {
   }
 }
 
-/** Refuses a folder that another live process uses, and marks it as ours. */
-function takeOwnership(folder: string): void {
-  const file = join(folder, 'owner.json');
-  let owner: { pid: number; start: string } | undefined;
-  try {
-    owner = JSON.parse(readFileSync(file, 'utf8')) as typeof owner;
-  } catch {
-    // None, or a half-written one: nobody holds it.
-  }
-  if (owner && owner.pid !== process.pid && isAlive(owner.pid) && startOf(owner.pid) === owner.start) {
-    throw new PlatenError('start/database', {
-      reason: `the data in ${folder} are in use by process ${owner.pid}`,
-      hint: 'Stop that process, or set PLATEN_DATA to another folder.',
-    });
-  }
-  writeWholeSync(file, JSON.stringify({ pid: process.pid, start: startOf(process.pid) ?? '' }));
-}
-
 const SETTINGS: Record<string, string> = {
   listen_addresses: '',
   unix_socket_permissions: '0700',
@@ -192,14 +152,17 @@ class Server implements EmbeddedPostgres {
   #child: ChildProcess | undefined;
   #stopping = false;
   #restart_ms = RESTART_MS_MIN;
+  /** Gives the folder back. */
+  #release: () => void;
   #restarting: Promise<void> = Promise.resolve();
 
-  constructor(place: ServerPlace, log: StoreLog, password: string) {
+  constructor(place: ServerPlace, log: StoreLog, password: string, release: () => void) {
     this.#place = place;
     this.#log = log;
+    this.#release = release;
     this.folder = place.folder;
-    this.#cluster = join(place.folder, 'cluster');
-    this.#socketFolder = socketFolderOf(place);
+    this.#cluster = clusterOf(place);
+    this.#socketFolder = makeSocketFolder(place);
     // `host` as a parameter is the socket's folder; the name before it makes it an address that URL parsers take.
     this.url = `postgresql://${ROLE}:${password}@localhost/${DATABASE}?host=${encodeURIComponent(this.#socketFolder)}`;
   }
@@ -208,96 +171,17 @@ class Server implements EmbeddedPostgres {
     return this.#child?.pid;
   }
 
-  /** Makes the cluster when there is none; a half-made one (a crash in initdb) is made anew. */
-  async initialise(password: string): Promise<void> {
-    const done = join(this.folder, 'initialised');
-    if (existsSync(done)) return;
-    rmSync(this.#cluster, { recursive: true, force: true });
-    const passwordFile = join(this.folder, `new-password-${randomBytes(6).toString('hex')}`);
-    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-    if (this.#place.user) chownSync(passwordFile, this.#place.user.uid, this.#place.user.gid);
-    try {
-      await this.#run(this.#place.program.initdb, [
-        `--pgdata=${this.#cluster}`,
-        `--username=${ROLE}`,
-        `--pwfile=${passwordFile}`,
-        '--auth=scram-sha-256',
-        '--encoding=UTF8',
-        '--locale=C',
-        '--data-checksums',
-      ]);
-    } finally {
-      rmSync(passwordFile, { force: true });
-    }
-    writeFileSync(done, `${new Date().toISOString()}\n`);
-  }
-
-  /** Starts a program of Postgres as the user it may run as; `complaint` gives the end of what it said on stderr. */
-  #spawn(
-    file: string,
-    args: string[],
-    hear: (text: string) => void = () => undefined,
-  ): { child: ChildProcess; complaint(): string } {
-    const child = spawn(file, args, {
-      ...this.#place.user,
-      cwd: this.folder,
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    });
-    let said = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-COMPLAINT_CHARACTERS_MAX);
-      hear(text);
-    });
-    return { child, complaint: () => said.trim() };
-  }
-
-  async #run(file: string, args: string[]): Promise<void> {
-    const { child, complaint } = this.#spawn(file, args);
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', resolve);
-    });
-    if (code !== 0) {
-      throw new PlatenError('start/database', {
-        reason: `${basename(file)} ended with ${code}: ${complaint()}`,
-        hint: `Look at the free space and the rights of ${this.folder}, or set PLATEN_DATABASE_URL.`,
-      });
-    }
-  }
-
-  /** Stops a server that an earlier process left behind. */
-  async clearLeftOver(): Promise<void> {
-    const left = readPidFile(this.#cluster);
-    // The socket is below our own folder, so its lock is as stale as the server that made it. One that was killed may
-    // still be in the table of processes, waiting for its parent, and Postgres would take it for alive.
-    if (!left || !serves(left.pid, this.#cluster)) {
-      for (const lock of ['.s.PGSQL.5432', '.s.PGSQL.5432.lock']) {
-        rmSync(join(this.#socketFolder, lock), { force: true });
-      }
-    }
-    if (!left) return;
-    if (serves(left.pid, this.#cluster)) {
-      this.#log.info({ pid: left.pid }, 'stopping the Postgres that an earlier run left behind');
-      await stopServer(left.pid);
-    } else {
-      // Postgres itself takes a stale file for a live server when the pid is in use by somebody else.
-      rmSync(join(this.#cluster, 'postmaster.pid'), { force: true });
-    }
-  }
-
   /** Starts the server and waits until it takes connections. */
-  async start(): Promise<void> {
+  async start(stop?: AbortSignal): Promise<void> {
     const args = ['-D', this.#cluster, '-k', this.#socketFolder];
     for (const [name, value] of Object.entries(SETTINGS)) args.push('-c', `${name}=${value}`);
-    mkdirSync(this.#socketFolder, { recursive: true, mode: 0o700 });
-    if (this.#place.user) chownSync(this.#socketFolder, this.#place.user.uid, this.#place.user.gid);
-    const { child, complaint } = this.#spawn(this.#place.program.postgres, args, (text) => {
-      if (this.#stopping) return;
-      for (const line of text.split('\n')) {
-        if (WORTH_SAYING.test(line)) this.#log.warn({ postgres: line.slice(0, 1000) }, 'postgres says');
-      }
+    const { child, complaint } = startProgram(this.#place, this.#place.program.postgres, args, {
+      hear: (text) => {
+        if (this.#stopping) return;
+        for (const line of text.split('\n')) {
+          if (WORTH_SAYING.test(line)) this.#log.warn({ postgres: line.slice(0, 1000) }, 'postgres says');
+        }
+      },
     });
     let ended: string | undefined;
     child.once('error', (error) => {
@@ -311,8 +195,9 @@ class Server implements EmbeddedPostgres {
     for (;;) {
       const file = readPidFile(this.#cluster);
       if (file && file.pid === child.pid && file.status.startsWith('ready')) break;
-      if (ended !== undefined || Date.now() > end) {
+      if (ended !== undefined || Date.now() > end || stop?.aborted) {
         if (child.pid !== undefined && ended === undefined) await stopServer(child.pid);
+        if (stop?.aborted) throw new PlatenError('start/stopped');
         throw new PlatenError('start/database', {
           reason: `the embedded Postgres does not start: ${ended ?? 'it took too long'} ${complaint()}`,
           hint: `Look at ${this.folder}, or set PLATEN_DATABASE_URL to a Postgres of your own.`,
@@ -326,16 +211,16 @@ class Server implements EmbeddedPostgres {
   }
 
   /** As `start`, trying again for a while: the workers of a killed server take a moment to notice. */
-  async startPatiently(): Promise<void> {
+  async startPatiently(stop?: AbortSignal): Promise<void> {
     const end = Date.now() + LEFT_OVER_MS_MAX;
     for (;;) {
       try {
-        await this.start();
+        await this.start(stop);
         return;
       } catch (error) {
         if (!LEFT_OVER.test(reasonOf(error)) || Date.now() > end) throw error;
         await sleep(RESTART_MS_MIN);
-        await this.clearLeftOver();
+        await clearLeftOver(this.#place, this.#log);
       }
     }
   }
@@ -370,36 +255,99 @@ class Server implements EmbeddedPostgres {
     const pid = this.#child?.pid;
     if (pid !== undefined) await stopServer(pid);
     this.#child = undefined;
+    this.abandon();
+  }
+
+  /** Leaves nothing of a server that does not run. */
+  abandon(): void {
     if (this.#socketFolder !== this.folder) rmSync(this.#socketFolder, { recursive: true, force: true });
-    rmSync(join(this.folder, 'owner.json'), { force: true });
+    this.#release();
   }
 }
 
-/** The data folder itself, unless the socket's path would be too long for the system. */
-function socketFolderOf(place: ServerPlace): string {
+const SOCKET_FOLDER = 'platen-socket-';
+
+/**
+ * The folder of the socket: that of the server, unless the path would be too long for the system. Then one with a name
+ * that nobody can know before, because anybody may make folders beside it.
+ */
+function makeSocketFolder(place: ServerPlace): string {
   const room = SOCKET_PATH_BYTES_MAX - '/.s.PGSQL.5432.lock'.length;
   if (Buffer.byteLength(place.folder) <= room) return place.folder;
-  const mark = Buffer.from(place.folder).toString('base64url').slice(-24);
-  return join(tmpdir(), `platen-${mark}`);
+  const folder = mkdtempSync(join(tmpdir(), SOCKET_FOLDER));
+  if (place.user) chownSync(folder, place.user.uid, place.user.gid);
+  return folder;
+}
+
+/** Removes the socket of a server that has ended, and its folder when that was made for it alone. */
+function clearSocket(place: ServerPlace, folder: string): void {
+  if (folder === place.folder) {
+    for (const lock of ['.s.PGSQL.5432', '.s.PGSQL.5432.lock']) rmSync(join(folder, lock), { force: true });
+    return;
+  }
+  if (!basename(folder).startsWith(SOCKET_FOLDER) || dirname(folder) !== tmpdir() || !existsSync(folder))
+    return;
+  const { uid } = lstatSync(folder);
+  if (uid === (place.user?.uid ?? process.getuid?.() ?? uid))
+    rmSync(folder, { recursive: true, force: true });
+}
+
+/** Stops a server that an earlier process left behind. */
+async function clearLeftOver(place: ServerPlace, log: StoreLog): Promise<void> {
+  const cluster = clusterOf(place);
+  const left = readPidFile(cluster);
+  if (left && serves(left.pid, cluster)) {
+    log.info({ pid: left.pid }, 'stopping the Postgres that an earlier run left behind');
+    await stopServer(left.pid);
+  } else {
+    // Postgres itself takes a stale file for a live server when the pid is in use by somebody else. One that was killed
+    // may still be in the table of processes, waiting for its parent, and would be taken for alive.
+    clearSocket(place, place.folder);
+    rmSync(join(cluster, 'postmaster.pid'), { force: true });
+  }
+  if (left && left.socketFolder !== place.folder) clearSocket(place, left.socketFolder);
+}
+
+/** The password of an earlier start; undefined when its file is missing or damaged. */
+function readPassword(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  const text = readFileSync(file, 'utf8').trim();
+  return /^[\w-]{20,}$/.test(text) ? text : undefined;
 }
 
 /**
  * Starts the embedded server on the data of `dataFolder`, making them at the first start. It is started again when it
  * ends by itself.
- * @throws PlatenError start/database
+ * @param stop ends a start that is under way
+ * @throws PlatenError start/database, start/in-use, start/stopped, file/denied
  */
-export async function startEmbeddedPostgres(dataFolder: string, log: StoreLog): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(
+  dataFolder: string,
+  log: StoreLog,
+  stop?: AbortSignal,
+): Promise<EmbeddedPostgres> {
   const place = await findServerPlace(dataFolder);
   for (const note of place.notes) log.info(note);
-  takeOwnership(place.folder);
-  const passwordFile = join(place.folder, 'password');
-  if (!existsSync(passwordFile)) {
-    writeWholeSync(passwordFile, randomBytes(24).toString('base64url'));
+  const lock = lockFolder(place.folder, 'owner.json', 'Platen');
+  let server: Server | undefined;
+  try {
+    const passwordFile = join(place.folder, 'password');
+    const known = readPassword(passwordFile);
+    const password = known ?? randomBytes(24).toString('base64url');
+    await clearLeftOver(place, log);
+    const isNew = !existsSync(clusterOf(place));
+    if (known === undefined && isNew) writeWholeSync(passwordFile, password);
+    await ensureCluster(place, password, stop);
+    if (known === undefined && !isNew) {
+      await setPassword(place, password, log, stop);
+      writeWholeSync(passwordFile, password);
+    }
+    server = new Server(place, log, password, () => lock.release());
+    await server.startPatiently(stop);
+    return server;
+  } catch (error) {
+    if (server) server.abandon();
+    else lock.release();
+    throw error;
   }
-  const password = readFileSync(passwordFile, 'utf8').trim();
-  const server = new Server(place, log, password);
-  await server.clearLeftOver();
-  await server.initialise(password);
-  await server.startPatiently();
-  return server;
 }

@@ -5,7 +5,18 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -69,8 +80,38 @@ function numericId(flag: '-u' | '-g'): number | undefined {
   return found.status === 0 ? Number(found.stdout.trim()) : undefined;
 }
 
-function serverUser(notes: string[]): ServerUser | undefined {
+/** Whose a folder is; undefined when there is none, or when it is root's or of somebody whom this machine doesn't know. */
+function knownOwner(folder: string): ServerUser | undefined {
+  if (!existsSync(folder)) return undefined;
+  const { uid, gid } = statSync(folder);
+  const known = uid !== 0 && spawnSync('id', ['-un', String(uid)]).status === 0;
+  return known ? { uid, gid } : undefined;
+}
+
+/** Root gives the files of the server to whom it runs as: a copy may have come with other owners. */
+function giveFiles(folder: string, user: ServerUser, notes: string[]): void {
+  const foreign = [
+    folder,
+    ...readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name))),
+  ].find((file) => lstatSync(file).uid !== user.uid);
+  if (foreign === undefined) return;
+  const given = spawnSync('chown', ['-R', '-P', '-h', `${user.uid}:${user.gid}`, folder], {
+    encoding: 'utf8',
+  });
+  if (given.status !== 0) {
+    throw startError(
+      `${foreign} belongs to another user: ${given.stderr.trim()}`,
+      `Give the files to the server's user: sudo chown -R ${user.uid}:${user.gid} ${folder}`,
+    );
+  }
+  notes.push(`The files in ${folder} belonged to several users; they are the server's now.`);
+}
+
+function serverUser(dataFolder: string, notes: string[]): ServerUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
+  // Who owned the data before goes on owning them, so that root and that user can take turns.
+  const owner = knownOwner(dataFolder) ?? knownOwner(join(dataFolder, 'postgres'));
+  if (owner) return owner;
   if (numericId('-u') === undefined) {
     try {
       execFileSync('useradd', ['--system', '--user-group', '--no-create-home', SERVER_USER], {
@@ -133,7 +174,11 @@ function copyProgram(root: string, version: string): ServerProgram {
 
 function runs(program: ServerProgram, user: ServerUser | undefined): string | undefined {
   for (const file of [program.postgres, program.initdb]) {
-    const tried = spawnSync(file, ['--version'], { ...user, cwd: '/', encoding: 'utf8' });
+    const tryIt = () => spawnSync(file, ['--version'], { ...user, cwd: '/', encoding: 'utf8' });
+    let tried = tryIt();
+    // A Ctrl-C at the terminal reaches it too, and says nothing of whether it runs.
+    if (tried.signal !== null) tried = tryIt();
+    if (tried.signal !== null) throw new PlatenError('start/stopped');
     if (tried.error) return reasonOf(tried.error);
     if (tried.status !== 0) return tried.stderr.trim();
   }
@@ -146,7 +191,7 @@ function runs(program: ServerProgram, user: ServerUser | undefined): string | un
  */
 export async function findServerPlace(dataFolder: string): Promise<ServerPlace> {
   const notes: string[] = [];
-  const user = serverUser(notes);
+  const user = serverUser(resolve(dataFolder), notes);
   const wanted = resolve(dataFolder, 'postgres');
   let folder = wanted;
   prepareFolder(folder, user);
@@ -164,6 +209,7 @@ export async function findServerPlace(dataFolder: string): Promise<ServerPlace> 
       `The user "${SERVER_USER}" cannot reach ${wanted} (a parent folder is closed), so the database is in ${folder}. Set PLATEN_DATA to choose another folder.`,
     );
   }
+  if (user) giveFiles(folder, user, notes);
   const found = await findProgram();
   let program = found.program;
   let fault = runs(program, user);

@@ -25,6 +25,8 @@ export interface StoreOptions {
   retention_days?: number;
   /** The center's clock, in milliseconds since the epoch. */
   now?: () => number;
+  /** Ends a start that is under way. */
+  stop?: AbortSignal;
 }
 
 export interface Store {
@@ -49,7 +51,7 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { log, retention_days = RETENTION_DAYS_DEFAULT, now = Date.now } = options;
-  const database = await openDatabase(options.source, log);
+  const database = await openDatabase(options.source, log, options.stop);
   const writer = new PrinterWriter(database, now);
   const ingest = new IngestWriter(database, writer, now);
   const verdicts = new VerdictRows(database, writer);

@@ -10,10 +10,12 @@ import type { TlsEndpoint } from '../../broker/listeners/sockets.ts';
 import { FileBackend } from '../../broker/retained/file-backend.ts';
 import { startHttp } from '../../center/http.ts';
 import { createRegistry } from '../../center/metrics.ts';
+import type { FolderLock } from '../../files/folder-lock.ts';
 import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { ROLES, type Role } from '../../schemas/roles.ts';
 import { addBrokerFlags, type BrokerFlags, readBrokerFlags } from '../broker-flags.ts';
+import { lockDataFolder, openDataFolder } from '../data-folder.ts';
 import { createLog } from '../log.ts';
 import { addSettings, readSettings, type Settings } from '../settings.ts';
 
@@ -59,9 +61,14 @@ function credentialsOf(settings: Settings): CredentialFile {
 async function run(settings: Settings, flags: BrokerFlags, memory: boolean | undefined): Promise<void> {
   const log = createLog(settings.log, settings.logLevel);
   const open = settings.access === 'open';
-  const credentials = open ? undefined : await firstCredentials(settings);
   // Conformance suites and benchmarks begin with nothing and leave nothing.
   const inMemory = memory ?? open;
+  let lock: FolderLock | undefined;
+  if (!open || !inMemory || settings.mqttsPort !== undefined) {
+    openDataFolder(settings.data, (sentence) => log.warn(sentence));
+    lock = lockDataFolder(settings.data, 'platen broker');
+  }
+  const credentials = open ? undefined : await firstCredentials(settings);
   const tls = await tlsOf(settings);
   const broker = await createBroker({
     ...(tls ? { tls: tls.endpoint } : {}),
@@ -100,6 +107,7 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
     http: `http://${settings.host}:${http.port}`,
     webSocket: `ws://${settings.host}:${http.port}/mqtt`,
   };
+  lock?.tell({ mqtt: addresses.mqtt ?? '', http: addresses.http });
   log.info({ addresses, access: settings.access }, `ready ${Object.values(addresses).join(' ')}`);
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
@@ -110,6 +118,7 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
   tls?.authority.close();
   await http.close();
   await broker.close();
+  lock?.release();
 }
 
 /** The TLS listener with the product's own authority, when a port is set for it. */

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { openCenterProduct } from '../center-product.ts';
 import { createLog } from '../log.ts';
 import { addSettings, readSettings, type Settings } from '../settings.ts';
-import { stopInTime, stopSignal } from '../until-stopped.ts';
+import { openUnlessStopped, stopInTime, stopSignal } from '../until-stopped.ts';
 
 const SETTINGS = [
   'broker',
@@ -28,7 +28,8 @@ export function command(): Command {
 async function run(settings: Settings): Promise<void> {
   const log = createLog(settings.log, settings.logLevel);
   const stopped = stopSignal();
-  const product = await openCenterProduct(settings, log);
+  const product = await openUnlessStopped(stopped, log, (stop) => openCenterProduct(settings, log, stop));
+  if (!product) return;
   log.info({ ...product.addresses, admin: product.adminFile }, 'ready');
   if (settings.log === 'story') {
     const { broker, http } = product.addresses;

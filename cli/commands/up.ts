@@ -6,7 +6,7 @@ import { createLog } from '../log.ts';
 import { openProduct, type Product } from '../product.ts';
 import { addSettings, readSettings, type Settings } from '../settings.ts';
 import { Story } from '../story.ts';
-import { stopInTime, stopSignal } from '../until-stopped.ts';
+import { openUnlessStopped, stopInTime, stopSignal } from '../until-stopped.ts';
 
 /** Printers of the demonstration that `npm start` shows. */
 const STORY_PRINTERS = 25;
@@ -42,8 +42,13 @@ export function command(): Command {
 async function run(settings: Settings, flags: BrokerFlags): Promise<void> {
   const log = createLog(settings.log, settings.logLevel);
   const stopped = stopSignal();
-  const product = await openProduct(settings, flags, log);
   const story = settings.log === 'story' ? new Story(process.stdout) : undefined;
+  const product = await openUnlessStopped(stopped, log, (stop) => openProduct(settings, flags, log, stop));
+  if (!product) {
+    story?.say('stopped before it was ready');
+    story?.stop();
+    return;
+  }
   if (story) product.center.services.events.listen(story.hear);
   log.info({ ...product.addresses, admin: product.adminFile }, 'ready');
   story?.say(`ready  ${Object.values(product.addresses).join('  ')}  credentials: ${product.adminFile}`);

@@ -1,0 +1,121 @@
+/**
+ * One process at a time uses a folder. The lock is a file that names its holder: the process, when that began (a process
+ * id is used again after a reboot), and where it can be reached, so that a second start can say where the first one is.
+ */
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { PlatenError } from '../schemas/errors.ts';
+import { deniedError, writeWholeSync } from './whole-file.ts';
+
+/** What the file says. */
+interface Holder {
+  pid: number;
+  start: string;
+  /** What runs, such as `platen up`. */
+  program: string;
+  addresses?: Record<string, string>;
+}
+
+export interface FolderLock {
+  /** Writes down where the holder can be reached. */
+  tell(addresses: Record<string, string>): void;
+  release(): void;
+}
+
+const TRIES_MAX = 10;
+
+/** When a process started, in clock ticks since boot; undefined when there is none, or one that has ended. */
+export function processStart(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended; only its parent hasn't looked yet.
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  if (existsSync('/proc/self/stat')) return processStart(pid) !== undefined;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function read(file: string): { text: string; holder: Holder | undefined } | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    if (code === 'EACCES' || code === 'EPERM') throw deniedError(file, error);
+    throw error;
+  }
+  try {
+    const holder = JSON.parse(text) as Holder;
+    return { text, holder: Number.isInteger(holder.pid) ? holder : undefined };
+  } catch {
+    // A torn one names nobody.
+    return { text, holder: undefined };
+  }
+}
+
+function holds({ pid, start }: Holder): boolean {
+  return isAlive(pid) && (start === '' || (processStart(pid) ?? '') === start);
+}
+
+function inUse(folder: string, { pid, program, addresses }: Holder): PlatenError {
+  const where = Object.values(addresses ?? {}).join(' ');
+  return new PlatenError('start/in-use', {
+    folder,
+    program,
+    pid,
+    where: where === '' ? '' : `, at ${where}`,
+  });
+}
+
+/**
+ * Takes `folder` for this process. What a process that has ended left is taken over.
+ * @param program what runs, for the message that somebody else gets
+ * @throws PlatenError start/in-use, file/denied
+ */
+export function lockFolder(folder: string, name: string, program: string): FolderLock {
+  const file = join(folder, name);
+  const own: Holder = { pid: process.pid, start: processStart(process.pid) ?? '', program };
+  for (let tried = 1; ; tried += 1) {
+    try {
+      writeWholeSync(file, JSON.stringify(own), { exclusive: true });
+      break;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EACCES' || code === 'EPERM') throw deniedError(file, error);
+      if (code !== 'EEXIST' || tried >= TRIES_MAX) throw error;
+    }
+    const found = read(file);
+    if (!found) continue;
+    if (found.holder && holds(found.holder)) {
+      throw inUse(folder, found.holder);
+    }
+    // Moved aside before it goes: should another process have taken the lock since it was read, it gets it back.
+    const aside = `${file}.${process.pid}.old`;
+    try {
+      renameSync(file, aside);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+      throw error;
+    }
+    if (readFileSync(aside, 'utf8') !== found.text) renameSync(aside, file);
+    else rmSync(aside, { force: true });
+  }
+  return {
+    tell: (addresses) => writeWholeSync(file, JSON.stringify({ ...own, addresses })),
+    release: () => {
+      if (read(file)?.holder?.pid === process.pid) rmSync(file, { force: true });
+    },
+  };
+}
