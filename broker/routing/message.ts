@@ -3,7 +3,12 @@
 import { publish } from '../../mqtt/encode.ts';
 import type { Principal } from '../access/identity.ts';
 import type { QoS } from '../retained/retained-backend.ts';
-import type { Session } from '../session/session.ts';
+
+/** The session that a message came from, as far as routing needs it. */
+export interface MessageSource {
+  /** Remembers a QoS 2 identifier; undefined when the session isn't kept over a restart. */
+  readonly journal: { putReceived(messageId: number): Promise<void> | undefined } | undefined;
+}
 
 /** One application message. Shared by everybody it is delivered to, so it is never changed but for its caches. */
 export class Message {
@@ -15,7 +20,7 @@ export class Message {
   /** The center is handed the message itself: it is what a client said just now. */
   readonly replayed = false;
   /** The session whose connection published it; undefined for wills and for the broker's own. */
-  readonly source: Session | undefined;
+  readonly source: MessageSource | undefined;
   /** Identifier under which its source sent it with QoS 2, for the journal; 0 where nothing has to be remembered. */
   receipt = 0;
   #encoded: Buffer | undefined;
@@ -26,7 +31,7 @@ export class Message {
     qos: QoS,
     retain: boolean,
     publisher: Principal | undefined,
-    source?: Session,
+    source?: MessageSource,
   ) {
     this.topic = topic;
     this.payload = payload;

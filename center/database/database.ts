@@ -7,13 +7,7 @@ import pg from 'pg';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { migrate } from './migrate.ts';
-
-/** What the store needs of a log; pino's logger has it. */
-export interface StoreLog {
-  info(fields: object | string, message?: string): void;
-  warn(fields: object | string, message?: string): void;
-  error(fields: object | string, message?: string): void;
-}
+import type { StoreLog } from './store-log.ts';
 
 export type DatabaseSource =
   /** A Postgres of one's own (`PLATEN_DATABASE_URL`). */

@@ -25,8 +25,8 @@ import { isAlive, lockFolder } from '../../files/folder-lock.ts';
 import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { clusterOf, DATABASE, ensureCluster, ROLE, setPassword, startProgram } from './cluster.ts';
-import type { StoreLog } from './database.ts';
 import { findServerPlace, type ServerPlace } from './server-place.ts';
+import type { StoreLog } from './store-log.ts';
 
 /** What Postgres says when it takes a server that was killed for alive. */
 const LEFT_OVER = /lock file ".*" already exists|pre-existing shared memory block/;

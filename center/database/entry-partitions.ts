@@ -1,7 +1,8 @@
 /**
  * Partitions of the entries: made ahead of time, dropped whole when everything in them is older than the retention.
  */
-import type { Database, StoreLog } from './database.ts';
+import type { Database } from './database.ts';
+import type { StoreLog } from './store-log.ts';
 
 const DAY_MS = 86_400_000;
 /** A partition holds this many days, counted from the epoch. */

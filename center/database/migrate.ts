@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ClientBase } from 'pg';
 import { PlatenError } from '../../schemas/errors.ts';
-import type { StoreLog } from './database.ts';
+import type { StoreLog } from './store-log.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 /** Any number that nobody else takes a Postgres advisory lock with. */

@@ -5,8 +5,7 @@ import type { TroubleRules } from '../../../schemas/types.ts';
 import { findPolicyFault, findSchemaFault, withoutUnknownMembers } from '../../../schemas/validate.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics.ts';
 import { GE_MAX, LATE_DEFAULT_MS, REBUILD_MAX_MS } from './limits.ts';
-import type { LaneSort } from './printer-lanes.ts';
-import { BY, type By, type CompiledRule } from './rule.ts';
+import { BY, type By, type CompiledRule, type LaneSort } from './rule.ts';
 import { compileWhen } from './when.ts';
 import { bothDemands, compileGlob, compileWhere } from './where.ts';
 

@@ -3,8 +3,7 @@ import semver from 'semver';
 import type { LogEntry } from '../../../schemas/types.ts';
 import type { RuleIndex } from './compile.ts';
 import { CODES_CACHED_MAX } from './limits.ts';
-import type { LaneSort } from './printer-lanes.ts';
-import type { CompiledRule } from './rule.ts';
+import type { CompiledRule, LaneSort } from './rule.ts';
 import { allOf, type Facts, type Test } from './where.ts';
 
 /** The facts of a structure that rules look at. */

@@ -18,7 +18,7 @@ import {
 } from './context.ts';
 import type { KeyScope } from './key-state.ts';
 import { keyOf, scopeOf, scopeOfKey, unitOfKey } from './keys.ts';
-import { Lane, type LaneTrouble } from './lane.ts';
+import { Lane } from './lane.ts';
 import { ENGINE_LIMITS, type EngineLimits, SORTS_SWEEP_MIN } from './limits.ts';
 import type { Odometer } from './odometer.ts';
 import type { UnitLanes } from './printer-lanes.ts';
@@ -37,7 +37,7 @@ import {
 import { packReadings } from './state-columns.ts';
 import { Teller } from './teller.ts';
 import { parseMoment, parseTime } from './time.ts';
-import { alarmsOf, type TroubleChange, type TroubleView, viewOf } from './views.ts';
+import { alarmsOf, type LaneTrouble, type TroubleChange, type TroubleView, viewOf } from './views.ts';
 import type { Facts } from './where.ts';
 
 export type { TroubleChange, TroubleView } from './views.ts';

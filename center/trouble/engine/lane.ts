@@ -24,15 +24,7 @@ import { SETTLE_MIN } from './limits.ts';
 import type { Odometer } from './odometer.ts';
 import type { CompiledRule } from './rule.ts';
 import { compareSightings, grown, type Sighting } from './sighting.ts';
-import type { TroubleView } from './views.ts';
-
-/** A trouble with the key it belongs to. */
-export interface LaneTrouble {
-  rule: CompiledRule;
-  key: string;
-  scope: KeyScope;
-  life: TroubleLife;
-}
+import type { LaneTrouble, LastReport } from './views.ts';
 
 export interface Slot {
   rule: CompiledRule;
@@ -110,17 +102,6 @@ export class LaneState implements KeySurroundings {
   }
 }
 
-/** What was told last of a trouble. */
-export interface Told {
-  view: TroubleView;
-  severity: number;
-  count: number;
-  reopened: number;
-  closedAt: number | undefined;
-  /** In which telling of the teller it was there last. */
-  telling: number;
-}
-
 // Lists grow by being replaced, so all may begin with the same one.
 const NO_SIGHTINGS: Sighting[] = [];
 const NO_SLOTS: Slot[] = [];
@@ -147,7 +128,7 @@ export class Lane {
   /** The key, of a lane with one only. */
   readonly key: string | undefined;
   /** What was told last, by the engine: by trouble id. */
-  told: Map<string, Told> | undefined;
+  told: Map<string, LastReport> | undefined;
   /** The engine has to look at it. */
   touched = false;
   /** The deadline that is queued with the engine. */

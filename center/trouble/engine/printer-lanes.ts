@@ -6,9 +6,6 @@
 import type { KeyScope } from './key-state.ts';
 import type { Lane } from './lane.ts';
 
-/** What a group's lanes within a printer are told apart by: by nothing, by the unit, or by the whole key. */
-export type LaneSort = 'one' | 'unit' | 'key';
-
 /** The lanes of one unit by the number of their group, with what is the same for all of them. */
 export interface UnitLanes {
   key: string;

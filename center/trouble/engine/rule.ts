@@ -64,3 +64,6 @@ export interface CohortOptions {
   ratio: number;
   alpha: number;
 }
+
+/** What distinguishes a group's lanes within one printer: nothing, the unit, or the whole key. */
+export type LaneSort = 'one' | 'unit' | 'key';

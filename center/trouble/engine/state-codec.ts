@@ -5,7 +5,6 @@
 import type { CohortState } from './cohort.ts';
 import type { CompiledRules, RuleGroup } from './compile.ts';
 import type { PrinterContext } from './context.ts';
-import type { TroubleView } from './engine.ts';
 import type { KeyScope, KeyState, TroubleLife } from './key-state.ts';
 import { Lane, LaneState } from './lane.ts';
 import type { Odometer } from './odometer.ts';
@@ -19,6 +18,7 @@ import {
   unpackReadings,
   unpackSightings,
 } from './state-columns.ts';
+import type { TroubleView } from './views.ts';
 
 /** Grows when the form changes: state in another form is dropped and rebuilt from the log. */
 export const STATE_FORM = 3;

@@ -1,7 +1,7 @@
 /** Tells what has become of the troubles of lanes that were touched, and looks at lanes again when time alone asks. */
 import { DeadlineQueue } from './deadlines.ts';
-import type { Lane, LaneTrouble, Told } from './lane.ts';
-import { changeOf, idOf, type TroubleChange, type TroubleView, viewOf } from './views.ts';
+import type { Lane } from './lane.ts';
+import { changeOf, idOf, type TroubleChange, type TroubleView, viewOf, type LaneTrouble, type LastReport } from './views.ts';
 
 export class Teller {
   /** How far time has come. */
@@ -63,7 +63,7 @@ export class Teller {
     if (!known && ended.length === 0 && lane.innocent) return;
     if (known || ended.length > 0 || lane.troubled(this.now)) {
       const current = ended.concat(lane.troubles(this.now));
-      const told = known ?? new Map<string, Told>();
+      const told = known ?? new Map<string, LastReport>();
       lane.told = told;
       this.telling += 1;
       const { telling } = this;

@@ -1,8 +1,7 @@
 /** Troubles as they are told: what stands in a view, what its id is, and what has changed since it was told last. */
 import { hash as digest } from 'node:crypto';
 import type { CohortAlarm } from './cohort.ts';
-import type { KeyScope } from './key-state.ts';
-import type { LaneTrouble, Told } from './lane.ts';
+import type { KeyScope, TroubleLife } from './key-state.ts';
 import type { CohortOptions, CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
 import { formatTime } from './time.ts';
@@ -81,8 +80,27 @@ function codesOf(evidence: Sighting[]): string[] {
   return codes;
 }
 
+/** A trouble with the key it belongs to. */
+export interface LaneTrouble {
+  rule: CompiledRule;
+  key: string;
+  scope: KeyScope;
+  life: TroubleLife;
+}
+
+/** What was last reported of a trouble. */
+export interface LastReport {
+  view: TroubleView;
+  severity: number;
+  count: number;
+  reopened: number;
+  closedAt: number | undefined;
+  /** The teller's round in which it was last seen. */
+  telling: number;
+}
+
 /** What is news of a trouble, by what was told last; undefined when nothing is. */
-export function changeOf(told: Told | undefined, { life }: LaneTrouble): TroubleChange['kind'][] | undefined {
+export function changeOf(told: LastReport | undefined, { life }: LaneTrouble): TroubleChange['kind'][] | undefined {
   const kinds: TroubleChange['kind'][] = [];
   if (!told) {
     kinds.push('opened');

