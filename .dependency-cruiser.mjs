@@ -39,7 +39,8 @@ export default {
     },
     {
       name: 'agent-apart',
-      comment: 'Printer code runs without the server: share through schemas/, mqtt/, compatibility/ or releases/.',
+      comment:
+        'Printer code runs without the server: share through schemas/, mqtt/, compatibility/ or releases/.',
       severity: 'error',
       from: { path: '^(agent|device-sim)/', pathNot: TESTS },
       to: { path: '^(center|broker|cli)/' },

@@ -22,7 +22,7 @@ import type { Link, LinkHandler } from './link/link.ts';
 import { show, showCommits } from './metrics.ts';
 import { Dispatcher } from './operators/dispatch.ts';
 import { METHODS } from './operators/methods.ts';
-import type { Services } from './services.ts';
+import type { Services } from './operators/services.ts';
 import { Rules } from './trouble/rules-in-force.ts';
 import { Troubles } from './trouble/troubles.ts';
 import { createCampaigns } from './update/campaigns/campaigns.ts';

@@ -9,7 +9,7 @@ import { PlatenError } from '../../schemas/errors.ts';
 import type { Role } from '../../schemas/roles.ts';
 import type { AdminCredentials } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import type { Accounts } from '../services.ts';
+import type { Accounts } from '../queries.ts';
 import type { Credential, Credentials } from './credential-store.ts';
 
 export class StoredAccounts implements Accounts, Identity {

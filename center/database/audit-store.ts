@@ -1,7 +1,7 @@
 /** Who asked for what, and what came of it. */
 import { PlatenError } from '../../schemas/errors.ts';
 import { storableJson } from '../ingest/storable.ts';
-import type { AuditQueries, Page, PageRequest } from '../services.ts';
+import type { AuditQueries, Page, PageRequest } from '../queries.ts';
 import type { Database } from './database.ts';
 
 export interface AuditRecord {

@@ -2,7 +2,7 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Catalog, TroubleRules } from '../../schemas/types.ts';
 import { storableJson } from '../ingest/storable.ts';
-import type { DocumentRevision } from '../services.ts';
+import type { DocumentRevision } from '../queries.ts';
 import type { Database } from './database.ts';
 
 export interface DocumentTypes {

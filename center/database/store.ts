@@ -10,10 +10,10 @@ import { PrinterWriter } from '../ingest/printer-writer.ts';
 import { VerdictRows } from '../verdicts/verdict-store.ts';
 import { Audit } from './audit-store.ts';
 import { type Database, type DatabaseSource, openDatabase } from './database.ts';
-import type { StoreLog } from './store-log.ts';
 import { Documents } from './document-store.ts';
 import { dropHistory, dropPartitions, dropStreams, makePartitions } from './entry-partitions.ts';
 import { PostgresRetained } from './retained-store.ts';
+import type { StoreLog } from './store-log.ts';
 
 /** How long entries are kept when nothing is set. */
 export const RETENTION_DAYS_DEFAULT = 400;

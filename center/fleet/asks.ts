@@ -9,7 +9,8 @@ import { printerTopic } from '../../schemas/topics.ts';
 import type { Answer, Structure } from '../../schemas/types.ts';
 import { checkNoNul, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import type { Services, StoredEntry } from '../services.ts';
+import type { Services } from '../operators/services.ts';
+import type { StoredEntry } from '../queries.ts';
 import { ComputeShare } from '../verdicts/compute-share.ts';
 
 /** What would fit a structure: versions by software subject, models by unit. */

@@ -8,7 +8,7 @@ import type {
   PrinterDetails,
   PrinterItem,
   StoredEntry,
-} from '../services.ts';
+} from '../queries.ts';
 import type { PrinterRow, Printers, PrinterFilter as RowFilter } from './printer-store.ts';
 
 /** Whether a version of a software lies in a range: the catalog knows in which order its versions stand. */

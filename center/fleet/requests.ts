@@ -6,7 +6,7 @@ import { printerTopic } from '../../schemas/topics.ts';
 import type { DownlinkRequest, PrinterFilter } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link/link.ts';
-import type { FleetQueries } from '../services.ts';
+import type { FleetQueries } from '../queries.ts';
 
 export class PrinterRequests {
   readonly #link: Link;

@@ -10,8 +10,8 @@ import type { OperatorReply } from '../../schemas/types.ts';
 import { checkNoNul, checkParams, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link/link.ts';
-import type { Services } from '../services.ts';
 import type { Caller, MethodDefinition } from './method.ts';
+import type { Services } from './services.ts';
 
 /** Writes who changed what. */
 export interface Audit {

@@ -4,7 +4,7 @@
  */
 import type { Method, Role } from '../../schemas/roles.ts';
 import type { MethodParams } from '../../schemas/validate.ts';
-import type { Services } from '../services.ts';
+import type { Services } from './services.ts';
 
 /** Who asks. */
 export interface Caller {

@@ -1,5 +1,5 @@
 import { CENTER_LIMITS } from '../limits.ts';
-import type { PageRequest } from '../services.ts';
+import type { PageRequest } from '../queries.ts';
 
 /** The page that a request asks for, with the contract's default. */
 export function pageOf(params: { limit?: number; cursor?: string }): PageRequest {

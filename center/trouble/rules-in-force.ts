@@ -3,7 +3,7 @@
  */
 import type { TroubleRules } from '../../schemas/types.ts';
 import type { Documents } from '../database/document-store.ts';
-import type { DocumentRevision, DocumentService } from '../services.ts';
+import type { DocumentRevision, DocumentService } from '../queries.ts';
 import { checkRules } from './engine/expectations.ts';
 import { type CompiledRules, compileRules, type InRange } from './engine/index.ts';
 

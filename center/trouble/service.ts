@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import type { Client } from '../database/database.ts';
-import type { Page, PageRequest } from '../services.ts';
+import type { Page, PageRequest } from '../queries.ts';
 import { type CompiledRules, compileRules, compileStoredRules } from './engine/compile.ts';
 import { contextOf, type InRange } from './engine/context.ts';
 import { type TroubleChange, TroubleEngine } from './engine/engine.ts';

@@ -4,7 +4,7 @@ import type { LogEntry, Structure, Trouble } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import { textArray } from '../database/sql-arrays.ts';
 import { storableJson, storableText } from '../ingest/storable.ts';
-import type { Page, PageRequest } from '../services.ts';
+import type { Page, PageRequest } from '../queries.ts';
 import { type TroubleRow, troubleOf } from './rows.ts';
 
 export interface TroubleFilter {

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { CompiledCatalog } from '../../compatibility/index.ts';
 import type { LogEntry, Policy, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
-import type { Page, PageRequest, TroubleQueries } from '../services.ts';
+import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
 import type { CompiledRules } from './engine/compile.ts';
 import type { InRange } from './engine/context.ts';
 import { Remedies, type RemedyCampaigns, type WantedSoftware } from './remedies.ts';

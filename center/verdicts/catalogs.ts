@@ -9,7 +9,7 @@ import { PlatenError } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import type { Documents } from '../database/document-store.ts';
-import type { CatalogService, DocumentRevision } from '../services.ts';
+import type { CatalogService, DocumentRevision } from '../queries.ts';
 import { CatalogAssessor, compileChecked } from './assessor.ts';
 import type { Choosing } from './choosing.ts';
 

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StoredEntry } from '../../center/services.ts';
+import type { StoredEntry } from '../../center/queries.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
 import { eventually } from '../harness/ear.ts';
 import { temporaryFolder } from '../harness/folder.ts';

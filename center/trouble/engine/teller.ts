@@ -1,7 +1,15 @@
 /** Tells what has become of the troubles of lanes that were touched, and looks at lanes again when time alone asks. */
 import { DeadlineQueue } from './deadlines.ts';
 import type { Lane } from './lane.ts';
-import { changeOf, idOf, type TroubleChange, type TroubleView, viewOf, type LaneTrouble, type LastReport } from './views.ts';
+import {
+  changeOf,
+  idOf,
+  type LaneTrouble,
+  type LastReport,
+  type TroubleChange,
+  type TroubleView,
+  viewOf,
+} from './views.ts';
 
 export class Teller {
   /** How far time has come. */

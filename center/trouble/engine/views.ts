@@ -100,7 +100,10 @@ export interface LastReport {
 }
 
 /** What is news of a trouble, by what was told last; undefined when nothing is. */
-export function changeOf(told: LastReport | undefined, { life }: LaneTrouble): TroubleChange['kind'][] | undefined {
+export function changeOf(
+  told: LastReport | undefined,
+  { life }: LaneTrouble,
+): TroubleChange['kind'][] | undefined {
   const kinds: TroubleChange['kind'][] = [];
   if (!told) {
     kinds.push('opened');

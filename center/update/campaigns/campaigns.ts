@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import { fleetTopic } from '../../../schemas/topics.ts';
 import type { Campaign, LogEntry } from '../../../schemas/types.ts';
-import type { Page, PageRequest } from '../../services.ts';
+import type { Page, PageRequest } from '../../queries.ts';
 import { causeDocument } from '../cause.ts';
 import {
   CAMPAIGN_DISPATCH_MAX,

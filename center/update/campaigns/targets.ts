@@ -9,7 +9,7 @@ import { attainable, signatureOf } from '../../../compatibility/index.ts';
 import type { Repository } from '../../../releases/repository.ts';
 import { durationMs } from '../../../schemas/duration.ts';
 import type { CampaignOptions, PrinterFilter, Remedy, Structure, Verdict } from '../../../schemas/types.ts';
-import type { FleetQueries } from '../../services.ts';
+import type { FleetQueries } from '../../queries.ts';
 import { type Cause, releasesOf } from '../cause.ts';
 import { CANDIDATES_PAGE } from '../limits.ts';
 import type { ExecutionStore, UpdateDatabase } from '../orders/execution-store.ts';

@@ -1,25 +1,6 @@
-/**
- * What the center consists of, as its request methods and asks see it. Each capability has one service; they are put
- * together in `center.ts`.
- */
-import type { Logger } from 'pino';
-import type { Repository } from '../releases/repository.ts';
+/** What can be asked of the center: the questions of request methods, and the shapes of their answers. */
 import type { Role } from '../schemas/roles.ts';
-import type {
-  Catalog,
-  Policy,
-  PrinterFilter,
-  Structure,
-  Trouble,
-  TroubleRules,
-  Verdict,
-} from '../schemas/types.ts';
-import type { FleetEvents } from './fleet/events.ts';
-import type { Policies } from './fleet/policies.ts';
-import type { PrinterRequests } from './fleet/requests.ts';
-import type { Summary } from './fleet/summary.ts';
-import type { Link } from './link/link.ts';
-import type { Campaigns } from './update/campaigns/campaigns.ts';
+import type { Catalog, Policy, PrinterFilter, Structure, Trouble, Verdict } from '../schemas/types.ts';
 
 /** A page of a list: `next` is the cursor of the following page, absent on the last one. */
 export interface Page<Item> {
@@ -127,24 +108,4 @@ export interface AuditQueries {
     filter: { actor?: string; method?: string },
     page: PageRequest,
   ): Promise<Page<Record<string, unknown>>>;
-}
-
-export interface Services {
-  link: Link;
-  log: Logger;
-  /** The time now, in milliseconds since the epoch: passed in, so that tests can hold it. */
-  now(): number;
-  events: FleetEvents;
-  summary: Summary;
-  fleet: FleetQueries;
-  accounts: Accounts;
-  policies: Policies;
-  requests: PrinterRequests;
-  catalog: CatalogService;
-  rules: DocumentService<TroubleRules>;
-  troubles: TroubleQueries;
-  campaigns: Campaigns;
-  /** What can be installed: the releases of the signed repository. */
-  releases: Repository;
-  audit: AuditQueries;
 }

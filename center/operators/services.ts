@@ -1,0 +1,38 @@
+/** What a request method may use: one service for each capability of the center. */
+import type { Logger } from 'pino';
+import type { Repository } from '../../releases/repository.ts';
+import type { TroubleRules } from '../../schemas/types.ts';
+import type { FleetEvents } from '../fleet/events.ts';
+import type { Policies } from '../fleet/policies.ts';
+import type { PrinterRequests } from '../fleet/requests.ts';
+import type { Summary } from '../fleet/summary.ts';
+import type { Link } from '../link/link.ts';
+import type {
+  Accounts,
+  AuditQueries,
+  CatalogService,
+  DocumentService,
+  FleetQueries,
+  TroubleQueries,
+} from '../queries.ts';
+import type { Campaigns } from '../update/campaigns/campaigns.ts';
+
+export interface Services {
+  link: Link;
+  log: Logger;
+  /** The time now, in milliseconds since the epoch: passed in, so that tests can hold it. */
+  now(): number;
+  events: FleetEvents;
+  summary: Summary;
+  fleet: FleetQueries;
+  accounts: Accounts;
+  policies: Policies;
+  requests: PrinterRequests;
+  catalog: CatalogService;
+  rules: DocumentService<TroubleRules>;
+  troubles: TroubleQueries;
+  campaigns: Campaigns;
+  /** What can be installed: the releases of the signed repository. */
+  releases: Repository;
+  audit: AuditQueries;
+}
