@@ -23,10 +23,11 @@ import {
 import { type LogMemory, MemoryLog } from './log-memory.ts';
 import { mqttTransport } from './mqtt-transport.ts';
 import type { EffectivePolicy } from './policy.ts';
-import { type ReportNumbers, ReportNumbersInMemory } from './report-numbers.ts';
+import { ReportNumbersInMemory } from './report-numbers.ts';
 import { AgentSession, type Effect } from './session.ts';
 import type { Connection, Transport } from './transport.ts';
-import type { UnnumberedReport, Updater, UpdaterFactory } from './updater-seam.ts';
+import type { ReportNumbers, UnnumberedReport } from './update-reports.ts';
+import type { Updater, UpdaterFactory } from './updater-seam.ts';
 
 /** What an agent tells whoever embeds it. All are optional and must not throw. */
 export interface AgentEvents {

@@ -4,11 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { writeWholeSync } from '../files/whole-file.ts';
 import { REPORT_NUMBERS_RESERVED } from './limits.ts';
-
-export interface ReportNumbers {
-  /** The next number of this attempt, greater than all before it. */
-  next(execution: string, attempt: number): number;
-}
+import type { ReportNumbers } from './update-reports.ts';
 
 /** Numbers for an agent that keeps nothing on disk. A new attempt begins at 1. */
 export class ReportNumbersInMemory implements ReportNumbers {

@@ -13,9 +13,8 @@ import { DOWNLINK_BYTES_MAX, REPORTS_WAITING_MAX } from './limits.ts';
 import type { LogMemory } from './log-memory.ts';
 import { type EffectivePolicy, effectivePolicy } from './policy.ts';
 import type { Random } from './random.ts';
-import type { ReportNumbers } from './report-numbers.ts';
 import { StructureReporter } from './structure-reporter.ts';
-import type { UnnumberedReport } from './updater-seam.ts';
+import type { ReportNumbers, UnnumberedReport } from './update-reports.ts';
 
 /** What the machine wants done. */
 export type Effect =

@@ -3,11 +3,9 @@
  * and installs. Neither knows how the other does it.
  */
 import type { Logger } from 'pino';
-import type { Order, Structure, UpdateReport, Verdict } from '../schemas/types.ts';
+import type { Order, Structure, Verdict } from '../schemas/types.ts';
 import type { Driver } from './driver.ts';
-
-/** A report as the updater writes it; the agent numbers it (`seq` grows within an attempt, over restarts too). */
-export type UnnumberedReport = Omit<UpdateReport, 'seq'>;
+import type { UnnumberedReport } from './update-reports.ts';
 
 export interface Updater {
   /**

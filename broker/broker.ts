@@ -21,12 +21,13 @@ import { RetainedStore } from './retained/retained-store.ts';
 import { Message } from './routing/message.ts';
 import { SysPublisher } from './sys.ts';
 
+export type { QoS } from '../mqtt/packet.ts';
 export type { Credentials, Identity, Principal } from './access/identity.ts';
 export type { PublishOptions, Uplink, UplinkMessage } from './embedding.ts';
 export type { BrokerLimits } from './limits.ts';
 export type { Endpoint, TlsEndpoint } from './listeners/sockets.ts';
 export type { RefusedEvent, SessionEvent } from './monitor.ts';
-export type { QoS, RetainedBackend, RetainedChange, RetainedDocument } from './retained/retained-backend.ts';
+export type { RetainedBackend, RetainedChange, RetainedDocument } from './retained/retained-backend.ts';
 
 export interface BrokerOptions {
   tcp?: Endpoint;

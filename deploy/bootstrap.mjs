@@ -182,6 +182,7 @@ async function test(args) {
   const steps = [
     ['type check', bin('tsc'), ['--noEmit']],
     ['lint', bin('biome'), ['check', '--error-on-warnings', '.']],
+    ['imports', 'npm', ['run', '--silent', 'check:imports']],
     ['tests', process.execPath, [...jest, ...rest]],
   ];
   for (const [name, command, commandArgs] of steps) {

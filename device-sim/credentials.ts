@@ -2,7 +2,6 @@
  * Where simulated printers get their passwords: a file, one password for all, or a running center that enrolls them.
  */
 import { readFileSync } from 'node:fs';
-import { OperatorClient, readCredentials } from '../cli/operator-client.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 
 /** Printers that one `printers.enroll` names. */
@@ -39,29 +38,19 @@ export function readPasswords(file: string, printers: string[]): Record<string, 
 }
 
 /**
- * Lets the center give every printer a password. Printers that had one get a new one.
- * @param adminFile admin.json or a file like it
+ * Has a center give every printer a password, some hundred printers a request. Printers that had one get a new one.
+ * @param enroll asks the center, as the request `printers.enroll`
  */
 export async function enrollPrinters(
-  url: string,
-  adminFile: string,
+  enroll: (printers: string[]) => Promise<{ printer: string; password: string }[]>,
   printers: string[],
   progress: (done: number) => void,
 ): Promise<Record<string, string>> {
-  const { username, password } = readCredentials(adminFile);
-  const operator = await OperatorClient.connect({ url, username, password });
   const passwords: Record<string, string> = {};
-  try {
-    for (let at = 0; at < printers.length; at += ENROLL_CHUNK) {
-      const chunk = printers.slice(at, at + ENROLL_CHUNK);
-      const { items } = (await operator.call('printers.enroll', { printers: chunk })) as {
-        items: { printer: string; password: string }[];
-      };
-      for (const item of items) passwords[item.printer] = item.password;
-      progress(at + chunk.length);
-    }
-  } finally {
-    await operator.close();
+  for (let at = 0; at < printers.length; at += ENROLL_CHUNK) {
+    const chunk = printers.slice(at, at + ENROLL_CHUNK);
+    for (const { printer, password } of await enroll(chunk)) passwords[printer] = password;
+    progress(at + chunk.length);
   }
   return passwords;
 }

@@ -4,7 +4,7 @@
  * collects the body.
  */
 import { isUtf8 } from 'node:buffer';
-import type { QoS } from '../broker/retained/retained-backend.ts';
+import type { QoS } from './packet.ts';
 import {
   type AckPacket,
   type ConnectPacket,

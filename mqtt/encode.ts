@@ -1,5 +1,5 @@
 /** Packets to bytes: what the broker writes itself; the answers to a client's packets are written by Aedes. */
-import type { QoS } from '../broker/retained/retained-backend.ts';
+import type { QoS } from './packet.ts';
 import { CONNACK, TYPE } from './packet.ts';
 
 /** The answer that nearly everybody gets; written to many, changed by none. */

@@ -2,7 +2,8 @@
  * The control packets of MQTT 3.1.1 that a server reads, in the shape in which Aedes takes them (that of
  * mqtt-packet). Section numbers are those of the standard.
  */
-import type { QoS } from '../broker/retained/retained-backend.ts';
+/** Quality of service [MQTT-4.3]. */
+export type QoS = 0 | 1 | 2;
 
 /** Control packet types (2.2.1). */
 export const TYPE = {

@@ -8,8 +8,9 @@ import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Logger } from 'pino';
+import type { QoS } from '../../mqtt/packet.ts';
 import { reasonOf } from '../../schemas/errors.ts';
-import type { QoS, RetainedBackend, RetainedChange, RetainedDocument } from './retained-backend.ts';
+import type { RetainedBackend, RetainedChange, RetainedDocument } from './retained-backend.ts';
 
 /** Record: length of what follows (4), CRC-32 of it (4), kind (1), length of the topic (2), topic, payload. */
 const HEADER_BYTES = 8;

@@ -2,10 +2,8 @@
  * Where retained documents last. The broker holds all of them in memory; a backend makes them survive a restart.
  */
 
-/** A quality of service of MQTT. */
-export type QoS = 0 | 1 | 2;
-
 /** A retained document. */
+import type { QoS } from '../../mqtt/packet.ts';
 export interface RetainedDocument {
   topic: string;
   payload: Buffer;

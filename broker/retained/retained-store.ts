@@ -2,7 +2,8 @@
  * The retained documents: an exact topic is one map lookup, a wildcard walks a trie and costs what matches.
  * Writes go through to the backend in groups: what changes while one write is under way is the next one.
  */
-import type { QoS, RetainedBackend, RetainedChange } from './retained-backend.ts';
+import type { QoS } from '../../mqtt/packet.ts';
+import type { RetainedBackend, RetainedChange } from './retained-backend.ts';
 
 /** A retained document as the broker holds it. Never changed in place. */
 export interface Retained {

@@ -1,8 +1,8 @@
 /** What travels through the broker. */
 
 import { publish } from '../../mqtt/encode.ts';
+import type { QoS } from '../../mqtt/packet.ts';
 import type { Principal } from '../access/identity.ts';
-import type { QoS } from '../retained/retained-backend.ts';
 
 /** The session that a message came from, as far as routing needs it. */
 export interface MessageSource {

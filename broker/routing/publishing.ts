@@ -3,6 +3,7 @@
  * waits for all of it.
  */
 import type { Logger } from 'pino';
+import type { QoS } from '../../mqtt/packet.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { parseTopic } from '../../schemas/topics.ts';
 import { mayPublish } from '../access/access.ts';
@@ -11,7 +12,6 @@ import { Inbound, type InboundOwner, type Taken } from '../connection/publish-qu
 import type { Wire } from '../connection/wire.ts';
 import type { Answer, Uplink } from '../embedding.ts';
 import type { Monitor } from '../monitor.ts';
-import type { QoS } from '../retained/retained-backend.ts';
 import type { Session } from '../session/session.ts';
 import { Message } from './message.ts';
 import type { Router } from './router.ts';

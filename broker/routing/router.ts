@@ -1,8 +1,9 @@
 /** Who gets a message: subscriptions, shared groups, retained documents. */
+
+import type { QoS } from '../../mqtt/packet.ts';
 import { mayReceive } from '../access/access.ts';
 import type { BrokerLimits } from '../limits.ts';
 import type { Monitor } from '../monitor.ts';
-import type { QoS } from '../retained/retained-backend.ts';
 import type { Retained, RetainedStore } from '../retained/retained-store.ts';
 import type { Session, SessionOwner } from '../session/session.ts';
 import type { Message } from './message.ts';

@@ -1,11 +1,11 @@
 /** SUBSCRIBE and UNSUBSCRIBE (3.8 to 3.11): rights, answers, and what follows them. */
 
 import { acknowledgement, suback } from '../../mqtt/encode.ts';
+import type { QoS } from '../../mqtt/packet.ts';
 import { type SubscribePacket, TYPE, type UnsubscribePacket } from '../../mqtt/packet.ts';
 import { maySubscribe } from '../access/access.ts';
 import type { Wire } from '../connection/wire.ts';
 import type { Monitor } from '../monitor.ts';
-import type { QoS } from '../retained/retained-backend.ts';
 import type { Session } from '../session/session.ts';
 import type { Router } from './router.ts';
 import { parseShared } from './subscription-tree.ts';

@@ -3,7 +3,7 @@
  * a publish costs what matches and not what there is. Shared subscriptions (`$share/<group>/<filter>`) are kept at
  * their filter, one member of a group is chosen for each message.
  */
-import type { QoS } from '../retained/retained-backend.ts';
+import type { QoS } from '../../mqtt/packet.ts';
 
 /** One subscription of one subscriber. */
 export interface Subscription<S> {

@@ -4,9 +4,9 @@
  * documents, so that one group write makes both durable. The names of records begin with `#`: no topic can.
  */
 import { createHash } from 'node:crypto';
+import type { QoS } from '../../mqtt/packet.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Principal } from '../access/identity.ts';
-import type { QoS } from '../retained/retained-backend.ts';
 import type { RetainedStore } from '../retained/retained-store.ts';
 
 /** A message on its way to a client, as it is kept. */

@@ -4,10 +4,10 @@
  */
 
 import { acknowledgement, publish } from '../../mqtt/encode.ts';
+import type { QoS } from '../../mqtt/packet.ts';
 import { TYPE } from '../../mqtt/packet.ts';
 import type { Principal } from '../access/identity.ts';
 import type { BrokerLimits } from '../limits.ts';
-import type { QoS } from '../retained/retained-backend.ts';
 import type { Retained, RetainedStore } from '../retained/retained-store.ts';
 import { Message } from '../routing/message.ts';
 import type { SharedGroup, Subscription } from '../routing/subscription-tree.ts';

@@ -4,11 +4,11 @@
  * storm that halves what is written.
  */
 import type {
-  QoS,
   RetainedBackend,
   RetainedChange,
   RetainedDocument,
 } from '../../broker/retained/retained-backend.ts';
+import type { QoS } from '../../mqtt/packet.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Database } from './database.ts';
 import { isLostConnection } from './database.ts';

@@ -8,8 +8,7 @@ import type { Policy, Structure } from '../../schemas/types.ts';
 import { contextOf, type InRange, inRuleScope } from './engine/context.ts';
 import { REMEDY_PRINTERS_MAX } from './engine/limits.ts';
 import type { CompiledRule } from './engine/rule.ts';
-import type { TroubleRow } from './rows.ts';
-import type { TroubleNews } from './service.ts';
+import type { TroubleNews, TroubleRow } from './rows.ts';
 
 /** Software that is wanted. */
 export interface WantedSoftware {

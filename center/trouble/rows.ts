@@ -4,6 +4,9 @@ import type { TroubleView } from './engine/engine.ts';
 import type { KeyScope } from './engine/key-state.ts';
 import type { CompiledRule } from './engine/rule.ts';
 
+/** What can happen to a trouble. */
+export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
+
 /** Times are RFC 3339 texts; what is absent is null, as in the database. */
 export interface TroubleRow {
   id: string;

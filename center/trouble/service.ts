@@ -5,10 +5,8 @@
  * the rules' memory may be written now and then, together with the time up to which everything received is in it;
  * after a restart whatever was received since (and a little more) is judged again, and meets the rows that are there.
  */
-import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
-import type { Client } from '../database/database.ts';
 import type { Page, PageRequest } from '../queries.ts';
 import { type CompiledRules, compileRules, compileStoredRules } from './engine/compile.ts';
 import { contextOf, type InRange } from './engine/context.ts';
@@ -18,28 +16,12 @@ import type { CompiledRule } from './engine/rule.ts';
 import { groupFingerprint, isReadable, type PrinterState } from './engine/state-codec.ts';
 import { parseTime } from './engine/time.ts';
 import { isOpen, type TroubleRow, troubleOf, viewOfRow } from './rows.ts';
-import type { TroubleFilter, TroubleStore } from './store.ts';
+import type { TroubleFilter } from './store.ts';
 import { Unjudged } from './unjudged.ts';
-import { type Amendment, type Told, TroubleWriter } from './writer.ts';
+import { type Amendment, TroubleWriter, type TroubleWriterSettings, type WrittenTrouble } from './writer.ts';
 
-/** What became of a trouble, as the service's listeners hear it. */
-export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
-
-export interface TroubleSettings {
-  store: TroubleStore;
-  /** Tells which open troubles a printer has, within the transaction that changes them. */
-  setOpenTroubles(
-    list: { printer: string; open: { trouble: string; rule: string }[] }[],
-    client: Client,
-  ): Promise<void>;
-  publish(topic: string, payload: string, options: { qos: 0 | 1; retain: boolean }): Promise<void>;
-  tell(what: string, details: { printer?: string; data: Record<string, unknown> }): void;
+export interface TroubleSettings extends TroubleWriterSettings {
   inRange: InRange;
-  log: Logger;
-  /** Milliseconds since the epoch. */
-  now(): number;
-  /** Called after the commit; what it rejects with is logged. */
-  onNews?(news: TroubleNews, trouble: TroubleRow, rule: CompiledRule | undefined): Promise<void>;
   times?: Partial<typeof TIMES>;
 }
 
@@ -370,7 +352,7 @@ export class TroubleService {
     this.#urgent = new Map();
     this.#amendments = [];
     if (evidence) this.#evidence = new Map();
-    let told: Told[];
+    let told: WrittenTrouble[];
     try {
       told = await store.transaction(async (client) => {
         const written = changes.length > 0 ? await this.#writer.write(client, changes) : [];
@@ -399,7 +381,7 @@ export class TroubleService {
   }
 
   /** Tells what was written. Documents that could not be published are due in the store: they follow. */
-  async #tell(told: Told[]): Promise<void> {
+  async #tell(told: WrittenTrouble[]): Promise<void> {
     if (!(await this.#writer.tell(told))) this.#publishDueSoon();
   }
 

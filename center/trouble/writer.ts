@@ -2,17 +2,35 @@
  * From what the rules conclude to the store and to those who listen: a trouble is written in one transaction with
  * whatever belongs to it, told when that is committed, and its retained document follows.
  */
+import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
 import { fleetTopic } from '../../schemas/topics.ts';
 import type { Client } from '../database/database.ts';
 import type { TroubleChange } from './engine/engine.ts';
 import { PUBLISH_AT_ONCE_MAX } from './engine/limits.ts';
 import type { CompiledRule } from './engine/rule.ts';
-import { isOpen, rowOf, type TroubleRow, troubleOf } from './rows.ts';
-import type { TroubleNews, TroubleSettings } from './service.ts';
+import { isOpen, rowOf, type TroubleNews, type TroubleRow, troubleOf } from './rows.ts';
+import type { TroubleStore } from './store.ts';
+
+/** What the writer needs of the store and of those who listen. */
+export interface TroubleWriterSettings {
+  store: TroubleStore;
+  /** Records a printer's open troubles within the transaction that changes them. */
+  setOpenTroubles(
+    list: { printer: string; open: { trouble: string; rule: string }[] }[],
+    client: Client,
+  ): Promise<void>;
+  publish(topic: string, payload: string, options: { qos: 0 | 1; retain: boolean }): Promise<void>;
+  tell(what: string, details: { printer?: string; data: Record<string, unknown> }): void;
+  log: Logger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Called after the commit; a rejection is logged. */
+  onNews?(news: TroubleNews, trouble: TroubleRow, rule: CompiledRule | undefined): Promise<void>;
+}
 
 /** A row that was written, and what is news about it. */
-export interface Told {
+export interface WrittenTrouble {
   news: TroubleNews[];
   row: TroubleRow;
 }
@@ -26,23 +44,23 @@ export interface Amendment {
 }
 
 export class TroubleWriter {
-  readonly #settings: TroubleSettings;
+  readonly #settings: TroubleWriterSettings;
   readonly #rule: (id: string) => CompiledRule | undefined;
 
   /** @param rule the rule of an id, if it is in force */
-  constructor(settings: TroubleSettings, rule: (id: string) => CompiledRule | undefined) {
+  constructor(settings: TroubleWriterSettings, rule: (id: string) => CompiledRule | undefined) {
     this.#settings = settings;
     this.#rule = rule;
   }
 
   /** Writes changes within a transaction; gives what is to be told after the commit. */
-  async write(client: Client, changes: TroubleChange[]): Promise<Told[]> {
+  async write(client: Client, changes: TroubleChange[]): Promise<WrittenTrouble[]> {
     const { store, now } = this.#settings;
     const before = await store.byId(
       changes.map(({ trouble }) => trouble.id),
       client,
     );
-    const told: Told[] = [];
+    const told: WrittenTrouble[] = [];
     const rows: TroubleRow[] = [];
     const gone: string[] = [];
     for (const { kind, trouble } of changes) {
@@ -71,14 +89,14 @@ export class TroubleWriter {
   }
 
   /** Writes a trouble that was ended by hand or by a cure, within a transaction. */
-  async end(client: Client, row: TroubleRow): Promise<Told> {
+  async end(client: Client, row: TroubleRow): Promise<WrittenTrouble> {
     await this.#settings.store.put(client, [row]);
     if (row.printer !== null) await this.setOpen(client, [row.printer]);
     return { news: [row.state === 'cured' ? 'cured' : 'closed'], row };
   }
 
   /** Writes what was added to troubles within a transaction; that is no news, but changes their documents. */
-  async amend(client: Client, amendments: Amendment[]): Promise<Told[]> {
+  async amend(client: Client, amendments: Amendment[]): Promise<WrittenTrouble[]> {
     if (amendments.length === 0) return [];
     const { store, now } = this.#settings;
     const rows = await store.byId([...new Set(amendments.map(({ id }) => id))], client);
@@ -112,13 +130,13 @@ export class TroubleWriter {
    * published or not.
    * @returns false when some documents could not be published: they are still due
    */
-  async tell(told: Told[]): Promise<boolean> {
+  async tell(told: WrittenTrouble[]): Promise<boolean> {
     const published = await this.#publishAll(told);
     for (const { news, row } of told) for (const what of news) this.#announce(what, row);
     return published;
   }
 
-  async #publishAll(told: Told[]): Promise<boolean> {
+  async #publishAll(told: WrittenTrouble[]): Promise<boolean> {
     const gone = told.filter(({ news }) => news.includes('withdrawn')).map(({ row }) => row.id);
     const there = told.filter(({ news }) => !news.includes('withdrawn'));
     // Of a trouble that was changed twice only the newest word.

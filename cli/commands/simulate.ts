@@ -12,6 +12,12 @@ import { type FleetPlan, planFleet, readScenario } from '../../device-sim/scenar
 import { progressLine, summaryOf, summaryText } from '../../device-sim/summary.ts';
 import { durationMs } from '../../schemas/duration.ts';
 import { PlatenError } from '../../schemas/errors.ts';
+import { OperatorClient, readCredentials } from '../operator-client.ts';
+
+interface Enrolled {
+  printer: string;
+  password: string;
+}
 
 interface SimulateFlags {
   printers?: string;
@@ -68,9 +74,17 @@ async function passwordsFor(
 ): Promise<Record<string, string> | string | undefined> {
   const ids = plan.printers.map(({ printer }) => printer);
   if (flags.enrollAdmin !== undefined) {
-    return enrollPrinters(flags.url, flags.enrollAdmin, ids, (done) => {
-      process.stderr.write(`enrolled ${done}/${ids.length}\n`);
-    });
+    const { username, password } = readCredentials(flags.enrollAdmin);
+    const operator = await OperatorClient.connect({ url: flags.url, username, password });
+    const enroll = async (printers: string[]) =>
+      ((await operator.call('printers.enroll', { printers })) as { items: Enrolled[] }).items;
+    try {
+      return await enrollPrinters(enroll, ids, (done) => {
+        process.stderr.write(`enrolled ${done}/${ids.length}\n`);
+      });
+    } finally {
+      await operator.close();
+    }
   }
   if (flags.credentials !== undefined) return readPasswords(flags.credentials, ids);
   return flags.password;

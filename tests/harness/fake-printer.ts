@@ -4,7 +4,8 @@
  */
 import { pino } from 'pino';
 import type { Driver, Image, PrinterStructure } from '../../agent/driver.ts';
-import type { UnnumberedReport, UpdaterContext } from '../../agent/updater-seam.ts';
+import type { UnnumberedReport } from '../../agent/update-reports.ts';
+import type { UpdaterContext } from '../../agent/updater-seam.ts';
 import type { OrderStep, Structure, UpdateReport } from '../../schemas/types.ts';
 
 export interface FakePrinter {
