@@ -17,8 +17,8 @@ import {
 import { basename, join } from 'node:path';
 import { syncFolder, writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError } from '../../schemas/errors.ts';
-import type { StoreLog } from './database.ts';
 import type { ServerPlace } from './server-place.ts';
+import type { StoreLog } from './store-log.ts';
 
 /** The database that initdb makes; nothing else lives in this server. */
 export const DATABASE = 'postgres';
