@@ -1,5 +1,17 @@
 /** Reads the regular expressions of `pattern.ts` and writes them out as instructions. */
-import type { Instruction } from './pattern.ts';
+
+/** One instruction of a compiled pattern. `next` follows unless it says otherwise. */
+export type Instruction =
+  | { op: 'char'; test: (char: number) => boolean }
+  /** Goes on at both; `first` is preferred. */
+  | { op: 'split'; first: number; second: number }
+  | { op: 'jump'; to: number }
+  | { op: 'save'; slot: number }
+  /** Forgets the groups of the last turn of a loop. */
+  | { op: 'forget'; from: number; to: number }
+  | { op: 'assert'; kind: 'start' | 'end' | 'word' | 'not-word' }
+  | { op: 'look'; program: Instruction[]; negative: boolean }
+  | { op: 'match' };
 
 /** Instructions of one pattern: `(a{500}){500}` has no place in a table. */
 const INSTRUCTIONS_MAX = 5_000;

@@ -7,7 +7,7 @@
  * matched nothing in a turn that a loop could have left out is empty here, and missing there). Back references and
  * lookbehind have no such bound: patterns with them are refused.
  */
-import { parsePattern } from './pattern-syntax.ts';
+import { type Instruction, parsePattern } from './pattern-syntax.ts';
 
 /** What was found: the whole match, then its groups. */
 export type Match = (string | undefined)[];
@@ -16,19 +16,6 @@ export type Match = (string | undefined)[];
 export const SEARCH_STEPS_MAX = 200_000;
 /** Characters of a text that is searched; what is behind them is not looked at. */
 export const SEARCH_CHARS_MAX = 4_096;
-
-/** One instruction of a compiled pattern. `next` follows unless it says otherwise. */
-export type Instruction =
-  | { op: 'char'; test: (char: number) => boolean }
-  /** Goes on at both; `first` is preferred. */
-  | { op: 'split'; first: number; second: number }
-  | { op: 'jump'; to: number }
-  | { op: 'save'; slot: number }
-  /** Forgets the groups of the last turn of a loop. */
-  | { op: 'forget'; from: number; to: number }
-  | { op: 'assert'; kind: 'start' | 'end' | 'word' | 'not-word' }
-  | { op: 'look'; program: Instruction[]; negative: boolean }
-  | { op: 'match' };
 
 interface Budget {
   left: number;
