@@ -1,8 +1,9 @@
 /** Who asked for what, and what came of it. */
-import { PlatenError } from '../../schemas/errors.ts';
+
 import { storableJson } from '../ingest/storable.ts';
 import type { AuditQueries, Page, PageRequest } from '../queries.ts';
 import type { Database } from './database.ts';
+import { cursorOf, keyOf } from './page-cursor.ts';
 
 export interface AuditRecord {
   id: number;
@@ -35,10 +36,7 @@ export class Audit implements AuditQueries {
     filter: { actor?: string; method?: string },
     page: PageRequest,
   ): Promise<Page<AuditRecord & Record<string, unknown>>> {
-    const before = page.cursor === undefined ? null : Number(page.cursor);
-    if (before !== null && !Number.isSafeInteger(before)) {
-      throw new PlatenError('request/invalid', { reason: '/cursor is not one that a reply gave' });
-    }
+    const [before = null] = page.cursor === undefined ? [] : keyOf('audit', page.cursor, ['number']);
     const rows = await this.#database.query<Omit<AuditRecord, 'at'> & { at: Date }>(
       `SELECT id, at, actor, role, method, params, outcome FROM audit
        WHERE ($2::int8 IS NULL OR id < $2) AND ($3::text IS NULL OR actor = $3) AND ($4::text IS NULL OR method = $4)
@@ -47,6 +45,6 @@ export class Audit implements AuditQueries {
     );
     const items = rows.slice(0, page.limit).map((row) => ({ ...row, at: row.at.toISOString() }));
     const last = items.at(-1);
-    return { items, ...(rows.length > page.limit && last ? { next: String(last.id) } : {}) };
+    return { items, ...(rows.length > page.limit && last ? { next: cursorOf('audit', [last.id]) } : {}) };
   }
 }

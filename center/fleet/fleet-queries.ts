@@ -1,6 +1,6 @@
 /** The questions that operators ask of the fleet, in the words of the request methods, over `printers.ts`. */
-import { PlatenError } from '../../schemas/errors.ts';
 import type { FleetSummary, PrinterFilter } from '../../schemas/types.ts';
+import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import type {
   FleetQueries,
   Page,
@@ -15,22 +15,6 @@ import type { PrinterRow, Printers, PrinterFilter as RowFilter } from './printer
 export type RangeMatcher = (software: string, range: string) => (version: string) => boolean;
 
 const CHANGES_SHOWN = 50;
-
-/** A cursor is opaque to who pages; inside it is the key that the page ended with. */
-function cursorOf(key: unknown): string {
-  return Buffer.from(JSON.stringify(key)).toString('base64url');
-}
-
-function keyOf(cursor: string, fields: number): string[] {
-  try {
-    const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (Array.isArray(key) && key.length === fields && key.every((one) => typeof one === 'string'))
-      return key;
-  } catch {
-    // Not one of ours: said below.
-  }
-  throw new PlatenError('request/invalid', { reason: '/cursor is not one that a reply gave' });
-}
 
 function itemOf(row: PrinterRow): PrinterItem {
   return {
@@ -56,12 +40,15 @@ export class StoredFleet implements FleetQueries {
   }
 
   async list(filter: PrinterFilter, page: PageRequest): Promise<Page<PrinterItem>> {
-    const after = page.cursor === undefined ? undefined : keyOf(page.cursor, 1)[0];
+    const after = page.cursor === undefined ? undefined : keyOf('printers', page.cursor, ['text'])[0];
     // One more than asked for tells whether there is a next page.
     const rows = await this.#printers.list(await this.#rowFilter(filter), page.limit + 1, after);
     const items = rows.slice(0, page.limit).map(itemOf);
     const last = items.at(-1);
-    return { items, ...(rows.length > page.limit && last ? { next: cursorOf([last.printer]) } : {}) };
+    return {
+      items,
+      ...(rows.length > page.limit && last ? { next: cursorOf('printers', [last.printer]) } : {}),
+    };
   }
 
   async #rowFilter(filter: PrinterFilter): Promise<RowFilter> {
@@ -103,7 +90,8 @@ export class StoredFleet implements FleetQueries {
     query: { code?: string; since?: string; until?: string },
     page: PageRequest,
   ): Promise<Page<StoredEntry>> {
-    const [at, log, seq] = page.cursor === undefined ? [] : keyOf(page.cursor, 3);
+    const [at, log, seq] =
+      page.cursor === undefined ? [] : keyOf('entries', page.cursor, ['time', 'text', 'number']);
     const rows = await this.#printers.errors(printer, {
       limit: page.limit + 1,
       ...(query.code === undefined ? {} : { code: query.code }),
@@ -117,7 +105,9 @@ export class StoredFleet implements FleetQueries {
     const last = items.at(-1);
     return {
       items,
-      ...(rows.length > page.limit && last ? { next: cursorOf([last.at, last.log, String(last.seq)]) } : {}),
+      ...(rows.length > page.limit && last
+        ? { next: cursorOf('entries', [last.at, last.log, last.seq]) }
+        : {}),
     };
   }
 

@@ -1,3 +1,4 @@
+import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
@@ -48,12 +49,15 @@ export const campaignsAbort = defineMethod(
 /** One campaign, with a page of its printers and what became of each. */
 export const campaignsGet = defineMethod('campaigns.get', 'reads', async (params, _caller, services) => {
   const { limit, cursor } = pageOf(params);
-  const [campaign, printers] = [
-    await services.campaigns.get(params.id),
-    await services.campaigns.printers(params.id, limit, cursor),
-  ];
+  const [after] = cursor === undefined ? [] : keyOf('campaign printers', cursor, ['text']);
+  const campaign = await services.campaigns.get(params.id);
+  const found = await services.campaigns.printers(params.id, limit + 1, after);
+  const printers = found.slice(0, limit);
   const last = printers.at(-1)?.['printer'];
-  return { data: { ...campaign, printers, ...(printers.length === limit ? { next: last } : {}) } };
+  const more = found.length > limit && typeof last === 'string';
+  return {
+    data: { ...campaign, printers, ...(more ? { next: cursorOf('campaign printers', [last]) } : {}) },
+  };
 });
 
 export const campaignsList = defineMethod('campaigns.list', 'reads', async (params, _caller, services) => ({

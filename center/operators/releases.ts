@@ -1,14 +1,16 @@
+import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
 /** Releases of the signed repository, in the order of their paths. */
 export const releasesList = defineMethod('releases.list', 'reads', async (params, _caller, services) => {
   const { limit, cursor } = pageOf(params);
+  const [after] = cursor === undefined ? [] : keyOf('releases', cursor, ['text']);
   const found = services.releases
     .list()
     .filter(({ custom, target }) => {
       const wanted = params.software === undefined || custom.software === params.software;
-      return wanted && (cursor === undefined || target > cursor);
+      return wanted && (after === undefined || target > after);
     })
     .sort((a, b) => (a.target < b.target ? -1 : 1));
   const stops = await services.campaigns.stops();
@@ -18,7 +20,9 @@ export const releasesList = defineMethod('releases.list', 'reads', async (params
     return { ...release, ...(stopped.length > 0 ? { stopped } : {}) };
   });
   const last = items.at(-1);
-  return { data: { items, ...(found.length > limit && last ? { next: last.target } : {}) } };
+  return {
+    data: { items, ...(found.length > limit && last ? { next: cursorOf('releases', [last.target]) } : {}) },
+  };
 });
 
 /** Lifts what the guard or a person stopped of a release. */

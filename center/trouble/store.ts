@@ -1,7 +1,7 @@
 /** The rows of troubles, of the rules' memory, and of the entries to be judged again. */
-import { PlatenError } from '../../schemas/errors.ts';
 import type { LogEntry, Structure, Trouble } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
+import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import { textArray } from '../database/sql-arrays.ts';
 import { storableJson, storableText } from '../ingest/storable.ts';
 import type { Page, PageRequest } from '../queries.ts';
@@ -175,7 +175,7 @@ export class TroubleStore {
     if (filter.open === true) where.push(`state IN ('open', 'escalated')`);
     if (filter.open === false) where.push(`state NOT IN ('open', 'escalated')`);
     if (page.cursor !== undefined) {
-      const [at, id] = decodeCursor(page.cursor);
+      const [at, id] = keyOf('troubles', page.cursor, ['time', 'text']);
       where.push(`(opened_at, id) < (${value(at)}::timestamptz, ${value(id)})`);
     }
     const rows = await this.#database.query<{ row: TroubleRow }>(
@@ -186,9 +186,7 @@ export class TroubleStore {
     const items = rows.slice(0, page.limit).map(({ row }) => row);
     const last = items.at(-1);
     const next =
-      rows.length > page.limit && last
-        ? Buffer.from(JSON.stringify([last.opened_at, last.id])).toString('base64url')
-        : undefined;
+      rows.length > page.limit && last ? cursorOf('troubles', [last.opened_at, last.id]) : undefined;
     return { items: items.map(troubleOf), ...(next === undefined ? {} : { next }) };
   }
 
@@ -347,14 +345,4 @@ function entryOf(row: EntryRow): LogEntry {
     ...(row.pages === null ? {} : { pages: row.pages }),
     ...(row.detail === null ? {} : { detail: row.detail }),
   };
-}
-
-function decodeCursor(cursor: string): [string, string] {
-  try {
-    const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
-    if (typeof at === 'string' && typeof id === 'string' && !Number.isNaN(Date.parse(at))) return [at, id];
-  } catch {
-    // Told below: what is not a cursor is the same as one that says nothing.
-  }
-  throw new PlatenError('request/invalid', { reason: 'the cursor is none of this list' });
 }

@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import { fleetTopic } from '../../../schemas/topics.ts';
 import type { Campaign, LogEntry } from '../../../schemas/types.ts';
+import { cursorOf, keyOf } from '../../database/page-cursor.ts';
 import type { Page, PageRequest } from '../../queries.ts';
 import { causeDocument } from '../cause.ts';
 import {
@@ -286,7 +287,7 @@ export class Campaigns {
 
   /** A page of campaigns, newest first. */
   async list(filter: CampaignFilter, page: PageRequest): Promise<Page<Campaign>> {
-    const after = page.cursor === undefined ? undefined : page.cursor.split('_');
+    const after = page.cursor === undefined ? undefined : keyOf('campaigns', page.cursor, ['time', 'text']);
     const rows = await this.#rows(
       `($1::text IS NULL OR state = $1)
        AND ($2::timestamptz IS NULL OR (created_at, id) < ($2::timestamptz, $3::text))
@@ -299,7 +300,9 @@ export class Campaigns {
     const last = rows[page.limit - 1];
     return {
       items,
-      ...(rows.length > page.limit && last ? { next: `${last.created_at.toISOString()}_${last.id}` } : {}),
+      ...(rows.length > page.limit && last
+        ? { next: cursorOf('campaigns', [last.created_at.toISOString(), last.id]) }
+        : {}),
     };
   }
 
