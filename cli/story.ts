@@ -83,7 +83,7 @@ export class Story {
         return;
       case 'campaign':
         this.say(
-          `campaign ${text(data['title']) || text(data['campaign']).slice(0, 8)}  ${what}${data['reason'] ? `: ${text(data['reason'])}` : ''}`,
+          `campaign ${text(data['campaign'])}  ${text(data['title']) ? `${text(data['title'])}: ` : ''}${what}${data['reason'] ? `: ${text(data['reason'])}` : ''}`,
         );
         return;
       case 'security':
