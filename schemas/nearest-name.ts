@@ -4,6 +4,8 @@
 
 /** Longer names are compared by their beginning only, so that a hostile one costs little. */
 const COMPARED_CHARACTERS_MAX = 64;
+/** Of a longer path only the beginning is told. */
+const PATH_CHARACTERS_MAX = 256;
 /** Names that are suggested for one that nobody knows. */
 const SUGGESTIONS_MAX = 3;
 
@@ -85,7 +87,12 @@ export function didYouMean(name: string, known: Iterable<string>): string {
   return `; did you mean ${[first, ...more].map((each) => `"${each}"`).join(' or ')}?`;
 }
 
+function shown(text: string, charactersMax: number): string {
+  return text.length <= charactersMax ? text : `${text.slice(0, charactersMax)}…`;
+}
+
 /** What is said of a member that means nothing where it stands. */
 export function unknownMember(member: string, path: string, known: Iterable<string>): string {
-  return `unknown member ${JSON.stringify(member)} in ${path === '' ? '/' : path}${didYouMean(member, known)}`;
+  const place = path === '' ? '/' : shown(path, PATH_CHARACTERS_MAX);
+  return `unknown member ${JSON.stringify(shown(member, COMPARED_CHARACTERS_MAX))} in ${place}${didYouMean(member, known)}`;
 }

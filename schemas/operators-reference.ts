@@ -63,7 +63,9 @@ Publish \`{"id":"…","params":{…}}\` to \`platen/v1/ops/{user}/request/{metho
 \`platen/v1/ops/{user}/reply/{id}\`: \`{"id","status":"ok|accepted|error","data","error":{"code","message","hint"}}\`.
 Lists take \`limit\` (default 100, at most 1,000) and \`cursor\`; their reply holds \`data.items\` and, where there is more,
 \`data.next\`. Roles: a viewer reads, an operator also runs, an admin also owns catalog, rules, accounts and releases.
-From a shell: \`platen request METHOD '{…}'\`.
+A payload that is no request is answered too: under its id where that can be read, else on
+\`platen/v1/ops/{user}/reply/invalid\`. Nothing unknown is taken: a member that a method doesn't have is refused at every
+depth, with its name, its place and the nearest right one. From a shell: \`platen request METHOD '{…}'\`.
 
 ## Methods
 

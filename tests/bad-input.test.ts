@@ -184,6 +184,74 @@ describe('requests', () => {
   });
 });
 
+describe('payloads that are no requests', () => {
+  const topic = 'platen/v1/ops/admin/request/printers.list';
+
+  test.each([
+    ['broken JSON', '{"id":"b1","params":{', 'invalid', 'payload/not-json', 'not a JSON object'],
+    [
+      'bytes that are no UTF-8',
+      Buffer.from([0x7b, 0xff]),
+      'invalid',
+      'payload/not-json',
+      'not a JSON object',
+    ],
+    ['a list', '[]', 'invalid', 'payload/not-json', 'an object is expected'],
+    ['no id', '{"params":{}}', 'invalid', 'request/invalid', "must have required property 'id'"],
+    ['an id that is no topic', '{"id":"#"}', 'invalid', 'request/invalid', '/id must match pattern'],
+    [
+      'parameters beside "params"',
+      '{"id":"b2","filter":{"site":"x"}}',
+      'b2',
+      'request/invalid',
+      'unknown member "filter" in /',
+    ],
+    [
+      'a misspelt "params"',
+      '{"id":"b3","parms":{}}',
+      'b3',
+      'request/invalid',
+      'unknown member "parms" in /; did you mean "params"?',
+    ],
+  ])('%s is answered once', async (_what, payload, id, code, message) => {
+    const replies = await setting.listen('platen/v1/ops/admin/reply/#');
+    const { username, password } = setting.product.admin;
+    const client = await mqtt.connectAsync(setting.product.mqtt, {
+      username,
+      password,
+      clientId: 'admin-raw',
+    });
+    await client.publishAsync(topic, payload, { qos: 1 });
+    const reply = await replies.hear(`platen/v1/ops/admin/reply/${id}`);
+    expect(reply).toMatchObject({ id, status: 'error', error: { code } });
+    expect((reply as { error: { message: string } }).error.message).toContain(message);
+    await setting.operator.call('printers.list', { limit: 1 });
+    expect(replies.heard.filter((heard) => heard.topic.endsWith(`/reply/${id}`))).toEqual([]);
+    await client.endAsync();
+  });
+
+  test.each([
+    'printers.list',
+    'printers.errors',
+    'troubles.list',
+    'releases.list',
+    'campaigns.list',
+    'campaigns.get',
+    'audit.list',
+  ])('%s refuses a cursor that it never gave', async (method) => {
+    const base =
+      method === 'printers.errors' ? { printer: ID } : method === 'campaigns.get' ? { id: 'none' } : {};
+    // The last is of another list.
+    const other = Buffer.from(JSON.stringify(['configurations', 'a'])).toString('base64url');
+    for (const cursor of ['!', 'abc_def', '2026-11-22T07:00:00Z_x', '12', other]) {
+      expect(await setting.operator.request(method, { ...base, cursor })).toMatchObject({
+        status: 'error',
+        error: { code: 'request/invalid', message: expect.stringContaining('/cursor') },
+      });
+    }
+  });
+});
+
 describe('access', () => {
   const connect = (options: IClientOptions) =>
     mqtt.connectAsync(

@@ -7,7 +7,7 @@ import { type ErrorCode, PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { isMethod, mayCall, type Role } from '../../schemas/roles.ts';
 import { opsTopic } from '../../schemas/topics.ts';
 import type { OperatorReply } from '../../schemas/types.ts';
-import { checkNoNul, checkParams, parsePayload } from '../../schemas/validate.ts';
+import { checkNoNul, checkParams, checkSchema, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link/link.ts';
 import type { Caller, MethodDefinition } from './method.ts';
@@ -35,6 +35,30 @@ function auditable(params: Record<string, unknown>): Record<string, unknown> {
   return { ...rest, document: named.catalog ?? named.rules ?? 'document' };
 }
 
+/** Where a request is answered whose id can't be read: `platen/v1/ops/{operator}/reply/invalid`. */
+const UNREADABLE_ID = 'invalid';
+
+/** The id in a payload that is no request, when it can be read all the same. */
+function idIn(payload: Buffer): string | undefined {
+  if (payload.length > CENTER_LIMITS.request_payload_bytes_max) return undefined;
+  try {
+    const { id } = JSON.parse(payload.toString('utf8')) as { id?: unknown };
+    return checkSchema('operator-request', { id }).id;
+  } catch {
+    // Neither JSON nor an id: that is what the caller is told.
+    return undefined;
+  }
+}
+
+/** What is wrong with a request as a whole, in the words of requests. */
+function requestFault(error: PlatenError): PlatenError {
+  if (error.code !== 'payload/schema') return error;
+  const reason = error.message.replace(/^The payload breaks its schema: /, '');
+  return new PlatenError('request/invalid', {
+    reason: `${reason} (a request is {"id", "params"}: parameters stand in "params")`,
+  });
+}
+
 export class Dispatcher {
   readonly #services: Services;
   readonly #methods: ReadonlyMap<string, MethodDefinition>;
@@ -59,7 +83,7 @@ export class Dispatcher {
 
   /**
    * Handles one request. The promise settles when the reply is published.
-   * @returns 'refused' when the payload has no id to reply to: it is dropped and logged
+   * @returns 'refused' when the payload is no request; that is answered too, on `reply/invalid` where it has no id
    */
   async handle(message: LinkMessage, operator: string, method: string): Promise<'refused' | undefined> {
     let id: string;
@@ -75,18 +99,25 @@ export class Dispatcher {
       id = request.id;
       params = (request.params ?? {}) as Record<string, unknown>;
     } catch (error) {
-      this.#log.warn(
-        { operator, method, reason: reasonOf(error) },
-        'a request without a usable id was dropped',
-      );
+      if (!(error instanceof PlatenError)) throw error;
+      this.#log.warn({ operator, method, reason: error.message }, 'a payload that is no request was refused');
+      const answered = idIn(message.payload) ?? UNREADABLE_ID;
+      await this.#send(operator, { id: answered, status: 'error', error: requestFault(error).body });
       return 'refused';
     }
     const reply = await this.#reply(message, operator, method, id, params);
-    await this.#services.link.publish(opsTopic.reply(operator, id), JSON.stringify(reply), {
+    await this.#send(operator, reply);
+    return undefined;
+  }
+
+  #send(operator: string, reply: OperatorReply): Promise<void> {
+    // What is quoted in a message, a range say, may be longer than a message may be.
+    if (reply.error)
+      reply.error.message = reply.error.message.slice(0, CENTER_LIMITS.reply_message_characters_max);
+    return this.#services.link.publish(opsTopic.reply(operator, reply.id), JSON.stringify(reply), {
       qos: 1,
       retain: false,
     });
-    return undefined;
   }
 
   async #reply(
