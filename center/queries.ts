@@ -70,6 +70,8 @@ export interface Accounts {
   putUser(name: string, role: Exclude<Role, 'printer'>, password?: string): Promise<string>;
   listUsers(): Promise<{ name: string; role: Role }[]>;
   roleOf(name: string): Promise<Role | undefined>;
+  /** What certificates of this printer are bound to; undefined when it is not enrolled. */
+  enrolmentOf(printer: string): Promise<string | undefined>;
 }
 
 /** A stored revision of a document. */

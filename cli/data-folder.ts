@@ -7,7 +7,7 @@ import { accessSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, s
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type FolderLock, lockFolder } from '../files/folder-lock.ts';
+import { type FolderLock, holderOfFolder, lockFolder, type RunningProgram } from '../files/folder-lock.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 
 /** How deep the files are looked at before the start: deeper ones were made by whoever made those. */
@@ -130,4 +130,9 @@ export function openDataFolder(folder: string, say: (sentence: string) => void):
 /** Takes the folder for this process. @throws PlatenError start/in-use */
 export function lockDataFolder(folder: string, program: string): FolderLock {
   return lockFolder(folder, LOCK, program);
+}
+
+/** What runs on the folder now, and where it listens; undefined when nothing does. */
+export function runningOn(folder: string): RunningProgram | undefined {
+  return holderOfFolder(folder, LOCK);
 }

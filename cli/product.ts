@@ -56,6 +56,7 @@ async function openTls(
       cert,
       clientAuthority: authority.certificate,
       isRevoked: authority.isRevoked,
+      enrolmentOf: authority.enrolmentOf,
     },
   };
 }
@@ -86,7 +87,15 @@ export async function openProduct(
       ...flags,
     });
     link.attach(broker);
-    accounts.onRevoked((name) => broker.revoke(name, 'rights-changed'));
+    accounts.onRevoked((name, enrolment) => {
+      broker.revoke(name, 'rights-changed');
+      try {
+        tls?.authority.revokeEarlier(name, enrolment);
+      } catch (error) {
+        // They are refused all the same, by their enrolment: only the list doesn't show it.
+        log.error({ name, reason: reasonOf(error) }, 'its certificates are not marked as revoked');
+      }
+    });
     tls?.authority.onRevoked((name) => broker.revoke(name, 'certificate-revoked'));
     broker.metrics(registry);
     const http = await openHttp(settings, parts, log, opened);

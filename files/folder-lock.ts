@@ -16,6 +16,9 @@ interface Holder {
   addresses?: Record<string, string>;
 }
 
+/** Who holds a folder, and where it can be reached. */
+export type RunningProgram = Pick<Holder, 'program' | 'addresses'>;
+
 export interface FolderLock {
   /** Writes down where the holder can be reached. */
   tell(addresses: Record<string, string>): void;
@@ -77,6 +80,12 @@ function inUse(folder: string, { pid, program, addresses }: Holder): PlatenError
     pid,
     where: where === '' ? '' : `, at ${where}`,
   });
+}
+
+/** Who holds the folder now; undefined when nobody does. @throws PlatenError file/denied */
+export function holderOfFolder(folder: string, name: string): RunningProgram | undefined {
+  const holder = read(join(folder, name))?.holder;
+  return holder && holds(holder) ? holder : undefined;
 }
 
 /**

@@ -30,6 +30,10 @@ export const ERRORS = {
     message: 'The database refuses what the payload says: {reason}',
     hint: 'Leave out what it names, and report it: a schema should have refused it.',
   },
+  'certificate/not-enrolled': {
+    message: 'There is no printer "{printer}" enrolled, so a certificate would prove nothing',
+    hint: 'First: platen enroll {printer} (with a broker by itself: platen broker add {printer}).',
+  },
   // Requests.
   'request/unknown-method': {
     message: 'There is no method "{method}"',
@@ -102,6 +106,10 @@ export const ERRORS = {
   'file/denied': {
     message: 'The file {file} belongs to {owner}; {user} may not use it',
     hint: 'Run Platen as the user that ran it before, or give the files to this one: sudo chown -R {user} {folder}',
+  },
+  'file/busy': {
+    message: 'The file {file} is being changed by process {process}',
+    hint: 'Try again. When no such process runs any more, remove {lock}.',
   },
   // The agent beside real printers.
   'agent/mapping': {

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withLockSync } from '../../files/with-lock.ts';
 import { Authority } from './authority.ts';
 
 const DAY_MS = 86_400_000;
@@ -43,6 +45,66 @@ test('what was issued holds until it is revoked, over a restart; what was never 
   expect(later.isRevoked('abc')).toBe(true);
   expect(later.revoke('office-7').map((entry) => entry.serial)).toEqual([other]);
   expect(later.revoke('office-7')).toEqual([]);
+});
+
+test('a revocation and certificates that are issued beside it, by other processes, are all kept', async () => {
+  const authority = await open();
+  const first = await Promise.all(['a', 'b', 'c', 'd'].map((name) => authority.issue(name)));
+  // Each child issues, as `platen certificate issue` does, while this process revokes.
+  const module = new URL('./authority.ts', import.meta.url).href;
+  const program = `import { Authority } from ${JSON.stringify(module)};
+    const authority = await Authority.open(${JSON.stringify(join(folder, 'tls'))}, () => ${START_MS});
+    for (let n = 0; n < 15; n++) await authority.issue('new-' + process.argv[1] + '-' + n);`;
+  const children = ['x', 'y', 'z'].map(
+    (name) =>
+      new Promise<number | null>((resolve) => {
+        const args = ['--import', 'tsx', '--input-type=module', '-e', program, name];
+        spawn(process.execPath, args, { stdio: 'inherit' }).once('exit', resolve);
+      }),
+  );
+  let ended = false;
+  const all = Promise.all(children).then((codes) => {
+    ended = true;
+    return codes;
+  });
+  for (const { serial } of first) {
+    const before = authority.list().length;
+    while (!ended && authority.list().length < before + 3) await new Promise((next) => setTimeout(next, 1));
+    expect(authority.revoke(serial)).toHaveLength(1);
+  }
+  expect(await all).toEqual([0, 0, 0]);
+  const list = (await open()).list();
+  expect(list).toHaveLength(first.length + 45);
+  const revoked = list.flatMap(({ name, revokedAt }) => (revokedAt === undefined ? [] : [name]));
+  expect(revoked.sort()).toEqual(['a', 'b', 'c', 'd']);
+}, 60_000);
+
+test('a lock that a killed process left is taken over; one that is held is waited for, and then named', async () => {
+  const file = join(folder, 'list.json');
+  writeFileSync(`${file}.lock`, '999999999');
+  utimesSync(`${file}.lock`, new Date(0), new Date(0));
+  expect(withLockSync(file, () => 'done')).toBe('done');
+  writeFileSync(`${file}.lock`, String(process.pid));
+  expect(() => withLockSync(file, () => 'done')).toThrow(
+    expect.objectContaining({ code: 'file/busy', hint: expect.stringContaining(`${file}.lock`) }),
+  );
+}, 20_000);
+
+test('enrolling again, or taking the account away, revokes the certificates of before and no other', async () => {
+  const authority = await open();
+  const [old, present, other] = [
+    await authority.issue('office-7', 'first'),
+    await authority.issue('office-7', 'second'),
+    await authority.issue('office-8', 'first'),
+  ];
+  expect(authority.revokeEarlier('office-7', 'second').map(({ serial }) => serial)).toEqual([old.serial]);
+  expect(authority.revokeEarlier('office-7', 'second')).toEqual([]);
+  expect([authority.enrolmentOf(present.serial), authority.isRevoked(present.serial)]).toEqual([
+    'second',
+    false,
+  ]);
+  expect(authority.revokeEarlier('office-7', undefined)).toHaveLength(1);
+  expect([authority.isRevoked(present.serial), authority.isRevoked(other.serial)]).toEqual([true, false]);
 });
 
 test('the server certificate is kept, and renewed when little of it is left or for another host', async () => {

@@ -3,7 +3,7 @@
  *
  *   ca.pem, ca-key.pem            made at first use; ca-key.pem is all that has to be kept secret and backed up
  *   server.pem, server-key.pem    renewed at a start when little of it is left
- *   issued.json                   every client certificate: serial, name, until when, and when it was revoked
+ *   issued.json                   every client certificate: serial, name, enrolment, until when, and when it was revoked
  *
  * Clients' private keys are given out once and not kept. A revocation holds at the next handshake, and whoever watches
  * (`onRevoked`) ends the live connections.
@@ -11,6 +11,7 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readWholeJson, readWholePem, writeWholeSync } from '../../files/whole-file.ts';
+import { withLockSync } from '../../files/with-lock.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { type Issued, issueLeaf, makeAuthority } from './certificates.ts';
 
@@ -28,6 +29,11 @@ export interface Entry {
   name: string;
   /** RFC 3339. */
   notAfter: string;
+  /**
+   * The enrolment that it was issued for (`enrolmentOf` in passwords.ts): with another one it proves nothing. Missing in
+   * certificates of before there was this field.
+   */
+  enrolment?: string;
   revokedAt?: string;
 }
 
@@ -55,6 +61,7 @@ export class Authority {
   readonly #folder: string;
   readonly #now: () => number;
   #entries = new Map<string, Entry>();
+  #byName = new Map<string, Entry[]>();
   /** Which file was read: its inode, time and size, because two writes can fall into one tick of the file's clock. */
   #readFrom = '';
   #watch: NodeJS.Timeout | undefined;
@@ -140,8 +147,12 @@ export class Authority {
     return { key: made.key, cert: made.certificate };
   }
 
-  /** Issues a client certificate with the printer's id as its common name. Its older ones stay valid until revoked. */
-  async issue(name: string): Promise<Issued> {
+  /**
+   * Issues a client certificate with the printer's id as its common name, for its present enrolment. Its older ones stay
+   * valid until revoked.
+   * @throws PlatenError file/busy, file/damaged
+   */
+  async issue(name: string, enrolment?: string): Promise<Issued> {
     this.#read();
     const issued = await issueLeaf(this.#keys(), {
       name,
@@ -149,28 +160,60 @@ export class Authority {
       now_ms: this.#now(),
       valid_ms: LEAF_MS,
     });
-    const entry: Entry = { serial: issued.serial, name, notAfter: issued.notAfter.toISOString() };
-    this.#write([...this.#entries.values(), entry]);
+    const entry: Entry = {
+      serial: issued.serial,
+      name,
+      notAfter: issued.notAfter.toISOString(),
+      ...(enrolment === undefined ? {} : { enrolment }),
+    };
+    this.#change((entries) => [...entries, entry]);
     return issued;
   }
 
   /** Revokes one certificate by its serial, or all of a name; gives those that were valid. */
   revoke(nameOrSerial: string): Entry[] {
+    const serial = nameOrSerial.toLowerCase();
+    return this.#revokeWhere((entry) => entry.serial === serial || entry.name === nameOrSerial);
+  }
+
+  /**
+   * Revokes the certificates of a name but those of its present enrolment (undefined: it has none any more): when it is
+   * enrolled again, or its account is taken away. Does nothing, and writes nothing, when there are none.
+   */
+  revokeEarlier(name: string, enrolment: string | undefined): Entry[] {
+    const earlier = (entry: Entry) =>
+      entry.name === name && (enrolment === undefined || entry.enrolment !== enrolment);
     this.#read();
+    const some = this.#byName.get(name)?.some((entry) => entry.revokedAt === undefined && earlier(entry));
+    return some ? this.#revokeWhere(earlier) : [];
+  }
+
+  #revokeWhere(chosen: (entry: Entry) => boolean): Entry[] {
     const revokedAt = new Date(this.#now()).toISOString();
-    const revoked = [...this.#entries.values()].filter(
-      ({ serial, name, revokedAt: before }) =>
-        before === undefined && (serial === nameOrSerial.toLowerCase() || name === nameOrSerial),
-    );
-    if (revoked.length > 0) {
-      this.#write(
-        [...this.#entries.values()].map((entry) =>
-          revoked.includes(entry) ? { ...entry, revokedAt } : entry,
-        ),
-      );
-    }
+    const revoked: Entry[] = [];
+    this.#change((entries) => {
+      const next = entries.map((entry) => {
+        if (entry.revokedAt !== undefined || !chosen(entry)) return entry;
+        revoked.push(entry);
+        return { ...entry, revokedAt };
+      });
+      return revoked.length > 0 ? next : undefined;
+    });
     return revoked;
   }
+
+  /** Changes the list while no other process does: what two change at once would lose one of the changes. */
+  #change(edit: (entries: Entry[]) => Entry[] | undefined): void {
+    withLockSync(join(this.#folder, 'issued.json'), () => {
+      this.#read();
+      const next = edit([...this.#entries.values()]);
+      if (next) this.#write(next);
+    });
+  }
+
+  /** The enrolment that a certificate belongs to; undefined for one that was issued before there were any. */
+  readonly enrolmentOf = (serial: string): string | undefined =>
+    this.#entries.get(serial.toLowerCase())?.enrolment;
 
   list(): Entry[] {
     this.#read();
@@ -236,6 +279,12 @@ export class Authority {
     if (!Array.isArray(entries))
       throw new PlatenError('file/damaged', { file, reason: 'it is no list', hint: ISSUED_LOST });
     this.#entries = new Map((entries as Entry[]).map((entry) => [entry.serial, entry]));
+    this.#byName = new Map();
+    for (const entry of this.#entries.values()) {
+      const same = this.#byName.get(entry.name);
+      if (same) same.push(entry);
+      else this.#byName.set(entry.name, [entry]);
+    }
     this.#readFrom = from;
     return true;
   }

@@ -8,7 +8,7 @@ import { readWholeJson, writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { ROLES, type Role } from '../../schemas/roles.ts';
 import type { Credentials, Identity, Principal } from './identity.ts';
-import { PasswordChecker } from './passwords.ts';
+import { enrolmentOf, PasswordChecker } from './passwords.ts';
 
 interface Entry {
   name: string;
@@ -68,11 +68,13 @@ export class CredentialFile implements Identity {
   }
 
   async authenticate(credentials: Credentials): Promise<Principal | undefined> {
-    const { username, password, certificateName } = credentials;
+    const { username, password, certificateName, certificateEnrolment } = credentials;
     if (certificateName !== undefined && (username === undefined || username === certificateName)) {
       // A certificate of the product's own CA names a printer; it is one as long as it has an entry here.
       const entry = this.#entries.get(certificateName);
-      return entry?.role === 'printer' ? { name: entry.name, role: entry.role } : undefined;
+      if (entry?.role !== 'printer') return undefined;
+      const holds = certificateEnrolment === undefined || certificateEnrolment === enrolmentOf(entry.hash);
+      return holds ? { name: entry.name, role: entry.role } : undefined;
     }
     if (username === undefined || password === undefined) return undefined;
     const entry = this.#entries.get(username);
@@ -81,6 +83,12 @@ export class CredentialFile implements Identity {
       : await this.#checker.pretend(password);
     if (!right || !entry) return undefined;
     return { name: entry.name, role: entry.role };
+  }
+
+  /** What certificates of this printer are bound to; undefined when it is no printer. */
+  enrolmentOf(name: string): string | undefined {
+    const entry = this.#entries.get(name);
+    return entry?.role === 'printer' ? enrolmentOf(entry.hash) : undefined;
   }
 
   /** Sets somebody's credential. @throws PlatenError setting/invalid for a name that can't be one */

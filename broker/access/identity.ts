@@ -14,6 +14,8 @@ export interface Credentials {
   password?: Buffer;
   /** Common name of a client certificate that the product's own CA issued and hasn't revoked. */
   certificateName?: string;
+  /** The enrolment that the certificate was issued for; missing in certificates of before there were any. */
+  certificateEnrolment?: string;
   /** The client's network address, as told by PROXY protocol where that is trusted. */
   address: string;
 }

@@ -56,7 +56,7 @@ export class Admission {
       return;
     }
     const { username, password } = packet;
-    const { address, certificateName } = wire.origin;
+    const { address, certificateName, certificateEnrolment } = wire.origin;
     const at = now();
     if (gate.bans(at) && gate.refuses(`${username ?? ''}\0${wire.clientId}`, username, address, at)) {
       monitor.refused(wire, 'banned', { who: { name: undefined, claimed: username } });
@@ -67,6 +67,7 @@ export class Admission {
     if (username) credentials.username = username;
     if (password) credentials.password = password;
     if (certificateName !== undefined) credentials.certificateName = certificateName;
+    if (certificateEnrolment !== undefined) credentials.certificateEnrolment = certificateEnrolment;
     void this.#ask(wire, client, identity, credentials);
   }
 

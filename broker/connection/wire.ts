@@ -28,6 +28,8 @@ export interface Origin {
   address: string;
   /** Common name of a client certificate that was verified. */
   certificateName: string | undefined;
+  /** The enrolment that the certificate was issued for. */
+  certificateEnrolment?: string | undefined;
 }
 
 /** What the broker does for its wires. */

@@ -26,6 +26,8 @@ export interface TlsEndpoint extends Endpoint {
   clientAuthority?: string;
   /** Whether a serial number (hexadecimal, lower case) was revoked; asked at every handshake. */
   isRevoked?(serial: string): boolean;
+  /** The enrolment that a certificate was issued for, by its serial number. */
+  enrolmentOf?(serial: string): string | undefined;
 }
 
 export interface SocketsOptions {
@@ -77,7 +79,7 @@ export class Sockets {
 
   /** Listens for MQTT over TLS 1.2 or later. Resolves to the URL. @throws PlatenError start/port */
   tls(endpoint: TlsEndpoint): Promise<string> {
-    const { key, cert, clientAuthority, isRevoked } = endpoint;
+    const { key, cert, clientAuthority, isRevoked, enrolmentOf } = endpoint;
     const addresses = new WeakMap<Socket, string>();
     const server = createTlsServer({
       key,
@@ -104,6 +106,7 @@ export class Sockets {
         listener: 'tls',
         address,
         certificateName: typeof name === 'string' ? name : undefined,
+        certificateEnrolment: shown ? enrolmentOf?.(certificate.serialNumber) : undefined,
       });
     });
     server.on('tlsClientError', (_error, socket) => {

@@ -3,7 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import type { Identity, Principal, Credentials as Shown } from '../../broker/access/identity.ts';
-import { hashPassword, makePassword, PasswordChecker } from '../../broker/access/passwords.ts';
+import { enrolmentOf, hashPassword, makePassword, PasswordChecker } from '../../broker/access/passwords.ts';
 import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Role } from '../../schemas/roles.ts';
@@ -19,15 +19,21 @@ export class StoredAccounts implements Accounts, Identity {
   readonly #known = new Map<string, Credential>();
   /** How often rights changed since the start. */
   #changes = 0;
-  #revoked: (name: string) => void = () => undefined;
+  #revoked: (name: string, enrolment: string | undefined) => void = () => undefined;
 
   constructor(store: Credentials) {
     this.#store = store;
   }
 
-  /** Who ends the connections of somebody whose rights changed. */
-  onRevoked(listener: (name: string) => void): void {
+  /** Who ends the connections of somebody whose rights changed, and the certificates of other enrolments. */
+  onRevoked(listener: (name: string, enrolment: string | undefined) => void): void {
     this.#revoked = listener;
+  }
+
+  /** What certificates of this printer are bound to; undefined when it is not enrolled. */
+  async enrolmentOf(printer: string): Promise<string | undefined> {
+    const credential = await this.#find(printer);
+    return credential?.role === 'printer' ? enrolmentOf(credential.hash) : undefined;
   }
 
   /**
@@ -40,14 +46,22 @@ export class StoredAccounts implements Accounts, Identity {
     }
   }
 
-  async authenticate({ username, password, certificateName }: Shown): Promise<Principal | undefined> {
+  async authenticate({
+    username,
+    password,
+    certificateName,
+    certificateEnrolment,
+  }: Shown): Promise<Principal | undefined> {
     const name = certificateName ?? username;
     if (name === undefined) return undefined;
     const credential = await this.#find(name);
     if (certificateName !== undefined) {
-      // The certificate proves who it is; it still has to be enrolled and not revoked.
-      if (!credential || (username !== undefined && username !== certificateName)) return undefined;
-      return { name, role: credential.role };
+      // The certificate proves who it is. It still has to be a printer, in the enrolment that it was issued for.
+      if (credential?.role !== 'printer') return undefined;
+      if (username !== undefined && username !== certificateName) return undefined;
+      const holds =
+        certificateEnrolment === undefined || certificateEnrolment === enrolmentOf(credential.hash);
+      return holds ? { name, role: credential.role } : undefined;
     }
     if (password === undefined) return undefined;
     const right = credential
@@ -94,7 +108,7 @@ export class StoredAccounts implements Accounts, Identity {
     );
     await this.#store.putPrinters(made.map(({ printer, hash }) => ({ name: printer, hash })));
     for (const { printer, hash } of made) {
-      this.#changed(printer);
+      this.#changed(printer, enrolmentOf(hash));
       // Whoever is enrolled connects soon.
       this.#remember({ name: printer, role: 'printer', hash });
     }
@@ -103,14 +117,14 @@ export class StoredAccounts implements Accounts, Identity {
 
   async revoke(name: string): Promise<boolean> {
     const revoked = await this.#store.revoke(name);
-    this.#changed(name);
+    this.#changed(name, undefined);
     return revoked;
   }
 
-  #changed(name: string): void {
+  #changed(name: string, enrolment: string | undefined): void {
     this.#changes += 1;
     this.#known.delete(name);
-    this.#revoked(name);
+    this.#revoked(name, enrolment);
   }
 
   async putUser(name: string, role: Exclude<Role, 'printer'>, chosen?: string): Promise<string> {
@@ -123,7 +137,7 @@ export class StoredAccounts implements Accounts, Identity {
       role,
       await hashPassword(password, chosen === undefined ? 'generated' : 'chosen'),
     );
-    this.#changed(name);
+    this.#changed(name, undefined);
     return password;
   }
 

@@ -1,9 +1,14 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import { defineMethod } from './method.ts';
 
-/** Everything that is known of one printer. */
-export const printersGet = defineMethod('printers.get', 'reads', async ({ printer }, _caller, { fleet }) => {
-  const details = await fleet.get(printer);
-  if (!details) throw new PlatenError('request/not-found', { kind: 'printer', id: printer });
-  return { data: { ...details } };
-});
+/** Everything that is known of one printer; without `enrolment` it may not connect. */
+export const printersGet = defineMethod(
+  'printers.get',
+  'reads',
+  async ({ printer }, _caller, { fleet, accounts }) => {
+    const details = await fleet.get(printer);
+    if (!details) throw new PlatenError('request/not-found', { kind: 'printer', id: printer });
+    const enrolment = await accounts.enrolmentOf(printer);
+    return { data: { ...details, ...(enrolment === undefined ? {} : { enrolment }) } };
+  },
+);

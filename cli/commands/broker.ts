@@ -93,7 +93,10 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
   });
   broker.attachWebSocket(http.server, '/mqtt');
   credentials?.watch(
-    (name) => broker.revoke(name, 'rights-changed'),
+    (name) => {
+      broker.revoke(name, 'rights-changed');
+      tls?.authority.revokeEarlier(name, credentials.enrolmentOf(name));
+    },
     (error) => log.error({ err: error }, 'the credentials could not be read'),
   );
   tls?.authority.onFailed((error) =>
@@ -132,8 +135,8 @@ async function tlsOf(
     (one) => one !== '0.0.0.0',
   );
   const { key, cert } = await authority.server(hosts);
-  const { certificate: clientAuthority, isRevoked } = authority;
-  return { authority, endpoint: { host, port, key, cert, clientAuthority, isRevoked } };
+  const { certificate: clientAuthority, isRevoked, enrolmentOf } = authority;
+  return { authority, endpoint: { host, port, key, cert, clientAuthority, isRevoked, enrolmentOf } };
 }
 
 /** The credentials; the first start makes an administrator and writes its password to admin.json. */

@@ -1,14 +1,54 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { Authority } from '../../broker/access/authority.ts';
+import { CredentialFile } from '../../broker/access/credential-file.ts';
 import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import { PRINTER_ID } from '../../schemas/topics.ts';
-import { addSettings, readSettings } from '../settings.ts';
+import { runningOn } from '../data-folder.ts';
+import { OperatorClient, readCredentials } from '../operator-client.ts';
+import { addSettings, readSettings, type Settings } from '../settings.ts';
 
 function open(command: Command): Promise<Authority> {
   return Authority.open(join(readSettings(command.opts(), process.env).data, 'tls'), Date.now);
+}
+
+interface IssueFlags {
+  out: string;
+  json?: boolean;
+  url?: string;
+  credentials?: string;
+}
+
+/**
+ * The present enrolment of a printer: what `platen broker` keeps in the data folder, else what the running center says.
+ * @throws PlatenError certificate/not-enrolled
+ */
+async function enrolmentOf(printer: string, settings: Settings, flags: IssueFlags): Promise<string> {
+  const running = runningOn(settings.data);
+  const file = join(settings.data, 'credentials.json');
+  const byItself = running === undefined || running.program === 'platen broker';
+  let enrolment: string | undefined;
+  if (flags.url === undefined && byItself && existsSync(file)) {
+    enrolment = new CredentialFile(file).enrolmentOf(printer);
+  } else {
+    const admin = readCredentials(flags.credentials ?? join(settings.data, 'admin.json'));
+    const url = flags.url ?? running?.addresses?.['mqtt'] ?? `mqtt://${settings.host}:${settings.mqttPort}`;
+    const operator = await OperatorClient.connect({ url, ...admin });
+    try {
+      const { status, data, error } = await operator.request('printers.get', { printer });
+      if (status === 'error' && error?.code !== 'request/not-found') {
+        throw new Error(`printers.get: ${error?.message} [${error?.code}]`);
+      }
+      const told = (data as { enrolment?: unknown } | undefined)?.enrolment;
+      if (typeof told === 'string') enrolment = told;
+    } finally {
+      await operator.close();
+    }
+  }
+  if (enrolment === undefined) throw new PlatenError('certificate/not-enrolled', { printer });
+  return enrolment;
 }
 
 /** `platen certificate`: the product's own authority for printers that prove themselves by certificate. */
@@ -18,17 +58,21 @@ export function command(): Command {
   );
   const issue = new Command('issue')
     .description(
-      'issue a certificate; the printer must also be enrolled. Issue again to renew, then revoke the old one',
+      'issue a certificate to a printer that is enrolled; it holds until it is revoked, or the printer is enrolled again. Issue again to renew, then revoke the old one',
     )
     .argument('<printer>')
     .option('--out <folder>', 'where PRINTER.pem, PRINTER-key.pem and ca.pem are written', '.')
-    .option('--json', 'one JSON object with serial and files');
-  addSettings(issue, ['data']);
-  issue.action(async (printer: string, { out, json }: { out: string; json?: boolean }) => {
+    .option('--json', 'one JSON object with serial and files')
+    .option('--url <url>', 'the broker of the running center (default: the one that runs on the data folder)')
+    .option('--credentials <file>', 'credentials of an operator (default: admin.json in the data folder)');
+  addSettings(issue, ['host', 'mqttPort', 'data']);
+  issue.action(async (printer: string, flags: IssueFlags) => {
+    const { out, json } = flags;
     if (!PRINTER_ID.test(printer))
       throw new PlatenError('request/invalid', { reason: `"${printer}" is no printer id` });
+    const enrolment = await enrolmentOf(printer, readSettings(issue.opts(), process.env), flags);
     const authority = await open(issue);
-    const { certificate: pem, key, serial, notAfter } = await authority.issue(printer);
+    const { certificate: pem, key, serial, notAfter } = await authority.issue(printer, enrolment);
     mkdirSync(out, { recursive: true });
     const files = {
       certificate: join(out, `${printer}.pem`),

@@ -1,0 +1,88 @@
+/**
+ * A short critical section across processes: read a small file, change it, write it. Whoever holds it has made
+ * `FILE.lock`, which names its process.
+ */
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { PlatenError } from '../schemas/errors.ts';
+import { isAlive } from './folder-lock.ts';
+
+const PAUSE_MS = 5;
+/** How long it is waited for. A section takes as long as the disk needs for one small file. */
+const WAIT_MS_MAX = 5_000;
+/** A lock whose process is gone is taken over when it is this old: another host's process can't be seen from here. */
+const ABANDONED_MS = 1_000;
+
+function take(lock: string): boolean {
+  try {
+    const handle = openSync(lock, 'wx', 0o600);
+    try {
+      writeSync(handle, String(process.pid));
+    } finally {
+      closeSync(handle);
+    }
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Whose lock it is; undefined when it is gone by now. */
+function holderOf(lock: string): { text: string; ageMs: number } | undefined {
+  try {
+    return { text: readFileSync(lock, 'utf8'), ageMs: Date.now() - statSync(lock).mtimeMs };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Removes a lock whose process was killed. Two may try it: who moves away another lock than it saw puts it back. */
+function clearAbandoned(lock: string): void {
+  const holder = holderOf(lock);
+  if (!holder || Math.abs(holder.ageMs) < ABANDONED_MS) return;
+  const pid = Number(holder.text);
+  if (Number.isInteger(pid) && pid > 0 && isAlive(pid)) return;
+  const away = `${lock}.${process.pid}`;
+  try {
+    renameSync(lock, away);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  if (readFileSync(away, 'utf8') !== holder.text) linkSync(away, lock);
+  rmSync(away, { force: true });
+}
+
+/**
+ * Runs `work` while no other process runs one for the same `file`. It holds the event loop: for work of milliseconds.
+ * @throws PlatenError file/busy when another process doesn't let go
+ */
+export function withLockSync<T>(file: string, work: () => T): T {
+  const lock = `${file}.lock`;
+  mkdirSync(dirname(file), { recursive: true });
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (let waited_ms = 0; !take(lock); waited_ms += PAUSE_MS) {
+    clearAbandoned(lock);
+    if (waited_ms >= WAIT_MS_MAX) {
+      throw new PlatenError('file/busy', { file, process: holderOf(lock)?.text ?? 'unknown', lock });
+    }
+    Atomics.wait(sleeper, 0, 0, PAUSE_MS);
+  }
+  try {
+    return work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
