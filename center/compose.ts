@@ -11,6 +11,7 @@ import type { Structure } from '../schemas/types.ts';
 import type { StoredAccounts } from './accounts/accounts.ts';
 import type { Store } from './database/store.ts';
 import { Asks } from './fleet/asks.ts';
+import { Attendance } from './fleet/attendance.ts';
 import { FleetEvents } from './fleet/events.ts';
 import { StoredFleet } from './fleet/fleet-queries.ts';
 import { Policies } from './fleet/policies.ts';
@@ -23,6 +24,7 @@ import { show, showCommits } from './metrics.ts';
 import { Dispatcher } from './operators/dispatch.ts';
 import { METHODS } from './operators/methods.ts';
 import type { Services } from './operators/services.ts';
+import { SET_ASIDE_RULE } from './trouble/rows.ts';
 import { Rules } from './trouble/rules-in-force.ts';
 import { Troubles } from './trouble/troubles.ts';
 import { createCampaigns } from './update/campaigns/campaigns.ts';
@@ -116,6 +118,16 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     now,
     requestStructure: async (printer) => void (await requests.ask(printer, 'structure')),
     rejudge: (printer) => Promise.resolve(verdicts.judge(printer)),
+    setAside: ({ printer, software, release, reason, at }) =>
+      troubles.found({
+        rule: SET_ASIDE_RULE,
+        title: 'Set aside: it gets no further orders for this until somebody readmits it',
+        printer,
+        key: `${software}@${release}`,
+        severity: 'major',
+        at,
+        explanation: reason,
+      }),
   });
   const campaigns = createCampaigns({
     orders,
@@ -150,6 +162,12 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     (compiled) => troubles.use(compiled),
     (software, version, range) => catalogs.assessor.inRange(software, version, range),
   );
+  const attendance = new Attendance({
+    orders,
+    troubles,
+    rejudge: (printer) => verdicts.judge(printer),
+    now,
+  });
   const services: Services = {
     link,
     log,
@@ -157,6 +175,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     events,
     summary,
     fleet,
+    attendance,
     accounts,
     policies,
     requests,

@@ -16,6 +16,7 @@ export const METHOD_ROLES = {
   'printers.errors': READ,
   'printers.enroll': OWN,
   'printers.revoke': OWN,
+  'printers.readmit': RUN,
   'structure.request': RUN,
   'errors.request': RUN,
   'policy.set': RUN,

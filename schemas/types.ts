@@ -1792,6 +1792,19 @@ export interface PrintersListParams {
   filter?: PrinterFilter;
 }
 /**
+ * Parameters of `printers.readmit`.
+ */
+export interface PrintersReadmitParams {
+  /**
+   * A printer that was set aside because it spent a budget; its budgets begin anew.
+   */
+  printer: string;
+  /**
+   * Why it may have orders again; kept in the audit log and with the trouble.
+   */
+  reason: string;
+}
+/**
  * Parameters of `printers.revoke`.
  */
 export interface PrintersRevokeParams {

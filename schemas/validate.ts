@@ -44,6 +44,7 @@ import type {
   PrintersErrorsParams,
   PrintersGetParams,
   PrintersListParams,
+  PrintersReadmitParams,
   PrintersRevokeParams,
   Refused,
   ReleasesListParams,
@@ -101,6 +102,7 @@ export interface MethodParams {
   'printers.errors': PrintersErrorsParams;
   'printers.enroll': PrintersEnrollParams;
   'printers.revoke': PrintersRevokeParams;
+  'printers.readmit': PrintersReadmitParams;
   'structure.request': StructureRequestParams;
   'errors.request': ErrorsRequestParams;
   'policy.set': PolicySetParams;

@@ -19,6 +19,7 @@ import { printersEnroll } from './printers-enroll.ts';
 import { printersErrors } from './printers-errors.ts';
 import { printersGet } from './printers-get.ts';
 import { printersList } from './printers-list.ts';
+import { printersReadmit } from './printers-readmit.ts';
 import { printersRevoke } from './printers-revoke.ts';
 import { releasesList, releasesRelease } from './releases.ts';
 import { errorsRequest, structureRequest } from './report-requests.ts';
@@ -45,6 +46,7 @@ const ALL = [
   printersErrors,
   printersGet,
   printersList,
+  printersReadmit,
   printersRevoke,
   releasesList,
   releasesRelease,

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Repository } from '../../releases/repository.ts';
 import type { TroubleRules } from '../../schemas/types.ts';
+import type { Attendance } from '../fleet/attendance.ts';
 import type { FleetEvents } from '../fleet/events.ts';
 import type { Policies } from '../fleet/policies.ts';
 import type { PrinterRequests } from '../fleet/requests.ts';
@@ -25,6 +26,7 @@ export interface Services {
   events: FleetEvents;
   summary: Summary;
   fleet: FleetQueries;
+  attendance: Attendance;
   accounts: Accounts;
   policies: Policies;
   requests: PrinterRequests;

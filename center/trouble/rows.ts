@@ -33,6 +33,16 @@ export interface TroubleRow {
   proven_at: string | null;
 }
 
+/** Rule ids that begin so are the center's own: rules that come and go say nothing of their troubles. */
+const OWN_RULES = 'platen.';
+/** The rule of troubles that tell that a printer was set aside. */
+export const SET_ASIDE_RULE = `${OWN_RULES}set-aside`;
+
+/** Whether the center itself found it, and no rule did. */
+export function isFinding({ rule }: Pick<TroubleRow, 'rule'>): boolean {
+  return rule.startsWith(OWN_RULES);
+}
+
 export function isOpen(row: TroubleRow): boolean {
   return row.state === 'open' || row.state === 'escalated';
 }

@@ -15,7 +15,7 @@ import { EARLY_MAX_MS, JUDGED_TOGETHER_MAX, WAITING_ENTRIES_MAX } from './engine
 import type { CompiledRule } from './engine/rule.ts';
 import { groupFingerprint, isReadable, type PrinterState } from './engine/state-codec.ts';
 import { parseTime } from './engine/time.ts';
-import { isOpen, type TroubleRow, troubleOf, viewOfRow } from './rows.ts';
+import { isFinding, isOpen, type TroubleRow, troubleOf, viewOfRow } from './rows.ts';
 import type { TroubleFilter } from './store.ts';
 import { Unjudged } from './unjudged.ts';
 import { type Amendment, TroubleWriter, type TroubleWriterSettings, type WrittenTrouble } from './writer.ts';
@@ -622,7 +622,7 @@ export class TroubleService {
     const { store, now } = this.#settings;
     const at = new Date(now()).toISOString();
     const ended = (await store.open())
-      .filter((row) => !kept.has(row.rule) && !open.has(row.id))
+      .filter((row) => !isFinding(row) && !kept.has(row.rule) && !open.has(row.id))
       .map(
         (row): TroubleRow => ({
           ...row,

@@ -9,6 +9,7 @@ import type { Database } from '../database/database.ts';
 import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
 import type { CompiledRules } from './engine/compile.ts';
 import type { InRange } from './engine/context.ts';
+import { type Finding, Findings } from './findings.ts';
 import { Remedies, type RemedyCampaigns, type WantedSoftware } from './remedies.ts';
 import { isOpen } from './rows.ts';
 import { TroubleService, type TroubleSettings } from './service.ts';
@@ -37,6 +38,7 @@ export class Troubles implements TroubleQueries {
   readonly #rows: TroubleStore;
   readonly #service: TroubleService;
   readonly #remedies: Remedies;
+  readonly #findings: Findings;
   #cures: NodeJS.Timeout | undefined;
 
   constructor(sources: TroubleSources) {
@@ -58,7 +60,7 @@ export class Troubles implements TroubleQueries {
         this.#service.amend(trouble, (row) => ({ proposal: { ...row.proposal, ...proposal } })),
       log,
     });
-    this.#service = new TroubleService({
+    const settings: TroubleSettings = {
       store: rows,
       setOpenTroubles: (list, client) => sources.setOpenTroubles(list, client),
       publish,
@@ -66,6 +68,10 @@ export class Troubles implements TroubleQueries {
       inRange,
       log,
       now,
+    };
+    this.#findings = new Findings(settings);
+    this.#service = new TroubleService({
+      ...settings,
       onNews: (news, row, rule) => this.#remedies.onNews(news, row, rule),
     });
   }
@@ -131,6 +137,11 @@ export class Troubles implements TroubleQueries {
 
   list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>> {
     return this.#service.list(filter, page);
+  }
+
+  /** Opens a trouble that the center itself found; gives its id. */
+  found(finding: Finding): Promise<string> {
+    return this.#findings.open(finding);
   }
 
   close(id: string, note: string, by: string): Promise<Trouble> {

@@ -45,3 +45,5 @@ export const CHUNK_BYTES_MAX = 48 * 1024;
 export const AGREEMENT_WARNINGS_MAX = 100;
 /** Configurations that one stop names; one that was for more holds for all. */
 export const STOP_STRATA_MAX = 1000;
+/** That a printer was set aside is told after so many ms: by then the transaction that did it has mostly ended. */
+export const SET_ASIDE_TOLD_MS = 100;

@@ -12,6 +12,7 @@ import type { CampaignOptions, PrinterFilter, Remedy, Structure, Verdict } from 
 import type { FleetQueries } from '../../queries.ts';
 import { type Cause, releasesOf } from '../cause.ts';
 import { CANDIDATES_PAGE } from '../limits.ts';
+import { type AttendanceRow, absenceOf, type Refusal } from '../orders/admission.ts';
 import type { ExecutionStore, UpdateDatabase } from '../orders/execution-store.ts';
 import { orderSteps } from '../orders/order-plan.ts';
 import { misfitOf } from './misfit.ts';
@@ -46,7 +47,8 @@ export type Exclusion =
   | 'quarantined'
   | 'unavailable'
   | 'stopped'
-  | 'no-structure';
+  | 'no-structure'
+  | Refusal['why'];
 
 /** Exclusions that may pass by themselves. */
 export const PASSING: readonly Exclusion[] = [
@@ -56,6 +58,10 @@ export const PASSING: readonly Exclusion[] = [
   'unavailable',
   'no-plan',
   'stopped',
+  'revoked',
+  'retired',
+  'unreachable',
+  'set-aside',
 ];
 
 export interface Candidate {
@@ -65,6 +71,8 @@ export interface Candidate {
   labels: Record<string, string>;
   site: string | undefined;
   structure: Structure | undefined;
+  /** Why it takes part in nothing. */
+  absence?: Refusal;
 }
 
 export type Considered =
@@ -143,15 +151,19 @@ export class Targets {
 
   /** These printers, as far as they are known. */
   async named(printers: string[]): Promise<Candidate[]> {
-    const rows = await this.#sources.database.query<{
-      id: string;
-      online: boolean;
-      last_seen: Date | null;
-      labels: Record<string, string>;
-      site: string | null;
-      document: Structure | null;
-    }>(
-      `SELECT p.id, p.online, p.last_seen, p.labels, p.site, s.document FROM printers p
+    const rows = await this.#sources.database.query<
+      {
+        id: string;
+        online: boolean;
+        last_seen: Date | null;
+        labels: Record<string, string>;
+        site: string | null;
+        document: Structure | null;
+      } & AttendanceRow
+    >(
+      `SELECT p.id, p.online, p.last_seen, p.labels, p.site, p.standing, p.standing_reason, p.device, p.device_at,
+              s.document
+       FROM printers p
        LEFT JOIN structures s ON s.printer = p.id WHERE p.id = ANY($1) ORDER BY p.id`,
       [printers],
     );
@@ -162,6 +174,7 @@ export class Targets {
       labels: row.labels,
       site: row.site ?? undefined,
       structure: row.document ?? undefined,
+      absence: absenceOf(row),
     }));
   }
 
@@ -211,6 +224,7 @@ export class Targets {
         why,
         stratum,
       });
+      if (candidate.absence) return out(candidate.absence.why, candidate.absence.reason);
       if (!structure) return out('no-structure', 'it has never sent its structure');
       if (request.software && !runs(structure, request.software.id)) return { kind: 'fine', printer };
       const wanted = await remedyOf(printer, structure);
@@ -246,7 +260,29 @@ export class Targets {
       if (other !== undefined) return out('busy', `the campaign ${other} has it`);
       return { kind: 'target', printer, stratum, structure, remedy, releases };
     };
-    return Promise.all(candidates.map(consider));
+    return this.#admitted(await Promise.all(candidates.map(consider)), campaign === undefined);
+  }
+
+  /**
+   * Leaves out those who would get no order for what is planned, whoever asks for it.
+   * @param asking nothing is to be done, so nobody is set aside
+   */
+  async #admitted(considered: Considered[], asking: boolean): Promise<Considered[]> {
+    const { executions, repository, now } = this.#sources;
+    const wishes = considered.flatMap((each) => {
+      if (each.kind !== 'target') return [];
+      const { printer, structure, remedy } = each;
+      const plan = orderSteps(structure, remedy, (software, version) => repository.target(software, version));
+      return plan.ok ? [{ printer, plan }] : [];
+    });
+    const { admission } = executions;
+    const refused = asking ? await admission.refusals(wishes, now()) : await admission.admit(wishes, now());
+    return considered.map((each): Considered => {
+      const refusal = refused.get(each.printer);
+      if (!refusal || each.kind !== 'target') return each;
+      const { printer, stratum } = each;
+      return { kind: 'excluded', printer, reason: refusal.why, why: refusal.reason, stratum };
+    });
   }
 
   /**

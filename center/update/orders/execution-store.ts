@@ -8,6 +8,8 @@ import type { PoolClient } from 'pg';
 import { textArray } from '../../database/sql-arrays.ts';
 import { GroupCommit } from '../../ingest/group-commit.ts';
 import { BATCH_TRANSITIONS_MAX, TRANSITION_TRIES_MAX } from '../limits.ts';
+import { Admission, type Refusal } from './admission.ts';
+import { type Budget, DEFAULT_BUDGET } from './budget.ts';
 import type { ExecutionPlan } from './order-plan.ts';
 import {
   type Execution,
@@ -48,6 +50,8 @@ export interface ExecutionRow {
   version: number;
   execution: Execution;
   plan: ExecutionPlan;
+  /** The printer has left the fleet: known where an event is decided, and only there. */
+  left?: boolean;
 }
 
 /** What a transition did. */
@@ -87,6 +91,7 @@ interface Row {
   version: number | string;
   record: Execution;
   plan: ExecutionPlan;
+  standing?: string | null;
 }
 
 /** Printers asked for in one statement, and those that may wait for their turn. */
@@ -106,6 +111,7 @@ function fromRow(row: Row): ExecutionRow {
     version: Number(row.version),
     execution: row.record,
     plan: row.plan,
+    ...(row.standing === undefined ? {} : { left: row.standing !== null && row.standing !== 'active' }),
   };
 }
 
@@ -118,10 +124,12 @@ export class ExecutionStore {
 
   /** Active executions of lists of printers: asked for together, and waiting for a lost database. */
   readonly #active: GroupCommit<readonly string[], ExecutionRow[]>;
+  readonly admission: Admission;
 
-  constructor(database: UpdateDatabase, times: OrderTimes) {
+  constructor(database: UpdateDatabase, times: OrderTimes, budget: Budget = DEFAULT_BUDGET) {
     this.#database = database;
     this.#times = times;
+    this.admission = new Admission((text, values) => database.query(text, values), budget);
     this.#active = new GroupCommit({
       write: async (lists: (readonly string[])[]) => {
         const rows = await this.active(lists.flat());
@@ -134,13 +142,30 @@ export class ExecutionStore {
   }
 
   /**
-   * Creates executions. A printer that has one already gets none: its id is missing in the answer.
+   * Creates executions. A printer that has one already gets none, and neither does one that is not admitted: its id is
+   * missing in the answer.
    */
   async create(list: readonly NewExecution[], client?: PoolClient): Promise<ExecutionRow[]> {
+    return (await this.createOrRefuse(list, client)).created;
+  }
+
+  /**
+   * The same, telling why printers were not admitted. Every order begins here, so whoever must not have one is held
+   * back here, whichever way it was asked for.
+   */
+  async createOrRefuse(
+    wanted: readonly NewExecution[],
+    client?: PoolClient,
+  ): Promise<{ created: ExecutionRow[]; refused: Map<string, Refusal> }> {
     const query = client
-      ? async (text: string, values: unknown[]) => (await client.query<Row>(text, values)).rows
-      : (text: string, values: unknown[]) => this.#database.query<Row>(text, values);
-    const rows = await query(
+      ? async <R extends object>(text: string, values?: unknown[]) =>
+          (await client.query<R>(text, values)).rows
+      : <R extends object>(text: string, values?: unknown[]) => this.#database.query<R>(text, values);
+    const now = Math.max(0, ...wanted.map(({ at }) => at));
+    const refused = await this.admission.admit(wanted, now, query);
+    const list = wanted.filter(({ printer }) => !refused.has(printer));
+    if (list.length === 0) return { created: [], refused };
+    const rows = await query<Row>(
       `INSERT INTO executions (id, printer, campaign, trouble, state, record, plan, created_at, updated_at, wake_at)
        SELECT id, printer, campaign, trouble, 'planned', record, plan, at, at, wake
        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::timestamptz[],
@@ -157,7 +182,7 @@ export class ExecutionStore {
         list.map((each) => new Date(each.offerAt ?? each.at)),
       ],
     );
-    return rows.map(fromRow);
+    return { created: rows.map(fromRow), refused };
   }
 
   async get(id: string): Promise<ExecutionRow | undefined> {
@@ -276,9 +301,11 @@ export class ExecutionStore {
 
   async #run(batch: Waiting[]): Promise<void> {
     const ids = [...new Set(batch.map((each) => each.id))];
-    const read = await this.#database.query<Row>(`SELECT ${COLUMNS} FROM executions WHERE id = ANY($1)`, [
-      ids,
-    ]);
+    const read = await this.#database.query<Row>(
+      `SELECT ${COLUMNS}, (SELECT p.standing FROM printers p WHERE p.id = e.printer) AS standing
+       FROM executions e WHERE id = ANY($1)`,
+      [ids],
+    );
     const rows = new Map(read.map((row) => [row.id, fromRow(row)]));
     const results = new Map<Waiting, Applied | undefined>();
     const changed = new Map<string, { row: ExecutionRow; publish: boolean; quarantine: boolean }>();

@@ -12,10 +12,13 @@ import {
   ORDER_MS_DEFAULT,
   PAGE_ROWS,
   PUBLISHED_FLUSH_MS,
+  SET_ASIDE_TOLD_MS,
   SWEEP_EVERY_MS,
   WAKE_GRAIN_MS,
   WAKES_REMEMBERED_MAX,
 } from '../limits.ts';
+import type { Refusal, SetAside } from './admission.ts';
+import type { Budget } from './budget.ts';
 import {
   type Applied,
   type EventFor,
@@ -24,7 +27,7 @@ import {
   type UpdateDatabase,
 } from './execution-store.ts';
 import { orderDocument, orderSteps } from './order-plan.ts';
-import { DEFAULT_TIMES, type OrderTimes, shows } from './order-state.ts';
+import { DEFAULT_TIMES, type OrderEvent, type OrderTimes, shows } from './order-state.ts';
 import { type Nudge, type NudgeAt, type NudgeQueue, openQueue, type QueueConnection } from './queue.ts';
 
 export interface UpdateSettings {
@@ -47,6 +50,10 @@ export interface UpdateSettings {
   /** From 0 to 1; Math.random unless told otherwise. */
   random?(): number;
   times?: Partial<OrderTimes>;
+  /** How often a printer may be given the same release. */
+  budget?: Budget;
+  /** Opens a trouble that tells that a printer was set aside; gives its id. May be called twice for one. */
+  setAside?(aside: SetAside): Promise<string>;
   /** Asks a printer for its structure. */
   requestStructure?(printer: string): Promise<void>;
   /** The printer is not what its order was made for: judge and plan it again. */
@@ -68,7 +75,7 @@ export interface OrderOptions {
 export type OrderOutcome =
   | { ok: true; execution: string }
   /** `busy`: it has an order already; `quarantined`: this release failed on it; `unavailable`: not in the repository. */
-  | { ok: false; why: 'busy' | 'quarantined' | 'unavailable' | 'nothing'; reason: string };
+  | { ok: false; why: 'busy' | 'quarantined' | 'unavailable' | 'nothing' | Refusal['why']; reason: string };
 
 /** What operators see of an execution. */
 export interface ExecutionView {
@@ -120,6 +127,9 @@ export class OrderService {
   /** Times for which a nudge is in the queue already. */
   #wakes = new Set<number>();
   #sweeping: NodeJS.Timeout | undefined;
+  #tellTimer: NodeJS.Timeout | undefined;
+  /** Ends when the troubles of those set aside so far are open. */
+  #telling: Promise<unknown> = Promise.resolve();
   /** The last publish of each printer's order that is under way: two of them must not overtake one another. */
   #publishing = new Map<string, Promise<void>>();
 
@@ -127,8 +137,15 @@ export class OrderService {
     this.#settings = settings;
     this.#times = { ...DEFAULT_TIMES, ...settings.times };
     this.#random = settings.random ?? Math.random;
-    this.store = new ExecutionStore(settings.database, this.#times);
+    this.store = new ExecutionStore(settings.database, this.#times, settings.budget);
     this.#queue = openQueue(settings.queue, settings.log);
+    this.store.admission.onSetAside = () => {
+      this.#tellTimer ??= setTimeout(() => {
+        this.#tellTimer = undefined;
+        this.#track(this.#tellSetAside());
+      }, SET_ASIDE_TOLD_MS);
+      this.#tellTimer.unref();
+    };
   }
 
   /** Hears of every change of state. */
@@ -161,6 +178,7 @@ export class OrderService {
   async stop(): Promise<void> {
     clearInterval(this.#flush);
     clearInterval(this.#sweeping);
+    clearTimeout(this.#tellTimer);
     await this.#queue.stop();
     await Promise.allSettled([...this.#underWay]);
     await this.store.flushPublished();
@@ -229,7 +247,7 @@ export class OrderService {
     }
     const at = this.#settings.now();
     const notBefore = options.spreadMs ? at + Math.floor(this.#random() * options.spreadMs) : undefined;
-    const [row] = await this.store.create([
+    const { created, refused } = await this.store.createOrRefuse([
       {
         id: randomUUID(),
         printer,
@@ -245,6 +263,9 @@ export class OrderService {
         },
       },
     ]);
+    const refusal = refused.get(printer);
+    if (refusal) return { ok: false, ...refusal };
+    const [row] = created;
     if (!row) return { ok: false, why: 'busy', reason: `${printer} has an order already` };
     await this.#queue.add(this.#offer(row));
     return { ok: true, execution: row.id };
@@ -253,6 +274,32 @@ export class OrderService {
   /** Wakes executions that were created by somebody else (a campaign). */
   async dispatch(rows: readonly ExecutionRow[]): Promise<void> {
     await this.#queue.add(rows.flatMap((row) => this.#offer(row)));
+  }
+
+  /** Opens the troubles that tell which printers were set aside, one after the other. */
+  #tellSetAside(): Promise<void> {
+    const told = this.#telling.then(() => this.#tellUntold());
+    this.#telling = told.catch(() => undefined);
+    return told;
+  }
+
+  async #tellUntold(): Promise<void> {
+    const { setAside } = this.#settings;
+    if (!setAside) return;
+    for (const aside of await this.store.admission.untold(PAGE_ROWS)) {
+      await this.store.admission.told(aside, await setAside(aside));
+    }
+  }
+
+  /**
+   * A printer left the fleet: its order ends.
+   * @param hears it still hears us: then it is asked to stop, so that nothing ends in the middle
+   */
+  async onLeft(printer: string, reason: string, hears: boolean): Promise<void> {
+    const at = this.#settings.now();
+    for (const { id } of await this.store.active([printer])) {
+      await this.#apply(id, { type: hears ? 'cancel' : 'withdraw', at, reason });
+    }
   }
 
   async onUpdateReport(printer: string, report: UpdateReport): Promise<void> {
@@ -296,23 +343,30 @@ export class OrderService {
       await this.#sweep();
       return;
     }
-    await this.#apply(nudge.id, ({ execution }) =>
-      execution.state === 'planned' ? { type: 'offer', at: this.#settings.now() } : undefined,
+    await this.#apply(nudge.id, (row) =>
+      row.execution.state === 'planned' ? this.#toOffer(row) : undefined,
     );
+  }
+
+  /** Whoever left between the making of an order and its offer never gets it. */
+  #toOffer({ left }: ExecutionRow): OrderEvent {
+    const at = this.#settings.now();
+    return left ? { type: 'withdraw', at, reason: 'the printer left the fleet' } : { type: 'offer', at };
   }
 
   /** Looks at every execution that is due. */
   async #sweep(): Promise<void> {
     const { now, online } = this.#settings;
+    await this.#tellSetAside();
     for (;;) {
       const due = await this.store.due(now(), PAGE_ROWS);
       const moved = await Promise.all(
         due.map(async (each) => {
           const isOnline = online ? await online(each.printer) : each.online;
           const random = this.#random();
-          return this.#apply(each.id, ({ execution }) =>
-            execution.state === 'planned'
-              ? { type: 'offer', at: now() }
+          return this.#apply(each.id, (row) =>
+            row.execution.state === 'planned'
+              ? this.#toOffer(row)
               : { type: 'timer', at: now(), online: isOnline, random },
           );
         }),

@@ -99,6 +99,10 @@ export interface Execution {
   /** Why it is to be cancelled, once somebody asked. */
   cancel?: string;
   error?: ErrorReport;
+  /** Steps that began to install, over all attempts: each restarts the printer. */
+  installs?: number;
+  /** Times that it began to download. */
+  downloads?: number;
   /** A structure of a new session showed every subject before the printer claimed to be done. */
   shown?: boolean;
   /** It stopped talking after it had begun to install. */
@@ -112,7 +116,9 @@ export type OrderEvent =
   | { type: 'structure'; at: number; session: 'judged' | 'new'; shows: Shows }
   | { type: 'timer'; at: number; online: boolean; random: number }
   | { type: 'online'; at: number }
-  | { type: 'cancel'; at: number; reason: string };
+  | { type: 'cancel'; at: number; reason: string }
+  /** The printer left: nobody will answer, so the order ends at once, whatever it has come to. */
+  | { type: 'withdraw'; at: number; reason: string };
 
 export type OrderEffect =
   /** Put the order as it now stands (empty when ended) on the printer's retained topic. */
@@ -286,6 +292,22 @@ function failed(
   );
 }
 
+/** What a report adds to what the order has cost the printer. */
+function effort(
+  execution: Execution,
+  report: Pick<UpdateReport, 'state' | 'step'>,
+): Pick<Execution, 'installs' | 'downloads'> {
+  const further = (report.step ?? execution.step) > execution.step;
+  if (report.state === 'downloading') {
+    // Once an attempt, however many images it needs.
+    const again = execution.state === 'downloading' || execution.state === 'verified';
+    return again || isTouched(execution.state) ? {} : { downloads: (execution.downloads ?? 0) + 1 };
+  }
+  const begins = isTouched(report.state as OrderState) && !isTouched(execution.state);
+  const next = report.state === 'installing' && (execution.state !== 'installing' || further);
+  return begins || next ? { installs: (execution.installs ?? 0) + 1 } : {};
+}
+
 function onReport(
   execution: Execution,
   event: Extract<OrderEvent, { type: 'report' }>,
@@ -326,6 +348,7 @@ function onReport(
       }
       if (report.state === 'claimed' && execution.shown) return proven(heard, at);
       const next: Partial<Execution> = {
+        ...effort(execution, report),
         state: report.state,
         step: report.step ?? execution.step,
         progress: report.progress ?? (report.state === execution.state ? execution.progress : 0),
@@ -468,6 +491,11 @@ export function transition(execution: Execution, event: OrderEvent, times: Order
       return move(execution, { progressAt: event.at, nudges: 0 }, [
         { type: 'wake', at: Math.min(event.at + times.progressMs, execution.deadlineAt) },
       ]);
+    case 'withdraw':
+      return end(execution, 'cancelled', event.at, {
+        cancel: event.reason,
+        error: { code: 'update/withdrawn', message: event.reason },
+      });
     case 'cancel':
       if (execution.state === 'planned') {
         return end(execution, 'cancelled', event.at, { cancel: event.reason });

@@ -1,0 +1,155 @@
+/**
+ * How often one printer may be given the same release. An update that undoes itself (proven, and gone at the next
+ * start) would otherwise be ordered again for ever: each verdict asks for what the one before asked for. Pure: what
+ * was ordered before and the time come with the question.
+ */
+import type { OrderStep } from '../../../schemas/types.ts';
+import type { Execution } from './order-state.ts';
+
+export interface Budget {
+  /** Orders that installed a release, whatever came of them; per printer and release. */
+  installations: number;
+  /** Times that a release was downloaded; per printer and release. */
+  downloads: number;
+  /** Orders for a release that came to an end without being withdrawn; per printer and release. */
+  orders: number;
+  /** Steps that orders installed, each of which restarts the printer; per printer. */
+  restarts: number;
+  /** What lies further back counts no more, in ms. */
+  withinMs: number;
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+export const DEFAULT_BUDGET: Budget = {
+  installations: 3,
+  downloads: 10,
+  orders: 30,
+  restarts: 30,
+  withinMs: 30 * DAY_MS,
+};
+
+type Step = Pick<OrderStep, 'subject' | 'from' | 'to'>;
+
+/** An order that a printer had before. */
+export interface PastOrder {
+  /** When it was made, ms since the epoch. */
+  at: number;
+  execution: Pick<Execution, 'state' | 'step' | 'installs' | 'downloads' | 'endedAt' | 'suspectedBrick'>;
+  steps: readonly Step[];
+}
+
+/** Why a printer gets no further order for a release; with software '' it gets none at all. */
+export interface Spent {
+  software: string;
+  release: string;
+  what: 'installations' | 'downloads' | 'orders' | 'restarts';
+  /** In words, for people. */
+  reason: string;
+}
+
+/** Ends that say that the printer was changed, also where it never said that it installs. */
+const CHANGED = new Set<Execution['state']>(['proven', 'partial', 'rolled-back']);
+
+/** The software that a step installs, or the unit that it switches. */
+export function softwareOf({ subject }: Pick<Step, 'subject'>): string {
+  return subject.slice(subject.indexOf(':') + 1);
+}
+
+/** How many steps of an order began to install. */
+function installsOf({ execution }: PastOrder): number {
+  const least = CHANGED.has(execution.state) || execution.suspectedBrick === true ? 1 : 0;
+  return Math.max(execution.installs ?? 0, least);
+}
+
+/** The steps of an order that it came to: one that failed at its first says nothing of its second. */
+function reached({ execution, steps }: PastOrder): readonly Step[] {
+  return execution.state === 'proven' ? steps : steps.slice(0, execution.step + 1);
+}
+
+function concerns(order: PastOrder, software: string, release: string): boolean {
+  return reached(order).some((step) => step.to === release && softwareOf(step) === software);
+}
+
+/** A time of day, with its date unless that is today's. */
+function moment(at: number, now: number): string {
+  const text = new Date(at).toISOString();
+  const today = new Date(now).toISOString().slice(0, 10);
+  return text.startsWith(today) ? text.slice(11, 16) : `${text.slice(0, 10)} ${text.slice(11, 16)}`;
+}
+
+function times(count: number): string {
+  if (count === 1) return '';
+  return count === 2 ? ', twice' : `, ${count} times`;
+}
+
+function days(ms: number): string {
+  const count = Math.round(ms / DAY_MS);
+  return count >= 1 ? `${count} days` : `${Math.round(ms / 60_000)} minutes`;
+}
+
+/**
+ * What came of each installation, in words: "proven at 10:02, back at 1.0 at 10:31, twice". What came of several alike
+ * is told once, with the times of the first.
+ * @param next the first step that is asked for now: it shows where the printer stands after the last of them
+ */
+function story(orders: readonly PastOrder[], next: Step, now: number): string {
+  const told = new Map<string, { text: string; count: number }>();
+  for (const [index, order] of orders.entries()) {
+    const { state, endedAt = order.at } = order.execution;
+    const after = orders[index + 1];
+    const then = after ? after.steps.find(({ subject }) => subject === next.subject) : next;
+    const back = state === 'proven' && then?.from !== undefined ? then.from : undefined;
+    const key = `${state} ${back ?? ''}`;
+    const known = told.get(key);
+    if (known) known.count += 1;
+    else {
+      const where = back === undefined ? '' : `, back at ${back} at ${moment(after?.at ?? now, now)}`;
+      told.set(key, { text: `${state} at ${moment(endedAt, now)}${where}`, count: 1 });
+    }
+  }
+  return [...told.values()].map(({ text, count }) => `${text}${times(count)}`).join('; ');
+}
+
+/**
+ * Whether a printer has spent a budget that an order with these steps would draw on.
+ * @param past its orders, oldest first
+ */
+export function spentBudget(
+  steps: readonly Step[],
+  past: readonly PastOrder[],
+  now: number,
+  budget: Budget,
+): Spent | undefined {
+  const recent = past.filter(({ at }) => at > now - budget.withinMs);
+  const within = days(budget.withinMs);
+  const restarts = recent.reduce((sum, order) => sum + installsOf(order), 0);
+  if (restarts >= budget.restarts) {
+    const reason = `Orders restarted it ${restarts} times in ${within}`;
+    return { software: '', release: '', what: 'restarts', reason };
+  }
+  // Of several versions passed on the way the last one is what was asked for.
+  for (const step of [...steps].reverse()) {
+    const software = softwareOf(step);
+    const release = step.to;
+    const name = `${software} ${release}`;
+    const first = steps.find(({ subject }) => subject === step.subject) ?? step;
+    const mine = recent.filter((order) => concerns(order, software, release));
+    const installed = mine.filter((order) => installsOf(order) > 0);
+    if (installed.length >= budget.installations) {
+      const reason = `${name} was installed ${installed.length} times in ${within}: ${story(installed, first, now)}`;
+      return { software, release, what: 'installations', reason };
+    }
+    const downloads = mine.reduce((sum, { execution }) => sum + (execution.downloads ?? 0), 0);
+    if (downloads >= budget.downloads) {
+      const reason = `${name} was downloaded ${downloads} times in ${within}: ${story(mine, first, now)}`;
+      return { software, release, what: 'downloads', reason };
+    }
+    const ended = mine.filter(({ execution }) => execution.state !== 'cancelled');
+    if (ended.length >= budget.orders) {
+      const reason = `${name} was ordered ${ended.length} times in ${within}: ${story(ended, first, now)}`;
+      return { software, release, what: 'orders', reason };
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { printerTopic } from '../schemas/topics.ts';
+import type { FleetEvent, Order, Trouble, UpdateReport } from '../schemas/types.ts';
+import { eventually } from './harness/ear.ts';
+import { sampleStructure, type TestPrinter } from './harness/printer.ts';
+import { useProduct } from './harness/setting.ts';
+
+// Updates that undo themselves end: a release that is proven and gone at the next start is not flashed for ever.
+const setting = useProduct({ releases: true });
+const STATES = ['accepted', 'downloading', 'verified', 'installing', 'self-testing', 'claimed'] as const;
+
+/** Shows the engine in a version, in a session of its own. */
+async function shows(printer: TestPrinter, version: string): Promise<void> {
+  const structure = structuredClone(sampleStructure({ session: randomUUID(), at: new Date().toISOString() }));
+  structure.units[0]!.software![0]!.version = version;
+  await printer.structure(structure);
+}
+
+/** Does what an order says, or only begins with it. */
+async function obeys(printer: TestPrinter, order: Order, states: readonly UpdateReport['state'][] = STATES) {
+  for (const [index, state] of states.entries()) {
+    const { execution, attempt } = order;
+    await printer.say(printerTopic.update(printer.id), {
+      execution,
+      attempt,
+      seq: index + 1,
+      state,
+      step: 0,
+    });
+  }
+}
+
+test('a release that falls back at boot is installed three times, then the printer is set aside until a person lifts it', async () => {
+  const { operator } = setting;
+  const events = await setting.listen('platen/v1/fleet/events/trouble');
+  const printer = await setting.printer('flapping');
+  const order = () => printer.hear<Order>(printerTopic.order('flapping'), undefined, 5_000);
+  let installed = 0;
+  let to = '';
+  const flash = async () => {
+    await shows(printer, '2.4.0');
+    const given = await order();
+    to = given.steps.at(-1)!.to;
+    await obeys(printer, given);
+    await shows(printer, to);
+    installed += 1;
+  };
+  // The first proof, and two more; the fourth order must not come.
+  for (let round = 0; round < 3; round += 1) await flash();
+  await shows(printer, '2.4.0');
+  await expect(order()).rejects.toThrow('nothing fitting');
+  expect(installed).toBe(3);
+
+  const opened = await events.hear<FleetEvent>(
+    'platen/v1/fleet/events/trouble',
+    ({ what, printer: whose }) => what === 'opened' && whose === 'flapping',
+  );
+  const { items } = (await operator.call('troubles.list', { printer: 'flapping', open: true })) as {
+    items: Trouble[];
+  };
+  expect(items).toHaveLength(1);
+  const [trouble] = items as [Trouble];
+  expect(trouble).toMatchObject({
+    id: (opened.data as { trouble: string }).trouble,
+    rule: 'platen.set-aside',
+    state: 'open',
+  });
+  expect(trouble.explanation).toMatch(
+    new RegExp(
+      `acme.engine ${to} was installed 3 times in 30 days: proven at .*, back at 2.4.0 at .*, 3 times`,
+    ),
+  );
+  const retained = await setting.listen(`platen/v1/fleet/troubles/${trouble.id}`);
+  await retained.hear(`platen/v1/fleet/troubles/${trouble.id}`);
+  expect(await operator.call('printers.get', { printer: 'flapping' })).toMatchObject({
+    openTroubles: 1,
+    setAside: [{ software: 'acme.engine', release: to, reason: trouble.explanation }],
+  });
+  // Campaigns are told too, with the reason, before they run.
+  const preview = await operator.call('campaigns.preview', {
+    software: { id: 'acme.engine', range: to },
+    filter: { idPrefix: 'flapping' },
+  });
+  expect(preview).toMatchObject({ targets: 0, excluded: { 'set-aside': 1 } });
+
+  await expect(operator.call('printers.readmit', { printer: 'flapping' })).rejects.toThrow('request/invalid');
+  await operator.call('printers.readmit', { printer: 'flapping', reason: 'flash chip replaced' });
+  await eventually(async () => {
+    const after = await operator.call('troubles.list', { printer: 'flapping', open: true });
+    return (after['items'] as Trouble[]).length === 0;
+  }, 'the trouble is closed');
+  await flash();
+  const { items: audited } = (await operator.call('audit.list', { method: 'printers.readmit' })) as {
+    items: { params: object }[];
+  };
+  expect(audited[0]!.params).toMatchObject({ printer: 'flapping', reason: 'flash chip replaced' });
+});
+
+test('a release that is downloaded again and again and never installed comes to an end too', async () => {
+  const printer = await setting.printer('thirsty');
+  let downloads = 0;
+  await shows(printer, '2.4.0');
+  for (;;) {
+    const given = await printer
+      .hear<Order>(printerTopic.order('thirsty'), undefined, 5_000)
+      .catch(() => undefined);
+    if (!given) break;
+    downloads += 1;
+    // A bound of the test itself: without the mend it would go on for ever.
+    if (downloads > 40) break;
+    await obeys(printer, given, ['accepted', 'downloading']);
+    await printer.say(printerTopic.update('thirsty'), {
+      execution: given.execution,
+      attempt: given.attempt,
+      seq: 3,
+      state: 'failed',
+      error: { code: 'update/hash', message: 'The image is not what was signed.' },
+    });
+    await shows(printer, '2.4.0');
+  }
+  expect(downloads).toBe(10);
+  const { items } = (await setting.operator.call('troubles.list', { printer: 'thirsty', open: true })) as {
+    items: Trouble[];
+  };
+  expect(items[0]!.explanation).toMatch(/was downloaded 10 times in 30 days/);
+});
