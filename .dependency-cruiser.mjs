@@ -6,6 +6,7 @@ const TESTS = '(\\.test\\.ts$|^tests/|^bench/)';
 /** Packages that compute and do no I/O. node:crypto is one: hashing is a pure function. */
 const COMPUTES = ['^(node:)?(crypto|buffer)$', '(^|node_modules/)(semver|fast-check)(/|$)'];
 const PURE = [
+  '^base/random\\.ts$',
   '^compatibility/',
   '^mqtt/',
   '^center/trouble/engine/',
@@ -13,7 +14,7 @@ const PURE = [
   '^center/update/campaigns/(campaign-state|guard|draw)\\.ts$',
   '^center/update/orders/order-state\\.ts$',
   '^center/ingest/(log-cursor|printer-states|structure-changes|storable)\\.ts$',
-  '^agent/(session|error-reporter|structure-reporter|update-reports|backoff|policy|log-memory|entry|random|limits|driver)\\.ts$',
+  '^agent/(session|error-reporter|structure-reporter|update-reports|backoff|policy|log-memory|entry|limits|driver)\\.ts$',
   '^agent/mapping/',
 ];
 

@@ -3,6 +3,7 @@
  */
 import mqtt, { type MqttClient } from 'mqtt';
 import { pino } from 'pino';
+import { seededRandom } from '../base/random.ts';
 import { PREFIX, printerTopic } from '../schemas/topics.ts';
 import type { ErrorBatch, Policy, Presence, Structure } from '../schemas/types.ts';
 import { schemaFault } from '../schemas/validate.ts';
@@ -10,7 +11,6 @@ import { type Mosquitto, startMosquitto } from '../tests/mosquitto.ts';
 import { type Agent, type AgentOptions, createAgent } from './agent.ts';
 import { systemClock } from './clock.ts';
 import { SimulatedDriver } from './drivers/simulated/driver.ts';
-import { seededRandom } from './random.ts';
 
 interface Heard {
   topic: string;

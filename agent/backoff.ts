@@ -1,7 +1,7 @@
 /**
  * How long to wait before the next attempt to connect.
  */
-import type { Random } from './random.ts';
+import type { Random } from '../base/random.ts';
 
 /**
  * Full jitter: a uniform draw under a ceiling that doubles with every attempt. After an outage of the broker

@@ -14,8 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { seededRandom } from '../base/random.ts';
 import { DiskLog } from './disk-log.ts';
-import { seededRandom } from './random.ts';
 
 const NOW = Date.parse('2026-11-22T07:00:00Z');
 const silent = pino({ level: 'silent' });

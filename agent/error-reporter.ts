@@ -4,6 +4,8 @@
  * Four cursors over the entry numbers, always in this order: acknowledged by the center ≤ sent on this connection ≤
  * due by the policy ≤ the newest entry. A lost connection or a missing acknowledgement puts `sent` back.
  */
+
+import type { Random } from '../base/random.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import type { DownlinkRequest, ErrorBatch } from '../schemas/types.ts';
 import {
@@ -16,7 +18,6 @@ import {
 } from './limits.ts';
 import type { LogMemory, StoredEntry } from './log-memory.ts';
 import type { ErrorPolicy } from './policy.ts';
-import type { Random } from './random.ts';
 
 /** Waiting entries that take so much of the memory are sent before they are overwritten, whatever the policy. */
 const FULLNESS_MAX = 0.75;

@@ -2,11 +2,11 @@
  * When an agent does things again: reconnects, periods.
  */
 import fc from 'fast-check';
+import { exponential, randomFor, seededRandom } from '../base/random.ts';
 import { durationMs } from '../schemas/duration.ts';
 import { Backoff } from './backoff.ts';
 import { PERIOD_MS_MIN } from './limits.ts';
 import { effectivePolicy } from './policy.ts';
-import { exponential, randomFor, seededRandom } from './random.ts';
 
 test('reconnects are spread under a ceiling that doubles up to its end, and begins anew after a success', () => {
   const draws: number[] = [];

@@ -2,6 +2,7 @@
  * The agent's state machine alone: no broker, no clock, no chance but a seeded one.
  */
 import fc from 'fast-check';
+import { seededRandom } from '../base/random.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import type { ErrorBatch, Policy, Structure, UpdateReport } from '../schemas/types.ts';
 import { schemaFault } from '../schemas/validate.ts';
@@ -15,7 +16,6 @@ import {
   REQUESTS_WAITING_MAX,
 } from './limits.ts';
 import { MemoryLog, type MemoryLogOptions } from './log-memory.ts';
-import { seededRandom } from './random.ts';
 import { ReportNumbersInMemory } from './report-numbers.ts';
 import { AgentSession, type Effect } from './session.ts';
 

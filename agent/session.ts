@@ -3,6 +3,8 @@
  * downlink, a new error, a structure that was read, time), effects come out (publish this, read the structure).
  * The same machine serves a real printer over mqtt.js and thousands of simulated ones over raw sockets.
  */
+
+import type { Random } from '../base/random.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import { downlinkFilters, printerTopic } from '../schemas/topics.ts';
 import type { Answer, Order, Policy, Refused, Structure, Verdict } from '../schemas/types.ts';
@@ -12,7 +14,6 @@ import { ErrorReporter } from './error-reporter.ts';
 import { DOWNLINK_BYTES_MAX, REPORTS_WAITING_MAX } from './limits.ts';
 import type { LogMemory } from './log-memory.ts';
 import { type EffectivePolicy, effectivePolicy } from './policy.ts';
-import type { Random } from './random.ts';
 import { StructureReporter } from './structure-reporter.ts';
 import type { ReportNumbers, UnnumberedReport } from './update-reports.ts';
 

@@ -2,12 +2,13 @@
  * When the structure is read and sent: on connect, when it changed, periodically, and when the center asks. Part of
  * the agent's state machine.
  */
+
+import type { Random } from '../base/random.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import type { Structure } from '../schemas/types.ts';
 import type { PrinterStructure } from './driver.ts';
 import { READ_RETRY_MS, READ_RETRY_MS_MAX, REQUESTS_WAITING_MAX } from './limits.ts';
 import type { StructurePolicy } from './policy.ts';
-import type { Random } from './random.ts';
 
 /** Periodic reports come up to this share early, so that a fleet that started together drifts apart. */
 const JITTER = 0.1;

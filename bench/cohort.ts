@@ -7,6 +7,7 @@
  * printers log a hundred times as often as the middle one). With 20 codes at once every code is watched by the same
  * rule and α is for all of them together.
  */
+import { seededRandom } from '../base/random.ts';
 import { CohortWatch } from '../center/trouble/engine/cohort.ts';
 import { semverInRange } from '../center/trouble/engine/context.ts';
 import type { BenchResult } from './result.ts';
@@ -25,17 +26,6 @@ const NULL_FLEETS = 10_000;
 const NULL_FLEETS_MANY_CODES = 2_000;
 const POWER_FLEETS = 500;
 const CODES_MANY = 20;
-
-/** Mulberry32: small, seeded, good enough for a simulation. */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Case {
   seed: number;
@@ -56,7 +46,7 @@ function firstEvent(rate: number, theta: number, from: number, chance: () => num
 
 /** Runs one fleet. @returns printers that had the release when it was accused, or undefined when it was not */
 function fleet({ seed, unequal, theta, codes, busiestFirst }: Case): number | undefined {
-  const chance = random(seed);
+  const chance = seededRandom(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - chance())) * Math.cos(2 * Math.PI * chance());
   const sigma = unequal ? 2 : 0;
   const printers = Array.from({ length: PRINTERS }, () => ({

@@ -4,13 +4,15 @@
  * `choose` is given the whole document and settles all criteria; the peers are given the numbers and settle the first
  * two. What a peer finds must be what `choose` finds. Slow peers get fewer instances (`--all` gives them all).
  */
+
 import { readFileSync } from 'node:fs';
+import { seededRandom } from '../base/random.ts';
 import { compileCatalog, judge, Memo, type PrinterStructureLike } from '../compatibility/index.ts';
 import { buildInstance } from '../compatibility/instance.ts';
 import { findOptimum } from '../compatibility/solver/optimum.ts';
 import { resolveWorld } from '../compatibility/world.ts';
 import type { Catalog } from '../schemas/types.ts';
-import { documentsOf, type Instance, makeInstance, randomOf } from './compatibility/instances.ts';
+import { documentsOf, type Instance, makeInstance } from './compatibility/instances.ts';
 import { clingo, highs, installPeers, minisat, type Peer, z3 } from './compatibility/peers.ts';
 import type { BenchResult } from './result.ts';
 
@@ -70,7 +72,7 @@ async function runPeer(peer: Peer, instances: readonly Instance[], costs: readon
 
 /** A fleet of structures that differ in models, hardware and versions, drawn from `distinct` kinds. */
 function* fleet(distinct: number): Generator<PrinterStructureLike> {
-  const random = randomOf(distinct);
+  const random = seededRandom(distinct);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   for (let i = 0; i < distinct; i++) {
     yield {
@@ -114,7 +116,7 @@ function judgeMillion(document: Catalog, distinct: number): number {
   const memo = new Memo(catalog, 20_000);
   const kinds = distinct < MILLION ? [...fleet(distinct)] : undefined;
   const source = fleet(distinct);
-  const random = randomOf(7);
+  const random = seededRandom(7);
   let ms = 0;
   for (let done = 0; done < MILLION; done += BATCH) {
     const batch = Array.from({ length: BATCH }, () => {

@@ -5,7 +5,7 @@
 import { VirtualClock } from '../agent/clock.ts';
 import { SimulatedDriver } from '../agent/drivers/simulated/driver.ts';
 import { MemoryLog } from '../agent/log-memory.ts';
-import { randomFor } from '../agent/random.ts';
+import { randomFor } from '../base/random.ts';
 import type { FleetPlan, PrinterPlan } from './scenario.ts';
 import { runEvent, type Target } from './timeline.ts';
 

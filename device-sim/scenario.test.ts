@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { seededRandom } from '../agent/random.ts';
+import { seededRandom } from '../base/random.ts';
 import { compileCatalog, judge } from '../compatibility/index.ts';
 import { checkSchema } from '../schemas/validate.ts';
 import { checkScenario, planFleet, readScenario, scaledCounts } from './scenario.ts';

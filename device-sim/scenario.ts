@@ -8,9 +8,10 @@ import type {
   InstallBehaviour,
   SimulatedPrinterSpec,
 } from '../agent/drivers/simulated/model.ts';
-import { hashOf, type Random, randomFor } from '../agent/random.ts';
+import { hashOf, type Random, randomFor } from '../base/random.ts';
 import { durationMs } from '../schemas/duration.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { parseSubject } from '../schemas/subject.ts';
 import { PRINTER_ID } from '../schemas/topics.ts';
 import type { Policy, Population, Scenario, TimelineEvent, Unit } from '../schemas/types.ts';
 import { findPolicyFault, schemaFault } from '../schemas/validate.ts';
@@ -196,7 +197,7 @@ function planPrinter(population: Population, number: number, digits: number, see
   apparatus.serial ??= serialFor(printer, 'apparatus');
   apparatus.software ??= [];
   for (const [subject, version] of Object.entries(variantOf(population, number, random))) {
-    const [symbol, id] = [subject.slice(0, subject.indexOf(':')), subject.slice(subject.indexOf(':') + 1)];
+    const { symbol, software: id } = parseSubject(subject);
     const owner = symbol === 'apparatus' ? apparatus : units.find((unit) => unit.symbol === symbol);
     const installed = owner?.software?.find((software) => software.id === id);
     if (!installed) wrong(`/populations (${population.name})/variants`, `there is no "${subject}"`);

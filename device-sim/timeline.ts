@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Agent } from '../agent/agent.ts';
 import type { SimulatedDriver } from '../agent/drivers/simulated/driver.ts';
 import { LOG_ENTRIES_DEFAULT } from '../agent/limits.ts';
-import type { Random } from '../agent/random.ts';
+import type { Random } from '../base/random.ts';
 import type { TimelineEvent } from '../schemas/types.ts';
 import { type PlannedEvent, serialFor } from './scenario.ts';
 

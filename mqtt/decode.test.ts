@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import mqttPacket from 'mqtt-packet';
-import { random as seeded } from '../tests/conformance/fuzz.ts';
+import { seededRandom as seeded } from '../base/random.ts';
 import { Decoder } from './decode.ts';
 
 const SEED = Number(process.env['DECODE_SEED'] ?? 20261126);

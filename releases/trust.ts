@@ -17,6 +17,7 @@ import { inRange, SCHEMES, type SchemeName } from '../compatibility/versions.ts'
 import { readWholeJson, writeWholeSync } from '../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import { type ImageStep, isImageStep, isSwitch } from '../schemas/order-steps.ts';
+import { parseSubject, softwareOf } from '../schemas/subject.ts';
 import type { Order, OrderStep, Release, SoftwareProduct } from '../schemas/types.ts';
 import type { ReleaseCustom } from './targets.ts';
 
@@ -151,7 +152,7 @@ function checkStep(step: ImageStep, file: TargetFile | undefined): ReleaseCustom
     throw new PlatenError('update/target-differs', { target, reason: 'another SHA-256' });
   }
   const custom = customOf(file);
-  const software = subject.slice(subject.indexOf(':') + 1);
+  const software = softwareOf(subject);
   if (custom.software !== software || custom.version !== to) {
     throw new PlatenError('update/wrong-software', {
       target,
@@ -225,10 +226,7 @@ function signedCatalog(
 }
 
 function setVersion(structure: PrinterStructure, subject: string, version: string): void {
-  const [symbol, software] = [
-    subject.slice(0, subject.indexOf(':')),
-    subject.slice(subject.indexOf(':') + 1),
-  ];
+  const { symbol, software } = parseSubject(subject);
   for (const part of [structure.apparatus, ...structure.units]) {
     if (('symbol' in part ? part.symbol : 'apparatus') !== symbol) continue;
     for (const installed of part.software ?? []) if (installed.id === software) installed.version = version;

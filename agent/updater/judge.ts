@@ -3,6 +3,7 @@
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import { isImageStep, isSwitch, isSwitched } from '../../schemas/order-steps.ts';
+import { installedVersion } from '../../schemas/subject.ts';
 import type { Order, OrderStep } from '../../schemas/types.ts';
 import type { Driver, PrinterStructure } from '../driver.ts';
 
@@ -20,17 +21,6 @@ export function groupsOf(steps: readonly OrderStep[]): StepGroup[] {
     last = step.together;
   }
   return groups;
-}
-
-/** The installed version of `symbol:software`; null when it is there and tells no version, undefined when it isn't. */
-export function installedVersion(structure: PrinterStructure, subject: string): string | null | undefined {
-  const colon = subject.indexOf(':');
-  if (colon < 0) return undefined;
-  const symbol = subject.slice(0, colon);
-  const part =
-    symbol === 'apparatus' ? structure.apparatus : structure.units.find((unit) => unit.symbol === symbol);
-  const installed = part?.software?.find((each) => each.id === subject.slice(colon + 1));
-  return installed && (installed.version ?? null);
 }
 
 /** Whether every subject of the order has its last version already. */

@@ -3,6 +3,7 @@
  * a few other subjects. A hidden assignment satisfies everything, so that every instance has an optimum.
  */
 
+import { seededRandom } from '../../base/random.ts';
 import type { PrinterStructureLike } from '../../compatibility/index.ts';
 import type { Catalog } from '../../schemas/types.ts';
 
@@ -23,20 +24,9 @@ export interface Instance {
   demands: Demand[];
 }
 
-/** A small seeded generator (mulberry32): the same numbers everywhere. */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** An instance of `subjects` × `versions`; `demandsEach` per release in the mean. */
 export function makeInstance(seed: number, subjects: number, versions: number, demandsEach = 2): Instance {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   const below = (n: number): number => Math.floor(random() * n);
   const clamp = (value: number): number => Math.max(0, Math.min(versions - 1, value));
   const hidden = Array.from({ length: subjects }, () => below(versions));

@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { CompiledCatalog } from '../../compatibility/index.ts';
+import { softwareOf } from '../../schemas/subject.ts';
 import type { LogEntry, Policy, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
 import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
@@ -125,7 +126,7 @@ export class Troubles implements TroubleQueries {
     steps: readonly { subject: string; to: string }[],
     trouble: string | null | undefined,
   ): Promise<void> {
-    const installed = steps.map(({ subject, to }) => ({ id: subject.slice(subject.indexOf(':') + 1), to }));
+    const installed = steps.map(({ subject, to }) => ({ id: softwareOf(subject), to }));
     await this.#service.onProven(printer, (row) => {
       if (row.id === trouble) return true;
       const wanted = row.proposal?.['software'] as WantedSoftware | null | undefined;

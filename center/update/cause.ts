@@ -3,6 +3,7 @@
  * travels with campaigns, orders, events and the audit. Pure.
  */
 import { createHash } from 'node:crypto';
+import { parseSubject } from '../../schemas/subject.ts';
 import type { OrderStep } from '../../schemas/types.ts';
 
 export type Cause =
@@ -39,6 +40,6 @@ export function releasesOf(steps: readonly Pick<OrderStep, 'subject' | 'to'>[]):
 
 /** The release of one step. */
 export function releaseOf({ subject, to }: Pick<OrderStep, 'subject' | 'to'>): string {
-  const colon = subject.indexOf(':');
-  return colon < 0 ? `${subject}>${to}` : `${subject.slice(colon + 1)}@${to}`;
+  const { software } = parseSubject(subject);
+  return software === undefined ? `${subject}>${to}` : `${software}@${to}`;
 }

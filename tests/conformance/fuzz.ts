@@ -2,11 +2,13 @@
  * Seeded mutations of what clients say, thrown at a running `platen broker`. Afterwards it must live, serve, have let
  * go of every connection, and use about the memory it used before.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { seededRandom } from '../../base/random.ts';
 import {
   connectPacket,
   packet,
@@ -22,17 +24,6 @@ const COLLECT = 'data:text/javascript,process.on("SIGUSR2",()=>globalThis.gc())'
 const AT_ONCE = 100;
 /** How long a connection whose bytes were not refused stays. */
 const STAY_MS = 15;
-
-/** mulberry32: small, fast, the same everywhere. */
-export function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export interface Fuzzed {
   port: number;
@@ -177,7 +168,7 @@ function talk(port: number, next: () => number): Promise<void> {
 
 /** Has `count` damaged conversations. */
 export async function fuzz(port: number, seed: number, count: number): Promise<void> {
-  const next = random(seed);
+  const next = seededRandom(seed);
   let begun = 0;
   const lane = async () => {
     while (begun++ < count) await talk(port, next);

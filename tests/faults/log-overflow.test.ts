@@ -5,7 +5,7 @@ import { createAgent } from '../../agent/agent.ts';
 import { systemClock } from '../../agent/clock.ts';
 import { DiskLog } from '../../agent/disk-log.ts';
 import { SimulatedDriver } from '../../agent/drivers/simulated/driver.ts';
-import { seededRandom } from '../../agent/random.ts';
+import { seededRandom } from '../../base/random.ts';
 import { eventually } from '../harness/ear.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { sampleSpec, useProduct } from '../harness/setting.ts';

@@ -4,7 +4,7 @@
  */
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { randomFor } from '../../agent/random.ts';
+import { randomFor } from '../../base/random.ts';
 
 export interface NetworkCuts {
   /** Whether this printer is one of those whose network is cut. */

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import type { Driver, Image, PrinterStructure } from '../../agent/driver.ts';
 import type { UnnumberedReport } from '../../agent/update-reports.ts';
 import type { UpdaterContext } from '../../agent/updater-seam.ts';
+import { parseSubject } from '../../schemas/subject.ts';
 import type { OrderStep, Structure, UpdateReport } from '../../schemas/types.ts';
 
 export interface FakePrinter {
@@ -19,7 +20,7 @@ export interface FakePrinter {
 }
 
 function setVersion(structure: PrinterStructure, step: OrderStep, version: string | undefined): void {
-  const [symbol, software] = [step.subject.split(':')[0], step.subject.split(':')[1]];
+  const { symbol, software } = parseSubject(step.subject);
   const part =
     symbol === 'apparatus' ? structure.apparatus : structure.units.find((unit) => unit.symbol === symbol);
   const installed = part?.software?.find((each) => each.id === software);

@@ -11,8 +11,8 @@ import { type Agent, type AgentOptions, createAgent } from '../../agent/agent.ts
 import { systemClock } from '../../agent/clock.ts';
 import { SimulatedDriver } from '../../agent/drivers/simulated/driver.ts';
 import type { SimulatedPrinterSpec } from '../../agent/drivers/simulated/model.ts';
-import { seededRandom } from '../../agent/random.ts';
 import { createUpdater } from '../../agent/updater/updater.ts';
+import { seededRandom } from '../../base/random.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
 import { openRepository } from '../../releases/repository.ts';
 import { tufTrust } from '../../releases/trust.ts';

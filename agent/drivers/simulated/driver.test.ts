@@ -1,6 +1,6 @@
+import { seededRandom } from '../../../base/random.ts';
 import { VirtualClock } from '../../clock.ts';
 import type { PrinterEvent } from '../../driver.ts';
-import { seededRandom } from '../../random.ts';
 import { SimulatedDriver } from './driver.ts';
 import type { InstallBehaviour, SimulatedPrinterSpec } from './model.ts';
 

@@ -1,6 +1,8 @@
 /**
  * The driver of a simulated printer: the model of `model.ts` living in time.
  */
+
+import { exponential, type Random } from '../../../base/random.ts';
 import type { LogEntry, Unit } from '../../../schemas/types.ts';
 import type { Clock } from '../../clock.ts';
 import type {
@@ -11,7 +13,6 @@ import type {
   PrinterCounters,
   PrinterStructure,
 } from '../../driver.ts';
-import { exponential, type Random } from '../../random.ts';
 import { type ErrorGenerator, PrinterModel, type SimulatedPrinterSpec } from './model.ts';
 
 const INSTALL_MS = 2_000;

@@ -3,6 +3,7 @@
  * chance are passed in.
  */
 import semver from 'semver';
+import { parseSubject } from '../../../schemas/subject.ts';
 import type { Apparatus, InstalledSoftware, LogEntry, OrderStep, Unit } from '../../../schemas/types.ts';
 import type { PrinterStructure } from '../../driver.ts';
 
@@ -182,9 +183,7 @@ export class PrinterModel {
   }
 
   #owner(subject: string): { owner: Apparatus | Unit | undefined; id: string | undefined } {
-    const colon = subject.indexOf(':');
-    const symbol = colon < 0 ? subject : subject.slice(0, colon);
-    const id = colon < 0 ? undefined : subject.slice(colon + 1);
+    const { symbol, software: id } = parseSubject(subject);
     return { owner: symbol === 'apparatus' ? this.#structure.apparatus : this.unit(symbol), id };
   }
 

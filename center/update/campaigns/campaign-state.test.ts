@@ -3,6 +3,7 @@
  * good one gets through, and what must hold whatever operators do meanwhile.
  */
 import fc from 'fast-check';
+import { seededRandom } from '../../../base/random.ts';
 import {
   type CampaignEvent,
   type CampaignRecord,
@@ -12,7 +13,6 @@ import {
   outcomeOf,
   type Pace,
 } from './campaign-state.ts';
-import { seededRandom } from './draw.ts';
 import { DEFAULT_GUARD } from './guard.ts';
 
 interface World {

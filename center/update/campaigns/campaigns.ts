@@ -6,6 +6,7 @@
 
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { seededRandom } from '../../../base/random.ts';
 import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import { fleetTopic } from '../../../schemas/topics.ts';
 import type { Campaign, LogEntry } from '../../../schemas/types.ts';
@@ -34,7 +35,7 @@ import {
 import { rememberStop } from './campaign-stops.ts';
 import { type CampaignRow, campaignDocument } from './campaign-view.ts';
 import { CohortWatch } from './cohort-watch.ts';
-import { drawPlaces, seededRandom } from './draw.ts';
+import { drawPlaces } from './draw.ts';
 import { DEFAULT_GUARD } from './guard.ts';
 import { StopStore, type StopView, stopView } from './stop-store.ts';
 import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targets } from './targets.ts';

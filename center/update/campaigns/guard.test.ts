@@ -1,4 +1,4 @@
-import { seededRandom as seeded } from './draw.ts';
+import { seededRandom as seeded } from '../../../base/random.ts';
 import {
   DEFAULT_GUARD,
   expose,

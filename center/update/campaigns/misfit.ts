@@ -2,6 +2,8 @@
  * What a verdict asks for by itself: the pair of what is wrong and what mends it. Printers with the same pair are one
  * question, so that what went wrong on one of them speaks for the others. Pure.
  */
+
+import { softwareOf } from '../../../schemas/subject.ts';
 import type { Remedy, Verdict } from '../../../schemas/types.ts';
 import { hashOf } from '../cause.ts';
 
@@ -28,7 +30,7 @@ export function misfitOf(verdict: Verdict): Misfit | undefined {
   const wrong = [...new Set(verdict.findings.map(({ rule }) => rule))].sort();
   const mends = [
     ...new Set([
-      ...remedy.software.map(({ subject, to }) => `${subject.slice(subject.indexOf(':') + 1)}@${to}`),
+      ...remedy.software.map(({ subject, to }) => `${softwareOf(subject)}@${to}`),
       ...remedy.structure.map(({ symbol, switchTo = '' }) => `${symbol}>${switchTo}`),
     ]),
   ].sort();

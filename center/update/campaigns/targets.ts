@@ -8,6 +8,7 @@ import type { Choice, ChooseOptions } from '../../../compatibility/index.ts';
 import { attainable, signatureOf } from '../../../compatibility/index.ts';
 import type { Repository } from '../../../releases/repository.ts';
 import { durationMs } from '../../../schemas/duration.ts';
+import { softwareOf } from '../../../schemas/subject.ts';
 import type { CampaignOptions, PrinterFilter, Remedy, Structure, Verdict } from '../../../schemas/types.ts';
 import type { FleetQueries } from '../../queries.ts';
 import { type Cause, releasesOf } from '../cause.ts';
@@ -248,7 +249,7 @@ export class Targets {
       if (stop)
         return out('stopped', `${stop.releases.join(', ')} was stopped by ${stop.by}: ${stop.reason}`);
       const bar = steps.steps
-        .map(({ subject, to }) => ({ software: subject.slice(subject.indexOf(':') + 1), to }))
+        .map(({ subject, to }) => ({ software: softwareOf(subject), to }))
         .map(({ software, to }) =>
           barred.get(printer)?.find((each) => each.software === software && each.release === to),
         )

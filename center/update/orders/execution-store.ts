@@ -5,6 +5,7 @@
  */
 
 import type { PoolClient } from 'pg';
+import { softwareOf } from '../../../schemas/subject.ts';
 import { textArray } from '../../database/sql-arrays.ts';
 import { GroupCommit } from '../../ingest/group-commit.ts';
 import { BATCH_TRANSITIONS_MAX, TRANSITION_TRIES_MAX } from '../limits.ts';
@@ -387,7 +388,7 @@ export class ExecutionStore {
              ON CONFLICT (printer, software, release) DO UPDATE SET execution = $4, reason = $5, at = $6`,
             [
               row.printer,
-              subject.slice(subject.indexOf(':') + 1),
+              softwareOf(subject),
               to,
               row.id,
               row.execution.error?.message ?? row.execution.state,

@@ -3,8 +3,9 @@
  */
 
 import type { ReleaseTarget } from '../../../releases/targets.ts';
+import { installedVersion, parseSubject } from '../../../schemas/subject.ts';
 import type { MaintenanceWindow, Order, OrderStep, Remedy, Structure } from '../../../schemas/types.ts';
-import { type Execution, isEnd, versionOf } from './order-state.ts';
+import { type Execution, isEnd } from './order-state.ts';
 
 /** What an execution is to do; fixed when it is created. */
 export interface ExecutionPlan {
@@ -47,22 +48,22 @@ export function orderSteps(
     if (list.length > 2) group++;
     for (let at = 0; at < list.length; at += 2) {
       const [subject, to] = [list[at] ?? '', list[at + 1] ?? ''];
-      const colon = subject.indexOf(':');
-      if (colon < 0) return { ok: false, reason: `"${subject}" names no software` };
-      const release = find(subject.slice(colon + 1), to);
+      const { software } = parseSubject(subject);
+      if (software === undefined) return { ok: false, reason: `"${subject}" names no software` };
+      const release = find(software, to);
       if (!release)
         return {
           ok: false,
-          reason: `${subject.slice(colon + 1)} ${to} is not in the repository`,
+          reason: `${software} ${to} is not in the repository`,
           missing: subject,
         };
       if (release.custom.revoked !== undefined) {
         return {
           ok: false,
-          reason: `${subject.slice(colon + 1)} ${to} was revoked: ${release.custom.revoked}`,
+          reason: `${software} ${to} was revoked: ${release.custom.revoked}`,
         };
       }
-      const from = now.has(subject) ? now.get(subject) : versionOf(structure, subject);
+      const from = now.has(subject) ? now.get(subject) : (installedVersion(structure, subject) ?? undefined);
       steps.push({
         subject,
         ...(from === undefined ? {} : { from }),

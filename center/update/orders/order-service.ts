@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Repository } from '../../../releases/repository.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
+import { softwareOf } from '../../../schemas/subject.ts';
 import { printerTopic } from '../../../schemas/topics.ts';
 import type { MaintenanceWindow, Remedy, Structure, UpdateReport } from '../../../schemas/types.ts';
 import {
@@ -236,7 +237,7 @@ export class OrderService {
     }
     const barred = (await this.store.quarantined([printer])).get(printer) ?? [];
     for (const { subject, to } of planned.steps) {
-      const software = subject.slice(subject.indexOf(':') + 1);
+      const software = softwareOf(subject);
       const hit = barred.find((each) => each.software === software && each.release === to);
       if (hit)
         return {

@@ -11,6 +11,7 @@
  * - Silence ends: every state that isn't an end has a time at which `timer` moves it on.
  */
 import { isSwitch, isSwitched } from '../../../schemas/order-steps.ts';
+import { installedVersion } from '../../../schemas/subject.ts';
 import type { ErrorReport, OrderStep, Structure, UpdateReport } from '../../../schemas/types.ts';
 
 export const ORDER_STATES = [
@@ -158,20 +159,6 @@ export function finalVersions(steps: readonly Pick<OrderStep, 'subject' | 'to'>[
   return new Map(steps.map((step) => [step.subject, step.to]));
 }
 
-/** The version of `subject` (`symbol:softwareId`) in a structure; undefined when it isn't there or isn't told. */
-export function versionOf(
-  structure: Pick<Structure, 'apparatus' | 'units'>,
-  subject: string,
-): string | undefined {
-  const colon = subject.indexOf(':');
-  if (colon < 0) return undefined;
-  const symbol = subject.slice(0, colon);
-  const software = subject.slice(colon + 1);
-  const part =
-    symbol === 'apparatus' ? structure.apparatus : structure.units.find((unit) => unit.symbol === symbol);
-  return part?.software?.find((installed) => installed.id === software)?.version;
-}
-
 /** How much of the order the structure shows: every subject at its last version, some of them, or none. */
 export function shows(structure: Pick<Structure, 'apparatus' | 'units'>, steps: readonly OrderStep[]): Shows {
   const wanted = finalVersions(steps);
@@ -179,7 +166,7 @@ export function shows(structure: Pick<Structure, 'apparatus' | 'units'>, steps: 
   for (const [subject, to] of wanted) {
     const there = isSwitch({ subject })
       ? isSwitched(structure.units, { subject, to })
-      : versionOf(structure, subject) === to;
+      : installedVersion(structure, subject) === to;
     if (there) shown++;
   }
   if (shown === wanted.size) return 'every';

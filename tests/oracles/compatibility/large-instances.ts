@@ -3,19 +3,15 @@
  * some of them spares, with every kind of constraint but those about hardware and vendors.
  */
 
+import { seededRandom } from '../../../base/random.ts';
 import type { ChooseOptions, UnitLike } from '../../../compatibility/types.ts';
 import type { Catalog, Constraint } from '../../../schemas/types.ts';
 import type { Case } from './instances.ts';
 
-/** A small seeded generator (mulberry32). */
+/** Whole numbers below a bound, from a seed. */
 function randomOf(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
+  const random = seededRandom(seed);
+  return (below) => Math.floor(random() * below);
 }
 
 const KINDS = ['engine', 'finisher', 'feeder'] as const;

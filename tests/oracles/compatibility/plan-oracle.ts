@@ -6,6 +6,7 @@ import { judge } from '../../../compatibility/judge.ts';
 import type { CompiledCatalog } from '../../../compatibility/tables.ts';
 import type { Choice, ChooseOptions, PrinterStructureLike } from '../../../compatibility/types.ts';
 import { resolveWorld } from '../../../compatibility/world.ts';
+import { softwareOf } from '../../../schemas/subject.ts';
 import type { Catalog, Release } from '../../../schemas/types.ts';
 import { remedyVersions, structureAt } from './cured.ts';
 
@@ -72,7 +73,7 @@ export class PlanOracle {
 
   /** Whether the subject may be moved straight from one version to another, by the catalog's text. */
   mayStep(subject: string, from: string, to: string): boolean {
-    const id = subject.slice(subject.indexOf(':') + 1);
+    const id = softwareOf(subject);
     const release = this.releasesOf(id).find(({ version }) => version === to);
     if (!release || semver.eq(from, to)) return false;
     if (semver.gt(to, from)) return release.from === undefined || semver.satisfies(from, release.from);
@@ -103,7 +104,7 @@ export class PlanOracle {
 
   private *groups(versions: Versions, exchanged: boolean, groupMax: number): Generator<[string, string][]> {
     const moves: [string, string][][] = this.movable(exchanged).map((subject) =>
-      this.releasesOf(subject.slice(subject.indexOf(':') + 1))
+      this.releasesOf(softwareOf(subject))
         .filter(({ version }) => this.mayStep(subject, versions.get(subject)!, version))
         .map(({ version }): [string, string] => [subject, version]),
     );

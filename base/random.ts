@@ -1,11 +1,9 @@
-/**
- * Seeded pseudo-random numbers: the same seed gives the same printers, errors and failures.
- */
+/** Seeded pseudo-random numbers: the same seed gives the same sequence everywhere. Never for secrets. */
 
 /** A source of numbers in [0, 1). */
 export type Random = () => number;
 
-/** 32-bit FNV-1a of a text: turns a name into a seed. */
+/** 32-bit FNV-1a of a text; turns a name into a seed. */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) {
@@ -14,7 +12,7 @@ export function hashOf(text: string): number {
   return hash >>> 0;
 }
 
-/** mulberry32: small, fast, and good enough for simulations (not for secrets). */
+/** Numbers in [0, 1) from a 32-bit seed (mulberry32). */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {
