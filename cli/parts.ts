@@ -2,6 +2,7 @@
  * What every way of running the center needs: store, accounts, repository, metrics and HTTP, opened in the order in
  * which they need one another and closed in the reverse order.
  */
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -23,6 +24,20 @@ export function address(scheme: string, host: string, port: number, path = ''): 
 
 export function readiness(ready: boolean, reason: string): ReturnType<Readiness> {
   return ready ? { ready: true } : { ready: false, reason };
+}
+
+/** Ready, with what somebody should know. */
+function note(reason: string | undefined): ReturnType<Readiness> {
+  return reason === undefined ? { ready: true } : { ready: true, reason };
+}
+
+const FREE_BYTES_MIN = 512 * 1024 * 1024;
+
+/** Whether the disk of a folder is nearly full, in a sentence. */
+function diskFault(folder: string): string | undefined {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize >= FREE_BYTES_MIN) return undefined;
+  return `only ${Math.floor((bavail * bsize) / 1024 / 1024)} MiB are free on the disk of ${folder}`;
 }
 
 /** Parts that were opened, in order; `close` closes all of them even when one fails. */
@@ -135,6 +150,9 @@ export async function openHttp(
     registry,
     readiness: {
       database: () => readiness(store.database.ready(), store.database.fault() ?? ''),
+      // It serves all the same; somebody should look.
+      clock: () => note(store.clock.fault()),
+      disk: () => note(diskFault(settings.data)),
       ...more,
     },
     log,

@@ -107,7 +107,7 @@ const DEFINITIONS = {
   retentionDays: {
     flag: '--retention-days <days>',
     env: 'PLATEN_RETENTION_DAYS',
-    description: 'how long log entries, old structures and update reports are kept',
+    description: 'how long log entries, records, and troubles and orders that ended are kept',
     fallback: '400',
   },
   broker: {

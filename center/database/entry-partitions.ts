@@ -1,5 +1,6 @@
 /**
- * Partitions of the entries: made ahead of time, dropped whole when everything in them is older than the retention.
+ * Partitions of the entries: made ahead of time and for whatever arrives, dropped whole when everything in them is older
+ * than the retention.
  */
 import type { Database } from './database.ts';
 import type { StoreLog } from './store-log.ts';
@@ -10,6 +11,7 @@ export const PARTITION_DAYS = 7;
 /** How many partitions stand ready beyond the current one. */
 export const PARTITIONS_AHEAD = 3;
 const TABLE = 'entries';
+const WIDTH_MS = PARTITION_DAYS * DAY_MS;
 
 interface Span {
   name: string;
@@ -18,117 +20,107 @@ interface Span {
 }
 
 function spanAt(ms: number): Span {
-  const width_ms = PARTITION_DAYS * DAY_MS;
-  const from = new Date(Math.floor(ms / width_ms) * width_ms);
+  const from = new Date(Math.floor(ms / WIDTH_MS) * WIDTH_MS);
   return {
     name: `${TABLE}_${from.toISOString().slice(0, 10).replaceAll('-', '')}`,
     from,
-    to: new Date(from.getTime() + width_ms),
+    to: new Date(from.getTime() + WIDTH_MS),
   };
 }
 
-async function existing(database: Database): Promise<string[]> {
-  const rows = await database.query<{ name: string }>(
-    `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-     WHERE i.inhparent = '${TABLE}'::regclass ORDER BY 1`,
-  );
-  return rows.map((row) => row.name);
-}
+export class EntryPartitions {
+  readonly #database: Database;
+  /** Names of those that are there. */
+  #known = new Set<string>();
+  /** Up to this time, and from that one, everything that arrives has its place: no look at the names is needed. */
+  #from_ms = Number.POSITIVE_INFINITY;
+  #to_ms = Number.NEGATIVE_INFINITY;
+  #making: Promise<void> = Promise.resolve();
 
-/** Makes the partitions around and ahead of `now_ms`. Several processes may do it at once. */
-export async function makePartitions(database: Database, now_ms: number): Promise<void> {
-  const known = new Set(await existing(database));
-  // One behind: the clock may be set back a little.
-  for (let ahead = -1; ahead <= PARTITIONS_AHEAD; ahead += 1) {
-    const span = spanAt(now_ms + ahead * PARTITION_DAYS * DAY_MS);
-    if (known.has(span.name)) continue;
-    await database.query(
-      `CREATE TABLE IF NOT EXISTS ${span.name} PARTITION OF ${TABLE}
-       FOR VALUES FROM ('${span.from.toISOString()}') TO ('${span.to.toISOString()}')`,
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Whether what is stored at this time has its place, so that nothing need be made. */
+  has(time_ms: number): boolean {
+    return time_ms >= this.#from_ms && time_ms < this.#to_ms;
+  }
+
+  /** Makes the partitions around and ahead of a time. Several processes may do it at once. */
+  ensure(time_ms: number): Promise<void> {
+    const making = this.#making.catch(() => undefined).then(() => this.#make(time_ms));
+    this.#making = making;
+    return making;
+  }
+
+  /** One that was known is missing all the same. */
+  forget(): void {
+    this.#from_ms = Number.POSITIVE_INFINITY;
+    this.#to_ms = Number.NEGATIVE_INFINITY;
+  }
+
+  async #make(time_ms: number): Promise<void> {
+    this.#known = new Set(await this.#existing());
+    // One behind: the clock may be set back a little.
+    for (let ahead = -1; ahead <= PARTITIONS_AHEAD; ahead += 1) {
+      const span = spanAt(time_ms + ahead * WIDTH_MS);
+      if (this.#known.has(span.name)) continue;
+      await this.#database.query(
+        `CREATE TABLE IF NOT EXISTS ${span.name} PARTITION OF ${TABLE}
+         FOR VALUES FROM ('${span.from.toISOString()}') TO ('${span.to.toISOString()}')`,
+      );
+      this.#known.add(span.name);
+    }
+    this.#from_ms = spanAt(time_ms - WIDTH_MS).from.getTime();
+    // With the last one in hand the next ones are made before it is needed.
+    this.#to_ms = spanAt(time_ms + (PARTITIONS_AHEAD - 1) * WIDTH_MS).to.getTime();
+  }
+
+  async #existing(): Promise<string[]> {
+    const rows = await this.#database.query<{ name: string }>(
+      `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+       WHERE i.inhparent = '${TABLE}'::regclass ORDER BY 1`,
+    );
+    return rows.map((row) => row.name);
+  }
+
+  /** When the newest entry was stored; undefined when there is none. */
+  async newest(): Promise<number | undefined> {
+    // Names sort as their dates do, and the times in one are all before those in the next.
+    for (const name of (await this.#existing()).reverse()) {
+      const [row] = await this.#database.query<{ newest: Date | null }>(
+        `SELECT max(received) AS newest FROM ${name}`,
+      );
+      if (row?.newest) return row.newest.getTime();
+    }
+    return undefined;
+  }
+
+  /** Drops the partitions that hold nothing younger than `retention_days` at `reference_ms`; gives their names. */
+  async drop(reference_ms: number, retention_days: number, log: StoreLog): Promise<string[]> {
+    const limit_ms = reference_ms - retention_days * DAY_MS;
+    const limit = spanAt(limit_ms).name;
+    const kept = await this.#database.query<{ name: string }>(
+      'SELECT name FROM kept_partitions WHERE kept_from >= $1',
+      [new Date(limit_ms)],
+    );
+    const spared = new Set(kept.map(({ name }) => name));
+    const old = (await this.#existing()).filter((name) => name < limit && !spared.has(name));
+    for (const name of old) {
+      await this.#database.query(`DROP TABLE ${name}`);
+      await this.#database.query('DELETE FROM kept_partitions WHERE name = $1', [name]);
+      log.info({ partition: name, retention_days }, 'entries beyond the retention were dropped');
+    }
+    if (old.length > 0) this.forget();
+    return old;
+  }
+
+  /** Keeps every partition that there is for a whole retention from a time on, whatever the times in it say. */
+  async keepAll(from_ms: number): Promise<void> {
+    await this.#database.query(
+      `INSERT INTO kept_partitions (name, kept_from) SELECT unnest($1::text[]), $2
+       ON CONFLICT (name) DO UPDATE SET kept_from = excluded.kept_from`,
+      [await this.#existing(), new Date(from_ms)],
     );
   }
-}
-
-/** Drops the partitions that hold nothing younger than `retention_days`; gives their names. */
-export async function dropPartitions(
-  database: Database,
-  now_ms: number,
-  retention_days: number,
-  log: StoreLog,
-): Promise<string[]> {
-  const limit = spanAt(now_ms - retention_days * DAY_MS).name;
-  // Names sort as their dates do.
-  const old = (await existing(database)).filter((name) => name < limit);
-  for (const name of old) {
-    await database.query(`DROP TABLE ${name}`);
-    log.info({ partition: name, retention_days }, 'entries beyond the retention were dropped');
-  }
-  return old;
-}
-
-/** What grows with what printers say, besides the entries; what is in force stands elsewhere. */
-const HISTORIES = ['structure_history', 'update_reports'];
-/** Rows that one statement drops, so that none of them holds the tables for long. */
-const DROPPED_AT_ONCE = 10_000;
-
-/** Runs a statement that drops at most DROPPED_AT_ONCE rows from before `$1` until few are left; gives how many went. */
-async function dropInPortions(database: Database, text: string, limit: Date): Promise<number> {
-  for (let dropped = 0; ; ) {
-    const [row] = await database.query<{ count: number }>(text, [limit]);
-    const count = row?.count ?? 0;
-    dropped += count;
-    if (count < DROPPED_AT_ONCE) return dropped;
-  }
-}
-
-/** Drops old structures and reports of updates that are older than the retention; gives how many rows. */
-export async function dropHistory(
-  database: Database,
-  now_ms: number,
-  retention_days: number,
-  log: StoreLog,
-): Promise<number> {
-  const limit = new Date(now_ms - retention_days * DAY_MS);
-  let dropped = 0;
-  for (const table of HISTORIES) {
-    dropped += await dropInPortions(
-      database,
-      `WITH dropped AS (DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
-         SELECT ctid FROM ${table} WHERE received < $1 LIMIT ${DROPPED_AT_ONCE})) RETURNING 1)
-       SELECT count(*) AS count FROM dropped`,
-      limit,
-    );
-  }
-  if (dropped > 0) log.info({ rows: dropped, retention_days }, 'reports beyond the retention were dropped');
-  return dropped;
-}
-
-/**
- * Forgets log memories that their printers have replaced, once the retention has taken the last of their entries; gives
- * how many. What such a memory would still send is then new again: nothing is left that it could double.
- */
-export async function dropStreams(
-  database: Database,
-  now_ms: number,
-  retention_days: number,
-  log: StoreLog,
-): Promise<number> {
-  const limit = new Date(now_ms - retention_days * DAY_MS);
-  // The version tells whether entries came meanwhile: then the row is another one and stays.
-  const dropped = await dropInPortions(
-    database,
-    `WITH old AS (
-       SELECT s.id, s.version FROM log_streams s
-       WHERE s.created_at < $1
-         AND EXISTS (SELECT 1 FROM log_streams n WHERE n.printer = s.printer AND n.id > s.id)
-         AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.stream = s.id)
-       LIMIT ${DROPPED_AT_ONCE}),
-     dropped AS (
-       DELETE FROM log_streams s USING old WHERE s.id = old.id AND s.version = old.version RETURNING 1)
-     SELECT count(*) AS count FROM dropped`,
-    limit,
-  );
-  if (dropped > 0)
-    log.info({ memories: dropped, retention_days }, 'log memories beyond the retention were forgotten');
-  return dropped;
 }

@@ -11,13 +11,13 @@ import { VerdictRows } from '../verdicts/verdict-store.ts';
 import { Audit } from './audit-store.ts';
 import { type Database, type DatabaseSource, openDatabase } from './database.ts';
 import { Documents } from './document-store.ts';
-import { dropHistory, dropPartitions, dropStreams, makePartitions } from './entry-partitions.ts';
+import { Maintenance } from './maintenance.ts';
 import { PostgresRetained } from './retained-store.ts';
+import type { StoreClock } from './store-clock.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** How long entries are kept when nothing is set. */
 export const RETENTION_DAYS_DEFAULT = 400;
-const MAINTAIN_EVERY_MS = 3_600_000;
 
 export interface StoreOptions {
   source: DatabaseSource;
@@ -26,6 +26,8 @@ export interface StoreOptions {
   retention_days?: number;
   /** The center's clock, in milliseconds since the epoch. */
   now?: () => number;
+  /** A clock that only measures how much time passes, in milliseconds. */
+  steady?: () => number;
   /** Ends a start that is under way. */
   stop?: AbortSignal;
 }
@@ -40,6 +42,8 @@ export interface Store {
   readonly audit: Audit;
   readonly printers: Printers;
   readonly verdicts: VerdictRows;
+  /** By which ages are measured, and what is wrong with the machine's. */
+  readonly clock: StoreClock;
   /** Makes partitions ahead and drops what is beyond the retention; done at the start and then every hour. */
   maintain(): Promise<void>;
   /** Waits for what is under way, then closes the database. */
@@ -52,28 +56,22 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { log, retention_days = RETENTION_DAYS_DEFAULT, now = Date.now } = options;
+  const { steady = () => performance.now() } = options;
   const database = await openDatabase(options.source, log, options.stop);
-  const writer = new PrinterWriter(database, now);
-  const ingest = new IngestWriter(database, writer, now);
-  const verdicts = new VerdictRows(database, writer);
-  const maintain = async () => {
-    await makePartitions(database, now());
-    await dropPartitions(database, now(), retention_days, log);
-    await dropHistory(database, now(), retention_days, log);
-    await dropStreams(database, now(), retention_days, log);
-  };
+  let maintenance: Maintenance;
   try {
-    await maintain();
+    maintenance = await Maintenance.open({ database, log, retention_days, wall: now, steady });
+    await maintenance.run();
   } catch (error) {
     await database.close();
     throw error;
   }
-  const timer = setInterval(() => {
-    maintain().catch((error: unknown) =>
-      log.error({ reason: reasonOf(error) }, 'the partitions of the entries could not be looked after'),
-    );
-  }, MAINTAIN_EVERY_MS);
-  timer.unref();
+  maintenance.start();
+  const { clock, partitions } = maintenance;
+  const stamp = () => clock.now();
+  const writer = new PrinterWriter(database, stamp);
+  const ingest = new IngestWriter(database, writer, partitions, stamp);
+  const verdicts = new VerdictRows(database, writer);
   return {
     database,
     ingest,
@@ -84,11 +82,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     audit: new Audit(database),
     printers: new Printers(database),
     verdicts,
-    maintain,
+    clock,
+    maintain: () => maintenance.run(),
     async close() {
-      clearInterval(timer);
       await ingest.close();
       await writer.close();
+      await maintenance.stop().catch((error: unknown) => {
+        log.warn({ reason: reasonOf(error) }, 'the time of the end was not stored');
+      });
       await database.close();
     },
   };

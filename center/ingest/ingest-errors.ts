@@ -10,6 +10,7 @@
 import type { ErrorBatch, LogEntry } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import { isLostConnection } from '../database/database.ts';
+import type { EntryPartitions } from '../database/entry-partitions.ts';
 import {
   arrayOf,
   int4Array,
@@ -115,6 +116,12 @@ const WRITE = `
       AS u (stream, seq, at, pages, severity, code, unit, detail))
   SELECT platen_expect((SELECT count(*) FROM moved), $17::int8)`;
 
+/** Whether a partition was missing: the database has no name for what was broken then. */
+function isUnplaced(error: unknown): boolean {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  return code === '23514' && constraint === undefined;
+}
+
 function keyOf(printer: string, log: string): string {
   return `${printer}\n${log}`;
 }
@@ -122,6 +129,7 @@ function keyOf(printer: string, log: string): string {
 export class ErrorWriter {
   readonly #database: Database;
   readonly #now: () => number;
+  readonly #partitions: EntryPartitions;
   readonly #commit: GroupCommit<Submission, ErrorsResult>;
   /** Streams by printer and log, those read from the table first in front: they are forgotten first. */
   readonly #streams = new Map<string, Stream>();
@@ -132,9 +140,10 @@ export class ErrorWriter {
   #nextBatch = 0;
   #lastBatch = -1;
 
-  constructor(database: Database, now: () => number, committed: Committed) {
+  constructor(database: Database, now: () => number, partitions: EntryPartitions, committed: Committed) {
     this.#database = database;
     this.#now = now;
+    this.#partitions = partitions;
     this.#commit = new GroupCommit({
       write: (items) => this.#write(items),
       committed,
@@ -169,7 +178,9 @@ export class ErrorWriter {
       } catch (error) {
         const code = (error as { code?: string }).code;
         // Another center was faster, or the statement before failed, or both waited for each other.
-        const again = code === STALE_VERSION || code === '40P01' || code === '40001';
+        const unplaced = isUnplaced(error);
+        if (unplaced) this.#partitions.forget();
+        const again = unplaced || code === STALE_VERSION || code === '40P01' || code === '40001';
         if (!again || attempt >= RETRIES_MAX) throw error;
       }
     }
@@ -203,9 +214,12 @@ export class ErrorWriter {
     const streams = await this.#streamsOf(client, items);
     const ours = await this.#alreadyOurs(client, items);
     const batch = await this.#batchNumber(client);
+    const received_ms = this.#now();
+    // A clock that leapt, or a process that slept for weeks.
+    if (!this.#partitions.has(received_ms)) await this.#partitions.ensure(received_ms);
     const { moves, columns, results } = this.#build(items, streams, ours, batch);
     if (moves.size === 0) return { answer: undefined, results };
-    const answer = this.#store(client, items, [...moves.values()], columns, batch);
+    const answer = this.#store(client, items, [...moves.values()], columns, batch, received_ms);
     const settled = answer.catch(() => undefined).then(() => void this.#unanswered.delete(settled));
     this.#unanswered.add(settled);
     this.#forgetSome();
@@ -275,6 +289,7 @@ export class ErrorWriter {
     moves: Move[],
     columns: EntryColumns,
     batch: number,
+    received_ms: number,
   ): Promise<void> {
     for (const { stream } of moves) stream.underWay += 1;
     try {
@@ -288,7 +303,7 @@ export class ErrorWriter {
           int8Array(moves.map(({ stream }) => stream.cursor.upTo)),
           int8Array(moves.map(({ stream }) => stream.cursor.lost)),
           textArray(moves.map(({ stream }) => rangesToSql(stream.cursor.received))),
-          new Date(this.#now()),
+          new Date(received_ms),
           batch,
           ...columns.arrays(),
           moves.length,

@@ -6,8 +6,8 @@ import type { RetainedDocument } from '../../broker/retained/retained-backend.ts
 import { NESTING_LEVELS_MAX } from '../../schemas/limits.ts';
 import type { ErrorBatch, LogEntry, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
-import { dropHistory, dropStreams } from '../database/entry-partitions.ts';
 import { PostgresRetained } from '../database/retained-store.ts';
+import { dropHistory, dropStreams } from '../database/retention.ts';
 import { openStore, type Store } from '../database/store.ts';
 import { StoredFleet } from '../fleet/fleet-queries.ts';
 import { showCommits } from '../metrics.ts';

@@ -5,6 +5,7 @@
  */
 import type { ErrorBatch, Presence, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
+import type { EntryPartitions } from '../database/entry-partitions.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type ErrorsResult, type ErrorsTaker, ErrorWriter } from './ingest-errors.ts';
@@ -31,10 +32,15 @@ export class IngestWriter {
   readonly #now: () => number;
 
   /** @param now the center's clock, in milliseconds since the epoch */
-  constructor(database: Database, printers: PrinterWriter, now: () => number = Date.now) {
+  constructor(
+    database: Database,
+    printers: PrinterWriter,
+    partitions: EntryPartitions,
+    now: () => number = Date.now,
+  ) {
     this.#database = database;
     this.#now = now;
-    this.#errors = new ErrorWriter(database, now, (duration_s, items) =>
+    this.#errors = new ErrorWriter(database, now, partitions, (duration_s, items) =>
       this.onCommitted('entries', duration_s, items),
     );
     this.#printers = printers;

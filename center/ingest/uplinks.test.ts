@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { printerTopic, type UplinkKind } from '../../schemas/topics.ts';
 import { silent, type TestStore, testStore, testStructure } from '../../tests/harness/orders.ts';
+import { EntryPartitions } from '../database/entry-partitions.ts';
 import { openStore } from '../database/store.ts';
 import { FleetEvents } from '../fleet/events.ts';
 import type { Handled, Link } from '../link/link.ts';
@@ -120,18 +121,18 @@ test('what the database refuses for its content is told to its printer, and does
   expect(refusals.counts).toEqual(new Map([['payload/not-storable', 7]]));
 });
 
-test('what is not about the content is never refused: it is not acknowledged', async () => {
+test('what is not about the content is never refused: it is not acknowledged, or mended', async () => {
   const { refusals, handle } = make(opened.store.ingest);
   const codes = ['2200H', '23503', '23505', '40001', '42601'];
   const messages = codes.map((code, index) => handle(`q${index}`, 'errors', batchOf(code)));
   expect(await outcomes(messages)).toEqual(codes.map(() => 'failed'));
-  // A year from now there is no partition yet: that is 23514, as a broken CHECK is.
+  // A year from now there is no partition yet: that is 23514, as a broken CHECK is. One is made, and it is taken.
   const { database } = opened.store;
   const now = () => Date.now() + 365 * 86_400_000;
   const printers = new PrinterWriter(database, now);
-  const later = new IngestWriter(database, printers, now);
+  const later = new IngestWriter(database, printers, new EntryPartitions(database), now);
   const early = make(later);
-  expect(await outcomes([early.handle('q9', 'errors', batchOf('J-7201'))])).toEqual(['failed']);
+  expect(await outcomes([early.handle('q9', 'errors', batchOf('J-7201'))])).toEqual(['taken']);
   expect(early.refusals.counts.size).toBe(0);
   await Promise.all([later.close(), printers.close()]);
   expect(refusals.counts.size).toBe(0);
