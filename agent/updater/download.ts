@@ -5,10 +5,17 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
-import { DOWNLOAD_IDLE_MS, DOWNLOAD_RETRY_MS, DOWNLOAD_RETRY_MS_MAX, DOWNLOAD_TRIES_MAX } from './limits.ts';
+import {
+  DOWNLOAD_BYTES_PER_S_MIN,
+  DOWNLOAD_IDLE_MS,
+  DOWNLOAD_RETRY_MS,
+  DOWNLOAD_RETRY_MS_MAX,
+  DOWNLOAD_SLOW_MS,
+  DOWNLOAD_TRIES_MAX,
+} from './limits.ts';
 
 export interface Wanted {
   /** TUF target path. */
@@ -31,6 +38,8 @@ export interface DownloadOptions {
   wait(ms: number): Promise<void>;
   /** A way to get bytes when HTTP can't be used; see chunks.ts. */
   fetchImpl?: typeof fetch;
+  /** How long its speed is measured, in ms. */
+  slowMs?: number;
 }
 
 /** What is there of an image. */
@@ -67,6 +76,22 @@ async function sizeOf(file: string): Promise<number> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
     throw error;
   }
+}
+
+/**
+ * Whether the image at `file` is the wanted one, by its bytes and not by its size: a disk may have lost a bit since it
+ * was checked.
+ */
+export async function isWhole(file: string, { sha256, length }: Wanted): Promise<boolean> {
+  if ((await sizeOf(file)) !== length) return false;
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) hash.update(chunk);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  return hash.digest('hex') === sha256;
 }
 
 async function onDisk(folder: string, { sha256, length }: Wanted): Promise<Partial> {
@@ -111,6 +136,9 @@ async function onDisk(folder: string, { sha256, length }: Wanted): Promise<Parti
   return partial;
 }
 
+/** Bytes came, but too few to ever be done. */
+class TooSlow extends Error {}
+
 /** An answer that says: not now, or not here. */
 class NotNow extends Error {
   readonly afterMs: number | undefined;
@@ -131,7 +159,16 @@ function retryAfterMs(header: string | null): number | undefined {
 async function pull(partial: Partial, wanted: Wanted, options: DownloadOptions): Promise<void> {
   const { target, length } = wanted;
   const idle = new AbortController();
-  let timer = setTimeout(() => idle.abort(), DOWNLOAD_IDLE_MS);
+  const silent = () => idle.abort(new Error(`nothing came for ${DOWNLOAD_IDLE_MS / 1_000} s`));
+  let timer = setTimeout(silent, DOWNLOAD_IDLE_MS);
+  const slowMs = options.slowMs ?? DOWNLOAD_SLOW_MS;
+  let measured = 0;
+  const pace = setInterval(() => {
+    if (measured < (DOWNLOAD_BYTES_PER_S_MIN * slowMs) / 1_000) {
+      idle.abort(new TooSlow(`the repository sent ${measured} bytes in ${slowMs / 1_000} s`));
+    }
+    measured = 0;
+  }, slowMs);
   try {
     const url = new URL(target.split('/').map(encodeURIComponent).join('/'), options.repository);
     const response = await (options.fetchImpl ?? fetch)(url, {
@@ -152,7 +189,14 @@ async function pull(partial: Partial, wanted: Wanted, options: DownloadOptions):
       );
     }
     if (response.status === 200) {
-      if (partial.bytes > 0) await partial.restart();
+      const said = response.headers.get('content-range');
+      const asked = partial.bytes;
+      if (asked > 0) await partial.restart();
+      // A proxy that took the status off a part: appended to nothing it would be another image.
+      if (said !== null && !/^bytes 0-/.test(said)) {
+        await body?.cancel();
+        throw new NotNow(`the repository answered 200 with a part (${said}) to a request from byte ${asked}`);
+      }
     } else {
       const range = /^bytes (\d+)-\d*\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
       if (Number(range?.[1] ?? -1) !== partial.bytes) {
@@ -167,7 +211,8 @@ async function pull(partial: Partial, wanted: Wanted, options: DownloadOptions):
       const { done, value } = await reader.read();
       if (done) return;
       clearTimeout(timer);
-      timer = setTimeout(() => idle.abort(), DOWNLOAD_IDLE_MS);
+      timer = setTimeout(silent, DOWNLOAD_IDLE_MS);
+      measured += value.length;
       if (partial.bytes + value.length > length) {
         await reader.cancel();
         await partial.restart();
@@ -178,6 +223,7 @@ async function pull(partial: Partial, wanted: Wanted, options: DownloadOptions):
     }
   } finally {
     clearTimeout(timer);
+    clearInterval(pace);
   }
 }
 
@@ -190,14 +236,19 @@ async function pull(partial: Partial, wanted: Wanted, options: DownloadOptions):
 export async function download(wanted: Wanted, options: DownloadOptions): Promise<string | undefined> {
   const { target, length, sha256 } = wanted;
   const { folder, signal } = options;
-  if (folder && (await sizeOf(join(folder, sha256))) === length) return join(folder, sha256);
+  if (folder) {
+    const known = join(folder, sha256);
+    if (await isWhole(known, wanted)) return known;
+    await rm(known, { force: true });
+  }
   const partial = folder ? await onDisk(folder, wanted) : inMemory();
   let closed = false;
   try {
     let fromZero = partial.bytes === 0;
+    // Progress counts against the best so far: an answer that begins anew each time brings bytes and gets nowhere.
+    let best = partial.bytes;
     for (let idle = 0; ; ) {
-      const before = partial.bytes;
-      let trouble: { reason: string; afterMs?: number; short?: boolean } | undefined;
+      let trouble: { reason: string; afterMs?: number; short?: boolean; slow?: boolean } | undefined;
       if (partial.bytes < length || (length === 0 && fromZero)) {
         try {
           await pull(partial, wanted, options);
@@ -212,6 +263,7 @@ export async function download(wanted: Wanted, options: DownloadOptions): Promis
           trouble = {
             reason: `${reasonOf(error)}${cause}`,
             afterMs: error instanceof NotNow ? error.afterMs : undefined,
+            slow: error instanceof TooSlow,
           };
         }
       }
@@ -222,9 +274,11 @@ export async function download(wanted: Wanted, options: DownloadOptions): Promis
         // A part that was kept from before may be to blame: once more, from the first byte.
         if (fromZero) throw new PlatenError('update/bad-hash', { target, actual, expected: sha256 });
         fromZero = true;
+        best = 0;
         continue;
       }
-      idle = partial.bytes > before ? 0 : idle + 1;
+      idle = partial.bytes > best && !trouble.slow ? 0 : idle + 1;
+      best = Math.max(best, partial.bytes);
       if (idle >= DOWNLOAD_TRIES_MAX) {
         if (trouble.short)
           throw new PlatenError('update/too-short', { target, bytes: partial.bytes, length });

@@ -2,7 +2,10 @@
 
 /** Nothing came for so long: the connection is given up and resumed, in ms. */
 export const DOWNLOAD_IDLE_MS = 30_000;
-/** Tries that bring no byte before a download is given up (the center offers the order again later). */
+/** A download slower than this over so long is given up and resumed, as one that stands still. */
+export const DOWNLOAD_BYTES_PER_S_MIN = 256;
+export const DOWNLOAD_SLOW_MS = 120_000;
+/** Tries that bring it no further than any before (or only slowly) before a download is given up (the center offers the order again later). */
 export const DOWNLOAD_TRIES_MAX = 8;
 /** Full jitter under a ceiling that doubles from the first to the second value, in ms. */
 export const DOWNLOAD_RETRY_MS = 250;
