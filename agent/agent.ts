@@ -142,6 +142,7 @@ export class Agent {
       printer: options.printer,
       driver: this.#driverForUpdater(options.driver),
       report: (report) => this.#report(report),
+      newSession: () => this.newSession(),
       structureChanged: () => this.#perform(this.#core.changed()),
       currentStructure: () => this.#core.structure,
       currentVerdict: () => this.#verdict,

@@ -32,6 +32,8 @@ export interface UpdaterContext {
    * the same state only the newest is kept (progress is not history).
    */
   report(report: UnnumberedReport): void;
+  /** Ends the session and begins another, without a restart of the printer: the center believes only a new one. */
+  newSession?(): Promise<void>;
   /** The structure may have changed: the agent reads it and sends it with reason `change`. */
   structureChanged(): void;
   /** The structure as it was last sent; undefined before the first one. */

@@ -33,6 +33,11 @@ export function isThere(order: Order, structure: PrinterStructure): boolean {
   );
 }
 
+/** The last step of every subject: what the order leads to, without the bridges to it. */
+export function lastSteps({ steps }: Order): OrderStep[] {
+  return steps.filter((step, at) => !steps.slice(at + 1).some(({ subject }) => subject === step.subject));
+}
+
 function judgeSwitch({ units }: PrinterStructure, { subject, to, target }: OrderStep): void {
   const unit = units.find((each) => each.symbol === subject);
   const spare = units.find((each) => each.symbol === to);

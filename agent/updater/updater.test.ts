@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { trustNobody } from '../../releases/trust.ts';
+import { PlatenError } from '../../schemas/errors.ts';
 import type { Order, OrderStep } from '../../schemas/types.ts';
 import { fakeContext, fakePrinter } from '../../tests/harness/fake-printer.ts';
+import { download } from './download.ts';
 import { type Journal, type JournalState, memoryJournal } from './journal.ts';
-import { createUpdater } from './updater.ts';
+import { createUpdater, type Trust } from './updater.ts';
 
 const images = new Map<string, Buffer>([
   ['/acme.engine/2.5.0.bin', Buffer.alloc(300_000, 'a')],
@@ -15,7 +18,17 @@ const images = new Map<string, Buffer>([
   ['/acme.controller/3.2.0.bin', Buffer.alloc(100_000, 'c')],
 ]);
 /** What the server does besides serving: cut the answer after so many bytes, or answer something else. */
-let mood: { cutAfter?: number; status?: number; body?: Buffer; endless?: boolean } = {};
+let mood: {
+  cutAfter?: number;
+  status?: number;
+  body?: Buffer;
+  endless?: boolean;
+  /** Answers a range with 200, Content-Range and only the rest; a whole image with its first so many bytes. */
+  restAsWhole?: number;
+  /** Every answer begins anew and ends after so many bytes. */
+  anew?: number;
+  drops?: boolean;
+} = {};
 const requests: { url: string; range: string | undefined }[] = [];
 let server: Server;
 let repository = '';
@@ -40,6 +53,23 @@ beforeAll(async () => {
       return;
     }
     const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    if (mood.drops) {
+      response.writeHead(200);
+      const timer = setInterval(() => response.write('a'), 20);
+      response.on('close', () => clearInterval(timer)).on('error', () => {});
+      return;
+    }
+    const cut = from === 0 ? mood.restAsWhole : mood.anew;
+    if (mood.restAsWhole !== undefined || mood.anew !== undefined) {
+      const rest = image.subarray(mood.anew === undefined ? from : 0);
+      response.writeHead(200, {
+        ...(mood.restAsWhole === undefined || from === 0
+          ? {}
+          : { 'content-range': `bytes ${from}-${image.length - 1}/${image.length}` }),
+      });
+      response.end(rest.subarray(0, mood.anew ?? cut ?? rest.length));
+      return;
+    }
     const part = image.subarray(from);
     response.writeHead(from > 0 ? 206 : 200, {
       'content-length': part.length,
@@ -173,6 +203,174 @@ test.each([
   expect([report.state, report.error?.code]).toEqual([state, code]);
   expect(printer.done).toEqual([]);
   for (const file of readdirSync(join(folder, 'updater', 'images'))) expect(file).toMatch(/\.part$/);
+});
+
+test.each([
+  [
+    'that answers a range with 200 and only the rest',
+    { restAsWhole: 90_000 },
+    /200 with a part|too few bytes|90000/i,
+  ],
+  ['that begins anew with every answer', { anew: 90_000 }, /90000/],
+])('a repository %s is given up, and it says why', async (_, given, why) => {
+  mood = given;
+  const printer = fakePrinter();
+  const context = fakeContext(printer, folder);
+  const updater = createUpdater()(context);
+  updater.onOrder(order());
+  const report = await context.until('rejected', 'failed', 'claimed');
+  await updater.stop();
+  expect(report.state).toMatch(/rejected|failed/);
+  expect(report.error?.message).toMatch(why);
+  expect(requests.length).toBeLessThan(40);
+  expect(printer.done).toEqual([]);
+});
+
+test('a repository that answers a range with 200 and the rest, but the whole when asked for it, is good enough', async () => {
+  mkdirSync(join(folder, 'updater', 'images'), { recursive: true });
+  writeFileSync(join(folder, 'updater', 'images', `${STEPS[0]?.sha256}.part`), Buffer.alloc(1_000, 'a'));
+  mood = { restAsWhole: 300_000 };
+  const context = fakeContext(fakePrinter(), folder);
+  const updater = createUpdater()(context);
+  updater.onOrder(order());
+  await context.until('claimed');
+  await updater.stop();
+});
+
+test('bytes that come too slowly to ever be all are given up', async () => {
+  mood = { drops: true };
+  const wanted = STEPS[0] as OrderStep & { target: string; length: number; sha256: string };
+  const failed = download(wanted, {
+    repository,
+    folder,
+    signal: new AbortController().signal,
+    progress: () => {},
+    random: () => 0,
+    wait: async () => {},
+    slowMs: 150,
+  });
+  await expect(failed).rejects.toMatchObject({
+    code: 'update/unreachable',
+    message: expect.stringMatching(/bytes in 0.15 s/),
+  });
+  expect(requests.length).toBeLessThanOrEqual(8);
+});
+
+test('an image on the disk counts by its bytes: one flipped bit and it is fetched anew', async () => {
+  const images = join(folder, 'updater', 'images');
+  mkdirSync(images, { recursive: true });
+  const [first] = STEPS as [OrderStep];
+  const rotten = Buffer.alloc(300_000, 'a');
+  rotten[123_456] = 'a'.charCodeAt(0) ^ 1;
+  writeFileSync(join(images, first.sha256 ?? ''), rotten);
+  const printer = fakePrinter();
+  const given: Buffer[] = [];
+  const { install } = printer.driver;
+  printer.driver.install = async (list, progress) => {
+    for (const { file } of list) given.push(readFileSync(file ?? ''));
+    await install(list, progress);
+  };
+  const context = fakeContext(printer, folder);
+  const updater = createUpdater()(context);
+  updater.onOrder(order());
+  await context.until('claimed');
+  await updater.stop();
+  expect(given[0]?.equals(Buffer.alloc(300_000, 'a'))).toBe(true);
+});
+
+/** An order that waits for its window: what happens to the images, and to trust, in the meantime? */
+async function afterWaiting(meanwhile: () => void, trust?: Trust) {
+  const printer = fakePrinter();
+  const context = fakeContext(printer, folder);
+  const updater = createUpdater(trust ? { trust } : {})(context);
+  updater.onOrder(order({ window: { from: '22:00', to: '05:00' } }));
+  await context.until('deferred');
+  meanwhile();
+  context.advance(11 * 3_600_000);
+  const report = await context.until('claimed', 'rejected', 'failed', 'rolled-back');
+  await updater.stop();
+  return { report, printer };
+}
+
+test('an image that rots while the order waits is fetched anew, not installed', async () => {
+  const [first] = STEPS as [OrderStep];
+  const file = join(folder, 'updater', 'images', first.sha256 ?? '');
+  const { report } = await afterWaiting(() => {
+    requests.length = 0;
+    const bytes = readFileSync(file);
+    bytes[7] = 'b'.charCodeAt(0);
+    writeFileSync(file, bytes);
+  });
+  expect(report.state).toBe('claimed');
+  expect(requests.map(({ url }) => url)).toEqual(['/acme.engine/2.5.0.bin']);
+});
+
+test('what is revoked while the order waits is not installed', async () => {
+  let revoked = false;
+  const { report, printer } = await afterWaiting(
+    () => {
+      revoked = true;
+    },
+    async () => {
+      if (revoked)
+        throw new PlatenError('update/revoked', { target: 'acme.engine/2.5.0.bin', reason: 'bricks' });
+    },
+  );
+  expect([report.state, report.error?.code]).toEqual(['rejected', 'update/revoked']);
+  expect(printer.done).toEqual([]);
+});
+
+test('an order whose versions are there already restarts nothing, and does nothing at all without trust', async () => {
+  const printer = fakePrinter();
+  const there = (n: number) =>
+    order({
+      execution: `there-${n}`,
+      structure: { session: 's', revision: 1 },
+      steps: [step('engine:acme.engine', '2.3.0', '2.4.0')],
+    });
+  for (let n = 0; n < 10; n++) {
+    const context = fakeContext(printer, folder);
+    const updater = createUpdater({ trust: trustNobody })(context);
+    updater.onOrder(there(n));
+    const report = await context.until('claimed', 'rejected');
+    await updater.stop();
+    expect([report.state, report.error?.code]).toEqual(['rejected', 'update/no-root']);
+  }
+  expect([printer.restarts, printer.sessions]).toEqual([0, 0]);
+  const context = fakeContext(printer, folder);
+  const updater = createUpdater({ trust: async () => {} })(context);
+  updater.onOrder(there(10));
+  await context.until('claimed');
+  await updater.stop();
+  expect([printer.restarts, printer.sessions]).toEqual([0, 1]);
+});
+
+test('after a power loss in the middle, what was revoked since is taken back and a rotten image is not installed', async () => {
+  for (const how of ['revoked', 'rotten'] as const) {
+    const printer = fakePrinter();
+    const kept = memoryJournal();
+    const home = join(folder, how);
+    const { journal, lost } = failing(kept, 3, false);
+    const broken = createUpdater({ journal })(fakeContext(printer, home));
+    broken.onOrder(order());
+    await lost;
+    await broken.stop();
+    expect(kept.load().current?.phase).toBe('installing');
+    const [first] = STEPS as [OrderStep];
+    if (how === 'rotten') writeFileSync(join(home, 'updater', 'images', first.sha256 ?? ''), 'x');
+    const context = fakeContext(printer, home);
+    const trust: Trust = async () => {
+      throw new PlatenError('update/revoked', { target: 'acme.engine/2.5.0.bin', reason: 'bricks' });
+    };
+    const updater = createUpdater({ journal: kept, ...(how === 'revoked' ? { trust } : {}) })(context);
+    const report = await context.until('rolled-back', 'failed', 'claimed');
+    await updater.stop();
+    expect([report.state, report.error?.code]).toEqual([
+      'rolled-back',
+      how === 'revoked' ? 'update/revoked' : 'update/bad-hash',
+    ]);
+    expect(printer.structure.units[0]?.software?.[0]?.version).toBe('2.4.0');
+  }
 });
 
 test.each([

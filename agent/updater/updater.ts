@@ -12,9 +12,9 @@ import type { ErrorReport, Order, UpdateReport } from '../../schemas/types.ts';
 import type { Image, PrinterStructure } from '../driver.ts';
 import type { Updater, UpdaterContext, UpdaterFactory } from '../updater-seam.ts';
 import { fetchOverAsk } from './chunks.ts';
-import { download } from './download.ts';
+import { download, isWhole } from './download.ts';
 import { fileJournal, type Journal, type JournalEntry, type JournalState, memoryJournal } from './journal.ts';
-import { groupsOf, isThere, judgeOrder, type StepGroup } from './judge.ts';
+import { groupsOf, isThere, judgeOrder, lastSteps, type StepGroup } from './judge.ts';
 import {
   DOWNLOAD_RETRY_MS,
   DOWNLOAD_RETRY_MS_MAX,
@@ -70,8 +70,11 @@ class OrderUpdater implements Updater {
   /** The order that is being prepared, and how to break it off; undefined while it installs. */
   #preparing: { key: string; abort: AbortController } | undefined;
   #stopped = false;
+  readonly #stopping = new AbortController();
   /** The execution for which HTTP was given up. */
   #overMqtt: string | undefined;
+  /** Whether what is being installed was begun before this process. */
+  #resumed = false;
   /** The order has been put before us since we looked at it last. */
   #asked = false;
 
@@ -83,7 +86,10 @@ class OrderUpdater implements Updater {
     this.#state = this.#journal.load();
     const entry = this.#state.current;
     // What was begun is ended, whether or not the order still stands; what was only taken waits for it.
-    if (entry && entry.phase !== 'taken' && entry.phase !== 'ended') this.#begin();
+    if (entry && entry.phase !== 'taken' && entry.phase !== 'ended') {
+      this.#resumed = true;
+      this.#begin();
+    }
   }
 
   onOrder(order: Order | undefined): void {
@@ -98,6 +104,7 @@ class OrderUpdater implements Updater {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#stopping.abort();
     this.#preparing?.abort.abort(new Withdrawn(false));
     await this.#working;
   }
@@ -121,6 +128,8 @@ class OrderUpdater implements Updater {
       const entry = this.#state.current;
       if (entry && entry.phase !== 'taken' && entry.phase !== 'ended') {
         await this.#finish(entry);
+        // Stopped before it went on with what the journal says: the next start does.
+        if (this.#stopped && this.#resumed) return;
         continue;
       }
       const order = this.#wanted;
@@ -196,9 +205,12 @@ class OrderUpdater implements Updater {
       const structure = await driver.readStructure();
       this.#checkDeadline(order);
       if (isThere(order, structure)) {
-        // An attempt before this one came to its end unheard. The center believes only a new session.
-        const { currentStructure, structureChanged } = this.#context;
-        if (currentStructure()?.session === order.structure?.session) await driver.restart();
+        // An attempt before this one came to its end unheard. The center believes only a new session, but whoever gives
+        // orders in which everything is there already must not be able to restart the printer with them.
+        await this.#trusted({ ...order, steps: lastSteps(order) }, structure, signal);
+        signal.throwIfAborted();
+        const { currentStructure, newSession, structureChanged } = this.#context;
+        if (currentStructure()?.session === order.structure?.session) await newSession?.();
         this.#preparing = undefined;
         this.#end(entry, 'claimed');
         structureChanged();
@@ -211,11 +223,19 @@ class OrderUpdater implements Updater {
       await this.#untilTime(order, signal);
       const files = await this.#downloadAll(order, signal);
       this.#report(order, 'verified', { progress: 1 });
-      await this.#untilAllowed(order, structure.timezone ?? 'UTC', signal);
-      // Much may have happened since the order was taken.
-      this.#checkDeadline(order);
-      judgeOrder(order, await driver.readStructure(), driver);
-      signal.throwIfAborted();
+      const timezone = structure.timezone ?? 'UTC';
+      do {
+        await this.#untilAllowed(order, timezone, signal);
+        // Much may have happened since the order was taken: weeks pass before a window opens, a release is revoked, a
+        // disk forgets a bit.
+        this.#checkDeadline(order);
+        const now = await driver.readStructure();
+        judgeOrder(order, now, driver);
+        await this.#trusted(order, now, signal);
+        await this.#downloadAll(order, signal, false);
+        signal.throwIfAborted();
+        // And that may have taken its time.
+      } while ((await this.#waitBeforeInstalling(order, timezone)) > 0);
       this.#preparing = undefined;
       this.#save({ ...entry, phase: 'installing' });
       log.info({ execution: order.execution, steps: order.steps.length, files: files.size }, 'installing');
@@ -282,14 +302,8 @@ class OrderUpdater implements Updater {
 
   /** Waits for the maintenance window and for the printer to stand still. */
   async #untilAllowed(order: Order, timezone: string, signal: AbortSignal): Promise<void> {
-    const { driver, now } = this.#context;
     for (let told = false; ; ) {
-      let waitMs = 0;
-      if (order.window && !isOpen(order.window, timezone, now())) {
-        waitMs = untilOpen(order.window, timezone, now()) ?? PRINTING_POLL_MS;
-      } else if ((await driver.readCounters()).printing === true) {
-        waitMs = PRINTING_POLL_MS;
-      }
+      const waitMs = await this.#waitBeforeInstalling(order, timezone);
       if (waitMs === 0) return;
       if (!told) this.#report(order, 'deferred');
       told = true;
@@ -299,7 +313,24 @@ class OrderUpdater implements Updater {
     }
   }
 
-  async #downloadAll(order: Order, signal: AbortSignal): Promise<Map<string, string | undefined>> {
+  /** How long it should wait before it looks again whether it may install; 0 when it may now. */
+  async #waitBeforeInstalling(order: Order, timezone: string): Promise<number> {
+    const { driver, now } = this.#context;
+    if (order.window && !isOpen(order.window, timezone, now())) {
+      return untilOpen(order.window, timezone, now()) ?? PRINTING_POLL_MS;
+    }
+    return (await driver.readCounters()).printing === true ? PRINTING_POLL_MS : 0;
+  }
+
+  /** Gets and checks every image; one that is there is only checked. `told`: whether progress is reported. */
+  async #downloadAll(
+    order: Order,
+    signal: AbortSignal,
+    told = true,
+  ): Promise<Map<string, string | undefined>> {
+    // Without a folder the bytes are gone once they are checked: there is nothing that could rot.
+    if (!told && this.#context.folder === undefined) return new Map();
+
     const { folder, random } = this.#context;
     const images = [...order.steps.entries()].flatMap(([step, wanted]) =>
       isImageStep(wanted) ? [{ step, wanted }] : [],
@@ -307,8 +338,8 @@ class OrderUpdater implements Updater {
     const total = images.reduce((sum, { wanted }) => sum + wanted.length, 0) || 1;
     const files = new Map<string, string | undefined>();
     let before = 0;
-    let told = 0;
-    this.#report(order, 'downloading', { step: 0, progress: 0 });
+    let toldShare = 0;
+    if (told) this.#report(order, 'downloading', { step: 0, progress: 0 });
     for (const { step, wanted } of images) {
       if (!files.has(wanted.sha256)) {
         const get = () =>
@@ -321,8 +352,8 @@ class OrderUpdater implements Updater {
             fetchImpl: this.#fetchFor(order),
             progress: (bytes) => {
               const share = (before + bytes) / total;
-              if (share - told < PROGRESS_SHARE) return;
-              told = share;
+              if (!told || share - toldShare < PROGRESS_SHARE) return;
+              toldShare = share;
               this.#report(order, 'downloading', { step, progress: Math.min(1, share) });
             },
           });
@@ -350,12 +381,50 @@ class OrderUpdater implements Updater {
   /** Goes on from where the journal stands, until the order has ended. */
   async #finish(entry: JournalEntry): Promise<void> {
     const groups = groupsOf(entry.order.steps);
-    if (entry.phase === 'installing') await this.#install(entry, groups);
-    else if (entry.phase === 'testing') await this.#test(entry, groups);
+    if (entry.phase === 'installing') {
+      // After a power loss; without one it was trusted a moment ago.
+      const resumed = this.#resumed;
+      if (resumed) await this.#trustAgain(entry);
+      if (resumed && this.#stopped) return;
+      this.#resumed = false;
+      if (this.#state.current?.phase === 'installing') await this.#install(entry, groups, resumed);
+    } else if (entry.phase === 'testing') await this.#test(entry, groups);
     else await this.#rollBack(entry, groups);
   }
 
-  async #install(entry: JournalEntry, groups: StepGroup[]): Promise<void> {
+  /**
+   * A printer that was off while it installed may have been so for weeks. What is not trusted any more is taken back; a
+   * repository that can't be reached is no reason to stay half done.
+   */
+  async #trustAgain(entry: JournalEntry): Promise<void> {
+    const { driver, log } = this.#context;
+    try {
+      await this.#trusted(entry.order, await driver.readStructure(), this.#stopping.signal);
+    } catch (error) {
+      if (this.#stopped) return;
+      const refused = error instanceof PlatenError && error.code.startsWith('update/');
+      if (!refused || error.code === 'update/unreachable') {
+        log.warn({ reason: reasonOf(error) }, 'the order could not be checked again; it is finished');
+        return;
+      }
+      this.#save({ ...entry, phase: 'rolling-back', error: error.body });
+    }
+  }
+
+  /** @throws PlatenError update/bad-hash when an image is not what was signed any more */
+  async #checkImages(images: readonly Image[]): Promise<void> {
+    for (const { step, file } of images) {
+      if (file === undefined || !isImageStep(step) || (await isWhole(file, step))) continue;
+      throw new PlatenError('update/bad-hash', {
+        target: step.target,
+        actual: 'another one on the disk of the agent',
+        expected: step.sha256,
+      });
+    }
+  }
+
+  /** @param begun whether the group where the journal stands may be half installed */
+  async #install(entry: JournalEntry, groups: StepGroup[], begun: boolean): Promise<void> {
     const { order } = entry;
     const { driver } = this.#context;
     let step = groups.slice(0, entry.group).reduce((sum, group) => sum + group.length, 0);
@@ -363,8 +432,19 @@ class OrderUpdater implements Updater {
       const group = groups[at] ?? [];
       this.#save({ ...entry, phase: 'installing', group: at });
       this.#report(order, 'installing', { step, progress: step / order.steps.length });
+      const images = this.#images(group);
       try {
-        await driver.install(this.#images(group), () => {});
+        await this.#checkImages(images);
+      } catch (error) {
+        const failure = errorReport(error, 'update/bad-hash');
+        // Only what was begun can be taken back.
+        const last = begun && at === entry.group ? at : at - 1;
+        if (last < 0) this.#end(entry, 'failed', failure);
+        else this.#save({ ...entry, phase: 'rolling-back', group: last, error: failure });
+        return;
+      }
+      try {
+        await driver.install(images, () => {});
       } catch (error) {
         const subject = group.map((each) => each.subject).join(', ');
         const failure =

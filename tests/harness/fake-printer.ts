@@ -16,6 +16,8 @@ export interface FakePrinter {
   done: string[];
   printing: boolean;
   restarts: number;
+  /** Sessions that were begun without a restart. */
+  sessions: number;
   fail: { install?: string; selfTest?: string; rollback?: string };
 }
 
@@ -45,6 +47,7 @@ export function fakePrinter(): FakePrinter {
     done: [],
     printing: false,
     restarts: 0,
+    sessions: 0,
     fail: {},
     driver: undefined as unknown as Driver,
   };
@@ -100,6 +103,9 @@ export function fakeContext(printer: FakePrinter, folder?: string): FakeContext 
     report: (report) => {
       reports.push(report);
       for (const look of waiting) look();
+    },
+    newSession: async () => {
+      printer.sessions++;
     },
     structureChanged: () => {},
     currentStructure: () =>
