@@ -6,8 +6,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormatsModule from 'ajv-formats';
 import { PlatenError, reasonOf } from './errors.ts';
+import { parseJson } from './json.ts';
 import { NESTING_LEVELS_MAX } from './limits.ts';
 import { didYouMean, unknownMember } from './nearest-name.ts';
+import type { SecretSchema } from './secrets.ts';
 import type {
   AdminCredentials,
   AgentsConfig,
@@ -142,6 +144,8 @@ const AJV_OPTIONS = {
 } as const;
 const ajv = new Ajv(AJV_OPTIONS);
 addFormats(ajv);
+// Marks what is never written down or shown: see secrets.ts.
+ajv.addKeyword({ keyword: 'x-secret', schemaType: 'boolean' });
 const strictDateTime = ajv.formats['date-time'] as { validate(text: string): boolean };
 /**
  * The form that nearly every clock writes, on any day but 29 February; ajv-formats' own check is many times slower, and
@@ -226,6 +230,11 @@ function firstFault(validate: ValidateFunction, value: unknown): SchemaFault | u
 /** What is wrong with `value` by its schema, with its place apart; undefined when nothing is. */
 export function findSchemaFault<N extends SchemaName>(name: N, value: unknown): SchemaFault | undefined {
   return firstFault(validatorFor(name), value);
+}
+
+/** The schema of a method's parameters. */
+export function paramsSchema(method: keyof MethodParams): SecretSchema {
+  return validatorFor(method).schema as SecretSchema;
 }
 
 /**
@@ -341,7 +350,7 @@ function isTooDeep(json: Uint8Array): boolean {
 export function parsePayload<N extends SchemaName>(name: N, payload: Uint8Array): SchemaTypes[N] {
   let value: unknown;
   try {
-    value = JSON.parse(textOf(payload));
+    value = parseJson(textOf(payload));
   } catch (error) {
     throw new PlatenError('payload/not-json', { reason: reasonOf(error) });
   }

@@ -4,10 +4,11 @@
  */
 import type { Logger } from 'pino';
 import { type ErrorCode, PlatenError, reasonOf } from '../../schemas/errors.ts';
-import { isMethod, mayCall, type Role } from '../../schemas/roles.ts';
+import { isMethod, type Method, mayCall, type Role } from '../../schemas/roles.ts';
+import { recordable } from '../../schemas/secrets.ts';
 import { opsTopic } from '../../schemas/topics.ts';
 import type { OperatorReply } from '../../schemas/types.ts';
-import { checkNoNul, checkParams, checkSchema, parsePayload } from '../../schemas/validate.ts';
+import { checkNoNul, checkParams, checkSchema, paramsSchema, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link/link.ts';
 import type { Caller, MethodDefinition } from './method.ts';
@@ -27,12 +28,19 @@ export interface Audit {
 /** Finds the role of an operator where the broker doesn't tell it (a foreign one). */
 export type RoleLookup = (operator: string) => Promise<Role | undefined>;
 
-/** Documents are kept as revisions in the store; the audit names them instead of repeating them. */
-function auditable(params: Record<string, unknown>): Record<string, unknown> {
-  if (typeof params['document'] !== 'object' || params['document'] === null) return params;
+/**
+ * Parameters as the audit keeps them: without secrets, and a document by its name only, since every revision is kept
+ * in the store.
+ */
+function auditable(method: Method, params: Record<string, unknown>): Record<string, unknown> {
   const { document, ...rest } = params;
-  const named = document as { catalog?: unknown; rules?: unknown };
-  return { ...rest, document: named.catalog ?? named.rules ?? 'document' };
+  const kept = recordable(paramsSchema(method), rest) as Record<string, unknown>;
+  if (document === undefined) return kept;
+  const named = (typeof document === 'object' && document !== null ? document : {}) as {
+    catalog?: unknown;
+    rules?: unknown;
+  };
+  return { ...kept, document: named.catalog ?? named.rules ?? 'document' };
 }
 
 /** Where a request is answered whose id can't be read: `platen/v1/ops/{operator}/reply/invalid`. */
@@ -164,7 +172,7 @@ export class Dispatcher {
         actor: caller.name,
         role: caller.role,
         method: definition.method,
-        params: auditable(params),
+        params: auditable(definition.method, params),
         outcome: status,
       });
     }

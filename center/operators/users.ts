@@ -6,13 +6,17 @@ export const usersList = defineMethod('users.list', 'reads', async (_params, _ca
   data: { items: await accounts.listUsers() },
 }));
 
-/** Creates an operator's account or changes its role or password; the password is in the reply and nowhere else. */
+/**
+ * Creates an operator's account or changes its role or password. A password that the center made is in the reply and
+ * nowhere else; one that was chosen is known to whoever chose it and isn't repeated.
+ */
 export const usersPut = defineMethod(
   'users.put',
   'changes',
-  async ({ name, role, password }, _caller, { accounts }) => ({
-    data: { name, role, password: await accounts.putUser(name, role, password) },
-  }),
+  async ({ name, role, password }, _caller, { accounts }) => {
+    const made = await accounts.putUser(name, role, password);
+    return { data: { name, role, ...(password === undefined ? { password: made } : {}) } };
+  },
 );
 
 /** Removes an operator's account; its connections end at once. */

@@ -15,6 +15,7 @@ import { durationMs } from '../../schemas/duration.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { AgentPrinter } from '../../schemas/types.ts';
 import { createLog } from '../log.ts';
+import { secretOption } from '../secret-option.ts';
 
 const CONFIG = 'agents.json';
 type Snmp = NonNullable<AgentPrinter['snmp']>;
@@ -50,14 +51,14 @@ interface AccessFlags {
 
 function withAccess(command: Command): Command {
   return command
-    .option('--community <text>', 'SNMP 1 and 2c (default public)')
+    .addOption(secretOption('--community <text>', 'SNMP 1 and 2c (default public)'))
     .option('--snmp-version <1|2c|3>', 'default 2c, or 3 with --snmp-user')
     .option('--snmp-user <name>', 'SNMP 3')
-    .option('--auth-key <text>', 'SNMP 3')
+    .addOption(secretOption('--auth-key <text>', 'SNMP 3'))
     .addOption(new Option('--auth-protocol <name>', 'SNMP 3').choices(AUTH_PROTOCOLS).default('sha'))
-    .option('--priv-key <text>', 'SNMP 3')
+    .addOption(secretOption('--priv-key <text>', 'SNMP 3'))
     .addOption(new Option('--priv-protocol <name>', 'SNMP 3').choices(PRIV_PROTOCOLS).default('aes'))
-    .option('--access-code <text>', 'Bambu: the access code in the printer’s menu')
+    .addOption(secretOption('--access-code <text>', 'Bambu: the access code in the printer’s menu'))
     .option('--fingerprint <hex>', 'take only the certificate with this SHA-256')
     .option('--run <word...>', 'command://: the program and its arguments')
     .option('--mapping <file...>', 'your own mapping tables');
@@ -262,7 +263,7 @@ export function command(): Command {
       )
       .option('--config <file>', 'configuration', CONFIG)
       .option('--printer <id>', 'its id on the broker (default: model and serial number)')
-      .option('--password <text>', 'its MQTT password, from platen enroll')
+      .addOption(secretOption('--password <text>', 'its MQTT password, from platen enroll'))
       .option('--broker <url>', 'broker, for a new configuration', 'mqtt://127.0.0.1:1883')
       .option('--site <name>', 'where it stands')
       .option('--pin', 'speak for it only as long as the serial number stays')

@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
-import { METHOD_ROLES } from '../../schemas/roles.ts';
+import { parseJson } from '../../schemas/json.ts';
+import { isMethod, METHOD_ROLES } from '../../schemas/roles.ts';
+import { secretPaths } from '../../schemas/secrets.ts';
 import type { OperatorReply } from '../../schemas/types.ts';
+import { paramsSchema } from '../../schemas/validate.ts';
 import { OperatorClient, readCredentials } from '../operator-client.ts';
 import { addSettings, readSettings } from '../settings.ts';
 
@@ -13,13 +16,25 @@ interface RequestFlags {
   json?: boolean;
 }
 
-function parseParams(text: string): Record<string, unknown> {
-  const source = text.startsWith('@') ? readFileSync(text.slice(1), 'utf8') : text;
+function parseParams(method: string, text: string): Record<string, unknown> {
+  const file = text === '-' ? 0 : text.startsWith('@') ? text.slice(1) : undefined;
+  const source = file === undefined ? text : readFileSync(file, 'utf8');
   try {
-    return JSON.parse(source) as Record<string, unknown>;
+    const params = parseJson(source) as Record<string, unknown>;
+    if (file === undefined) warnOfSecrets(method, params);
+    return params;
   } catch (error) {
     throw new PlatenError('request/invalid', { reason: `not JSON: ${reasonOf(error)}` });
   }
+}
+
+/** Every user of a machine sees the arguments of its processes. */
+function warnOfSecrets(method: string, params: Record<string, unknown>): void {
+  const [path] = isMethod(method) ? secretPaths(paramsSchema(method), params) : [];
+  if (path === undefined) return;
+  process.stderr.write(
+    `platen: ${path} can be read in the list of processes. Give the parameters on standard input instead ("-"), or as @FILE.\n`,
+  );
 }
 
 function show(reply: OperatorReply, json: boolean): void {
@@ -40,14 +55,14 @@ export function command(): Command {
   const request = new Command('request')
     .description('send a request to a running center and print its reply')
     .argument('<method>', Object.keys(METHOD_ROLES).join(', '))
-    .argument('[params]', 'parameters as JSON, or @FILE', '{}')
+    .argument('[params]', 'parameters as JSON, @FILE, or "-" for standard input', '{}')
     .option('--credentials <file>', 'credentials of an operator (default: admin.json in the data folder)')
     .option('--url <url>', 'the broker (default: mqtt:// with the host and port settings)')
     .option('--json', 'the whole reply on one line, instead of its data laid out');
   addSettings(request, ['host', 'mqttPort', 'data']);
   request.action(async (method: string, params: string, flags: RequestFlags) => {
     const settings = readSettings(request.opts(), process.env);
-    const parsed = parseParams(params);
+    const parsed = parseParams(method, params);
     const { username, password } = readCredentials(flags.credentials ?? join(settings.data, 'admin.json'));
     const url = flags.url ?? `mqtt://${settings.host}:${settings.mqttPort}`;
     const operator = await OperatorClient.connect({ url, username, password });

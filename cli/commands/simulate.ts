@@ -13,6 +13,7 @@ import { progressLine, summaryOf, summaryText } from '../../device-sim/summary.t
 import { durationMs } from '../../schemas/duration.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import { OperatorClient, readCredentials } from '../operator-client.ts';
+import { secretOption } from '../secret-option.ts';
 
 interface Enrolled {
   printer: string;
@@ -200,7 +201,7 @@ export function command(): Command {
       ]),
     )
     .addOption(
-      new Option('--password <password>', 'one password for all').conflicts(['credentials', 'enrollAdmin']),
+      secretOption('--password <password>', 'one password for all').conflicts(['credentials', 'enrollAdmin']),
     )
     .addOption(
       new Option(

@@ -1,0 +1,32 @@
+/**
+ * JSON from outside. The messages of `JSON.parse` quote what stands around the fault, which may be a password: the
+ * errors thrown here say where the fault is and what it is, and quote nothing.
+ */
+
+/** V8 quotes the text around a fault: `Unexpected token 'x', ..."word":x,"b"... is not valid JSON`. */
+const QUOTATION = /, (?:\.\.\.)?".*"(?:\.\.\.)? is not valid JSON$/s;
+/** The character itself is harmless; only printable ASCII is shown. */
+const TOKEN = /^Unexpected token '(.*)'/su;
+
+function reasonFor(text: string, error: Error): string {
+  if (text.trimEnd().endsWith('\0')) {
+    return 'a NUL follows the JSON: send the text without the terminator of a C string';
+  }
+  if (text.startsWith('\uFEFF')) return 'it begins with a byte order mark';
+  const reason = error.message.replace(QUOTATION, '');
+  return reason.replace(TOKEN, (_, token: string) =>
+    /^[\x20-\x7e]$/.test(token) ? `Unexpected token '${token}'` : 'Unexpected character',
+  );
+}
+
+/**
+ * `JSON.parse`, with errors that may be shown and logged.
+ * @throws SyntaxError
+ */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw error instanceof SyntaxError ? new SyntaxError(reasonFor(text, error)) : error;
+  }
+}
