@@ -12,6 +12,13 @@ export const CENTER_LIMITS = {
   reply_message_characters_max: 1024,
   /** Printer and kind pairs whose first refusal was logged. */
   refusals_remembered_max: 10_000,
+  /** Tries after which a message that fails while others are stored is set aside; those whose tries are counted. */
+  message_tries_max: 5,
+  messages_failed_remembered_max: 1_000,
+  /** How long a message waits for its answer to go out before it is acknowledged all the same. */
+  answer_wait_ms_max: 5_000,
+  /** Times that the broker may end the connection over one message of ours before it is set aside. */
+  publish_tries_max: 3,
   /** Refusals of the broker that are told as events. */
   security_events_per_second_max: 20,
   /** Printers whose verdict waits to be computed; more wait in the store and are taken in pages. */

@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { createCenter } from '../center/compose.ts';
 import { MqttLink } from '../center/link/link-mqtt.ts';
+import { show } from '../center/metrics.ts';
 import { PlatenError } from '../schemas/errors.ts';
 import { address, centerOptions, Opened, openHttp, openParts, readiness } from './parts.ts';
 import type { Settings } from './settings.ts';
@@ -46,6 +47,11 @@ export async function openCenterProduct(
       broker: () => readiness(link.connected, 'the broker is not reachable'),
     });
     const base = address('http', settings.host, http.port, '/');
+    show(parts.registry, {
+      name: 'platen_set_aside_total',
+      help: 'Messages over which the broker ended the connection each time, set aside since the start.',
+      read: () => link.setAside,
+    });
     const center = await createCenter(centerOptions(settings, parts, link, `${base}repository/`, log));
     opened.add(() => center.stop());
     await center.start();

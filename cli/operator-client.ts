@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
-import { opsTopic } from '../schemas/topics.ts';
+import { opsTopic, replyPrefix } from '../schemas/topics.ts';
 import type { AdminCredentials, OperatorReply } from '../schemas/types.ts';
 import { checkSchema } from '../schemas/validate.ts';
 
@@ -52,7 +52,7 @@ export class OperatorClient {
     client.on('message', (topic, payload) => {
       const id = topic.slice(topic.lastIndexOf('/') + 1);
       const waiting = this.#waiting.get(id);
-      if (!waiting || !topic.startsWith(opsTopic.reply(username, ''))) return;
+      if (!waiting || !topic.startsWith(replyPrefix(username))) return;
       clearTimeout(waiting.timer);
       this.#waiting.delete(id);
       waiting.resolve(checkSchema('operator-reply', JSON.parse(payload.toString('utf8'))));
@@ -92,7 +92,7 @@ export class OperatorClient {
       );
     }
     const operator = new OperatorClient(client, options.username, timeout_ms);
-    await client.subscribeAsync(opsTopic.reply(options.username, '+'), { qos: 1 });
+    await client.subscribeAsync(`${replyPrefix(options.username)}+`, { qos: 1 });
     return operator;
   }
 
@@ -132,7 +132,7 @@ export class OperatorClient {
     listener: (topic: string, payload: Buffer, retained: boolean) => void,
   ): Promise<void> {
     this.#client.on('message', (topic, payload, packet) => {
-      if (!topic.startsWith(opsTopic.reply(this.#username, ''))) listener(topic, payload, packet.retain);
+      if (!topic.startsWith(replyPrefix(this.#username))) listener(topic, payload, packet.retain);
     });
     await this.#client.subscribeAsync(filter, { qos: 1 });
   }

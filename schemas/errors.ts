@@ -34,6 +34,14 @@ export const ERRORS = {
     message: 'There is no printer "{printer}" enrolled, so a certificate would prove nothing',
     hint: 'First: platen enroll {printer} (with a broker by itself: platen broker add {printer}).',
   },
+  'payload/set-aside': {
+    message: 'The center failed to take the payload {tries} times: {reason}',
+    hint: 'Look at the center log, and report it: it is a fault of the center.',
+  },
+  'topic/invalid': {
+    message: '{level} cannot be a level of a topic',
+    hint: 'Use letters, digits, dot, underscore and hyphen: no wildcard, slash or control character.',
+  },
   // Requests.
   'request/unknown-method': {
     message: 'There is no method "{method}"',

@@ -12,7 +12,6 @@ function reasonFor(text: string, error: Error): string {
   if (text.trimEnd().endsWith('\0')) {
     return 'a NUL follows the JSON: send the text without the terminator of a C string';
   }
-  if (text.startsWith('\uFEFF')) return 'it begins with a byte order mark';
   const reason = error.message.replace(QUOTATION, '');
   return reason.replace(TOKEN, (_, token: string) =>
     /^[\x20-\x7e]$/.test(token) ? `Unexpected token '${token}'` : 'Unexpected character',

@@ -71,3 +71,27 @@ test('a time is right on the days that there are, and on no others', () => {
   }
   expect(wrong).toEqual([]);
 });
+
+test('JSON that ends in NUL is refused in words that say so, and nothing of a payload is quoted', () => {
+  const refusal = (text: string): string => {
+    try {
+      parsePayload('presence', Buffer.from(text));
+    } catch (error) {
+      return (error as Error).message;
+    }
+    throw new Error(`${text} was taken`);
+  };
+  expect(refusal('{"state":"online","session":"s"}\0')).toContain('a NUL follows the JSON');
+  for (const text of ['{"password":canary}', '{"password":"canary"x}', '{"a":1,"password":canary,"b":2}']) {
+    expect(refusal(text)).not.toContain('ana');
+  }
+});
+
+test.each(['log', 'request'])('a %s with a character that the database would replace is refused', (name) => {
+  const entries = [{ seq: 1, at: '2026-11-22T07:00:00Z', code: 'J-7201', severity: 'error' }];
+  const batch = { log: 'L', first: 1, reason: 'event', entries };
+  for (const text of ['a\0', '\ud800', 'a\udc00b']) {
+    expect(schemaFault('errors', { ...batch, [name]: text })).toContain(name);
+  }
+  expect(schemaFault('errors', { ...batch, [name]: 'a b/ü#😀' })).toBeUndefined();
+});

@@ -1,6 +1,8 @@
 /**
- * Every topic of the wire contract, built and parsed here and nowhere else.
+ * Every topic of the wire contract, built and parsed here and nowhere else. What comes from outside and becomes a level
+ * of a topic is checked when the topic is built: a broker ends the connection of whoever publishes to a wildcard.
  */
+import { PlatenError } from './errors.ts';
 
 /** A printer id: also its MQTT client id and user name. */
 export const PRINTER_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -26,45 +28,72 @@ export const FLEET_EVENTS = [
 ] as const;
 export type FleetEventKind = (typeof FLEET_EVENTS)[number];
 
-/** A printer's own topics, by printer id. */
+/**
+ * What a level may be made of. MQTT forbids wildcards and NUL; control characters and code points that are no
+ * characters are refused because brokers may close the connection over them (MQTT-1.5.3).
+ */
+const LEVEL = /^[^\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}+#/]{1,256}$/u;
+
+/** @throws PlatenError topic/invalid */
+function level(text: string): string {
+  if (!LEVEL.test(text)) throw new PlatenError('topic/invalid', { level: JSON.stringify(text.slice(0, 64)) });
+  return text;
+}
+
+function own(suffix: string): (printer: string) => string {
+  return (printer) => `${PRINTERS}${level(printer)}/${suffix}`;
+}
+
+/** A printer's own topics, by printer id. Each throws PlatenError topic/invalid for what can't be a level. */
 export const printerTopic = {
-  presence: (printer: string) => `${PRINTERS}${printer}/presence`,
-  structure: (printer: string) => `${PRINTERS}${printer}/structure`,
-  errors: (printer: string) => `${PRINTERS}${printer}/errors`,
-  update: (printer: string) => `${PRINTERS}${printer}/update`,
-  ask: (printer: string, method: string) => `${PRINTERS}${printer}/ask/${method}`,
-  policy: (printer: string) => `${PRINTERS}${printer}/policy`,
-  requestStructure: (printer: string) => `${PRINTERS}${printer}/request/structure`,
-  requestErrors: (printer: string) => `${PRINTERS}${printer}/request/errors`,
-  errorsAck: (printer: string) => `${PRINTERS}${printer}/errors/ack`,
-  verdict: (printer: string) => `${PRINTERS}${printer}/verdict`,
-  order: (printer: string) => `${PRINTERS}${printer}/order`,
-  answer: (printer: string, id: string) => `${PRINTERS}${printer}/answer/${id}`,
-  refused: (printer: string) => `${PRINTERS}${printer}/refused`,
+  presence: own('presence'),
+  structure: own('structure'),
+  errors: own('errors'),
+  update: own('update'),
+  ask: (printer: string, method: string) => `${PRINTERS}${level(printer)}/ask/${level(method)}`,
+  policy: own('policy'),
+  requestStructure: own('request/structure'),
+  requestErrors: own('request/errors'),
+  errorsAck: own('errors/ack'),
+  verdict: own('verdict'),
+  order: own('order'),
+  answer: (printer: string, id: string) => `${PRINTERS}${level(printer)}/answer/${level(id)}`,
+  refused: own('refused'),
 };
+
+/** What every topic of printers begins with. */
+export const PRINTERS_PREFIX = PRINTERS;
+
+/** The downlinks of a printer, as filters behind its name. */
+export const DOWNLINKS = [
+  'policy',
+  'request/+',
+  'errors/ack',
+  'verdict',
+  'order',
+  'answer/+',
+  'refused',
+] as const;
 
 /** The downlinks a printer subscribes to, as filters. */
 export function downlinkFilters(printer: string): string[] {
-  return [
-    printerTopic.policy(printer),
-    `${PRINTERS}${printer}/request/+`,
-    printerTopic.errorsAck(printer),
-    printerTopic.verdict(printer),
-    printerTopic.order(printer),
-    `${PRINTERS}${printer}/answer/+`,
-    printerTopic.refused(printer),
-  ];
+  return DOWNLINKS.map((downlink) => `${PRINTERS}${level(printer)}/${downlink}`);
 }
 
 export const opsTopic = {
-  request: (operator: string, method: string) => `${OPS}${operator}/request/${method}`,
-  reply: (operator: string, id: string) => `${OPS}${operator}/reply/${id}`,
+  request: (operator: string, method: string) => `${OPS}${level(operator)}/request/${level(method)}`,
+  reply: (operator: string, id: string) => `${OPS}${level(operator)}/reply/${level(id)}`,
 };
+
+/** What the topics of an operator's replies begin with. */
+export function replyPrefix(operator: string): string {
+  return `${OPS}${level(operator)}/reply/`;
+}
 
 export const fleetTopic = {
   summary: `${FLEET}summary`,
-  campaign: (id: string) => `${FLEET}campaigns/${id}`,
-  trouble: (id: string) => `${FLEET}troubles/${id}`,
+  campaign: (id: string) => `${FLEET}campaigns/${level(id)}`,
+  trouble: (id: string) => `${FLEET}troubles/${level(id)}`,
   event: (kind: FleetEventKind) => `${FLEET}events/${kind}`,
 };
 

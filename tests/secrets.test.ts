@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { OperatorClient } from '../cli/operator-client.ts';
 import { METHOD_ROLES, type Method } from '../schemas/roles.ts';
-import { opsTopic, PREFIX } from '../schemas/topics.ts';
+import { opsTopic, PREFIX, replyPrefix } from '../schemas/topics.ts';
 import { Ear } from './harness/ear.ts';
 import { platen, type RunningProduct, startProduct } from './harness/product.ts';
 
@@ -85,7 +85,7 @@ describe('a canary in every secret parameter', () => {
     client = await mqtt.connectAsync(product.mqtt, { ...product.admin, clientId: 'ear' });
     ear = new Ear(client);
     await client.subscribeAsync(`${PREFIX}fleet/#`, { qos: 1 });
-    await client.subscribeAsync(opsTopic.reply(product.admin.username, '#'), { qos: 1 });
+    await client.subscribeAsync(`${replyPrefix(product.admin.username)}#`, { qos: 1 });
   });
 
   afterAll(async () => {

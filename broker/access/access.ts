@@ -2,7 +2,7 @@
  * Who may do what: the table of the wire contract, as pure functions. Nothing is allowed that isn't named here.
  */
 import { isMethod, mayCall } from '../../schemas/roles.ts';
-import { downlinkFilters, PREFIX, parseTopic } from '../../schemas/topics.ts';
+import { DOWNLINKS, PREFIX, parseTopic } from '../../schemas/topics.ts';
 import { parseShared } from '../routing/subscription-tree.ts';
 import type { Principal } from './identity.ts';
 
@@ -35,9 +35,9 @@ export function mayReceive(principal: Principal, topic: string): boolean {
 }
 
 /** The downlinks of a printer as they stand behind its name. */
-const DOWNLINKS = new Set(downlinkFilters('').map((filter) => filter.slice(PRINTERS.length + 1)));
+const DOWNLINK_FILTERS: ReadonlySet<string> = new Set(DOWNLINKS);
 /** `request/#` reaches nothing that `request/+` doesn't, for the topics that exist; clients write both. */
-const DOWNLINK_BOUNDS = [...DOWNLINKS].map((filter) =>
+const DOWNLINK_BOUNDS = DOWNLINKS.map((filter) =>
   filter.endsWith('/+') ? `${filter.slice(0, -1)}#` : filter,
 );
 
@@ -53,7 +53,7 @@ function isDownlink(printer: string, filter: string): boolean {
   }
   const rest = filter.slice(behind + 1);
   // In a reconnect storm each printer asks for all of them, written as the contract has them.
-  return DOWNLINKS.has(rest) || DOWNLINK_BOUNDS.some((bound) => filterWithin(rest, bound));
+  return DOWNLINK_FILTERS.has(rest) || DOWNLINK_BOUNDS.some((bound) => filterWithin(rest, bound));
 }
 
 /** `{one}` stands for exactly one printer, which must be named. */

@@ -9,7 +9,7 @@ import type {
   RetainedDocument,
 } from '../../broker/retained/retained-backend.ts';
 import type { QoS } from '../../mqtt/packet.ts';
-import { printerTopic } from '../../schemas/topics.ts';
+import { PRINTERS_PREFIX as PREFIX, printerTopic } from '../../schemas/topics.ts';
 import type { Database } from './database.ts';
 import { isLostConnection } from './database.ts';
 
@@ -20,7 +20,6 @@ const DERIVED = [
   { table: 'structures', topic: printerTopic.structure },
   { table: 'verdicts', topic: printerTopic.verdict },
 ] as const;
-const PREFIX = printerTopic.structure('').slice(0, -'/structure'.length);
 
 function isDerived(topic: string): boolean {
   return topic.startsWith(PREFIX) && (topic.endsWith('/structure') || topic.endsWith('/verdict'));

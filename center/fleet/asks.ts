@@ -9,6 +9,7 @@ import { printerTopic } from '../../schemas/topics.ts';
 import type { Answer, Structure } from '../../schemas/types.ts';
 import { checkNoNul, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
+import { sendAnswer } from '../link/send-answer.ts';
 import type { Services } from '../operators/services.ts';
 import type { StoredEntry } from '../queries.ts';
 import { ComputeShare } from '../verdicts/compute-share.ts';
@@ -33,6 +34,15 @@ export function ratesOf(entries: StoredEntry[]): Record<string, unknown> {
   };
 }
 
+/** @throws PlatenError payload/schema when no topic can be made of the id */
+function answerTopic(printer: string, id: string): string {
+  try {
+    return printerTopic.answer(printer, id);
+  } catch (error) {
+    throw new PlatenError('payload/schema', { reason: `/id: ${reasonOf(error)}`, schema: 'wire/ask' });
+  }
+}
+
 export class Asks {
   readonly #services: Services;
   readonly #optionsOf: OptionsOf;
@@ -51,6 +61,7 @@ export class Asks {
    */
   async handle(printer: string, method: string, payload: Buffer): Promise<void> {
     const { id, params = {} } = parsePayload('ask', payload);
+    const topic = answerTopic(printer, id);
     let answer: Answer;
     try {
       checkNoNul(params, payload);
@@ -68,10 +79,9 @@ export class Asks {
           : new PlatenError('request/internal', { reason: reasonOf(error) }).body;
       answer = { id, status: 'error', error: { code, message } };
     }
-    await this.#services.link.publish(printerTopic.answer(printer, id), JSON.stringify(answer), {
-      qos: 1,
-      retain: false,
-    });
+    await sendAnswer(this.#services.link, topic, answer, (reason) =>
+      this.#log.warn({ printer, method, reason }, 'an answer was not sent'),
+    );
   }
 
   async #answer(

@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { type PlatenError, reasonOf } from '../../schemas/errors.ts';
-import { printerTopic } from '../../schemas/topics.ts';
+import { PRINTER_ID, printerTopic } from '../../schemas/topics.ts';
 import type { Refused } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link/link.ts';
@@ -39,6 +39,8 @@ export class Refusals {
         `a payload of ${printer} was refused: ${error.message}`,
       );
     }
+    // A printer's name that a foreign broker let through may be none.
+    if (!PRINTER_ID.test(printer)) return;
     const refused: Refused = { topic, code: error.code, message: error.message };
     this.#link
       .publish(printerTopic.refused(printer), JSON.stringify(refused), { qos: 1, retain: false })

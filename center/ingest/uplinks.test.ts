@@ -156,3 +156,24 @@ test('a store that refuses at once is heard of by who listens a moment later', a
   await other.close();
   expect(await outcomes([handle('s0', 'errors', batchOf('J-7201'))])).toEqual(['failed']);
 });
+
+test('a message that fails each time while others are stored is set aside, and its printer is told', async () => {
+  const { uplinks, refusals, handle } = make(opened.store.ingest);
+  const poison = () => handle('t0', 'errors', batchOf('42601'));
+  const said: string[] = [];
+  for (let n = 0; n < 5; n += 1) {
+    said.push(...(await outcomes([poison(), handle('t1', 'errors', batchOf('J-7201', n + 1))])));
+  }
+  expect(said.filter((_, index) => index % 2 === 0)).toEqual([
+    'failed',
+    'failed',
+    'failed',
+    'failed',
+    'refused',
+  ]);
+  expect(refusals.counts).toEqual(new Map([['payload/set-aside', 1]]));
+  expect(uplinks.counts.errors).toBe(5);
+  expect(told.filter(({ topic }) => topic === printerTopic.refused('t0'))).toEqual([
+    expect.objectContaining({ payload: expect.objectContaining({ code: 'payload/set-aside' }) }),
+  ]);
+});

@@ -3,6 +3,7 @@
  * something from it. The promise of `handle` settles when the message is durable; conclusions come after it, because
  * a printer need not wait for them and they can be drawn again from the store.
  */
+import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { type ParsedTopic, PRINTER_ID, printerTopic, type UplinkKind } from '../../schemas/topics.ts';
@@ -19,6 +20,7 @@ import { parsePayload } from '../../schemas/validate.ts';
 import type { FleetEvents } from '../fleet/events.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Handled, Link, LinkMessage } from '../link/link.ts';
+import { FailedMessages } from './failed-messages.ts';
 import type { Refusals } from './refusals.ts';
 
 /** What became of a batch of entries. */
@@ -131,16 +133,19 @@ class EntriesUnderWay implements Handled, EntriesTaker {
   readonly printer: string;
   readonly log: string;
   readonly topic: string;
+  /** Tells it from other messages, also when it comes again. */
+  readonly name: string;
   readonly #listener: EntriesListener;
   #settled: Parameters<Handled['then']>[0] | undefined;
   #failed: Parameters<Handled['then']>[1] | undefined;
   /** What is to be told as soon as somebody listens: the store may refuse at once. */
   #untold: (() => void) | undefined;
 
-  constructor(printer: string, log: string, topic: string, listener: EntriesListener) {
+  constructor(printer: string, batch: ErrorBatch, topic: string, listener: EntriesListener) {
     this.printer = printer;
-    this.log = log;
+    this.log = batch.log;
     this.topic = topic;
+    this.name = `${batch.log} ${batch.first} ${batch.entries[0]?.seq} ${batch.entries.length}`;
     this.#listener = listener;
   }
 
@@ -172,6 +177,10 @@ export class Uplinks {
   readonly #events: FleetEvents;
   readonly #link: Link;
   readonly #log: Logger;
+  readonly #failed = new FailedMessages({
+    tries_max: CENTER_LIMITS.message_tries_max,
+    remembered_max: CENTER_LIMITS.messages_failed_remembered_max,
+  });
   /** Cursors to be told, by printer and log memory. */
   #acks = new Map<string, Map<string, Ack>>();
   /** The one that was met last. */
@@ -221,11 +230,21 @@ export class Uplinks {
     }
   }
 
-  /** @throws the error itself unless it is about the content of the message */
+  /** @throws the error itself unless it is about the content of the message, or the message failed too often */
   #refuse(printer: string, kind: UplinkKind, message: LinkMessage, error: unknown): 'refused' {
-    if (!isOfPayload(error)) throw error;
-    this.#refusals.refuse(printer, kind, message.topic, error);
+    const name = () => createHash('sha256').update(message.payload).digest('base64');
+    const refusal = isOfPayload(error) ? error : this.#setAside(printer, kind, name(), error);
+    if (!refusal) throw error;
+    this.#refusals.refuse(printer, kind, message.topic, refusal);
     return 'refused';
+  }
+
+  /** Why a message that the store could not take is given up; undefined while it should come again. */
+  #setAside(printer: string, kind: UplinkKind, name: string, error: unknown): PlatenError | undefined {
+    const tries = this.#failed.failed(`${printer} ${kind} ${name}`, error, this.counts[kind]);
+    if (tries === undefined) return undefined;
+    this.#log.error({ printer, kind, tries, err: error }, 'a message that fails each time was set aside');
+    return new PlatenError('payload/set-aside', { tries, reason: reasonOf(error) });
   }
 
   async #document(
@@ -253,7 +272,7 @@ export class Uplinks {
     } catch (error) {
       return this.#refusedNow(printer, message, error);
     }
-    const underWay = new EntriesUnderWay(printer, batch.log, message.topic, this.#listener);
+    const underWay = new EntriesUnderWay(printer, batch, message.topic, this.#listener);
     this.#ingest.takeErrors(printer, batch, underWay);
     return underWay;
   }
@@ -272,9 +291,10 @@ export class Uplinks {
         this.#log.error({ printer, log, err: error }, 'nothing was concluded from entries');
       }
     },
-    refused: ({ printer, topic }, error) => {
-      if (!isOfPayload(error)) return false;
-      this.#refusals.refuse(printer, 'errors', topic, error);
+    refused: ({ printer, topic, name }, error) => {
+      const refusal = isOfPayload(error) ? error : this.#setAside(printer, 'errors', name, error);
+      if (!refusal) return false;
+      this.#refusals.refuse(printer, 'errors', topic, refusal);
       return true;
     },
   };

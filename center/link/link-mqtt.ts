@@ -4,11 +4,10 @@
  * deliver waits for it. Retained documents don't reach shared subscriptions at every broker (mosquitto 2.0 sends
  * them, MQTT 5 forbids it): they are read once, beside it, at the start, which does no harm where they come twice.
  */
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { CENTER_FILTERS } from '../../schemas/topics.ts';
-import { CENTER_LIMITS } from '../limits.ts';
 import type { Link, LinkHandler, PublishOptions } from './link.ts';
+import { MqttPublisher } from './mqtt-publisher.ts';
 import { type BrokerAddress, MqttReceiver, parseBrokerAddress, type ReceiverLog } from './mqtt-receiver.ts';
 
 export interface MqttLinkOptions {
@@ -29,13 +28,13 @@ export class MqttLink implements Link {
   readonly #options: MqttLinkOptions;
   readonly #address: BrokerAddress;
   #receiver: MqttReceiver | undefined;
-  #publisher: MqttClient | undefined;
+  readonly #publisher: MqttPublisher;
   #replaying: Promise<void> = Promise.resolve();
-  #publishing = 0;
 
   /** @throws PlatenError setting/invalid when the address is wrong */
   constructor(options: MqttLinkOptions) {
     this.#options = options;
+    this.#publisher = new MqttPublisher(options.url, `${GROUP}-${options.name}-out`, options.log);
     try {
       this.#address = parseBrokerAddress(options.url);
     } catch (error) {
@@ -47,9 +46,14 @@ export class MqttLink implements Link {
     }
   }
 
+  /** Messages that no broker would take, set aside since the start. */
+  get setAside(): number {
+    return this.#publisher.setAside;
+  }
+
   /** Whether the broker is there at the moment. */
   get connected(): boolean {
-    return (this.#receiver?.connected ?? false) && (this.#publisher?.connected ?? false);
+    return (this.#receiver?.connected ?? false) && this.#publisher.connected;
   }
 
   /** @throws PlatenError start/broker when the broker can't be reached or refuses us */
@@ -67,19 +71,10 @@ export class MqttLink implements Link {
     });
     try {
       // What is heard is answered at once: the way out has to be there first.
-      const out: IClientOptions = {
-        clientId: `${GROUP}-${name}-out`,
-        clean: true,
-        protocolVersion: 4,
-        reconnectPeriod: 500,
-      };
-      this.#publisher = await mqtt.connectAsync(this.#options.url, out, false);
-      this.#publisher.on('error', (error) =>
-        log.warn({ reason: reasonOf(error) }, 'publishing to the broker fails'),
-      );
+      await this.#publisher.start();
       await receiver.start();
     } catch (error) {
-      await this.#publisher?.endAsync(true);
+      await this.#publisher.stop();
       throw new PlatenError(
         'start/broker',
         { broker: `${host}:${port}`, reason: reasonOf(error) },
@@ -115,22 +110,13 @@ export class MqttLink implements Link {
     await replay.stop();
   }
 
-  async publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void> {
-    if (!this.#publisher) throw new Error('the link has not started');
-    if (this.#publishing >= CENTER_LIMITS.link_publishing_max) {
-      throw new Error(`more than ${CENTER_LIMITS.link_publishing_max} messages wait for the broker`);
-    }
-    this.#publishing += 1;
-    try {
-      await this.#publisher.publishAsync(topic, payload, options);
-    } finally {
-      this.#publishing -= 1;
-    }
+  publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void> {
+    return this.#publisher.publish(topic, payload, options);
   }
 
   async stop(): Promise<void> {
     await this.#replaying;
     await this.#receiver?.stop();
-    await this.#publisher?.endAsync();
+    await this.#publisher.stop();
   }
 }

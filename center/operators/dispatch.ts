@@ -11,6 +11,7 @@ import type { OperatorReply } from '../../schemas/types.ts';
 import { checkNoNul, checkParams, checkSchema, paramsSchema, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link/link.ts';
+import { sendAnswer } from '../link/send-answer.ts';
 import type { Caller, MethodDefinition } from './method.ts';
 import type { Services } from './services.ts';
 
@@ -46,12 +47,18 @@ function auditable(method: Method, params: Record<string, unknown>): Record<stri
 /** Where a request is answered whose id can't be read: `platen/v1/ops/{operator}/reply/invalid`. */
 const UNREADABLE_ID = 'invalid';
 
+/** @throws PlatenError topic/invalid for an id that can't be a level of a topic */
+function checkReplyId(id: string): string {
+  opsTopic.reply('anybody', id);
+  return id;
+}
+
 /** The id in a payload that is no request, when it can be read all the same. */
 function idIn(payload: Buffer): string | undefined {
   if (payload.length > CENTER_LIMITS.request_payload_bytes_max) return undefined;
   try {
     const { id } = JSON.parse(payload.toString('utf8')) as { id?: unknown };
-    return checkSchema('operator-request', { id }).id;
+    return checkReplyId(checkSchema('operator-request', { id }).id);
   } catch {
     // Neither JSON nor an id: that is what the caller is told.
     return undefined;
@@ -105,27 +112,34 @@ export class Dispatcher {
       }
       const request = parsePayload('operator-request', message.payload);
       id = request.id;
+      checkReplyId(id);
       params = (request.params ?? {}) as Record<string, unknown>;
     } catch (error) {
       if (!(error instanceof PlatenError)) throw error;
       this.#log.warn({ operator, method, reason: error.message }, 'a payload that is no request was refused');
       const answered = idIn(message.payload) ?? UNREADABLE_ID;
-      await this.#send(operator, { id: answered, status: 'error', error: requestFault(error).body });
+      await this.#send(operator, method, { id: answered, status: 'error', error: requestFault(error).body });
       return 'refused';
     }
     const reply = await this.#reply(message, operator, method, id, params);
-    await this.#send(operator, reply);
+    await this.#send(operator, method, reply);
     return undefined;
   }
 
-  #send(operator: string, reply: OperatorReply): Promise<void> {
+  async #send(operator: string, method: string, reply: OperatorReply): Promise<void> {
+    const failed = (reason: string) => this.#log.warn({ operator, method, reason }, 'a reply was not sent');
     // What is quoted in a message, a range say, may be longer than a message may be.
     if (reply.error)
       reply.error.message = reply.error.message.slice(0, CENTER_LIMITS.reply_message_characters_max);
-    return this.#services.link.publish(opsTopic.reply(operator, reply.id), JSON.stringify(reply), {
-      qos: 1,
-      retain: false,
-    });
+    let topic: string;
+    try {
+      topic = opsTopic.reply(operator, reply.id);
+    } catch (error) {
+      // The name in the topic of a request: a foreign broker let it through.
+      failed(reasonOf(error));
+      return;
+    }
+    await sendAnswer(this.#services.link, topic, reply, failed);
   }
 
   async #reply(

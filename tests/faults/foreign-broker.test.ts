@@ -38,7 +38,7 @@ test('over mosquitto, a center that is killed between receiving and committing l
     const { upTo } = JSON.parse(payload.toString()) as { upTo: number };
     heard[printer] = Math.max(heard[printer] ?? 0, upTo);
   });
-  await client.subscribeAsync(printerTopic.errorsAck('+'), { qos: 1 });
+  await client.subscribeAsync('platen/v1/printers/+/errors/ack', { qos: 1 });
   const sent: Record<string, number> = {};
   let speaking = true;
   const speak = async (printer: string) => {
@@ -72,7 +72,7 @@ test('over mosquitto, a center that is killed between receiving and committing l
       qos: 1,
       retain: true,
     });
-    await client.subscribeAsync(opsTopic.reply('admin', '#'), { qos: 1 });
+    await client.subscribeAsync('platen/v1/ops/admin/reply/#', { qos: 1 });
     type Reply = { status: string; data: { logs: { upTo: number }[] } };
     let asked = 0;
     const ask = () =>

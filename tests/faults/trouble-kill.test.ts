@@ -342,7 +342,7 @@ test(`killed ${LIVES_MS.length} times with kill -9, the center finds the trouble
     const { hostname, port } = new URL(product.mqtt);
     const client = await mqtt.connectAsync({ hostname, port: Number(port), ...product.admin });
     const ear = new Ear(client);
-    await client.subscribeAsync(fleetTopic.trouble('+'), { qos: 1 });
+    await client.subscribeAsync('platen/v1/fleet/troubles/+', { qos: 1 });
     await eventually(() => ear.heard.length >= open.length, 'retained documents');
     await sleep(200);
     expect(new Set(ear.heard.map(({ topic }) => topic))).toEqual(
