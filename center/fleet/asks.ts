@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { readChunk } from '../../releases/chunks.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { Tally } from '../../schemas/tally.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Answer, Structure } from '../../schemas/types.ts';
 import { checkNoNul, parsePayload } from '../../schemas/validate.ts';
@@ -21,14 +22,14 @@ const HOUR_MS = 3_600_000;
 
 /** Errors per 1,000 pages and by code over the entries given (newest first). */
 export function ratesOf(entries: StoredEntry[]): Record<string, unknown> {
-  const byCode: Record<string, number> = {};
-  for (const { code } of entries) byCode[code] = (byCode[code] ?? 0) + 1;
+  const byCode = new Tally();
+  for (const { code } of entries) byCode.add(code);
   const pages = entries.flatMap(({ pages }) => (pages === undefined ? [] : [pages]));
   const printed = pages.length > 1 ? Math.max(...pages) - Math.min(...pages) : 0;
   const times = entries.map(({ at }) => Date.parse(at));
   const span_h = times.length > 1 ? (Math.max(...times) - Math.min(...times)) / HOUR_MS : 0;
   return {
-    byCode,
+    byCode: byCode.counts,
     per1000Pages: printed > 0 ? (entries.length * 1_000) / printed : null,
     perHour: span_h > 0 ? entries.length / span_h : null,
   };

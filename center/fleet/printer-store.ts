@@ -2,6 +2,7 @@
  * What operators ask of printers: lists by what they are looked for, one printer with all that is known, its entries,
  * and counts over the fleet. Built for a million printers: lists page by id along an index.
  */
+import { Tally } from '../../schemas/tally.ts';
 import type { LogEntry, Structure, Verdict } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import type { StructureChange } from '../ingest/structure-changes.ts';
@@ -281,15 +282,15 @@ export class Printers {
       verdict: {},
       model: {},
     };
+    const verdicts = new Tally();
+    const models = new Tally();
     for (const row of rows) {
-      const verdict = row.verdict ?? 'none';
-      const model = row.model ?? 'unknown';
       counts.printers += row.n;
       counts.presence[row.online ? 'online' : 'offline'] += row.n;
-      counts.verdict[verdict] = (counts.verdict[verdict] ?? 0) + row.n;
-      counts.model[model] = (counts.model[model] ?? 0) + row.n;
+      verdicts.add(row.verdict ?? 'none', row.n);
+      models.add(row.model ?? 'unknown', row.n);
     }
-    return counts;
+    return { ...counts, verdict: verdicts.counts, model: models.counts };
   }
 
   /**

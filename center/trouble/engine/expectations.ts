@@ -40,7 +40,13 @@ const TIMES = ['openedAt', 'closedAt'];
  */
 export function runRuleTests(document: TroubleRules, inRange?: InRange): TestReport {
   const { rules, diagnostics, errors } = compileRules(document);
-  const report: TestReport = { tests: 0, failures: [], uncovered: [], opened: {}, diagnostics };
+  const report: TestReport = {
+    tests: 0,
+    failures: [],
+    uncovered: [],
+    opened: Object.create(null) as Record<string, number>,
+    diagnostics,
+  };
   if (errors > 0) return report;
   const tests = (document.tests ?? []) as Record<string, unknown>[];
   tests.forEach((test, index) => {
