@@ -47,3 +47,6 @@ export const AGREEMENT_WARNINGS_MAX = 100;
 export const STOP_STRATA_MAX = 1000;
 /** That a printer was set aside is told after so many ms: by then the transaction that did it has mostly ended. */
 export const SET_ASIDE_TOLD_MS = 100;
+/** Orders that say nothing of the release before a campaign is paused because of them, and their share. */
+export const UNRELATED_MIN = 8;
+export const UNRELATED_SHARE_MAX = 0.2;

@@ -39,11 +39,13 @@ export class CampaignHand {
       printer: string;
       exposure: number | null;
       tries: number;
+      /** It had an outcome before and is tried again. */
+      told: boolean;
       state: Execution['state'];
       record: Execution;
       ended: boolean;
     }>(
-      `SELECT t.printer, t.exposure, t.tries, e.state, e.record, e.ended_at IS NOT NULL AS ended
+      `SELECT t.printer, t.exposure, t.tries, t.ended IS NOT NULL AS told, e.state, e.record, e.ended_at IS NOT NULL AS ended
        FROM campaign_targets t JOIN executions e ON e.id = t.execution
        WHERE t.campaign = $1 AND t.state = 'dispatched'
          AND (e.ended_at IS NOT NULL OR (t.exposure IS NULL AND e.state IN ('installing', 'self-testing', 'claimed')))
@@ -54,8 +56,8 @@ export class CampaignHand {
     const happen = (event: CampaignEvent) => {
       record = campaignTransition(record, event).campaign;
     };
-    for (const { printer, state, record: execution, ended, tries, ...each } of changed) {
-      const outcome = ended ? outcomeOf(state, execution.error?.code) : undefined;
+    for (const { printer, state, record: execution, ended, tries, told, ...each } of changed) {
+      const outcome = ended ? outcomeOf(state, execution.error?.code, execution.suspectedBrick) : undefined;
       let exposure = each.exposure === null ? null : Number(each.exposure);
       if (exposure === null && (outcome !== undefined || !ended)) {
         exposure = record.guard.exposed;
@@ -71,15 +73,20 @@ export class CampaignHand {
         continue;
       }
       // A printer that began to install and whose end says nothing must not hold up those after it.
-      if (exposure !== null) happen({ type: 'outcome', exposure, failed: outcome === 'bad' });
+      // One that was tried again has its number and its outcome already: it is no new evidence.
+      if (exposure !== null) {
+        happen({ type: 'outcome', exposure, failed: outcome === undefined ? null : outcome === 'bad' });
+      }
       if (execution.suspectedBrick) happen({ type: 'brick', printer });
       // What was withdrawn or was not as judged gets another order, unless the campaign is over.
       const again =
         (state === 'cancelled' || state === 'rejected') &&
-        exposure === null &&
+        (exposure === null || told) &&
         tries < TARGET_TRIES_MAX &&
         record.state !== 'aborted';
       if (again) happen({ type: 'withdrawn', count: 1 });
+      else if (outcome === undefined && record.state !== 'aborted')
+        happen({ type: 'unrelated', why: execution.error?.code ?? state });
       await query(
         `UPDATE campaign_targets SET state = $3, exposure = $4, outcome = $5, ended = $6, tries = $7
          WHERE campaign = $1 AND printer = $2`,

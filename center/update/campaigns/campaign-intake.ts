@@ -36,7 +36,8 @@ export async function* intake(
 
 /**
  * Writes printers to a campaign. One that waits, has an order or was left out for good stays as it is; one whose order
- * ended before comes back, which is told so that its order counts once more.
+ * ended before comes back, which is told so that its order counts once more. It keeps its number and its outcome: the
+ * same printer is no evidence twice.
  * @returns how many take part that did not, and how many of them come back
  */
 export async function writeTargets(
@@ -59,7 +60,7 @@ export async function writeTargets(
        AS n(printer, stratum, place, state, reason, releases)
      ON CONFLICT (campaign, printer) DO UPDATE
        SET state = excluded.state, reason = excluded.reason, releases = excluded.releases,
-           stratum = excluded.stratum, execution = NULL, exposure = NULL, outcome = NULL, ended = NULL, tries = 0
+           stratum = excluded.stratum, execution = NULL, tries = 0
        WHERE t.state IN ('excluded', 'ended') AND excluded.state = 'waiting'
      RETURNING printer, state`,
     [

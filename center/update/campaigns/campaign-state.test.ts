@@ -87,17 +87,22 @@ function run(printers: number, rate: number, seed: number): World {
 const exposedOf = (world: World) => world.ended + world.underWay.length;
 const median = (list: number[]) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 
-test('a release that fails on 30 % of 2,000 printers is halted after at most 15 in the median', () => {
-  const worlds = Array.from({ length: 50 }, (_, seed) => run(2000, 0.3, seed + 1));
-  for (const world of worlds) expect(world.campaign.state).toBe('halted');
-  expect(median(worlds.map(exposedOf))).toBeLessThanOrEqual(15);
+test('few printers are exposed to a bad release: at most 13 in the median when 30 % fail, 60 when 10 % do', () => {
+  const exposed = (rate: number) => {
+    const worlds = Array.from({ length: 60 }, (_, seed) => run(2000, rate, seed + 1));
+    if (rate === 0.3) for (const world of worlds) expect(world.campaign.state).toBe('halted');
+    return median(worlds.map(exposedOf));
+  };
+  expect(exposed(0.3)).toBeLessThanOrEqual(13);
+  expect(exposed(0.1)).toBeLessThanOrEqual(60);
 });
 
-test('a release that fails on 2 % gets through in at least 99 of 100', () => {
-  const worlds = Array.from({ length: 100 }, (_, seed) => run(2000, 0.02, seed + 1));
+test('a release that fails on the 2 % that are tolerated gets through', () => {
+  const worlds = Array.from({ length: 100 }, (_, seed) => run(800, 0.02, seed + 1));
   const through = worlds.filter((world) => world.campaign.state === 'finished');
-  expect(through.length).toBeGreaterThanOrEqual(99);
-  for (const world of through) expect([world.ended, world.waiting]).toEqual([2000, 0]);
+  // One in a hundred may be halted: five of a hundred would be one chance in two hundred.
+  expect(through.length).toBeGreaterThanOrEqual(96);
+  for (const world of through) expect([world.ended, world.waiting]).toEqual([800, 0]);
 });
 
 test('a release that fails on 8 %, too many and too few to be sure soon, stays with the canaries', () => {
@@ -144,12 +149,44 @@ test('orders a minute are bounded', () => {
 test('what an end says of the release', () => {
   expect(outcomeOf('proven', undefined)).toBe('good');
   for (const state of ['rolled-back', 'failed', 'silent', 'partial'] as const) {
-    expect(outcomeOf(state, 'update/self-test-failed')).toBe('bad');
+    expect(outcomeOf(state, 'update/self-test-failed', state === 'silent')).toBe('bad');
   }
   // Offline is not failed, and neither is a way that was blocked.
   expect(outcomeOf('silent', 'update/deadline')).toBeUndefined();
   expect(outcomeOf('failed', 'update/unreachable')).toBeUndefined();
   expect(outcomeOf('cancelled', undefined)).toBeUndefined();
+  // Nor is a printer without room, a busy one, or one that never answered.
+  for (const code of ['update/no-space', 'update/busy', 'update/timeout', 'update/structure-changed']) {
+    expect(outcomeOf('failed', code)).toBeUndefined();
+    expect(outcomeOf('rolled-back', code)).toBeUndefined();
+  }
+  expect(outcomeOf('silent', 'update/silent')).toBeUndefined();
+});
+
+test('orders that say nothing of the release promote nothing, are counted, and pause when they are too many', () => {
+  const world = begin(400);
+  const tell = (why: string) => {
+    const exposure = world.campaign.guard.exposed;
+    happen(world, { type: 'exposed' });
+    happen(world, { type: 'outcome', exposure, failed: null });
+    happen(world, { type: 'unrelated', why });
+  };
+  // Printers that were never on are nobody's fault.
+  for (let n = 0; n < 40; n++) tell('update/deadline');
+  expect([world.campaign.state, world.campaign.guard.safe]).toEqual(['running', false]);
+  for (let n = 0; n < 8; n++) tell('update/no-space');
+  expect(world.campaign.state).toBe('paused');
+  expect(world.campaign.reason).toMatch(
+    /without saying anything of the release \(update\/deadline 40, update\/no-space 8\)/,
+  );
+  // The operator has looked into it: it goes on until there are too many again.
+  happen(world, { type: 'resume', at: 0 });
+  for (let n = 0; n < 7; n++) tell('update/busy');
+  expect(world.campaign.state).toBe('running');
+  tell('update/busy');
+  expect(world.campaign.state).toBe('paused');
+  expect(world.campaign.unrelated).toEqual({ 'update/deadline': 40, 'update/no-space': 8, 'update/busy': 8 });
+  expect(world.campaign.stage).toBe('canaries');
 });
 
 // --- whatever operators do -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
  *   share that is exposed grows from the number that has outcomes.
  */
 
+import { UNRELATED_MIN, UNRELATED_SHARE_MAX } from '../limits.ts';
 import type { OrderState } from '../orders/order-state.ts';
 import {
   type CohortGuard,
@@ -21,6 +22,7 @@ import {
   newCohortGuard,
   newGuard,
   observe,
+  outcomesOf,
   outcomesToPromote,
   reachableBelow,
   upperBound,
@@ -84,12 +86,19 @@ export interface CampaignRecord {
   halt?: 'failures' | 'codes' | 'release' | 'stop';
   /** Why printers wait although more are allowed: reason to number. */
   waits?: Record<string, number>;
+  /** Orders that ended without saying anything of the release: how many, by error code or state. */
+  unrelated: Record<string, number>;
+  /** Those of them since the campaign was last started that somebody should look into. */
+  unrelatedSince: number;
 }
 
 export type CampaignEvent =
   /** Printers began to install. */
   | { type: 'exposed' }
-  | { type: 'outcome'; exposure: number; failed: boolean }
+  /** `failed` is null when the outcome says nothing of the release. */
+  | { type: 'outcome'; exposure: number; failed: boolean | null }
+  /** An order ended without saying anything of the release; `why` is its error code or its state. */
+  | { type: 'unrelated'; why: string }
   | { type: 'brick'; printer: string }
   | { type: 'code'; code: string; runsIt: boolean; withIt: number; without: number }
   | { type: 'dispatched'; at: number; count: number }
@@ -124,17 +133,44 @@ export interface Allowance {
 
 const ENDED: ReadonlySet<CampaignState> = new Set<CampaignState>(['finished', 'aborted']);
 
-/** What an execution's end says about the release; undefined: nothing (cancelled, not reached, not what was judged). */
-export function outcomeOf(state: OrderState, errorCode: string | undefined): 'good' | 'bad' | undefined {
+/**
+ * Codes that tell of the printer, the way to it or the order, and not of the release. An attempt that ends with one of
+ * them is no evidence, whether it failed before the printer was touched or put everything back.
+ */
+const UNRELATED_CODES: ReadonlySet<string> = new Set([
+  'update/unreachable',
+  'update/no-space',
+  'update/busy',
+  'update/timeout',
+  'update/repository-busy',
+  'update/interrupted',
+  'update/wrong-printer',
+  'update/replayed',
+  'update/structure-changed',
+  'update/unknown-subject',
+  'update/expired',
+  'update/deadline',
+]);
+
+/**
+ * What an execution's end says about the release; undefined: nothing (cancelled, refused, not reached, no space).
+ * @param suspectedBrick it fell silent after it had begun to install
+ */
+export function outcomeOf(
+  state: OrderState,
+  errorCode: string | undefined,
+  suspectedBrick = false,
+): 'good' | 'bad' | undefined {
   switch (state) {
     case 'proven':
       return 'good';
-    case 'partial':
-    case 'rolled-back':
     case 'silent':
-      return errorCode === 'update/deadline' ? undefined : 'bad';
+      return suspectedBrick ? 'bad' : undefined;
+    case 'partial':
+      return 'bad';
+    case 'rolled-back':
     case 'failed':
-      return errorCode === 'update/unreachable' || errorCode === 'update/no-space' ? undefined : 'bad';
+      return errorCode !== undefined && UNRELATED_CODES.has(errorCode) ? undefined : 'bad';
     default:
       return undefined;
   }
@@ -175,6 +211,8 @@ export function newCampaign(
     minuteAt: 0,
     inMinute: 0,
     asked,
+    unrelated: {},
+    unrelatedSince: 0,
   };
 }
 
@@ -196,7 +234,7 @@ function retargeted(campaign: CampaignRecord, targets: number): CampaignRecord {
   const safe = upperBound({ ...guard, settings }) <= promoteBelow;
   const judgedAnew = { ...next, guard: { ...guard, settings, safe } };
   if (safe) return judgedAnew;
-  const open = Math.max(0, canaries - guard.fed);
+  const open = Math.max(0, canaries - outcomesOf(guard));
   return {
     ...judgedAnew,
     stage: 'canaries',
@@ -220,6 +258,34 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 
+/** Failures and outcomes as words, with those that came out of order. */
+function failuresKnown(guard: FailureGuard): string {
+  const waiting = Object.values(guard.waiting).filter((failed) => failed !== null);
+  const failures = guard.failures + waiting.filter((failed) => failed).length;
+  return `${failures} of ${outcomesOf(guard) + waiting.length}`;
+}
+
+/**
+ * Pauses when too many orders end without saying anything of the release: something else is wrong, and going on would
+ * use up the fleet without learning anything.
+ */
+function unrelated(campaign: CampaignRecord, why: string): CampaignRecord {
+  const counts = { ...campaign.unrelated, [why]: (campaign.unrelated[why] ?? 0) + 1 };
+  // Nobody can do anything about printers that were never switched on.
+  const since = campaign.unrelatedSince + (why === 'update/deadline' ? 0 : 1);
+  const next = { ...campaign, unrelated: counts, unrelatedSince: since };
+  const ended = outcomesOf(campaign.guard) + since;
+  if (since < UNRELATED_MIN || since <= ended * UNRELATED_SHARE_MAX) return next;
+  const list = Object.entries(counts)
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .map(([code, n]) => `${code} ${n}`);
+  return stop(
+    next,
+    'paused',
+    `too many orders ended without saying anything of the release (${list.slice(0, 5).join(', ')}): ${since} of ${ended} since it was started`,
+  );
+}
+
 /** What the guard makes of its evidence. */
 function judged(campaign: CampaignRecord): CampaignRecord {
   const { guard } = campaign;
@@ -227,7 +293,7 @@ function judged(campaign: CampaignRecord): CampaignRecord {
     return stop(
       campaign,
       'halted',
-      `${guard.failures} of ${guard.fed} printers failed: more than the ${percent(guard.settings.tolerated)} that are tolerated`,
+      `${failuresKnown(guard)} printers failed: more than the ${percent(guard.settings.tolerated)} that are tolerated`,
       'failures',
     );
   }
@@ -271,7 +337,7 @@ function stageEnded(campaign: CampaignRecord, underWay: number): CampaignRecord 
   return stop(
     campaign,
     'paused',
-    `inconclusive: ${guard.failures} of ${guard.fed} failed, so up to ${percent(bound)} may; ${percent(guard.settings.promoteBelow)} are the bound`,
+    `inconclusive: ${guard.failures} of ${outcomesOf(guard)} failed, so up to ${percent(bound)} may; ${percent(guard.settings.promoteBelow)} are the bound`,
   );
 }
 
@@ -294,6 +360,8 @@ export function campaignTransition(
         allowance: none,
       };
     }
+    case 'unrelated':
+      return { campaign: unrelated(campaign, event.why), allowance: none };
     case 'brick':
       return {
         campaign: {
@@ -360,6 +428,7 @@ export function campaignTransition(
         state: 'running',
         reason: undefined,
         suspectedBrick: undefined,
+        unrelatedSince: 0,
       };
       // An operator who resumes what was inconclusive takes the decision that the evidence could not.
       const stuck =

@@ -6,7 +6,7 @@ import type { Campaign } from '../../../schemas/types.ts';
 import { type Cause, causeDocument } from '../cause.ts';
 import type { UpdateDatabase } from '../orders/execution-store.ts';
 import type { CampaignRecord } from './campaign-state.ts';
-import { cohortEvidence, harmEvidence, upperBound } from './guard.ts';
+import { cohortEvidence, harmEvidence, outcomesOf, upperBound } from './guard.ts';
 import type { CampaignRequest } from './targets.ts';
 
 /** A campaign's row. */
@@ -77,8 +77,10 @@ export async function campaignDocument(database: UpdateDatabase, row: CampaignRo
       allowed: record.allowed,
       seed: row.seed,
       exposed: guard.exposed,
-      outcomes: guard.fed,
+      outcomes: outcomesOf(guard),
       failures: guard.failures,
+      // Orders that ended without saying anything of the release, by what they ended with.
+      unrelated: record.unrelated,
       tolerated: guard.settings.tolerated,
       evidence: harmEvidence(guard),
       haltAt: 1 / guard.settings.alpha,

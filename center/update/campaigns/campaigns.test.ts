@@ -204,6 +204,48 @@ test('a bad release is halted after a few printers, and what has not begun is wi
   expect(after.guard).toMatchObject({ failures: 0 });
 });
 
+test('printers that were tried again are no new evidence', async () => {
+  await fleet('again', 40);
+  let failing = 2;
+  behave = (printer, order) => (failing-- > 0 ? bad(printer, order) : good(printer, order));
+  const { id } = await campaigns.create(
+    {
+      software: { id: 'acme.engine', range: '2.6.1' },
+      filter: { idPrefix: 'again' },
+      options: { seed: 4, tolerated: 0.2 },
+    },
+    'ana',
+  );
+  const before = await ended(id);
+  expect([before.state, before.guard]).toMatchObject(['paused', { failures: 2 }]);
+  await campaigns.resume(id, 'ana', { retry: true });
+  const after = await ended(id);
+  // Those that failed were proven the second time: they count once, as what they were the first time.
+  expect([after.state, after.counts]).toEqual(['paused', { proven: 10, waiting: 30 }]);
+  expect(after.guard).toMatchObject({ exposed: 10, outcomes: 10, failures: 2 });
+  await campaigns.resume(id, 'ana');
+  const last = await ended(id);
+  expect([last.state, last.counts]).toEqual(['finished', { proven: 40 }]);
+  expect(last.guard).toMatchObject({ exposed: 40, outcomes: 40, failures: 2 });
+});
+
+test('printers without room promote nothing: they are told, and pause the campaign', async () => {
+  await fleet('full', 160);
+  behave = () => ({ reports: ['accepted', 'installing', 'failed'], code: 'update/no-space' });
+  const { id } = await campaigns.create(
+    { software: { id: 'acme.engine', range: '2.6.1' }, filter: { idPrefix: 'full' }, options: { seed: 5 } },
+    'ana',
+  );
+  const campaign = await ended(id);
+  expect(campaign.state).toBe('paused');
+  expect(campaign.reason).toMatch(
+    /too many orders ended without saying anything of the release \(update\/no-space/,
+  );
+  expect(campaign.guard).toMatchObject({ stage: 'canaries', failures: 0, outcomes: 0 });
+  const { unrelated } = campaign.guard as { unrelated: Record<string, number> };
+  expect(unrelated['update/no-space']).toBeGreaterThanOrEqual(8);
+});
+
 test('printers that are left out are told with the reason; two campaigns never share a printer', async () => {
   const [busy = ''] = await fleet('mixed', 4);
   await fleet('mixed-current', 2, '2.6.1');

@@ -269,11 +269,8 @@ export class Campaigns {
     const { database, stops, now, tell } = this.#settings;
     const lifted = await database.transaction(async (client) => {
       const query = queryOf(client);
-      // Exposures of orders that still run belong to the evidence that is given up.
-      await query(
-        "UPDATE campaign_targets SET exposure = NULL WHERE campaign = $1 AND state = 'dispatched'",
-        [id],
-      );
+      // Numbers and outcomes belong to the evidence that is given up.
+      await query('UPDATE campaign_targets SET exposure = NULL, outcome = NULL WHERE campaign = $1', [id]);
       return stops.lift(query, { campaign: id }, { by, reason, at: now() });
     });
     if (lifted.length > 0) tell('released', { campaign: id, by, reason, stops: lifted.map(stopView) });
@@ -394,7 +391,7 @@ export class Campaigns {
       );
       if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
       const again = await query<{ printer: string; execution: string }>(
-        `UPDATE campaign_targets SET state = 'waiting', outcome = NULL, ended = NULL, exposure = NULL, tries = 0
+        `UPDATE campaign_targets SET state = 'waiting', tries = 0
          WHERE campaign = $1 AND state = 'ended' AND ended NOT IN ('proven', 'already')
          RETURNING printer, execution`,
         [id],
@@ -405,7 +402,7 @@ export class Campaigns {
       const next: CampaignRecord = {
         ...record,
         dispatched: Math.max(0, record.dispatched - again.length),
-        // What failed once says nothing new of the release: the evidence is kept.
+        // They keep their numbers and outcomes: what failed once says nothing new of the release.
         ...(record.state === 'finished'
           ? {
               state: 'paused' as const,

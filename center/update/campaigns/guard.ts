@@ -3,8 +3,9 @@
  * every single outcome: both statistics are e-processes, so by Ville's inequality the chance that one of them ever
  * reaches 1/α when its hypothesis holds is at most α (see docs/reference/updates.md).
  *
- * Outcomes are fed in the order in which the printers were exposed to the release: failures tend to be told sooner than
- * successes, and fed as they come they would look more frequent than they are.
+ * Outcomes count in the order in which the printers were exposed to the release: failures tend to be told sooner than
+ * successes, and counted as they come they would look more frequent than they are. What is still missing before one
+ * that is known is taken for whatever keeps the guarantee: a success when harm is looked for, a failure otherwise.
  */
 
 import { evidenceNeeded, evidenceOf, logMeanExp } from '../../statistics/e-process.ts';
@@ -33,11 +34,13 @@ export interface FailureGuard {
   settings: GuardSettings;
   /** Printers exposed so far; the next one gets this number. */
   exposed: number;
-  /** Outcomes that were fed: all exposures below this number. */
+  /** All exposures below this number have an outcome. */
   fed: number;
   failures: number;
-  /** Outcomes that wait for those of earlier exposures: number to whether it failed. */
-  waiting: Record<string, boolean>;
+  /** How many of the fed outcomes say nothing of the release. They are no evidence. */
+  neither: number;
+  /** Outcomes that wait for those of earlier exposures: number to whether it failed; null says nothing. */
+  waiting: Record<string, boolean | null>;
   /** log of each factor of the halting e-process, by rate of `haltGrid`. */
   logHalt: number[];
   /**
@@ -58,6 +61,20 @@ function haltGrid(tolerated: number): number[] {
     rates.push(rate);
   }
   return rates;
+}
+
+/**
+ * How much each rate of the grid counts, from the lowest up; the rest count as much as the last. A release that fails
+ * on a tenth of the printers takes longest to find, so most of the weight lies there; one that fails on most of them
+ * is found within a few printers anyway.
+ */
+const HALT_WEIGHTS = [1, 4, 4, 1.5, 1, 0.3, 0.2, 0.1];
+
+/** Logs of the weights, scaled so that the mean of the factors begins at 1. */
+function haltPriors(rates: number): number[] {
+  const weights = Array.from({ length: rates }, (_, at) => HALT_WEIGHTS[at] ?? HALT_WEIGHTS.at(-1) ?? 1);
+  const sum = weights.reduce((all, weight) => all + weight, 0);
+  return weights.map((weight) => Math.log((weight * rates) / sum));
 }
 
 /** What an outcome adds to the log of each factor: good and bad, by tolerated rate. Computed once. */
@@ -83,8 +100,9 @@ export function newGuard(settings: GuardSettings): FailureGuard {
     exposed: 0,
     fed: 0,
     failures: 0,
+    neither: 0,
     waiting: {},
-    logHalt: haltGrid(settings.tolerated).map(() => 0),
+    logHalt: haltPriors(haltGrid(settings.tolerated).length),
     safe: false,
   };
 }
@@ -94,35 +112,108 @@ export function expose(guard: FailureGuard): FailureGuard {
   return { ...guard, exposed: guard.exposed + 1 };
 }
 
-/** The outcome of an exposure. One that was told already changes nothing. */
-export function feed(guard: FailureGuard, exposure: number, failed: boolean): FailureGuard {
+/**
+ * The outcome of an exposure. One that was told already changes nothing.
+ * @param failed null when the outcome says nothing of the release: it is left out of the evidence
+ */
+export function feed(guard: FailureGuard, exposure: number, failed: boolean | null): FailureGuard {
   if (exposure < guard.fed || exposure >= guard.exposed || Object.hasOwn(guard.waiting, String(exposure))) {
     return guard;
   }
-  const waiting: Record<string, boolean> = { ...guard.waiting, [String(exposure)]: failed };
-  let { fed, failures, logHalt, safe } = guard;
-  const steps = haltSteps(guard.settings.tolerated);
+  const waiting: Record<string, boolean | null> = { ...guard.waiting, [String(exposure)]: failed };
+  let { fed, failures, neither, logHalt, safe } = guard;
   for (let next = waiting[String(fed)]; next !== undefined; next = waiting[String(fed)]) {
     delete waiting[String(fed)];
-    const bad = next;
-    const step = bad ? steps.bad : steps.good;
-    logHalt = logHalt.map((log, at) => log + (step[at] ?? 0));
+    logHalt = afterOutcome(logHalt, guard.settings.tolerated, next);
     fed++;
-    if (bad) failures++;
+    if (next === null) neither++;
+    else if (next) failures++;
     // Once shown, it need not be shown again.
-    if (!safe) safe = isSafe(guard.settings, fed, failures);
+    if (!safe) safe = isSafe(guard.settings, fed - neither, failures);
   }
-  return { ...guard, fed, failures, logHalt, safe, waiting };
+  const after = { ...guard, fed, failures, neither, logHalt, safe, waiting };
+  return safe ? after : { ...after, safe: isSafeAhead(after) };
+}
+
+function afterOutcome(logs: number[], tolerated: number, failed: boolean | null): number[] {
+  if (failed === null) return logs;
+  const steps = haltSteps(tolerated);
+  const step = failed ? steps.bad : steps.good;
+  return logs.map((log, at) => log + (step[at] ?? 0));
+}
+
+/**
+ * What is known beyond the first missing outcome: at each outcome of one kind, how many of both kinds there are up to
+ * it when every missing one is taken for the other kind.
+ */
+function* ahead(
+  guard: FailureGuard,
+  kind: 'bad' | 'good',
+): Generator<{ outcomes: number; failures: number }> {
+  let { failures, neither } = guard;
+  let missing = 0;
+  let next = guard.fed;
+  // Keys that are whole numbers come in their order.
+  for (const key in guard.waiting) {
+    const exposure = Number(key);
+    const failed = guard.waiting[key];
+    missing += exposure - next;
+    next = exposure + 1;
+    if (failed === null) neither++;
+    else if (failed) failures++;
+    if (failed === (kind === 'bad')) {
+      yield { outcomes: next - neither, failures: failures + (kind === 'good' ? missing : 0) };
+    }
+  }
+}
+
+/**
+ * Whether the bound is shown whatever the exposures without an outcome come to: each of them is taken for a failure.
+ * What is shown this way is shown by the outcomes in their order too, so that waiting for them would change nothing.
+ */
+function isSafeAhead(guard: FailureGuard): boolean {
+  const { settings } = guard;
+  for (const { outcomes, failures } of ahead(guard, 'good')) {
+    if (failures < outcomes * settings.promoteBelow && isSafe(settings, outcomes, failures)) return true;
+  }
+  return false;
+}
+
+const HARM = new WeakMap<FailureGuard, number>();
+
+/**
+ * ln of the evidence for harm: the highest that is certain whatever the exposures without an outcome come to. Each of
+ * them is taken for a success, so that one printer that takes long can't hide the failures of those after it.
+ */
+function logHarm(guard: FailureGuard): number {
+  const known = HARM.get(guard);
+  if (known !== undefined) return known;
+  const { good, bad } = haltSteps(guard.settings.tolerated);
+  let highest = logMeanExp(guard.logHalt);
+  const fed = outcomesOf(guard);
+  for (const { outcomes, failures } of ahead(guard, 'bad')) {
+    const more = failures - guard.failures;
+    const rest = outcomes - fed - more;
+    const logs = guard.logHalt.map((log, at) => log + more * (bad[at] ?? 0) + rest * (good[at] ?? 0));
+    highest = Math.max(highest, logMeanExp(logs));
+  }
+  HARM.set(guard, highest);
+  return highest;
 }
 
 /** Evidence that the failure rate exceeds the tolerated one. */
 export function harmEvidence(guard: FailureGuard): number {
-  return evidenceOf(guard.logHalt);
+  return evidenceOf([logHarm(guard)]);
 }
 
 /** Whether the evidence reaches 1/α. */
 export function isHarmful(guard: FailureGuard): boolean {
-  return logMeanExp(guard.logHalt) >= -Math.log(guard.settings.alpha);
+  return logHarm(guard) >= -Math.log(guard.settings.alpha);
+}
+
+/** Outcomes that are evidence: good and bad ones. */
+export function outcomesOf(guard: Pick<FailureGuard, 'fed' | 'neither'>): number {
+  return guard.fed - guard.neither;
 }
 
 /** Rates below `rate`, as shares of it: where the evidence for harmlessness is looked for. */
@@ -143,15 +234,16 @@ function logSafety(fed: number, failures: number, rate: number): number {
  * Upper bound of the failure rate, at confidence 1 − `promoteAlpha`, valid at every moment: the smallest rate that the
  * evidence excludes. 1 when nothing is excluded.
  */
-export function upperBound(guard: Pick<FailureGuard, 'fed' | 'failures' | 'settings'>): number {
+export function upperBound(guard: Pick<FailureGuard, 'fed' | 'failures' | 'neither' | 'settings'>): number {
   const wanted = -Math.log(guard.settings.promoteAlpha);
-  const observed = guard.fed === 0 ? 0 : guard.failures / guard.fed;
+  const outcomes = outcomesOf(guard);
+  const observed = outcomes === 0 ? 0 : guard.failures / outcomes;
   let low = observed;
   let high = 1;
-  if (logSafety(guard.fed, guard.failures, 1 - 1e-9) < wanted) return 1;
+  if (logSafety(outcomes, guard.failures, 1 - 1e-9) < wanted) return 1;
   for (let turn = 0; turn < 40; turn++) {
     const middle = (low + high) / 2;
-    if (logSafety(guard.fed, guard.failures, middle) >= wanted) high = middle;
+    if (logSafety(outcomes, guard.failures, middle) >= wanted) high = middle;
     else low = middle;
   }
   return high;
@@ -171,7 +263,7 @@ export function outcomesToPromote(settings: GuardSettings): number {
 
 /** The smallest rate that `outcomes` without any failure can show to be undercut: what a small fleet can promise. */
 export function reachableBelow(settings: GuardSettings, outcomes: number): number {
-  return upperBound({ fed: outcomes, failures: 0, settings });
+  return upperBound({ fed: outcomes, failures: 0, neither: 0, settings });
 }
 
 /** What the evidence says now. `open`: neither. */

@@ -1,0 +1,3 @@
+-- Outcomes that say nothing of a release are counted apart.
+UPDATE campaigns SET record = jsonb_set(record, '{guard,neither}', '0')
+                              || '{"unrelated": {}, "unrelatedSince": 0}';
