@@ -105,8 +105,9 @@ export function installPackages(folder) {
   release();
 }
 
-/** The first file called `program` on the PATH or in the folders where Debian keeps servers. */
+/** The first file called `program` on the PATH or in the folders where Debian keeps servers; an absolute path is itself. */
 function findProgram(program) {
+  if (program.startsWith('/')) return existsSync(program) ? program : undefined;
   for (const folder of [
     ...(process.env.PATH ?? '').split(delimiter),
     '/usr/sbin',
