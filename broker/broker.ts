@@ -9,6 +9,8 @@ import type { Registry } from 'prom-client';
 import { PlatenError } from '../schemas/errors.ts';
 import type { Identity } from './access/identity.ts';
 import { Gate } from './connection/connect-queue.ts';
+import { Descriptors } from './connection/descriptors.ts';
+import type { Stranger } from './connection/strangers.ts';
 import type { PublishOptions, Uplink } from './embedding.ts';
 import { Hub } from './hub.ts';
 import { type BrokerLimits, DEFAULT_LIMITS, OPEN_LIMITS } from './limits.ts';
@@ -77,7 +79,7 @@ export interface Broker extends EventEmitter<HubEvents> {
   load(): Promise<void>;
   /** Loads, then listens. Rejects with `start/port` when a port can't be had. */
   listen(): Promise<void>;
-  /** Serves MQTT over WebSocket at `path` of an HTTP server; upgrades elsewhere are left to others. */
+  /** Serves MQTT over WebSocket at `path` of an HTTP server; upgrades elsewhere are answered 404. */
   attachWebSocket(server: HttpServer, path: string): void;
   /** Publishes as the broker itself: no access check, no uplink. Resolves when routed and, if retained, durable. */
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
@@ -90,6 +92,8 @@ export interface Broker extends EventEmitter<HubEvents> {
   stats(): BrokerStats;
   /** Registers the broker's metrics. */
   metrics(registry: Registry): void;
+  /** Why it can't serve as it should at the moment; undefined when it can. For readiness. */
+  fault(): string | undefined;
   /** Ends listeners and connections; resolves when all is written. */
   close(): Promise<void>;
 }
@@ -117,6 +121,9 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
   readonly #limits: BrokerLimits;
   readonly #hub: Hub;
   readonly #gate: Gate;
+  readonly #descriptors: Descriptors;
+  /** What was said last of the descriptors. */
+  #fault: string | undefined;
   readonly #retained: RetainedStore;
   readonly #sockets: Sockets;
   readonly #addresses: Record<string, string> = {};
@@ -131,7 +138,15 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     const limits = { ...DEFAULT_LIMITS, ...(open ? OPEN_LIMITS : {}), ...options.limits };
     this.#limits = limits;
     this.#retained = new RetainedStore(limits, options.retained);
-    this.#gate = new Gate(limits, performance.now());
+    this.#descriptors = new Descriptors({
+      reserve: limits.descriptorsReserve,
+      now: () => performance.now(),
+      sockets: () => this.#gate.sockets,
+    });
+    this.#gate = new Gate(limits, performance.now(), {
+      clients: () => this.#hub.sessions.connected,
+      room: () => this.#descriptors.room,
+    });
     this.#hub = new Hub({
       limits,
       log: options.log,
@@ -145,7 +160,6 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     this.#sockets = new Sockets({
       log: options.log,
       gate: this.#gate,
-      open: () => this.#hub.connections.size,
       now: () => this.#hub.now(),
       connectMsMax: limits.connectMsMax,
       trustedProxies: new Set(options.trustedProxies),
@@ -167,7 +181,10 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     const { tcp, tls } = this.#options;
     await this.load();
     await this.#hub.start();
-    this.#every(TICK_MS, () => this.#hub.tick());
+    this.#every(TICK_MS, () => {
+      this.#hub.tick();
+      this.#sayFault();
+    });
     this.#every(PACE_MS, () => {
       if (this.#gate.waiting > 0) this.#gate.advance(this.#hub.now());
     });
@@ -182,25 +199,35 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
       frameBytesMax: this.#limits.packetBytesMax,
       strangerBytesMax: this.#limits.connectPacketBytesMax,
       serve: (socket, origin) => this.#hub.serve(socket, origin),
+      strayed: (address) => this.#hub.turnedAway('web-socket-path', address),
       enter: (address, begin, turnAway, socket) => {
         let entered = true;
+        let stranger: Stranger | undefined;
         this.#gate.enter(
           {
             address,
             get gone() {
               return socket.destroyed;
             },
-            begin,
+            begin: () => {
+              stranger = this.#gate.stranger(address, (reason) => {
+                this.#hub.turnedAway(reason, address);
+                socket.destroy();
+              });
+              begin(() => stranger?.leave());
+            },
             turnAway: (reason) => {
               entered = false;
               this.#hub.turnedAway(reason, address);
               turnAway();
             },
           },
-          this.#hub.connections.size + this.#gate.waiting,
           this.#hub.now(),
         );
-        if (entered) socket.on('close', () => this.#gate.leave(address));
+        socket.on('close', () => {
+          stranger?.leave();
+          if (entered) this.#gate.leave(address);
+        });
       },
     });
     this.#detach.push(detach);
@@ -247,6 +274,10 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     registerMetrics(registry, this.#hub);
   }
 
+  fault(): string | undefined {
+    return this.#descriptors.fault;
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     for (const detach of this.#detach) detach();
@@ -255,6 +286,16 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     await closing;
     await this.#hub.idle();
     await this.#retained.close();
+  }
+
+  /** Says once that descriptors are running out, and once that there is room again. */
+  #sayFault(): void {
+    const fault = this.#descriptors.fault;
+    if ((fault === undefined) === (this.#fault === undefined)) return;
+    this.#fault = fault;
+    const { log } = this.#options;
+    if (fault === undefined) log.warn('there is room for connections again');
+    else log.error({ reason: fault }, 'file descriptors are running out');
   }
 
   #every(ms: number, work: () => void): void {

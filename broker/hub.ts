@@ -74,12 +74,14 @@ export class Hub implements WireOwner {
     this.#gate = gate;
     this.router = new Router({ limits, retained, monitor, open: identity === 'open' });
     this.#admission = new Admission({
+      limits,
       log,
       identity,
       gate,
       monitor,
       now: this.now,
       letIn: (wire, client) => this.#letIn(wire, client),
+      full: (wire, client) => this.sessions.full(wire, client.id),
     });
     this.#publishing = new Publishing({ log, router: this.router, monitor, uplink });
     this.#subscribing = new Subscribing(this.router, monitor);
@@ -131,6 +133,16 @@ export class Hub implements WireOwner {
 
   get waitingConnections(): number {
     return this.#gate.waiting;
+  }
+
+  /** Sockets that have not said CONNECT yet. */
+  get strangers(): number {
+    return this.#gate.strangers;
+  }
+
+  /** Password checks that wait for their turn. */
+  get waitingChecks(): number {
+    return this.#admission.waiting;
   }
 
   /** A socket was turned away before it said a word. */
@@ -188,6 +200,7 @@ export class Hub implements WireOwner {
 
   connect(wire: Wire, packet: ConnectPacket): void {
     this.counters.packetsReceived++;
+    wire.origin.heard?.();
     if (packet.clientId === '') packet.clientId = `auto-${randomUUID()}`;
     wire.clientId = packet.clientId;
     wire.protocolLevel = packet.protocolVersion;

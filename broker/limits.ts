@@ -11,11 +11,19 @@ export interface BrokerLimits {
   connectMsMax: number;
   /** Of client ids, in bytes of UTF-8. */
   clientIdBytesMax: number;
-  /** Open connections, over all listeners. */
+  /** Clients whose CONNECT was accepted, over all listeners. */
   connectionsMax: number;
   /** Open connections from one address. */
   connectionsPerAddressMax: number;
-  /** Sockets that wait for their turn in a storm; more are closed at once. */
+  /** Connections of one operator; a printer has one. */
+  connectionsPerUserMax: number;
+  /** Sockets before CONNECT, over all addresses; then one drawn at random gives way. */
+  strangersMax: number;
+  /** The same from one address. */
+  strangersPerAddressMax: number;
+  /** File descriptors that sockets leave to the database, files and downloads. */
+  descriptorsReserve: number;
+  /** Sockets that wait for their turn in a storm; then the last of the longest line (by address) is closed. */
   waitingConnectionsMax: number;
   /** Connections begun per second; the others wait. */
   connectsPerSecondMax: number;
@@ -51,6 +59,10 @@ export interface BrokerLimits {
   queuedMessagesMax: number;
   /** Bytes waiting for one connected subscriber; more and it is disconnected (`slow-consumer`). */
   queuedBytesMax: number;
+  /** Bytes waiting for all sessions of one user or printer together. */
+  queuedBytesPerUserMax: number;
+  /** Bytes waiting for all sessions of all together. */
+  queuedBytesTotalMax: number;
   /** Topics of retained documents that one connected subscriber asked for and hasn't taken; then as above. */
   replayTopicsMax: number;
   /** How long a subscriber may take nothing while something waits for it; then it is disconnected. */
@@ -63,6 +75,8 @@ export interface BrokerLimits {
   offlineFull: 'drop-oldest' | 'drop-newest';
   /** Sessions kept without a connection; the one away longest gives way. */
   offlineSessionsMax: number;
+  /** Sessions of one operator that are kept; the one away longest gives way. */
+  sessionsPerUserMax: number;
   /** How long a session is kept without a connection. */
   offlineSecondsMax: number;
   /** Retained documents. */
@@ -76,6 +90,16 @@ export interface BrokerLimits {
   /** Wrong passwords for one user from one address within `flapWindowMs` before it is banned there; ten times as
    * many for all users of an address. */
   failuresMax: number;
+  /** Costly password checks under way at once, over all addresses. */
+  passwordChecksMax: number;
+  /** The same for one address. Users that proved themselves there before have a turn of their own. */
+  passwordChecksPerAddressMax: number;
+  /** Costly password checks that wait, over all addresses; more are told to come again. */
+  passwordChecksWaitingMax: number;
+  /** The same for one address. */
+  passwordChecksWaitingPerAddressMax: number;
+  /** Wrong credentials are answered at multiples of this time, so that the answer's time tells nothing. */
+  refusalStepMs: number;
   /** Ids, users and addresses watched for flapping and failures. */
   watchedMax: number;
 }
@@ -90,6 +114,10 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   clientIdBytesMax: 256,
   connectionsMax: 19_000,
   connectionsPerAddressMax: 19_000,
+  connectionsPerUserMax: 200,
+  strangersMax: 6_000,
+  strangersPerAddressMax: 3_000,
+  descriptorsReserve: 256,
   waitingConnectionsMax: 19_000,
   connectsPerSecondMax: 5_000,
   keepaliveSecondsMax: 0,
@@ -108,12 +136,15 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   outboundSocketBytesMax: 256 * KIB,
   queuedMessagesMax: 50_000,
   queuedBytesMax: 16 * MIB,
+  queuedBytesPerUserMax: 64 * MIB,
+  queuedBytesTotalMax: 1024 * MIB,
   replayTopicsMax: 2_000_000,
   stalledMsMax: 30_000,
   offlineMessagesMax: 1_000,
   offlineBytesMax: 4 * MIB,
   offlineFull: 'drop-oldest',
   offlineSessionsMax: 100_000,
+  sessionsPerUserMax: 100,
   offlineSecondsMax: 7 * 24 * 3600,
   retainedMax: 2_000_000,
   retainedBytesMax: 4096 * MIB,
@@ -121,6 +152,11 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   flapWindowMs: 60_000,
   flapBanMs: 30_000,
   failuresMax: 30,
+  passwordChecksMax: 3,
+  passwordChecksPerAddressMax: 1,
+  passwordChecksWaitingMax: 2_000,
+  passwordChecksWaitingPerAddressMax: 64,
+  refusalStepMs: 250,
   watchedMax: 100_000,
 };
 

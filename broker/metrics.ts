@@ -48,13 +48,19 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
   const { counters } = hub;
   gauge('connections', 'open connections', () => hub.connections.size);
   gauge('connections_waiting', 'accepted sockets that wait for their turn', () => hub.waitingConnections);
+  gauge('strangers', 'sockets that have not said CONNECT yet', () => hub.strangers);
+  gauge(
+    'password_checks_waiting',
+    'costly password checks that wait for their turn',
+    () => hub.waitingChecks,
+  );
   gauge('clients_connected', 'clients with an open session', () => hub.sessions.connected);
   gauge('sessions', 'sessions, also of clients that are away', () => hub.sessions.size);
   gauge('subscriptions', 'subscriptions', () => hub.router.tree.size);
   gauge('retained_messages', 'retained documents', () => hub.retained.size);
   gauge('retained_bytes', 'bytes of retained payloads', () => hub.retained.bytes);
   gauge('queued_messages', 'messages that wait for a subscriber', () => hub.sessions.queued().messages);
-  gauge('queued_bytes', 'bytes that wait for a subscriber', () => hub.sessions.queued().bytes);
+  gauge('queued_bytes', 'bytes that wait for a subscriber', () => hub.router.queuedBytes);
   gauge('inflight_messages', 'messages sent and not yet acknowledged', () => hub.sessions.queued().inFlight);
   counter('received_bytes', 'bytes read', () => counters.bytesReceived);
   counter('sent_bytes', 'bytes written', () => counters.bytesSent);

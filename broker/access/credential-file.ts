@@ -50,6 +50,7 @@ function read(file: string): Map<string, Entry> {
 export type Changed = (name: string) => void;
 
 export class CredentialFile implements Identity {
+  readonly takesTurns = true;
   readonly #file: string;
   readonly #checker = new PasswordChecker();
   #entries: Map<string, Entry>;
@@ -68,7 +69,7 @@ export class CredentialFile implements Identity {
   }
 
   async authenticate(credentials: Credentials): Promise<Principal | undefined> {
-    const { username, password, certificateName, certificateEnrolment } = credentials;
+    const { username, password, certificateName, certificateEnrolment, turn } = credentials;
     if (certificateName !== undefined && (username === undefined || username === certificateName)) {
       // A certificate of the product's own CA names a printer; it is one as long as it has an entry here.
       const entry = this.#entries.get(certificateName);
@@ -79,8 +80,8 @@ export class CredentialFile implements Identity {
     if (username === undefined || password === undefined) return undefined;
     const entry = this.#entries.get(username);
     const right = entry
-      ? await this.#checker.check(entry.hash, password)
-      : await this.#checker.pretend(password);
+      ? await this.#checker.check(entry.hash, password, turn)
+      : await this.#checker.pretend(password, turn);
     if (!right || !entry) return undefined;
     return { name: entry.name, role: entry.role };
   }

@@ -14,6 +14,7 @@ import {
   scryptSync,
   timingSafeEqual,
 } from 'node:crypto';
+import type { Turn } from './identity.ts';
 
 /** Cost (N) and block size (r) of scrypt, p = 1. */
 const EFFORT = { chosen: { cost: 16_384, block: 8 }, generated: { cost: 2, block: 1 } } as const;
@@ -27,9 +28,6 @@ const PASSWORD_BYTES = 18;
 const SYNC_COST_MAX = 64;
 /** A forged hash must not take the memory of the process: 128 MiB at r = 8. */
 const COST_MAX = 1 << 17;
-/** Costly checks under way together, and waiting: the thread pool has four threads, and others need it too. */
-const COSTLY_MAX = 3;
-const COSTLY_WAITING_MAX = 2_000;
 /** Right passwords remembered; 32 bytes of hash and the entry, about 200 bytes each. */
 const REMEMBERED_MAX = 50_000;
 
@@ -93,64 +91,45 @@ export async function verifyPassword(hash: string, password: Buffer): Promise<bo
   return matches(parse(hash), password);
 }
 
-/** Too many costly checks wait: the client should come again later. */
-export class PasswordsBusy extends Error {
-  constructor() {
-    super('too many password checks wait');
-    this.name = 'PasswordsBusy';
-  }
-}
+/** Whoever isn't the broker asks for nobody's turn. */
+const AT_ONCE: Turn = { admit: () => {}, take: (check) => check() };
 
 /**
  * Checks passwords and remembers which were right, bounded, under a keyed hash that only this process knows. Wrong
- * ones are never remembered; how often they may be tried is for the broker's gate to bound.
+ * ones are never remembered. Every refusal costs one costly derivation, whether the name is known or not and however
+ * its hash was made: names can't be told apart by time.
  */
 export class PasswordChecker {
   readonly #secret = randomBytes(KEY_BYTES);
   /** By keyed hash of the stored hash and the password, so that a changed password forgets the old one. */
   readonly #right = new Set<string>();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
 
-  /** @throws PasswordsBusy, and like verifyPassword */
-  async check(hash: string, password: Buffer): Promise<boolean> {
+  /** @throws CheckRefused, and like verifyPassword */
+  async check(hash: string, password: Buffer, turn: Turn = AT_ONCE): Promise<boolean> {
     const parsed = parse(hash);
-    // Remembering it would cost as much as checking it again.
-    if (parsed.cost <= SYNC_COST_MAX) return matches(parsed, password);
+    if (parsed.cost <= SYNC_COST_MAX) {
+      // Nobody guesses what was made here, so who has it waits for nobody. Remembering would cost as much as checking.
+      return (await matches(parsed, password)) || this.pretend(password, turn);
+    }
+    turn.admit();
     const mark = createHmac('sha256', this.#secret)
       .update(hash)
       .update('\0')
       .update(password)
       .digest('base64url');
     if (this.#right.has(mark)) return true;
-    if (!(await this.#inTurn(() => matches(parsed, password)))) return false;
+    // The same may have been found right while this one waited for its turn.
+    if (!(await turn.take(async () => this.#right.has(mark) || matches(parsed, password)))) return false;
     // The oldest gives way: a set keeps the order of insertion.
     if (this.#right.size >= REMEMBERED_MAX) this.#right.delete(this.#right.values().next().value as string);
     this.#right.add(mark);
     return true;
   }
 
-  /** Spends as long on somebody unknown as on somebody known, so that names can't be told apart by time. */
-  async pretend(password: Buffer): Promise<false> {
-    // What isn't as long as a password made here would belong to a person, at a person's cost.
-    const generated = password.length === (PASSWORD_BYTES * 4) / 3;
-    const effort = generated ? EFFORT.generated : EFFORT.chosen;
-    const work = () => derive(password, Buffer.alloc(SALT_BYTES), effort);
-    await (generated ? work() : this.#inTurn(work));
+  /** Spends as long on somebody unknown as on a wrong password of somebody known. @throws CheckRefused */
+  async pretend(password: Buffer, turn: Turn = AT_ONCE): Promise<false> {
+    turn.admit();
+    await turn.take(() => derive(password, Buffer.alloc(SALT_BYTES), EFFORT.chosen));
     return false;
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= COSTLY_MAX) {
-      if (this.#waiting.length >= COSTLY_WAITING_MAX) throw new PasswordsBusy();
-      await new Promise<void>((resume) => this.#waiting.push(resume));
-    }
-    this.#running++;
-    try {
-      return await work();
-    } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
-    }
   }
 }

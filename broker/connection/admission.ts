@@ -2,13 +2,16 @@
 import type { Logger } from 'pino';
 import { CONNACK, type ConnectPacket } from '../../mqtt/packet.ts';
 import { mayPublish } from '../access/access.ts';
-import type { Credentials, Identity, Principal } from '../access/identity.ts';
+import { CheckRefused, type Credentials, type Identity, type Principal } from '../access/identity.ts';
+import { type ConnectTurn, Turns } from '../access/turns.ts';
 import type { AedesClient } from '../aedes/internals.ts';
+import type { BrokerLimits } from '../limits.ts';
 import type { Monitor, Who } from '../monitor.ts';
 import type { Gate } from './connect-queue.ts';
 import type { Wire } from './wire.ts';
 
 export interface AdmissionOptions {
+  limits: BrokerLimits;
   log: Logger;
   identity: Identity | 'open';
   gate: Gate;
@@ -17,6 +20,8 @@ export interface AdmissionOptions {
   now(): number;
   /** The client may connect; its `id` is the key of its session. */
   letIn(wire: Wire, client: AedesClient): void;
+  /** Why there is no place for another client; undefined when there is. */
+  full(wire: Wire, client: AedesClient): string | undefined;
 }
 
 /** An answer about somebody's rights isn't under way for longer. */
@@ -24,6 +29,7 @@ const ANSWER_MS_MAX = 60_000;
 
 export class Admission {
   readonly #options: AdmissionOptions;
+  readonly #turns: Turns;
   /** When rights changed last, by name; those of the last minute. */
   readonly #changed = new Map<string, number>();
   /** From now on everybody is refused: the broker is going down. */
@@ -31,6 +37,12 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#turns = new Turns(options);
+  }
+
+  /** Password checks that wait for their turn. */
+  get waiting(): number {
+    return this.#turns.waiting;
   }
 
   /** The rights of a name changed: answers about them that are under way don't count any more. */
@@ -46,63 +58,96 @@ export class Admission {
 
   /** Decides about a CONNECT: lets the client in, or refuses it and ends its connection. */
   decide(wire: Wire, client: AedesClient, packet: ConnectPacket): void {
-    const { identity, gate, monitor, now, letIn } = this.#options;
+    const { identity, gate, now } = this.#options;
     if (this.closed) {
       wire.deny(CONNACK.unavailable, 'shutdown');
       return;
     }
     if (identity === 'open') {
-      letIn(wire, client);
+      this.#enter(wire, client);
       return;
     }
     const { username, password } = packet;
     const { address, certificateName, certificateEnrolment } = wire.origin;
     const at = now();
-    if (gate.bans(at) && gate.refuses(`${username ?? ''}\0${wire.clientId}`, username, address, at)) {
-      monitor.refused(wire, 'banned', { who: { name: undefined, claimed: username } });
-      wire.deny(CONNACK.notAuthorized, 'banned');
+    const turn = this.#turns.of(username, address);
+    if (gate.bans(at) && gate.refuses(`${username ?? ''}\0${wire.clientId}`, at)) {
+      this.#banned(wire, username);
       return;
     }
-    const credentials: Credentials = { clientId: wire.clientId, address };
+    const credentials: Credentials = { clientId: wire.clientId, address, turn };
     if (username) credentials.username = username;
     if (password) credentials.password = password;
     if (certificateName !== undefined) credentials.certificateName = certificateName;
     if (certificateEnrolment !== undefined) credentials.certificateEnrolment = certificateEnrolment;
-    void this.#ask(wire, client, identity, credentials);
+    void this.#ask(wire, client, identity, credentials, turn);
   }
 
   /** Asks who it is, and again when rights changed meanwhile. */
-  async #ask(wire: Wire, client: AedesClient, identity: Identity, credentials: Credentials): Promise<void> {
-    const { log, now, letIn } = this.#options;
+  async #ask(
+    wire: Wire,
+    client: AedesClient,
+    identity: Identity,
+    credentials: Credentials,
+    turn: ConnectTurn,
+  ): Promise<void> {
+    const { log, now } = this.#options;
+    const began = now();
     let principal: Principal | undefined;
     try {
+      if (!identity.takesTurns) turn.admit();
       let asked: number;
       do {
         asked = now();
         principal = await identity.authenticate(credentials);
       } while (principal && (this.#changed.get(principal.name) ?? -1) >= asked);
     } catch (error) {
-      log.error({ err: error, clientId: wire.clientId }, 'authentication failed');
-      wire.deny(CONNACK.unavailable, 'identity-unavailable');
+      if (error instanceof CheckRefused) this.#refusedCheck(wire, error, credentials.username);
+      else {
+        log.error({ err: error, clientId: wire.clientId }, 'authentication failed');
+        wire.deny(CONNACK.unavailable, 'identity-unavailable');
+      }
       return;
     }
+    if (principal) this.#turns.proved(turn, principal.role !== 'printer');
+    else if (!client.closed) await this.#untilStep(began);
     // Who is gone by now is still counted when it had no right to come.
-    const admitted = this.#admitted(client, wire, principal, credentials.username);
-    if (admitted && !client.closed) letIn(wire, client);
+    const admitted = this.#admitted(client, wire, principal, turn);
+    if (admitted && !client.closed) this.#enter(wire, client);
+  }
+
+  /** Waits so that the time of a refusal doesn't tell what was looked up for it. */
+  async #untilStep(began: number): Promise<void> {
+    const { limits, now } = this.#options;
+    const step = limits.refusalStepMs;
+    if (step === 0) return;
+    const wait = step - ((now() - began) % step);
+    await new Promise<void>((resume) => setTimeout(resume, wait));
+  }
+
+  #enter(wire: Wire, client: AedesClient): void {
+    const { full, letIn } = this.#options;
+    const reason = full(wire, client);
+    if (reason === undefined) letIn(wire, client);
+    else this.#refuse(wire, CONNACK.unavailable, reason, { who: { name: wire.principal?.name } });
+  }
+
+  #banned(wire: Wire, claimed: string | undefined): void {
+    this.#refuse(wire, CONNACK.notAuthorized, 'banned', { who: { name: undefined, claimed } });
+  }
+
+  #refusedCheck(wire: Wire, { reason }: CheckRefused, claimed: string | undefined): void {
+    if (reason === 'banned') this.#banned(wire, claimed);
+    else this.#refuse(wire, CONNACK.unavailable, reason, { who: { name: undefined, claimed } });
   }
 
   /** Gives the connection its principal, or refuses CONNECT. */
-  #admitted(
-    client: AedesClient,
-    wire: Wire,
-    principal: Principal | undefined,
-    username: string | undefined,
-  ): boolean {
-    const { gate, monitor, now } = this.#options;
+  #admitted(client: AedesClient, wire: Wire, principal: Principal | undefined, turn: ConnectTurn): boolean {
+    const { monitor } = this.#options;
     if (!principal) {
       // A name that wasn't proven is told as one that was claimed: it may be anybody's.
-      const who = { name: undefined, claimed: username };
-      if (gate.failed(username, wire.origin.address, now())) monitor.refused(wire, 'failures', { who });
+      const who = { name: undefined, claimed: turn.username };
+      if (this.#turns.failed(turn)) monitor.refused(wire, 'failures', { who });
       return this.#refuse(wire, CONNACK.credentials, 'credentials', { who });
     }
     const who = { name: principal.name };

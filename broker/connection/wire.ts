@@ -30,6 +30,8 @@ export interface Origin {
   certificateName: string | undefined;
   /** The enrolment that the certificate was issued for. */
   certificateEnrolment?: string | undefined;
+  /** Called when its CONNECT was read: until then it is a stranger among strangers. */
+  heard?(): void;
 }
 
 /** What the broker does for its wires. */

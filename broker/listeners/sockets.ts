@@ -9,6 +9,7 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Gate, Waiting } from '../connection/connect-queue.ts';
+import type { Stranger } from '../connection/strangers.ts';
 import type { Origin } from '../connection/wire.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 
@@ -33,8 +34,6 @@ export interface TlsEndpoint extends Endpoint {
 export interface SocketsOptions {
   log: Logger;
   gate: Gate;
-  /** How many connections there are, over all listeners. */
-  open(): number;
   now(): number;
   connectMsMax: number;
   /** Addresses whose PROXY header is heard, and which must send one. */
@@ -44,8 +43,8 @@ export interface SocketsOptions {
   turnedAway(reason: string, address: string): void;
 }
 
-/** What comes next for a socket that passed the gate. */
-type Ready = (socket: Socket, address: string) => void;
+/** What comes next for a socket that passed the gate. `heard` is for the origin that it is served with. */
+type Ready = (socket: Socket, address: string, heard: () => void) => void;
 
 const BACKLOG = 4_096;
 
@@ -72,15 +71,15 @@ export class Sockets {
 
   /** Listens for MQTT over TCP. Resolves to the URL. @throws PlatenError start/port */
   tcp(endpoint: Endpoint): Promise<string> {
-    return this.#listen(endpoint, 'mqtt', 'PLATEN_MQTT_PORT', (socket, address) => {
-      this.#options.serve(socket, { listener: 'tcp', address, certificateName: undefined });
+    return this.#listen(endpoint, 'mqtt', 'PLATEN_MQTT_PORT', (socket, address, heard) => {
+      this.#options.serve(socket, { listener: 'tcp', address, certificateName: undefined, heard });
     });
   }
 
   /** Listens for MQTT over TLS 1.2 or later. Resolves to the URL. @throws PlatenError start/port */
   tls(endpoint: TlsEndpoint): Promise<string> {
     const { key, cert, clientAuthority, isRevoked, enrolmentOf } = endpoint;
-    const addresses = new WeakMap<Socket, string>();
+    const origins = new WeakMap<Socket, { address: string; heard: () => void }>();
     const server = createTlsServer({
       key,
       cert,
@@ -93,7 +92,8 @@ export class Sockets {
     });
     server.on('secureConnection', (socket: TLSSocket) => {
       const raw = (socket as unknown as { _parent?: Socket })._parent;
-      const address = (raw && addresses.get(raw)) ?? plainAddress(socket.remoteAddress);
+      const origin = raw && origins.get(raw);
+      const address = origin?.address ?? plainAddress(socket.remoteAddress);
       const certificate = socket.getPeerCertificate();
       const shown = certificate && Object.keys(certificate).length > 0;
       if (shown && (!socket.authorized || isRevoked?.(certificate.serialNumber.toLowerCase()))) {
@@ -107,6 +107,7 @@ export class Sockets {
         address,
         certificateName: typeof name === 'string' ? name : undefined,
         certificateEnrolment: shown ? enrolmentOf?.(certificate.serialNumber) : undefined,
+        ...(origin ? { heard: origin.heard } : {}),
       });
     });
     server.on('tlsClientError', (_error, socket) => {
@@ -114,8 +115,8 @@ export class Sockets {
       socket.destroy();
     });
     this.#tlsServers.push(server);
-    return this.#listen(endpoint, 'mqtts', 'PLATEN_MQTTS_PORT', (socket, address) => {
-      addresses.set(socket, address);
+    return this.#listen(endpoint, 'mqtts', 'PLATEN_MQTTS_PORT', (socket, address, heard) => {
+      origins.set(socket, { address, heard });
       server.emit('connection', socket);
     });
   }
@@ -147,20 +148,21 @@ export class Sockets {
   }
 
   #enter(socket: Socket, ready: Ready): void {
-    const { gate, now, open } = this.#options;
-    const entrant = new Entrant(socket, ready, this.#pending, this.#options);
-    gate.enter(entrant, open() + gate.waiting, now());
+    const { gate, now } = this.#options;
+    gate.enter(new Entrant(socket, ready, this.#pending, this.#options), now());
   }
 }
 
 /** A socket on its way to speak MQTT. One object and two listeners: in a storm there are thousands a second. */
 class Entrant implements Waiting {
-  readonly address: string;
+  /** The socket's, or the one that a trusted proxy told. */
+  address: string;
   readonly #socket: Socket;
   readonly #ready: Ready;
   readonly #pending: Set<Socket>;
   readonly #options: SocketsOptions;
   #turnedAway = false;
+  #stranger: Stranger | undefined;
 
   constructor(socket: Socket, ready: Ready, pending: Set<Socket>, options: SocketsOptions) {
     this.address = plainAddress(socket.remoteAddress);
@@ -172,6 +174,7 @@ class Entrant implements Waiting {
     socket.on('error', destroyIt);
     socket.on('close', () => {
       this.#pending.delete(this.#socket);
+      this.#stranger?.leave();
       if (!this.#turnedAway) this.#options.gate.leave(this.address);
     });
   }
@@ -184,12 +187,33 @@ class Entrant implements Waiting {
     const socket = this.#socket;
     socket.off('error', destroyIt);
     this.#pending.delete(socket);
-    if (this.#options.trustedProxies.has(this.address)) {
+    const proxy = this.#options.trustedProxies.has(this.address);
+    this.#becomeStranger(proxy);
+    if (proxy) {
       void this.#awaitHeader();
       return;
     }
-    this.#ready(socket, this.address);
-    socket.resume();
+    this.#speak();
+  }
+
+  /** Until CONNECT it may have to give way to others. A proxy speaks for many addresses. */
+  #becomeStranger(proxy: boolean): void {
+    const { gate, turnedAway } = this.#options;
+    const { address } = this;
+    this.#stranger?.leave();
+    this.#stranger = gate.stranger(
+      address,
+      (reason) => {
+        turnedAway(reason, address);
+        this.#socket.destroy();
+      },
+      proxy,
+    );
+  }
+
+  #speak(): void {
+    this.#ready(this.#socket, this.address, () => this.#stranger?.leave());
+    this.#socket.resume();
   }
 
   turnAway(reason: string): void {
@@ -210,7 +234,16 @@ class Entrant implements Waiting {
       socket.destroy();
       return;
     }
-    this.#ready(socket, header.local ? this.address : header.address);
-    socket.resume();
+    if (!header.local) {
+      const full = this.#options.gate.move(this.address, header.address);
+      if (full !== undefined) {
+        this.#options.turnedAway(full, header.address);
+        socket.destroy();
+        return;
+      }
+      this.address = header.address;
+      this.#becomeStranger(false);
+    }
+    this.#speak();
   }
 }

@@ -11,10 +11,17 @@ export interface WebSocketOptions {
   frameBytesMax: number;
   /** What may be kept of a message that isn't complete, before CONNECT was accepted: strangers get less memory. */
   strangerBytesMax: number;
-  /** Calls `begin` now or later, or `turnAway`. */
-  enter(address: string, begin: () => void, turnAway: () => void, socket: Duplex): void;
+  /** Calls `begin` now or later, or `turnAway`. What `begin` gets is to be called when CONNECT was read. */
+  enter(address: string, begin: (heard: () => void) => void, turnAway: () => void, socket: Duplex): void;
+  /** Somebody asked for another path. */
+  strayed(address: string): void;
   /** Begins to serve; gives the connection. */
   serve(socket: Duplex, origin: Origin): ServedConnection;
+}
+
+/** Answers an upgrade that isn't taken. The peer is not waited for: it may never close its side. */
+function end(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
 /** What is to be known of a connection that is served. */
@@ -25,7 +32,10 @@ export interface ServedConnection {
   reason: string | undefined;
 }
 
-/** Attaches to a server; the returned function detaches. Upgrades at other paths are left to others. */
+/**
+ * Attaches to a server; the returned function detaches. An upgrade at another path is answered 404 and closed at once:
+ * Node leaves such a socket to whoever hears of it, for ever, and outside of every limit.
+ */
 export function attachWebSocket(server: HttpServer, options: WebSocketOptions): () => void {
   const sockets = new WebSocketServer({
     noServer: true,
@@ -35,14 +45,18 @@ export function attachWebSocket(server: HttpServer, options: WebSocketOptions): 
     perMessageDeflate: false,
   });
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if ((request.url ?? '').split('?')[0] !== options.path) return;
     const address = plainAddress(request.socket.remoteAddress);
     const ignore = () => socket.destroy();
     socket.on('error', ignore);
+    if ((request.url ?? '').split('?')[0] !== options.path) {
+      options.strayed(address);
+      end(socket, '404 Not Found');
+      return;
+    }
     const turnAway = () => {
-      socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
+      end(socket, '503 Service Unavailable');
     };
-    const begin = () => {
+    const begin = (heard: () => void) => {
       socket.off('error', ignore);
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
         let unfinishedBytes = 0;
@@ -52,7 +66,7 @@ export function attachWebSocket(server: HttpServer, options: WebSocketOptions): 
           if (!binary) webSocket.terminate();
         });
         const stream = createWebSocketStream(webSocket);
-        const served = options.serve(stream, { listener: 'ws', address, certificateName: undefined });
+        const served = options.serve(stream, { listener: 'ws', address, certificateName: undefined, heard });
         // The frame is put together before the broker sees any of it. `maxPayload` is one for all connections, so what
         // a stranger's holds is counted as it comes.
         const count = (chunk: Buffer) => {

@@ -65,6 +65,8 @@ export class Router implements SessionOwner {
   readonly #monitor: Monitor;
   readonly #open: boolean;
   readonly #recipients = new Recipients();
+  readonly #queuedByUser = new Map<string, number>();
+  #queuedBytes = 0;
 
   constructor(options: RouterOptions) {
     this.limits = options.limits;
@@ -143,6 +145,26 @@ export class Router implements SessionOwner {
     const { counters } = this.#monitor;
     counters.publishesSent++;
     counters.payloadBytesSent += message.payload.length;
+  }
+
+  /** Bytes that wait for all sessions together. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  queued({ principal }: Session, bytes: number): void {
+    this.#queuedBytes += bytes;
+    if (!principal) return;
+    const now = (this.#queuedByUser.get(principal.name) ?? 0) + bytes;
+    if (now > 0) this.#queuedByUser.set(principal.name, now);
+    else this.#queuedByUser.delete(principal.name);
+  }
+
+  roomFor({ principal }: Session, bytes: number): boolean {
+    const { queuedBytesPerUserMax, queuedBytesTotalMax } = this.limits;
+    if (this.#queuedBytes + bytes > queuedBytesTotalMax) return false;
+    if (!principal) return true;
+    return (this.#queuedByUser.get(principal.name) ?? 0) + bytes <= queuedBytesPerUserMax;
   }
 
   mayReceive(session: Session, topic: string): boolean {

@@ -31,6 +31,10 @@ export interface SessionOwner {
   dropped(reason: 'offline-queue-full' | 'offline-qos0' | 'not-authorized', session: Session): void;
   /** A PUBLISH was handed to a connection. */
   sent(message: Message | Retained): void;
+  /** Bytes more (or fewer) wait for the session. */
+  queued(session: Session, bytes: number): void;
+  /** Whether so many bytes more may wait for it: its user, and all together, have bounds too. */
+  roomFor(session: Session, bytes: number): boolean;
   /** Whether the session's principal may receive `topic`. */
   mayReceive(session: Session, topic: string): boolean;
 }
@@ -153,7 +157,7 @@ export class Session {
         this.#inFlight.set(id, { sequence, message, qos, retain, released, group: undefined });
       } else {
         this.#waiting.push({ sequence, message, qos, group: undefined });
-        this.#waitingBytes += message.bytes;
+        this.#queue(message.bytes);
       }
     }
   }
@@ -170,6 +174,13 @@ export class Session {
     for (const filter of this.#unsaved) if (filter !== ITSELF) void journal.removeSubscription(filter);
     journal.removeLeft();
     return journal.end();
+  }
+
+  /** Nothing waits for it any more: it is over. */
+  emptied(): void {
+    this.#queue(-this.#waitingBytes);
+    this.#waiting = [];
+    this.#waitingHead = 0;
   }
 
   get inFlight(): number {
@@ -208,7 +219,11 @@ export class Session {
       return;
     }
     const { queuedMessagesMax, queuedBytesMax } = this.#owner.limits;
-    if (this.waiting >= queuedMessagesMax || this.#waitingBytes + message.bytes > queuedBytesMax) {
+    if (
+      this.waiting >= queuedMessagesMax ||
+      this.#waitingBytes + message.bytes > queuedBytesMax ||
+      !this.#owner.roomFor(this, message.bytes)
+    ) {
       outlet.fail('slow-consumer');
       // What is lost with QoS 0 is lost; the rest stays for when the client is back.
       if (qos > 0 && !this.clean) this.#keepOffline({ sequence: 0, message, qos, group });
@@ -285,7 +300,7 @@ export class Session {
     const kept = this.#waiting.slice(this.#waitingHead).filter((entry) => entry.qos > 0);
     this.#waiting = [];
     this.#waitingHead = 0;
-    this.#waitingBytes = 0;
+    this.#queue(-this.#waitingBytes);
     for (const entry of kept) this.#keepOffline(entry);
   }
 
@@ -353,7 +368,7 @@ export class Session {
     if (taken.length > 0) {
       this.#waiting = rest;
       this.#waitingHead = 0;
-      this.#waitingBytes = rest.reduce((sum, entry) => sum + entry.message.bytes, 0);
+      this.#queue(rest.reduce((sum, entry) => sum + entry.message.bytes, 0) - this.#waitingBytes);
     }
     return taken;
   }
@@ -442,7 +457,7 @@ export class Session {
     rest.splice(at < 0 ? rest.length : at, 0, { sequence, message: message as Message, qos, group });
     this.#waiting = rest;
     this.#waitingHead = 0;
-    this.#waitingBytes += (message as Message).bytes;
+    this.#queue((message as Message).bytes);
   }
 
   #write(
@@ -481,21 +496,22 @@ export class Session {
       if (entry.qos === 2) durable?.catch(() => this.#dequeue(entry));
     }
     this.#waiting.push(entry);
-    this.#waitingBytes += entry.message.bytes;
+    this.#queue(entry.message.bytes);
   }
 
   #dequeue(entry: Waiting): void {
     const at = this.#waiting.indexOf(entry, this.#waitingHead);
     if (at < 0) return;
     this.#waiting.splice(at, 1);
-    this.#waitingBytes -= entry.message.bytes;
+    this.#queue(-entry.message.bytes);
   }
 
   #keepOffline(entry: Waiting): void {
     const { offlineMessagesMax, offlineBytesMax, offlineFull } = this.#owner.limits;
     while (
       this.waiting >= offlineMessagesMax ||
-      (this.waiting > 0 && this.#waitingBytes + entry.message.bytes > offlineBytesMax)
+      (this.waiting > 0 && this.#waitingBytes + entry.message.bytes > offlineBytesMax) ||
+      !this.#owner.roomFor(this, entry.message.bytes)
     ) {
       this.#owner.dropped('offline-queue-full', this);
       if (offlineFull === 'drop-newest' || this.waiting === 0) {
@@ -508,9 +524,14 @@ export class Session {
     this.#enqueue(entry);
   }
 
+  #queue(bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#owner.queued(this, bytes);
+  }
+
   #shift(): void {
     const head = this.#waiting[this.#waitingHead] as Waiting;
-    this.#waitingBytes -= head.message.bytes;
+    this.#queue(-head.message.bytes);
     this.#waitingHead++;
     // Moving the rest once in a while keeps both the shift and the memory cheap.
     if (this.#waitingHead > 64 && this.#waitingHead * 2 > this.#waiting.length) {

@@ -54,6 +54,10 @@ export class Sessions implements SessionStore, Fanout {
   readonly #byKey = new Map<string, Session>();
   /** The connections that hold a session. */
   readonly #held = new Map<string, Wire>();
+  /** Of operators, by name: sessions that are kept, the one that left longest ago first. */
+  readonly #keptOf = new Map<string, Set<Session>>();
+  /** Connections of operators, by name. */
+  readonly #connectionsOf = new Map<string, number>();
   /** Sessions that ended and of which the disk may still know, by key: nearly always none. */
   readonly #ending = new Map<string, Ending>();
 
@@ -84,6 +88,27 @@ export class Sessions implements SessionStore, Fanout {
     return { messages, bytes, inFlight };
   }
 
+  /** Why there is no place for a client with this key; undefined when there is. */
+  full({ principal, clean }: Wire, key: string): string | undefined {
+    const { connectionsMax, connectionsPerUserMax, sessionsPerUserMax } = this.#options.router.limits;
+    // It takes its own place.
+    if (this.#held.has(key)) return undefined;
+    if (this.#held.size >= connectionsMax) return 'connections';
+    if (!principal || principal.role === 'printer') return undefined;
+    if ((this.#connectionsOf.get(principal.name) ?? 0) >= connectionsPerUserMax)
+      return 'connections-per-user';
+    if (clean || this.#byKey.has(key)) return undefined;
+    const kept = this.#keptOf.get(principal.name);
+    if (!kept || kept.size < sessionsPerUserMax) return undefined;
+    for (const session of kept) {
+      if (this.#held.has(session.key)) continue;
+      this.#options.monitor.dropped('session-displaced');
+      this.#discard(session);
+      return undefined;
+    }
+    return 'sessions-per-user';
+  }
+
   /**
    * A client was let in and gets its session; ends the predecessor with the same key. CONNACK must wait for the
    * promise, if any: what it says of the session then holds over a crash. With a clean session, and none before it,
@@ -111,9 +136,11 @@ export class Sessions implements SessionStore, Fanout {
     const changed =
       session.principal?.name !== principal?.name || session.principal?.role !== principal?.role;
     session.principal = principal;
+    if (begins) this.#keep(session);
     const anew = begins || changed || erased !== undefined;
     const saved = session.journal ? session.save(anew ? [ITSELF] : []) : undefined;
     this.#held.set(key, wire);
+    this.#countConnection(wire, 1);
     wire.session = session;
     wire.inbound = publishing.line(key);
     if (wire.principal?.role === 'printer') wire.drawOn(allowances.hold(wire.principal.name));
@@ -139,6 +166,7 @@ export class Sessions implements SessionStore, Fanout {
     if (!session || !wire.connected) return;
     wire.connected = false;
     wire.letGo();
+    this.#countConnection(wire, -1);
     // Whoever took the session over is not touched by the end of its predecessor.
     if (this.#held.get(session.key) === wire) {
       this.#held.delete(session.key);
@@ -146,6 +174,7 @@ export class Sessions implements SessionStore, Fanout {
       // The map holds those that are away in the order in which they left.
       this.#byKey.delete(session.key);
       this.#byKey.set(session.key, session);
+      this.#keep(session);
       router.redistribute(session);
       if (session.clean) this.#discard(session);
       else session.journal?.putLeft(date());
@@ -222,6 +251,7 @@ export class Sessions implements SessionStore, Fanout {
       if (kept.inOneRecord) session.save([ITSELF, ...kept.subscriptions.keys()])?.catch(() => {});
       session.restore(kept);
       this.#byKey.set(kept.key, session);
+      this.#keep(session);
     }
   }
 
@@ -230,11 +260,35 @@ export class Sessions implements SessionStore, Fanout {
     return retained.lasting ? new SessionJournal(retained, key, lastSequence) : undefined;
   }
 
+  /** Puts a session of an operator behind its others. */
+  #keep(session: Session): void {
+    const { principal, clean } = session;
+    if (clean || !principal || principal.role === 'printer') return;
+    let kept = this.#keptOf.get(principal.name);
+    if (!kept) {
+      kept = new Set();
+      this.#keptOf.set(principal.name, kept);
+    }
+    kept.delete(session);
+    kept.add(session);
+  }
+
+  #countConnection({ principal }: Wire, by: 1 | -1): void {
+    if (!principal || principal.role === 'printer') return;
+    const now = (this.#connectionsOf.get(principal.name) ?? 0) + by;
+    if (now > 0) this.#connectionsOf.set(principal.name, now);
+    else this.#connectionsOf.delete(principal.name);
+  }
+
   #discard(session: Session): void {
     const erased = session.erase();
     if (erased) this.#await(session.key, [session], erased);
+    session.emptied();
     this.#options.router.forget(session);
     this.#byKey.delete(session.key);
+    const name = session.principal?.name ?? '';
+    const kept = this.#keptOf.get(name);
+    if (kept?.delete(session) && kept.size === 0) this.#keptOf.delete(name);
   }
 
   /** When nothing is known of earlier sessions of a client; begins again where that failed. */

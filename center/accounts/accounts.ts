@@ -13,6 +13,7 @@ import type { Accounts } from '../queries.ts';
 import type { Credential, Credentials } from './credential-store.ts';
 
 export class StoredAccounts implements Accounts, Identity {
+  readonly takesTurns = true;
   readonly #store: Credentials;
   readonly #checker = new PasswordChecker();
   /** Credentials read lately, least recently used first: a reconnect storm asks for each printer once. */
@@ -51,6 +52,7 @@ export class StoredAccounts implements Accounts, Identity {
     password,
     certificateName,
     certificateEnrolment,
+    turn,
   }: Shown): Promise<Principal | undefined> {
     const name = certificateName ?? username;
     if (name === undefined) return undefined;
@@ -65,8 +67,8 @@ export class StoredAccounts implements Accounts, Identity {
     }
     if (password === undefined) return undefined;
     const right = credential
-      ? await this.#checker.check(credential.hash, password)
-      : await this.#checker.pretend(password);
+      ? await this.#checker.check(credential.hash, password, turn)
+      : await this.#checker.pretend(password, turn);
     return right && credential ? { name, role: credential.role } : undefined;
   }
 
