@@ -60,6 +60,7 @@ export class Hub implements WireOwner {
   readonly #publishing: Publishing;
   readonly #subscribing: Subscribing;
   readonly #allowances: Allowances;
+  readonly #operators: Allowances;
   readonly #aedes: Aedes;
   readonly #handle: Handle;
   #dirty: Wire[] = [];
@@ -85,7 +86,18 @@ export class Hub implements WireOwner {
     });
     this.#publishing = new Publishing({ log, router: this.router, monitor, uplink });
     this.#subscribing = new Subscribing(this.router, monitor);
+    const packets = {
+      packetsPerSecond: limits.packetsPerSecondMax,
+      packetBurstMs: limits.packetBurstSeconds * 1_000,
+    };
+    this.#operators = new Allowances({
+      ...packets,
+      publishesPerSecond: limits.operatorPublishesPerSecondMax,
+      bytesPerSecond: limits.operatorBytesPerSecondMax,
+      burstMs: limits.operatorBurstSeconds * 1_000,
+    });
     this.#allowances = new Allowances({
+      ...packets,
       publishesPerSecond: limits.printerPublishesPerSecondMax,
       bytesPerSecond: limits.printerBytesPerSecondMax,
       burstMs: limits.printerBurstSeconds * 1_000,
@@ -95,6 +107,7 @@ export class Hub implements WireOwner {
       publishing: this.#publishing,
       gate,
       allowances: this.#allowances,
+      operators: this.#operators,
       monitor,
       now: this.now,
       date: Date.now,
@@ -325,5 +338,6 @@ export class Hub implements WireOwner {
     this.#expiredAt = now;
     this.sessions.expire(now);
     this.#allowances.forget(now);
+    this.#operators.forget(now);
   }
 }

@@ -43,6 +43,21 @@ export interface BrokerLimits {
   printerPublishesPerSecondMax: number;
   /** The same for a printer, over all its connections. 0 = unbounded. */
   printerBytesPerSecondMax: number;
+  /** Messages one operator may publish per second, over all connections. 0 = unbounded. */
+  operatorPublishesPerSecondMax: number;
+  /** Bytes one operator may send per second, over all connections. 0 = unbounded. */
+  operatorBytesPerSecondMax: number;
+  /** How far ahead of its rates an operator may be. */
+  operatorBurstSeconds: number;
+  /**
+   * Packets of one printer or operator per second that are neither publishes nor the answers to what it was sent; each
+   * filter of SUBSCRIBE and UNSUBSCRIBE counts as one. 0 = unbounded.
+   */
+  packetsPerSecondMax: number;
+  /** How far ahead of that rate a client may be. */
+  packetBurstSeconds: number;
+  /** Filters of one SUBSCRIBE that are looked at; the others are refused. */
+  filtersPerPacketMax: number;
   /** How far ahead of its rates a printer may be: what it kept while it was away comes at once. */
   printerBurstSeconds: number;
   /** Publishes of one client handed over and not yet acknowledged; then it isn't read. */
@@ -129,6 +144,12 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   printerPublishesPerSecondMax: 50,
   printerBytesPerSecondMax: 128 * KIB,
   printerBurstSeconds: 300,
+  operatorPublishesPerSecondMax: 2_000,
+  operatorBytesPerSecondMax: 32 * MIB,
+  operatorBurstSeconds: 10,
+  packetsPerSecondMax: 200,
+  packetBurstSeconds: 10,
+  filtersPerPacketMax: 1_000,
   inboundInFlightMax: 1_000,
   inboundInFlightBytesMax: 4 * MIB,
   inboundQos2Max: 1_000,
@@ -169,6 +190,8 @@ export const OPEN_LIMITS: Partial<BrokerLimits> = {
   // The bound of mosquitto: 200 slashes.
   topicLevelsMax: 201,
   subscriptionsMax: 100_000,
+  filtersPerPacketMax: 100_000,
+  packetsPerSecondMax: 0,
   inboundQos2Max: 65_535,
   connectsPerSecondMax: 100_000,
   flapConnectsMax: 1_000_000,

@@ -11,6 +11,8 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { serveImages } from '../releases/images.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { boundConnections, HTTP_CONNECTIONS } from './http-connections.ts';
+import { CENTER_LIMITS } from './limits.ts';
 
 /** Whether a part is ready, and if not, why. */
 export type Readiness = () => { ready: boolean; reason?: string };
@@ -32,9 +34,6 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Headers bigger than this are no request of ours. */
-const REQUEST_TIMEOUT_MS = 30_000;
-
 /**
  * Starts the HTTP server.
  * @throws PlatenError start/port
@@ -42,10 +41,17 @@ const REQUEST_TIMEOUT_MS = 30_000;
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const app = fastify({
     logger: false,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: CENTER_LIMITS.http_request_ms_max,
+    connectionTimeout: CENTER_LIMITS.http_silence_ms_max,
+    keepAliveTimeout: CENTER_LIMITS.http_idle_ms_max,
+    http: {
+      headersTimeout: CENTER_LIMITS.http_headers_ms_max,
+      connectionsCheckingInterval: CENTER_LIMITS.http_look_ms,
+    },
     // Keep-alive connections must not hold up the stop.
     forceCloseConnections: true,
   });
+  boundConnections(app.server, { ...HTTP_CONNECTIONS, registry: options.registry });
   app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
     const parts = Object.entries(options.readiness).map(([name, readiness]) => [name, readiness()] as const);

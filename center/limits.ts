@@ -19,6 +19,24 @@ export const CENTER_LIMITS = {
   answer_wait_ms_max: 5_000,
   /** Times that the broker may end the connection over one message of ours before it is set aside. */
   publish_tries_max: 3,
+  /** HTTP connections, WebSockets included. */
+  http_connections_max: 4_000,
+  /** HTTP connections without a request; then one drawn at random gives way. */
+  http_idle_connections_max: 1_000,
+  /** The same from one address. */
+  http_idle_connections_per_address_max: 500,
+  /** HTTP requests of one address under way: a whole site may fetch its images through one proxy. */
+  http_requests_per_address_max: 1_000,
+  /** From the first byte of a request to the end of its headers. */
+  http_headers_ms_max: 10_000,
+  /** From the first byte of a request to its end. */
+  http_request_ms_max: 30_000,
+  /** How long a connection may be silent, within an answer too. */
+  http_silence_ms_max: 30_000,
+  /** How long a connection may be without another request. */
+  http_idle_ms_max: 5_000,
+  /** How often connections are looked through for those that are too slow. */
+  http_look_ms: 1_000,
   /** Refusals of the broker that are told as events. */
   security_events_per_second_max: 20,
   /** Printers whose verdict waits to be computed; more wait in the store and are taken in pages. */

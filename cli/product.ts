@@ -15,7 +15,7 @@ import { InProcessLink } from '../center/link/link-in-process.ts';
 import type { LocalRepository } from '../releases/local.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { BrokerFlags } from './broker-flags.ts';
-import { address, centerOptions, Opened, openHttp, openParts } from './parts.ts';
+import { address, centerOptions, Opened, openHttp, openParts, readiness } from './parts.ts';
 import type { Settings } from './settings.ts';
 
 export interface Product {
@@ -98,7 +98,9 @@ export async function openProduct(
     });
     tls?.authority.onRevoked((name) => broker.revoke(name, 'certificate-revoked'));
     broker.metrics(registry);
-    const http = await openHttp(settings, parts, log, opened);
+    const http = await openHttp(settings, parts, log, opened, {
+      broker: () => readiness(broker.fault() === undefined, broker.fault() ?? ''),
+    });
     // Before the center publishes.
     await broker.load();
     const repositoryUrl = address('http', settings.host, http.port, '/repository/');

@@ -50,6 +50,7 @@ test('a fleet that comes back after a restart is checked in seconds', async () =
   const checker = new PasswordChecker();
   const hash = await hashPassword('made here', 'generated');
   const started = performance.now();
-  for (let n = 0; n < 1_000; n++) await checker.check(hash, Buffer.from(`wrong ${n}`));
+  // Its printers have the right passwords; a wrong one costs as much as it costs for a person.
+  for (let n = 0; n < 1_000; n++) expect(await checker.check(hash, Buffer.from('made here'))).toBe(true);
   expect(performance.now() - started).toBeLessThan(2_000);
 });

@@ -1,6 +1,12 @@
 import { Allowance, Allowances } from './rate-limit.ts';
 
-const rates = { publishesPerSecond: 10, bytesPerSecond: 1_000, burstMs: 2_000 };
+const rates = {
+  publishesPerSecond: 10,
+  bytesPerSecond: 1_000,
+  burstMs: 2_000,
+  packetsPerSecond: 0,
+  packetBurstMs: 0,
+};
 
 test('within the burst nothing waits; beyond it for as long as is owed, by the rate that is broken more', () => {
   const allowance = new Allowance(rates);
@@ -14,7 +20,7 @@ test('within the burst nothing waits; beyond it for as long as is owed, by the r
 });
 
 test('a rate of 0 bounds nothing', () => {
-  const allowance = new Allowance({ publishesPerSecond: 0, bytesPerSecond: 0, burstMs: 0 });
+  const allowance = new Allowance({ ...rates, publishesPerSecond: 0, bytesPerSecond: 0, burstMs: 0 });
   expect(allowance.spend(1_000_000, 1_000_000_000, 0)).toBe(0);
   expect(new Allowances({ ...rates, publishesPerSecond: 0, bytesPerSecond: 0 }).hold('p')).toBeUndefined();
 });
@@ -31,4 +37,12 @@ test('an account outlives its connections until nothing is owed', () => {
   first.holders = 0;
   allowances.forget(10_000);
   expect(allowances.hold('p')).not.toBe(first);
+});
+
+test('other packets have a rate and a burst of their own', () => {
+  const allowance = new Allowance({ ...rates, packetsPerSecond: 100, packetBurstMs: 500 });
+  expect(allowance.spendPackets(50, 1_000)).toBe(0);
+  expect(allowance.spendPackets(10, 1_000)).toBe(100);
+  expect([allowance.settled(1_500), allowance.settled(1_600)]).toEqual([false, true]);
+  expect(allowance.spend(20, 0, 1_000)).toBe(0);
 });

@@ -11,6 +11,10 @@ export interface Rates {
   bytesPerSecond: number;
   /** How far ahead of both a client may be. */
   burstMs: number;
+  /** All packets that are neither publishes nor the answers to what was sent; a filter counts as one. 0: unbounded. */
+  packetsPerSecond: number;
+  /** How far ahead of that a client may be. */
+  packetBurstMs: number;
 }
 
 /** One client's account. Times are milliseconds of one clock. */
@@ -21,9 +25,18 @@ export class Allowance {
   /** Until when what was sent is paid for, under each rate. */
   #publishesPaidUntil = 0;
   #bytesPaidUntil = 0;
+  #packetsPaidUntil = 0;
 
   constructor(rates: Rates) {
     this.#rates = rates;
+  }
+
+  /** Charges packets that aren't publishes, and filters; returns as `spend`. */
+  spendPackets(packets: number, now: number): number {
+    const { packetsPerSecond, packetBurstMs } = this.#rates;
+    if (packetsPerSecond === 0) return 0;
+    this.#packetsPaidUntil = Math.max(this.#packetsPaidUntil, now) + (packets * 1_000) / packetsPerSecond;
+    return Math.max(0, this.#packetsPaidUntil - now - packetBurstMs);
   }
 
   /** Charges what was read; returns for how many milliseconds nothing more may be read, 0 when there is room. */
@@ -41,11 +54,11 @@ export class Allowance {
 
   /** Whether nothing is owed: a new account would be the same. */
   settled(now: number): boolean {
-    return this.#publishesPaidUntil <= now && this.#bytesPaidUntil <= now;
+    return this.#publishesPaidUntil <= now && this.#bytesPaidUntil <= now && this.#packetsPaidUntil <= now;
   }
 }
 
-/** The accounts of printers, by name. */
+/** The accounts of printers, or of operators, by name. */
 export class Allowances {
   readonly #rates: Rates;
   readonly #byName = new Map<string, Allowance>();
@@ -54,9 +67,10 @@ export class Allowances {
     this.#rates = rates;
   }
 
-  /** A connection of a printer takes hold of its account; undefined when there are no rates. */
+  /** A connection of somebody takes hold of its account; undefined when there are no rates. */
   hold(name: string): Allowance | undefined {
-    if (this.#rates.publishesPerSecond === 0 && this.#rates.bytesPerSecond === 0) return undefined;
+    const { publishesPerSecond, bytesPerSecond, packetsPerSecond } = this.#rates;
+    if (publishesPerSecond + bytesPerSecond + packetsPerSecond === 0) return undefined;
     let allowance = this.#byName.get(name);
     if (!allowance) {
       allowance = new Allowance(this.#rates);

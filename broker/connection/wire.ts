@@ -57,6 +57,8 @@ export interface WireOwner {
 
 /** Beyond this much, pieces are written one by one instead of being copied together. */
 const JOIN_BYTES_MAX = 64 * 1024;
+/** Packets that aren't publishes, and filters, that one connection has handled before others get their turn. */
+const PACKETS_A_TURN = 200;
 /** How far ahead a connection may be of the rates that hold for everybody. */
 const RATE_BURST_MS = 250;
 /** A peer that takes nothing must not hold a socket that is being closed. */
@@ -70,7 +72,7 @@ export function wireOf(client: AedesClient): Wire {
 /** PUBACKs that are written together. */
 const ACKNOWLEDGEMENTS_TOGETHER = 32;
 
-const HOLD = { connecting: 1, inbound: 2, output: 4, rate: 8, aedes: 16 } as const;
+const HOLD = { connecting: 1, inbound: 2, output: 4, rate: 8, aedes: 16, turn: 32 } as const;
 
 export class Wire implements Outlet {
   readonly socket: Duplex;
@@ -115,6 +117,8 @@ export class Wire implements Outlet {
   #heardAt: number;
   /** What bounds its rates: those for everybody, those of a printer. */
   #allowances: readonly Allowance[] = [];
+  /** Since others had their turn. */
+  #packetsThisTurn = 0;
   #ended = false;
 
   constructor(owner: WireOwner, socket: Duplex, origin: Origin) {
@@ -130,6 +134,8 @@ export class Wire implements Outlet {
           publishesPerSecond: publishesPerSecondMax,
           bytesPerSecond: bytesPerSecondMax,
           burstMs: RATE_BURST_MS,
+          packetsPerSecond: 0,
+          packetBurstMs: 0,
         }),
       ];
     }
@@ -260,9 +266,32 @@ export class Wire implements Outlet {
     const now = this.#heardAt;
     let wait = 0;
     for (const allowance of this.#allowances) wait = Math.max(wait, allowance.spend(publishes, bytes, now));
-    if (wait === 0 || this.#held & HOLD.rate) return;
+    this.#waitFor(wait);
+  }
+
+  #waitFor(ms: number): void {
+    if (ms === 0 || this.#held & HOLD.rate) return;
     this.#hold('rate');
-    setTimeout(() => this.#release('rate'), wait).unref();
+    setTimeout(() => this.#release('rate'), ms).unref();
+  }
+
+  /** Charges a packet that is no publish, each filter as one. The answers to what was sent are free. */
+  #chargePacket(packet: Packet): void {
+    let packets = 1;
+    if (packet.cmd === 'subscribe') packets += packet.subscriptions.length;
+    else if (packet.cmd === 'unsubscribe') packets += packet.unsubscriptions.length;
+    else if (packet.cmd === 'disconnect' || this.session?.awaits(packet)) return;
+    const now = this.#heardAt;
+    let wait = 0;
+    for (const allowance of this.#allowances) wait = Math.max(wait, allowance.spendPackets(packets, now));
+    this.#waitFor(wait);
+    this.#packetsThisTurn += packets;
+    if (this.#packetsThisTurn < PACKETS_A_TURN || this.#held & HOLD.turn) return;
+    this.#hold('turn');
+    setImmediate(() => {
+      this.#packetsThisTurn = 0;
+      this.#release('turn');
+    });
   }
 
   // ---- The connection as Aedes sees it ------------------------------------------------------------------------
@@ -376,7 +405,8 @@ export class Wire implements Outlet {
       this.#owner.connect(this, packet);
       return;
     }
-    if (packet.cmd === 'publish' && this.#allowances.length > 0) this.#charge(1, 0);
+    if (packet.cmd !== 'publish') this.#chargePacket(packet);
+    else if (this.#allowances.length > 0) this.#charge(1, 0);
     if (!this.#owner.packet(this, packet)) return;
     this.#outstanding++;
     if (packet.cmd === 'publish' && packet.qos < 2 && this.connected) {

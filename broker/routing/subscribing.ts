@@ -31,8 +31,10 @@ export class Subscribing {
     // One packet can hold tens of thousands of filters: all are counted, one for each reason is told.
     let told: Set<string> | undefined;
     const changed: string[] = [];
-    const codes = packet.subscriptions.map(({ topic, qos }) => {
-      const reason = this.#refusal(wire, session, topic);
+    const { filtersPerPacketMax } = this.#router.limits;
+    const codes = packet.subscriptions.map(({ topic, qos }, index) => {
+      // What is one too many isn't looked at: looking is what costs.
+      const reason = index < filtersPerPacketMax ? this.#refusal(wire, session, topic) : 'filters';
       if (reason !== undefined) {
         told ??= new Set();
         if (told.has(reason)) this.#monitor.refusedAgain(reason);

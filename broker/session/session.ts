@@ -4,8 +4,7 @@
  */
 
 import { acknowledgement, publish } from '../../mqtt/encode.ts';
-import type { QoS } from '../../mqtt/packet.ts';
-import { TYPE } from '../../mqtt/packet.ts';
+import { type Packet, type QoS, TYPE } from '../../mqtt/packet.ts';
 import type { Principal } from '../access/identity.ts';
 import type { BrokerLimits } from '../limits.ts';
 import type { Retained, RetainedStore } from '../retained/retained-store.ts';
@@ -176,11 +175,9 @@ export class Session {
     return journal.end();
   }
 
-  /** Nothing waits for it any more: it is over. */
+  /** It is over: what waited counts no more. What it was is still known, for the case that `erase` is called again. */
   emptied(): void {
     this.#queue(-this.#waitingBytes);
-    this.#waiting = [];
-    this.#waitingHead = 0;
   }
 
   get inFlight(): number {
@@ -322,6 +319,21 @@ export class Session {
     if (!entry) return true;
     if (cmd === 'puback') return entry.qos === 1;
     return entry.qos === 2 && (cmd === 'pubrec' || entry.released);
+  }
+
+  /** Whether a packet answers what was sent and not answered yet, so that its sender can't make more of them. */
+  awaits(packet: Packet): boolean {
+    switch (packet.cmd) {
+      case 'puback':
+      case 'pubcomp':
+        return this.#inFlight?.has(packet.messageId) ?? false;
+      case 'pubrec':
+        return this.#inFlight?.get(packet.messageId)?.released === false;
+      case 'pubrel':
+        return this.inboundQos2?.has(packet.messageId) ?? false;
+      default:
+        return false;
+    }
   }
 
   /**

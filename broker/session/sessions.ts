@@ -29,6 +29,8 @@ export interface SessionsOptions {
   gate: Gate;
   /** The rates of printers. */
   allowances: Allowances;
+  /** The rates of operators. */
+  operators: Allowances;
   monitor: Monitor;
   /** Milliseconds, monotonic. */
   now(): number;
@@ -115,7 +117,7 @@ export class Sessions implements SessionStore, Fanout {
    * there is nothing to wait for.
    */
   register(wire: Wire, key: string): Promise<void> | undefined {
-    const { router, publishing, gate, allowances, monitor, now } = this.#options;
+    const { router, publishing, gate, allowances, operators, monitor, now } = this.#options;
     // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
     this.#held.get(key)?.close('taken-over');
     let session = this.#byKey.get(key);
@@ -143,7 +145,9 @@ export class Sessions implements SessionStore, Fanout {
     this.#countConnection(wire, 1);
     wire.session = session;
     wire.inbound = publishing.line(key);
-    if (wire.principal?.role === 'printer') wire.drawOn(allowances.hold(wire.principal.name));
+    if (principal) {
+      wire.drawOn((principal.role === 'printer' ? allowances : operators).hold(principal.name));
+    }
     wire.connected = true;
     monitor.counters.connectsAccepted++;
     if (gate.connected(key, now())) monitor.refused(wire, 'flapping');

@@ -88,7 +88,12 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
     port: settings.httpPort,
     repository: undefined,
     registry,
-    readiness: { broker: () => ({ ready }) },
+    readiness: {
+      broker: () => {
+        const reason = ready ? broker.fault() : 'starting';
+        return reason === undefined ? { ready } : { ready: false, reason };
+      },
+    },
     log,
   });
   broker.attachWebSocket(http.server, '/mqtt');
