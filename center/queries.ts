@@ -53,6 +53,10 @@ export interface StoredEntry {
 /** Questions about the fleet, answered by the store. */
 export interface FleetQueries {
   list(filter: PrinterFilter, page: PageRequest): Promise<Page<PrinterItem>>;
+  /** How many printers match. */
+  count(filter: PrinterFilter): Promise<number>;
+  /** Of these ids those that no printer has. */
+  missing(printers: readonly string[]): Promise<string[]>;
   get(printer: string): Promise<PrinterDetails | undefined>;
   errors(
     printer: string,
@@ -91,9 +95,24 @@ export interface DocumentService<Document> {
   put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }>;
 }
 
+/** The names in a catalog. */
+export interface CatalogNames {
+  software: string[];
+  /** Models of apparatus. */
+  models: string[];
+  releases(software: string): readonly { version: string; status: 'released' | 'staged' | 'withdrawn' }[];
+}
+
 /** What a catalog revision would change, before it is put. */
 export interface CatalogService extends DocumentService<Catalog> {
   impact(document: unknown): Promise<Record<string, unknown>>;
+  /** What the catalog in force names. */
+  names(): CatalogNames;
+  /**
+   * Whether a text is a range of versions, in the order that the catalog gives a software.
+   * @throws PlatenError request/invalid
+   */
+  checkRange(software: string, range: string): void;
 }
 
 export interface TroubleQueries {
@@ -101,6 +120,7 @@ export interface TroubleQueries {
     filter: { printer?: string; rule?: string; state?: Trouble['state']; open?: boolean },
     page: PageRequest,
   ): Promise<Page<Trouble>>;
+  get(id: string): Promise<Trouble | undefined>;
   /** @throws PlatenError request/not-found, request/conflict */
   close(id: string, note: string, by: string): Promise<Trouble>;
 }

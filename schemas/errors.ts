@@ -54,6 +54,28 @@ export const ERRORS = {
   'request/not-allowed': { message: 'The role {role} may not call {method}', hint: 'Ask an administrator.' },
   'request/not-found': { message: 'There is no {kind} "{id}"', hint: 'List them first.' },
   'request/conflict': { message: '{reason}', hint: 'Read the current state, then try again.' },
+  // Names that a request mentions and nobody knows.
+  'request/unknown-software': {
+    message: 'Nothing knows the software "{id}"{nearest}',
+    hint: 'catalog.get and releases.list tell what there is.',
+  },
+  'request/unknown-release': {
+    message: 'Nothing knows the release "{id}"{nearest}',
+    hint: 'catalog.get and releases.list tell what there is.',
+  },
+  'request/unknown-model': {
+    message: 'Neither the catalog nor a printer has the model "{id}"{nearest}',
+    hint: 'catalog.get and fleet.summary tell what there is.',
+  },
+  'request/unknown-rule': {
+    message: 'There is no rule "{id}"{nearest}',
+    hint: 'rules.get tells what there is.',
+  },
+  'request/unknown-trouble': { message: 'There is no trouble "{id}"', hint: 'List them with troubles.list.' },
+  'request/unknown-printer': {
+    message: 'There is no printer "{id}"{nearest}',
+    hint: 'List them with printers.list.',
+  },
   'request/busy': { message: 'Too many requests are under way', hint: 'Try again in a moment.' },
   'request/internal': { message: 'The center failed: {reason}', hint: 'Look at the center log.' },
   // Documents that operators write.

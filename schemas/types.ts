@@ -1507,12 +1507,47 @@ export interface CampaignsCreateParams {
     id: string;
     range?: string;
   };
+  /**
+   * One release, id@version; a staged one is named by it.
+   */
+  release?: string;
+  /**
+   * Whatever makes each printer compatible.
+   */
+  remedy?: 'each';
   filter?: PrinterFilter;
+  /**
+   * Named printers instead of a filter.
+   *
+   * @minItems 1
+   * @maxItems 10000
+   */
+  printers?: string[];
+  /**
+   * The whole fleet, said in so many words.
+   */
+  fleet?: true;
+  /**
+   * The trouble that it cures; without software it is what the trouble's remedy proposes.
+   */
   trouble?: string;
   options?: CampaignOptions;
+  /**
+   * Refuse when another number of printers would take part.
+   */
+  expect?: {
+    /**
+     * How many printers are to take part.
+     */
+    targets: number;
+    /**
+     * By what share of it the number may differ; default 0.
+     */
+    tolerance?: number;
+  };
 }
 /**
- * Which printers; an empty filter is the whole fleet.
+ * Which printers: everything that is named must hold.
  */
 export interface PrinterFilter {
   idPrefix?: string;
@@ -1567,7 +1602,7 @@ export interface CampaignOptions {
    * Orders given out a minute; default no bound.
    */
   perMinute?: number;
-  window?: MaintenanceWindow;
+  window?: CampaignWindow;
   /**
    * Downloads start at random within it; default PT0S.
    */
@@ -1610,6 +1645,23 @@ export interface CampaignOptions {
    * Of the draw; default random.
    */
   seed?: number;
+}
+export interface CampaignWindow {
+  /**
+   * Local time HH:MM in the printer's zone.
+   */
+  from: string;
+  /**
+   * Local time HH:MM; equal to `from`: the whole day.
+   */
+  to: string;
+  /**
+   * ISO weekdays, 1 Monday.
+   *
+   * @minItems 1
+   * @maxItems 7
+   */
+  days?: number[];
 }
 /**
  * Parameters of `campaigns.get`.
@@ -1654,9 +1706,44 @@ export interface CampaignsPreviewParams {
     id: string;
     range?: string;
   };
+  /**
+   * One release, id@version; a staged one is named by it.
+   */
+  release?: string;
+  /**
+   * Whatever makes each printer compatible.
+   */
+  remedy?: 'each';
   filter?: PrinterFilter;
+  /**
+   * Named printers instead of a filter.
+   *
+   * @minItems 1
+   * @maxItems 10000
+   */
+  printers?: string[];
+  /**
+   * The whole fleet, said in so many words.
+   */
+  fleet?: true;
+  /**
+   * The trouble that it cures; without software it is what the trouble's remedy proposes.
+   */
   trouble?: string;
   options?: CampaignOptions;
+  /**
+   * Refuse when another number of printers would take part.
+   */
+  expect?: {
+    /**
+     * How many printers are to take part.
+     */
+    targets: number;
+    /**
+     * By what share of it the number may differ; default 0.
+     */
+    tolerance?: number;
+  };
 }
 /**
  * Parameters of `campaigns.resume`.
@@ -1703,6 +1790,10 @@ export interface CatalogPutParams {
 export interface ErrorsRequestParams {
   printer?: string;
   filter?: PrinterFilter;
+  /**
+   * The whole fleet, said in so many words.
+   */
+  fleet?: true;
   since?: {
     log: string;
     seq: number;
@@ -1718,6 +1809,10 @@ export interface FleetSummaryParams {}
 export interface PolicySetParams {
   printer?: string;
   filter?: PrinterFilter;
+  /**
+   * The whole fleet, said in so many words.
+   */
+  fleet?: true;
   /**
    * Set the fleet's default.
    */
@@ -1858,6 +1953,10 @@ export interface RulesPutParams {
 export interface StructureRequestParams {
   printer?: string;
   filter?: PrinterFilter;
+  /**
+   * The whole fleet, said in so many words.
+   */
+  fleet?: true;
 }
 /**
  * Parameters of `troubles.close`.

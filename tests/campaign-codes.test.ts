@@ -62,7 +62,9 @@ test('a release after which printers jam is halted by the code, with the evidenc
   try {
     const software = { id: 'acme.engine', range: '2.5.0' };
     for (let targets = 0; targets < names.length; ) {
-      ({ targets } = (await operator.call('campaigns.preview', { software })) as { targets: number });
+      ({ targets } = (await operator.call('campaigns.preview', { software, fleet: true })) as {
+        targets: number;
+      });
     }
     for (const name of names) {
       const driver = fleet.driver(name);
@@ -76,6 +78,7 @@ test('a release after which printers jam is halted by the code, with the evidenc
     const ear = await setting.listen('platen/v1/fleet/campaigns/+');
     const { id } = (await operator.call('campaigns.create', {
       software,
+      fleet: true,
       // A wave would follow the canaries at once: none of their installations fails.
       options: { canaries: CANARIES, canariesAtOnce: CANARIES, wave: 5, seed: 7 },
     })) as { id: string };

@@ -51,6 +51,14 @@ export class StoredFleet implements FleetQueries {
     };
   }
 
+  async count(filter: PrinterFilter): Promise<number> {
+    return this.#printers.count(await this.#rowFilter(filter));
+  }
+
+  missing(printers: readonly string[]): Promise<string[]> {
+    return this.#printers.missing(printers);
+  }
+
   async #rowFilter(filter: PrinterFilter): Promise<RowFilter> {
     const result: RowFilter = {};
     if (filter.idPrefix !== undefined) result.idPrefix = filter.idPrefix;

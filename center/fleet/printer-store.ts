@@ -150,6 +150,26 @@ export class Printers {
     return rows.map(fromRow);
   }
 
+  /** How many printers match. */
+  async count(filter: PrinterFilter): Promise<number> {
+    const { where, values } = conditions(filter);
+    const [row] = await this.#database.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM printers p ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}`,
+      values,
+    );
+    return row?.n ?? 0;
+  }
+
+  /** Of these ids those that no printer has. */
+  async missing(printers: readonly string[]): Promise<string[]> {
+    const rows = await this.#database.query<{ id: string }>(
+      `SELECT id FROM unnest($1::text[]) AS asked(id)
+       WHERE NOT EXISTS (SELECT 1 FROM printers p WHERE p.id = asked.id) ORDER BY id`,
+      [printers],
+    );
+    return rows.map(({ id }) => id);
+  }
+
   /** Which versions of a software are installed anywhere: a range is resolved to versions with it. */
   async versionsOf(software: string): Promise<string[]> {
     const rows = await this.#database.query<{ version: string }>(

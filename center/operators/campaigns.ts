@@ -1,4 +1,6 @@
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
+import { checkCount } from '../update/campaigns/expected-count.ts';
+import { campaignRequest } from './campaign-request.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
@@ -6,18 +8,22 @@ import { pageOf } from './paging.ts';
 export const campaignsPreview = defineMethod(
   'campaigns.preview',
   'reads',
-  async (params, _caller, services) => ({
-    data: { ...(await services.campaigns.preview(params)) },
-  }),
+  async (params, _caller, services) => {
+    const { request, warnings } = await campaignRequest(params, services);
+    const preview = await services.campaigns.preview(request);
+    checkCount(request, preview.targets);
+    return { data: { ...preview, ...(warnings.length > 0 ? { warnings } : {}) } };
+  },
 );
 
 export const campaignsCreate = defineMethod(
   'campaigns.create',
   'changes',
-  async (params, caller, services) => ({
-    status: 'accepted',
-    data: { ...(await services.campaigns.create(params, caller.name)) },
-  }),
+  async (params, caller, services) => {
+    const { request, warnings } = await campaignRequest(params, services);
+    const campaign = await services.campaigns.create(request, caller.name);
+    return { status: 'accepted', data: { ...campaign, ...(warnings.length > 0 ? { warnings } : {}) } };
+  },
 );
 
 export const campaignsPause = defineMethod(

@@ -1,28 +1,30 @@
 import { PlatenError } from '../../schemas/errors.ts';
+import { addresseesOf } from './addressees.ts';
+import { checkPrinters } from './known-names.ts';
 import { defineMethod } from './method.ts';
 
 /** Sets how one printer, the printers of a filter, or the fleet by default report. */
-export const policySet = defineMethod(
-  'policy.set',
-  'changes',
-  async (params, _caller, { policies, requests }) => {
-    const targets = [params.printer !== undefined, params.filter !== undefined, params.default === true];
-    if (targets.filter(Boolean).length !== 1) {
-      throw new PlatenError('request/invalid', {
-        reason: '/ needs exactly one of "printer", "filter", "default": true',
-      });
-    }
-    if (params.printer !== undefined) {
-      await policies.set(params.printer, params.policy);
-      return { data: { printers: 1 } };
-    }
-    if (params.default === true) {
-      await policies.setDefault(params.policy);
-      return { data: { printers: await requests.forEach({}, (printer) => policies.tell(printer)) } };
-    }
-    const printers = await requests.forEach(params.filter ?? {}, (printer) =>
-      policies.set(printer, params.policy),
-    );
-    return { data: { printers } };
-  },
-);
+export const policySet = defineMethod('policy.set', 'changes', async (params, _caller, services) => {
+  const { policies, requests } = services;
+  const { printer, filter, fleet } = params;
+  const said = [printer, filter, fleet, params.default].filter(
+    (each) => each !== undefined && each !== false,
+  );
+  if (said.length !== 1) {
+    throw new PlatenError('request/invalid', {
+      reason: '/ needs exactly one of "printer", "filter", "fleet": true, "default": true',
+    });
+  }
+  if (params.printer !== undefined) {
+    await checkPrinters([params.printer], services);
+    await policies.set(params.printer, params.policy);
+    return { data: { printers: 1 } };
+  }
+  if (params.default === true) {
+    await policies.setDefault(params.policy);
+    return { data: { printers: await requests.forEach({}, (printer) => policies.tell(printer)) } };
+  }
+  const whom = await addresseesOf(params, ['"printer"', '"filter"'], services);
+  const printers = await requests.forEach(whom.filter, (one) => policies.set(one, params.policy));
+  return { data: { printers, ...(whom.warnings.length > 0 ? { warnings: whom.warnings } : {}) } };
+});

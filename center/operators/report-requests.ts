@@ -1,30 +1,48 @@
-import { defineMethod } from './method.ts';
+import { PlatenError } from '../../schemas/errors.ts';
+import { type AddresseeParams, addresseesOf } from './addressees.ts';
+import { checkPrinters } from './known-names.ts';
+import { defineMethod, type MethodReply } from './method.ts';
+import type { Services } from './services.ts';
 
-/** Asks a printer, or every printer of a filter, for its structure now. */
+type Since = { log: string; seq: number };
+
+/** Asks one printer, or those of a filter, or the fleet, to report now. */
+async function askFor(
+  what: 'structure' | 'errors',
+  params: AddresseeParams & { printer?: string },
+  services: Services,
+  since?: Since,
+): Promise<MethodReply> {
+  const { requests } = services;
+  const { printer, filter, fleet } = params;
+  if (printer !== undefined) {
+    if (filter !== undefined || fleet !== undefined) {
+      throw new PlatenError('request/invalid', {
+        reason: '/ say whom: "printer", "filter" or "fleet": true, one of them only',
+      });
+    }
+    await checkPrinters([printer], services);
+    return { status: 'accepted', data: { request: await requests.ask(printer, what, since) } };
+  }
+  const whom = await addresseesOf({ filter, fleet }, ['"printer"', '"filter"'], services);
+  const printers = await requests.forEach(whom.filter, (one) => requests.ask(one, what));
+  const { warnings } = whom;
+  return { status: 'accepted', data: { printers, ...(warnings.length > 0 ? { warnings } : {}) } };
+}
+
+/** Asks printers for their structure now. */
 export const structureRequest = defineMethod(
   'structure.request',
   'changes',
-  async (params, _caller, services) => {
-    const { requests } = services;
-    if (params.printer !== undefined) {
-      return { status: 'accepted', data: { request: await requests.ask(params.printer, 'structure') } };
-    }
-    const printers = await requests.forEach(params.filter ?? {}, (printer) =>
-      requests.ask(printer, 'structure'),
-    );
-    return { status: 'accepted', data: { printers } };
-  },
+  async (params, _caller, services) => askFor('structure', params, services),
 );
 
-/** Asks a printer, or every printer of a filter, for its log now. */
+/** Asks printers for their log now. */
 export const errorsRequest = defineMethod('errors.request', 'changes', async (params, _caller, services) => {
-  const { requests } = services;
-  if (params.printer !== undefined) {
-    return {
-      status: 'accepted',
-      data: { request: await requests.ask(params.printer, 'errors', params.since) },
-    };
+  if (params.since !== undefined && params.printer === undefined) {
+    throw new PlatenError('request/invalid', {
+      reason: '/since is a place in the log of one printer: it needs "printer"',
+    });
   }
-  const printers = await requests.forEach(params.filter ?? {}, (printer) => requests.ask(printer, 'errors'));
-  return { status: 'accepted', data: { printers } };
+  return askFor('errors', params, services, params.since);
 });

@@ -1,10 +1,12 @@
+import { checkRule } from './known-names.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
 /** Troubles, newest first. */
-export const troublesList = defineMethod('troubles.list', 'reads', async (params, _caller, { troubles }) => ({
-  data: { ...(await troubles.list(params, pageOf(params))) },
-}));
+export const troublesList = defineMethod('troubles.list', 'reads', async (params, _caller, services) => {
+  if (params.rule !== undefined) await checkRule(params.rule, services);
+  return { data: { ...(await services.troubles.list(params, pageOf(params))) } };
+});
 
 /** Closes a trouble by hand, with a note. */
 export const troublesClose = defineMethod(

@@ -12,7 +12,7 @@ import type { CompiledRules } from './engine/compile.ts';
 import type { InRange } from './engine/context.ts';
 import { type Finding, Findings } from './findings.ts';
 import { Remedies, type RemedyCampaigns, type WantedSoftware } from './remedies.ts';
-import { isOpen } from './rows.ts';
+import { isOpen, troubleOf } from './rows.ts';
 import { TroubleService, type TroubleSettings } from './service.ts';
 import { type TroubleFilter, TroubleStore } from './store.ts';
 
@@ -143,6 +143,11 @@ export class Troubles implements TroubleQueries {
   /** Opens a trouble that the center itself found; gives its id. */
   found(finding: Finding): Promise<string> {
     return this.#findings.open(finding);
+  }
+
+  async get(id: string): Promise<Trouble | undefined> {
+    const row = (await this.#rows.byId([id])).get(id);
+    return row && troubleOf(row);
   }
 
   close(id: string, note: string, by: string): Promise<Trouble> {

@@ -9,7 +9,7 @@ import { PlatenError } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import type { Documents } from '../database/document-store.ts';
-import type { CatalogService, DocumentRevision } from '../queries.ts';
+import type { CatalogNames, CatalogService, DocumentRevision } from '../queries.ts';
 import { CatalogAssessor, compileChecked } from './assessor.ts';
 import type { Choosing } from './choosing.ts';
 
@@ -85,6 +85,19 @@ export class Catalogs implements CatalogService {
     // Where it differs from what is signed it holds all the same: it may have been put before its releases are.
     const warnings = agreementWarnings(catalog, this.#released());
     return { revision, diagnostics: [...diagnostics, ...warnings] };
+  }
+
+  names(): CatalogNames {
+    const compiled = this.#assessor.compiled;
+    return {
+      software: [...(compiled?.productsOf.keys() ?? [])],
+      models: [...(compiled?.apparatus.keys() ?? [])],
+      releases: (software) => (compiled?.productsOf.get(software) ?? []).flatMap(({ releases }) => releases),
+    };
+  }
+
+  checkRange(software: string, range: string): void {
+    this.#assessor.rangeMatcher(software, range);
   }
 
   impact(document: unknown): Promise<Record<string, unknown>> {

@@ -34,7 +34,7 @@ test('the center knows the units of all of them, in one form', async () => {
   ]);
 });
 
-const WANTED = { title: 'engine 2.5.0', software: { id: 'acme.engine', range: '>=2.5.0' } };
+const WANTED = { title: 'engine 2.5.0', software: { id: 'acme.engine', range: '>=2.5.0' }, fleet: true };
 
 test('who takes part is drawn from the fleet, and told before anything is done', async () => {
   const preview = (await setting.operator.call('campaigns.preview', WANTED)) as {

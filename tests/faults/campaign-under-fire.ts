@@ -229,12 +229,15 @@ export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
       };
       const software = { id: 'acme.engine', range: '2.5.0' };
       await until('connecting', 120_000, async () => {
-        const preview = (await operator.call('campaigns.preview', { software })) as { targets: number };
+        const preview = (await operator.call('campaigns.preview', { software, fleet: true })) as {
+          targets: number;
+        };
         return preview.targets === fire.printers ? true : undefined;
       });
       const options = { canaries: 20, canariesAtOnce: 20, wave: 200, tolerated: 0.2, promoteBelow: 0.5 };
       const created = (await operator.call('campaigns.create', {
         software,
+        fleet: true,
         options,
       })) as unknown as Campaign;
       let kills = 0;

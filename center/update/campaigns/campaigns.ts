@@ -36,6 +36,7 @@ import { rememberStop } from './campaign-stops.ts';
 import { type CampaignRow, campaignDocument } from './campaign-view.ts';
 import { CohortWatch } from './cohort-watch.ts';
 import { drawPlaces } from './draw.ts';
+import { checkCount } from './expected-count.ts';
 import { DEFAULT_GUARD } from './guard.ts';
 import { StopStore, type StopView, stopView } from './stop-store.ts';
 import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targets } from './targets.ts';
@@ -150,6 +151,7 @@ export class Campaigns {
         reason: `No printer takes part: ${fine} have nothing to do${excluded}`,
       });
     }
+    checkCount(request, waiting.length);
     const places = drawPlaces(rows, seededRandom(seed));
     const { options } = request;
     const record = newCampaign(

@@ -31,6 +31,8 @@ export interface CampaignRequest {
   /** The trouble it cures. */
   trouble?: string;
   options?: CampaignOptions;
+  /** How many printers are thought to take part; with another number nothing is created. */
+  expect?: { targets: number; tolerance?: number };
   /** Named printers instead of a filter: those for which a trouble's remedy is appropriate. */
   printers?: string[];
   /** Why; absent: a person asked. */

@@ -1,0 +1,69 @@
+/**
+ * Whom a request that touches many printers concerns: it has to say so. The whole fleet is `"fleet": true` and never
+ * what is left when nothing was said.
+ */
+import { PlatenError } from '../../schemas/errors.ts';
+import type { PrinterFilter } from '../../schemas/types.ts';
+import { checkFilter, checkPrinters, type NameSources } from './known-names.ts';
+
+/** The parameters that say whom. */
+export interface AddresseeParams {
+  filter?: PrinterFilter;
+  printers?: string[];
+  fleet?: true;
+}
+
+/** Printers as the fleet's queries take them: named, or by a filter, an empty one for all. */
+export interface Addressees {
+  printers?: string[];
+  filter: PrinterFilter;
+  /** What is worth saying before anything runs. */
+  warnings: string[];
+}
+
+/** Whether a filter holds nothing that a printer could fail to match. */
+function saysNothing({ idPrefix, label, ...rest }: PrinterFilter): boolean {
+  const labels = Object.keys(label ?? {}).length;
+  return Object.keys(rest).length === 0 && labels === 0 && (idPrefix ?? '') === '';
+}
+
+/** What has to be said, in the words of an error. */
+function wayToSay(choices: readonly string[]): string {
+  return `say whom: ${choices.join(', ')} or "fleet": true`;
+}
+
+/**
+ * Whom a request concerns.
+ * @param choices what the method takes beside `fleet`, for the sentence that asks for it
+ * @throws PlatenError request/invalid when nothing, too much or an empty filter is said, request/unknown-*,
+ *   request/conflict when nobody matches
+ */
+export async function addresseesOf(
+  params: AddresseeParams,
+  choices: readonly string[],
+  sources: NameSources,
+): Promise<Addressees> {
+  const { filter, printers, fleet } = params;
+  const said = [filter, printers, fleet].filter((each) => each !== undefined).length;
+  if (said !== 1) {
+    const many = said > 1 ? ', one of them only' : '';
+    throw new PlatenError('request/invalid', { reason: `/ ${wayToSay(choices)}${many}` });
+  }
+  if (printers) {
+    await checkPrinters(printers, sources);
+    return { printers: [...new Set(printers)], filter: {}, warnings: [] };
+  }
+  if (fleet) return { filter: {}, warnings: [] };
+  if (!filter || saysNothing(filter)) {
+    throw new PlatenError('request/invalid', {
+      reason: '/filter is empty, which would be every printer: say "fleet": true for that',
+    });
+  }
+  await checkFilter(filter, sources);
+  const [matching, all] = [await sources.fleet.count(filter), await sources.fleet.count({})];
+  if (matching === 0) {
+    throw new PlatenError('request/conflict', { reason: `No printer matches the filter, of ${all}` });
+  }
+  const everybody = matching === all && all > 1;
+  return { filter, warnings: everybody ? [`The filter matches every printer, all ${all}`] : [] };
+}

@@ -1,0 +1,122 @@
+/**
+ * Names in requests: software, releases, models, rules, troubles and printers that a request mentions must be known to
+ * somebody, else it would quietly concern nobody, or everybody.
+ */
+import { type ErrorCode, PlatenError } from '../../schemas/errors.ts';
+import { didYouMean } from '../../schemas/nearest-name.ts';
+import type { PrinterFilter } from '../../schemas/types.ts';
+import type { Services } from './services.ts';
+
+/** What is looked at to say what is known. */
+export type NameSources = Pick<Services, 'catalog' | 'fleet' | 'releases' | 'rules' | 'summary' | 'troubles'>;
+
+/** Software as a request names it. */
+export interface NamedSoftware {
+  id: string;
+  range?: string;
+}
+
+/** Printers with a like beginning of their id that a suggestion is looked for among. */
+const LIKE_PRINTERS_MAX = 500;
+
+function unknown(code: ErrorCode, id: string, known: Iterable<string>): PlatenError {
+  return new PlatenError(code, { id, nearest: didYouMean(id, known) });
+}
+
+/** Software ids that the catalog or the signed releases have. */
+function softwareIds({ catalog, releases }: NameSources): Set<string> {
+  return new Set([...catalog.names().software, ...releases.list().map(({ custom }) => custom.software)]);
+}
+
+/**
+ * Checks software that a campaign is to install.
+ * @throws PlatenError request/unknown-software, request/invalid for a range that is none
+ */
+export function checkSoftware(software: NamedSoftware, sources: NameSources): void {
+  const known = softwareIds(sources);
+  if (!known.has(software.id)) throw unknown('request/unknown-software', software.id, known);
+  if (software.range !== undefined) sources.catalog.checkRange(software.id, software.range);
+}
+
+/** One release, as `id@version` names it. */
+export interface NamedRelease {
+  id: string;
+  version: string;
+  staged: boolean;
+}
+
+/**
+ * The release that `id@version` names.
+ * @throws PlatenError request/unknown-software, request/unknown-release, request/conflict for a withdrawn one
+ */
+export function namedRelease(name: string, sources: NameSources): NamedRelease {
+  const at = name.lastIndexOf('@');
+  const [id, version] = [name.slice(0, at), name.slice(at + 1)];
+  checkSoftware({ id }, sources);
+  const catalogued = sources.catalog.names().releases(id);
+  const signed = sources.releases.list().filter(({ custom }) => custom.software === id);
+  const found = catalogued.find((release) => release.version === version);
+  if (found?.status === 'withdrawn') {
+    throw new PlatenError('request/conflict', { reason: `The release ${name} is withdrawn` });
+  }
+  if (!found && !signed.some(({ custom }) => custom.version === version)) {
+    const versions = [...catalogued, ...signed.map(({ custom }) => custom)].map((each) => each.version);
+    throw unknown('request/unknown-release', name, new Set(versions.map((each) => `${id}@${each}`)));
+  }
+  return { id, version, staged: found?.status === 'staged' };
+}
+
+async function isAnywhere(filter: PrinterFilter, { fleet }: NameSources): Promise<boolean> {
+  return (await fleet.list(filter, { limit: 1, cursor: undefined })).items.length > 0;
+}
+
+/**
+ * Checks the rule that a request names: one of the rules in force, or of a trouble that is kept.
+ * @throws PlatenError request/unknown-rule
+ */
+export async function checkRule(rule: string, sources: NameSources): Promise<void> {
+  const { rules, troubles } = sources;
+  const known = ((await rules.get())?.document.list ?? []).map(({ id }) => id);
+  if (known.includes(rule)) return;
+  const { items } = await troubles.list({ rule }, { limit: 1, cursor: undefined });
+  if (items.length === 0) throw unknown('request/unknown-rule', rule, known);
+}
+
+/**
+ * Checks the names in a filter. A filter may name what only some printer has: software that no catalog lists, say.
+ * @throws PlatenError request/unknown-software, request/unknown-model, request/unknown-rule, request/invalid
+ */
+export async function checkFilter(filter: PrinterFilter, sources: NameSources): Promise<void> {
+  const { software, model, rule } = filter;
+  if (software) {
+    const known = softwareIds(sources);
+    if (!known.has(software.id) && !(await isAnywhere({ software: { id: software.id } }, sources))) {
+      throw unknown('request/unknown-software', software.id, known);
+    }
+    if (software.range !== undefined) sources.catalog.checkRange(software.id, software.range);
+  }
+  if (model !== undefined) {
+    const known = new Set(sources.catalog.names().models);
+    if (!known.has(model) && !(await isAnywhere({ model }, sources))) {
+      for (const seen of Object.keys((await sources.summary.current()).model)) known.add(seen);
+      throw unknown('request/unknown-model', model, known);
+    }
+  }
+  if (rule !== undefined) await checkRule(rule, sources);
+}
+
+/**
+ * Checks that printers are known.
+ * @throws PlatenError request/unknown-printer for the first that isn't
+ */
+export async function checkPrinters(printers: readonly string[], sources: NameSources): Promise<void> {
+  const [missing] = await sources.fleet.missing(printers);
+  if (missing === undefined) return;
+  const idPrefix = missing.slice(0, Math.ceil(missing.length / 2));
+  const { items } = await sources.fleet.list({ idPrefix }, { limit: LIKE_PRINTERS_MAX, cursor: undefined });
+  throw unknown(
+    'request/unknown-printer',
+    missing,
+    items.map(({ printer }) => printer),
+  );
+}
