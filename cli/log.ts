@@ -21,6 +21,31 @@ interface Line {
   msg?: string;
   err?: { message?: string; code?: string };
   hint?: string;
+  [detail: string]: unknown;
+}
+
+/** What isn't shown as a detail: it stands elsewhere in the line, or tells a person nothing. */
+const NOT_DETAILS = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'err', 'hint', 'at']);
+/** A detail beyond this says no more. */
+const DETAIL_CHARACTERS_MAX = 200;
+
+/** Text from outside as one harmless line: control characters could move the cursor or forge lines. */
+export function harmless(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`,
+  );
+}
+
+/** The structured details of a line as `name value`, in the order in which they were given. */
+function details(line: Line): string {
+  const shown = Object.entries(line).flatMap(([name, value]) => {
+    if (NOT_DETAILS.has(name) || value === undefined || value === null || value === '') return [];
+    const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+    const cut = text.length > DETAIL_CHARACTERS_MAX ? `${text.slice(0, DETAIL_CHARACTERS_MAX)}…` : text;
+    return [`${name} ${cut}`];
+  });
+  return shown.length === 0 ? '' : `(${shown.join(', ')})`;
 }
 
 /** A time of day for a terminal line. */
@@ -28,7 +53,8 @@ export function clock(time_ms: number): string {
   return new Date(time_ms).toTimeString().slice(0, 8);
 }
 
-function readable(out: NodeJS.WritableStream): Writable {
+/** Writes pino's lines as plain ones. */
+export function readable(out: NodeJS.WritableStream): Writable {
   return new Writable({
     decodeStrings: false,
     write(chunk, _encoding, done) {
@@ -45,10 +71,11 @@ function readable(out: NodeJS.WritableStream): Writable {
           clock(line.time),
           word,
           line.msg ?? '',
+          details(line),
           line.err?.message ? `(${line.err.message})` : '',
           line.hint ?? '',
         ];
-        out.write(`${parts.filter((part) => part !== '').join('  ')}\n`);
+        out.write(`${harmless(parts.filter((part) => part !== '').join('  '))}\n`);
       }
       done();
     },

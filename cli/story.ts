@@ -2,7 +2,7 @@
  * What a person at the terminal sees of the fleet: fleet events told as sentences, the many alike gathered into one.
  */
 import type { FleetEvent } from '../schemas/types.ts';
-import { clock } from './log.ts';
+import { clock, harmless } from './log.ts';
 
 /** Connections and healthy verdicts are gathered for this long, then told as one line. */
 const GATHER_MS = 1_000;
@@ -15,7 +15,7 @@ interface Gathered {
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return typeof value === 'string' ? harmless(value) : '';
 }
 
 function plural(count: number, word: string): string {
@@ -87,9 +87,22 @@ export class Story {
         );
         return;
       case 'security':
-        this.say(`security  ${what}${printer ? ` (${printer})` : ''}`);
+        this.say(`security  ${what}${this.#whom(printer, data)}`);
     }
   };
+
+  /** Who was refused, from where, and for what. A name that was only claimed is shown as such. */
+  #whom(printer: string, data: Record<string, unknown>): string {
+    const { name, claimed, clientId, address, topic, untold } = data;
+    const parts = [
+      printer || text(name) || (text(claimed) && `as "${text(claimed)}"`) || text(clientId),
+      text(address) && `from ${text(address)}`,
+      text(topic) && `for ${text(topic)}`,
+      typeof untold === 'number' ? `${untold} more were not told` : '',
+    ];
+    const shown = parts.filter((part) => part !== '').join(', ');
+    return shown === '' ? '' : ` (${shown})`;
+  }
 
   #remedy(remedy: unknown): string {
     const { software = [], structure = [] } = (remedy ?? {}) as {

@@ -104,3 +104,43 @@ test('open access is refused on an address that others reach; a wrong limit name
   const limit = platen('broker', '--limit', 'packetBytesMax=lots');
   expect([limit.status, limit.stderr]).toEqual([1, expect.stringContaining('packetBytesMax=lots')]);
 }, 30_000);
+
+test('two brokers never run on one folder; the second one says where the first one is', async () => {
+  const { mqtt: url = '' } = await start();
+  const second = platen('broker', '--mqtt-port', '0', '--http-port', '0');
+  expect([second.status, second.stderr]).toEqual([1, expect.stringContaining(url)]);
+  expect(second.stderr).toContain('platen broker');
+}, 30_000);
+
+test('--data is heard wherever it stands', () => {
+  const other = join(folder, 'other');
+  expect(platen('broker', 'add', 'one', '--data', other).status).toBe(0);
+  expect(platen('broker', '--data', other, 'add', 'two').status).toBe(0);
+  const { credentials } = JSON.parse(readFileSync(join(other, 'credentials.json'), 'utf8')) as {
+    credentials: { name: string }[];
+  };
+  expect(credentials.map(({ name }) => name)).toEqual(['one', 'two']);
+  expect(platen('broker', 'remove', 'one', '--data', other).status).toBe(0);
+}, 30_000);
+
+test('at a terminal it says when it is ready, and who was refused', async () => {
+  const args = ['--import', 'tsx', cli, 'broker', '--mqtt-port', '0', '--http-port', '0', '--log', 'story'];
+  running = spawn(process.execPath, args, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface(running.stdout as NonNullable<ChildProcess['stdout']>);
+  const [ready] = (await once(lines, 'line')) as [string];
+  expect(ready).toMatch(/ready {2}mqtt:\/\/127\.0\.0\.1:\d+ {2}http:.*admin\.json$/);
+  const url = /mqtt:\S+/.exec(ready)?.[0] as string;
+  const refused = once(lines, 'line');
+  await expect(client(url, 'stranger', 'wrong')).rejects.toThrow('Bad username or password');
+  expect(String((await refused)[0])).toMatch(
+    /warning {2}refused {2}\(reason credentials, claimed stranger, .*127\.0\.0\.1/,
+  );
+}, 30_000);
+
+test('a start that fails half-way ends', async () => {
+  const { http = '' } = await start();
+  const other = mkdtempSync(join(tmpdir(), 'platen-broker-'));
+  const failed = platen('broker', '--data', other, '--mqtt-port', '0', '--http-port', new URL(http).port);
+  expect([failed.status, failed.stderr]).toEqual([1, expect.stringContaining('PLATEN_HTTP_PORT')]);
+  rmSync(other, { recursive: true });
+}, 30_000);

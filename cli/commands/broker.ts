@@ -18,12 +18,48 @@ import { addBrokerFlags, type BrokerFlags, readBrokerFlags } from '../broker-fla
 import { lockDataFolder, openDataFolder } from '../data-folder.ts';
 import { createLog } from '../log.ts';
 import { addSettings, readSettings, type Settings } from '../settings.ts';
+import { Story } from '../story.ts';
 
 const SETTINGS = ['host', 'mqttPort', 'mqttsPort', 'httpPort', 'data', 'access', 'log', 'logLevel'] as const;
 
+/** Whoever hammers the broker must not be able to fill the disk with its log. */
+const REFUSALS_PER_SECOND_MAX = 20;
+
+/** So many a second, and how many were left out before. */
+class PerSecond {
+  readonly #max: number;
+  readonly #now: () => number;
+  #second = 0;
+  #taken = 0;
+  #left = 0;
+
+  constructor(max: number, now: () => number) {
+    this.#max = max;
+    this.#now = now;
+  }
+
+  /** How many were left out since the last one; undefined when this one is left out too. */
+  take(): number | undefined {
+    const second = Math.floor(this.#now() / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#taken = 0;
+    }
+    if (this.#taken >= this.#max) {
+      this.#left++;
+      return undefined;
+    }
+    this.#taken++;
+    const left = this.#left;
+    this.#left = 0;
+    return left;
+  }
+}
+
 /** `platen broker`: the broker by itself, with its own credentials and retained documents in the data folder. */
 export function command(): Command {
-  const broker = new Command('broker').description('run the MQTT broker by itself');
+  // An option belongs to the command that it stands behind; `platen broker --data FOLDER add NAME` is heard too.
+  const broker = new Command('broker').description('run the MQTT broker by itself').enablePositionalOptions();
   addSettings(broker, SETTINGS);
   broker.option('--memory', 'keep retained documents in memory only');
   addBrokerFlags(broker);
@@ -38,7 +74,7 @@ export function command(): Command {
   addSettings(add, ['data']);
   add.action(async (name: string, options: { role: Role }) => {
     const password = makePassword();
-    const file = credentialsOf(readSettings(add.opts(), process.env));
+    const file = credentialsOf(readSettings({ ...broker.opts(), ...add.opts() }, process.env));
     file.put(name, options.role, await hashPassword(password, 'generated'));
     process.stdout.write(`${password}\n`);
   });
@@ -47,7 +83,7 @@ export function command(): Command {
     .argument('<name>');
   addSettings(remove, ['data']);
   remove.action((name: string) => {
-    if (!credentialsOf(readSettings(remove.opts(), process.env)).remove(name)) {
+    if (!credentialsOf(readSettings({ ...broker.opts(), ...remove.opts() }, process.env)).remove(name)) {
       throw new PlatenError('request/not-found', { kind: 'credential', id: name });
     }
   });
@@ -78,7 +114,12 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
     ...(inMemory ? {} : { retained: new FileBackend(join(settings.data, 'retained.log'), log) }),
     ...flags,
   });
-  broker.on('refused', (refused) => log.warn(refused, 'refused'));
+  const refusals = new PerSecond(REFUSALS_PER_SECOND_MAX, Date.now);
+  broker.on('refused', (refused) => {
+    const untold = refusals.take();
+    if (untold === undefined) return;
+    log.warn({ ...refused, ...(untold > 0 ? { untold } : {}) }, 'refused');
+  });
   const registry = createRegistry();
   broker.metrics(registry);
   let ready = false;
@@ -95,6 +136,11 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
       },
     },
     log,
+  }).catch(async (error: unknown) => {
+    // What listens already would keep the process, which says that it failed.
+    tls?.authority.close();
+    await broker.close();
+    throw error;
   });
   broker.attachWebSocket(http.server, '/mqtt');
   credentials?.watch(
@@ -117,6 +163,10 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
   };
   lock?.tell({ mqtt: addresses.mqtt ?? '', http: addresses.http });
   log.info({ addresses, access: settings.access }, `ready ${Object.values(addresses).join(' ')}`);
+  if (settings.log === 'story') {
+    const known = credentials ? `credentials: ${join(settings.data, 'admin.json')}` : 'open access';
+    new Story(process.stdout).say(`ready  ${Object.values(addresses).join('  ')}  ${known}`);
+  }
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
