@@ -7,7 +7,7 @@ import { createCenter } from '../center/compose.ts';
 import { MqttLink } from '../center/link/link-mqtt.ts';
 import { show } from '../center/metrics.ts';
 import { PlatenError } from '../schemas/errors.ts';
-import { address, centerOptions, Opened, openHttp, openParts, readiness } from './parts.ts';
+import { address, centerOptions, Opened, openHttp, openParts, readiness, tellExpiry } from './parts.ts';
 import type { Settings } from './settings.ts';
 
 export interface CenterProduct {
@@ -55,6 +55,7 @@ export async function openCenterProduct(
     const center = await createCenter(centerOptions(settings, parts, link, `${base}repository/`, log));
     opened.add(() => center.stop());
     await center.start();
+    tellExpiry(parts, center);
     stop.throwIfAborted();
     parts.tell({ http: base });
     return {

@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { StoredAccounts } from '../center/accounts/accounts.ts';
-import type { CenterOptions } from '../center/compose.ts';
+import type { Center, CenterOptions } from '../center/compose.ts';
 import { openStore, type Store } from '../center/database/store.ts';
 import { type HttpServer, type Readiness, startHttp } from '../center/http.ts';
 import type { Link } from '../center/link/link.ts';
-import { createRegistry } from '../center/metrics.ts';
+import { createRegistry, show } from '../center/metrics.ts';
+import { expiryFault } from '../releases/expiry.ts';
 import { type LocalRepository, openLocalRepository } from '../releases/local.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import { lockDataFolder, openDataFolder } from './data-folder.ts';
@@ -125,20 +126,23 @@ export async function openParts(
   );
   opened.add(repository.tend(log));
   stop.throwIfAborted();
-  return {
-    tell: (addresses) => lock.tell(addresses),
-    store,
-    accounts,
-    adminFile,
-    registry: createRegistry(),
-    repository,
-  };
+  const registry = createRegistry();
+  show(registry, {
+    name: 'platen_release_expires_seconds',
+    help: 'Time until the signature of a role of the release repository expires; no printer takes an order after that.',
+    label: 'role',
+    read: () =>
+      Object.fromEntries(
+        repository.expiries().map(({ role, expiresMs }) => [role, (expiresMs - Date.now()) / 1_000]),
+      ),
+  });
+  return { tell: (addresses) => lock.tell(addresses), store, accounts, adminFile, registry, repository };
 }
 
 /** Opens HTTP over the parts. */
 export async function openHttp(
   settings: Settings,
-  { store, registry }: Parts,
+  { store, registry, repository }: Parts,
   log: Logger,
   opened: Opened,
   more: Record<string, Readiness> = {},
@@ -153,12 +157,21 @@ export async function openHttp(
       // It serves all the same; somebody should look.
       clock: () => note(store.clock.fault()),
       disk: () => note(diskFault(settings.data)),
+      releases: () => note(expiryFault(repository.expiries(), Date.now())),
       ...more,
     },
     log,
   });
   opened.add(() => http.close());
   return http;
+}
+
+/** Tells operators of signatures that come to their end. */
+export function tellExpiry({ repository }: Parts, { services: { events } }: Center): void {
+  repository.onExpiring((news) => {
+    const data = { role: news.role, version: news.version, expires: news.expires, days: news.days };
+    events.tell('release', Date.parse(news.expires) <= Date.now() ? 'expired' : 'expires', { data });
+  });
 }
 
 /** The center's options over the parts. */

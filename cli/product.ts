@@ -15,7 +15,7 @@ import { InProcessLink } from '../center/link/link-in-process.ts';
 import type { LocalRepository } from '../releases/local.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { BrokerFlags } from './broker-flags.ts';
-import { address, centerOptions, Opened, openHttp, openParts, readiness } from './parts.ts';
+import { address, centerOptions, Opened, openHttp, openParts, readiness, tellExpiry } from './parts.ts';
 import type { Settings } from './settings.ts';
 
 export interface Product {
@@ -108,6 +108,7 @@ export async function openProduct(
     const center = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
     await store.ingest.allOffline();
     await center.start();
+    tellExpiry(parts, center);
     opened.add(() => center.stop());
     broker.on('session', ({ name, role, state }) => {
       const connected = state === 'connected';

@@ -14,12 +14,15 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PlatenError } from '../schemas/errors.ts';
 import { isAlive } from './folder-lock.ts';
 
 const PAUSE_MS = 5;
 /** How long it is waited for. A section takes as long as the disk needs for one small file. */
 const WAIT_MS_MAX = 5_000;
+/** The same for longer work, such as publishing a repository. */
+const LONG_WAIT_MS_MAX = 60_000;
 /** A lock whose process is gone is taken over when it is this old: another host's process can't be seen from here. */
 const ABANDONED_MS = 1_000;
 
@@ -82,6 +85,24 @@ export function withLockSync<T>(file: string, work: () => T): T {
   }
   try {
     return work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/** As `withLockSync`, for work that takes longer; it does not hold the event loop. Not for a lock that it holds already. */
+export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
+  const lock = `${file}.lock`;
+  mkdirSync(dirname(file), { recursive: true });
+  for (let waited_ms = 0; !take(lock); waited_ms += PAUSE_MS) {
+    clearAbandoned(lock);
+    if (waited_ms >= LONG_WAIT_MS_MAX) {
+      throw new PlatenError('file/busy', { file, process: holderOf(lock)?.text ?? 'unknown', lock });
+    }
+    await sleep(PAUSE_MS);
+  }
+  try {
+    return await work();
   } finally {
     rmSync(lock, { force: true });
   }

@@ -6,8 +6,8 @@
  * Threshold and key handling follow TUF 1.0: the next root is signed by the thresholds of both the old and the new.
  */
 import { createHash } from 'node:crypto';
-import { copyFile, link, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   type Key,
   Metadata,
@@ -19,7 +19,9 @@ import {
   Timestamp,
 } from '@tufjs/models';
 import { writeWhole } from '../files/whole-file.ts';
+import { withLock } from '../files/with-lock.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { placeImage, stageImage } from './images-staged.ts';
 import type { SigningKey } from './keys.ts';
 import { type AnyMetadata, type Loaded, loadMetadata, SPEC, serialize, sha256Of } from './repository.ts';
 import { type ReleaseCustom, type ReleaseTarget, targetPath } from './targets.ts';
@@ -41,6 +43,13 @@ export interface RoleSpec {
   keys: readonly Key[];
   threshold: number;
 }
+/**
+ * How long before its end an offline role is renewed, where its keys are here: before anybody is told of the end. An edit
+ * that somebody has signed already would have to be signed again after it, so that is put off.
+ */
+const RENEW_MS = 40 * 86_400_000;
+const RENEW_SIGNED_MS = 7 * 86_400_000;
+
 export type TopRole = 'root' | 'targets' | 'snapshot' | 'timestamp';
 
 /** What a staged edit still lacks before it can be published. */
@@ -92,6 +101,19 @@ function roleJson(name: string, spec: RoleSpec): RoleJson {
     });
   }
   return { keyids, threshold: spec.threshold };
+}
+
+type OnlineKeys = Record<'snapshot' | 'timestamp', readonly SigningKey[]>;
+
+/** A role and what is to stand in it. */
+interface RoleMetadata {
+  role: string;
+  metadata: AnyMetadata;
+}
+
+/** A release that was added, and whether that changed anything. */
+export interface AddedRelease extends ReleaseTarget {
+  state: 'staged' | 'staged already' | 'published already';
 }
 
 /** Edits the repository in `dir`; what is staged stands in `dir` + `-staged`. `now` is in milliseconds. */
@@ -232,7 +254,7 @@ export class RepositoryEditor {
    * A release is never changed: the same bytes again change nothing, other bytes are refused.
    * @throws PlatenError release/invalid, release/exists
    */
-  async add(file: string, custom: ReleaseCustom): Promise<ReleaseTarget> {
+  async add(file: string, custom: ReleaseCustom): Promise<AddedRelease> {
     const target = targetPath(custom.software, custom.version);
     if (target === undefined) {
       throw new PlatenError('release/invalid', {
@@ -242,27 +264,23 @@ export class RepositoryEditor {
     const [{ size }, sha256] = [await stat(file), await sha256Of(file)];
     const role = await this.roleFor(custom.software);
     const published = await this.#role(role);
-    const known =
-      (await this.#readStaged<TargetsJson>(role))?.signed.targets[target] ?? published.targets[target];
+    const staged = (await this.#readStaged<TargetsJson>(role))?.signed.targets[target];
+    const known = staged ?? published.targets[target];
     const entry = { length: size, hashes: { sha256 }, custom };
     if (known && known.hashes['sha256'] !== sha256) {
       throw new PlatenError('release/exists', { software: custom.software, version: custom.version });
     }
-    const plain = join(this.dir, target);
-    await mkdir(dirname(plain), { recursive: true });
-    await copyFile(file, `${plain}.part`);
-    await rm(plain, { force: true });
-    await link(`${plain}.part`, plain);
-    const hashed = join(dirname(plain), `${sha256}.${custom.version}.bin`);
-    await rm(hashed, { force: true });
-    await link(plain, hashed);
-    await rm(`${plain}.part`);
-    if (JSON.stringify(known) !== JSON.stringify(entry)) {
-      await this.#stage(role, published, this.#expiry.targets, (signed) => {
-        signed.targets[target] = entry;
-      });
+    const release = { target, length: size, sha256, custom };
+    // A published image that got lost is put back; another one waits beside the repository.
+    if (published.targets[target]) await placeImage(this.dir, this.staged, target, release, file);
+    else await stageImage(this.staged, target, file);
+    if (JSON.stringify(known) === JSON.stringify(entry)) {
+      return { ...release, state: staged ? 'staged already' : 'published already' };
     }
-    return { target, length: size, sha256, custom };
+    await this.#stage(role, published, this.#expiry.targets, (signed) => {
+      signed.targets[target] = entry;
+    });
+    return { ...release, state: 'staged' };
   }
 
   /**
@@ -376,15 +394,90 @@ export class RepositoryEditor {
   }
 
   /**
+   * Signs anew what is published, and nothing else: snapshot and timestamp, and the roles that come near their end as far
+   * as enough of their keys are here. What is staged goes on waiting for its signatures.
+   * @param keysOf the keys of a role that are here
+   * @throws PlatenError release/unsigned when the keys of snapshot or timestamp are not here
+   */
+  renewPublished(keysOf: (role: string) => readonly SigningKey[]): Promise<{ roles: string[] }> {
+    return withLock(this.#lockFile, async () => {
+      const loaded = this.#loaded();
+      const renewed: RoleMetadata[] = [];
+      const roles = [['root', loaded.root], ['targets', loaded.targets], ...loaded.vendors] as const;
+      for (const [role, metadata] of roles) {
+        const leftMs = Date.parse(metadata.signed.expires) - this.#now();
+        const signed = ((await this.#readStaged(role))?.signatures.length ?? 0) > 0;
+        if (leftMs > (signed ? RENEW_SIGNED_MS : RENEW_MS)) continue;
+        const next = this.#signedAgain(role, metadata, loaded, keysOf(role));
+        if (next) renewed.push({ role, metadata: next });
+      }
+      await this.#write(renewed, { snapshot: keysOf('snapshot'), timestamp: keysOf('timestamp') });
+      for (const { role } of renewed) await this.#restamp(role);
+      return { roles: renewed.map(({ role }) => role) };
+    });
+  }
+
+  /** The next version of a published role, unchanged; undefined when not enough of its keys are here. */
+  #signedAgain(
+    role: string,
+    metadata: AnyMetadata,
+    loaded: Loaded,
+    keys: readonly SigningKey[],
+  ): AnyMetadata | undefined {
+    if (keys.length === 0) return undefined;
+    const { signed } = structuredClone(metadata.toJSON()) as unknown as MetadataJson<TargetsJson>;
+    signed.version += 1;
+    signed.expires = expires(this.#now(), role === 'root' ? this.#expiry.root : this.#expiry.targets);
+    const next = parse(role, { signed, signatures: [] });
+    const delegator = TOP.has(role) ? loaded.root : loaded.targets;
+    for (const key of keys) next.sign((bytes) => key.sign(bytes));
+    try {
+      delegator.verifyDelegate(role, next);
+      return next;
+    } catch {
+      // Too few keys, or others than the role has: somebody else has to sign, and is told.
+      return undefined;
+    }
+  }
+
+  /** A staged edit follows the version that is published: with the number it had it could never be published. */
+  async #restamp(role: string): Promise<void> {
+    const staged = await this.#readStaged<TargetsJson>(role);
+    const loaded = loadMetadata(this.dir);
+    if (!staged || !loaded) return;
+    const published =
+      role === 'root' ? (loaded.root.signed.toJSON() as unknown as TargetsJson) : await this.#role(role);
+    if (staged.signed.version > published.version) return;
+    await this.#stage(
+      role,
+      published,
+      role === 'root' ? this.#expiry.root : this.#expiry.targets,
+      (signed) => {
+        // What was published meanwhile stays: releases are never taken out.
+        if (role !== 'root') signed.targets = { ...published.targets, ...signed.targets };
+      },
+    );
+  }
+
+  /** Of what is edited by one process at a time. */
+  get #lockFile(): string {
+    return join(this.staged, 'publishing');
+  }
+
+  /**
    * Publishes what is staged: versioned files first, then a new snapshot, then the timestamp in one step. With
    * nothing staged it renews snapshot and timestamp.
    * @param online keys for snapshot and timestamp, by role
+   * @param only the roles to publish; default every one that is staged
    * @throws PlatenError release/unsigned, and nothing changes
    */
-  async publish(
-    online: Record<'snapshot' | 'timestamp', readonly SigningKey[]>,
-  ): Promise<{ roles: string[] }> {
-    const status = await this.status();
+  publish(online: OnlineKeys, only?: readonly string[]): Promise<{ roles: string[] }> {
+    return withLock(this.#lockFile, () => this.#publish(online, only));
+  }
+
+  async #publish(online: OnlineKeys, only?: readonly string[]): Promise<{ roles: string[] }> {
+    for (const { role } of await this.status()) await this.#restamp(role);
+    const status = (await this.status()).filter(({ role }) => !only || only.includes(role));
     const lacking = status.filter((each) => !each.complete);
     if (lacking.length > 0) {
       const reason = lacking
@@ -392,19 +485,28 @@ export class RepositoryEditor {
         .join(', ');
       throw new PlatenError('release/unsigned', { reason });
     }
+    const edits: RoleMetadata[] = [];
+    for (const { role } of status) {
+      const staged = await this.#readStaged(role);
+      if (staged) edits.push({ role, metadata: parse(role, staged) });
+    }
+    await this.#write(edits, online);
+    for (const { role } of edits) await rm(this.#stagedFile(role), { force: true });
+    return { roles: edits.map(({ role }) => role) };
+  }
+
+  /** Writes roles that are signed, with a new snapshot and timestamp over them; visible all at once. */
+  async #write(roles: readonly RoleMetadata[], online: OnlineKeys): Promise<void> {
     const before = loadMetadata(this.dir);
     const metadata = join(this.dir, 'metadata');
     const meta: Record<string, MetaFile> = { ...before?.snapshot?.signed.meta };
     let root = before?.root;
     const published: { role: string; bytes: Buffer; version: number }[] = [];
-    for (const { role } of status) {
-      const staged = await this.#readStaged(role);
-      if (!staged) continue;
-      const parsed = parse(role, staged);
-      const bytes = serialize(parsed);
-      published.push({ role, bytes, version: parsed.signed.version });
-      if (role === 'root') root = parsed as Metadata<Root>;
-      else meta[`${role}.json`] = metaOf(parsed.signed.version, bytes);
+    for (const { role, metadata: signed } of roles) {
+      const bytes = serialize(signed);
+      published.push({ role, bytes, version: signed.signed.version });
+      if (role === 'root') root = signed as Metadata<Root>;
+      else meta[`${role}.json`] = metaOf(signed.signed.version, bytes);
     }
     if (!root) throw new PlatenError('release/no-repository', { dir: this.dir });
     if (!meta['targets.json'])
@@ -439,13 +541,21 @@ export class RepositoryEditor {
         throw new PlatenError('release/unsigned', { reason: `${role} (its keys are not root's)` });
       }
     }
+    // Images first: nothing points at what is not there.
+    for (const { role, metadata: signed } of roles) {
+      if (role === 'root') continue;
+      const { targets } = signed.signed.toJSON() as unknown as TargetsJson;
+      const old = (role === 'targets' ? before?.targets : before?.vendors.get(role))?.signed.targets ?? {};
+      for (const [target, { length, hashes }] of Object.entries(targets)) {
+        if (old[target]) continue;
+        await placeImage(this.dir, this.staged, target, { length, sha256: hashes['sha256'] ?? '' });
+      }
+    }
     for (const { role, bytes, version } of published) {
       await writeWhole(join(metadata, `${version}.${encodeURIComponent(role)}.json`), bytes, SERVED);
     }
     await writeWhole(join(metadata, `${snapshot.signed.version}.snapshot.json`), snapshotBytes, SERVED);
     await writeWhole(join(metadata, 'timestamp.json'), serialize(timestamp), SERVED);
-    for (const { role } of published) await rm(this.#stagedFile(role), { force: true });
-    return { roles: published.map((each) => each.role) };
   }
 }
 

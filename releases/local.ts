@@ -2,7 +2,7 @@
  * A repository whose keys all lie on this machine: for trying things out, for tests and for the demonstration fleet.
  * It goes through the same staging, signing and publishing as one with an offline ceremony.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { writeWhole } from '../files/whole-file.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import { DEFAULT_EXPIRY, RepositoryEditor } from './editor.ts';
+import { type ExpiryNews, expiryNews, type Told } from './expiry.ts';
 import { generateKeyPem, type SigningKey, signingKey } from './keys.ts';
 import { openRepository, type Repository } from './repository.ts';
 import type { ReleaseCustom, ReleaseTarget } from './targets.ts';
@@ -28,21 +29,33 @@ export interface LocalRepository extends Repository {
    * @throws PlatenError release/wrong-key when the keys of the repository are not on this machine
    */
   release(releases: readonly NewRelease[]): Promise<ReleaseTarget[]>;
-  /** Signs snapshot and timestamp anew, so that they don't expire. */
+  /** Signs anew what is published: snapshot, timestamp, and what comes near its end, as far as its keys are here. */
   renew(): Promise<void>;
   /**
-   * Looks after the repository until the returned function is called: sees what others publish into it, and renews
-   * what would expire, as far as the keys for it are here.
+   * Looks after it once: sees what others published, renews what would expire as far as the keys for it are here, and
+   * tells what comes near its end all the same.
    */
+  look(log: Logger): Promise<void>;
+  /** Looks after it until the returned function is called. */
   tend(log: Logger): () => void;
+  /** Who hears what comes near its end: 30 days, 7 days and a day before, and when it has come. */
+  onExpiring(listener: (news: ExpiryNews) => void): void;
 }
 
 /** How often the folder is looked at for what others published. */
 const LOOK_MS = 5_000;
+const DAY_MS = 86_400_000;
 
 function readKey(dir: string, role: string): SigningKey | undefined {
   const file = join(dir, `${role}.pem`);
   return existsSync(file) ? signingKey(readFileSync(file, 'utf8'), file) : undefined;
+}
+
+/** The keys of a role that lie in the folder: `ROLE.pem`, or `ROLE-1.pem` and so on where it has several. */
+function readKeys(dir: string, role: string): SigningKey[] {
+  const several = new RegExp(`^${role.replace(/[^a-z0-9-]/g, '')}-\\d{1,3}\\.pem$`);
+  const names = existsSync(dir) ? readdirSync(dir).filter((name) => several.test(name)) : [];
+  return [role, ...names.sort().map((name) => name.slice(0, -4))].flatMap((name) => readKey(dir, name) ?? []);
 }
 
 async function makeKey(dir: string, role: string): Promise<SigningKey> {
@@ -77,43 +90,73 @@ export async function openLocalRepository(
       timestamp: await spec('timestamp'),
     });
   }
-  const listed = (role: string) => {
-    const key = readKey(keys, role);
-    return key ? [key] : [];
-  };
-  const publish = async () => {
+  const listed = (role: string) => readKeys(keys, role);
+  const online = () => ({ snapshot: listed('snapshot'), timestamp: listed('timestamp') });
+  const publish = async (only?: readonly string[]) => {
     for (const { role, complete } of await editor.status()) {
-      if (!complete) await editor.sign(role, role === 'root' ? listed('root') : listed('targets'));
+      if (!complete && (!only || only.includes(role))) await editor.sign(role, listed(role));
     }
-    await editor.publish({ snapshot: listed('snapshot'), timestamp: listed('timestamp') });
+    await editor.publish(online(), only);
     repository.reload();
   };
   if (!repository.rootBytes()) await publish();
+  const timestampFile = join(dir, 'metadata', 'timestamp.json');
+  let seenMs = statSync(timestampFile).mtimeMs;
+  let hear: (news: ExpiryNews) => void = () => undefined;
+  let told: Told = new Map();
+  /** What was said of a renewal that failed, so that it is said once. */
+  let fault = '';
+  const renew = async () => {
+    await editor.renewPublished(listed);
+    repository.reload();
+    seenMs = (await stat(timestampFile)).mtimeMs;
+  };
+  const due = () => {
+    const halfMs = (DEFAULT_EXPIRY.timestamp * DAY_MS) / 2;
+    return repository
+      .expiries()
+      .some(({ role, expiresMs }) => role === 'timestamp' && expiresMs - now() <= halfMs);
+  };
+  const look = async (log: Logger) => {
+    const { mtimeMs } = await stat(timestampFile);
+    if (mtimeMs !== seenMs) {
+      seenMs = mtimeMs;
+      repository.reload();
+      log.info({ releases: repository.list().length }, 'the release repository was published anew');
+    }
+    if (due() && listed('timestamp').length > 0) {
+      try {
+        await renew();
+        fault = '';
+      } catch (error) {
+        if (reasonOf(error) !== fault) {
+          log.warn({ reason: reasonOf(error) }, 'the signatures of the release repository were not renewed');
+        }
+        fault = reasonOf(error);
+      }
+    }
+    const found = expiryNews(repository.expiries(), told, now());
+    told = found.told;
+    for (const news of found.news) {
+      log.warn({ ...news }, 'a signature of the release repository comes to its end; sign it anew');
+      hear(news);
+    }
+  };
   return {
     ...repository,
-    renew: publish,
+    renew,
+    look,
+    onExpiring: (listener) => {
+      hear = listener;
+      // What was found before somebody listened is told now.
+      told = new Map();
+    },
     tend: (log) => {
-      const timestamp = join(dir, 'metadata', 'timestamp.json');
-      let seenMs = statSync(timestamp).mtimeMs;
       let busy = false;
-      const look = async () => {
-        const { mtimeMs } = await stat(timestamp);
-        if (mtimeMs !== seenMs) {
-          seenMs = mtimeMs;
-          repository.reload();
-          log.info({ releases: repository.list().length }, 'the release repository was published anew');
-        }
-        const { expires } = (JSON.parse(readFileSync(timestamp, 'utf8')) as { signed: { expires: string } })
-          .signed;
-        const halfMs = (DEFAULT_EXPIRY.timestamp * 86_400_000) / 2;
-        if (Date.parse(expires) - now() > halfMs || listed('timestamp').length === 0) return;
-        await editor.publish({ snapshot: listed('snapshot'), timestamp: listed('timestamp') });
-        repository.reload();
-      };
       const timer = setInterval(() => {
         if (busy) return;
         busy = true;
-        look()
+        look(log)
           .catch((error: unknown) =>
             log.warn({ reason: reasonOf(error) }, 'the release repository could not be looked after'),
           )
@@ -128,6 +171,7 @@ export async function openLocalRepository(
       const scratch = await mkdtemp(join(tmpdir(), 'platen-release-'));
       try {
         const added: ReleaseTarget[] = [];
+        const roles = new Set<string>();
         for (const [index, { image, custom }] of releases.entries()) {
           let file: string;
           if (Buffer.isBuffer(image)) {
@@ -136,9 +180,12 @@ export async function openLocalRepository(
           } else {
             file = image.file;
           }
-          added.push(await editor.add(file, custom));
+          const { state: _, ...release } = await editor.add(file, custom);
+          added.push(release);
+          roles.add(await editor.roleFor(custom.software));
         }
-        await publish();
+        // What waits for somebody else's signature goes on waiting.
+        await publish([...roles]);
         return added;
       } finally {
         await rm(scratch, { recursive: true, force: true });

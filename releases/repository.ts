@@ -21,6 +21,7 @@ import {
   type Timestamp,
 } from '@tufjs/models';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import type { RoleExpiry } from './expiry.ts';
 import { type ReleaseCustom, type ReleaseTarget, targetPath } from './targets.ts';
 
 /** The version of the TUF specification that the metadata names. */
@@ -59,6 +60,8 @@ export interface Repository {
   rootBytes(): Buffer | undefined;
   target(software: string, version: string): ReleaseTarget | undefined;
   list(): ReleaseTarget[];
+  /** Until when the signatures hold, the earliest first; empty before the ceremony. */
+  expiries(): RoleExpiry[];
   /** Reads the metadata again, after another process published. */
   reload(): void;
 }
@@ -127,6 +130,24 @@ function asRelease(path: string, file: TargetFile): ReleaseTarget | undefined {
   return { target: path, length: file.length, sha256, custom };
 }
 
+/** The expiry of every published role, the earliest first. */
+function expiriesOf(loaded: Loaded): RoleExpiry[] {
+  const roles = [
+    ['root', loaded.root],
+    ['targets', loaded.targets],
+    ['snapshot', loaded.snapshot],
+    ['timestamp', loaded.timestamp],
+    ...loaded.vendors,
+  ] as const;
+  return roles
+    .flatMap(([role, metadata]) =>
+      metadata
+        ? [{ role, version: metadata.signed.version, expiresMs: Date.parse(metadata.signed.expires) }]
+        : [],
+    )
+    .sort((a, b) => a.expiresMs - b.expiresMs);
+}
+
 /** Opens the repository of a folder for reading; the folder may be empty still. */
 export function openRepository(dir: string): Repository {
   mkdirSync(dir, { recursive: true });
@@ -152,6 +173,7 @@ export function openRepository(dir: string): Repository {
       return path === undefined ? undefined : releases.get(path);
     },
     list: () => [...releases.values()],
+    expiries: () => (loaded ? expiriesOf(loaded) : []),
     reload,
   };
 }

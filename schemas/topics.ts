@@ -25,6 +25,7 @@ export const FLEET_EVENTS = [
   'order',
   'campaign',
   'security',
+  'release',
 ] as const;
 export type FleetEventKind = (typeof FLEET_EVENTS)[number];
 

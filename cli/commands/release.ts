@@ -142,6 +142,13 @@ async function publish(
   print(where.json, done, `published: ${[...done.roles, 'snapshot', 'timestamp'].join(', ')}`);
 }
 
+/** What adding a release did, as it is told. */
+const WORDS = {
+  staged: 'staged',
+  'staged already': 'already staged:',
+  'published already': 'already published with these bytes:',
+} as const;
+
 interface AddFlags {
   catalog?: string;
   custom?: string;
@@ -171,7 +178,7 @@ async function add(
   print(
     where.json,
     { ...release, role },
-    `staged ${release.target} (${release.length} bytes, SHA-256 ${release.sha256}); to be signed by ${role}`,
+    `${WORDS[release.state]} ${release.target} (${release.length} bytes, SHA-256 ${release.sha256})${release.state === 'published already' ? ', nothing to do' : `; to be signed by ${role}`}`,
   );
 }
 

@@ -1,0 +1,67 @@
+/**
+ * Until when the signatures of a repository hold, and when that is worth telling. A role that expired ends all updates:
+ * every agent answers `update/trust-expired`. Pure.
+ */
+const DAY_MS = 86_400_000;
+
+export interface RoleExpiry {
+  role: string;
+  version: number;
+  expiresMs: number;
+}
+
+/** Days before the end at which it is told; 0: it has come. */
+export const TOLD_DAYS = [30, 7, 1, 0] as const;
+/** Roles that are signed anew every few days are told of only when that has stopped. */
+const FIRST_TOLD_DAYS: Record<string, number> = { timestamp: 1, snapshot: 7 };
+
+/** The mark that a role has passed: the least of `TOLD_DAYS` that its time left is not above; undefined before all. */
+export function markOf({ role, expiresMs }: RoleExpiry, nowMs: number): number | undefined {
+  const first = FIRST_TOLD_DAYS[role] ?? TOLD_DAYS[0];
+  return TOLD_DAYS.filter((days) => days <= first && expiresMs - nowMs <= days * DAY_MS).at(-1);
+}
+
+/** What was told of each role: its version and the mark. */
+export type Told = ReadonlyMap<string, { version: number; mark: number }>;
+
+export interface ExpiryNews {
+  role: string;
+  version: number;
+  expires: string;
+  /** Whole days left; 0 when it has expired. */
+  days: number;
+}
+
+/** What is to be told now, and what will have been told then. */
+export function expiryNews(
+  expiries: readonly RoleExpiry[],
+  told: Told,
+  nowMs: number,
+): { news: ExpiryNews[]; told: Told } {
+  const news: ExpiryNews[] = [];
+  const next = new Map<string, { version: number; mark: number }>();
+  for (const expiry of expiries) {
+    const { role, version, expiresMs } = expiry;
+    const mark = markOf(expiry, nowMs);
+    if (mark === undefined) continue;
+    next.set(role, { version, mark });
+    const before = told.get(role);
+    if (before?.version === version && before.mark <= mark) continue;
+    const days = Math.max(0, Math.floor((expiresMs - nowMs) / DAY_MS));
+    news.push({ role, version, expires: new Date(expiresMs).toISOString(), days });
+  }
+  return { news, told: next };
+}
+
+/** What somebody should do about, in a sentence; undefined while nothing is near its end. */
+export function expiryFault(expiries: readonly RoleExpiry[], nowMs: number): string | undefined {
+  const near = expiries.filter((expiry) => markOf(expiry, nowMs) !== undefined);
+  if (near.length === 0) return undefined;
+  const words = near.map(({ role, expiresMs }) => {
+    const at = new Date(expiresMs).toISOString();
+    return expiresMs <= nowMs
+      ? `the signature of ${role} expired at ${at}: no printer takes an order any more`
+      : `the signature of ${role} expires at ${at}`;
+  });
+  return `${words.join('; ')} (platen release renew, sign, publish)`;
+}
