@@ -216,7 +216,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     },
     onAsk: (printer, method, payload) => asks.handle(printer, method, payload),
   };
-  const uplinks = new Uplinks({ ingest: store.ingest, conclusions, refusals, events, link, log });
+  const uplinks = new Uplinks({ ingest: store.ingest, conclusions, refusals, events, link, log, now });
   const dispatcher = new Dispatcher({
     services,
     methods: METHODS,

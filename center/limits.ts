@@ -12,6 +12,11 @@ export const CENTER_LIMITS = {
   reply_message_characters_max: 1024,
   /** Printer and kind pairs whose first refusal was logged. */
   refusals_remembered_max: 10_000,
+  /** Log memories that a printer may begin in an hour, and printers that are counted. */
+  new_logs_per_hour_max: 120,
+  new_logs_remembered_max: 50_000,
+  /** Log memories of a printer that are listed with it, the newest. */
+  logs_listed_max: 100,
   /** Tries after which a message that fails while others are stored is set aside; those whose tries are counted. */
   message_tries_max: 5,
   messages_failed_remembered_max: 1_000,

@@ -34,6 +34,10 @@ export const ERRORS = {
     message: 'There is no printer "{printer}" enrolled, so a certificate would prove nothing',
     hint: 'First: platen enroll {printer} (with a broker by itself: platen broker add {printer}).',
   },
+  'payload/too-many-logs': {
+    message: 'More than {limit} log memories were begun within an hour',
+    hint: 'Keep the id of the log memory until the memory itself is reset.',
+  },
   'payload/set-aside': {
     message: 'The center failed to take the payload {tries} times: {reason}',
     hint: 'Look at the center log, and report it: it is a fault of the center.',

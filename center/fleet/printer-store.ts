@@ -6,6 +6,7 @@ import { Tally } from '../../schemas/tally.ts';
 import type { LogEntry, Structure, Verdict } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import type { StructureChange } from '../ingest/structure-changes.ts';
+import { CENTER_LIMITS } from '../limits.ts';
 
 export interface PrinterFilter {
   /** The id begins with it. */
@@ -195,8 +196,9 @@ export class Printers {
     );
     if (!row) return undefined;
     const logs = await this.#database.query<{ log: string; upTo: number; first: number; lost: number }>(
-      `SELECT log, up_to AS "upTo", first_seq AS first, lost FROM log_streams WHERE printer = $1 ORDER BY id DESC`,
-      [id],
+      `SELECT log, up_to AS "upTo", first_seq AS first, lost FROM log_streams
+       WHERE printer = $1 ORDER BY id DESC LIMIT $2`,
+      [id, CENTER_LIMITS.logs_listed_max],
     );
     return {
       ...fromRow(row),

@@ -318,6 +318,11 @@ export class ErrorWriter {
     for (const { stream } of moves) stream.underWay -= 1;
   }
 
+  /** Whether the stream of a log memory is in memory. */
+  knows(printer: string, log: string): boolean {
+    return this.#streams.has(keyOf(printer, log));
+  }
+
   /** The stream of each item, read from the table where it isn't in memory, made where it is new. */
   async #streamsOf(client: Client, items: Submission[]): Promise<Stream[]> {
     const streams: Stream[] = [];

@@ -61,6 +61,11 @@ export class IngestWriter {
     return this.#errors.submit(printer, batch);
   }
 
+  /** Whether a log memory was met since the start (and was not forgotten because of many others). */
+  knowsLog(printer: string, log: string): boolean {
+    return this.#errors.knows(printer, log);
+  }
+
   /** The same, telling `taker` what became of it. */
   takeErrors(printer: string, batch: ErrorBatch, taker: ErrorsTaker): void {
     this.#errors.take(printer, batch, taker);

@@ -6,6 +6,7 @@ import { silent, type TestStore, testStore, testStructure } from '../../tests/ha
 import { EntryPartitions } from '../database/entry-partitions.ts';
 import { openStore } from '../database/store.ts';
 import { FleetEvents } from '../fleet/events.ts';
+import { CENTER_LIMITS } from '../limits.ts';
 import type { Handled, Link } from '../link/link.ts';
 import { IngestWriter } from './ingest.ts';
 import { PrinterWriter } from './printer-writer.ts';
@@ -41,6 +42,7 @@ function make(ingest: IngestPort, conclusions: Partial<Conclusions> = {}, log = 
     events,
     link,
     log,
+    now: Date.now,
   });
   const handle = (printer: string, kind: UplinkKind, document: object): Handled =>
     uplinks.handle(
@@ -176,4 +178,21 @@ test('a message that fails each time while others are stored is set aside, and i
   expect(told.filter(({ topic }) => topic === printerTopic.refused('t0'))).toEqual([
     expect.objectContaining({ payload: expect.objectContaining({ code: 'payload/set-aside' }) }),
   ]);
+});
+
+test('a printer that begins a log memory with every message is refused after a while; those it began go on', async () => {
+  const { refusals, handle } = make(opened.store.ingest);
+  const most = CENTER_LIMITS.new_logs_per_hour_max;
+  expect(await outcomes([handle('u0', 'structure', testStructure())])).toEqual(['taken']);
+  const of = (log: string, seq = 1) => handle('u0', 'errors', { ...(batchOf('J-7201', seq) as object), log });
+  const said = await outcomes(Array.from({ length: most + 50 }, (_, index) => of(`log-${1_000 + index}`)));
+  expect(said.filter((one) => one === 'refused')).toHaveLength(50);
+  expect(refusals.counts).toEqual(new Map([['payload/too-many-logs', 50]]));
+  expect(await outcomes([of('log-1000', 2), handle('u1', 'errors', batchOf('J-7201'))])).toEqual([
+    'taken',
+    'taken',
+  ]);
+  const { logs } = (await opened.store.printers.get('u0')) ?? { logs: [] };
+  expect(logs).toHaveLength(CENTER_LIMITS.logs_listed_max);
+  expect(logs[0]?.log).toBe(`log-${1_000 + most - 1}`);
 });

@@ -21,6 +21,7 @@ import type { FleetEvents } from '../fleet/events.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Handled, Link, LinkMessage } from '../link/link.ts';
 import { FailedMessages } from './failed-messages.ts';
+import { NewLogs } from './new-logs.ts';
 import type { Refusals } from './refusals.ts';
 
 /** What became of a batch of entries. */
@@ -50,6 +51,8 @@ export interface IngestPort {
     previous?: { session: string; revision: number };
     judged?: { previous?: Verdict };
   }>;
+  /** Whether a log memory was met since the start. */
+  knowsLog(printer: string, log: string): boolean;
   /** Tells `taker` after the commit. */
   takeErrors(printer: string, batch: ErrorBatch, taker: EntriesTaker): void;
   /** `changed` is false for the will of an older session and for a repetition; `flipped`: it came or went. */
@@ -181,6 +184,7 @@ export class Uplinks {
     tries_max: CENTER_LIMITS.message_tries_max,
     remembered_max: CENTER_LIMITS.messages_failed_remembered_max,
   });
+  readonly #newLogs: NewLogs;
   /** Cursors to be told, by printer and log memory. */
   #acks = new Map<string, Map<string, Ack>>();
   /** The one that was met last. */
@@ -195,6 +199,7 @@ export class Uplinks {
     events: FleetEvents;
     link: Link;
     log: Logger;
+    now(): number;
   }) {
     this.#ingest = parts.ingest;
     this.#conclusions = parts.conclusions;
@@ -202,6 +207,7 @@ export class Uplinks {
     this.#events = parts.events;
     this.#link = parts.link;
     this.#log = parts.log;
+    this.#newLogs = new NewLogs(parts.now);
   }
 
   /**
@@ -269,6 +275,7 @@ export class Uplinks {
       this.#check(printer, 'errors', message);
       batch = parsePayload('errors', message.payload);
       checkSequence(batch);
+      if (!this.#ingest.knowsLog(printer, batch.log)) this.#newLogs.check(printer);
     } catch (error) {
       return this.#refusedNow(printer, message, error);
     }

@@ -35,6 +35,8 @@ export interface TroubleRow {
 
 /** Rule ids that begin so are the center's own: rules that come and go say nothing of their troubles. */
 const OWN_RULES = 'platen.';
+/** The rule of troubles that tell that a printer makes more keys for a rule than are kept. */
+export const CROWDED_RULE = `${OWN_RULES}crowded`;
 /** The rule of troubles that tell that a printer was set aside. */
 export const SET_ASIDE_RULE = `${OWN_RULES}set-aside`;
 

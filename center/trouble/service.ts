@@ -22,6 +22,8 @@ import { type Amendment, TroubleWriter, type TroubleWriterSettings, type Written
 
 export interface TroubleSettings extends TroubleWriterSettings {
   inRange: InRange;
+  /** A printer began too many keys of a rule. */
+  onCrowded?(rule: string, printer: string): void;
   times?: Partial<typeof TIMES>;
 }
 
@@ -553,10 +555,10 @@ export class TroubleService {
     states: [string, PrinterState][],
     since: Date,
   ): Promise<void> {
-    const { store, now, inRange, log } = this.#settings;
+    const { store, now, inRange, log, onCrowded } = this.#settings;
     this.#waiting ??= [];
     this.#waitingEntries = 0;
-    const engine = new TroubleEngine(rules, { inRange });
+    const engine = new TroubleEngine(rules, { inRange, ...(onCrowded ? { onCrowded } : {}) });
     const changes: TroubleChange[] = [];
     const fresh = new Set(
       rules.groups.flatMap((group, index) => (known.has(groupFingerprint(group)) ? [] : [index])),

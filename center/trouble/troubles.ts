@@ -4,15 +4,17 @@
  */
 import type { Logger } from 'pino';
 import type { CompiledCatalog } from '../../compatibility/index.ts';
+import { reasonOf } from '../../schemas/errors.ts';
 import { softwareOf } from '../../schemas/subject.ts';
 import type { LogEntry, Policy, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
 import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
 import type { CompiledRules } from './engine/compile.ts';
 import type { InRange } from './engine/context.ts';
+import { KEYS_PER_RULE_AND_PRINTER_MAX } from './engine/limits.ts';
 import { type Finding, Findings } from './findings.ts';
 import { Remedies, type RemedyCampaigns, type WantedSoftware } from './remedies.ts';
-import { isOpen, troubleOf } from './rows.ts';
+import { CROWDED_RULE, isOpen, troubleOf } from './rows.ts';
 import { TroubleService, type TroubleSettings } from './service.ts';
 import { type TroubleFilter, TroubleStore } from './store.ts';
 
@@ -31,6 +33,7 @@ export interface TroubleSources {
   now(): number;
 }
 
+const DAY_MS = 86_400_000;
 const CURES_EVERY_MS = 60_000;
 const OVER = ['finished', 'aborted', 'halted'];
 
@@ -73,8 +76,29 @@ export class Troubles implements TroubleQueries {
     this.#findings = new Findings(settings);
     this.#service = new TroubleService({
       ...settings,
+      onCrowded: (rule, printer) => this.#crowded(rule, printer),
       onNews: (news, row, rule) => this.#remedies.onNews(news, row, rule),
     });
+  }
+
+  /** Says once in a while what would otherwise be thousands of troubles. */
+  #crowded(rule: string, printer: string): void {
+    const { log, now } = this.#sources;
+    const day = new Date(Math.floor(now() / DAY_MS) * DAY_MS).toISOString();
+    log.warn({ printer, rule }, 'a printer makes more units, codes or sites than a rule is kept for');
+    this.found({
+      rule: CROWDED_RULE,
+      title: `Too many troubles of ${rule}`,
+      printer,
+      key: rule,
+      severity: 'major',
+      at: day,
+      explanation:
+        `Its log names more different units, codes or sites than the rule ${rule} is kept for (${KEYS_PER_RULE_AND_PRINTER_MAX}). ` +
+        'Further ones are counted but open no troubles. Look at what it reports, or keep the rule by fewer things.',
+    }).catch((error: unknown) =>
+      log.error({ printer, rule, reason: reasonOf(error) }, 'a trouble could not be opened'),
+    );
   }
 
   get service(): TroubleService {

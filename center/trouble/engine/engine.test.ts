@@ -7,7 +7,13 @@ import {
   parseTime,
   TroubleEngine,
 } from './index.ts';
-import { CONTEXTS_MAX, KEYS_JOINT_MAX, KEYS_PER_PRINTER_MAX, SORTS_SWEEP_MIN } from './limits.ts';
+import {
+  CONTEXTS_MAX,
+  KEYS_JOINT_MAX,
+  KEYS_PER_PRINTER_MAX,
+  KEYS_PER_RULE_AND_PRINTER_MAX,
+  SORTS_SWEEP_MIN,
+} from './limits.ts';
 import { Replay } from './replay.ts';
 import { parseMoment } from './time.ts';
 
@@ -97,6 +103,30 @@ test('a trouble opens with the third jam, escalates, clears after a quiet day an
   expect(again[0]).toMatchObject({ kind: 'reopened', trouble: { id: opened?.trouble.id, reopened: 1 } });
 });
 
+test('a printer makes so many troubles of a rule that is kept across printers, and it is said once', () => {
+  const crowds: string[] = [];
+  const rule = { ...jams, by: ['site', 'code'] as const, when: { count: { ge: 1, over: 'PT1H' } } };
+  const options = { onCrowded: (id: string, printer: string) => void crowds.push(`${id} ${printer}`) };
+  const make = () => new TroubleEngine(compiled(rule), options);
+  let engine = make();
+  const flood = (from: number) => {
+    const entries = Array.from({ length: 5_000 }, (_, index) =>
+      entry(from + index, 0, `J-72${from + index}`, { unit: 'u' }),
+    );
+    return engine.apply('p', 'l', entries).filter(({ kind }) => kind === 'opened').length;
+  };
+  expect(flood(1)).toBe(KEYS_PER_RULE_AND_PRINTER_MAX);
+  expect(flood(5_001)).toBe(0);
+  expect(crowds).toEqual(['jams p']);
+  expect(engine.apply('q', 'l', [entry(1, 0, 'J-7299x')]).map(({ kind }) => kind)).toEqual(['opened']);
+  // A restart makes no room.
+  const [fleet, mine] = [engine.exportState(''), engine.exportState('p')];
+  engine = make();
+  if (mine) engine.importState('p', mine);
+  if (fleet) engine.importState('', fleet);
+  expect(flood(10_001)).toBe(0);
+});
+
 test('a printer cannot fill the memory with units that it makes up', () => {
   const made = KEYS_PER_PRINTER_MAX + 100;
   const alone = new TroubleEngine(compiled(jams));
@@ -104,7 +134,7 @@ test('a printer cannot fill the memory with units that it makes up', () => {
     compiled(jams, { ...jams, id: 'silent', suppressedBy: ['jams'], severity: undefined }),
   );
   for (const [engine, most] of [
-    [alone, KEYS_PER_PRINTER_MAX],
+    [alone, KEYS_PER_RULE_AND_PRINTER_MAX],
     [joint, KEYS_JOINT_MAX],
   ] as const) {
     for (let seq = 1; seq <= made; seq += 1)

@@ -49,8 +49,12 @@ export interface EngineOptions extends Partial<EngineLimits> {
   inRange?: InRange;
   /** Takes troubles that nothing can change any more, in no order; without it (and `prompt`) `finish` gives them. */
   onEnded?(trouble: TroubleView): void;
+  /** Is told once that a printer began too many keys of a rule: further ones are only counted. */
+  onCrowded?(rule: string, printer: string): void;
 }
 
+/** A printer that began too many keys is looked through for old ones once for so many that were not taken. */
+const CROWDED_SWEEP_EVERY = 64;
 const NO_VALUES: readonly (string | undefined)[] = [];
 
 function textOf(value: unknown): string | undefined {
@@ -71,6 +75,9 @@ export class TroubleEngine {
   /** Ended troubles that were settled and not yet taken (without `prompt`). */
   private settledTroubles: TroubleView[] = [];
   private readonly onEnded: (trouble: TroubleView) => void;
+  private readonly onCrowded: (rule: string, printer: string) => void;
+  /** Rules and printers of which `onCrowded` was told. */
+  private readonly crowds = new Set<string>();
   private readonly prompt: boolean;
   private readonly inRange: InRange;
   private readonly limits: EngineLimits;
@@ -78,6 +85,7 @@ export class TroubleEngine {
   private readonly shared = new Map<string, ContextClass>();
   private sharedSweepAt = SORTS_SWEEP_MIN;
   private readonly nothingKnown: ContextClass;
+  private readonly groupIndex: ReadonlyMap<RuleGroup, number>;
   /** Lanes of rules that are not kept by printer, by group and key. */
   private readonly fleetLanes = new Map<string, Lane>();
   /** Sightings that wait in them, counted when they were looked through last and added to since. */
@@ -99,13 +107,15 @@ export class TroubleEngine {
   };
 
   constructor(rules: CompiledRules, options: EngineOptions = {}) {
-    const { prompt = true, inRange = semverInRange, onEnded, ...limits } = options;
+    const { prompt = true, inRange = semverInRange, onEnded, onCrowded, ...limits } = options;
     this.rules = rules;
     this.prompt = prompt;
     this.inRange = inRange;
     this.onEnded = onEnded ?? ((trouble) => this.settledTroubles.push(trouble));
+    this.onCrowded = onCrowded ?? (() => undefined);
     this.limits = { ...ENGINE_LIMITS, ...limits };
     this.usesPages = rules.pagesMaxMs > 0;
+    this.groupIndex = new Map(rules.groups.map((group, index) => [group, index]));
     for (const rule of rules.rules) {
       if (rule.cohort)
         this.cohorts.set(rule, { watch: new CohortWatch(rule.cohort, this.inRange), alarms: [] });
@@ -272,14 +282,16 @@ export class TroubleEngine {
     // Units and codes are the printer's own words: it must not fill the memory with them.
     if (match.perPrinter) {
       if (record.lanes.size >= record.sweepAt) this.sweep(record);
-      if (record.lanes.size >= this.limits.keysMax) {
-        this.crowded += 1;
-        return undefined;
-      }
+      if (record.lanes.size >= this.limits.keysMax) return this.crowd(rule, record);
     } else if (this.fleetLanes.size >= this.limits.keysFleetMax) {
-      this.crowded += 1;
-      return undefined;
+      return this.crowd(rule, record);
     }
+    if (record.begunFor(match.group) >= this.limits.keysPerRuleMax) {
+      // What was let go makes room; that is not looked for at every entry of a printer that floods.
+      if (match.perPrinter && this.crowded % CROWDED_SWEEP_EVERY === 0) this.sweep(record);
+      if (record.begunFor(match.group) >= this.limits.keysPerRuleMax) return this.crowd(rule, record);
+    }
+    record.begin(match.group);
     const group = this.rules.groups[match.group] as RuleGroup;
     // Many rules are kept by printer and unit: the texts and the scope stand once for all of them.
     const there = match.sharesUnit ? record.lanes.units.get(this.facts.unit ?? '') : undefined;
@@ -289,6 +301,15 @@ export class TroubleEngine {
     if (!there) return this.addLane(match.perPrinter ? record : undefined, match.group, lane);
     record.lanes.addTo(there, match.group, lane);
     return lane;
+  }
+
+  /** A key is not taken because it is one too many. */
+  private crowd(rule: CompiledRule, { id }: PrinterRecord): undefined {
+    this.crowded += 1;
+    const crowd = `${rule.id}\u001f${id}`;
+    if (this.crowds.has(crowd)) return;
+    this.crowds.add(crowd);
+    this.onCrowded(rule.id, id);
   }
 
   private makeLane(record: PrinterRecord | undefined, group: RuleGroup, key: string, scope: KeyScope): Lane {
@@ -571,7 +592,15 @@ export class TroubleEngine {
       return lane.idle(horizon) && !lane.touched;
     });
     printer.swept();
+    this.countBegun(printer);
     printer.odometer?.forget(printer.watermark - this.rules.lateMaxMs - this.rules.pagesMaxMs);
+  }
+
+  /** Counts the keys of rules that are kept by printer anew: some were let go, or taken over. */
+  private countBegun(record: PrinterRecord): void {
+    const { groups } = this.rules;
+    const kept = [...record.lanes.values()].map(({ group }) => this.groupIndex.get(group) ?? -1);
+    record.recountBegun((index) => groups[index]?.rules[0]?.perPrinter === true, kept);
   }
 
   /**
@@ -613,9 +642,12 @@ export class TroubleEngine {
       // Told before it was kept: only what changes from here on is news.
       this.teller.adopt(this.addLane(record, index as number, lane));
       const newest = record ? undefined : lane.newest;
+      const owner = record ? undefined : lane.firstPrinter;
+      if (owner !== undefined) this.printer(owner).begin(index as number);
       if (newest !== undefined && newest > this.fleetNewest) this.fleetNewest = newest;
     }
-    if (!record) this.fleetPending = this.countFleetPending();
+    if (record) this.countBegun(record);
+    else this.fleetPending = this.countFleetPending();
     return whole;
   }
 

@@ -235,6 +235,12 @@ export class Lane {
     return this.pending.at(-1)?.at;
   }
 
+  /** The printer whose entry is the oldest that is held. */
+  get firstPrinter(): string | undefined {
+    const [first] = this.pending;
+    return first?.printer ?? this.slots[0]?.state.trouble?.evidence[0]?.printer;
+  }
+
   /** Whether so little was seen that nothing can have come of it: no state need be derived to tell. */
   get innocent(): boolean {
     if (this.pending.length >= this.group.needs || this.live) return false;

@@ -46,6 +46,11 @@ export const COHORT_PRUNE_MIN = 10_000;
 export const COHORT_VERSIONS_MAX = 20;
 /** Keys (units, codes …) that are kept for one printer; sightings of further ones are only counted. */
 export const KEYS_PER_PRINTER_MAX = 5_000;
+/**
+ * Keys that one printer may begin for one rule (or the rules that are kept together with it), also where they are kept
+ * across printers: each may become a trouble, and codes are the printer's own words.
+ */
+export const KEYS_PER_RULE_AND_PRINTER_MAX = 500;
 /** The same for rules that keep each other silent: each sighting is looked at against all of them. */
 export const KEYS_JOINT_MAX = 500;
 /** Keys of rules that aren't kept by printer. */
@@ -64,6 +69,7 @@ export interface EngineLimits {
   contextsMax: number;
   readingsMax: number;
   keysMax: number;
+  keysPerRuleMax: number;
   keysJointMax: number;
   keysFleetMax: number;
 }
@@ -76,6 +82,7 @@ export const ENGINE_LIMITS: EngineLimits = {
   contextsMax: CONTEXTS_MAX,
   readingsMax: ODOMETER_READINGS_MAX,
   keysMax: KEYS_PER_PRINTER_MAX,
+  keysPerRuleMax: KEYS_PER_RULE_AND_PRINTER_MAX,
   keysJointMax: KEYS_JOINT_MAX,
   keysFleetMax: KEYS_FLEET_MAX,
 };
@@ -88,6 +95,7 @@ export const REPLAY_LIMITS: EngineLimits = {
   contextsMax: 100_000,
   readingsMax: 1_000_000,
   keysMax: 1_000_000,
+  keysPerRuleMax: 1_000_000,
   keysJointMax: 10_000,
   keysFleetMax: 1_000_000,
 };

@@ -6,6 +6,9 @@ import { PrinterLanes } from './printer-lanes.ts';
 /** Lanes of one printer at which it is first looked whether some can be let go. */
 const SWEEP_MIN = 16;
 
+/** What printers share that began none: most are well. */
+const NONE_BEGUN = new Map<number, number>();
+
 export class PrinterRecord {
   readonly id: string;
   /** Newest event time seen, ms. */
@@ -16,6 +19,8 @@ export class PrinterRecord {
   readonly contexts: { from: number; shared: ContextClass }[] = [];
   readonly odometer: Odometer | undefined;
   readonly lanes = new PrinterLanes();
+  /** Keys that its entries began, by group of rules; those of rules that are kept by printer are let go again. */
+  private begun = NONE_BEGUN;
   /** Number of lanes at which it is worth looking for some to let go. */
   sweepAt = SWEEP_MIN;
 
@@ -60,6 +65,22 @@ export class PrinterRecord {
     this.watermark = at;
     this.newestLog = log;
     this.newestSeq = seq;
+  }
+
+  /** How many keys its entries began for a group of rules. */
+  begunFor(group: number): number {
+    return this.begun.get(group) ?? 0;
+  }
+
+  begin(group: number): void {
+    if (this.begun === NONE_BEGUN) this.begun = new Map();
+    this.begun.set(group, this.begunFor(group) + 1);
+  }
+
+  /** Counts the keys of some groups anew. */
+  recountBegun(of: (group: number) => boolean, groups: Iterable<number>): void {
+    for (const group of this.begun.keys()) if (of(group)) this.begun.delete(group);
+    for (const group of groups) this.begin(group);
   }
 
   /** Lanes were let go: it is worth looking again when there are twice as many. */
