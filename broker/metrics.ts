@@ -69,6 +69,9 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
   counter('received_publishes', 'PUBLISH packets read', () => counters.publishesReceived);
   counter('sent_publishes', 'PUBLISH packets written', () => counters.publishesSent);
   counter('connects', 'connections that were accepted', () => counters.connectsAccepted);
+  counter('file_repaired', 'single bits of the file that were put right', () => hub.retained.damage.repaired);
+  counter('file_lost_places', 'places of the file where something was lost', () => hub.retained.damage.lost);
+  counter('file_lost_bytes', 'bytes of the file that were lost', () => hub.retained.damage.lostBytes);
   byReason('dropped', 'messages given up', counters.dropped);
   byReason('refused', 'connections, publishes and subscriptions refused', counters.refused);
   byReason('closed', 'connections ended', counters.closed);

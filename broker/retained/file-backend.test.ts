@@ -68,10 +68,10 @@ test('a record that a crash cut off is no record, wherever it was cut; what foll
     expect(await contents()).toEqual({ a: 'whole' });
     expect(statSync(path).size).toBe(whole);
   }
-  const flipped = Buffer.from(bytes);
-  flipped[bytes.length - 1] = (flipped[bytes.length - 1] as number) ^ 1;
+  const holed = Buffer.from(bytes);
+  holed[bytes.length - 1] = (holed[bytes.length - 1] as number) ^ 0xff;
   truncateSync(path, 0);
-  appendFileSync(path, flipped);
+  appendFileSync(path, holed);
   const again = await open();
   await again.set('c', Buffer.from('after'), 1);
   await again.close();
@@ -191,4 +191,139 @@ test('what is written after a write for which the disk had no room is read again
   );
   expect([stdout.trim(), stderr]).toEqual(['written EFBIG written', '']);
   return expect(contents()).resolves.toEqual({ a: 'a'.repeat(2_000), c: 'c'.repeat(1_000) });
+});
+
+describe('rot', () => {
+  const told: { repaired: number; lost: number; copy: string }[] = [];
+  const log = { error: (about: unknown) => void told.push(about as (typeof told)[number]) };
+  let bytes: Buffer;
+  /** Where each of the writes begins: a; b and c in one; d removed and e; f. */
+  let starts: number[];
+
+  beforeEach(async () => {
+    told.length = 0;
+    starts = [];
+    const store = await open();
+    const write = async (...changes: [string, string][]) => {
+      starts.push(statSync(path).size);
+      await Promise.all(changes.map(([topic, payload]) => store.set(topic, Buffer.from(payload), 1)));
+    };
+    await write(['a', 'first'], ['d', 'for now']);
+    await write(['b', 'second'], ['c', 'of the same write']);
+    await write(['d', ''], ['e', 'x'.repeat(3_000)]);
+    await write(['f', 'last but one']);
+    await write(['g', 'last']);
+    await store.close();
+    bytes = readFileSync(path);
+  });
+
+  const all = {
+    a: 'first',
+    b: 'second',
+    c: 'of the same write',
+    e: 'x'.repeat(3_000),
+    f: 'last but one',
+    g: 'last',
+  };
+
+  /** What is read of the file, and whether all that is said holds. */
+  async function readAfter(rotten: Buffer): Promise<Record<string, string>> {
+    told.length = 0;
+    writeFileSync(path, rotten);
+    const backend = new FileBackend(path, log);
+    const found: Record<string, string> = {};
+    for await (const { topic, payload } of backend.load()) found[topic] = String(payload);
+    await backend.write([{ topic: 'new', payload: Buffer.from('after'), qos: 1 }]);
+    await backend.close();
+    for (const { copy } of told) {
+      expect(readFileSync(copy).equals(rotten)).toBe(true);
+      rmSync(copy);
+    }
+    // The file is whole again, and was written on.
+    const before = told.length;
+    expect(await contents()).toEqual({ ...found, new: 'after' });
+    expect(told.length).toBe(before);
+    return found;
+  }
+
+  test('a single flipped bit is put right wherever it is, told, and a copy is set aside', async () => {
+    const step = 7;
+    for (let bit = 0; bit < bytes.length * 8; bit += step) {
+      const rotten = Buffer.from(bytes);
+      rotten[bit >> 3] = (rotten[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect([bit, await readAfter(rotten)]).toEqual([bit, all]);
+      expect([bit, told]).toEqual([bit, [expect.objectContaining({ repaired: 1, lost: 0, lostBytes: 0 })]]);
+    }
+  }, 120_000);
+
+  test('where more is damaged only that record is lost: what stands before and after it is kept', async () => {
+    const [, second = 0, third = 0] = starts;
+    const rotten = Buffer.from(bytes);
+    // In the payload of c, the last record of its write.
+    rotten.fill(0xa5, third - 6, third - 2);
+    const { c, ...others } = all;
+    expect(c).toBeDefined();
+    expect(await readAfter(rotten)).toEqual(others);
+    expect(told).toMatchObject([{ lost: 1, repaired: 0 }]);
+    // A whole header, of a write that others follow: b.
+    const headless = Buffer.from(bytes);
+    headless.fill(0xa5, second, second + 8);
+    const { b, ...withoutB } = all;
+    expect(b).toBeDefined();
+    expect(await readAfter(headless)).toEqual(withoutB);
+    // A block in the middle of the longest.
+    const holed = Buffer.from(bytes);
+    holed.fill(0, third + 100, third + 600);
+    const { e, ...withoutE } = all;
+    expect(e).toBeDefined();
+    expect(await readAfter(holed)).toEqual(withoutE);
+  });
+
+  test('what a crash cut off is nothing to tell; a last write that is damaged is told, and does not count', async () => {
+    const last = starts.at(-1) as number;
+    const { g, ...others } = all;
+    expect(g).toBeDefined();
+    expect(await readAfter(bytes.subarray(0, last + 10))).toEqual(others);
+    expect(told).toEqual([]);
+    expect(await readAfter(Buffer.concat([bytes.subarray(0, last), Buffer.alloc(5_000)]))).toEqual(others);
+    expect(told).toEqual([]);
+    const damaged = Buffer.from(bytes);
+    damaged.fill(0xa5, bytes.length - 3);
+    expect(await readAfter(damaged)).toEqual(others);
+    expect(told).toMatchObject([{ lost: 1 }]);
+  });
+
+  test('what looks like records in the payload of a write that was cut off is not taken for any', async () => {
+    const record = (topic: string) => {
+      const body = Buffer.concat([Buffer.from([1, topic.length, 0]), Buffer.from(`${topic}forged`)]);
+      const header = Buffer.alloc(8);
+      header.writeUInt32LE(body.length, 0);
+      header.writeUInt32LE(crc32(body), 4);
+      return Buffer.concat([header, body]);
+    };
+    writeFileSync(path, bytes);
+    const store = await open();
+    const forged = Buffer.concat(Array.from({ length: 50 }, (_, n) => record(`forged-${n}`)));
+    await store.set('h', forged, 1);
+    await store.close();
+    const whole = readFileSync(path);
+    for (const cut of [1, 200, 500]) {
+      expect(await readAfter(whole.subarray(0, whole.length - cut))).toEqual(all);
+    }
+  });
+
+  test('rot that comes while it runs is found when the file is written anew, and told', async () => {
+    writeFileSync(path, bytes);
+    const backend = new FileBackend(path, log);
+    for await (const _ of backend.load());
+    const rotten = Buffer.from(bytes);
+    rotten.fill(0xa5, (starts[1] as number) + 13, (starts[1] as number) + 17);
+    writeFileSync(path, rotten);
+    const big = Buffer.alloc(1024 * 1024, 'x');
+    for (let n = 0; n < 9; n++) await backend.write([{ topic: 'big', payload: big, qos: 1 }]);
+    expect(told).toMatchObject([{ lost: 1 }]);
+    expect(backend.damage).toMatchObject({ lost: 1, repaired: 0 });
+    await backend.close();
+    expect(Object.keys(await contents()).sort()).toEqual(['a', 'big', 'c', 'e', 'f', 'g']);
+  });
 });

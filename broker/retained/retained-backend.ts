@@ -17,6 +17,15 @@ export interface RetainedChange {
   qos: QoS;
 }
 
+/** Damage that a backend found in what it had written. */
+export interface BackendDamage {
+  /** Places that were put right. */
+  repaired: number;
+  /** Places where something was lost. */
+  lost: number;
+  lostBytes: number;
+}
+
 /**
  * Implemented by a file (`file-backend.ts`) and by the center's Postgres store. The broker calls `load` once, before
  * it listens, and never calls `write` again before the last call has settled: changes that come meanwhile are
@@ -32,6 +41,8 @@ export interface RetainedBackend {
    * wait. Asked only when no change of the topic waits for `write`; absent: never.
    */
   lasts?(topic: string): boolean;
+  /** What was found damaged since the start, where that can be told. */
+  readonly damage?: BackendDamage;
   /** Called once, after the last write. */
   close?(): Promise<void>;
 }

@@ -3,7 +3,7 @@
  * Writes go through to the backend in groups: what changes while one write is under way is the next one.
  */
 import type { QoS } from '../../mqtt/packet.ts';
-import type { RetainedBackend, RetainedChange } from './retained-backend.ts';
+import type { BackendDamage, RetainedBackend, RetainedChange } from './retained-backend.ts';
 
 /** A retained document as the broker holds it. Never changed in place. */
 export interface Retained {
@@ -64,6 +64,11 @@ export class RetainedStore {
       else this.#put(document);
     }
     return records;
+  }
+
+  /** What the backend found damaged of what it had written. */
+  get damage(): BackendDamage {
+    return this.#backend?.damage ?? { repaired: 0, lost: 0, lostBytes: 0 };
   }
 
   /** Whether there is a backend that makes things last. */
