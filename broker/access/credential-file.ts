@@ -74,8 +74,9 @@ export class CredentialFile implements Identity {
       // A certificate of the product's own CA names a printer; it is one as long as it has an entry here.
       const entry = this.#entries.get(certificateName);
       if (entry?.role !== 'printer') return undefined;
-      const holds = certificateEnrolment === undefined || certificateEnrolment === enrolmentOf(entry.hash);
-      return holds ? { name: entry.name, role: entry.role } : undefined;
+      const enrolment = enrolmentOf(entry.hash);
+      const holds = certificateEnrolment === undefined || certificateEnrolment === enrolment;
+      return holds ? { name: entry.name, role: entry.role, enrolment } : undefined;
     }
     if (username === undefined || password === undefined) return undefined;
     const entry = this.#entries.get(username);
@@ -83,7 +84,7 @@ export class CredentialFile implements Identity {
       ? await this.#checker.check(entry.hash, password, turn)
       : await this.#checker.pretend(password, turn);
     if (!right || !entry) return undefined;
-    return { name: entry.name, role: entry.role };
+    return { name: entry.name, role: entry.role, enrolment: enrolmentOf(entry.hash) };
   }
 
   /** What certificates of this printer are bound to; undefined when it is no printer. */

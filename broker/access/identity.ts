@@ -5,6 +5,8 @@ import type { Role } from '../../schemas/roles.ts';
 export interface Principal {
   name: string;
   role: Role;
+  /** Its present enrolment, where the identity knows of such: a session that another one began isn't gone on with. */
+  enrolment?: string;
 }
 
 /** What a client shows when it connects. */

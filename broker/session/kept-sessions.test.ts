@@ -356,3 +356,36 @@ test('what was queued, or sent and not acknowledged, is not sent to a client who
   for (const payload of ['a', 'b']) await broker.publish(own, payload, { qos: 1, retain: false });
   expect([(await again.nextPublish()).payload, (await again.nextPublish()).payload]).toEqual(['a', 'b']);
 });
+
+test('whoever gets the name of somebody who was removed gets nothing of its session, over a restart neither', async () => {
+  let enrolment = 'first';
+  const identity = {
+    authenticate: async ({ username = '' }) => ({ name: username, role: 'printer' as const, enrolment }),
+  };
+  const topic = 'platen/v1/printers/k/errors/ack';
+  const login = { ...kept('k'), username: 'k', password: 'x' };
+  const begin = async (port: number) => {
+    const client = await RawClient.open(port);
+    client.send(connectPacket(login));
+    const { body } = await client.next();
+    return { client, present: body[0] === 1 };
+  };
+  const first = await start({ identity });
+  const { client } = await begin(first.port);
+  await client.subscribe([topic, 1]);
+  await client.disconnect();
+  await first.broker.publish(topic, 'for the first', { qos: 1, retain: false });
+  const second = await start({ from: first, identity });
+  // The same one goes on.
+  const again = await begin(second.port);
+  expect(again.present).toBe(true);
+  expect((await again.client.nextPublish()).payload).toBe('for the first');
+  await again.client.disconnect();
+  enrolment = 'second';
+  for (const { port, broker } of [second, await start({ from: second, identity })]) {
+    const anew = await begin(port);
+    expect(anew.present).toBe(false);
+    await anew.client.quiet();
+    expect(broker.stats()).toMatchObject({ subscriptions: 0, queuedMessages: 0 });
+  }
+});

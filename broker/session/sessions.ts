@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { connack } from '../../mqtt/encode.ts';
 import { CONNACK } from '../../mqtt/packet.ts';
 import { reasonOf } from '../../schemas/errors.ts';
+import type { Principal } from '../access/identity.ts';
 import type { Fanout } from '../aedes/fleet-aedes.ts';
 import type { AedesClient } from '../aedes/internals.ts';
 import type { SessionStore } from '../aedes/persistence.ts';
@@ -42,6 +43,12 @@ export interface SessionsOptions {
 /** Why a connection is over. */
 export function endOf(wire: Wire): string {
   return wire.client?._disconnected ? 'disconnected' : (wire.reason ?? 'peer-closed');
+}
+
+/** What waits for somebody who was removed isn't for whoever gets the name next. Records of before know no enrolment. */
+function sameEnrolment(before: Principal | undefined, now: Principal | undefined): boolean {
+  if (before?.enrolment === undefined || now?.enrolment === undefined) return true;
+  return before.enrolment === now.enrolment;
 }
 
 /** Sessions of one client that ended, and when their records are gone. */
@@ -121,7 +128,7 @@ export class Sessions implements SessionStore, Fanout {
     // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
     this.#held.get(key)?.close('taken-over');
     let session = this.#byKey.get(key);
-    if (session && (wire.clean || session.clean)) {
+    if (session && (wire.clean || session.clean || !sameEnrolment(session.principal, wire.principal))) {
       this.#discard(session);
       session = undefined;
     }
@@ -136,7 +143,9 @@ export class Sessions implements SessionStore, Fanout {
     } else session.journal?.removeLeft();
     const { principal } = wire;
     const changed =
-      session.principal?.name !== principal?.name || session.principal?.role !== principal?.role;
+      session.principal?.name !== principal?.name ||
+      session.principal?.role !== principal?.role ||
+      session.principal?.enrolment !== principal?.enrolment;
     session.principal = principal;
     if (begins) this.#keep(session);
     const anew = begins || changed || erased !== undefined;

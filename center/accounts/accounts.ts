@@ -61,15 +61,16 @@ export class StoredAccounts implements Accounts, Identity {
       // The certificate proves who it is. It still has to be a printer, in the enrolment that it was issued for.
       if (credential?.role !== 'printer') return undefined;
       if (username !== undefined && username !== certificateName) return undefined;
-      const holds =
-        certificateEnrolment === undefined || certificateEnrolment === enrolmentOf(credential.hash);
-      return holds ? { name, role: credential.role } : undefined;
+      const enrolment = enrolmentOf(credential.hash);
+      const holds = certificateEnrolment === undefined || certificateEnrolment === enrolment;
+      return holds ? { name, role: credential.role, enrolment } : undefined;
     }
     if (password === undefined) return undefined;
     const right = credential
       ? await this.#checker.check(credential.hash, password, turn)
       : await this.#checker.pretend(password, turn);
-    return right && credential ? { name, role: credential.role } : undefined;
+    if (!right || !credential) return undefined;
+    return { name, role: credential.role, enrolment: enrolmentOf(credential.hash) };
   }
 
   async #find(name: string): Promise<Credential | undefined> {
