@@ -148,6 +148,51 @@ test('a damaged file, or one that lacks what the center has, begins a new log in
   expect([again.first, again.last, again.acknowledged]).toEqual([1, 0, 0]);
 });
 
+test('one flipped bit anywhere: what the center lacks and can be read is sent under a new log, and the files are kept', async () => {
+  const log = open({ entriesMax: 40 });
+  for (let round = 0; round < 4; round++) {
+    fill(log, 9);
+    await log.sync();
+  }
+  log.acknowledge(10);
+  const { id } = log;
+  const before = codes(log).slice(10);
+  await log.close();
+  const files = segments().map((name) => ({ name, bytes: readFileSync(join(folder, name)) }));
+  const checkpoint = readFileSync(join(folder, 'checkpoint.json'));
+  const random = seededRandom(7);
+  for (let round = 0; round < 30; round++) {
+    for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    writeFileSync(join(folder, 'checkpoint.json'), checkpoint);
+    const chosen = Math.floor(random() * files.length);
+    for (const [at, { name, bytes }] of files.entries()) {
+      const copy = Buffer.from(bytes);
+      // Not in the last line, which a power loss may have torn as well.
+      const end = copy.lastIndexOf(0x0a, copy.length - 2);
+      const place = Math.floor(random() * end);
+      if (at === chosen) copy[place] = (copy[place] ?? 0) ^ 1;
+      writeFileSync(join(folder, name), copy);
+    }
+    const said: string[] = [];
+    const again = new DiskLog({
+      folder,
+      entriesMax: 40,
+      log: pino({}, { write: (line: string) => said.push(line) }),
+    });
+    opened.push(again);
+    expect(again.id).not.toBe(id);
+    expect(again.acknowledged).toBe(0);
+    // At most the entry in which the bit was is gone (or the two whose lines ran into one).
+    const saved = codes(again);
+    expect(saved.filter((code) => !before.includes(code))).toEqual([]);
+    expect(saved.length).toBeGreaterThanOrEqual(before.length - 2);
+    expect(said.join('')).toMatch(/damaged.*segment-/);
+    await again.close();
+    expect(readdirSync(folder).filter((name) => name.endsWith('.damaged'))).toHaveLength(files.length);
+    expect(codes(new DiskLog({ folder, entriesMax: 40, log: silent }))).toEqual(saved);
+  }
+});
+
 test('a disk that takes nothing more: goes on in memory under a new log, nothing of it unsent', async () => {
   const log = open({ entriesMax: 8 });
   fill(log, 2);

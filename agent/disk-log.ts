@@ -19,7 +19,7 @@ import {
   type StoredEntry,
   storedEntry,
 } from './log-memory.ts';
-import { clearLog, readLog, segmentFile, segmentLine } from './log-segments.ts';
+import { readLog, salvageLog, segmentFile, segmentLine } from './log-segments.ts';
 
 export interface DiskLogOptions extends Partial<RingLimits> {
   /** Folder of its own; made when missing. Only one process may use it at a time. */
@@ -63,18 +63,24 @@ export class DiskLog extends RingLog {
     super(new EntryRing(limits, found?.entries[0]?.seq ?? found?.next ?? 1));
     this.#folder = options.folder;
     this.#log = options.log;
-    if (!found && checkpoint) {
-      this.#log.warn({ lostLog: checkpoint.log }, 'the log memory is damaged: a new one begins');
-    }
     const same = found !== undefined && checkpoint?.log === found.log ? checkpoint : undefined;
     this.#id = found?.log ?? randomUUID();
     this.upTo = same?.upTo ?? 0;
     this.#segments = found?.segments ?? [];
-    if (!found) clearLog(this.#folder);
+    // The numbers of a damaged log can't be trusted: what can be read of it goes on under a new one.
+    const salvage = found ? undefined : salvageLog(this.#folder, checkpoint);
     for (const entry of found?.entries ?? []) this.keep(entry);
     this.#durable = this.ring.last;
     // What gave way before the last end was counted then, as far as the checkpoint knows.
     this.overwritten = Math.max(same?.lost ?? 0, this.ring.first - 1 - this.upTo, 0);
+    if (salvage && (salvage.kept.length > 0 || checkpoint)) {
+      const { kept, entries } = salvage;
+      this.#log.warn(
+        { damaged: kept, saved: entries.length, lostLog: checkpoint?.log },
+        'the log memory is damaged: what can be read of it goes on in a new one, the damaged files are kept',
+      );
+      for (const entry of entries) this.append(entry, Date.parse(entry.at));
+    }
   }
 
   get id(): string {

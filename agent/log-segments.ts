@@ -3,11 +3,14 @@
  * of the log and the number of the first entry, then the entries in order. Segments are only appended to; the oldest
  * is deleted when all its entries have given way.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { PrinterEvent } from './driver.ts';
 import type { StoredEntry } from './log-memory.ts';
 
+/** Behind the names of files that were set aside. */
+const ASIDE = '.damaged';
 const NAME = /^segment-(\d{16})\.log$/;
 
 export interface SegmentHeader {
@@ -35,20 +38,24 @@ export function segmentLine(json: string): string {
   return `${crc32(Buffer.from(json)).toString(16).padStart(8, '0')} ${json}\n`;
 }
 
-/** The lines of a segment that are whole, and where the good part of the file ends. */
-function readLines(bytes: Buffer): { lines: string[]; goodBytes: number } {
+/**
+ * The lines of a segment that are whole, where the part without a fault ends, and the whole lines behind that. A power
+ * loss leaves none of those: a line was synced before the next was written. They mean that the disk forgot something.
+ */
+function readLines(bytes: Buffer): { lines: string[]; goodBytes: number; behind: string[] } {
   const lines: string[] = [];
-  let at = 0;
-  for (;;) {
+  const behind: string[] = [];
+  let goodBytes: number | undefined;
+  for (let at = 0; ; ) {
     const end = bytes.indexOf(0x0a, at);
-    if (end < 0) break;
+    if (end < 0) return { lines, goodBytes: goodBytes ?? at, behind };
     const json = bytes.subarray(at + 9, end);
     const sum = bytes.toString('latin1', at, at + 8);
-    if (bytes[at + 8] !== 0x20 || crc32(json).toString(16).padStart(8, '0') !== sum) break;
-    lines.push(json.toString('utf8'));
+    const whole = bytes[at + 8] === 0x20 && crc32(json).toString(16).padStart(8, '0') === sum;
+    if (!whole) goodBytes ??= at;
+    else (goodBytes === undefined ? lines : behind).push(json.toString('utf8'));
     at = end + 1;
   }
-  return { lines, goodBytes: at };
 }
 
 interface Segment {
@@ -60,12 +67,13 @@ interface Segment {
   badBytes: number;
 }
 
-/** Undefined when not even the header is whole. */
-function readSegment(file: string): Segment | undefined {
+/** `torn` when not even the header is whole, `rotten` when there are whole lines behind one that isn't. */
+function readSegment(file: string): Segment | 'torn' | 'rotten' {
   const bytes = readFileSync(file);
-  const { lines, goodBytes } = readLines(bytes);
+  const { lines, goodBytes, behind } = readLines(bytes);
   const [head, ...rest] = lines;
-  if (head === undefined) return undefined;
+  if (behind.length > 0) return 'rotten';
+  if (head === undefined) return 'torn';
   const header = JSON.parse(head) as SegmentHeader;
   const entries = rest.map((text, index) => ({
     seq: header.first + index,
@@ -93,7 +101,8 @@ export function readLog(
     const file = join(folder, name);
     const segment = readSegment(file);
     const newest = index === files.length - 1;
-    if (!segment) {
+    if (segment === 'rotten') return undefined;
+    if (segment === 'torn') {
       // A power loss right after a segment was begun leaves it without a header, the newest one only.
       if (!newest) return undefined;
       rmSync(file);
@@ -121,8 +130,41 @@ export function readLog(
   };
 }
 
-/** Deletes every segment in `folder`. */
-export function clearLog(folder: string): void {
+/** What is left of a log that is damaged. */
+export interface Salvage {
+  /** The entries that can still be read and that the center may lack, in order. */
+  entries: PrinterEvent[];
+  /** Where the damaged files are kept. */
+  kept: string[];
+}
+
+/**
+ * Saves what can still be read of a damaged log and sets its files aside, in place of those of an earlier damage.
+ * @param acknowledged the center's cursor: what it has is not sent again
+ */
+export function salvageLog(folder: string, acknowledged: { log: string; upTo: number } | undefined): Salvage {
   mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(folder)) if (NAME.test(name)) rmSync(join(folder, name));
+  const names = readdirSync(folder);
+  const damaged = names.filter((name) => NAME.test(name)).sort();
+  if (damaged.length === 0) return { entries: [], kept: [] };
+  for (const name of names) if (name.endsWith(ASIDE)) rmSync(join(folder, name));
+  const found = new Map<number, PrinterEvent>();
+  const kept: string[] = [];
+  for (const name of damaged) {
+    const file = join(folder, name);
+    const { lines, behind } = readLines(readFileSync(file));
+    const parsed = [...lines, ...behind].map((text) => JSON.parse(text) as Record<string, unknown>);
+    const header = parsed.find((line) => typeof line['log'] === 'string');
+    // A segment whose header is gone is of the same log as the cursor: the folder holds one.
+    const other = header !== undefined && header['log'] !== acknowledged?.log;
+    const upTo = other ? 0 : (acknowledged?.upTo ?? 0);
+    for (const line of parsed) {
+      const { seq, ...event } = line;
+      if (typeof seq === 'number' && seq > upTo) found.set(seq, event as unknown as PrinterEvent);
+    }
+    renameSync(file, `${file}${ASIDE}`);
+    kept.push(`${file}${ASIDE}`);
+  }
+  const entries = [...found].sort(([a], [b]) => a - b).map(([, event]) => event);
+  return { entries, kept };
 }
