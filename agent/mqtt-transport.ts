@@ -5,6 +5,7 @@
  * once more after a reconnect, a stale retained structure behind the new one; the agent knows better what to repeat.
  */
 import mqtt, { type IClientOptions } from 'mqtt';
+import { sendAtOnce } from '../base/no-delay.ts';
 import { FAREWELL_MS } from './limits.ts';
 import { type Connection, ConnectionRefused, type Transport } from './transport.ts';
 
@@ -52,6 +53,7 @@ export function mqttTransport(transport: MqttTransportOptions): Transport {
         ...(transport.ca === undefined ? {} : { ca: transport.ca }),
       };
       const client = mqtt.connect(transport.url, settings);
+      sendAtOnce(client);
       let open = true;
       let reason: Error | undefined;
       const closed = (why?: Error) => {

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';
+import { sendAtOnce } from '../base/no-delay.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import { opsTopic, replyPrefix } from '../schemas/topics.ts';
 import type { AdminCredentials, OperatorReply } from '../schemas/types.ts';
@@ -91,6 +92,7 @@ export class OperatorClient {
         },
       );
     }
+    sendAtOnce(client);
     const operator = new OperatorClient(client, options.username, timeout_ms);
     await client.subscribeAsync(`${replyPrefix(options.username)}+`, { qos: 1 });
     return operator;
