@@ -16,6 +16,7 @@ import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { AgentPrinter } from '../../schemas/types.ts';
 import { createLog } from '../log.ts';
 import { secretOption } from '../secret-option.ts';
+import { isLoopback, readSettings } from '../settings.ts';
 
 const CONFIG = 'agents.json';
 type Snmp = NonNullable<AgentPrinter['snmp']>;
@@ -33,6 +34,9 @@ const isAuth = (name?: string): name is NonNullable<Snmp['authProtocol']> =>
 const isPriv = (name?: string): name is NonNullable<Snmp['privProtocol']> =>
   PRIV_PROTOCOLS.some((known) => known === name);
 const DISCOVER_DEFAULT = 'PT5S';
+/** How often it is looked whether a printer is connected, and after how long it is said that none is. */
+const LOOK_MS = 50;
+const COMPLAIN_MS = 3_000;
 
 /** Options that say how a printer is asked; the same for `add` and `doctor`. */
 interface AccessFlags {
@@ -110,14 +114,31 @@ function printerFrom(printer: string, urls: string[], flags: AccessFlags): Agent
 async function run(flags: { config: string; log: string; logLevel: string }): Promise<void> {
   const loaded = loadConfig(flags.config);
   const log = createLog(flags.log === 'json' ? 'json' : 'story', flags.logLevel);
-  const agents = await startAgents(loaded, log);
-  process.stdout.write(
-    `ready: speaking for ${agents.printers} of ${loaded.config.printers.length} printers at ${withoutSecrets(loaded.config.broker.url)}\n`,
-  );
-  await new Promise<void>((resolve) => {
+  const stopped = new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
   });
+  const agents = await startAgents(loaded, log);
+  const broker = withoutSecrets(loaded.config.broker.url);
+  const all = loaded.config.printers.length;
+  // Ready means that somebody hears it.
+  const startedMs = performance.now();
+  let complained = false;
+  const looking = setInterval(() => {
+    if (agents.connected() > 0 || all === 0) {
+      clearInterval(looking);
+      process.stdout.write(`ready: speaking for ${agents.printers} of ${all} printers at ${broker}\n`);
+    } else if (!complained && performance.now() - startedMs >= COMPLAIN_MS) {
+      complained = true;
+      process.stderr.write(
+        agents.printers === 0
+          ? `not ready: none of ${all} printers can be spoken for, see above\n`
+          : `not ready: no printer is connected to ${broker}; it is tried again. Is the broker there, and are the printers enrolled? Its address is broker.url in ${flags.config}.\n`,
+      );
+    }
+  }, LOOK_MS);
+  await stopped;
+  clearInterval(looking);
   await agents.stop();
 }
 
@@ -127,7 +148,7 @@ async function add(
     config: string;
     printer?: string;
     password?: string;
-    broker: string;
+    broker?: string;
     site?: string;
     pin?: boolean;
     check?: boolean;
@@ -155,6 +176,8 @@ async function add(
     '',
   );
   const id = flags.printer ?? suggested;
+  const { host, mqttPort } = readSettings({}, process.env);
+  const here = isLoopback(host) || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   addPrinter(
     flags.config,
     {
@@ -164,7 +187,7 @@ async function add(
       ...(flags.site === undefined ? {} : { site: flags.site }),
       ...(flags.pin && serial !== undefined ? { serial } : {}),
     },
-    flags.broker,
+    flags.broker ?? `mqtt://${here.includes(':') ? `[${here}]` : here}:${mqttPort}`,
   );
   process.stdout.write(
     `added ${id}${reading ? ` (${model}${serial === undefined ? '' : `, ${serial}`})` : ''} to ${flags.config}\n`,
@@ -264,7 +287,10 @@ export function command(): Command {
       .option('--config <file>', 'configuration', CONFIG)
       .option('--printer <id>', 'its id on the broker (default: model and serial number)')
       .addOption(secretOption('--password <text>', 'its MQTT password, from platen enroll'))
-      .option('--broker <url>', 'broker, for a new configuration', 'mqtt://127.0.0.1:1883')
+      .option(
+        '--broker <url>',
+        'broker, for a new configuration (default: mqtt:// with PLATEN_HOST and PLATEN_MQTT_PORT)',
+      )
       .option('--site <name>', 'where it stands')
       .option('--pin', 'speak for it only as long as the serial number stays')
       .option('--no-check', 'add it without reading it'),
