@@ -1,5 +1,26 @@
 /** @jest-config-loader esbuild-register */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Config } from 'jest';
+
+/** What a test file names that starts a process, a server or a database. */
+const STARTS =
+  /harness\/(product|orders|setting|fleet|printer)|node:(child_process|net|http|dgram|tls)|openStore|testStore|tests\/mosquitto|createBroker|far-sides|open-broker|raw-client/;
+
+/** The test files that start nothing: `npm run test:quick` runs these alone. */
+function quickTests(): string[] {
+  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.test.ts'], {
+    cwd: __dirname,
+    encoding: 'utf8',
+  });
+  return listed
+    .trim()
+    .split('\n')
+    .filter(
+      (file) => !file.endsWith('.long.test.ts') && !STARTS.test(readFileSync(`${__dirname}/${file}`, 'utf8')),
+    )
+    .map((file) => `<rootDir>/${file}`);
+}
 
 // Everything runs as native ES modules; swc only strips the types, the type check is `npm run check`.
 const config: Config = {
@@ -11,14 +32,14 @@ const config: Config = {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
-  testMatch: ['**/*.test.ts'],
+  testMatch: process.env['PLATEN_TEST_QUICK'] ? quickTests() : ['**/*.test.ts'],
   // Tests that take minutes end in .long.test.ts and run with `npm run test:long` only.
   testPathIgnorePatterns: [
     '/node_modules/',
     ...(process.env['PLATEN_TEST_LONG'] ? [] : ['\\.long\\.test\\.ts$']),
   ],
   testTimeout: 150_000,
-  setupFilesAfterEnv: ['<rootDir>/tests/harness/retry.ts'],
+  reporters: ['default', '<rootDir>/tests/harness/slowest-reporter.mjs'],
   maxWorkers: 2,
 };
 export default config;

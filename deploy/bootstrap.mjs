@@ -3,7 +3,8 @@
 // It depends on nothing but Node itself, because it is what installs everything else.
 //
 //   bootstrap.mjs run FILE [ARG ...]   install packages when the lock file changed, then run FILE with tsx
-//   bootstrap.mjs test [--long] [ARG …] the same, install what the tests need, then check and test everything
+//   bootstrap.mjs test [--long|--quick] [ARG …] the same, install what the tests need, then check and test everything;
+//                                      --quick: only the tests that start no process
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -171,9 +172,10 @@ function run(command, args, env = {}) {
 }
 
 async function test(args) {
-  installCounterparts();
   const long = args.includes('--long');
-  const rest = args.filter((arg) => arg !== '--long');
+  const quick = args.includes('--quick');
+  const rest = args.filter((arg) => arg !== '--long' && arg !== '--quick');
+  if (!quick) installCounterparts();
   const bin = (name) => join(root, 'node_modules', '.bin', name);
   const jest = [
     '--experimental-vm-modules',
@@ -188,7 +190,10 @@ async function test(args) {
   ];
   for (const [name, command, commandArgs] of steps) {
     say(`platen: ${name} …`);
-    const code = await run(command, commandArgs, long ? { PLATEN_TEST_LONG: '1' } : {});
+    const code = await run(command, commandArgs, {
+      ...(long ? { PLATEN_TEST_LONG: '1' } : {}),
+      ...(quick ? { PLATEN_TEST_QUICK: '1' } : {}),
+    });
     if (code !== 0) {
       say(`platen: ${name} failed`);
       return code;
@@ -217,7 +222,7 @@ async function main() {
     await import(pathToFileURL(join(root, file)).href);
     return;
   }
-  stop('usage: bootstrap.mjs run FILE [ARG ...] | bootstrap.mjs test [--long] [JEST ARG ...]');
+  stop('usage: bootstrap.mjs run FILE [ARG ...] | bootstrap.mjs test [--long|--quick] [JEST ARG ...]');
 }
 
 await main();
