@@ -32,8 +32,8 @@ import { Corrections } from './update/corrections.ts';
 import { OrderService } from './update/orders/order-service.ts';
 import { Catalogs } from './verdicts/catalogs.ts';
 import { Choosing } from './verdicts/choosing.ts';
-import { impactOf } from './verdicts/impact.ts';
 import { optionsOf } from './verdicts/options.ts';
+import { Questions } from './verdicts/questions.ts';
 import { Verdicts } from './verdicts/verdicts.ts';
 
 export interface CenterOptions {
@@ -73,10 +73,14 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   const events = new FleetEvents(link, log, now);
   const refusals = new Refusals(link, log);
   const choosing = new Choosing(log);
+  const questions = new Questions();
   const catalogs = new Catalogs(
     store.documents,
     () => options.repository.list(),
-    (proposed, current) => impactOf(store.verdicts, proposed, current),
+    {
+      check: (document) => questions.checkCatalog(document),
+      impact: (document, current) => questions.impact(document, current, store.verdicts),
+    },
     choosing,
   );
   await catalogs.load();
@@ -160,7 +164,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   const rules = new Rules(
     store.documents,
     (compiled) => troubles.use(compiled),
-    (software, version, range) => catalogs.assessor.inRange(software, version, range),
+    (document) => questions.checkRules(document, catalogs.current),
   );
   const attendance = new Attendance({
     orders,
@@ -256,6 +260,17 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     read: () => uplinks.counts.entries_lost,
   });
   show(registry, {
+    name: 'platen_requests_busy_total',
+    help: 'Requests of operators answered request/busy since the start, by which limit.',
+    label: 'limit',
+    read: () => dispatcher.admission.refused,
+  });
+  show(registry, {
+    name: 'platen_questions_waiting',
+    help: 'Heavy questions (impact, checks of documents) without an answer yet.',
+    read: () => questions.waiting,
+  });
+  show(registry, {
     name: 'platen_choices_waiting',
     help: 'Remedies that the thread that chooses has not found yet.',
     read: () => choosing.waiting,
@@ -295,6 +310,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       // Verdicts first, so that what is given up now is not taken for an answer.
       const judged = verdicts.stop();
       await choosing.stop();
+      await questions.stop();
       await judged;
       await troubles.stop();
       for (const capability of [...capabilities].reverse()) await capability.stop();

@@ -78,6 +78,18 @@ export const CENTER_LIMITS = {
   policies_remembered_max: 200_000,
   /** Credentials kept in memory, about 300 bytes each. */
   accounts_remembered_max: 50_000,
+  /** Time for a heavy question (the impact of a catalog, the check of one), and how many may wait for their turn. */
+  question_ms_max: 30_000,
+  questions_waiting_max: 16,
+  question_thread_memory_mib_max: 1_024,
+  /** A catalog that takes longer to compile is not taken: where it is used nothing else goes on meanwhile. */
+  catalog_compile_ms_max: 5_000,
+  /** Characters of a range in a request. */
+  request_range_characters_max: 4_096,
+  /** Requests of one operator under way at once, a second, and at once after a pause. */
+  requests_under_way_operator_max: 64,
+  requests_operator_per_second_max: 500,
+  requests_operator_burst_max: 2_000,
   /** Requests of operators under way at once. */
   requests_under_way_max: 256,
   /** Least time between two summaries. */

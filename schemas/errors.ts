@@ -81,6 +81,10 @@ export const ERRORS = {
     hint: 'List them with printers.list.',
   },
   'request/busy': { message: 'Too many requests are under way', hint: 'Try again in a moment.' },
+  'request/too-heavy': {
+    message: 'The question takes longer than {seconds} s to answer',
+    hint: 'Ask for less: a smaller document, shorter ranges, fewer printers.',
+  },
   'request/internal': { message: 'The center failed: {reason}', hint: 'Look at the center log.' },
   // Documents that operators write.
   'catalog/invalid': {
@@ -327,12 +331,19 @@ function fill(template: string, values: Record<string, string | number>): string
 export class PlatenError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
+  readonly #values: Readonly<Record<string, string | number>>;
 
   constructor(code: ErrorCode, values: Record<string, string | number> = {}, options?: { cause?: unknown }) {
     super(fill(ERRORS[code].message, values), options);
     this.name = 'PlatenError';
     this.code = code;
+    this.#values = values;
     this.hint = fill(ERRORS[code].hint, values);
+  }
+
+  /** What the places of message and hint were filled from: to make the same error elsewhere. */
+  get values(): Readonly<Record<string, string | number>> {
+    return this.#values;
   }
 
   get body(): ErrorBody {

@@ -14,6 +14,7 @@ export const campaignsPreview = defineMethod(
     checkCount(request, preview.targets);
     return { data: { ...preview, ...(warnings.length > 0 ? { warnings } : {}) } };
   },
+  { heavy: true },
 );
 
 export const campaignsCreate = defineMethod(

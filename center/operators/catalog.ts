@@ -20,6 +20,7 @@ export const catalogPut = defineMethod(
     status: 'accepted',
     data: { ...(await catalog.put(document, caller.name)) },
   }),
+  { heavy: true },
 );
 
 /** What a catalog would change in the fleet, by count and example; nothing is put. */
@@ -29,4 +30,5 @@ export const catalogImpact = defineMethod(
   async (params, _caller, { catalog }) => ({
     data: await catalog.impact(params.document),
   }),
+  { heavy: true },
 );

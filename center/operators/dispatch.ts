@@ -12,6 +12,7 @@ import { checkNoNul, checkParams, checkSchema, paramsSchema, parsePayload } from
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link/link.ts';
 import { sendAnswer } from '../link/send-answer.ts';
+import { Admission } from './admission.ts';
 import type { Caller, MethodDefinition } from './method.ts';
 import type { Services } from './services.ts';
 
@@ -80,7 +81,13 @@ export class Dispatcher {
   readonly #audit: Audit;
   readonly #roleOf: RoleLookup;
   readonly #log: Logger;
-  #underWay = 0;
+  /** How much each operator asks. */
+  readonly admission = new Admission({
+    under_way_max: CENTER_LIMITS.requests_under_way_max,
+    under_way_operator_max: CENTER_LIMITS.requests_under_way_operator_max,
+    operator_per_second_max: CENTER_LIMITS.requests_operator_per_second_max,
+    operator_burst_max: CENTER_LIMITS.requests_operator_burst_max,
+  });
 
   constructor(parts: {
     services: Services;
@@ -150,7 +157,6 @@ export class Dispatcher {
     params: Record<string, unknown>,
   ): Promise<OperatorReply> {
     try {
-      if (this.#underWay >= CENTER_LIMITS.requests_under_way_max) throw new PlatenError('request/busy');
       const definition = this.#methods.get(method);
       if (!isMethod(method) || !definition) throw new PlatenError('request/unknown-method', { method });
       const role = message.publisher?.role ?? (await this.#roleOf(operator));
@@ -159,11 +165,11 @@ export class Dispatcher {
       }
       checkNoNul(params, message.payload);
       const caller: Caller = { name: operator, role };
-      this.#underWay += 1;
+      const admitted = this.admission.enter(operator, definition.heavy, this.#services.now());
       try {
         return await this.#call(definition, caller, id, params);
       } finally {
-        this.#underWay -= 1;
+        admitted.done();
       }
     } catch (error) {
       if (error instanceof PlatenError) return { id, status: 'error', error: error.body };

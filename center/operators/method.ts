@@ -22,6 +22,8 @@ export interface MethodDefinition<M extends Method = Method> {
   method: M;
   /** Written to the audit log with its parameters when it succeeds: every method that changes something. */
   audited: boolean;
+  /** What it costs is up to whoever asks: one at a time an operator. */
+  heavy: boolean;
   /**
    * @throws PlatenError what the operator is told; anything else is told as request/internal and logged
    */
@@ -33,6 +35,7 @@ export function defineMethod<M extends Method>(
   method: M,
   kind: 'reads' | 'changes',
   handle: MethodDefinition<M>['handle'],
+  { heavy = false }: { heavy?: boolean } = {},
 ): MethodDefinition<M> {
-  return { method, audited: kind === 'changes', handle };
+  return { method, audited: kind === 'changes', heavy, handle };
 }

@@ -10,6 +10,11 @@ export const rulesGet = defineMethod('rules.get', 'reads', async (params, _calle
 });
 
 /** Puts new rules in force. */
-export const rulesPut = defineMethod('rules.put', 'changes', async ({ document }, caller, { rules }) => ({
-  data: { ...(await rules.put(document, caller.name)) },
-}));
+export const rulesPut = defineMethod(
+  'rules.put',
+  'changes',
+  async ({ document }, caller, { rules }) => ({
+    data: { ...(await rules.put(document, caller.name)) },
+  }),
+  { heavy: true },
+);

@@ -4,18 +4,21 @@
 import type { TroubleRules } from '../../schemas/types.ts';
 import type { Documents } from '../database/document-store.ts';
 import type { DocumentRevision, DocumentService } from '../queries.ts';
-import { checkRules } from './engine/expectations.ts';
-import { type CompiledRules, compileRules, type InRange } from './engine/index.ts';
+import { type CompiledRules, compileRules } from './engine/index.ts';
 
 export class Rules implements DocumentService<TroubleRules> {
   readonly #documents: Documents;
   readonly #use: (rules: CompiledRules) => Promise<void>;
-  readonly #inRange: InRange;
+  readonly #check: (document: unknown) => Promise<void>;
 
-  constructor(documents: Documents, use: (rules: CompiledRules) => Promise<void>, inRange: InRange) {
+  constructor(
+    documents: Documents,
+    use: (rules: CompiledRules) => Promise<void>,
+    check: (document: unknown) => Promise<void>,
+  ) {
     this.#documents = documents;
     this.#use = use;
-    this.#inRange = inRange;
+    this.#check = check;
   }
 
   get(name?: string): Promise<DocumentRevision<TroubleRules> | undefined> {
@@ -23,7 +26,8 @@ export class Rules implements DocumentService<TroubleRules> {
   }
 
   async put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }> {
-    const rules = checkRules(document, this.#inRange);
+    await this.#check(document);
+    const rules = document as TroubleRules;
     const compiled = compileRules(rules);
     const { revision } = await this.#documents.put('rules', rules.rules, rules, by);
     await this.#use(compiled.rules);

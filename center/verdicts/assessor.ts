@@ -117,6 +117,11 @@ export class CatalogAssessor implements Assessor {
   rangeMatcher(software: string, text: string): (version: string) => boolean {
     const scheme = this.#compiled?.productsOf.get(software)?.[0]?.scheme ?? SCHEMES.semver;
     let range: VersionRange;
+    if (text.length > CENTER_LIMITS.request_range_characters_max) {
+      throw new PlatenError('request/invalid', {
+        reason: `the range has ${text.length} characters, the limit is ${CENTER_LIMITS.request_range_characters_max}`,
+      });
+    }
     try {
       range = scheme.range(text);
     } catch (error) {

@@ -26,7 +26,7 @@ test('a catalog that an earlier version took stays in force, and is refused when
   const catalogs = new Catalogs(
     test_.store.documents,
     () => [],
-    async () => ({}),
+    { check: () => Promise.resolve(), impact: () => Promise.resolve({}) },
     choosing,
   );
   await catalogs.load();

@@ -13,11 +13,12 @@ import type { CatalogNames, CatalogService, DocumentRevision } from '../queries.
 import { CatalogAssessor, compileChecked } from './assessor.ts';
 import type { Choosing } from './choosing.ts';
 
-/** Where printers' structures come from, for the impact of a catalog before it is put. */
-export type ImpactOf = (
-  proposed: CompiledCatalog,
-  current: CompiledCatalog | undefined,
-) => Promise<Record<string, unknown>>;
+/** What is worked out of a catalog that somebody wrote, beside the event loop. */
+export interface CatalogQuestions {
+  /** @throws PlatenError catalog/invalid, request/too-heavy */
+  check(document: unknown): Promise<void>;
+  impact(document: unknown, current: Catalog | undefined): Promise<Record<string, unknown>>;
+}
 
 function checked(document: unknown): Catalog {
   const fault = schemaFault('catalog', document);
@@ -27,7 +28,7 @@ function checked(document: unknown): Catalog {
 
 export class Catalogs implements CatalogService {
   readonly #documents: Documents;
-  readonly #impactOf: ImpactOf;
+  readonly #questions: CatalogQuestions;
   readonly #choosing: Choosing;
   /** The signed releases, as they were seen last. */
   readonly #released: () => readonly ReleaseTarget[];
@@ -38,12 +39,12 @@ export class Catalogs implements CatalogService {
   constructor(
     documents: Documents,
     released: () => readonly ReleaseTarget[],
-    impactOf: ImpactOf,
+    questions: CatalogQuestions,
     choosing: Choosing,
   ) {
     this.#documents = documents;
     this.#released = released;
-    this.#impactOf = impactOf;
+    this.#questions = questions;
     this.#choosing = choosing;
   }
 
@@ -77,6 +78,7 @@ export class Catalogs implements CatalogService {
   }
 
   async put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }> {
+    await this.#questions.check(document);
     const catalog = checked(document);
     const { catalog: compiled, diagnostics } = compileChecked(catalog);
     const { revision } = await this.#documents.put('catalog', catalog.catalog, catalog, by);
@@ -101,6 +103,6 @@ export class Catalogs implements CatalogService {
   }
 
   impact(document: unknown): Promise<Record<string, unknown>> {
-    return this.#impactOf(compileChecked(checked(document)).catalog, this.#assessor.compiled);
+    return this.#questions.impact(document, this.#current);
   }
 }

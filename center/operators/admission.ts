@@ -1,0 +1,76 @@
+/**
+ * How much one operator may ask at once: no account, and no program that runs wild with one, keeps the others out.
+ * Pure: time is passed in.
+ */
+import { PlatenError } from '../../schemas/errors.ts';
+
+export interface AdmissionLimits {
+  under_way_max: number;
+  under_way_operator_max: number;
+  operator_per_second_max: number;
+  operator_burst_max: number;
+}
+
+interface Asker {
+  underWay: number;
+  /** A heavy question is under way. */
+  heavy: boolean;
+  /** Requests that may be made at once; it fills up again. */
+  credit: number;
+  at_ms: number;
+}
+
+export class Admission {
+  readonly #limits: AdmissionLimits;
+  /** By name: no more than there are accounts, since only those with a role are let in. */
+  readonly #askers = new Map<string, Asker>();
+  #underWay = 0;
+  /** Requests that were answered request/busy, by why. */
+  readonly refused = { all: 0, operator: 0, rate: 0, heavy: 0 };
+
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Lets a request in. Whoever is let in calls `done` once.
+   * @throws PlatenError request/busy
+   */
+  enter(operator: string, heavy: boolean, now_ms: number): { done(): void } {
+    const { under_way_max, under_way_operator_max } = this.#limits;
+    const asker = this.#asker(operator, now_ms);
+    if (asker.credit < 1) this.#refuse('rate');
+    asker.credit -= 1;
+    if (this.#underWay >= under_way_max) this.#refuse('all');
+    if (asker.underWay >= under_way_operator_max) this.#refuse('operator');
+    if (heavy && asker.heavy) this.#refuse('heavy');
+    this.#underWay += 1;
+    asker.underWay += 1;
+    asker.heavy ||= heavy;
+    return {
+      done: () => {
+        this.#underWay -= 1;
+        asker.underWay -= 1;
+        if (heavy) asker.heavy = false;
+      },
+    };
+  }
+
+  #refuse(why: keyof Admission['refused']): never {
+    this.refused[why] += 1;
+    throw new PlatenError('request/busy');
+  }
+
+  #asker(operator: string, now_ms: number): Asker {
+    const { operator_per_second_max, operator_burst_max } = this.#limits;
+    let asker = this.#askers.get(operator);
+    if (!asker) {
+      asker = { underWay: 0, heavy: false, credit: operator_burst_max, at_ms: now_ms };
+      this.#askers.set(operator, asker);
+    }
+    const passed_ms = Math.max(0, now_ms - asker.at_ms);
+    asker.credit = Math.min(operator_burst_max, asker.credit + (passed_ms / 1_000) * operator_per_second_max);
+    asker.at_ms = now_ms;
+    return asker;
+  }
+}
