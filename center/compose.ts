@@ -14,6 +14,7 @@ import { Asks } from './fleet/asks.ts';
 import { Attendance } from './fleet/attendance.ts';
 import { FleetEvents } from './fleet/events.ts';
 import { StoredFleet } from './fleet/fleet-queries.ts';
+import { LastSeen } from './fleet/last-seen.ts';
 import { Policies } from './fleet/policies.ts';
 import { PrinterRequests } from './fleet/requests.ts';
 import { Summary } from './fleet/summary.ts';
@@ -84,8 +85,11 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     choosing,
   );
   await catalogs.load();
-  const fleet = new StoredFleet(store.printers, (software, range) =>
-    catalogs.assessor.rangeMatcher(software, range),
+  const lastSeen = new LastSeen(store.printers, now, log);
+  const fleet = new StoredFleet(
+    store.printers,
+    (software, range) => catalogs.assessor.rangeMatcher(software, range),
+    (printer) => lastSeen.of(printer),
   );
   const requests = new PrinterRequests(link, () => fleet);
   const policies = new Policies(store.policies, link);
@@ -168,8 +172,14 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   );
   const attendance = new Attendance({
     orders,
+    printers: store.printers,
+    campaigns,
+    tell: (what, printer) => events.tell('presence', what, { printer }),
     troubles,
-    rejudge: (printer) => verdicts.judge(printer),
+    reconsider: async (printer) => {
+      const { structure, verdictDocument } = (await fleet.get(printer)) ?? {};
+      if (structure && verdictDocument) corrections.onVerdict(printer, structure, verdictDocument);
+    },
     now,
   });
   const services: Services = {
@@ -220,7 +230,16 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     },
     onAsk: (printer, method, payload) => asks.handle(printer, method, payload),
   };
-  const uplinks = new Uplinks({ ingest: store.ingest, conclusions, refusals, events, link, log, now });
+  const uplinks = new Uplinks({
+    ingest: store.ingest,
+    conclusions,
+    refusals,
+    events,
+    link,
+    log,
+    now,
+    hear: (printer) => lastSeen.hear(printer),
+  });
   const dispatcher = new Dispatcher({
     services,
     methods: METHODS,
@@ -299,6 +318,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     },
     async start() {
       await policies.load();
+      lastSeen.start();
       await troubles.start((await rules.get())?.document);
       for (const capability of capabilities) await capability.start();
       await link.start(handle);
@@ -307,6 +327,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     },
     async stop() {
       await link.stop();
+      await lastSeen.stop();
       // Verdicts first, so that what is given up now is not taken for an answer.
       const judged = verdicts.stop();
       await choosing.stop();

@@ -117,4 +117,8 @@ export const CENTER_LIMITS = {
   streams_remembered_max: 200_000,
   /** Structures, presences or reports that one statement stores. */
   ingest_batch_documents_max: 2_000,
+  /** How often it is written when printers were last heard of. */
+  last_seen_interval_ms: 60_000,
+  /** Printers of which one statement writes it. */
+  last_seen_page_printers: 1_000,
 } as const;

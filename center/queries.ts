@@ -22,7 +22,15 @@ export interface PrinterItem {
   site?: string;
   labels?: Record<string, string>;
   presence: 'online' | 'offline';
+  /** RFC 3339: when anything was last heard of it. */
   lastSeen?: string;
+  /** What its agent says of the device; an agent that is online can speak for one that is off. */
+  device?: 'reachable' | 'unreachable';
+  deviceSince?: string;
+  /** Why it takes part in nothing and is counted nowhere; missing for everybody else. */
+  standing?: 'retired' | 'revoked';
+  standingAt?: string;
+  standingReason?: string;
   verdict: Verdict['status'] | 'none';
   openTroubles: number;
 }

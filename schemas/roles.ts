@@ -17,6 +17,7 @@ export const METHOD_ROLES = {
   'printers.enroll': OWN,
   'printers.revoke': OWN,
   'printers.readmit': RUN,
+  'printers.retire': RUN,
   'structure.request': RUN,
   'errors.request': RUN,
   'policy.set': RUN,

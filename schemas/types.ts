@@ -191,10 +191,24 @@ export interface FleetSummary {
    * When it was counted.
    */
   at: string;
+  /**
+   * Printers that take part; presence, verdict and model count them alone.
+   */
   printers: number;
+  /**
+   * Printers that take no part any more.
+   */
+  left?: {
+    retired: number;
+    revoked: number;
+  };
   presence: {
     [k: string]: number;
   };
+  /**
+   * Printers that are online and whose agent can't reach the device.
+   */
+  unreachable?: number;
   verdict: {
     [k: string]: number;
   };
@@ -1561,6 +1575,10 @@ export interface PrinterFilter {
   };
   verdict?: 'compatible' | 'incompatible' | 'unknown' | 'none';
   presence?: 'online' | 'offline';
+  /**
+   * Whether it takes part; those that were retired or revoked are listed, and neither counted nor updated.
+   */
+  standing?: 'active' | 'retired' | 'revoked';
   software?: {
     id: string;
     range?: string;
@@ -1898,6 +1916,20 @@ export interface PrintersReadmitParams {
    * Why it may have orders again; kept in the audit log and with the trouble.
    */
   reason: string;
+}
+/**
+ * Parameters of `printers.retire`.
+ */
+export interface PrintersRetireParams {
+  printer: string;
+  /**
+   * Shown with the printer.
+   */
+  reason?: string;
+  /**
+   * `false` takes it back; default `true`.
+   */
+  retired?: boolean;
 }
 /**
  * Parameters of `printers.revoke`.

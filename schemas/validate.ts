@@ -47,6 +47,7 @@ import type {
   PrintersGetParams,
   PrintersListParams,
   PrintersReadmitParams,
+  PrintersRetireParams,
   PrintersRevokeParams,
   Refused,
   ReleasesListParams,
@@ -105,6 +106,7 @@ export interface MethodParams {
   'printers.enroll': PrintersEnrollParams;
   'printers.revoke': PrintersRevokeParams;
   'printers.readmit': PrintersReadmitParams;
+  'printers.retire': PrintersRetireParams;
   'structure.request': StructureRequestParams;
   'errors.request': ErrorsRequestParams;
   'policy.set': PolicySetParams;

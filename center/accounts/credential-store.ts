@@ -36,6 +36,10 @@ function fromRow(row: Row): Credential {
   };
 }
 
+/** A printer that is enrolled again takes part again. */
+const TAKEN_BACK = `ON CONFLICT (id) DO UPDATE
+  SET standing = 'active', standing_at = NULL, standing_reason = NULL WHERE printers.standing = 'revoked'`;
+
 export class Credentials {
   readonly #database: Database;
 
@@ -63,7 +67,7 @@ export class Credentials {
         [name, role, hash],
       );
       if (role === 'printer') {
-        await client.query('INSERT INTO printers (id) VALUES ($1) ON CONFLICT DO NOTHING', [name]);
+        await client.query(`INSERT INTO printers (id) VALUES ($1) ${TAKEN_BACK}`, [name]);
       }
     });
   }
@@ -78,9 +82,7 @@ export class Credentials {
          ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, revoked_at = NULL`,
         [names, list.map((one) => one.hash)],
       );
-      await client.query('INSERT INTO printers (id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING', [
-        names,
-      ]);
+      await client.query(`INSERT INTO printers (id) SELECT unnest($1::text[]) ${TAKEN_BACK}`, [names]);
     });
   }
 
@@ -106,10 +108,15 @@ export class Credentials {
     return new Map(rows.map((row) => [row.name, fromRow(row)]));
   }
 
-  /** Gives false when there was no valid one. */
+  /** Gives false when there was no valid one. A printer is marked by the same statement: it counts no more. */
   async revoke(name: string): Promise<boolean> {
     const rows = await this.#database.query(
-      'UPDATE credentials SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL RETURNING name',
+      `WITH revoked AS (
+         UPDATE credentials SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL RETURNING name, role),
+       marked AS (
+         UPDATE printers p SET standing = 'revoked', standing_at = now(), standing_reason = NULL
+         FROM revoked r WHERE r.role = 'printer' AND p.id = r.name)
+       SELECT name FROM revoked`,
       [name],
     );
     return rows.length > 0;

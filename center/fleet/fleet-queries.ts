@@ -27,23 +27,41 @@ function itemOf(row: PrinterRow): PrinterItem {
     ...(row.serial === undefined ? {} : { serial: row.serial }),
     ...(row.site === undefined ? {} : { site: row.site }),
     ...(row.lastSeen === undefined ? {} : { lastSeen: row.lastSeen }),
+    ...(row.device === undefined ? {} : { device: row.device }),
+    ...(row.device === 'unreachable' && row.deviceAt !== undefined ? { deviceSince: row.deviceAt } : {}),
+    ...(row.standing === 'active' ? {} : { standing: row.standing }),
+    ...(row.standingAt === undefined ? {} : { standingAt: row.standingAt }),
+    ...(row.standingReason === undefined ? {} : { standingReason: row.standingReason }),
   };
 }
 
 export class StoredFleet implements FleetQueries {
   readonly #printers: Printers;
   readonly #matcher: RangeMatcher;
+  readonly #heard: (printer: string) => number | undefined;
 
-  constructor(printers: Printers, matcher: RangeMatcher) {
+  /** @param heard when a printer was last heard of, where the store doesn't know it yet */
+  constructor(
+    printers: Printers,
+    matcher: RangeMatcher,
+    heard: (printer: string) => number | undefined = () => undefined,
+  ) {
     this.#printers = printers;
     this.#matcher = matcher;
+    this.#heard = heard;
+  }
+
+  #itemOf(row: PrinterRow): PrinterItem {
+    const heard = this.#heard(row.id);
+    const later = heard !== undefined && !(row.lastSeen !== undefined && Date.parse(row.lastSeen) >= heard);
+    return itemOf(later ? { ...row, lastSeen: new Date(heard).toISOString() } : row);
   }
 
   async list(filter: PrinterFilter, page: PageRequest): Promise<Page<PrinterItem>> {
     const after = page.cursor === undefined ? undefined : keyOf('printers', page.cursor, ['text'])[0];
     // One more than asked for tells whether there is a next page.
     const rows = await this.#printers.list(await this.#rowFilter(filter), page.limit + 1, after);
-    const items = rows.slice(0, page.limit).map(itemOf);
+    const items = rows.slice(0, page.limit).map((row) => this.#itemOf(row));
     const last = items.at(-1);
     return {
       items,
@@ -68,6 +86,7 @@ export class StoredFleet implements FleetQueries {
     if (filter.verdict !== undefined) result.verdict = filter.verdict;
     if (filter.presence !== undefined) result.online = filter.presence === 'online';
     if (filter.trouble !== undefined) result.openTrouble = filter.trouble;
+    if (filter.standing !== undefined) result.standing = filter.standing;
     if (filter.rule !== undefined) result.rule = filter.rule;
     if (filter.software) {
       const { id, range } = filter.software;
@@ -85,7 +104,7 @@ export class StoredFleet implements FleetQueries {
     if (!found) return undefined;
     const changes = await this.#printers.history(printer, CHANGES_SHOWN);
     return {
-      ...itemOf(found),
+      ...this.#itemOf(found),
       ...(found.structure ? { structure: found.structure } : {}),
       ...(found.verdictDocument ? { verdictDocument: found.verdictDocument } : {}),
       changes: changes.map((one) => ({ at: one.at, received: one.received, changes: one.changes })),
@@ -120,7 +139,9 @@ export class StoredFleet implements FleetQueries {
   }
 
   /** Counts for the fleet's summary; troubles and campaigns are counted by those who keep them. */
-  async counts(): Promise<Pick<FleetSummary, 'printers' | 'presence' | 'verdict' | 'model'>> {
+  async counts(): Promise<
+    Pick<FleetSummary, 'printers' | 'left' | 'presence' | 'unreachable' | 'verdict' | 'model'>
+  > {
     return this.#printers.counts();
   }
 }

@@ -8,6 +8,9 @@ import type { Client, Database } from '../database/database.ts';
 import type { StructureChange } from '../ingest/structure-changes.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 
+/** Whether a printer takes part. Those that don't are shown, and neither counted nor updated. */
+export type Standing = 'active' | 'retired' | 'revoked';
+
 export interface PrinterFilter {
   /** The id begins with it. */
   idPrefix?: string;
@@ -20,6 +23,8 @@ export interface PrinterFilter {
   openTrouble?: boolean;
   /** Has an open trouble of this rule. */
   rule?: string;
+  /** Takes part, or why it doesn't. */
+  standing?: Standing;
   /** Has this software installed, in one of these versions when they are given. */
   software?: { id: string; versions?: string[] };
 }
@@ -37,6 +42,12 @@ export interface PrinterRow {
   timezone?: string;
   verdict?: Verdict['status'];
   openTroubles: number;
+  standing: Standing;
+  standingAt?: string;
+  standingReason?: string;
+  /** What its agent last said of the device, when it speaks of it at all. */
+  device?: 'reachable' | 'unreachable';
+  deviceAt?: string;
 }
 
 export interface PrinterDetails extends PrinterRow {
@@ -54,8 +65,13 @@ export interface EntryRow extends LogEntry {
 }
 
 export interface FleetCounts {
+  /** Those that take part; all other counts are of them too. */
   printers: number;
+  /** Those that don't. */
+  left: { retired: number; revoked: number };
   presence: { online: number; offline: number };
+  /** Of those online, how many whose agent can't reach the device. */
+  unreachable: number;
   verdict: Record<string, number>;
   model: Record<string, number>;
 }
@@ -73,10 +89,15 @@ interface Row {
   timezone: string | null;
   verdict: Verdict['status'] | null;
   open_troubles: number;
+  standing: Standing;
+  standing_at: Date | null;
+  standing_reason: string | null;
+  device: 'reachable' | 'unreachable' | null;
+  device_at: Date | null;
 }
 
 const COLUMNS = `p.id, p.online, p.session, p.presence_at, p.last_seen, p.model, p.serial, p.site, p.labels,
-  p.timezone, p.verdict, p.open_troubles`;
+  p.timezone, p.verdict, p.open_troubles, p.standing, p.standing_at, p.standing_reason, p.device, p.device_at`;
 
 function fromRow(row: Row): PrinterRow {
   return {
@@ -84,6 +105,11 @@ function fromRow(row: Row): PrinterRow {
     online: row.online,
     labels: row.labels,
     openTroubles: row.open_troubles,
+    standing: row.standing,
+    ...(row.standing_at === null ? {} : { standingAt: row.standing_at.toISOString() }),
+    ...(row.standing_reason === null ? {} : { standingReason: row.standing_reason }),
+    ...(row.device === null ? {} : { device: row.device }),
+    ...(row.device_at === null ? {} : { deviceAt: row.device_at.toISOString() }),
     ...(row.session === null ? {} : { session: row.session }),
     ...(row.presence_at === null ? {} : { presenceAt: row.presence_at.toISOString() }),
     ...(row.last_seen === null ? {} : { lastSeen: row.last_seen.toISOString() }),
@@ -113,6 +139,7 @@ function conditions(filter: PrinterFilter): { where: string[]; values: unknown[]
   if (filter.verdict === 'none') where.push('p.verdict IS NULL');
   else if (filter.verdict !== undefined) where.push(`p.verdict = ${value(filter.verdict)}`);
   if (filter.online !== undefined) where.push(`p.online = ${value(filter.online)}`);
+  if (filter.standing !== undefined) where.push(`p.standing = ${value(filter.standing)}`);
   if (filter.openTrouble !== undefined) {
     where.push(filter.openTrouble ? 'p.open_troubles > 0' : 'p.open_troubles = 0');
   }
@@ -293,26 +320,78 @@ export class Printers {
   /** Counts over the fleet. */
   async counts(): Promise<FleetCounts> {
     const rows = await this.#database.query<{
+      standing: Standing;
       online: boolean;
+      unreachable: boolean;
       verdict: string | null;
       model: string | null;
       n: number;
-    }>('SELECT online, verdict, model, count(*) AS n FROM printers GROUP BY 1, 2, 3');
+    }>(
+      `SELECT standing, online, device IS NOT DISTINCT FROM 'unreachable' AS unreachable, verdict, model, count(*) AS n
+       FROM printers GROUP BY 1, 2, 3, 4, 5`,
+    );
     const counts: FleetCounts = {
       printers: 0,
+      left: { retired: 0, revoked: 0 },
       presence: { online: 0, offline: 0 },
+      unreachable: 0,
       verdict: {},
       model: {},
     };
     const verdicts = new Tally();
     const models = new Tally();
     for (const row of rows) {
+      if (row.standing !== 'active') {
+        counts.left[row.standing] += row.n;
+        continue;
+      }
+      if (row.online && row.unreachable) counts.unreachable += row.n;
       counts.printers += row.n;
       counts.presence[row.online ? 'online' : 'offline'] += row.n;
       verdicts.add(row.verdict ?? 'none', row.n);
       models.add(row.model ?? 'unknown', row.n);
     }
     return { ...counts, verdict: verdicts.counts, model: models.counts };
+  }
+
+  /**
+   * Writes when printers were last heard of, where that is later than what is there. A row that somebody else is
+   * writing is left out rather than waited for.
+   * @returns the printers that were left out
+   */
+  async putLastSeen(list: readonly (readonly [printer: string, at: number])[]): Promise<string[]> {
+    const rows = await this.#database.query<{ id: string }>(
+      `WITH given AS (SELECT * FROM unnest($1::text[], $2::timestamptz[]) AS g (id, at)),
+       free AS (SELECT p.id FROM printers p JOIN given g ON g.id = p.id FOR UPDATE OF p SKIP LOCKED),
+       written AS (
+         UPDATE printers p SET last_seen = greatest(p.last_seen, g.at)
+         FROM given g JOIN free f ON f.id = g.id WHERE p.id = g.id)
+       SELECT p.id FROM printers p JOIN given g ON g.id = p.id WHERE p.id NOT IN (SELECT id FROM free)`,
+      [list.map(([printer]) => printer), list.map(([, at]) => new Date(at))],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /**
+   * Says whether a printer takes part. One whose credentials were revoked stays so: it is enrolled again instead. Those
+   * that leave are taken out of the campaigns that have not come to them.
+   * @returns undefined when there is no such printer
+   */
+  async setStanding(
+    id: string,
+    standing: 'active' | 'retired',
+    at: Date,
+    reason?: string,
+  ): Promise<{ standing: Standing; online: boolean } | undefined> {
+    const [row] = await this.#database.query<{ standing: Standing; online: boolean }>(
+      `UPDATE printers SET
+         standing = CASE WHEN standing = 'revoked' THEN standing ELSE $2 END,
+         standing_at = CASE WHEN standing = 'revoked' THEN standing_at WHEN $2 = 'active' THEN NULL ELSE $3 END,
+         standing_reason = CASE WHEN standing = 'revoked' OR $2 = 'active' THEN NULL ELSE $4 END
+       WHERE id = $1 RETURNING standing, online`,
+      [id, standing, at, reason ?? null],
+    );
+    return row;
   }
 
   /**

@@ -30,12 +30,15 @@ export class PrinterRequests {
     return request.id;
   }
 
-  /** Does something for every printer of a filter, page by page; gives how many there were. */
+  /** Does something for every printer of a filter that takes part, page by page; gives how many there were. */
   async forEach(filter: PrinterFilter, action: (printer: string) => Promise<unknown>): Promise<number> {
     let count = 0;
     let cursor: string | undefined;
     do {
-      const page = await this.#fleet().list(filter, { limit: CENTER_LIMITS.request_page_printers, cursor });
+      const page = await this.#fleet().list(
+        { standing: 'active', ...filter },
+        { limit: CENTER_LIMITS.request_page_printers, cursor },
+      );
       await Promise.all(page.items.map(({ printer }) => action(printer)));
       count += page.items.length;
       cursor = page.next;

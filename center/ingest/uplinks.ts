@@ -185,6 +185,7 @@ export class Uplinks {
     remembered_max: CENTER_LIMITS.messages_failed_remembered_max,
   });
   readonly #newLogs: NewLogs;
+  readonly #hear: (printer: string) => void;
   /** Cursors to be told, by printer and log memory. */
   #acks = new Map<string, Map<string, Ack>>();
   /** The one that was met last. */
@@ -200,6 +201,8 @@ export class Uplinks {
     link: Link;
     log: Logger;
     now(): number;
+    /** Is told of every uplink that a printer itself sent just now; on the way of every entry, so it must be cheap. */
+    hear?(printer: string): void;
   }) {
     this.#ingest = parts.ingest;
     this.#conclusions = parts.conclusions;
@@ -208,6 +211,7 @@ export class Uplinks {
     this.#link = parts.link;
     this.#log = parts.log;
     this.#newLogs = new NewLogs(parts.now);
+    this.#hear = parts.hear?.bind(parts) ?? (() => undefined);
   }
 
   /**
@@ -234,6 +238,8 @@ export class Uplinks {
     if (message.payload.length > BYTES_MAX[kind]) {
       throw new PlatenError('payload/too-large', { bytes: message.payload.length, limit: BYTES_MAX[kind] });
     }
+    // A presence may be a will, which the broker speaks when the printer is gone.
+    if (kind !== 'presence' && !message.replayed) this.#hear(printer);
   }
 
   /** @throws the error itself unless it is about the content of the message, or the message failed too often */
@@ -320,7 +326,7 @@ export class Uplinks {
       case 'structure':
         return this.#structure(printer, parsePayload('structure', message.payload), message.payload);
       case 'presence':
-        return this.#presence(printer, parsePayload('presence', message.payload));
+        return this.#presence(printer, parsePayload('presence', message.payload), message.replayed);
       case 'update':
         return this.#update(printer, parsePayload('update', message.payload));
       case 'ask':
@@ -399,7 +405,8 @@ export class Uplinks {
     }
   }
 
-  async #presence(printer: string, presence: Presence): Promise<void> {
+  async #presence(printer: string, presence: Presence, replayed: boolean): Promise<void> {
+    if (presence.state === 'online' && !replayed) this.#hear(printer);
     const { flipped } = await this.#ingest.presence(printer, presence);
     this.#cameOrWent(printer, presence.state === 'online', flipped);
   }

@@ -20,6 +20,7 @@ import { printersErrors } from './printers-errors.ts';
 import { printersGet } from './printers-get.ts';
 import { printersList } from './printers-list.ts';
 import { printersReadmit } from './printers-readmit.ts';
+import { printersRetire } from './printers-retire.ts';
 import { printersRevoke } from './printers-revoke.ts';
 import { releasesList, releasesRelease } from './releases.ts';
 import { errorsRequest, structureRequest } from './report-requests.ts';
@@ -47,6 +48,7 @@ const ALL = [
   printersGet,
   printersList,
   printersReadmit,
+  printersRetire,
   printersRevoke,
   releasesList,
   releasesRelease,

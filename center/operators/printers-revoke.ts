@@ -1,13 +1,14 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import { defineMethod } from './method.ts';
 
-/** Takes a printer's credentials away; its connection ends at once. What it reported is kept. */
+/** Takes a printer's credentials away: its connection and its order end at once. What it reported is kept. */
 export const printersRevoke = defineMethod(
   'printers.revoke',
   'changes',
-  async ({ printer }, _caller, { accounts }) => {
+  async ({ printer }, _caller, { accounts, attendance }) => {
     if (!(await accounts.revoke(printer)))
       throw new PlatenError('request/not-found', { kind: 'printer', id: printer });
+    await attendance.left(printer, 'revoked', 'its credentials were revoked', false);
     return { data: { printer } };
   },
 );

@@ -145,7 +145,8 @@ export class TroubleStore {
 
   async countOpen(): Promise<number> {
     const [row] = await this.#database.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM troubles WHERE state IN ('open', 'escalated')`,
+      `SELECT count(*)::int AS n FROM troubles t WHERE state IN ('open', 'escalated')
+         AND NOT EXISTS (SELECT 1 FROM printers p WHERE p.id = t.printer AND p.standing <> 'active')`,
     );
     return row?.n ?? 0;
   }
@@ -276,15 +277,15 @@ export class TroubleStore {
     return new Map(rows.map(({ printer, document }) => [printer, document]));
   }
 
-  /** Printers with some software installed, by id. */
+  /** Printers with some software installed that take part, by id. */
   async printersWith(
     software: string,
     after: string,
     limit: number,
   ): Promise<{ printer: string; structure: Structure }[]> {
     return this.#database.query(
-      `SELECT s.printer, s.document AS structure FROM structures s
-       WHERE s.printer > $2 AND s.printer IN (SELECT printer FROM installed_software WHERE software = $1)
+      `SELECT s.printer, s.document AS structure FROM structures s JOIN printers p ON p.id = s.printer
+       WHERE s.printer > $2 AND p.standing = 'active' AND s.printer IN (SELECT printer FROM installed_software WHERE software = $1)
        ORDER BY s.printer LIMIT $3`,
       [software, after, limit],
     );

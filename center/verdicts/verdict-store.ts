@@ -48,10 +48,11 @@ export class VerdictRows implements VerdictStore {
     );
   }
 
-  /** Current structures in the order of their printers' ids, after `after`. */
+  /** Current structures of printers that take part, in the order of their printers' ids, after `after`. */
   async structurePage(after: string, limit: number): Promise<{ printer: string; structure: Structure }[]> {
     return this.#database.query<{ printer: string; structure: Structure }>(
-      'SELECT printer, document AS structure FROM structures WHERE printer > $1 ORDER BY printer LIMIT $2',
+      `SELECT s.printer, s.document AS structure FROM structures s JOIN printers p ON p.id = s.printer
+       WHERE s.printer > $1 AND p.standing = 'active' ORDER BY s.printer LIMIT $2`,
       [after, limit],
     );
   }

@@ -317,6 +317,17 @@ export class Campaigns {
     );
   }
 
+  /** A printer left the fleet: campaigns that have not come to it go on without it. */
+  async onLeft(printer: string, reason: 'retired' | 'revoked'): Promise<void> {
+    const rows = await this.#settings.database.query<{ campaign: string }>(
+      `UPDATE campaign_targets t SET state = 'excluded', reason = $2 FROM campaigns c
+       WHERE t.printer = $1 AND t.state = 'waiting' AND c.id = t.campaign
+         AND c.state NOT IN ('finished', 'aborted') RETURNING t.campaign`,
+      [printer, reason],
+    );
+    for (const { campaign } of rows) this.#look(campaign);
+  }
+
   /** Campaigns that run now; for the fleet's summary. */
   async running(): Promise<number> {
     const [row] = await this.#settings.database.query<{ n: number }>(

@@ -240,6 +240,14 @@ export class ExecutionStore {
     return row?.at?.getTime();
   }
 
+  /** Executions of printers that left the fleet and that have not ended. */
+  async leftBehind(): Promise<{ id: string; printer: string; online: boolean; standing: string }[]> {
+    return this.#database.query(
+      `SELECT e.id, e.printer, p.online, p.standing FROM executions e JOIN printers p ON p.id = e.printer
+       WHERE e.ended_at IS NULL AND p.standing <> 'active'`,
+    );
+  }
+
   /** Executions whose retained order is not known to be in line with their row. */
   async publishDue(after: string, limit: number): Promise<ExecutionRow[]> {
     const rows = await this.#database.query<Row>(

@@ -200,6 +200,15 @@ export class OrderService {
       after = rows.at(-1)?.id ?? '';
       if (rows.length < PAGE_ROWS) break;
     }
+    for (const { id, online, standing } of await this.store.leftBehind()) {
+      const hears = online && standing === 'retired';
+      const at = this.#settings.now();
+      await this.#apply(id, {
+        type: hears ? 'cancel' : 'withdraw',
+        at,
+        reason: `the printer was ${standing}`,
+      });
+    }
     const next = await this.store.nextDue();
     if (next !== undefined) this.#wakeAt(next);
   }
