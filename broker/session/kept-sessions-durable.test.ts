@@ -392,3 +392,42 @@ test('a QoS 2 publish is on the disk whole or not at all, wherever the power wen
     await reader.send(packet(0x70, uint16(id))).quiet();
   }
 });
+
+test('a QoS 2 message that was queued and sent before its record failed comes once, when its publisher sends it again', async () => {
+  const { broker, port, backend } = await start();
+  const reader = await RawClient.connected(port, kept('k'));
+  await reader.subscribe(['t', 2]);
+  // The window of two is full.
+  for (const payload of ['1', '2']) await broker.publish('t', payload, { qos: 1, retain: false });
+  const [one] = [await reader.nextPublish(), await reader.nextPublish()];
+  backend.hold();
+  const before = broker.publish('other', 'x', { qos: 1, retain: true });
+  const sender = await RawClient.connected(port);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  sender.send(publishPacket('t', '3', { qos: 2, id: 7 }));
+  for (let n = 0; broker.stats().queuedMessages === 0 && n < 200; n++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  reader.send(packet(0x40, uint16(one?.id ?? 0)));
+  for (let n = 0; broker.stats().queuedMessages > 0 && n < 200; n++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(broker.stats().queuedMessages).toBe(0);
+  // The write that is under way succeeds, the one with the message doesn't.
+  backend.letGo();
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  backend.broken = true;
+  await before;
+  await sender.closed();
+  backend.broken = false;
+  const again = await RawClient.connected(port);
+  again.send(publishPacket('t', '3', { qos: 2, id: 7, dup: true }));
+  expect(await again.nextHex()).toBe('50 0007');
+  const resumed = await resume(port, 'k');
+  const came: string[] = [];
+  for (let n = 0; n < 2; n++) {
+    const { payload, id, qos } = await resumed.nextPublish();
+    came.push(payload);
+    if (qos === 1) resumed.send(packet(0x40, uint16(id)));
+  }
+  await resumed.quiet();
+  expect(came).toEqual(['2', '3']);
+});

@@ -58,6 +58,8 @@ interface Waiting {
   message: Message;
   qos: QoS;
   group: SharedGroup<Session> | undefined;
+  /** With QoS 2: its publisher isn't told yet that it was taken over, and may send it again. */
+  unwritten?: boolean;
 }
 
 /** Retained documents that a new subscription is still to get. */
@@ -258,7 +260,7 @@ export class Session {
         this.#owner.dropped('not-authorized', this);
         continue;
       }
-      this.#send(outlet, head.message, head.qos, false, head.group, head.sequence);
+      this.#send(outlet, head.message, head.qos, false, head.group, head.sequence, head.unwritten);
     }
   }
 
@@ -416,6 +418,7 @@ export class Session {
     retain: boolean,
     group: SharedGroup<Session> | undefined,
     sequence: number,
+    unwritten = false,
   ): void {
     if (qos === 0) {
       if ('encoded' in message) {
@@ -436,7 +439,7 @@ export class Session {
     };
     this.#inFlight.set(id, entry);
     const durable = this.#record(entry, id);
-    if (qos === 2 && durable) this.#writeLater(entry, id, durable, sequence > 0);
+    if (qos === 2 && durable) this.#writeLater(entry, id, durable, sequence > 0 && !unwritten);
     else this.#write(outlet, message, qos, retain, false, id);
   }
 
@@ -504,18 +507,36 @@ export class Session {
     if (this.journal && entry.qos > 0 && entry.sequence === 0) {
       entry.sequence = this.journal.next();
       const durable = this.#record({ ...entry, retain: false, released: false }, 0);
-      // Its publisher hears nothing then, and sends it again: it would come twice.
-      if (entry.qos === 2) durable?.catch(() => this.#dequeue(entry));
+      if (entry.qos === 2 && durable) {
+        entry.unwritten = true;
+        durable.then(
+          () => {
+            entry.unwritten = false;
+          },
+          // Its publisher hears nothing then, and sends it again: it would come twice.
+          () => this.#giveUp(entry),
+        );
+      }
     }
     this.#waiting.push(entry);
     this.#queue(entry.message.bytes);
   }
 
-  #dequeue(entry: Waiting): void {
+  /** It wasn't taken over: it waits no more, nor is it sent when it was about to be. */
+  #giveUp(entry: Waiting): void {
     const at = this.#waiting.indexOf(entry, this.#waitingHead);
-    if (at < 0) return;
-    this.#waiting.splice(at, 1);
-    this.#queue(-entry.message.bytes);
+    if (at >= 0) {
+      this.#waiting.splice(at, 1);
+      this.#queue(-entry.message.bytes);
+      return;
+    }
+    for (const [id, { sequence, unwritten }] of this.#inFlight ?? []) {
+      if (sequence !== entry.sequence || !unwritten) continue;
+      this.#inFlight?.delete(id);
+      this.journal?.removeMessage(sequence);
+      this.pump();
+      return;
+    }
   }
 
   #keepOffline(entry: Waiting): void {
