@@ -144,6 +144,10 @@ export class Hub implements WireOwner {
     };
   }
 
+  get inboundBytes(): number {
+    return this.#publishing.bytes;
+  }
+
   get waitingConnections(): number {
     return this.#gate.waiting;
   }

@@ -64,6 +64,8 @@ export interface BrokerLimits {
   inboundInFlightMax: number;
   /** Bytes of payload of one client handed over and not yet acknowledged; then it isn't read. */
   inboundInFlightBytesMax: number;
+  /** The same of all clients together; then none is read that has something under way. */
+  inboundInFlightBytesTotalMax: number;
   /** QoS 2 publishes of one client between PUBREC and PUBREL; more close the connection. */
   inboundQos2Max: number;
   /** QoS 1 and 2 messages sent to one client and not yet acknowledged. */
@@ -152,6 +154,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   filtersPerPacketMax: 1_000,
   inboundInFlightMax: 1_000,
   inboundInFlightBytesMax: 4 * MIB,
+  inboundInFlightBytesTotalMax: 512 * MIB,
   inboundQos2Max: 1_000,
   outboundInFlightMax: 64,
   outboundSocketBytesMax: 256 * KIB,

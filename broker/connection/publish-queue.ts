@@ -14,6 +14,8 @@ export type Taken = (error?: Error) => void;
 export interface InboundOwner {
   /** Delivers and retains; the promise, if any, settles when the retained document is durable. */
   route(message: Message): Promise<void> | undefined;
+  /** So many bytes of payload more (or fewer) wait. */
+  held(bytes: number): void;
   /** The line was empty and isn't any more, or the other way round. */
   lineChanged(line: Inbound): void;
 }
@@ -69,9 +71,14 @@ export class Inbound {
     if (answer) this.#await(entry, answer, 'answered');
   }
 
+  #hold(bytes: number): void {
+    this.#bytes += bytes;
+    this.#owner.held(bytes);
+  }
+
   #append(entry: Entry): Entry {
     this.#entries.push(entry);
-    this.#bytes += entry.message?.payload.length ?? 0;
+    this.#hold(entry.message?.payload.length ?? 0);
     if (this.#entries.length === 1) this.#owner.lineChanged(this);
     return entry;
   }
@@ -110,14 +117,14 @@ export class Inbound {
       // Nearly always: answers come one by one.
       const { message, taken, error } = entries.shift() as Entry;
       this.#routed--;
-      this.#bytes -= message?.payload.length ?? 0;
+      this.#hold(-(message?.payload.length ?? 0));
       if (entries.length === 0) this.#owner.lineChanged(this);
       taken(error);
       return;
     }
     const finished = entries.splice(0, done);
     this.#routed -= done;
-    for (const { message } of finished) this.#bytes -= message?.payload.length ?? 0;
+    for (const { message } of finished) this.#hold(-(message?.payload.length ?? 0));
     if (entries.length === 0) this.#owner.lineChanged(this);
     for (const { taken, error } of finished) taken(error);
   }

@@ -51,6 +51,8 @@ export interface WireOwner {
   publish(wire: Wire, packet: PublishPacket, done: (error?: Error | null) => void): void;
   /** A CONNECT that the broker refuses before Aedes sees it. */
   refused(wire: Wire, reason: string): void;
+  /** Bytes of payload of all clients that wait for their acknowledgement. */
+  readonly inboundBytes: number;
   bytesReceived(bytes: number): void;
   bytesSent(bytes: number, packets: number): void;
 }
@@ -507,8 +509,9 @@ export class Wire implements Outlet {
    * never be told that the others' is done, so it may always have one packet.
    */
   #full(): boolean {
-    const { inboundInFlightMax, inboundInFlightBytesMax } = this.#owner.limits;
+    const { inboundInFlightMax, inboundInFlightBytesMax, inboundInFlightBytesTotalMax } = this.#owner.limits;
     if (this.#outstanding === 0) return false;
+    if (this.#owner.inboundBytes >= inboundInFlightBytesTotalMax) return true;
     if (this.#outstanding >= inboundInFlightMax || this.#laterBytes >= inboundInFlightBytesMax) return true;
     const line = this.inbound;
     return line !== undefined && (line.length >= inboundInFlightMax || line.bytes >= inboundInFlightBytesMax);

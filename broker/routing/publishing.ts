@@ -39,6 +39,7 @@ export class Publishing implements InboundOwner {
   readonly #router: Router;
   readonly #monitor: Monitor;
   readonly #uplink: Uplink | undefined;
+  #bytes = 0;
   /** Those that aren't empty, by client. */
   readonly #lines = new Map<string, Inbound>();
 
@@ -57,6 +58,15 @@ export class Publishing implements InboundOwner {
   /** How many clients wait for an acknowledgement. */
   get busy(): number {
     return this.#lines.size;
+  }
+
+  /** Bytes of payload that wait for an acknowledgement, over all clients. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  held(bytes: number): void {
+    this.#bytes += bytes;
   }
 
   lineChanged(line: Inbound): void {
