@@ -113,6 +113,8 @@ export const CENTER_LIMITS = {
   entries_lost_at_once_max: 10_000_000,
   /** Messages of one kind that wait for the database; more are not acknowledged. */
   ingest_waiting_max: 200_000,
+  /** What they hold, in bytes as they came; in memory it is several times as much. */
+  ingest_waiting_bytes_max: 128 * 1024 * 1024,
   /** Log memories whose cursor is kept in memory. */
   streams_remembered_max: 200_000,
   /** Structures, presences or reports that one statement stores. */

@@ -6,7 +6,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { ErrorBatch } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
-import { openDatabase } from './database.ts';
+import { isLostConnection, openDatabase } from './database.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { openStore } from './store.ts';
 
@@ -160,4 +160,23 @@ test('a migration that was changed, or that a newer version made, is refused', a
   const broken = { name: '999-broken.sql', sql: 'CREATE TABLE half (id int); SELECT nonsense' };
   await expect(migrate(client, log, [...migrations, broken])).rejects.toThrow(/nonsense/);
   expect((await client.query(`SELECT to_regclass('half') AS half`)).rows).toEqual([{ half: null }]);
+});
+
+test('who waited in vain for a lost database may go on waiting: the batch stays whole', async () => {
+  const store = await openStore({ source: { dataFolder: freshFolder() }, log });
+  cleanups.push(() => store.close());
+  const pid = store.database.embedded?.pid as number;
+  // Stopped, not ended: nothing starts it again, and it is lost as long as we want.
+  process.kill(-pid, 'SIGSTOP');
+  try {
+    while (store.database.ready()) await sleep(20);
+    const error = await store.database.whenReady(50).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(isLostConnection(error)).toBe(true);
+  } finally {
+    process.kill(-pid, 'SIGCONT');
+  }
+  await store.database.whenReady();
 });

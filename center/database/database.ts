@@ -60,6 +60,11 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** What those are told who waited in vain for a database that is lost: they may go on waiting. */
+class LostError extends Error {
+  readonly code = '08006';
+}
+
 /** Whether an error says that the connection or the server went away, not that the statement was wrong. */
 export function isLostConnection(error: unknown): boolean {
   // Not `instanceof`: errors of Node's own come from another realm where code runs in a context of its own (jest).
@@ -258,7 +263,7 @@ class PostgresDatabase implements Database {
     if (this.#closed) return Promise.reject(new Error('the database is closed'));
     if (!this.#lost) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => settle(new Error('the database is lost')), ms_max);
+      const timer = setTimeout(() => settle(new LostError('the database is lost')), ms_max);
       const settle = (error?: Error) => {
         clearTimeout(timer);
         this.#waiting.delete(settle);
@@ -371,7 +376,7 @@ export async function openDatabase(
       {
         reason: `${withoutPassword(url)}: ${connectReason(error)}`,
         hint: embedded
-          ? `Look at ${embedded.folder}.`
+          ? hintFor(error, embedded.folder)
           : 'Check PLATEN_DATABASE_URL and that the server runs; without it Platen uses its own.',
       },
       { cause: error },
@@ -379,6 +384,13 @@ export async function openDatabase(
   }
   await client.end();
   return new PostgresDatabase(url, embedded, log);
+}
+
+/** A password that isn't the server's any more (a flipped bit, half a copy) can be made anew; all else must be looked at. */
+function hintFor(error: unknown, folder: string): string {
+  return (error as { code?: unknown }).code === '28P01'
+    ? `Remove ${folder}/password: the next start gives the server a new one.`
+    : `Look at ${folder}.`;
 }
 
 /** Node gathers the attempts at several addresses in an error without a message of its own. */

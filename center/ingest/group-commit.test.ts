@@ -135,3 +135,32 @@ test('where so much has gathered batches are begun before the first is written, 
   await Promise.all([...all, closed]);
   expect(told).toEqual([-1, -2, -3, -4, -5, -6, -7, -8, -9, 0]);
 });
+
+test('what waits is bounded in bytes too, and makes room as it goes', async () => {
+  let release = (): void => undefined;
+  const commit = new GroupCommit<string, string>({
+    write: async (items) => {
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      return items;
+    },
+    batchWeight_max: 1,
+    waiting_max: 100,
+    bytesOf: (item) => item.length,
+    waitingBytes_max: 100,
+  });
+  const first = commit.submit('x'.repeat(60));
+  await sleep(5);
+  const waits = [commit.submit('y'.repeat(60)), commit.submit('z'.repeat(60))];
+  await expect(commit.submit('one more')).rejects.toThrow('more than 100 bytes wait');
+  release();
+  await first;
+  await sleep(5);
+  const last = commit.submit('room again');
+  for (let batch = 0; batch < 3; batch += 1) {
+    release();
+    await sleep(5);
+  }
+  expect((await Promise.all([...waits, last])).map(({ length }) => length)).toEqual([60, 60, 10]);
+});

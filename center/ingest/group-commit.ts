@@ -17,6 +17,9 @@ export interface GroupCommitOptions<T, R> {
   batchWeight_max: number;
   /** How many items may wait; more are refused. */
   waiting_max: number;
+  /** How large an item is, and how much may wait; default: not counted. */
+  bytesOf?(item: T): number;
+  waitingBytes_max?: number;
   /**
    * How long the next batch is collected after a large one: where many come, a few milliseconds more
    * make larger batches, and each costs several ways to the database. Alone nobody waits. Default 0.
@@ -58,6 +61,7 @@ export class GroupCommit<T, R> {
   #options: GroupCommitOptions<T, R>;
   #queue: Waiting<T, R>[] = [];
   #queueWeight = 0;
+  #queueBytes = 0;
   /** Batches that are being written. */
   #underWay = 0;
   /** A batch begins when this turn of the event loop is over. */
@@ -88,14 +92,17 @@ export class GroupCommit<T, R> {
 
   /** The same without a promise: nobody is told anything before this has returned, unless the item is refused. */
   give(waiting: Waiting<T, R>, patience_ms = 0): void {
-    const { waiting_max } = this.#options;
+    const { waiting_max, waitingBytes_max = Number.POSITIVE_INFINITY } = this.#options;
     if (this.#closed) {
       waiting.reject(new Error('the store is closed'));
     } else if (this.#queue.length >= waiting_max) {
       waiting.reject(new Error(`more than ${waiting_max} writes wait for the database`));
+    } else if (this.#queueBytes >= waitingBytes_max) {
+      waiting.reject(new Error(`more than ${waitingBytes_max} bytes wait for the database`));
     } else {
       this.#queue.push(waiting);
       this.#queueWeight += this.#weigh(waiting);
+      this.#queueBytes += this.#bytesOf(waiting);
       if (patience_ms === 0) this.#begin();
       else if (this.#underWay === 0) this.#timer ??= setTimeout(() => this.#begin(), patience_ms);
     }
@@ -103,6 +110,10 @@ export class GroupCommit<T, R> {
 
   #weigh({ item }: Waiting<T, R>): number {
     return this.#options.weigh?.(item) ?? 1;
+  }
+
+  #bytesOf({ item }: Waiting<T, R>): number {
+    return this.#options.bytesOf?.(item) ?? 0;
   }
 
   #begin(): void {
@@ -168,7 +179,9 @@ export class GroupCommit<T, R> {
       count += 1;
     }
     this.#queueWeight -= taken;
-    return this.#queue.splice(0, count);
+    const batch = this.#queue.splice(0, count);
+    for (const waiting of batch) this.#queueBytes -= this.#bytesOf(waiting);
+    return batch;
   }
 
   /** Gives what tells the outcome to those who wait; never rejects. */

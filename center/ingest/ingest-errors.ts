@@ -58,10 +58,13 @@ class Submission implements Waiting<Submission, ErrorsResult> {
   /** Numbers of batches that it travelled in and of which it isn't known whether they were committed. */
   doubtful: number[] | undefined;
   readonly #taker: ErrorsTaker;
+  /** As it came. */
+  readonly bytes: number;
 
-  constructor(printer: string, batch: ErrorBatch, taker: ErrorsTaker) {
+  constructor(printer: string, batch: ErrorBatch, taker: ErrorsTaker, bytes: number) {
     this.printer = printer;
     this.batch = batch;
+    this.bytes = bytes;
     this.#taker = taker;
   }
 
@@ -151,6 +154,8 @@ export class ErrorWriter {
       batchWeight_max: CENTER_LIMITS.ingest_batch_entries_max,
       aheadWeight_min: CENTER_LIMITS.ingest_ahead_entries_min,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
+      bytesOf: ({ bytes }) => bytes,
+      waitingBytes_max: CENTER_LIMITS.ingest_waiting_bytes_max,
       whenReady: () => database.whenReady(),
       unable: (reason) => database.unable(reason),
       refusal: refusalOf,
@@ -163,8 +168,8 @@ export class ErrorWriter {
   }
 
   /** The same for very many: a promise for each would cost as much as all the rest. */
-  take(printer: string, batch: ErrorBatch, taker: ErrorsTaker): void {
-    this.#commit.give(new Submission(printer, batch, taker));
+  take(printer: string, batch: ErrorBatch, taker: ErrorsTaker, bytes = 0): void {
+    this.#commit.give(new Submission(printer, batch, taker, bytes));
   }
 
   close(): Promise<void> {

@@ -66,9 +66,9 @@ export class IngestWriter {
     return this.#errors.knows(printer, log);
   }
 
-  /** The same, telling `taker` what became of it. */
-  takeErrors(printer: string, batch: ErrorBatch, taker: ErrorsTaker): void {
-    this.#errors.take(printer, batch, taker);
+  /** The same, telling `taker` what became of it. @param bytes how large it was as it came */
+  takeErrors(printer: string, batch: ErrorBatch, taker: ErrorsTaker, bytes = 0): void {
+    this.#errors.take(printer, batch, taker, bytes);
   }
 
   /**

@@ -111,6 +111,8 @@ export class PrinterWriter {
       batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
       gather_ms: GATHER_MS,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
+      bytesOf: (item) => (item.kind === 'structure' ? item.json.length : 0),
+      waitingBytes_max: CENTER_LIMITS.ingest_waiting_bytes_max,
       whenReady: () => database.whenReady(),
       unable: (reason) => database.unable(reason),
       refusal: refusalOf,

@@ -54,7 +54,7 @@ export interface IngestPort {
   /** Whether a log memory was met since the start. */
   knowsLog(printer: string, log: string): boolean;
   /** Tells `taker` after the commit. */
-  takeErrors(printer: string, batch: ErrorBatch, taker: EntriesTaker): void;
+  takeErrors(printer: string, batch: ErrorBatch, taker: EntriesTaker, bytes?: number): void;
   /** `changed` is false for the will of an older session and for a repetition; `flipped`: it came or went. */
   presence(printer: string, presence: Presence): Promise<{ changed: boolean; flipped: boolean }>;
   connection(printer: string, connected: boolean): Promise<{ changed: boolean; flipped: boolean }>;
@@ -286,7 +286,7 @@ export class Uplinks {
       return this.#refusedNow(printer, message, error);
     }
     const underWay = new EntriesUnderWay(printer, batch, message.topic, this.#listener);
-    this.#ingest.takeErrors(printer, batch, underWay);
+    this.#ingest.takeErrors(printer, batch, underWay, message.payload.length);
     return underWay;
   }
 
