@@ -61,6 +61,8 @@ export interface Capability extends Partial<Omit<Conclusions, 'knownVerdict'>> {
 export interface Center {
   readonly services: Services;
   readonly verdicts: Verdicts;
+  /** Why the queue of orders can't be used at the moment. */
+  queueFault(): string | undefined;
   /** The broker in this process saw a printer's connection begin or end. */
   connection(printer: string, connected: boolean): void;
   /** Begins to hear; what a stop or a kill left undone is taken up again. */
@@ -309,6 +311,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   return {
     services,
     verdicts,
+    queueFault: () => orders.queue.fault(),
     connection(printer, connected) {
       uplinks
         .connection(printer, connected)

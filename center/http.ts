@@ -10,7 +10,8 @@ import fastify from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { serveImages } from '../releases/images.ts';
-import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { reasonOf } from '../schemas/errors.ts';
+import { listenError } from '../schemas/listen-error.ts';
 import { boundConnections, HTTP_CONNECTIONS } from './http-connections.ts';
 import { CENTER_LIMITS } from './limits.ts';
 
@@ -85,12 +86,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
-    throw new PlatenError('start/port', {
-      port: options.port,
-      host: options.host,
-      reason: reasonOf(error),
-      setting: 'PLATEN_HTTP_PORT',
-    });
+    throw listenError(error, { port: options.port, host: options.host, setting: 'PLATEN_HTTP_PORT' });
   }
   return {
     server: app.server,

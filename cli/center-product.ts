@@ -3,11 +3,20 @@
  * is that broker's business; the roles of operators are still the center's.
  */
 import type { Logger } from 'pino';
-import { createCenter } from '../center/compose.ts';
+import { type Center, createCenter } from '../center/compose.ts';
 import { MqttLink } from '../center/link/link-mqtt.ts';
 import { show } from '../center/metrics.ts';
 import { PlatenError } from '../schemas/errors.ts';
-import { address, centerOptions, Opened, openHttp, openParts, readiness, tellExpiry } from './parts.ts';
+import {
+  address,
+  centerOptions,
+  Opened,
+  openHttp,
+  openParts,
+  publicUrl,
+  readiness,
+  tellExpiry,
+} from './parts.ts';
 import type { Settings } from './settings.ts';
 
 export interface CenterProduct {
@@ -43,8 +52,11 @@ export async function openCenterProduct(
   return opened.orClose(async () => {
     const link = new MqttLink({ url: broker, name: settings.centerName, log });
     const parts = await openParts(settings, 'platen center', { log, opened, stop });
+    let center: Center | undefined;
     const http = await openHttp(settings, parts, log, opened, {
-      broker: () => readiness(link.connected, 'the broker is not reachable'),
+      link: () => readiness(link.connected, 'the broker is not reachable'),
+      center: () => readiness(center !== undefined, 'the center does not listen yet'),
+      queue: () => readiness(center?.queueFault() === undefined, center?.queueFault() ?? ''),
     });
     const base = address('http', settings.host, http.port, '/');
     show(parts.registry, {
@@ -52,14 +64,16 @@ export async function openCenterProduct(
       help: 'Messages over which the broker ended the connection each time, set aside since the start.',
       read: () => link.setAside,
     });
-    const center = await createCenter(centerOptions(settings, parts, link, `${base}repository/`, log));
-    opened.add(() => center.stop());
-    await center.start();
-    tellExpiry(parts, center);
+    const repositoryUrl = `${publicUrl(settings, http.port, log)}repository/`;
+    const made = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
+    opened.add(() => made.stop());
+    await made.start();
+    tellExpiry(parts, made);
+    center = made;
     stop.throwIfAborted();
     parts.tell({ http: base });
     return {
-      addresses: { broker: withoutPassword(broker), http: base, repository: `${base}repository/` },
+      addresses: { broker: withoutPassword(broker), http: base, repository: repositoryUrl },
       adminFile: parts.adminFile,
       close: () => opened.close(),
     };

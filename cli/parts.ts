@@ -3,6 +3,7 @@
  * which they need one another and closed in the reverse order.
  */
 import { statfsSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -12,6 +13,7 @@ import { openStore, type Store } from '../center/database/store.ts';
 import { type HttpServer, type Readiness, startHttp } from '../center/http.ts';
 import type { Link } from '../center/link/link.ts';
 import { createRegistry, show } from '../center/metrics.ts';
+import { reachRedis } from '../center/update/orders/queue.ts';
 import { expiryFault } from '../releases/expiry.ts';
 import { type LocalRepository, openLocalRepository } from '../releases/local.ts';
 import { reasonOf } from '../schemas/errors.ts';
@@ -21,6 +23,38 @@ import type { Settings } from './settings.ts';
 /** Names an address as a client would write it. */
 export function address(scheme: string, host: string, port: number, path = ''): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
+}
+
+/** Addresses that stand for all of the machine's: nobody can be told to connect to one. */
+const WILDCARDS = ['0.0.0.0', '::'];
+
+/** Where printers find this machine when nobody has said it: its first address in a network. */
+function guessedHost(host: string): string {
+  if (!WILDCARDS.includes(host)) return host;
+  const found = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .find(({ internal, family }) => !internal && family === 'IPv4');
+  return found?.address ?? '127.0.0.1';
+}
+
+/** The address at which printers reach HTTP, with a slash at its end: what orders name. */
+export function publicUrl({ publicUrl, host }: Settings, port: number, log: Logger): string {
+  if (publicUrl !== undefined) return publicUrl;
+  const guessed = address('http', guessedHost(host), port, '/');
+  if (WILDCARDS.includes(host)) {
+    log.warn(
+      { address: guessed },
+      `PLATEN_PUBLIC_URL is missing: orders name ${guessed}, which may not be how printers reach this machine`,
+    );
+  }
+  return guessed;
+}
+
+/** The names that the server's certificate must be for. */
+export function serverHosts({ publicUrl, host }: Settings): string[] {
+  const given = publicUrl === undefined ? [] : [new URL(publicUrl).hostname];
+  const hosts = [hostname(), 'localhost', '127.0.0.1', '::1', host, ...given];
+  return [...new Set(hosts)].filter((one) => !WILDCARDS.includes(one));
 }
 
 export function readiness(ready: boolean, reason: string): ReturnType<Readiness> {
@@ -106,6 +140,7 @@ export async function openParts(
   openDataFolder(settings.data, (sentence) => log.warn(sentence));
   const lock = lockDataFolder(settings.data, program);
   opened.add(() => lock.release());
+  if (settings.redisUrl !== undefined) await reachRedis(settings.redisUrl, stop);
   const store = await openStore({
     source:
       settings.databaseUrl === undefined ? { dataFolder: settings.data } : { url: settings.databaseUrl },

@@ -1,7 +1,6 @@
 /**
  * Broker, center and HTTP in one process: what `platen up` runs.
  */
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Authority } from '../broker/access/authority.ts';
@@ -15,7 +14,17 @@ import { InProcessLink } from '../center/link/link-in-process.ts';
 import type { LocalRepository } from '../releases/local.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { BrokerFlags } from './broker-flags.ts';
-import { address, centerOptions, Opened, openHttp, openParts, readiness, tellExpiry } from './parts.ts';
+import {
+  address,
+  centerOptions,
+  Opened,
+  openHttp,
+  openParts,
+  publicUrl,
+  readiness,
+  serverHosts,
+  tellExpiry,
+} from './parts.ts';
 import type { Settings } from './settings.ts';
 
 export interface Product {
@@ -43,10 +52,7 @@ async function openTls(
   authority.onFailed((error) =>
     log.error({ reason: reasonOf(error) }, 'the list of certificates is damaged'),
   );
-  const hosts = [...new Set([hostname(), 'localhost', '127.0.0.1', '::1', host])].filter(
-    (one) => one !== '0.0.0.0',
-  );
-  const { key, cert } = await authority.server(hosts);
+  const { key, cert } = await authority.server(serverHosts(settings));
   return {
     authority,
     endpoint: {
@@ -98,32 +104,40 @@ export async function openProduct(
     });
     tls?.authority.onRevoked((name) => broker.revoke(name, 'certificate-revoked'));
     broker.metrics(registry);
+    let center: Center | undefined;
+    let listening = false;
     const http = await openHttp(settings, parts, log, opened, {
-      broker: () => readiness(broker.fault() === undefined, broker.fault() ?? ''),
+      broker: () => {
+        const fault = listening ? broker.fault() : 'MQTT does not listen';
+        return readiness(fault === undefined, fault ?? '');
+      },
+      center: () => readiness(center !== undefined, 'the center does not listen yet'),
+      queue: () => readiness(center?.queueFault() === undefined, center?.queueFault() ?? ''),
     });
     // Before the center publishes.
     await broker.load();
-    const repositoryUrl = address('http', settings.host, http.port, '/repository/');
+    const repositoryUrl = `${publicUrl(settings, http.port, log)}repository/`;
 
-    const center = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
+    const made = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
     await store.ingest.allOffline();
-    await center.start();
-    tellExpiry(parts, center);
-    opened.add(() => center.stop());
+    opened.add(() => made.stop());
+    await made.start();
+    tellExpiry(parts, made);
+    center = made;
     broker.on('session', ({ name, role, state }) => {
       const connected = state === 'connected';
       if (role !== undefined) {
-        if (role === 'printer') center.connection(name, connected);
+        if (role === 'printer') made.connection(name, connected);
         return;
       }
       // With open access nobody has proven anything: it is a printer when its name is one's.
       accounts.isPrinter(name).then(
-        (printer) => printer && center.connection(name, connected),
+        (printer) => printer && made.connection(name, connected),
         (error: unknown) => log.warn({ name, reason: reasonOf(error) }, 'a presence was not stored'),
       );
     });
     const security = new SecurityNews(
-      center.services.events,
+      made.services.events,
       Date.now,
       CENTER_LIMITS.security_events_per_second_max,
     );
@@ -140,6 +154,11 @@ export async function openProduct(
     // Not with HTTP itself: nobody would hear yet that a client came.
     broker.attachWebSocket(http.server, '/mqtt');
     await broker.listen();
+    listening = true;
+    // Not ready any more as soon as it closes.
+    opened.add(() => {
+      listening = false;
+    });
     stop.throwIfAborted();
     const { tcp = '', tls: mqtts } = broker.addresses;
     const addresses = {
@@ -151,7 +170,7 @@ export async function openProduct(
     };
     parts.tell({ mqtt: addresses.mqtt, http: addresses.http });
     return {
-      center,
+      center: made,
       broker,
       accounts,
       adminFile,

@@ -16,6 +16,8 @@ export interface Settings {
   /** Undefined: no TLS listener. */
   mqttsPort: number | undefined;
   httpPort: number;
+  /** Where printers reach HTTP, with a slash at its end; undefined: guessed from the host. */
+  publicUrl: string | undefined;
   /** Absolute path of the data folder. */
   data: string;
   /** Undefined: the embedded Postgres under the data folder. */
@@ -71,6 +73,12 @@ const DEFINITIONS = {
     env: 'PLATEN_HTTP_PORT',
     description: 'HTTP: /mqtt, /repository/, /metrics, /healthz, /readyz',
     fallback: '8080',
+  },
+  publicUrl: {
+    flag: '--public-url <url>',
+    env: 'PLATEN_PUBLIC_URL',
+    description: 'how printers reach HTTP (http://platen.example:8080/): orders name it',
+    fallback: undefined,
   },
   data: { flag: '--data <folder>', env: 'PLATEN_DATA', description: 'data folder', fallback: '.platen' },
   databaseUrl: {
@@ -172,6 +180,10 @@ function url(name: keyof Settings, text: string | undefined, protocols: string[]
   return text;
 }
 
+function withSlash(address: string | undefined): string | undefined {
+  return address === undefined || address.endsWith('/') ? address : `${address}/`;
+}
+
 /** Whether an address can only be reached from this machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
@@ -195,6 +207,7 @@ export function readSettings(flags: Record<string, unknown>, env: NodeJS.Process
     mqttPort: integer('mqttPort', required('mqttPort'), PORT_MAX),
     mqttsPort: mqttsPort === undefined ? undefined : integer('mqttsPort', mqttsPort, PORT_MAX),
     httpPort: integer('httpPort', required('httpPort'), PORT_MAX),
+    publicUrl: withSlash(url('publicUrl', text('publicUrl'), ['http:', 'https:'])),
     data: resolve(required('data')),
     databaseUrl: url('databaseUrl', text('databaseUrl'), ['postgres:', 'postgresql:']),
     redisUrl: url('redisUrl', text('redisUrl'), ['redis:', 'rediss:']),

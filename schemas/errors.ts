@@ -135,9 +135,17 @@ export const ERRORS = {
     message: 'The broker {broker} cannot be used: {reason}',
     hint: 'Check --broker (PLATEN_BROKER), its credentials and that it lets the center subscribe.',
   },
+  'start/redis': {
+    message: 'The Redis at {redis} cannot be used: {reason}',
+    hint: 'Start it, or check PLATEN_REDIS_URL; without that setting the queue is on Postgres.',
+  },
+  'start/address': {
+    message: 'The address {host} is none of this machine: {reason}',
+    hint: 'Set PLATEN_HOST to one of {addresses}, or to 0.0.0.0 for all of them.',
+  },
   'start/port': {
     message: 'Port {port} on {host} cannot be used: {reason}',
-    hint: 'Set {setting} to a free port.',
+    hint: '{hint}',
   },
   // Small files of ours, see files/whole-file.ts.
   'file/damaged': { message: 'The file {file} is damaged: {reason}', hint: '{hint}' },

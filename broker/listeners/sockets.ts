@@ -7,7 +7,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
-import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { listenError } from '../../schemas/listen-error.ts';
 import type { Gate, Waiting } from '../connection/connect-queue.ts';
 import type { Stranger } from '../connection/strangers.ts';
 import type { Origin } from '../connection/wire.ts';
@@ -138,7 +138,7 @@ export class Sockets {
     try {
       await once(server, 'listening');
     } catch (error) {
-      throw new PlatenError('start/port', { port, host, reason: reasonOf(error), setting }, { cause: error });
+      throw listenError(error, { port, host, setting });
     }
     server.on('error', (error) => this.#options.log.error({ err: error }, 'a listener failed'));
     this.#servers.push(server);

@@ -164,11 +164,22 @@ export class Publishing implements InboundOwner {
 
   /** Asks the center, when the message is meant for it. */
   #ask(message: Message): Answer | undefined {
-    if (!this.#uplink || !isPublished(message) || !parseTopic(message.topic)) return undefined;
-    return this.#uplink(message);
+    if (!this.#uplink) return undefined;
+    const parsed = parseTopic(message.topic);
+    if (!parsed) return undefined;
+    if (isPublished(message)) return this.#uplink(message);
+    // Only with open access has nobody proven anything: it is taken for whoever the topic names.
+    const { topic, payload, qos, retain } = message;
+    const named: Principal =
+      parsed.from === 'printer'
+        ? { name: parsed.printer, role: 'printer' }
+        : { name: parsed.operator, role: 'viewer' };
+    return this.#uplink(new Message(topic, payload, qos, retain, named, undefined) as Published);
   }
 }
 
-function isPublished(message: Message): message is Message & { publisher: Principal } {
+type Published = Message & { publisher: Principal };
+
+function isPublished(message: Message): message is Published {
   return message.publisher !== undefined;
 }

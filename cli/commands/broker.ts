@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { Authority } from '../../broker/access/authority.ts';
@@ -17,6 +16,7 @@ import { ROLES, type Role } from '../../schemas/roles.ts';
 import { addBrokerFlags, type BrokerFlags, readBrokerFlags } from '../broker-flags.ts';
 import { lockDataFolder, openDataFolder } from '../data-folder.ts';
 import { createLog } from '../log.ts';
+import { serverHosts } from '../parts.ts';
 import { addSettings, readSettings, type Settings } from '../settings.ts';
 import { Story } from '../story.ts';
 
@@ -186,10 +186,7 @@ async function tlsOf(
   const { host, mqttsPort: port } = settings;
   if (port === undefined) return undefined;
   const authority = await Authority.open(join(settings.data, 'tls'), Date.now);
-  const hosts = [...new Set([hostname(), 'localhost', '127.0.0.1', '::1', host])].filter(
-    (one) => one !== '0.0.0.0',
-  );
-  const { key, cert } = await authority.server(hosts);
+  const { key, cert } = await authority.server(serverHosts(settings));
   const { certificate: clientAuthority, isRevoked, enrolmentOf } = authority;
   return { authority, endpoint: { host, port, key, cert, clientAuthority, isRevoked, enrolmentOf } };
 }

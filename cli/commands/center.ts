@@ -9,6 +9,7 @@ const SETTINGS = [
   'centerName',
   'host',
   'httpPort',
+  'publicUrl',
   'data',
   'databaseUrl',
   'redisUrl',

@@ -15,6 +15,7 @@ const SETTINGS = [
   'mqttPort',
   'mqttsPort',
   'httpPort',
+  'publicUrl',
   'data',
   'databaseUrl',
   'redisUrl',

@@ -4,10 +4,11 @@
  *
  * BullMQ 6 on the same Postgres by default, on Redis when there is one. Ids must not hold a colon (BullMQ splits at it).
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createPostgresBackend, Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { reasonOf } from '../../../schemas/errors.ts';
+import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import { JOBS_CONCURRENT_MAX } from '../limits.ts';
 
 export interface Nudge {
@@ -30,6 +31,8 @@ export interface NudgeQueue {
   add(nudges: readonly NudgeAt[]): Promise<void>;
   /** Jobs that wait, are delayed, or are being worked on. */
   depth(): Promise<Record<string, number>>;
+  /** Why it can't be used at the moment; undefined while it can, or is on the store's database. */
+  fault(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -39,13 +42,68 @@ export type QueueConnection =
 
 const DONE = { removeOnComplete: true, removeOnFail: { count: 1000 } };
 
+/** How long Redis may take to answer at a start. */
+const REDIS_START_MS_MAX = 10_000;
+const REDIS_TRY_EVERY_MS = 500;
+
+function withoutSecrets(url: string): string {
+  const { host } = new URL(url);
+  return host;
+}
+
+async function tooLate(): Promise<never> {
+  await sleep(REDIS_START_MS_MAX, undefined, { ref: false });
+  throw new Error(`the queue of orders is not ready within ${REDIS_START_MS_MAX / 1_000} s`);
+}
+
+/**
+ * Sees at a start that Redis is there and takes commands; one that starts at the same time is waited for.
+ * @throws PlatenError start/redis
+ */
+export async function reachRedis(url: string, stop: AbortSignal): Promise<void> {
+  const end = performance.now() + REDIS_START_MS_MAX;
+  for (;;) {
+    stop.throwIfAborted();
+    const client = new Redis(url, {
+      lazyConnect: true,
+      connectTimeout: REDIS_START_MS_MAX / 2,
+      commandTimeout: REDIS_START_MS_MAX / 2,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => null,
+    });
+    let heard: unknown;
+    client.on('error', (error) => {
+      heard ??= error;
+    });
+    const abandon = () => client.disconnect();
+    stop.addEventListener('abort', abandon, { once: true });
+    try {
+      await client.connect();
+      await client.ping();
+      return;
+    } catch (error) {
+      stop.throwIfAborted();
+      if (performance.now() > end) {
+        const reason = reasonOf(heard ?? error);
+        throw new PlatenError('start/redis', { redis: withoutSecrets(url), reason }, { cause: error });
+      }
+    } finally {
+      stop.removeEventListener('abort', abandon);
+      client.disconnect();
+    }
+    await sleep(REDIS_TRY_EVERY_MS, undefined, { signal: stop }).catch(() => undefined);
+  }
+}
+
 /** Opens the queue `orders`. */
 export function openQueue(
   connection: QueueConnection,
   log: Logger,
   concurrency = JOBS_CONCURRENT_MAX,
 ): NudgeQueue {
-  let parts: { queue: Queue; worker: Worker; close: () => Promise<void> } | undefined;
+  let parts:
+    | { queue: Queue; worker: Worker; fault: () => string | undefined; close: () => Promise<void> }
+    | undefined;
   const failed = (error: Error) => log.warn({ reason: reasonOf(error) }, 'the queue of orders has trouble');
 
   const open = async (handle: (nudge: Nudge) => Promise<void>) => {
@@ -65,6 +123,10 @@ export function openQueue(
       return {
         queue: queue as Queue,
         worker: worker as Worker,
+        fault: () =>
+          clients.every(({ status }) => status === 'ready')
+            ? undefined
+            : `the Redis at ${withoutSecrets(connection.redis)} is not reachable`,
         close: async () => {
           for (const client of clients) client.disconnect();
         },
@@ -87,7 +149,12 @@ export function openQueue(
       { connection: { ...options, max: 6 }, concurrency },
       createPostgresBackend,
     );
-    return { queue: queue as unknown as Queue, worker: worker as unknown as Worker, close: async () => {} };
+    return {
+      queue: queue as unknown as Queue,
+      worker: worker as unknown as Worker,
+      fault: () => undefined,
+      close: async () => {},
+    };
   };
 
   return {
@@ -98,8 +165,9 @@ export function openQueue(
       parts.worker.on('failed', (job, error) =>
         log.warn({ nudge: job?.data, reason: reasonOf(error) }, 'a nudge failed'),
       );
-      await parts.worker.waitUntilReady();
+      await Promise.race([parts.worker.waitUntilReady(), tooLate()]);
     },
+    fault: () => parts?.fault(),
     add: async (nudges) => {
       if (!parts || nudges.length === 0) return;
       await parts.queue.addBulk(
@@ -115,9 +183,12 @@ export function openQueue(
       const closing = parts;
       parts = undefined;
       if (!closing) return;
-      await closing.worker.close();
+      // Nothing can be finished with a Redis that isn't there, and a close would wait for it.
+      const gone = closing.fault() !== undefined;
+      if (gone) await closing.close();
+      await closing.worker.close(gone);
       await closing.queue.close();
-      await closing.close();
+      if (!gone) await closing.close();
     },
   };
 }
