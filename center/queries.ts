@@ -73,13 +73,23 @@ export interface FleetQueries {
   ): Promise<Page<StoredEntry>>;
 }
 
+/** How an operator's account is put. */
+export interface PutUser {
+  /** Chosen by whoever asks. */
+  password?: string | undefined;
+  /** Makes a new one though the account is there. */
+  newPassword?: boolean | undefined;
+  /** Puts off what ends the account's connections. */
+  later?: ((end: () => void) => void) | undefined;
+}
+
 /** Printers' and operators' credentials. */
 export interface Accounts {
   /** Enrols printers (or renews their passwords); gives each one's new password, in the order asked. */
   enroll(printers: string[]): Promise<{ printer: string; password: string }[]>;
   /** Takes a printer's or an operator's credentials away and ends its connections; false when there were none. */
   revoke(name: string): Promise<boolean>;
-  putUser(name: string, role: Exclude<Role, 'printer'>, password?: string): Promise<string>;
+  putUser(name: string, role: Exclude<Role, 'printer'>, how?: PutUser): Promise<string | undefined>;
   listUsers(): Promise<{ name: string; role: Role }[]>;
   roleOf(name: string): Promise<Role | undefined>;
   /** What certificates of this printer are bound to; undefined when it is not enrolled. */

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { StoredAccounts } from '../center/accounts/accounts.ts';
+import { ensureAdmin, watchAdmin } from '../center/accounts/admin-file.ts';
 import type { Center, CenterOptions } from '../center/compose.ts';
-import { openStore, type Store } from '../center/database/store.ts';
+import { openStore, readIdentity, type Store } from '../center/database/store.ts';
 import { type HttpServer, type Readiness, startHttp } from '../center/http.ts';
 import type { Link } from '../center/link/link.ts';
 import { createRegistry, show } from '../center/metrics.ts';
@@ -151,7 +152,9 @@ export async function openParts(
   opened.add(() => store.close());
   const accounts = new StoredAccounts(store.credentials);
   const adminFile = join(settings.data, 'admin.json');
-  await accounts.ensureAdmin(adminFile);
+  const admin = { accounts, file: adminFile, database: await readIdentity(store.database), log };
+  await ensureAdmin(admin);
+  opened.add(watchAdmin(admin));
   await accounts.readAhead();
   // A repository whose root ceremony was held elsewhere is served as it is; without one there is a local one.
   const repository = await openLocalRepository(

@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<CommandModule>> = {
   judge: () => import('./commands/judge.ts'),
   choose: () => import('./commands/choose.ts'),
   catalog: () => import('./commands/catalog.ts'),
+  admin: () => import('./commands/admin.ts'),
   certificate: () => import('./commands/certificate.ts'),
   enroll: () => import('./commands/enroll.ts'),
   release: () => import('./commands/release.ts'),

@@ -687,6 +687,10 @@ export interface Remedy {
 export interface AdminCredentials {
   username: string;
   password: string;
+  /**
+   * The database that the password belongs to.
+   */
+  database?: string;
 }
 /**
  * What `platen agent` speaks for: the broker, and the real printers with how they are read.
@@ -2028,9 +2032,13 @@ export interface UsersPutParams {
   name: string;
   role: 'viewer' | 'operator' | 'admin';
   /**
-   * Made by the center when it is missing.
+   * Without it a new account gets one that the center makes, and an account that is there keeps its own.
    */
   password?: string;
+  /**
+   * Makes a new password for an account that is there.
+   */
+  newPassword?: boolean;
 }
 /**
  * Parameters of `users.remove`.

@@ -1,15 +1,12 @@
 /**
  * Who may connect: printers and operators with their passwords, in the store. The broker asks here at every CONNECT.
  */
-import { existsSync } from 'node:fs';
 import type { Identity, Principal, Credentials as Shown } from '../../broker/access/identity.ts';
 import { enrolmentOf, hashPassword, makePassword, PasswordChecker } from '../../broker/access/passwords.ts';
-import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Role } from '../../schemas/roles.ts';
-import type { AdminCredentials } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import type { Accounts } from '../queries.ts';
+import type { Accounts, PutUser } from '../queries.ts';
 import type { Credential, Credentials } from './credential-store.ts';
 
 export class StoredAccounts implements Accounts, Identity {
@@ -130,18 +127,39 @@ export class StoredAccounts implements Accounts, Identity {
     this.#revoked(name, enrolment);
   }
 
-  async putUser(name: string, role: Exclude<Role, 'printer'>, chosen?: string): Promise<string> {
-    if ((await this.roleOf(name)) === 'printer') {
+  /**
+   * Makes an operator's account or changes it; gives the password where it is a new one. An account that is there keeps
+   * its password unless one is given or asked for, and its connections unless something changes.
+   * @param later ends the connections of somebody who changes the own account, after the reply
+   * @throws PlatenError request/conflict
+   */
+  async putUser(
+    name: string,
+    role: Exclude<Role, 'printer'>,
+    { password, newPassword = false, later }: PutUser = {},
+  ): Promise<string | undefined> {
+    const known = await this.#store.find(name);
+    const valid = known?.revokedAt === undefined ? known : undefined;
+    if (valid?.role === 'printer') {
       throw new PlatenError('request/conflict', { reason: `"${name}" is the name of a printer` });
     }
-    const password = chosen ?? makePassword();
-    await this.#store.put(
-      name,
-      role,
-      await hashPassword(password, chosen === undefined ? 'generated' : 'chosen'),
-    );
+    const shown = password ?? (newPassword || !valid ? makePassword() : undefined);
+    if (shown === undefined && valid?.role === role) return undefined;
+    const hash =
+      shown === undefined
+        ? undefined
+        : await hashPassword(shown, password === undefined ? 'generated' : 'chosen');
+    await this.#store.putUser(name, role, hash ?? valid?.hash ?? '');
+    if (later) {
+      this.#known.delete(name);
+      later(() => this.#changed(name, undefined));
+    } else this.#changed(name, undefined);
+    return shown;
+  }
+
+  /** Another process changed this account: it is read again, and its connections end. */
+  forget(name: string): void {
     this.#changed(name, undefined);
-    return password;
   }
 
   async listUsers(): Promise<{ name: string; role: Role }[]> {
@@ -156,16 +174,5 @@ export class StoredAccounts implements Accounts, Identity {
   async isPrinter(name: string): Promise<boolean> {
     const credential = this.#known.get(name) ?? (await this.#store.find(name));
     return credential?.role === 'printer';
-  }
-
-  /**
-   * Makes sure that there is an administrator: the first start makes one and writes its password to `file`, readable
-   * by its owner only.
-   */
-  async ensureAdmin(file: string): Promise<void> {
-    if (existsSync(file) && (await this.roleOf('admin')) === 'admin') return;
-    const credentials: AdminCredentials = { username: 'admin', password: makePassword() };
-    await this.putUser(credentials.username, 'admin', credentials.password);
-    writeWholeSync(file, `${JSON.stringify(credentials)}\n`);
   }
 }

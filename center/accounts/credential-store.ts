@@ -2,8 +2,9 @@
  * Who may connect: printers and people, each with the hash of a password. Making and checking hashes is the caller's
  * business; the store only keeps them.
  */
+import { PlatenError } from '../../schemas/errors.ts';
 import type { Role } from '../../schemas/roles.ts';
-import type { Database } from '../database/database.ts';
+import type { Client, Database } from '../database/database.ts';
 import { GroupCommit } from '../ingest/group-commit.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 
@@ -40,6 +41,18 @@ function fromRow(row: Row): Credential {
 const TAKEN_BACK = `ON CONFLICT (id) DO UPDATE
   SET standing = 'active', standing_at = NULL, standing_reason = NULL WHERE printers.standing = 'revoked'`;
 
+/** Two administrators who take each other's rights away at once wait for one another here. */
+async function keepAnAdministrator(client: Client, leaving: string): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT name FROM credentials WHERE role = 'admin' AND revoked_at IS NULL ORDER BY name FOR UPDATE`,
+  );
+  if (rows.length === 1 && rows[0]?.name === leaving) {
+    throw new PlatenError('request/conflict', {
+      reason: `"${leaving}" is the last administrator: make another one first (users.put)`,
+    });
+  }
+}
+
 export class Credentials {
   readonly #database: Database;
 
@@ -55,20 +68,6 @@ export class Credentials {
       batchWeight_max: CENTER_LIMITS.ingest_batch_documents_max,
       waiting_max: CENTER_LIMITS.ingest_waiting_max,
       whenReady: () => database.whenReady(),
-    });
-  }
-
-  /** Sets somebody's credential, replacing one that is there; one that was revoked is valid again. */
-  async put(name: string, role: Role, hash: string): Promise<void> {
-    await this.#database.transaction(async (client) => {
-      await client.query(
-        `INSERT INTO credentials (name, role, hash) VALUES ($1, $2, $3)
-         ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, revoked_at = NULL`,
-        [name, role, hash],
-      );
-      if (role === 'printer') {
-        await client.query(`INSERT INTO printers (id) VALUES ($1) ${TAKEN_BACK}`, [name]);
-      }
     });
   }
 
@@ -108,18 +107,39 @@ export class Credentials {
     return new Map(rows.map((row) => [row.name, fromRow(row)]));
   }
 
-  /** Gives false when there was no valid one. A printer is marked by the same statement: it counts no more. */
+  /**
+   * Sets an operator's credential. @throws PlatenError request/conflict when it would take the last administrator away
+   */
+  async putUser(name: string, role: Role, hash: string): Promise<void> {
+    await this.#database.transaction(async (client) => {
+      if (role !== 'admin') await keepAnAdministrator(client, name);
+      await client.query(
+        `INSERT INTO credentials (name, role, hash) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, revoked_at = NULL`,
+        [name, role, hash],
+      );
+    });
+  }
+
+  /**
+   * Takes a credential away; false when there was no valid one. A printer is marked by the same statement: it counts
+   * no more.
+   * @throws PlatenError request/conflict when it is the last administrator's
+   */
   async revoke(name: string): Promise<boolean> {
-    const rows = await this.#database.query(
-      `WITH revoked AS (
-         UPDATE credentials SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL RETURNING name, role),
-       marked AS (
-         UPDATE printers p SET standing = 'revoked', standing_at = now(), standing_reason = NULL
-         FROM revoked r WHERE r.role = 'printer' AND p.id = r.name)
-       SELECT name FROM revoked`,
-      [name],
-    );
-    return rows.length > 0;
+    return this.#database.transaction(async (client) => {
+      await keepAnAdministrator(client, name);
+      const { rowCount } = await client.query(
+        `WITH revoked AS (
+           UPDATE credentials SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL RETURNING name, role),
+         marked AS (
+           UPDATE printers p SET standing = 'revoked', standing_at = now(), standing_reason = NULL
+           FROM revoked r WHERE r.role = 'printer' AND p.id = r.name)
+         SELECT name FROM revoked`,
+        [name],
+      );
+      return rowCount !== 0;
+    });
   }
 
   /** People with a valid credential, by name. */

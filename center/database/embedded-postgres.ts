@@ -142,6 +142,11 @@ const SETTINGS: Record<string, string> = {
 const WORTH_SAYING =
   /(WARNING|PANIC|FATAL): (?!.*(starting up|not yet accepting|shutting down|recovery mode))/;
 
+function urlOf(password: string, socketFolder: string): string {
+  // `host` as a parameter is the socket's folder; the name before it makes it an address that URL parsers take.
+  return `postgresql://${ROLE}:${password}@localhost/${DATABASE}?host=${encodeURIComponent(socketFolder)}`;
+}
+
 class Server implements EmbeddedPostgres {
   readonly url: string;
   readonly folder: string;
@@ -163,8 +168,7 @@ class Server implements EmbeddedPostgres {
     this.folder = place.folder;
     this.#cluster = clusterOf(place);
     this.#socketFolder = makeSocketFolder(place);
-    // `host` as a parameter is the socket's folder; the name before it makes it an address that URL parsers take.
-    this.url = `postgresql://${ROLE}:${password}@localhost/${DATABASE}?host=${encodeURIComponent(this.#socketFolder)}`;
+    this.url = urlOf(password, this.#socketFolder);
   }
 
   get pid(): number | undefined {
@@ -350,4 +354,23 @@ export async function startEmbeddedPostgres(
     else lock.release();
     throw error;
   }
+}
+
+/**
+ * Reaches the database of a data folder whether or not Platen runs on it: its running server, else one that is started
+ * for as long as it is needed.
+ * @throws PlatenError start/database, start/in-use, file/denied
+ */
+export async function reachEmbedded(
+  dataFolder: string,
+  log: StoreLog,
+): Promise<{ url: string; release(): Promise<void> }> {
+  const place = await findServerPlace(dataFolder);
+  const running = readPidFile(clusterOf(place));
+  const password = readPassword(join(place.folder, 'password'));
+  if (running && password !== undefined && serves(running.pid, clusterOf(place))) {
+    return { url: urlOf(password, running.socketFolder), release: () => Promise.resolve() };
+  }
+  const server = await startEmbeddedPostgres(dataFolder, log);
+  return { url: server.url, release: () => server.stop() };
 }

@@ -50,6 +50,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** The id of a database: the same at every start, another in every other one. */
+export async function readIdentity(database: Database): Promise<string> {
+  const [row] = await database.query<{ id: string }>('SELECT id FROM store_identity');
+  return row?.id ?? '';
+}
+
 /**
  * Opens the store.
  * @throws PlatenError start/database

@@ -6,6 +6,9 @@ export const usersList = defineMethod('users.list', 'reads', async (_params, _ca
   data: { items: await accounts.listUsers() },
 }));
 
+/** Time for the reply to reach somebody whose connections end because of it. */
+const REPLY_MS = 1_000;
+
 /**
  * Creates an operator's account or changes its role or password. A password that the center made is in the reply and
  * nowhere else; one that was chosen is known to whoever chose it and isn't repeated.
@@ -13,9 +16,16 @@ export const usersList = defineMethod('users.list', 'reads', async (_params, _ca
 export const usersPut = defineMethod(
   'users.put',
   'changes',
-  async ({ name, role, password }, _caller, { accounts }) => {
-    const made = await accounts.putUser(name, role, password);
-    return { data: { name, role, ...(password === undefined ? { password: made } : {}) } };
+  async ({ name, role, password, newPassword }, caller, { accounts }) => {
+    const later = (end: () => void) => void setTimeout(end, REPLY_MS);
+    const shown = await accounts.putUser(name, role, {
+      password,
+      newPassword,
+      later: name === caller.name ? later : undefined,
+    });
+    return {
+      data: { name, role, ...(shown === undefined || password !== undefined ? {} : { password: shown }) },
+    };
   },
 );
 
