@@ -125,9 +125,9 @@ export class TroubleService {
    * What became of entries since the start or the last change of rules: those judged and those not believed (`early`),
    * and for how many rules and entries one came too late, made a key too many, or was settled before its time.
    */
-  get counts(): { judged: number; early: number; late: number; crowded: number; hastened: number } {
-    const { late, crowded, hastened } = this.#engine;
-    return { ...this.#counts, late, crowded, hastened };
+  get counts(): Record<'judged' | 'early' | 'late' | 'crowded' | 'hastened' | 'clocks_set_back', number> {
+    const { late, crowded, hastened, setBack } = this.#engine;
+    return { ...this.#counts, late, crowded, hastened, clocks_set_back: setBack };
   }
 
   get engine(): TroubleEngine {
@@ -266,7 +266,14 @@ export class TroubleService {
       const believable = entries.some(early) ? entries.filter((entry) => !early(entry)) : entries;
       this.#counts.judged += believable.length;
       this.#counts.early += entries.length - believable.length;
+      const { setBack } = this.#engine;
       this.#take(this.#engine.apply(printer, log, believable));
+      if (this.#engine.setBack > setBack) {
+        this.#settings.log.warn(
+          { printer, log },
+          'the clock of a printer was set back: what it had dated later is not believed any more',
+        );
+      }
     }
   }
 
@@ -558,7 +565,11 @@ export class TroubleService {
     const { store, now, inRange, log, onCrowded } = this.#settings;
     this.#waiting ??= [];
     this.#waitingEntries = 0;
-    const engine = new TroubleEngine(rules, { inRange, ...(onCrowded ? { onCrowded } : {}) });
+    const engine = new TroubleEngine(rules, {
+      inRange,
+      mendsClocks: true,
+      ...(onCrowded ? { onCrowded } : {}),
+    });
     const changes: TroubleChange[] = [];
     const fresh = new Set(
       rules.groups.flatMap((group, index) => (known.has(groupFingerprint(group)) ? [] : [index])),

@@ -73,8 +73,10 @@ async function replayLog(rules: CompiledRules, path: string): Promise<Replayed> 
   const started = performance.now();
   let told = started;
   let firstLate: number | undefined;
+  let firstSetBack: number | undefined;
   await eachJsonLine(path, (value, number) => {
     replay.take(value);
+    if (firstSetBack === undefined && replay.engine.setBack > 0) firstSetBack = number;
     if (firstLate === undefined && replay.engine.late > 0) firstLate = number;
     if (number % PROGRESS_LINES !== 0) return;
     const now = performance.now();
@@ -83,7 +85,7 @@ async function replayLog(rules: CompiledRules, path: string): Promise<Replayed> 
     tell(`${path}: ${number} lines, ${Math.round(number / ((now - started) / 1000))} a second`);
   });
   const lines = replay.finish();
-  const { late, crowded } = replay.engine;
+  const { late, crowded, setBack } = replay.engine;
   const seconds = (performance.now() - started) / 1000;
   tell(
     `${path}: ${replay.entries} entries and ${replay.structures} structures in ${seconds.toFixed(1)} s ` +
@@ -92,6 +94,12 @@ async function replayLog(rules: CompiledRules, path: string): Promise<Replayed> 
   if (late > 0) {
     tell(
       `${path}: ${late} times an entry came later than its rule allows and was left out, first in line ${firstLate}`,
+    );
+  }
+  if (setBack > 0) {
+    tell(
+      `${path}: ${setBack} times a printer's clock was set back by hours, first in line ${firstSetBack}: ` +
+        'what it had dated later was left out',
     );
   }
   if (crowded > 0) tell(`${path}: ${crowded} times an entry was left out because of too many keys`);
@@ -173,6 +181,7 @@ async function run(options: TestOptions): Promise<void> {
       structures: replay.structures,
       late: replay.engine.late,
       crowded: replay.engine.crowded,
+      setBack: replay.engine.setBack,
       entries_per_s: Math.round(replay.entries / seconds),
       troubles: lines.length,
       opened,

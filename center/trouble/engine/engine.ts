@@ -51,6 +51,8 @@ export interface EngineOptions extends Partial<EngineLimits> {
   onEnded?(trouble: TroubleView): void;
   /** Is told once that a printer began too many keys of a rule: further ones are only counted. */
   onCrowded?(rule: string, printer: string): void;
+  /** Whether the order of a log shows that a printer's clock was set back (see `SET_BACK_MIN_MS`). Default false. */
+  mendsClocks?: boolean;
 }
 
 /** A printer that began too many keys is looked through for old ones once for so many that were not taken. */
@@ -68,6 +70,8 @@ export class TroubleEngine {
   late = 0;
   /** Sightings that were not taken because their key was one too many. */
   crowded = 0;
+  /** How often a printer's clock was seen to be set back. */
+  setBack = 0;
   /** Sightings that no late one can come before any more, though it might be in time: too many waited. */
   hastened = 0;
   /** While set, only these groups of rules judge: the others are taken over from elsewhere. */
@@ -75,6 +79,7 @@ export class TroubleEngine {
   /** Ended troubles that were settled and not yet taken (without `prompt`). */
   private settledTroubles: TroubleView[] = [];
   private readonly onEnded: (trouble: TroubleView) => void;
+  private readonly mendsClocks: boolean;
   private readonly onCrowded: (rule: string, printer: string) => void;
   /** Rules and printers of which `onCrowded` was told. */
   private readonly crowds = new Set<string>();
@@ -107,9 +112,17 @@ export class TroubleEngine {
   };
 
   constructor(rules: CompiledRules, options: EngineOptions = {}) {
-    const { prompt = true, inRange = semverInRange, onEnded, onCrowded, ...limits } = options;
+    const {
+      prompt = true,
+      inRange = semverInRange,
+      mendsClocks = false,
+      onEnded,
+      onCrowded,
+      ...limits
+    } = options;
     this.rules = rules;
     this.prompt = prompt;
+    this.mendsClocks = mendsClocks;
     this.inRange = inRange;
     this.onEnded = onEnded ?? ((trouble) => this.settledTroubles.push(trouble));
     this.onCrowded = onCrowded ?? (() => undefined);
@@ -176,6 +189,7 @@ export class TroubleEngine {
   judge(printer: PrinterRecord | string, log: string, entry: Omit<LogEntry, 'at'>, at: number): void {
     const record = typeof printer === 'string' ? this.printer(printer) : printer;
     if (Number.isNaN(at)) return;
+    if (this.mendsClocks && record.showsSetBack(log, entry.seq, at)) this.mendClock(record, at);
     const pages = entry.pages ?? -1;
     if (pages >= 0 && record.odometer && at >= record.watermark - this.rules.lateMaxMs) {
       this.read(record, record.odometer, log, entry.seq, at, pages);
@@ -230,6 +244,23 @@ export class TroubleEngine {
         values: fields.length > 0 ? fields.map((read) => textOf(read(facts))) : NO_VALUES,
       });
     }
+  }
+
+  /** A printer's clock was set back to `at`: what lies after it is not believed any more. */
+  private mendClock(record: PrinterRecord, at: number): void {
+    this.setBack += 1;
+    record.watermark = at;
+    record.odometer?.forgetAfter(at);
+    for (const lane of record.lanes.values()) {
+      if (lane.forgetAfter(at) && this.prompt) this.teller.touch(lane);
+    }
+  }
+
+  /** The newest event time of all printers, as far as it is believed, ms. */
+  get newestTime(): number {
+    let newest = Number.NEGATIVE_INFINITY;
+    for (const { watermark } of this.printers.values()) newest = Math.max(newest, watermark);
+    return newest;
   }
 
   private describe(printer: string, entry: Omit<LogEntry, 'at'>, context: PrinterContext): void {
@@ -562,6 +593,7 @@ export class TroubleEngine {
       form: STATE_FORM,
       now: Number.isFinite(this.teller.now) ? this.teller.now : null,
       watermark: record && Number.isFinite(record.watermark) ? record.watermark : null,
+      ...(record && record.newestLog !== '' ? { newest: [record.newestLog, record.newestSeq] as const } : {}),
       contexts: (record?.contexts ?? []).map(({ from, shared }) => ({
         from: Number.isFinite(from) ? from : null,
         context: shared.context,
@@ -615,6 +647,9 @@ export class TroubleEngine {
     const record = printer === '' ? undefined : this.printer(printer);
     if (record) {
       record.watermark = Math.max(record.watermark, state.watermark ?? Number.NEGATIVE_INFINITY);
+      if (state.newest && record.watermark === state.watermark) {
+        [record.newestLog, record.newestSeq] = state.newest;
+      }
       for (const { from, context } of state.contexts) {
         this.setContext(record, context, from ?? Number.NEGATIVE_INFINITY);
       }

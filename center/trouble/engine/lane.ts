@@ -221,6 +221,24 @@ export class Lane {
   }
 
   /**
+   * Lets go what was seen after `at`, because the printer's clock was wrong. What was settled by then is made anew,
+   * unless a trouble is open in it: that has to be told to its end.
+   * @returns whether anything was let go
+   */
+  forgetAfter(at: number): boolean {
+    const kept = this.pending.filter((sighting) => sighting.at <= at);
+    const settled = Math.max(this.floor, this.passed) > at && !this.slots.some(({ state }) => state.trouble);
+    if (kept.length === this.pending.length && !settled) return false;
+    this.pending = kept;
+    this.live = undefined;
+    if (settled) {
+      this.settledState = undefined;
+      this.floor = Number.NEGATIVE_INFINITY;
+    }
+    return true;
+  }
+
+  /**
    * Whether a trouble of a key that opened at `at` is beyond change: it was settled, or an operator or a cure has done
    * with it.
    */

@@ -30,6 +30,11 @@ export const LATE_DEFAULT_MS = 3_600_000;
 export const REBUILD_MAX_MS = 30 * 86_400_000;
 /** How far ahead of the center's clock an entry's time may lie to be believed, ms. */
 export const EARLY_MAX_MS = 86_400_000;
+/**
+ * When the next entry of a log lies so far before the one before it, the printer's clock was wrong and has been set
+ * back, ms: what it had dated later is not believed, or nothing would be judged until that time has come.
+ */
+export const SET_BACK_MIN_MS = 4 * 3_600_000;
 /** Entries that wait while the rules' memory is loaded; beyond it they are read from the store. */
 export const WAITING_ENTRIES_MAX = 200_000;
 /** Entries that are gathered to be judged together; more are judged at once. */

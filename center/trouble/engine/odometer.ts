@@ -63,6 +63,11 @@ export class Odometer {
     }
   }
 
+  /** Lets go what lies after `at`: the clock was wrong. */
+  forgetAfter(at: number): void {
+    this.readings = this.readings.filter((reading) => reading.at <= at);
+  }
+
   /** Pages printed between `from` and the entry (log, seq) at `at`, both included. */
   pages(from: number, to: Moment): number {
     const first = this.place({ at: from, log: '', seq: 0 });

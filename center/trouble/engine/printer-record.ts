@@ -1,5 +1,6 @@
 /** What the engine holds of one printer: how far its time has come, its structures, its page counter and its lanes. */
 import type { ContextClass } from './context.ts';
+import { SET_BACK_MIN_MS } from './limits.ts';
 import { Odometer } from './odometer.ts';
 import { PrinterLanes } from './printer-lanes.ts';
 
@@ -57,6 +58,11 @@ export class PrinterRecord {
   /** Whether the entry (log, seq) at `at` does not come after all that was seen so far. */
   behind(at: number, log: string, seq: number): boolean {
     return at < this.watermark || (at === this.watermark && (log !== this.newestLog || seq < this.newestSeq));
+  }
+
+  /** Whether an entry follows the newest in its log, but lies so long before it that the clock must have been set back. */
+  showsSetBack(log: string, seq: number, at: number): boolean {
+    return at < this.watermark - SET_BACK_MIN_MS && log === this.newestLog && seq > this.newestSeq;
   }
 
   /** Takes an entry's time in. */

@@ -48,7 +48,6 @@ export class Replay {
   readonly engine: TroubleEngine;
   entries = 0;
   structures = 0;
-  private last = Number.NEGATIVE_INFINITY;
   private readonly rules: CompiledRules;
   /** What has ended, as the text of its line: a trouble with its evidence takes many times the room. */
   private readonly ended: FinishedLine[] = [];
@@ -58,6 +57,7 @@ export class Replay {
     this.engine = new TroubleEngine(rules, {
       ...REPLAY_LIMITS,
       prompt: false,
+      mendsClocks: true,
       inRange,
       onEnded: (trouble) => this.ended.push(finishedLine(trouble)),
     });
@@ -92,7 +92,6 @@ export class Replay {
     }
     const at = parseMoment(value['at']);
     if (Number.isNaN(at)) refuse('"at" is missing or not an RFC 3339 time');
-    if (at > this.last) this.last = at;
     this.entries += 1;
     const entry: Omit<LogEntry, 'at'> = {
       seq,
@@ -131,7 +130,8 @@ export class Replay {
 
   /** The troubles as of `now` (ms), or of the newest entry of the whole log, by opening; the replay is used up. */
   finish(now?: number): FinishedLine[] {
-    for (const trouble of this.engine.finish(now ?? this.last)) this.ended.push(finishedLine(trouble));
+    for (const trouble of this.engine.finish(now ?? this.engine.newestTime))
+      this.ended.push(finishedLine(trouble));
     return inOrder(this.rules, this.ended, (line) => line);
   }
 }

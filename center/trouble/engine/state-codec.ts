@@ -84,6 +84,8 @@ export interface PrinterState {
   /** How far time had come. */
   now: number | null;
   watermark: number | null;
+  /** Log and number of the entry that the watermark is of. */
+  newest?: readonly [string, number];
   contexts: { from: number | null; context: PrinterContext }[];
   readings?: ReadingColumns | [number, string, number, number][];
   lanes: LaneJson[];
