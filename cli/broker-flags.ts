@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { type BrokerLimits, DEFAULT_LIMITS } from '../broker/limits.ts';
 import { PlatenError } from '../schemas/errors.ts';
+import { didYouMean } from '../schemas/nearest-name.ts';
 
 export interface BrokerFlags {
   limits: Partial<BrokerLimits>;
@@ -38,10 +39,17 @@ export function parseLimits(pairs: string[]): Partial<BrokerLimits> {
       : undefined;
     const right =
       typeof known === 'number' ? /^\d+$/.test(value) : ['drop-oldest', 'drop-newest'].includes(value);
-    if (known === undefined || !right) {
+    if (known === undefined) {
       throw new PlatenError('setting/invalid', {
         name: '--limit',
-        reason: `"${pair}" is not a limit with a whole number`,
+        reason: `"${name}" is no limit${didYouMean(name, NAMES)}`,
+        hint: 'platen broker --help lists the limits.',
+      });
+    }
+    if (!right) {
+      throw new PlatenError('setting/invalid', {
+        name: '--limit',
+        reason: `"${pair}": ${typeof known === 'number' ? 'a whole number' : 'drop-oldest or drop-newest'} is expected`,
         hint: 'platen broker --help lists the limits.',
       });
     }

@@ -22,6 +22,30 @@ test.each([
   );
 });
 
+test.each([
+  ['PLATEN_MQTT_PROT', '2000', 'There is no setting "PLATEN_MQTT_PROT"; did you mean "PLATEN_MQTT_PORT"'],
+  ['PLATEN_RETENTION', '30', 'There is no setting "PLATEN_RETENTION"'],
+  ['PLATEN_PORT', '2000', 'There is no setting "PLATEN_PORT"'],
+])('%s, which is no setting, is refused', (name, value, message) => {
+  expect(() => readSettings({}, { [name]: value })).toThrow(
+    expect.objectContaining({ code: 'setting/unknown', message: expect.stringContaining(message) }),
+  );
+});
+
+test('what Kubernetes says of a service called platen, and what is empty, is no setting', () => {
+  const env = {
+    PLATEN_SERVICE_HOST: '10.0.0.1',
+    PLATEN_SERVICE_PORT: '1883',
+    PLATEN_SERVICE_PORT_MQTT: '1883',
+    PLATEN_PORT: 'tcp://10.0.0.1:1883',
+    PLATEN_PORT_1883_TCP: 'tcp://10.0.0.1:1883',
+    PLATEN_PORT_1883_TCP_ADDR: '10.0.0.1',
+    PLATEN_MQTT_PROT: '',
+    PLATEN_MQTT_PORT: '2000',
+  };
+  expect(readSettings({}, env).mqttPort).toBe(2000);
+});
+
 test('open access is refused as soon as a listener is not on loopback', () => {
   expect(readSettings({}, { PLATEN_ACCESS: 'open' }).access).toBe('open');
   expect(() => readSettings({ host: '0.0.0.0' }, { PLATEN_ACCESS: 'open' })).toThrow(

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { PlatenError } from '../schemas/errors.ts';
+import { didYouMean } from '../schemas/nearest-name.ts';
 import { PRINTER_ID } from '../schemas/topics.ts';
 
 /** The settings of the process contract, read and checked. */
@@ -189,12 +190,30 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
+/** Names of ours that are no settings: tests and their seeds. */
+const NO_SETTING = /^PLATEN_(TEST_.*|SEED)$/;
+/** What Kubernetes gives every container about a service that is called platen. */
+const SERVICE_LINK = /_SERVICE_(HOST|PORT(_.*)?)$|_PORT_\d+_(TCP|UDP)(_.*)?$/;
+const SERVICE_ADDRESS = /^(tcp|udp):\/\//;
+
+/** Refuses variables that look like settings and are none: a misspelt one would quietly leave the default. */
+function checkNames(env: NodeJS.ProcessEnv): void {
+  const known = Object.values(DEFINITIONS).map((definition) => definition.env as string);
+  for (const [name, value = ''] of Object.entries(env)) {
+    if (!name.startsWith('PLATEN_') || value === '' || known.includes(name) || NO_SETTING.test(name))
+      continue;
+    if (SERVICE_LINK.test(name) || SERVICE_ADDRESS.test(value)) continue;
+    throw new PlatenError('setting/unknown', { name, nearest: didYouMean(name, known) });
+  }
+}
+
 /**
  * Reads the settings.
  * @param flags the parsed options of the command; @param env the environment
- * @throws PlatenError setting/invalid, setting/open-access
+ * @throws PlatenError setting/invalid, setting/unknown, setting/open-access
  */
 export function readSettings(flags: Record<string, unknown>, env: NodeJS.ProcessEnv): Settings {
+  checkNames(env);
   const text = (name: keyof Settings): string | undefined => {
     const { flag, env: variable, fallback } = DEFINITIONS[name];
     const given = flags[optionName(flag)] ?? env[variable];

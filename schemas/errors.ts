@@ -120,6 +120,10 @@ export const ERRORS = {
   },
   // Start and settings.
   'setting/invalid': { message: 'The setting {name} is wrong: {reason}', hint: '{hint}' },
+  'setting/unknown': {
+    message: 'There is no setting "{name}"{nearest}',
+    hint: 'Mend or unset it; the README lists what there is.',
+  },
   'setting/open-access': {
     message: 'PLATEN_ACCESS=open is refused: the listener {listener} is not on loopback',
     hint: 'Bind every listener to 127.0.0.1 or ::1, or use credentials.',
