@@ -363,7 +363,31 @@ export class PlatenError extends Error {
   }
 }
 
-/** What to say of something that was thrown, whatever it is. */
+/** What the operating system's codes mean, as something that is said of a path. */
+const FILE_REASONS: Record<string, (path: string) => string> = {
+  ENOENT: (path) => `there is no ${path}`,
+  ENOTDIR: (path) => `${path} lies below a file`,
+  EISDIR: (path) => `${path} is a folder`,
+  EACCES: (path) => `this user may not open ${path}`,
+  EPERM: (path) => `this user may not change ${path}`,
+  EEXIST: (path) => `${path} is there already`,
+  EROFS: (path) => `${path} is on a read-only file system`,
+  ENOSPC: (path) => `there is no room left for ${path}`,
+};
+
+/** A file system error in words; undefined for other errors. A system error may be of another realm than `Error`. */
+function fileReason(error: Partial<NodeJS.ErrnoException>): string | undefined {
+  const { code, path, syscall } = error;
+  // A folder that is read as a file is told without its path, and only when it is read.
+  if (code === 'EISDIR' && path === undefined) return 'it is a folder';
+  if (code === undefined || path === undefined || syscall === 'connect') return undefined;
+  if (syscall?.startsWith('spawn')) return code === 'ENOENT' ? `there is no program ${path}` : undefined;
+  return Object.hasOwn(FILE_REASONS, code) ? FILE_REASONS[code]?.(path) : undefined;
+}
+
+/** What to say of something that was thrown, whatever it is: never the raw text of a system call on a file. */
 export function reasonOf(thrown: unknown): string {
+  const file = typeof thrown === 'object' && thrown !== null ? fileReason(thrown) : undefined;
+  if (file !== undefined) return file;
   return thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
 }

@@ -119,7 +119,7 @@ test('a program that crashes is started again', async () => {
 });
 
 test.each([
-  ['that isn’t there', ['/nowhere/tool'], /does not run|ENOENT/],
+  ['that isn’t there', ['/nowhere/tool'], /does not run|there is no program/],
   [
     'that speaks another protocol',
     [
