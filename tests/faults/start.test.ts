@@ -11,7 +11,7 @@ import { printerTopic } from '../../schemas/topics.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { freePort, testRedis } from '../harness/orders.ts';
 import { sampleStructure } from '../harness/printer.ts';
-import { platen, startProduct } from '../harness/product.ts';
+import { platen, type RunningProduct, startProduct as startReady } from '../harness/product.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TSX = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
@@ -28,6 +28,13 @@ afterEach(() => {
   children.clear();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** As the harness does, and ended also where a test fails. */
+async function startProduct(options: Parameters<typeof startReady>[0]): Promise<RunningProduct> {
+  const product = await startReady(options);
+  children.add(product.process);
+  return product;
+}
 
 interface Starting {
   process: ChildProcess;
@@ -105,14 +112,10 @@ test('Redis that goes away: not ready, and stopped in time all the same', async 
   const readyz = () => fetch(new URL('readyz', product.http));
   const answer = await readyz();
   expect(answer.status).toBe(200);
-  expect(Object.keys(((await answer.json()) as { parts: object }).parts).sort()).toEqual([
-    'broker',
-    'center',
-    'clock',
-    'database',
-    'disk',
-    'queue',
-  ]);
+  const { parts } = (await answer.json()) as { parts: object };
+  expect(Object.keys(parts)).toEqual(
+    expect.arrayContaining(['broker', 'center', 'clock', 'database', 'disk', 'queue']),
+  );
   await redis.close();
   await until('/readyz says it', async () => (await readyz()).status === 503);
   expect(await (await readyz()).text()).toMatch(
