@@ -25,10 +25,12 @@ import { show, showCommits } from './metrics.ts';
 import { Dispatcher } from './operators/dispatch.ts';
 import { METHODS } from './operators/methods.ts';
 import type { Services } from './operators/services.ts';
+import { ruleQuestion } from './trouble/remedies.ts';
 import { SET_ASIDE_RULE } from './trouble/rows.ts';
 import { Rules } from './trouble/rules-in-force.ts';
 import { Troubles } from './trouble/troubles.ts';
 import { createCampaigns } from './update/campaigns/campaigns.ts';
+import { confirmLimit } from './update/campaigns/rollout-settings.ts';
 import { Corrections } from './update/corrections.ts';
 import { OrderService } from './update/orders/order-service.ts';
 import { Catalogs } from './verdicts/catalogs.ts';
@@ -85,6 +87,10 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       impact: (document, current) => questions.impact(document, current, store.verdicts),
     },
     choosing,
+    {
+      limit: async () => confirmLimit(await campaigns.rollout.get(), (await fleet.counts()).printers),
+      hold: (catalog, printers, most) => store.verdicts.holdCatalog(catalog, printers, most, new Date(now())),
+    },
   );
   await catalogs.load();
   const lastSeen = new LastSeen(store.printers, now, log);
@@ -169,7 +175,12 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   });
   const rules = new Rules(
     store.documents,
-    (compiled) => troubles.use(compiled),
+    async (compiled) => {
+      await campaigns.noteRules(
+        compiled.rules.map((rule) => ({ rule: rule.id, question: ruleQuestion(rule) })),
+      );
+      await troubles.use(compiled);
+    },
     (document) => questions.checkRules(document, catalogs.current),
   );
   const attendance = new Attendance({
@@ -203,7 +214,15 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     audit: store.audit,
   };
   const asks = new Asks(services, (structure: Structure) => optionsOf(catalogs.assessor, structure), log);
-  const corrections = new Corrections(orders, log);
+  const corrections = new Corrections(
+    orders,
+    {
+      settings: () => campaigns.rollout.get(),
+      isHeld: (catalog) => store.verdicts.isCatalogHeld(catalog),
+      ask: (question) => campaigns.ask(question),
+    },
+    log,
+  );
   verdicts.onVerdict((printer, structure, verdict) => corrections.onVerdict(printer, structure, verdict));
   const capabilities: Capability[] = [corrections, campaigns];
   const conclusions: Conclusions = {

@@ -1,4 +1,5 @@
 /** What can be asked of the center: the questions of request methods, and the shapes of their answers. */
+import type { ImpactResult } from '../compatibility/index.ts';
 import type { Role } from '../schemas/roles.ts';
 import type { Catalog, Policy, PrinterFilter, Structure, Trouble, Verdict } from '../schemas/types.ts';
 
@@ -121,9 +122,20 @@ export interface CatalogNames {
   releases(software: string): readonly { version: string; status: 'released' | 'staged' | 'withdrawn' }[];
 }
 
+/** What came of putting a catalog. */
+export interface CatalogPut {
+  revision: number;
+  diagnostics: unknown[];
+  /** Printers that it makes misfits of; missing where that takes too long to find out. */
+  misfits?: number;
+  /** Whether their corrections wait for a person. */
+  corrections: 'automatic' | 'propose';
+}
+
 /** What a catalog revision would change, before it is put. */
 export interface CatalogService extends DocumentService<Catalog> {
-  impact(document: unknown): Promise<Record<string, unknown>>;
+  impact(document: unknown): Promise<ImpactResult>;
+  put(document: unknown, by: string, expect?: { printers: number }): Promise<CatalogPut>;
   /** What the catalog in force names. */
   names(): CatalogNames;
   /**

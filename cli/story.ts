@@ -83,7 +83,7 @@ export class Story {
         return;
       case 'campaign':
         this.say(
-          `campaign ${text(data['campaign'])}  ${text(data['title']) ? `${text(data['title'])}: ` : ''}${what}${data['reason'] ? `: ${text(data['reason'])}` : ''}`,
+          `${(data['cause'] as { kind?: string } | undefined)?.kind === 'verdict' ? 'correction' : 'campaign'} ${text(data['campaign'])}  ${text(data['title']) ? `${text(data['title'])}: ` : ''}${what}${data['reason'] ? `: ${text(data['reason'])}` : ''}`,
         );
         return;
       case 'security':

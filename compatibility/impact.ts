@@ -34,6 +34,8 @@ export interface ImpactResult {
   printers: number;
   /** Printers whose status or findings change. */
   changed: number;
+  /** Printers that become misfits, or are and break another rule: those for which corrections would begin. */
+  misfits: number;
   transitions: Transition[];
   /** The most frequent first. */
   rules: RuleChange[];
@@ -55,6 +57,7 @@ export class Impact {
   private readonly rules = new Map<string, RuleChange>();
   private printers = 0;
   private changed = 0;
+  private misfits = 0;
 
   constructor(before: CompiledCatalog, after: CompiledCatalog) {
     this.before = before;
@@ -72,6 +75,7 @@ export class Impact {
     const { from, to, broken, mended } = effect;
     this.printers++;
     if (from !== to || broken.length > 0 || mended.length > 0) this.changed++;
+    if (to === 'incompatible' && broken.length > 0) this.misfits++;
     this.count(this.transitions, `${from} ${to}`, () => ({ from, to, printers: 0, examples: [] }), printer);
     for (const change of ['broken', 'mended'] as const) {
       for (const rule of effect[change]) {
@@ -120,6 +124,7 @@ export class Impact {
       to: this.after.name,
       printers: this.printers,
       changed: this.changed,
+      misfits: this.misfits,
       transitions: [...this.transitions.values()].filter(({ from, to }) => from !== to).sort(byCount),
       rules: [...this.rules.values()].sort(byCount).slice(0, RULES_MAX),
     };

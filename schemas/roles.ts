@@ -30,6 +30,8 @@ export const METHOD_ROLES = {
   'troubles.close': RUN,
   'releases.list': READ,
   'releases.release': RUN,
+  'rollout.get': READ,
+  'rollout.set': OWN,
   'campaigns.preview': READ,
   'campaigns.create': RUN,
   'campaigns.pause': RUN,

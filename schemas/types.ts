@@ -1805,6 +1805,12 @@ export interface CatalogPutParams {
   document: {
     [k: string]: unknown;
   };
+  /**
+   * How many printers the catalog makes misfits of, as `catalog.impact` told it: their corrections then need no agreement. Another number is a conflict.
+   */
+  expect?: {
+    printers: number;
+  };
 }
 /**
  * Parameters of `errors.request`.
@@ -1965,6 +1971,62 @@ export interface ReleasesReleaseParams {
    * Why it may go to printers again.
    */
   reason: string;
+}
+/**
+ * Parameters of `rollout.get`.
+ */
+export interface RolloutGetParams {}
+/**
+ * Parameters of `rollout.set`: how far things may go by themselves. Members that are missing stay as they are.
+ */
+export interface RolloutSetParams {
+  /**
+   * What a verdict's correction does by itself: begin, wait for campaigns.resume, or nothing. Default automatic.
+   */
+  corrections?: 'automatic' | 'propose' | 'off';
+  /**
+   * Printers or rules for which something else holds; the first that matches counts. What is named has to match in all.
+   *
+   * @maxItems 1000
+   */
+  exceptions?: RolloutException[];
+  /**
+   * A catalog that makes misfits of more printers than both of these waits for a person; default 50 and 0.01.
+   */
+  confirmAbove?: {
+    printers?: number;
+    share?: number;
+  };
+  /**
+   * Bounds on orders, whatever campaigns, rules and corrections want together.
+   */
+  dispatch?: {
+    /**
+     * Orders offered a minute over the fleet; default 6000.
+     */
+    perMinute?: number;
+    /**
+     * Share of a site, or of the printers with one label `pool`, under way at once; one always may. Default 0.5.
+     */
+    siteShare?: number;
+    /**
+     * The last working printer of a site or pool with more than one gets no order. Default true.
+     */
+    keepLast?: boolean;
+  };
+}
+export interface RolloutException {
+  mode: 'automatic' | 'propose' | 'off';
+  /**
+   * A rule of the catalog as findings name it, or a trouble rule.
+   */
+  rule?: string;
+  idPrefix?: string;
+  model?: string;
+  site?: string;
+  label?: {
+    [k: string]: string;
+  };
 }
 /**
  * Parameters of `rules.get`.

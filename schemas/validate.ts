@@ -52,6 +52,8 @@ import type {
   Refused,
   ReleasesListParams,
   ReleasesReleaseParams,
+  RolloutGetParams,
+  RolloutSetParams,
   RulesGetParams,
   RulesPutParams,
   Scenario,
@@ -119,6 +121,8 @@ export interface MethodParams {
   'troubles.close': TroublesCloseParams;
   'releases.list': ReleasesListParams;
   'releases.release': ReleasesReleaseParams;
+  'rollout.get': RolloutGetParams;
+  'rollout.set': RolloutSetParams;
   'campaigns.preview': CampaignsPreviewParams;
   'campaigns.create': CampaignsCreateParams;
   'campaigns.pause': CampaignsPauseParams;

@@ -16,9 +16,9 @@ export const catalogGet = defineMethod('catalog.get', 'reads', async (params, _c
 export const catalogPut = defineMethod(
   'catalog.put',
   'changes',
-  async ({ document }, caller, { catalog }) => ({
+  async ({ document, expect }, caller, { catalog }) => ({
     status: 'accepted',
-    data: { ...(await catalog.put(document, caller.name)) },
+    data: { ...(await catalog.put(document, caller.name, expect)) },
   }),
   { heavy: true },
 );
@@ -28,7 +28,7 @@ export const catalogImpact = defineMethod(
   'catalog.impact',
   'reads',
   async (params, _caller, { catalog }) => ({
-    data: await catalog.impact(params.document),
+    data: { ...(await catalog.impact(params.document)) },
   }),
   { heavy: true },
 );

@@ -24,6 +24,7 @@ import { printersRetire } from './printers-retire.ts';
 import { printersRevoke } from './printers-revoke.ts';
 import { releasesList, releasesRelease } from './releases.ts';
 import { errorsRequest, structureRequest } from './report-requests.ts';
+import { rolloutGet, rolloutSet } from './rollout.ts';
 import { rulesGet, rulesPut } from './rules.ts';
 import { troublesClose, troublesList } from './troubles.ts';
 import { usersList, usersPut, usersRemove } from './users.ts';
@@ -52,6 +53,8 @@ const ALL = [
   printersRevoke,
   releasesList,
   releasesRelease,
+  rolloutGet,
+  rolloutSet,
   rulesGet,
   rulesPut,
   structureRequest,

@@ -2,8 +2,9 @@
  * What is done about a trouble: software that cures it, offered to every printer for which it is appropriate; a word to
  * the operator; a request; a policy.
  */
+import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { reasonOf } from '../../schemas/errors.ts';
 import type { Policy, Structure } from '../../schemas/types.ts';
 import { contextOf, type InRange, inRuleScope } from './engine/context.ts';
 import { REMEDY_PRINTERS_MAX } from './engine/limits.ts';
@@ -24,8 +25,14 @@ export interface RemedyCampaigns {
     excluded: Record<string, number>;
     examples: unknown[];
   }>;
-  /** @throws PlatenError request/conflict when no printer takes part */
-  create(request: RemedyRequest, by: string): Promise<{ id: string }>;
+  /** Brings the printers to the campaign of this question; the first to ask makes it. */
+  ask(question: {
+    key: string;
+    request: RemedyRequest;
+    mode: 'automatic' | 'propose';
+  }): Promise<{ campaign?: string; outcome: 'created' | 'joined' | 'nobody'; why?: string }>;
+  /** What a rule may do by itself. */
+  ruleMode(rule: string, auto: boolean): Promise<'automatic' | 'propose' | 'off'>;
 }
 
 export interface RemedyRequest {
@@ -33,7 +40,7 @@ export interface RemedyRequest {
   trouble: string;
   software: WantedSoftware;
   printers: string[];
-  options: { propose: boolean };
+  cause: { kind: 'rule'; rule: string; question: string; trouble: string };
 }
 
 export interface RemedySettings {
@@ -47,8 +54,6 @@ export interface RemedySettings {
     limit: number,
   ): Promise<{ printer: string; structure: Structure }[]>;
   structureOf(printer: string): Promise<Structure | undefined>;
-  /** A campaign that was proposed for the same rule and software and is not over. */
-  proposedFor(rule: string, software: WantedSoftware): Promise<string | undefined>;
   campaigns: RemedyCampaigns;
   request(printer: string, what: 'errors' | 'structure'): Promise<unknown>;
   setPolicy(printer: string, policy: Policy): Promise<void>;
@@ -59,6 +64,18 @@ export interface RemedySettings {
 }
 
 const PAGE = 500;
+
+/** Names what a rule means and does: another name is another question. */
+export function ruleQuestion(rule: CompiledRule): string {
+  const text = JSON.stringify([rule.fingerprint, rule.remedy ?? {}, rule.fleet], byName);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
+}
+
+/** For `JSON.stringify`: members of objects in the order of their names. */
+function byName(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
 
 export class Remedies {
   readonly #settings: RemedySettings;
@@ -118,7 +135,7 @@ export class Remedies {
   }
 
   async #software(row: TroubleRow, rule: CompiledRule, software: unknown): Promise<void> {
-    const { amend, fixing, campaigns, proposedFor, tell } = this.#settings;
+    const { amend, fixing, campaigns, tell } = this.#settings;
     const printer = row.printer ?? undefined;
     const offered = software === 'fixes' ? fixing(row.codes) : [software as WantedSoftware];
     const wanted = await this.#fitting(offered, printer);
@@ -135,14 +152,16 @@ export class Remedies {
       : printer === undefined
         ? []
         : [printer];
+    const question = ruleQuestion(rule);
     const request: RemedyRequest = {
       title: rule.title ?? rule.id,
       trouble: row.id,
       software: wanted,
       printers,
-      options: { propose: !rule.auto },
+      cause: { kind: 'rule', rule: rule.id, question, trouble: row.id },
     };
     const { targets, fine, excluded, examples } = await campaigns.preview(request);
+    const mode = await campaigns.ruleMode(rule.id, rule.auto);
     const proposal: Record<string, unknown> = {
       software: wanted,
       printers: printers.length,
@@ -150,25 +169,28 @@ export class Remedies {
       fine,
       excluded,
       examples,
-      approval: rule.auto ? 'auto' : 'needed',
+      approval: mode === 'automatic' ? 'auto' : 'needed',
     };
-    const known = await proposedFor(rule.id, wanted);
-    if (known !== undefined) {
-      this.#note(row.id, { ...proposal, campaign: known });
+    if (mode === 'off') {
+      this.#note(row.id, { ...proposal, explanation: 'Corrections are off for this rule (rollout.get).' });
       return;
     }
-    try {
-      const { id } = await campaigns.create(request, `rule ${rule.id}`);
-      // The next trouble of the rule has to find it.
-      await amend(row.id, { ...proposal, campaign: id });
-      tell('proposed', {
-        printer,
-        data: { trouble: row.id, rule: rule.id, campaign: id, targets, excluded },
-      });
-    } catch (error) {
-      if (!(error instanceof PlatenError && error.code === 'request/conflict')) throw error;
-      this.#note(row.id, { ...proposal, explanation: error.message });
+    const key = `rule ${rule.id} ${question} ${wanted.id} ${wanted.range}`;
+    const { campaign, outcome, why } = await campaigns.ask({ key, request, mode });
+    const told = {
+      ...proposal,
+      ...(campaign === undefined ? {} : { campaign }),
+      ...(why === undefined ? {} : { explanation: why }),
+    };
+    if (outcome !== 'created') {
+      this.#note(row.id, told);
+      return;
     }
+    await amend(row.id, told);
+    tell('proposed', {
+      printer,
+      data: { trouble: row.id, rule: rule.id, campaign, targets, excluded },
+    });
   }
 
   /** Of what is offered the first that the printer has and in a version that lacks the cure. */

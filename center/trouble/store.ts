@@ -291,17 +291,6 @@ export class TroubleStore {
     );
   }
 
-  /** Campaigns that were offered for troubles of a rule, newest first. */
-  async campaignsOf(rule: string, software: { id: string; range: string }): Promise<string[]> {
-    const rows = await this.#database.query<{ campaign: string }>(
-      `SELECT proposal->>'campaign' AS campaign FROM troubles
-       WHERE rule = $1 AND proposal->'software' = $2::jsonb AND proposal ? 'campaign'
-       ORDER BY opened_at DESC LIMIT 20`,
-      [rule, JSON.stringify(software)],
-    );
-    return [...new Set(rows.map(({ campaign }) => campaign))];
-  }
-
   /** Entries received since `since`, in the order of their arrival. */
   async eachBatch(since: Date, take: (batch: StoredBatch) => void): Promise<void> {
     await this.#fetch<EntryRow>(

@@ -26,7 +26,7 @@ export interface TroubleSources {
   /** The catalog in force. */
   catalog(): CompiledCatalog | undefined;
   inRange: InRange;
-  campaigns: RemedyCampaigns & { get(id: string): Promise<{ state: string }> };
+  campaigns: RemedyCampaigns;
   request(printer: string, what: 'errors' | 'structure'): Promise<unknown>;
   setPolicy(printer: string, policy: Policy): Promise<void>;
   log: Logger;
@@ -35,7 +35,6 @@ export interface TroubleSources {
 
 const DAY_MS = 86_400_000;
 const CURES_EVERY_MS = 60_000;
-const OVER = ['finished', 'aborted', 'halted'];
 
 export class Troubles implements TroubleQueries {
   readonly #sources: TroubleSources;
@@ -55,7 +54,6 @@ export class Troubles implements TroubleQueries {
       inRange,
       printersWith: (software, after, limit) => rows.printersWith(software, after, limit),
       structureOf: async (printer) => (await rows.structuresOf([printer])).get(printer),
-      proposedFor: (rule, software) => this.#proposedFor(rule, software),
       campaigns: sources.campaigns,
       request: (printer, what) => sources.request(printer, what),
       setPolicy: (printer, policy) => sources.setPolicy(printer, policy),
@@ -185,14 +183,6 @@ export class Troubles implements TroubleQueries {
 
   countOpen(): Promise<number> {
     return this.#service.countOpen();
-  }
-
-  async #proposedFor(rule: string, software: WantedSoftware): Promise<string | undefined> {
-    for (const id of await this.#rows.campaignsOf(rule, software)) {
-      const { state } = await this.#sources.campaigns.get(id);
-      if (!OVER.includes(state)) return id;
-    }
-    return undefined;
   }
 }
 

@@ -2,9 +2,17 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openLocalRepository } from '../../releases/local.ts';
-import type { Order, UpdateReport, Verdict } from '../../schemas/types.ts';
+import type { Order, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';
-import { eventually, silent, type TestStore, testStore, testStructure } from '../../tests/harness/orders.ts';
+import {
+  eventually,
+  orderFor,
+  silent,
+  type TestStore,
+  testStore,
+  testStructure,
+} from '../../tests/harness/orders.ts';
+import { DEFAULT_ROLLOUT } from './campaigns/rollout-settings.ts';
 import { Corrections } from './corrections.ts';
 import { OrderService } from './orders/order-service.ts';
 
@@ -12,6 +20,8 @@ const ENGINE = 'engine:acme.engine';
 let opened: TestStore;
 let orders: OrderService;
 let corrections: Corrections;
+/** What each printer was judged on. */
+const judged = new Map<string, { structure: Structure; verdict: Verdict }>();
 /** What is retained, by printer. */
 const retained = new Map<string, Order>();
 
@@ -39,7 +49,22 @@ beforeAll(async () => {
     log: silent,
     now: Date.now,
   });
-  corrections = new Corrections(orders, silent);
+  corrections = new Corrections(
+    orders,
+    {
+      settings: async () => DEFAULT_ROLLOUT,
+      isHeld: async () => false,
+      // What campaigns do with the question is theirs; here the printer's order matters.
+      ask: async ({ request }) => {
+        for (const printer of request.printers) {
+          const { structure, verdict } = judged.get(printer)!;
+          await orderFor(orders, repository, printer, structure, verdict.remedy!);
+        }
+        return { outcome: 'created' };
+      },
+    },
+    silent,
+  );
   await corrections.start();
 });
 
@@ -60,9 +85,14 @@ function wants(from: string, to: string, session: string): Verdict {
   } as unknown as Verdict;
 }
 
+function judge(printer: string, structure: Structure, verdict: Verdict): void {
+  judged.set(printer, { structure, verdict });
+  corrections.onVerdict(printer, structure, verdict);
+}
+
 /** An order for 2.5.0 that the printer has taken up to `states`. */
 async function ordered(printer: string, states: UpdateReport['state'][]): Promise<Order> {
-  corrections.onVerdict(printer, testStructure('2.4.0', 's1'), wants('2.4.0', '2.5.0', 's1'));
+  judge(printer, testStructure('2.4.0', 's1'), wants('2.4.0', '2.5.0', 's1'));
   const order = await eventually(() => retained.get(printer), 10_000);
   for (const [index, state] of states.entries()) {
     await orders.onUpdateReport(printer, reportOf(order, index + 1, state));
@@ -91,7 +121,7 @@ test('a verdict on the structure that proves an order gets an order of its own',
   const first = await ordered('follows', ['installing', 'self-testing', 'claimed']);
   const shown = testStructure('2.5.0', 's2');
   corrections.onStructure('follows', shown);
-  corrections.onVerdict('follows', shown, wants('2.5.0', '2.6.1', 's2'));
+  judge('follows', shown, wants('2.5.0', '2.6.1', 's2'));
   const second = await eventually(() => {
     const order = retained.get('follows');
     return order && order.execution !== first.execution ? order : undefined;

@@ -1,16 +1,40 @@
 /**
- * Orders that follow from a verdict (claim 12): where versions don't fit and the remedy is software alone, the printer
- * gets an order for it; so it does where a spare that is in the printer is to be switched to (claim 16). A remedy that
- * needs hands (another unit) is told in the verdict and left to people.
+ * Corrections that follow from a verdict (claim 12): where versions don't fit and the remedy is software alone, or a
+ * spare that is in the printer is to be switched to (claim 16), the printer is brought to the campaign of its pair of
+ * misfit and cure. A remedy that needs hands (another unit) is told in the verdict and left to people. What printers
+ * tell of their orders passes through here too, because a verdict must not overtake it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
+import type { Answer, Question } from './campaigns/campaign-asks.ts';
+import { type Misfit, misfitOf } from './campaigns/misfit.ts';
+import { correctionMode, type RolloutSettings } from './campaigns/rollout-settings.ts';
 import type { OrderService } from './orders/order-service.ts';
 
 /** How long those that came wait for others: one question to the database is for all of them. */
 const LOOK_PATIENCE_MS = 50;
+
+/** How long a misfit waits for others with the same question. */
+const ASK_PATIENCE_MS = 30;
+const TITLE_CHARACTERS_MAX = 200;
+
+/** A printer whose verdict asks for something. */
+interface Wish {
+  printer: string;
+  structure: Structure;
+  catalog: string;
+  misfit: Misfit;
+}
+
+/** What corrections need of the rest. */
+export interface CorrectionSources {
+  settings(): Promise<RolloutSettings>;
+  /** Whether what follows from this catalog waits for a person. */
+  isHeld(catalog: string): Promise<boolean>;
+  ask(question: Question): Promise<Answer>;
+}
 
 /** What came from a printer. */
 interface Task {
@@ -35,8 +59,13 @@ export class Corrections {
   /** Ends when it is known of all that came until now; looks follow one another. */
   #looks: Promise<void> = Promise.resolve();
 
-  constructor(orders: OrderService, log: Logger) {
+  readonly #sources: CorrectionSources;
+  #wishes: Wish[] = [];
+  #correcting: Promise<void> | undefined;
+
+  constructor(orders: OrderService, sources: CorrectionSources, log: Logger) {
     this.#orders = orders;
+    this.#sources = sources;
     this.#log = log;
   }
 
@@ -61,15 +90,64 @@ export class Corrections {
   }
 
   onVerdict(printer: string, structure: Structure, verdict: Verdict): void {
-    const { remedy } = verdict;
-    if (verdict.status !== 'incompatible' || !remedy) return;
-    if (remedy.structure.some(({ switchTo }) => switchTo === undefined)) return;
-    this.#then(printer, 'verdict', async () => {
-      const outcome = await this.#orders.orderFor(printer, structure, remedy);
-      if (!outcome.ok && outcome.why !== 'busy') {
-        this.#log.warn({ printer, why: outcome.why }, `${printer} gets no order: ${outcome.reason}`);
-      }
+    const misfit = misfitOf(verdict);
+    if (misfit === undefined) return;
+    this.#then(printer, 'verdict', () =>
+      this.#correct({ printer, structure, catalog: verdict.catalog, misfit }),
+    );
+  }
+
+  /** Asks for a printer's correction, together with those of others. */
+  #correct(wish: Wish): Promise<void> {
+    this.#wishes.push(wish);
+    this.#correcting ??= sleep(ASK_PATIENCE_MS).then(() => {
+      const wishes = this.#wishes;
+      this.#wishes = [];
+      this.#correcting = undefined;
+      return this.#correctAll(wishes);
     });
+    return this.#correcting;
+  }
+
+  /** One question to the campaigns for each pair. */
+  async #correctAll(wishes: readonly Wish[]): Promise<void> {
+    const { settings, isHeld, ask } = this.#sources;
+    const rollout = await settings();
+    const held = new Map<string, boolean>();
+    const groups = new Map<string, { wishes: Wish[]; mode: 'automatic' | 'propose'; confirm: boolean }>();
+    for (const wish of wishes) {
+      const { printer, structure, misfit, catalog } = wish;
+      const mode = correctionMode(rollout, printer, structure, misfit.wrong);
+      if (mode === 'off') continue;
+      const confirm = held.get(catalog) ?? (await isHeld(catalog));
+      held.set(catalog, confirm);
+      const name = `${misfit.key} ${mode} ${confirm}`;
+      const group = groups.get(name);
+      if (group) group.wishes.push(wish);
+      else groups.set(name, { wishes: [wish], mode, confirm });
+    }
+    for (const { wishes: same, mode, confirm } of groups.values()) {
+      const { misfit, catalog } = same[0] as Wish;
+      const { wrong, mends, key } = misfit;
+      const printers = same.map(({ printer }) => printer);
+      const answer = await ask({
+        key: `misfit ${key}`,
+        request: {
+          title: `correction: ${mends.join(', ')}`.slice(0, TITLE_CHARACTERS_MAX),
+          printers,
+          misfit: key,
+          cause: { kind: 'verdict', catalog, wrong, mends },
+        },
+        mode,
+        confirm,
+      });
+      if (answer.why !== undefined) {
+        this.#log.warn(
+          { printers: printers.slice(0, 5), campaign: answer.campaign },
+          `no correction: ${answer.why}`,
+        );
+      }
+    }
   }
 
   onStructure(printer: string, structure: Structure): void {

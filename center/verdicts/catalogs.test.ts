@@ -26,8 +26,20 @@ test('a catalog that an earlier version took stays in force, and is refused when
   const catalogs = new Catalogs(
     test_.store.documents,
     () => [],
-    { check: () => Promise.resolve(), impact: () => Promise.resolve({}) },
+    {
+      check: () => Promise.resolve(),
+      impact: async () => ({
+        from: '',
+        to: '',
+        printers: 0,
+        changed: 0,
+        misfits: 0,
+        transitions: [],
+        rules: [],
+      }),
+    },
     choosing,
+    { limit: async () => 50, hold: async () => {} },
   );
   await catalogs.load();
   expect(catalogs.assessor.releasedVersions('acme.engine')).toEqual(['2.5.0']);

@@ -2,14 +2,14 @@
  * The catalog in force: checked, stored as a revision, compiled once, and the fleet judged again under it.
  */
 
-import { type CompiledCatalog, compileCatalog } from '../../compatibility/index.ts';
+import { type CompiledCatalog, compileCatalog, type ImpactResult } from '../../compatibility/index.ts';
 import { agreementWarnings } from '../../releases/agreement.ts';
 import type { ReleaseTarget } from '../../releases/targets.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import type { Documents } from '../database/document-store.ts';
-import type { CatalogNames, CatalogService, DocumentRevision } from '../queries.ts';
+import type { CatalogNames, CatalogPut, CatalogService, DocumentRevision } from '../queries.ts';
 import { CatalogAssessor, compileChecked } from './assessor.ts';
 import type { Choosing } from './choosing.ts';
 
@@ -17,7 +17,15 @@ import type { Choosing } from './choosing.ts';
 export interface CatalogQuestions {
   /** @throws PlatenError catalog/invalid, request/too-heavy */
   check(document: unknown): Promise<void>;
-  impact(document: unknown, current: Catalog | undefined): Promise<Record<string, unknown>>;
+  impact(document: unknown, current: Catalog | undefined): Promise<ImpactResult>;
+}
+
+/** Catalogs that concern so many printers that a person has to agree. */
+export interface CatalogConfirm {
+  /** So many may be corrected without asking. */
+  limit(): Promise<number>;
+  /** @param printers undefined: nobody knows how many */
+  hold(catalog: string, printers: number | undefined, most: number): Promise<void>;
 }
 
 function checked(document: unknown): Catalog {
@@ -26,10 +34,14 @@ function checked(document: unknown): Catalog {
   return document as Catalog;
 }
 
+/** Between asking and putting some printers come and go. */
+const EXPECT_FACTOR_MAX = 1.1;
+
 export class Catalogs implements CatalogService {
   readonly #documents: Documents;
   readonly #questions: CatalogQuestions;
   readonly #choosing: Choosing;
+  readonly #confirm: CatalogConfirm;
   /** The signed releases, as they were seen last. */
   readonly #released: () => readonly ReleaseTarget[];
   #assessor = new CatalogAssessor('', undefined);
@@ -41,7 +53,9 @@ export class Catalogs implements CatalogService {
     released: () => readonly ReleaseTarget[],
     questions: CatalogQuestions,
     choosing: Choosing,
+    confirm: CatalogConfirm,
   ) {
+    this.#confirm = confirm;
     this.#documents = documents;
     this.#released = released;
     this.#questions = questions;
@@ -77,16 +91,51 @@ export class Catalogs implements CatalogService {
     return this.#documents.get('catalog', name);
   }
 
-  async put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }> {
+  /** Of how many printers a catalog makes misfits; undefined when it takes too long to find out. */
+  async #misfits(document: unknown): Promise<number | undefined> {
+    try {
+      return (await this.#questions.impact(document, this.#current)).misfits;
+    } catch (error) {
+      if (
+        error instanceof PlatenError &&
+        (error.code === 'request/too-heavy' || error.code === 'request/busy')
+      ) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Puts a catalog in force.
+   * @param expect how many misfits it makes: with it their corrections need no agreement
+   * @throws PlatenError request/conflict when it makes more misfits than expected
+   */
+  async put(document: unknown, by: string, expect?: { printers: number }): Promise<CatalogPut> {
     await this.#questions.check(document);
     const catalog = checked(document);
-    const { catalog: compiled, diagnostics } = compileChecked(catalog);
+    const { diagnostics, catalog: compiled } = compileChecked(catalog);
+    const misfits = await this.#misfits(document);
+    if (expect && misfits !== undefined && misfits > expect.printers * EXPECT_FACTOR_MAX) {
+      throw new PlatenError('request/conflict', {
+        reason: `The catalog makes misfits of ${misfits} printers, not of ${expect.printers} (catalog.impact tells of whom)`,
+      });
+    }
+    const most = await this.#confirm.limit();
+    const held = expect === undefined && (misfits === undefined || misfits > most);
+    // Before it is in force: no correction may come between.
+    if (held) await this.#confirm.hold(catalog.catalog, misfits, most);
     const { revision } = await this.#documents.put('catalog', catalog.catalog, catalog, by);
     this.#use(catalog, compiled);
     this.#changed();
     // Where it differs from what is signed it holds all the same: it may have been put before its releases are.
     const warnings = agreementWarnings(catalog, this.#released());
-    return { revision, diagnostics: [...diagnostics, ...warnings] };
+    return {
+      revision,
+      diagnostics: [...diagnostics, ...warnings],
+      ...(misfits === undefined ? {} : { misfits }),
+      corrections: held ? 'propose' : 'automatic',
+    };
   }
 
   names(): CatalogNames {
@@ -102,7 +151,7 @@ export class Catalogs implements CatalogService {
     this.#assessor.rangeMatcher(software, range);
   }
 
-  impact(document: unknown): Promise<Record<string, unknown>> {
+  impact(document: unknown): Promise<ImpactResult> {
     return this.#questions.impact(document, this.#current);
   }
 }

@@ -3,6 +3,7 @@
  * answered in a thread of their own, one after the other, each within a time.
  */
 import { Worker } from 'node:worker_threads';
+import type { ImpactResult } from '../../compatibility/index.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog, Structure } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
@@ -63,11 +64,7 @@ export class Questions {
    * What a catalog would change for the printers of `pages`, by count and example.
    * @throws PlatenError catalog/invalid, request/too-heavy, request/busy
    */
-  impact(
-    document: unknown,
-    current: Catalog | undefined,
-    pages: StructurePages,
-  ): Promise<Record<string, unknown>> {
+  impact(document: unknown, current: Catalog | undefined, pages: StructurePages): Promise<ImpactResult> {
     return this.#inTurn(async () => {
       await this.#ask({ ask: 'impact', document, current });
       let last = '';
@@ -77,7 +74,7 @@ export class Questions {
         last = page.at(-1)?.printer ?? last;
         if (page.length < CENTER_LIMITS.verdict_page_printers) break;
       }
-      return this.#ask({ ask: 'result' });
+      return (await this.#ask({ ask: 'result' })) as unknown as ImpactResult;
     });
   }
 
@@ -109,7 +106,7 @@ export class Questions {
     }
   }
 
-  #ask(question: Question): Promise<Record<string, unknown>> {
+  #ask(question: Question): Promise<ImpactResult> {
     if (this.#stopped) return Promise.reject(new PlatenError('request/busy'));
     const thread = this.#thread ?? this.#startThread();
     thread.ref();

@@ -56,4 +56,20 @@ export class VerdictRows implements VerdictStore {
       [after, limit],
     );
   }
+
+  /** Remembers that what follows from a catalog waits for a person. */
+  async holdCatalog(catalog: string, printers: number | undefined, most: number, at: Date): Promise<void> {
+    await this.#database.query(
+      `INSERT INTO catalog_holds (catalog, printers, most, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+      [storableText(catalog), printers ?? null, most, at],
+    );
+  }
+
+  /** Whether what follows from a catalog waits for a person. */
+  async isCatalogHeld(catalog: string): Promise<boolean> {
+    const rows = await this.#database.query('SELECT 1 AS one FROM catalog_holds WHERE catalog = $1', [
+      storableText(catalog),
+    ]);
+    return rows.length > 0;
+  }
 }

@@ -2,11 +2,15 @@
  * Parts that the tests of orders share: a database in a temporary folder, a Redis, a structure to begin with.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { pino } from 'pino';
 import { openStore, type Store } from '../../center/database/store.ts';
-import type { Structure } from '../../schemas/types.ts';
+import { orderSteps } from '../../center/update/orders/order-plan.ts';
+import type { OrderService } from '../../center/update/orders/order-service.ts';
+import type { Repository } from '../../releases/repository.ts';
+import type { Remedy, Structure } from '../../schemas/types.ts';
 import { temporaryFolder } from './folder.ts';
 
 export const silent = pino({ level: 'silent' });
@@ -95,4 +99,34 @@ export async function eventually<T>(
     if (Date.now() > end) throw new Error(`nothing came within ${msMax} ms`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/**
+ * Gives a printer an order, as a campaign does that has chosen it.
+ * @returns the execution; undefined when the printer has an order already
+ */
+export async function orderFor(
+  orders: OrderService,
+  repository: Repository,
+  printer: string,
+  structure: Structure,
+  remedy: Pick<Remedy, 'software' | 'steps'>,
+  withinMs = 7 * 24 * 3_600_000,
+): Promise<string | undefined> {
+  const planned = orderSteps(structure, remedy, (software, version) => repository.target(software, version));
+  if (!planned.ok) throw new Error(planned.reason);
+  const at = Date.now();
+  const { session, revision } = structure;
+  const [row] = await orders.store.create([
+    {
+      id: randomUUID(),
+      printer,
+      at,
+      deadlineAt: at + withinMs,
+      plan: { steps: planned.steps, structure: { session, revision } },
+    },
+  ]);
+  if (!row) return undefined;
+  await orders.dispatch([row]);
+  return row.id;
 }

@@ -13,6 +13,7 @@ import type { Execution } from '../orders/order-state.ts';
 import { type CampaignEvent, type CampaignRecord, campaignTransition, outcomeOf } from './campaign-state.ts';
 import type { CampaignRow } from './campaign-view.ts';
 import type { CohortWatch } from './cohort-watch.ts';
+import type { RolloutSettingsStore } from './rollout-settings.ts';
 import type { StopStore } from './stop-store.ts';
 import { durationOr, type Targets } from './targets.ts';
 
@@ -21,6 +22,7 @@ export interface CampaignSettings
   orders: OrderService;
   targets: Targets;
   stops: StopStore;
+  rollout: RolloutSettingsStore;
   tell(what: string, data: Record<string, unknown>): void;
 }
 

@@ -1,7 +1,10 @@
 /**
  * How printers come to a campaign: those that match when it begins, and those that join later.
  */
+import type { CampaignOptions } from '../../../schemas/types.ts';
 import type { Query } from '../orders/execution-store.ts';
+import { type CampaignRecord, DEFAULT_PACE, newCampaign } from './campaign-state.ts';
+import { DEFAULT_GUARD } from './guard.ts';
 import type { CampaignRequest, Candidate, Targets } from './targets.ts';
 
 /** A printer that takes part, or is left out with the reason. */
@@ -75,4 +78,21 @@ export async function writeTargets(
   );
   const fresh = written.filter(({ state }) => state === 'waiting').map(({ printer }) => printer);
   return { fresh, back: known?.back ?? 0 };
+}
+
+/** A new campaign's record, as its options have it. */
+export function recordFor(targets: number, options: CampaignOptions = {}): CampaignRecord {
+  const { canaries, canariesAtOnce, wave, growth, atOnce, perMinute, tolerated, promoteBelow } = options;
+  const given = <T extends object>(members: T): Partial<T> =>
+    Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<T>;
+  return newCampaign(
+    targets,
+    {
+      ...DEFAULT_PACE,
+      ...given({ canaries, canariesAtOnce, wave, growth, atOnce, perMinute }),
+      ...(canaries === undefined ? {} : { canaryShareMax: 1 }),
+    },
+    { ...DEFAULT_GUARD, ...given({ tolerated, promoteBelow }) },
+    options.propose ? 'proposed' : 'running',
+  );
 }

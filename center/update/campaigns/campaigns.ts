@@ -12,7 +12,7 @@ import { fleetTopic } from '../../../schemas/topics.ts';
 import type { Campaign, LogEntry } from '../../../schemas/types.ts';
 import { cursorOf, keyOf } from '../../database/page-cursor.ts';
 import type { Page, PageRequest } from '../../queries.ts';
-import { causeDocument } from '../cause.ts';
+import { authorOf, causeDocument } from '../cause.ts';
 import {
   CAMPAIGN_DISPATCH_MAX,
   CAMPAIGN_LOOK_MS,
@@ -23,21 +23,18 @@ import {
 } from '../limits.ts';
 import { type ExecutionRow, type Query, queryIn, queryOf } from '../orders/execution-store.ts';
 import { isTouched } from '../orders/order-state.ts';
+import { type Answer, CampaignAsks, type Question } from './campaign-asks.ts';
 import { CampaignHand, type CampaignSettings } from './campaign-dispatch.ts';
-import { type IntakeRow, intake, writeTargets } from './campaign-intake.ts';
-import {
-  type CampaignEvent,
-  type CampaignRecord,
-  campaignTransition,
-  DEFAULT_PACE,
-  newCampaign,
-} from './campaign-state.ts';
+import { type IntakeRow, intake, recordFor, writeTargets } from './campaign-intake.ts';
+import { type Preview, previewOf } from './campaign-preview.ts';
+import { type CampaignEvent, type CampaignRecord, campaignTransition } from './campaign-state.ts';
 import { rememberStop } from './campaign-stops.ts';
-import { type CampaignRow, campaignDocument } from './campaign-view.ts';
+import { type CampaignRow, campaignDocument, causeOf } from './campaign-view.ts';
 import { CohortWatch } from './cohort-watch.ts';
 import { drawPlaces } from './draw.ts';
 import { checkCount } from './expected-count.ts';
-import { DEFAULT_GUARD } from './guard.ts';
+import { type CorrectionMode, RolloutSettingsStore, ruleMode } from './rollout-settings.ts';
+import { SpacedCalls } from './spaced-calls.ts';
 import { StopStore, type StopView, stopView } from './stop-store.ts';
 import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targets } from './targets.ts';
 
@@ -46,36 +43,38 @@ export interface CampaignFilter {
   state?: Campaign['state'];
 }
 
-/** What a campaign would do. */
-export interface Preview {
-  targets: number;
-  /** Have nothing to do: they run what is wanted, or haven't the software. */
-  fine: number;
-  configurations: { stratum: string; printers: number; example: string }[];
-  excluded: Record<string, number>;
-  /** A few of each reason, with the reason in words. */
-  examples: { printer: string; reason: Exclusion; why: string }[];
-}
-
 const ROW = 'id, record, request, seed, created_at, updated_at, created_by';
-const EXAMPLES_MAX = 5;
 
 export class Campaigns {
   readonly #settings: CampaignSettings;
   readonly #log: Logger;
   readonly #watch = new CohortWatch();
   readonly #hand: CampaignHand;
+  readonly #asks: CampaignAsks;
+  /** How far things may go by themselves. */
+  readonly rollout: RolloutSettingsStore;
   #started = false;
   #looking = new Map<string, Promise<void>>();
   /** Campaigns to be looked at once more when the present look ends. */
   #again = new Set<string>();
   #timers = new Map<string, NodeJS.Timeout>();
-  #publishAt = new Map<string, { timer?: NodeJS.Timeout; last: number }>();
+  readonly #publishing: SpacedCalls;
 
   constructor(settings: CampaignSettings) {
     this.#settings = settings;
     this.#log = settings.log;
     this.#hand = new CampaignHand(settings, this.#watch);
+    this.#publishing = new SpacedCalls(CAMPAIGN_PUBLISH_MS, settings.now, (id) =>
+      this.#publish(id).catch((error: unknown) =>
+        this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a campaign was not published'),
+      ),
+    );
+    this.rollout = settings.rollout;
+    this.#asks = new CampaignAsks(settings, {
+      create: (request, by, question) => this.create(request, by, question),
+      save: (query, id, record) => this.#save(query, id, record),
+      joined: (id, printers, before, after) => this.#joined(id, printers, before, after),
+    });
     settings.orders.onChange((row) => this.#changed(row));
     settings.orders.onCampaignNudge((id) => this.#rescan(id));
   }
@@ -92,41 +91,26 @@ export class Campaigns {
   async stop(): Promise<void> {
     this.#started = false;
     for (const timer of this.#timers.values()) clearTimeout(timer);
-    for (const { timer } of this.#publishAt.values()) clearTimeout(timer);
+    this.#publishing.stop();
     this.#timers.clear();
     await Promise.allSettled([...this.#looking.values()]);
   }
 
   /** What a campaign of this kind would do now. */
-  async preview(request: CampaignRequest): Promise<Preview> {
-    const preview: Preview = { targets: 0, fine: 0, configurations: [], excluded: {}, examples: [] };
-    const strata = new Map<string, { stratum: string; printers: number; example: string }>();
-    for await (const page of this.#settings.targets.candidates(request)) {
-      for (const each of await this.#settings.targets.consider(page, request, undefined)) {
-        if (each.kind === 'fine') preview.fine++;
-        else if (each.kind === 'target') {
-          preview.targets++;
-          const known = strata.get(each.stratum);
-          if (known) known.printers++;
-          else strata.set(each.stratum, { stratum: each.stratum, printers: 1, example: each.printer });
-        } else {
-          preview.excluded[each.reason] = (preview.excluded[each.reason] ?? 0) + 1;
-          const { printer, reason, why } = each;
-          if (preview.examples.filter((other) => other.reason === reason).length < EXAMPLES_MAX) {
-            preview.examples.push({ printer, reason, why });
-          }
-        }
-      }
-    }
-    preview.configurations = [...strata.values()].sort((a, b) => b.printers - a.printers).slice(0, 100);
-    return preview;
+  preview(request: CampaignRequest): Promise<Preview> {
+    return previewOf(this.#settings.targets, request);
+  }
+
+  /** Brings printers to the campaign of a question that somebody or something has; the first to ask makes it. */
+  ask(question: Question): Promise<Answer> {
+    return this.#asks.ask(question, authorOf(question.request.cause));
   }
 
   /**
    * Creates a campaign over the printers that match now.
    * @throws PlatenError request/conflict when no printer takes part
    */
-  async create(request: CampaignRequest, by: string): Promise<Campaign> {
+  async create(request: CampaignRequest, by: string, question?: string): Promise<Campaign> {
     const { database, targets, now } = this.#settings;
     const id = randomUUID();
     const seed = request.options?.seed ?? randomInt(2 ** 32);
@@ -153,30 +137,21 @@ export class Campaigns {
     }
     checkCount(request, waiting.length);
     const places = drawPlaces(rows, seededRandom(seed));
-    const { options } = request;
-    const record = newCampaign(
-      waiting.length,
-      {
-        ...DEFAULT_PACE,
-        ...(options?.canaries === undefined ? {} : { canaries: options.canaries, canaryShareMax: 1 }),
-        ...(options?.canariesAtOnce === undefined ? {} : { canariesAtOnce: options.canariesAtOnce }),
-        ...(options?.wave === undefined ? {} : { wave: options.wave }),
-        ...(options?.growth === undefined ? {} : { growth: options.growth }),
-        ...(options?.atOnce === undefined ? {} : { atOnce: options.atOnce }),
-        ...(options?.perMinute === undefined ? {} : { perMinute: options.perMinute }),
-      },
-      {
-        ...DEFAULT_GUARD,
-        ...(options?.tolerated === undefined ? {} : { tolerated: options.tolerated }),
-        ...(options?.promoteBelow === undefined ? {} : { promoteBelow: options.promoteBelow }),
-      },
-      options?.propose ? 'proposed' : 'running',
-    );
+    const record = recordFor(waiting.length, request.options);
     await database.transaction(async (client) => {
       await client.query(
-        `INSERT INTO campaigns (id, state, record, request, seed, created_at, updated_at, created_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)`,
-        [id, record.state, JSON.stringify(record), JSON.stringify(request), seed, new Date(now()), by],
+        `INSERT INTO campaigns (id, state, record, request, seed, created_at, updated_at, created_by, question)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
+        [
+          id,
+          record.state,
+          JSON.stringify(record),
+          JSON.stringify(request),
+          seed,
+          new Date(now()),
+          by,
+          question ?? null,
+        ],
       );
       await writeTargets(queryOf(client), id, rows, (printer) => places.get(printer) ?? 1);
     });
@@ -235,6 +210,16 @@ export class Campaigns {
 
   async abort(id: string, by: string): Promise<Campaign> {
     return this.#request(id, by, { type: 'abort', reason: `aborted by ${by}` });
+  }
+
+  /** What a rule may do by itself. */
+  async ruleMode(rule: string, auto: boolean): Promise<CorrectionMode> {
+    return ruleMode(await this.rollout.get(), rule, auto);
+  }
+
+  /** Rules were put in force: one that means or does something new is a new question from now on. */
+  noteRules(rules: readonly { rule: string; question: string }[]): Promise<void> {
+    return this.#settings.stops.noteRules(rules, this.#settings.now());
   }
 
   /** Every stop that holds. */
@@ -351,7 +336,7 @@ export class Campaigns {
 
   #changed(row: ExecutionRow): void {
     if (row.campaign === undefined) return;
-    this.#publishSoon(row.campaign);
+    this.#publishing.soon(row.campaign);
     if (isTouched(row.execution.state) || row.execution.endedAt !== undefined) this.#look(row.campaign);
   }
 
@@ -371,9 +356,18 @@ export class Campaigns {
 
   /** Printers that match now and did not before, or whose reason to be left out has passed. */
   async #rescan(id: string): Promise<void> {
-    const [row] = await this.#rows("id = $1 AND state IN ('running', 'paused')", [id]);
+    const [row] = await this.#rows(
+      "id = $1 AND (state IN ('running', 'paused') OR state = 'finished' AND question IS NOT NULL)",
+      [id],
+    );
     if (!row) return;
     const { database, targets, random = Math.random } = this.#settings;
+    const { cause } = row.request;
+    if (cause !== undefined && cause.kind !== 'person') {
+      const waits = await this.#asks.askAgain(id, { ...row.request, cause });
+      if (waits || row.record.state !== 'finished') this.#schedule(row);
+      return;
+    }
     for await (const page of targets.candidates(row.request)) {
       const known = await database.query<{ printer: string; state: string; reason: string | null }>(
         'SELECT printer, state, reason FROM campaign_targets WHERE campaign = $1 AND printer = ANY($2)',
@@ -393,6 +387,24 @@ export class Campaigns {
     }
     this.#look(id);
     this.#schedule(row);
+  }
+
+  /** Printers came to a campaign. */
+  async #joined(
+    id: string,
+    printers: string[],
+    before: CampaignRecord,
+    after: CampaignRecord,
+  ): Promise<void> {
+    if (printers.length === 0) return;
+    const [row] = await this.#rows('id = $1', [id]);
+    if (before.state === 'finished') {
+      await this.#watch.load(id, this.#settings.database);
+      if (row) this.#tellState(row, after);
+    } else this.#watch.add(id, printers);
+    this.#look(id);
+    this.#publishing.soon(id);
+    if (row) this.#schedule(row);
   }
 
   async #retry(id: string, by: string): Promise<void> {
@@ -435,7 +447,7 @@ export class Campaigns {
   /** Lets an operator's events happen. @throws PlatenError request/not-found, request/conflict */
   async #request(id: string, by: string, ...events: CampaignEvent[]): Promise<Campaign> {
     const { database, stops, now } = this.#settings;
-    const { record, before } = await database.transaction(async (client) => {
+    const { row, record, before } = await database.transaction(async (client) => {
       const query = queryOf(client);
       const [row] = await query<CampaignRow>(`SELECT ${ROW} FROM campaigns WHERE id = $1 FOR UPDATE`, [id]);
       if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
@@ -445,11 +457,11 @@ export class Campaigns {
       }
       await this.#save(query, id, record);
       await rememberStop(query, stops, row, record, { by, at: now() });
-      return { record, before: row.record.state };
+      return { row, record, before: row.record.state };
     });
     // What is over is no longer watched.
     if (before === 'aborted' || before === 'finished') await this.#watch.load(id, database);
-    this.#tellState(id, record);
+    this.#tellState(row, record);
     this.#look(id);
     await this.#publish(id);
     return this.get(id);
@@ -464,9 +476,11 @@ export class Campaigns {
     ]);
   }
 
-  #tellState(id: string, record: CampaignRecord): void {
-    this.#log.info({ campaign: id, state: record.state, reason: record.reason }, 'campaign');
-    this.#settings.tell(record.state, { campaign: id, ...(record.reason ? { reason: record.reason } : {}) });
+  #tellState(row: Pick<CampaignRow, 'id' | 'request' | 'created_by'>, record: CampaignRecord): void {
+    const { state, reason } = record;
+    this.#log.info({ campaign: row.id, state, reason }, 'campaign');
+    const cause = causeDocument(causeOf(row));
+    this.#settings.tell(state, { campaign: row.id, ...(reason ? { reason } : {}), cause });
   }
 
   /** Looks at a campaign soon; many reasons to look make one look. */
@@ -536,13 +550,13 @@ export class Campaigns {
       }
       if (record !== row.record) await this.#save(query, id, record);
       await rememberStop(query, stops, row, record, { by: 'guard', at: now() });
-      return { before: row.record, record, created, allowance: ticked.allowance, counts };
+      return { row, before: row.record, record, created, allowance: ticked.allowance, counts };
     });
     if (!done) return;
-    const { before, record, created, allowance, counts } = done;
+    const { row, before, record, created, allowance, counts } = done;
     await orders.dispatch(created);
-    if (record.state !== before.state) this.#tellState(id, record);
-    if (record !== before) this.#publishSoon(id);
+    if (record.state !== before.state) this.#tellState(row, record);
+    if (record !== before) this.#publishing.soon(id);
     if (record.state !== 'running' && counts.underWay > 0) await this.#withdraw(id, record);
     if (record.state === 'finished' || record.state === 'aborted') this.#watch.forget(id);
     if (allowance.againAt !== undefined) this.#lookIn(id, allowance.againAt - now());
@@ -565,21 +579,6 @@ export class Campaigns {
     }
   }
 
-  /** Publishes the campaign's document, at most once in a while. */
-  #publishSoon(id: string): void {
-    if (!this.#started) return;
-    const state = this.#publishAt.get(id) ?? { last: 0 };
-    if (state.timer) return;
-    const inMs = Math.max(0, state.last + CAMPAIGN_PUBLISH_MS - this.#settings.now());
-    state.timer = setTimeout(() => {
-      this.#publishAt.set(id, { last: this.#settings.now() });
-      this.#publish(id).catch((error: unknown) =>
-        this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a campaign was not published'),
-      );
-    }, inMs);
-    this.#publishAt.set(id, state);
-  }
-
   async #publish(id: string): Promise<void> {
     const document = await this.get(id);
     await this.#settings.publish(fleetTopic.campaign(id), JSON.stringify(document), { qos: 1, retain: true });
@@ -588,10 +587,10 @@ export class Campaigns {
 
 /** Campaigns over the printers of a fleet. */
 export function createCampaigns(
-  settings: Omit<CampaignSettings, 'targets' | 'stops'> & Pick<TargetSources, 'fleet' | 'choose'>,
+  settings: Omit<CampaignSettings, 'targets' | 'stops' | 'rollout'> & Pick<TargetSources, 'fleet' | 'choose'>,
 ): Campaigns {
   const { orders, database, repository, fleet, choose, now } = settings;
   const stops = new StopStore(database);
   const targets = new Targets({ database, fleet, executions: orders.store, repository, stops, choose, now });
-  return new Campaigns({ ...settings, stops, targets });
+  return new Campaigns({ ...settings, stops, targets, rollout: new RolloutSettingsStore(database) });
 }

@@ -4,6 +4,7 @@ import type { Order, Remedy, UpdateReport } from '../../../schemas/types.ts';
 import { checkSchema } from '../../../schemas/validate.ts';
 import {
   eventually,
+  orderFor,
   silent,
   type TestStore,
   testRedis,
@@ -110,8 +111,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
 
   test('from remedy to proof', async () => {
     const name = printer('one');
-    const outcome = await service.orderFor(name, testStructure(), REMEDY);
-    if (!outcome.ok) throw new Error(outcome.reason);
+    await orderFor(service, repository, name, testStructure(), REMEDY);
     const order = await offered(name);
     expect(order.steps.map(({ from, to, target }) => [from, to, target])).toEqual([
       ['2.4.0', '2.5.0', 'acme.engine/2.5.0.bin'],
@@ -123,24 +123,23 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
       await service.onUpdateReport(name, report(order, seq + 1, said));
     }
     await service.onUpdateReport(name, report(order, 9, 'claimed'));
-    expect(await state(outcome.execution)).toBe('claimed');
+    expect(await state(order.execution)).toBe('claimed');
     expect(requested).toContain(name);
     // The session that was judged proves nothing.
     await service.onStructure(name, testStructure('2.6.1', 's1'));
-    expect(await state(outcome.execution)).toBe('claimed');
+    expect(await state(order.execution)).toBe('claimed');
     await service.onStructure(name, testStructure('2.6.1', 's2'));
-    expect(await state(outcome.execution)).toBe('proven');
+    expect(await state(order.execution)).toBe('proven');
     expect(orders.has(name)).toBe(false);
     // A late word changes nothing.
     await service.onUpdateReport(name, report(order, 10, 'failed'));
-    expect(await state(outcome.execution)).toBe('proven');
+    expect(await state(order.execution)).toBe('proven');
   });
 
   test('a printer has one order at a time, and another printer has no say in it', async () => {
     const name = printer('two');
-    const outcome = await service.orderFor(name, testStructure(), REMEDY);
-    expect(outcome.ok).toBe(true);
-    expect(await service.orderFor(name, testStructure(), REMEDY)).toMatchObject({ ok: false, why: 'busy' });
+    expect(await orderFor(service, repository, name, testStructure(), REMEDY)).toBeDefined();
+    expect(await orderFor(service, repository, name, testStructure(), REMEDY)).toBeUndefined();
     const order = await offered(name);
     await service.onUpdateReport(printer('one'), report(order, 1, 'failed'));
     expect(await state(order.execution)).toBe('offered');
@@ -152,7 +151,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
 
   test('what was rolled back is not offered again', async () => {
     const name = printer('three');
-    await service.orderFor(name, testStructure(), REMEDY);
+    await orderFor(service, repository, name, testStructure(), REMEDY);
     const order = await offered(name);
     await service.onUpdateReport(name, report(order, 1, 'installing'));
     await service.onUpdateReport(
@@ -161,10 +160,11 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
         error: { code: 'update/self-test-failed', message: 'no heartbeat' },
       }),
     );
-    expect(await service.orderFor(name, testStructure(), REMEDY)).toMatchObject({
-      ok: false,
-      why: 'quarantined',
-    });
+    const barred = await service.store.quarantined([name]);
+    expect(barred.get(name)).toMatchObject([
+      { software: 'acme.engine', release: '2.5.0' },
+      { software: 'acme.engine', release: '2.6.1' },
+    ]);
   });
 
   test('a claim that no structure shows is failed; half of it is partial and judged anew', async () => {
@@ -176,7 +176,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
       await repository.release([
         { image: Buffer.from('c'), custom: { software: 'acme.controller', version: '3.2.0' } },
       ]);
-      await service.orderFor(name, testStructure(), {
+      await orderFor(service, repository, name, testStructure(), {
         software: [],
         steps: [...REMEDY.steps, ['apparatus:acme.controller', '3.2.0']],
       });
@@ -195,7 +195,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
     const name = printer('four');
     await restart({ backoffBaseMs: 20, backoffCapMs: 20 });
     try {
-      await service.orderFor(name, testStructure(), REMEDY);
+      await orderFor(service, repository, name, testStructure(), REMEDY);
       const first = await offered(name);
       await service.onUpdateReport(
         name,
@@ -221,8 +221,8 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
     try {
       const [mute, off] = [printer('mute'), printer('off')];
       online.set(off, false);
-      await service.orderFor(mute, testStructure(), REMEDY);
-      await service.orderFor(off, testStructure(), REMEDY, { withinMs: 1_500 });
+      await orderFor(service, repository, mute, testStructure(), REMEDY);
+      await orderFor(service, repository, off, testStructure(), REMEDY, 1_500);
       const [one, two] = [await offered(mute), await offered(off)];
       await eventually(async () => ((await state(one.execution)) === 'silent' ? true : undefined));
       expect(await state(two.execution)).toBe('offered');
@@ -240,7 +240,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
 
   test('a center that starts publishes what it did not come to', async () => {
     const name = printer('five');
-    await service.orderFor(name, testStructure(), REMEDY);
+    await orderFor(service, repository, name, testStructure(), REMEDY);
     const order = await offered(name);
     await service.stop();
     // As if it had been killed between the store and the broker.
@@ -258,7 +258,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
 
   test('reports that were stored and not heard are heard at the start', async () => {
     const name = printer('six');
-    await service.orderFor(name, testStructure(), REMEDY);
+    await orderFor(service, repository, name, testStructure(), REMEDY);
     const order = await offered(name);
     await service.stop();
     for (const [seq, said] of (['installing', 'rolled-back'] as const).entries()) {

@@ -1,16 +1,9 @@
-/**
- * Runs orders: stores what the pure machine decides, publishes retained orders, keeps nudges, and looks for proof in
- * structures. Everything may happen twice; compare-and-set makes the second time a no-op.
- */
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Repository } from '../../../releases/repository.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
-import { softwareOf } from '../../../schemas/subject.ts';
 import { printerTopic } from '../../../schemas/topics.ts';
-import type { MaintenanceWindow, Remedy, Structure, UpdateReport } from '../../../schemas/types.ts';
+import type { Structure, UpdateReport } from '../../../schemas/types.ts';
 import {
-  ORDER_MS_DEFAULT,
   PAGE_ROWS,
   PUBLISHED_FLUSH_MS,
   SET_ASIDE_TOLD_MS,
@@ -27,7 +20,7 @@ import {
   ExecutionStore,
   type UpdateDatabase,
 } from './execution-store.ts';
-import { orderDocument, orderSteps } from './order-plan.ts';
+import { orderDocument } from './order-plan.ts';
 import { DEFAULT_TIMES, type OrderEvent, type OrderTimes, shows } from './order-state.ts';
 import { type Nudge, type NudgeAt, type NudgeQueue, openQueue, type QueueConnection } from './queue.ts';
 
@@ -62,21 +55,6 @@ export interface UpdateSettings {
   /** Whether a printer is connected; asked when it has been silent for long. */
   online?(printer: string): Promise<boolean>;
 }
-
-export interface OrderOptions {
-  campaign?: string;
-  trouble?: string;
-  /** How long the order stands, in ms. */
-  withinMs?: number;
-  window?: MaintenanceWindow;
-  /** Spreads downloads: each printer starts at a random moment within so many ms. */
-  spreadMs?: number;
-}
-
-export type OrderOutcome =
-  | { ok: true; execution: string }
-  /** `busy`: it has an order already; `quarantined`: this release failed on it; `unavailable`: not in the repository. */
-  | { ok: false; why: 'busy' | 'quarantined' | 'unavailable' | 'nothing' | Refusal['why']; reason: string };
 
 /** What operators see of an execution. */
 export interface ExecutionView {
@@ -224,64 +202,7 @@ export class OrderService {
     for (const { printer, document } of rows) await this.onUpdateReport(printer, document);
   }
 
-  /**
-   * Gives a printer an order for the software of `remedy`, and for the spares that it switches to.
-   * @param structure what was judged: the order holds for it alone
-   */
-  async orderFor(
-    printer: string,
-    structure: Structure,
-    remedy: Pick<Remedy, 'software' | 'steps'> & Partial<Pick<Remedy, 'structure'>>,
-    options: OrderOptions = {},
-  ): Promise<OrderOutcome> {
-    const planned = orderSteps(structure, remedy, (software, version) =>
-      this.#settings.repository.target(software, version),
-    );
-    if (!planned.ok) {
-      return {
-        ok: false,
-        why: planned.missing === undefined ? 'nothing' : 'unavailable',
-        reason: planned.reason,
-      };
-    }
-    const barred = (await this.store.quarantined([printer])).get(printer) ?? [];
-    for (const { subject, to } of planned.steps) {
-      const software = softwareOf(subject);
-      const hit = barred.find((each) => each.software === software && each.release === to);
-      if (hit)
-        return {
-          ok: false,
-          why: 'quarantined',
-          reason: `${software} ${to} failed here before: ${hit.reason}`,
-        };
-    }
-    const at = this.#settings.now();
-    const notBefore = options.spreadMs ? at + Math.floor(this.#random() * options.spreadMs) : undefined;
-    const { created, refused } = await this.store.createOrRefuse([
-      {
-        id: randomUUID(),
-        printer,
-        campaign: options.campaign,
-        trouble: options.trouble,
-        at,
-        deadlineAt: at + (options.withinMs ?? ORDER_MS_DEFAULT),
-        plan: {
-          steps: planned.steps,
-          structure: { session: structure.session, revision: structure.revision },
-          ...(options.window === undefined ? {} : { window: options.window }),
-          ...(notBefore === undefined ? {} : { notBefore }),
-        },
-      },
-    ]);
-    const refusal = refused.get(printer);
-    if (refusal) return { ok: false, ...refusal };
-    const [row] = created;
-    if (!row) return { ok: false, why: 'busy', reason: `${printer} has an order already` };
-    await this.#queue.add(this.#offer(row));
-    return { ok: true, execution: row.id };
-  }
-
-  /** Wakes executions that were created by somebody else (a campaign). */
+  /** Wakes executions that a campaign created. */
   async dispatch(rows: readonly ExecutionRow[]): Promise<void> {
     await this.#queue.add(rows.flatMap((row) => this.#offer(row)));
   }

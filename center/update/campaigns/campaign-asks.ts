@@ -1,0 +1,159 @@
+/**
+ * Campaigns that start by themselves. The same question (the same misfit with the same cure, or the same rule with the
+ * same software) always goes to the same campaign, so that what it learned on some printers holds for those that come
+ * later, and what was stopped stays stopped.
+ */
+import { PlatenError } from '../../../schemas/errors.ts';
+import { CANDIDATES_PAGE } from '../limits.ts';
+import type { Query } from '../orders/execution-store.ts';
+import { queryOf } from '../orders/execution-store.ts';
+import type { CampaignSettings } from './campaign-dispatch.ts';
+import { type IntakeRow, intake, writeTargets } from './campaign-intake.ts';
+import { type CampaignRecord, campaignTransition } from './campaign-state.ts';
+import type { CampaignRow } from './campaign-view.ts';
+import { type CampaignRequest, PASSING } from './targets.ts';
+
+/** A question that wants printers to get something. */
+export interface Question {
+  /** Names it. */
+  key: string;
+  /** With the printers and the cause. */
+  request: CampaignRequest & Required<Pick<CampaignRequest, 'printers' | 'cause'>>;
+  /** `propose`: a person has to agree. */
+  mode: 'automatic' | 'propose';
+  /** Even if a campaign of it goes on: so many printers at once need a person. */
+  confirm?: boolean;
+}
+
+/** What became of it. */
+export interface Answer {
+  campaign?: string;
+  outcome: 'created' | 'joined' | 'nobody';
+  /** Why nobody takes part. */
+  why?: string;
+}
+
+/** What the campaigns do for asks. */
+export interface AskHost {
+  create(request: CampaignRequest, by: string, question: string): Promise<{ id: string }>;
+  /** Printers came to it. */
+  joined(id: string, printers: string[], before: CampaignRecord, after: CampaignRecord): Promise<void>;
+  save(query: Query, id: string, record: CampaignRecord): Promise<void>;
+}
+
+export class CampaignAsks {
+  readonly #settings: CampaignSettings;
+  readonly #host: AskHost;
+  /** Two that ask the same at once must not make two campaigns. */
+  readonly #chains = new Map<string, Promise<unknown>>();
+
+  constructor(settings: CampaignSettings, host: AskHost) {
+    this.#settings = settings;
+    this.#host = host;
+  }
+
+  /** Brings printers to the campaign of a question; the first that asks makes it. */
+  ask(question: Question, by: string): Promise<Answer> {
+    const before = this.#chains.get(question.key) ?? Promise.resolve();
+    const answer = before.then(() => this.#ask(question, by));
+    const settled = answer
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#chains.get(question.key) === settled) this.#chains.delete(question.key);
+      });
+    this.#chains.set(question.key, settled);
+    return answer;
+  }
+
+  /**
+   * Asks once more for those who were left out of a campaign for a reason that may have passed.
+   * @returns whether somebody still waits for that
+   */
+  async askAgain(
+    id: string,
+    request: CampaignRequest & Required<Pick<CampaignRequest, 'cause'>>,
+  ): Promise<boolean> {
+    const { database } = this.#settings;
+    const left = await database.query<{ printer: string }>(
+      `SELECT printer FROM campaign_targets WHERE campaign = $1 AND state = 'excluded' AND reason = ANY($2)
+       ORDER BY printer`,
+      [id, PASSING],
+    );
+    if (left.length === 0) return false;
+    await this.#join(id, { ...request, printers: left.map(({ printer }) => printer) });
+    return true;
+  }
+
+  async #ask(question: Question, by: string): Promise<Answer> {
+    const { key, request, mode, confirm = false } = question;
+    const { database } = this.#settings;
+    const rows = await database.query<Pick<CampaignRow, 'id'> & { state: CampaignRecord['state'] }>(
+      'SELECT id, state FROM campaigns WHERE question = $1 ORDER BY created_at DESC, id DESC LIMIT 20',
+      [key],
+    );
+    const states: CampaignRecord['state'][] = ['proposed'];
+    if (!confirm) states.push('running', 'paused', 'halted');
+    // What a person agreed to once is not agreed to for ever.
+    if (!confirm && mode === 'automatic') states.push('finished');
+    const host =
+      rows.find(({ state }) => state === 'proposed') ?? rows.find(({ state }) => states.includes(state));
+    if (host) return this.#join(host.id, request);
+    try {
+      const options = { ...request.options, propose: mode === 'propose' || confirm };
+      const { id } = await this.#host.create({ ...request, options }, by, key);
+      return { campaign: id, outcome: 'created' };
+    } catch (error) {
+      if (!(error instanceof PlatenError && error.code === 'request/conflict')) throw error;
+      // Those who wait for what was aborted are kept with it, so that lifting the stop finds them.
+      const aborted = rows.find(({ state }) => state === 'aborted');
+      if (aborted) await this.#join(aborted.id, request);
+      return { ...(aborted ? { campaign: aborted.id } : {}), outcome: 'nobody', why: error.message };
+    }
+  }
+
+  async #join(id: string, request: Question['request']): Promise<Answer> {
+    const { database, targets, random = Math.random } = this.#settings;
+    const rows: IntakeRow[] = [];
+    for await (const page of intake(targets, this.#pages(request.printers), request, id))
+      rows.push(...page.rows);
+    const done = await database.transaction(async (client) => {
+      const query = queryOf(client);
+      const [row] = await query<{ record: CampaignRecord }>(
+        'SELECT record FROM campaigns WHERE id = $1 FOR UPDATE',
+        [id],
+      );
+      if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
+      const { fresh, back } = await writeTargets(query, id, rows, random);
+      if (request.misfit !== undefined) await leaveOthers(query, id, fresh);
+      let { record } = row;
+      if (back > 0) record = campaignTransition(record, { type: 'withdrawn', count: back }).campaign;
+      if (fresh.length > 0) record = campaignTransition(record, { type: 'reopen' }).campaign;
+      if (record !== row.record) await this.#host.save(query, id, record);
+      return { fresh, before: row.record, record };
+    });
+    await this.#host.joined(id, done.fresh, done.before, done.record);
+    const held = rows.filter(({ state }) => state === 'excluded').length;
+    return {
+      campaign: id,
+      outcome: done.fresh.length > 0 || held < rows.length ? 'joined' : 'nobody',
+      ...(held > 0 ? { why: `${held} of ${rows.length} are left out` } : {}),
+    };
+  }
+
+  async *#pages(printers: readonly string[]) {
+    for (let at = 0; at < printers.length; at += CANDIDATES_PAGE) {
+      yield await this.#settings.targets.named(printers.slice(at, at + CANDIDATES_PAGE));
+    }
+  }
+}
+
+/** Printers whose misfit is another one by now no longer wait for the cure of the one before. */
+async function leaveOthers(query: Query, id: string, printers: readonly string[]): Promise<void> {
+  if (printers.length === 0) return;
+  await query(
+    `UPDATE campaign_targets t SET state = 'ended', ended = 'moved' FROM campaigns c
+     WHERE c.id = t.campaign AND c.request->>'misfit' IS NOT NULL AND t.campaign <> $1
+       AND t.printer = ANY($2) AND t.state = 'waiting'`,
+    [id, printers],
+  );
+}

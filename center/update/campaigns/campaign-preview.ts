@@ -1,0 +1,42 @@
+/** What a campaign would do, without doing it. */
+import type { CampaignRequest, Exclusion, Targets } from './targets.ts';
+
+export interface Preview {
+  targets: number;
+  /** Have nothing to do: they run what is wanted, or haven't the software. */
+  fine: number;
+  configurations: { stratum: string; printers: number; example: string }[];
+  excluded: Record<string, number>;
+  /** A few of each reason, with the reason in words. */
+  examples: { printer: string; reason: Exclusion; why: string }[];
+}
+
+const EXAMPLES_MAX = 5;
+const CONFIGURATIONS_MAX = 100;
+
+/** Considers every printer that a request matches. */
+export async function previewOf(targets: Targets, request: CampaignRequest): Promise<Preview> {
+  const preview: Preview = { targets: 0, fine: 0, configurations: [], excluded: {}, examples: [] };
+  const strata = new Map<string, { stratum: string; printers: number; example: string }>();
+  for await (const page of targets.candidates(request)) {
+    for (const each of await targets.consider(page, request, undefined)) {
+      if (each.kind === 'fine') preview.fine++;
+      else if (each.kind === 'target') {
+        preview.targets++;
+        const known = strata.get(each.stratum);
+        if (known) known.printers++;
+        else strata.set(each.stratum, { stratum: each.stratum, printers: 1, example: each.printer });
+      } else {
+        preview.excluded[each.reason] = (preview.excluded[each.reason] ?? 0) + 1;
+        const { printer, reason, why } = each;
+        if (preview.examples.filter((other) => other.reason === reason).length < EXAMPLES_MAX) {
+          preview.examples.push({ printer, reason, why });
+        }
+      }
+    }
+  }
+  preview.configurations = [...strata.values()]
+    .sort((a, b) => b.printers - a.printers)
+    .slice(0, CONFIGURATIONS_MAX);
+  return preview;
+}

@@ -1,0 +1,222 @@
+/**
+ * Whatever asks for software, it goes through a campaign with the guard: a rule, a verdict, a printer that joins.
+ * Real printers' agents against the real product.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Campaign, Catalog, Order } from '../schemas/types.ts';
+import type { Ear } from './harness/ear.ts';
+import { eventually } from './harness/ear.ts';
+import { useProduct } from './harness/setting.ts';
+import { type Simulated, simulate } from './harness/simulated.ts';
+
+const engineOf = (id: string, fixes?: string) => ({
+  id,
+  vendor: 'acme',
+  scheme: 'semver' as const,
+  releases: [{ version: '2.4.0' }, { version: '2.5.0', ...(fixes ? { fixes: [fixes] } : {}) }],
+});
+const CATALOG = {
+  catalog: 'rollout-1',
+  apparatus: ['RULE', 'MISFIT', 'JOIN'].map((model) => ({
+    model,
+    slots: [{ kind: 'engine', models: ['EN-36'], min: 1, max: 1 }],
+  })),
+  units: [{ model: 'EN-36', kind: 'engine' }],
+  software: [
+    engineOf('acme.ruled', 'J-7201'),
+    engineOf('acme.misfit'),
+    engineOf('acme.joined'),
+    { id: 'acme.base', vendor: 'acme', scheme: 'semver', releases: [{ version: '1.0.0' }] },
+  ],
+} satisfies Catalog;
+/** The same, but for a requirement that somebody mistyped. */
+const WRONG = {
+  ...CATALOG,
+  software: CATALOG.software.map((one) =>
+    one.id === 'acme.base'
+      ? {
+          ...one,
+          releases: [{ version: '1.0.0', requires: [{ software: 'acme.misfit', range: '>=2.5.0' }] }],
+        }
+      : one,
+  ),
+};
+const RULES = {
+  rules: 'rollout',
+  list: [
+    {
+      id: 'jams',
+      by: ['printer'],
+      where: ['code', '=', 'J-7201'],
+      when: { count: { ge: 1, over: 'PT72H' } },
+      late: 'PT0S',
+      clear: { quiet: 'PT1S' },
+      dedup: 'PT0S',
+      remedy: { software: 'fixes' },
+      fleet: true,
+      auto: true,
+    },
+  ],
+};
+const setting = useProduct({ catalog: CATALOG, rules: RULES, releases: true });
+const running: Simulated[] = [];
+
+afterAll(async () => {
+  for (const { fleet } of running) await fleet.stop();
+});
+
+const begin = async (...group: Parameters<typeof simulate> extends [unknown, infer G] ? [G] : never) => {
+  const simulated = await simulate(setting, group[0]);
+  running.push(simulated);
+  return simulated;
+};
+
+/** Printers of a group that ever got an order. */
+function ordered(ear: Ear, { names }: Simulated): string[] {
+  return names.filter((name) =>
+    ear
+      .all<Partial<Order>>(`platen/v1/printers/${name}/order`)
+      .some(({ execution }) => execution !== undefined),
+  );
+}
+
+async function known(model: string, count: number): Promise<void> {
+  await eventually(
+    async () => {
+      const { items } = await setting.operator.call('printers.list', { model, limit: 1000 });
+      const judged = (items as { verdict: string }[]).filter(({ verdict }) => verdict !== 'none');
+      return judged.length === count;
+    },
+    `${count} printers are judged`,
+    60_000,
+  );
+}
+
+const campaignsOf = async (): Promise<Campaign[]> =>
+  (await setting.operator.call('campaigns.list', { limit: 100 }))['items'] as Campaign[];
+
+test('a rule does not start again what the guard halted, until a person lifts it', async () => {
+  const ear = await setting.listen('platen/v1/printers/+/order');
+  const group = await begin({
+    name: 'rule',
+    count: 40,
+    model: 'RULE',
+    engine: { 'acme.ruled': '2.4.0' },
+    fails: 1,
+  });
+  await known('RULE', 40);
+  // One printer after the other is in trouble, for as long as it takes to see what follows.
+  for (let turn = 0; turn < 30; turn++) {
+    group.fleet
+      .driver(group.names[turn % 40] ?? '')
+      ?.emit({ code: 'J-7201', severity: 'error', unit: 'engine' });
+    await sleep(800);
+  }
+  const campaigns = await campaignsOf();
+  expect(campaigns.filter(({ cause }) => cause?.kind !== 'verdict')).toHaveLength(1);
+  expect(campaigns[0]).toMatchObject({
+    state: 'halted',
+    cause: { kind: 'rule', rule: 'jams' },
+    stopped: { releases: ['acme.ruled@2.5.0'], by: 'guard' },
+  });
+  const before = ordered(ear, group);
+  expect(before.length).toBeLessThanOrEqual(15);
+
+  // Seen in the list of releases; lifted by a person who says why, it begins with canaries.
+  const { items } = (await setting.operator.call('releases.list', { software: 'acme.ruled' })) as {
+    items: { custom: { version: string }; stopped?: unknown[] }[];
+  };
+  expect(items.find(({ custom }) => custom.version === '2.5.0')?.stopped).toHaveLength(1);
+  await expect(setting.operator.call('campaigns.resume', { id: campaigns[0]?.id ?? '' })).rejects.toThrow(
+    /reason/,
+  );
+  await setting.operator.call('releases.release', {
+    software: 'acme.ruled',
+    version: '2.5.0',
+    reason: 'the self-test was wrong',
+  });
+  await eventually(() => ordered(ear, group).length > before.length, 'it goes on', 30_000);
+  await eventually(async () => (await campaignsOf())[0]?.state === 'halted', 'and is halted again', 60_000);
+  expect(ordered(ear, group).length).toBeLessThanOrEqual(30);
+
+  // The same for what a person aborted.
+  await setting.operator.call('releases.release', {
+    software: 'acme.ruled',
+    version: '2.5.0',
+    reason: 'once more',
+  });
+  const [{ id = '' } = {}] = await campaignsOf();
+  await setting.operator.call('campaigns.abort', { id });
+  const after = ordered(ear, group).length;
+  for (let turn = 0; turn < 6; turn++) {
+    group.fleet
+      .driver(group.names[39 - turn] ?? '')
+      ?.emit({ code: 'J-7201', severity: 'error', unit: 'engine' });
+    await sleep(500);
+  }
+  expect(await campaignsOf()).toHaveLength(1);
+  expect(ordered(ear, group).length).toBe(after);
+}, 240_000);
+
+test('a mistyped requirement in a catalog waits for a person, then goes by canaries and is halted', async () => {
+  const ear = await setting.listen('platen/v1/printers/+/order');
+  const group = await begin({
+    name: 'misfit',
+    count: 60,
+    model: 'MISFIT',
+    apparatus: { 'acme.base': '1.0.0' },
+    engine: { 'acme.misfit': '2.4.0' },
+    fails: 1,
+  });
+  await known('MISFIT', 60);
+  expect(
+    await setting.operator.call('catalog.put', { document: { ...WRONG, catalog: 'rollout-2' } }),
+  ).toMatchObject({
+    misfits: 60,
+    corrections: 'propose',
+  });
+  const mine = async () => (await campaignsOf()).filter(({ cause }) => cause?.kind === 'verdict');
+  const [proposed] = await eventually(
+    async () => {
+      const list = await mine();
+      return list[0]?.targets === 60 ? list : undefined;
+    },
+    'the corrections are proposed',
+    60_000,
+  );
+  expect(proposed).toMatchObject({ state: 'proposed', cause: { mends: ['acme.misfit@2.5.0'] } });
+  // A further catalog that changes nothing does not let them through.
+  await setting.operator.call('catalog.put', { document: { ...WRONG, catalog: 'rollout-3' } });
+  await sleep(3_000);
+  expect(ordered(ear, group)).toEqual([]);
+
+  await setting.operator.call('campaigns.resume', { id: proposed?.id ?? '' });
+  await eventually(async () => (await mine())[0]?.state === 'halted', 'it is halted', 60_000);
+  expect(ordered(ear, group).length).toBeLessThanOrEqual(15);
+  await sleep(3_000);
+  expect(ordered(ear, group).length).toBeLessThanOrEqual(15);
+  expect(await mine()).toHaveLength(1);
+}, 240_000);
+
+test('printers that join a campaign in its waves begin with canaries', async () => {
+  const ear = await setting.listen('platen/v1/printers/+/order');
+  const spec = { model: 'JOIN', engine: { 'acme.joined': '2.4.0' }, takes: 'PT2S' };
+  const first = await begin({ ...spec, name: 'first', count: 3 });
+  await known('JOIN', 3);
+  const { id } = await setting.operator.call('campaigns.create', {
+    software: { id: 'acme.joined', range: '2.5.0' },
+    filter: { model: 'JOIN' },
+  });
+  const get = async () =>
+    (await setting.operator.call('campaigns.get', { id: String(id) })) as unknown as Campaign;
+  await eventually(async () => (await get()).guard?.['stage'] === 'waves', 'it is in its waves', 60_000);
+  // One that never ends keeps the campaign from finishing: it takes its order and does nothing.
+  const many = await begin({ ...spec, name: 'many', count: 120 });
+  await known('JOIN', 123);
+  await eventually(async () => (await get()).targets === 123, 'they have joined', 120_000);
+  await sleep(1_500);
+  expect(ordered(ear, many).length).toBeLessThanOrEqual(8);
+  const campaign = await get();
+  expect(campaign).toMatchObject({ state: 'running', guard: { stage: 'canaries' } });
+  expect(first.names).toHaveLength(3);
+}, 240_000);
