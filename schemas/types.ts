@@ -76,7 +76,7 @@ export interface Campaign {
    * Who created it.
    */
   by?: string;
-  cause?: CampaignCause;
+  cause?: OrderCause;
   /**
    * Why printers wait although the campaign goes on: reason to number.
    */
@@ -99,7 +99,7 @@ export interface Campaign {
 /**
  * Why it is: a person, a rule with the trouble that it found, or a verdict with the broken rules and what mends them.
  */
-export interface CampaignCause {
+export interface OrderCause {
   kind: 'person' | 'rule' | 'verdict';
   by?: string;
   rule?: string;
@@ -305,6 +305,7 @@ export interface Order {
    * @maxItems 256
    */
   steps: OrderStep[];
+  cause?: OrderCause;
 }
 export interface MaintenanceWindow {
   /**

@@ -3,9 +3,10 @@
  * Real printers' agents against the real product.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Campaign, Catalog, Order } from '../schemas/types.ts';
+import type { Campaign, Catalog, FleetEvent } from '../schemas/types.ts';
 import type { Ear } from './harness/ear.ts';
 import { eventually } from './harness/ear.ts';
+import { sampleStructure } from './harness/printer.ts';
 import { useProduct } from './harness/setting.ts';
 import { type Simulated, simulate } from './harness/simulated.ts';
 
@@ -29,6 +30,7 @@ const CATALOG = {
     { id: 'acme.base', vendor: 'acme', scheme: 'semver', releases: [{ version: '1.0.0' }] },
   ],
 } satisfies Catalog;
+const ORDERS = 'platen/v1/fleet/events/order';
 /** The same, but for a requirement that somebody mistyped. */
 const WRONG = {
   ...CATALOG,
@@ -47,7 +49,7 @@ const RULES = {
     {
       id: 'jams',
       by: ['printer'],
-      where: ['code', '=', 'J-7201'],
+      where: { all: [['code', '=', 'J-7201']] },
       when: { count: { ge: 1, over: 'PT72H' } },
       late: 'PT0S',
       clear: { quiet: 'PT1S' },
@@ -73,11 +75,9 @@ const begin = async (...group: Parameters<typeof simulate> extends [unknown, inf
 
 /** Printers of a group that ever got an order. */
 function ordered(ear: Ear, { names }: Simulated): string[] {
-  return names.filter((name) =>
-    ear
-      .all<Partial<Order>>(`platen/v1/printers/${name}/order`)
-      .some(({ execution }) => execution !== undefined),
-  );
+  const offered = ear.all<FleetEvent>(ORDERS).filter(({ what }) => what === 'offered');
+  const printers = new Set(offered.map(({ printer }) => printer));
+  return names.filter((name) => printers.has(name));
 }
 
 async function known(model: string, count: number): Promise<void> {
@@ -96,7 +96,7 @@ const campaignsOf = async (): Promise<Campaign[]> =>
   (await setting.operator.call('campaigns.list', { limit: 100 }))['items'] as Campaign[];
 
 test('a rule does not start again what the guard halted, until a person lifts it', async () => {
-  const ear = await setting.listen('platen/v1/printers/+/order');
+  const ear = await setting.listen(ORDERS);
   const group = await begin({
     name: 'rule',
     count: 40,
@@ -159,7 +159,7 @@ test('a rule does not start again what the guard halted, until a person lifts it
 }, 240_000);
 
 test('a mistyped requirement in a catalog waits for a person, then goes by canaries and is halted', async () => {
-  const ear = await setting.listen('platen/v1/printers/+/order');
+  const ear = await setting.listen(ORDERS);
   const group = await begin({
     name: 'misfit',
     count: 60,
@@ -199,21 +199,40 @@ test('a mistyped requirement in a catalog waits for a person, then goes by canar
 }, 240_000);
 
 test('printers that join a campaign in its waves begin with canaries', async () => {
-  const ear = await setting.listen('platen/v1/printers/+/order');
+  const ear = await setting.listen(ORDERS);
   const spec = { model: 'JOIN', engine: { 'acme.joined': '2.4.0' }, takes: 'PT2S' };
   const first = await begin({ ...spec, name: 'first', count: 3 });
-  await known('JOIN', 3);
+  // One that is off with its order keeps the campaign from finishing.
+  const off = await setting.printer('off-1');
+  await off.structure(
+    sampleStructure({
+      apparatus: { model: 'JOIN', software: [] },
+      units: [
+        {
+          symbol: 'engine',
+          kind: 'engine',
+          model: 'EN-36',
+          software: [{ id: 'acme.joined', vendor: 'acme', version: '2.4.0' }],
+        },
+      ],
+    }),
+  );
+  await off.close();
+  await known('JOIN', 4);
   const { id } = await setting.operator.call('campaigns.create', {
     software: { id: 'acme.joined', range: '2.5.0' },
     filter: { model: 'JOIN' },
   });
   const get = async () =>
     (await setting.operator.call('campaigns.get', { id: String(id) })) as unknown as Campaign;
-  await eventually(async () => (await get()).guard?.['stage'] === 'waves', 'it is in its waves', 60_000);
-  // One that never ends keeps the campaign from finishing: it takes its order and does nothing.
+  await eventually(
+    async () => ((await get()).guard as { stage?: string }).stage === 'waves',
+    'it is in its waves',
+    60_000,
+  );
   const many = await begin({ ...spec, name: 'many', count: 120 });
-  await known('JOIN', 123);
-  await eventually(async () => (await get()).targets === 123, 'they have joined', 120_000);
+  await known('JOIN', 124);
+  await eventually(async () => (await get()).targets === 124, 'they have joined', 120_000);
   await sleep(1_500);
   expect(ordered(ear, many).length).toBeLessThanOrEqual(8);
   const campaign = await get();

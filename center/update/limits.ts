@@ -50,3 +50,5 @@ export const SET_ASIDE_TOLD_MS = 100;
 /** Orders that say nothing of the release before a campaign is paused because of them, and their share. */
 export const UNRELATED_MIN = 8;
 export const UNRELATED_SHARE_MAX = 0.2;
+/** Printers looked at beyond those that are to get an order: some of the first may have to wait. */
+export const DISPATCH_SPARE = 64;

@@ -106,7 +106,7 @@ export class Questions {
     }
   }
 
-  #ask(question: Question): Promise<ImpactResult> {
+  #ask(question: Question): Promise<Record<string, unknown>> {
     if (this.#stopped) return Promise.reject(new PlatenError('request/busy'));
     const thread = this.#thread ?? this.#startThread();
     thread.ref();

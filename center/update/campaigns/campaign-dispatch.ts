@@ -5,14 +5,27 @@
 
 import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
-import { CAMPAIGN_DISPATCH_MAX, ORDER_MS_DEFAULT, TARGET_TRIES_MAX } from '../limits.ts';
+import { causeDocument, releasesOf } from '../cause.ts';
+import { CAMPAIGN_DISPATCH_MAX, DISPATCH_SPARE, ORDER_MS_DEFAULT, TARGET_TRIES_MAX } from '../limits.ts';
 import { type ExecutionRow, type Query, queryOf } from '../orders/execution-store.ts';
-import { orderSteps } from '../orders/order-plan.ts';
+import { type ExecutionPlan, orderSteps } from '../orders/order-plan.ts';
 import type { OrderService, UpdateSettings } from '../orders/order-service.ts';
 import type { Execution } from '../orders/order-state.ts';
-import { type CampaignEvent, type CampaignRecord, campaignTransition, outcomeOf } from './campaign-state.ts';
-import type { CampaignRow } from './campaign-view.ts';
+import {
+  type CampaignEvent,
+  type CampaignRecord,
+  campaignTransition,
+  DEFAULT_PACE,
+  outcomeOf,
+} from './campaign-state.ts';
+import { blamedReleases } from './campaign-stops.ts';
+import { type CampaignRow, causeOf } from './campaign-view.ts';
 import type { CohortWatch } from './cohort-watch.ts';
+import { type Applicant, withinBounds } from './dispatch-bounds.ts';
+import { fleetLoad, lockDispatch } from './dispatch-load.ts';
+import { DEFAULT_GUARD } from './guard.ts';
+import { harmOf } from './release-ledger.ts';
+import { LedgerEdit } from './release-ledger-store.ts';
 import type { RolloutSettingsStore } from './rollout-settings.ts';
 import type { StopStore } from './stop-store.ts';
 import { durationOr, type Targets } from './targets.ts';
@@ -36,9 +49,12 @@ export class CampaignHand {
   }
 
   /** What became of orders since the last look. */
-  async takeOutcomes(query: Query, row: CampaignRow): Promise<CampaignRecord> {
+  async takeOutcomes(query: Query, row: CampaignRow): Promise<{ record: CampaignRecord; stopped: string[] }> {
     const changed = await query<{
       printer: string;
+      execution: string;
+      releases: string[];
+      plan: ExecutionPlan;
       exposure: number | null;
       tries: number;
       /** It had an outcome before and is tried again. */
@@ -47,7 +63,8 @@ export class CampaignHand {
       record: Execution;
       ended: boolean;
     }>(
-      `SELECT t.printer, t.exposure, t.tries, t.ended IS NOT NULL AS told, e.state, e.record, e.ended_at IS NOT NULL AS ended
+      `SELECT t.printer, t.execution, t.releases, t.exposure, t.tries, t.ended IS NOT NULL AS told, e.state, e.record, e.plan,
+              e.ended_at IS NOT NULL AS ended
        FROM campaign_targets t JOIN executions e ON e.id = t.execution
        WHERE t.campaign = $1 AND t.state = 'dispatched'
          AND (e.ended_at IS NOT NULL OR (t.exposure IS NULL AND e.state IN ('installing', 'self-testing', 'claimed')))
@@ -55,15 +72,33 @@ export class CampaignHand {
       [row.id],
     );
     let { record } = row;
+    if (changed.length === 0) return { record, stopped: [] };
+    const ledger = await LedgerEdit.open(
+      query,
+      // Whoever tolerates more than usual decides for that campaign; it says nothing for others.
+      isTolerant(row) ? [] : changed.flatMap(({ releases }) => releases),
+      changed.map(({ execution }) => execution),
+    );
     const happen = (event: CampaignEvent) => {
       record = campaignTransition(record, event).campaign;
     };
-    for (const { printer, state, record: execution, ended, tries, told, ...each } of changed) {
+    for (const {
+      printer,
+      state,
+      record: execution,
+      plan,
+      releases,
+      ended,
+      tries,
+      told,
+      ...each
+    } of changed) {
       const outcome = ended ? outcomeOf(state, execution.error?.code, execution.suspectedBrick) : undefined;
       let exposure = each.exposure === null ? null : Number(each.exposure);
       if (exposure === null && (outcome !== undefined || !ended)) {
         exposure = record.guard.exposed;
         happen({ type: 'exposed' });
+        ledger.expose(releases, each.execution);
         this.#watch.expose(row.id, printer);
       }
       if (!ended) {
@@ -76,9 +111,9 @@ export class CampaignHand {
       }
       // A printer that began to install and whose end says nothing must not hold up those after it.
       // One that was tried again has its number and its outcome already: it is no new evidence.
-      if (exposure !== null) {
-        happen({ type: 'outcome', exposure, failed: outcome === undefined ? null : outcome === 'bad' });
-      }
+      const failing = outcome === undefined ? null : outcome === 'bad';
+      if (exposure !== null) happen({ type: 'outcome', exposure, failed: failing });
+      ledger.feed(releases, each.execution, failing && blamedReleases(plan, execution));
       if (execution.suspectedBrick) happen({ type: 'brick', printer });
       // What was withdrawn or was not as judged gets another order, unless the campaign is over.
       const again =
@@ -104,7 +139,36 @@ export class CampaignHand {
         ],
       );
     }
-    return record;
+    await ledger.write(query);
+    const stopped: string[] = [];
+    for (const { release, evidence } of ledger.changed()) {
+      const harm = harmOf(evidence);
+      if (harm === undefined || !(await this.#stopRelease(query, row, release, harm))) continue;
+      stopped.push(release);
+      happen({ type: 'halt', reason: `${release}: ${harm}` });
+    }
+    return { record, stopped };
+  }
+
+  /** Remembers that a release does harm. @returns false when that is known */
+  async #stopRelease(query: Query, row: CampaignRow, release: string, reason: string): Promise<boolean> {
+    const { stops, now } = this.#settings;
+    const known = await query(
+      "SELECT 1 AS one FROM release_stops WHERE lifted_at IS NULL AND kind = 'guard' AND $1 = ANY(releases)",
+      [release],
+    );
+    if (known.length > 0) return false;
+    const cause = causeOf(row);
+    await stops.add(query, {
+      kind: 'guard',
+      releases: [release],
+      campaign: row.id,
+      cause,
+      reason,
+      by: 'guard',
+      at: now(),
+    });
+    return true;
   }
 
   /** First events of codes since the last look. */
@@ -146,28 +210,54 @@ export class CampaignHand {
     return row ?? { targets: 0, waiting: 0, underWay: 0, active: 0, stopped: 0 };
   }
 
-  /** Gives the next printers of the draw their orders, as each of them must be now. */
-  async dispatch(client: PoolClient, row: CampaignRow, count: number): Promise<ExecutionRow[]> {
-    const { targets, orders, repository, now, random = Math.random } = this.#settings;
+  /** The next printers of the draw that have no order, and perhaps some more. */
+  async #next(query: Query, row: CampaignRow, wanted: number): Promise<string[]> {
+    const pick = (where: string, limit: number) =>
+      query<{ printer: string }>(
+        `SELECT t.printer FROM campaign_targets t LEFT JOIN printers p ON p.id = t.printer
+         LEFT JOIN executions e ON e.printer = t.printer AND e.ended_at IS NULL
+         WHERE t.campaign = $1 AND t.state = 'waiting' AND e.id IS NULL AND ${where}
+         ORDER BY t.place, t.printer LIMIT $2`,
+        [row.id, limit],
+      );
+    const spare = wanted + DISPATCH_SPARE;
+    if (row.record.stage !== 'canaries') return (await pick('true', spare)).map(({ printer }) => printer);
+    let next = await pick('p.online', spare);
+    // Where nobody is there, one finds its order when it comes.
+    if (next.length === 0) {
+      const [out] = await query<{ n: number }>(
+        "SELECT count(*)::int AS n FROM campaign_targets WHERE campaign = $1 AND state = 'dispatched'",
+        [row.id],
+      );
+      if (out?.n === 0) next = await pick('p.online IS NOT TRUE', 1);
+    }
+    return next.map(({ printer }) => printer);
+  }
+
+  /** Gives the next printers of the draw their orders, as each of them must be now and as the fleet's bounds allow. */
+  async dispatch(
+    client: PoolClient,
+    row: CampaignRow,
+    count: number,
+  ): Promise<{ created: ExecutionRow[]; waits: Record<string, number> }> {
+    const { targets, orders, repository, rollout, now, random = Math.random } = this.#settings;
     const query = queryOf(client);
     const { options } = row.request;
-    const canaries = row.record.stage === 'canaries';
     const wanted = Math.min(count, CAMPAIGN_DISPATCH_MAX);
-    const next = await query<{ printer: string }>(
-      `SELECT t.printer FROM campaign_targets t LEFT JOIN printers p ON p.id = t.printer
-       LEFT JOIN executions e ON e.printer = t.printer AND e.ended_at IS NULL
-       WHERE t.campaign = $1 AND t.state = 'waiting' AND e.id IS NULL ${canaries ? 'AND p.online' : ''}
-       ORDER BY t.place, t.printer LIMIT $2`,
-      [row.id, wanted],
+    const next = await this.#next(query, row, wanted);
+    if (next.length === 0) return { created: [], waits: {} };
+    const candidates = new Map((await targets.named(next)).map((each) => [each.printer, each]));
+    const considered = new Map(
+      (await targets.consider([...candidates.values()], row.request, row.id)).map((each) => [
+        each.printer,
+        each,
+      ]),
     );
-    if (next.length === 0) return [];
-    const candidates = await targets.named(next.map((each) => each.printer));
-    const considered = await targets.consider(candidates, row.request, row.id);
-    const at = now();
-    const spreadMs = durationOr(options?.spread, 0);
-    const deadlineAt = at + durationOr(options?.deadline, ORDER_MS_DEFAULT);
-    const planned = [];
-    for (const each of considered) {
+    const applicants: Applicant[] = [];
+    for (const printer of next) {
+      const each = considered.get(printer);
+      const candidate = candidates.get(printer);
+      if (!each || !candidate) continue;
       if (each.kind !== 'target') {
         const [state, reason] = each.kind === 'fine' ? ['ended', null] : ['excluded', each.reason];
         await query(
@@ -176,13 +266,36 @@ export class CampaignHand {
         );
         continue;
       }
+      const { online, site, labels } = candidate;
+      const { stratum, releases } = each;
+      applicants.push({ printer, online, stratum, releases, site, pool: labels['pool'] });
+    }
+    await lockDispatch(query);
+    const at = now();
+    const { pace, stage } = row.record;
+    const { admitted, waits } = withinBounds(
+      applicants,
+      wanted,
+      await fleetLoad(query, row.id, applicants, at),
+      {
+        ...(await rollout.get()).dispatch,
+        unproven: Math.max(pace.canariesAtOnce, stage === 'waves' ? (options?.wave ?? 0) : 0),
+        growth: Math.max(pace.growth, DEFAULT_PACE.growth),
+      },
+    );
+    const spreadMs = durationOr(options?.spread, 0);
+    const deadlineAt = at + durationOr(options?.deadline, ORDER_MS_DEFAULT);
+    const planned = [];
+    for (const { printer } of admitted) {
+      const each = considered.get(printer);
+      if (each?.kind !== 'target') continue;
       const steps = orderSteps(each.structure, each.remedy, (software, version) =>
         repository.target(software, version),
       );
       if (!steps.ok) continue;
       planned.push({
         id: randomUUID(),
-        printer: each.printer,
+        printer,
         campaign: row.id,
         ...(row.request.trouble === undefined ? {} : { trouble: row.request.trouble }),
         at,
@@ -190,6 +303,7 @@ export class CampaignHand {
         plan: {
           steps: steps.steps,
           structure: { session: each.structure.session, revision: each.structure.revision },
+          cause: causeDocument(causeOf(row)),
           ...(options?.window === undefined ? {} : { window: options.window }),
           ...(spreadMs > 0 ? { notBefore: at + Math.floor(random() * spreadMs) } : {}),
         },
@@ -198,11 +312,22 @@ export class CampaignHand {
     // A printer that somebody else gave an order meanwhile gets none, and waits.
     const created = await orders.store.create(planned, client);
     await query(
-      `UPDATE campaign_targets t SET state = 'dispatched', execution = n.execution
-       FROM unnest($2::text[], $3::text[]) AS n(printer, execution)
+      `UPDATE campaign_targets t
+       SET state = 'dispatched', execution = n.execution, releases = string_to_array(n.releases, E'\\n')
+       FROM unnest($2::text[], $3::text[], $4::text[]) AS n(printer, execution, releases)
        WHERE t.campaign = $1 AND t.printer = n.printer`,
-      [row.id, created.map((each) => each.printer), created.map((each) => each.id)],
+      [
+        row.id,
+        created.map((each) => each.printer),
+        created.map((each) => each.id),
+        created.map((each) => releasesOf(each.plan.steps).join('\n')),
+      ],
     );
-    return created;
+    return { created, waits };
   }
+}
+
+/** Whether a person chose to tolerate more failures than is usual. */
+function isTolerant({ request }: CampaignRow): boolean {
+  return (request.options?.tolerated ?? 0) > DEFAULT_GUARD.tolerated;
 }

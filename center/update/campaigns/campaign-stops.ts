@@ -24,25 +24,28 @@ export function blamedReleases(plan: ExecutionPlan, execution: Pick<Execution, '
   );
 }
 
-/** Remembers why a campaign ended as it did, so that nothing starts the same again by itself. */
+/**
+ * Remembers why a campaign ended as it did, so that nothing starts the same again by itself.
+ * @returns releases that the guard stopped with it
+ */
 export async function rememberStop(
   query: Query,
   stops: StopStore,
   row: CampaignRow,
   record: CampaignRecord,
   { by, at }: { by: string; at: number },
-): Promise<void> {
+): Promise<string[]> {
   const before = row.record.state;
-  if (record.state === before || (record.state !== 'halted' && record.state !== 'aborted')) return;
+  if (record.state === before || (record.state !== 'halted' && record.state !== 'aborted')) return [];
   // What was halted by a stop, or with the release as a whole, is remembered already.
-  if (record.halt === 'stop' || (record.state === 'halted' && record.halt === 'release')) return;
+  if (record.halt === 'stop' || (record.state === 'halted' && record.halt === 'release')) return [];
   const reason = record.reason ?? record.state;
   const common = { campaign: row.id, cause: causeOf(row), reason, by, at };
   if (record.state === 'halted') {
     const releases =
       record.halt === 'codes' ? await exposedReleases(query, row.id) : await failedReleases(query, row.id);
     await stops.add(query, { ...common, kind: 'guard', releases });
-    return;
+    return releases;
   }
   const [found] = await query<{ releases: string[] | null; strata: string[] | null }>(
     `SELECT (SELECT array_agg(DISTINCT r ORDER BY r) FROM campaign_targets t, unnest(t.releases) r
@@ -57,6 +60,7 @@ export async function rememberStop(
     releases: found?.releases ?? [],
     strata: found?.strata ?? [],
   });
+  return [];
 }
 
 async function failedReleases(query: Query, campaign: string): Promise<string[]> {

@@ -33,6 +33,7 @@ import { type CampaignRow, campaignDocument, causeOf } from './campaign-view.ts'
 import { CohortWatch } from './cohort-watch.ts';
 import { drawPlaces } from './draw.ts';
 import { checkCount } from './expected-count.ts';
+import { forgetEvidence } from './release-ledger-store.ts';
 import { type CorrectionMode, RolloutSettingsStore, ruleMode } from './rollout-settings.ts';
 import { SpacedCalls } from './spaced-calls.ts';
 import { StopStore, type StopView, stopView } from './stop-store.ts';
@@ -234,9 +235,12 @@ export class Campaigns {
    */
   async release(release: string, by: string, reason: string): Promise<StopView[]> {
     const { database, stops, now, tell } = this.#settings;
-    const lifted = await database.transaction((client) =>
-      stops.lift(queryOf(client), { release }, { by, reason, at: now() }),
-    );
+    const lifted = await database.transaction(async (client) => {
+      const query = queryOf(client);
+      const those = await stops.lift(query, { release }, { by, reason, at: now() });
+      await forgetEvidence(query, [release, ...those.flatMap((stop) => stop.releases)]);
+      return those;
+    });
     if (lifted.length === 0) throw new PlatenError('request/not-found', { kind: 'stop of', id: release });
     tell('released', { release, by, reason, stops: lifted.map(stopView) });
     const halted = await this.#rows(
@@ -258,7 +262,12 @@ export class Campaigns {
       const query = queryOf(client);
       // Numbers and outcomes belong to the evidence that is given up.
       await query('UPDATE campaign_targets SET exposure = NULL, outcome = NULL WHERE campaign = $1', [id]);
-      return stops.lift(query, { campaign: id }, { by, reason, at: now() });
+      const those = await stops.lift(query, { campaign: id }, { by, reason, at: now() });
+      await forgetEvidence(
+        query,
+        those.flatMap((stop) => stop.releases),
+      );
+      return those;
     });
     if (lifted.length > 0) tell('released', { campaign: id, by, reason, stops: lifted.map(stopView) });
   }
@@ -531,7 +540,8 @@ export class Campaigns {
       const query = queryOf(client);
       const [row] = await query<CampaignRow>(`SELECT ${ROW} FROM campaigns WHERE id = $1 FOR UPDATE`, [id]);
       if (!row) return undefined;
-      let record = await this.#hand.takeOutcomes(query, row);
+      const taken = await this.#hand.takeOutcomes(query, row);
+      let { record } = taken;
       record = await this.#hand.takeEvents(query, id, record);
       const { targets, ...counts } = await this.#hand.counts(query, id);
       // Printers that joined belong to it from now on.
@@ -542,26 +552,45 @@ export class Campaigns {
       record = ticked.campaign;
       let created: ExecutionRow[] = [];
       if (ticked.allowance.dispatch > 0) {
-        created = await this.#hand.dispatch(client, { ...row, record }, ticked.allowance.dispatch);
+        const given = await this.#hand.dispatch(client, { ...row, record }, ticked.allowance.dispatch);
+        created = given.created;
+        record = campaignTransition(record, { type: 'waits', waits: given.waits }).campaign;
         if (created.length > 0) {
           const event: CampaignEvent = { type: 'dispatched', at: now(), count: created.length };
           record = campaignTransition(record, event).campaign;
         }
       }
       if (record !== row.record) await this.#save(query, id, record);
-      await rememberStop(query, stops, row, record, { by: 'guard', at: now() });
-      return { row, before: row.record, record, created, allowance: ticked.allowance, counts };
+      const halted = await rememberStop(query, stops, row, record, { by: 'guard', at: now() });
+      const stopped = [...taken.stopped, ...halted];
+      return { row, stopped, before: row.record, record, created, allowance: ticked.allowance, counts };
     });
     if (!done) return;
-    const { row, before, record, created, allowance, counts } = done;
+    const { row, before, record, created, allowance, counts, stopped } = done;
     await orders.dispatch(created);
     if (record.state !== before.state) this.#tellState(row, record);
     if (record !== before) this.#publishing.soon(id);
+    if (stopped.length > 0) await this.#withdrawStopped(stopped);
     if (record.state !== 'running' && counts.underWay > 0) await this.#withdraw(id, record);
     if (record.state === 'finished' || record.state === 'aborted') this.#watch.forget(id);
     if (allowance.againAt !== undefined) this.#lookIn(id, allowance.againAt - now());
     // What was allowed could not be given out (offline, busy): look whether that has changed.
     else if (created.length < allowance.dispatch) this.#lookIn(id, 5_000);
+  }
+
+  /** Takes releases back that were stopped, whatever campaign they went out with, where they have not begun to install. */
+  async #withdrawStopped(releases: string[]): Promise<void> {
+    const { orders, database } = this.#settings;
+    const out = await database.query<{ execution: string; campaign: string }>(
+      `SELECT t.execution, t.campaign FROM campaign_targets t JOIN executions e ON e.id = t.execution
+       WHERE t.state = 'dispatched' AND t.releases && $1 AND e.ended_at IS NULL
+         AND e.state NOT IN ('installing', 'self-testing', 'claimed')`,
+      [releases],
+    );
+    await Promise.all(
+      out.map(({ execution }) => orders.cancel(execution, `${releases.join(', ')} was stopped`)),
+    );
+    for (const campaign of new Set(out.map((each) => each.campaign))) this.#look(campaign);
   }
 
   /** Takes back what has not begun to install. */

@@ -4,7 +4,14 @@
 
 import type { ReleaseTarget } from '../../../releases/targets.ts';
 import { installedVersion, parseSubject } from '../../../schemas/subject.ts';
-import type { MaintenanceWindow, Order, OrderStep, Remedy, Structure } from '../../../schemas/types.ts';
+import type {
+  MaintenanceWindow,
+  Order,
+  OrderCause,
+  OrderStep,
+  Remedy,
+  Structure,
+} from '../../../schemas/types.ts';
 import { type Execution, isEnd } from './order-state.ts';
 
 /** What an execution is to do; fixed when it is created. */
@@ -15,6 +22,8 @@ export interface ExecutionPlan {
   window?: MaintenanceWindow;
   /** Downloads start no earlier (milliseconds since the epoch): they are spread. */
   notBefore?: number;
+  /** Who or what wanted it. */
+  cause?: OrderCause;
 }
 
 export type PlanOutcome = { ok: true; steps: OrderStep[] } | { ok: false; reason: string; missing?: string };
@@ -98,6 +107,7 @@ export function orderDocument(
     attempt: execution.attempt,
     printer,
     ...(campaign === undefined ? {} : { campaign }),
+    ...(plan.cause === undefined ? {} : { cause: plan.cause }),
     deadline: new Date(execution.deadlineAt).toISOString(),
     repository,
     structure: plan.structure,

@@ -11,7 +11,7 @@ import {
   WAKE_GRAIN_MS,
   WAKES_REMEMBERED_MAX,
 } from '../limits.ts';
-import type { Refusal, SetAside } from './admission.ts';
+import type { SetAside } from './admission.ts';
 import type { Budget } from './budget.ts';
 import {
   type Applied,
@@ -20,7 +20,7 @@ import {
   ExecutionStore,
   type UpdateDatabase,
 } from './execution-store.ts';
-import { orderDocument } from './order-plan.ts';
+import { type ExecutionPlan, orderDocument } from './order-plan.ts';
 import { DEFAULT_TIMES, type OrderEvent, type OrderTimes, shows } from './order-state.ts';
 import { type Nudge, type NudgeAt, type NudgeQueue, openQueue, type QueueConnection } from './queue.ts';
 
@@ -62,6 +62,8 @@ export interface ExecutionView {
   printer: string;
   campaign?: string;
   trouble?: string;
+  /** Who or what wanted it. */
+  cause?: ExecutionPlan['cause'];
   state: string;
   attempt: number;
   step: number;
@@ -77,6 +79,7 @@ export function executionView(row: ExecutionRow): ExecutionView {
     printer: row.printer,
     ...(row.campaign === undefined ? {} : { campaign: row.campaign }),
     ...(row.trouble === undefined ? {} : { trouble: row.trouble }),
+    ...(plan.cause === undefined ? {} : { cause: plan.cause }),
     state: execution.state,
     attempt: execution.attempt,
     step: execution.step,
