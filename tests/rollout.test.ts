@@ -83,7 +83,7 @@ function ordered(ear: Ear, { names }: Simulated): string[] {
 async function known(model: string, count: number): Promise<void> {
   await eventually(
     async () => {
-      const { items } = await setting.operator.call('printers.list', { model, limit: 1000 });
+      const { items } = await setting.operator.call('printers.list', { filter: { model }, limit: 1000 });
       const judged = (items as { verdict: string }[]).filter(({ verdict }) => verdict !== 'none');
       return judged.length === count;
     },

@@ -41,6 +41,25 @@ export interface AskHost {
   save(query: Query, id: string, record: CampaignRecord): Promise<void>;
 }
 
+/**
+ * The campaign that a question goes to; undefined: it needs one of its own.
+ * @param campaigns those of this question, the newest first
+ */
+export function hostFor<C extends { state: CampaignRecord['state'] }>(
+  campaigns: readonly C[],
+  mode: Question['mode'],
+  confirm: boolean,
+): C | undefined {
+  const states: CampaignRecord['state'][] = confirm ? [] : ['running', 'paused', 'halted'];
+  // What a person agreed to once is not agreed to for ever.
+  if (!confirm && mode === 'automatic') states.push('finished');
+  // Whoever comes while a person is asked waits for the answer too.
+  return (
+    campaigns.find(({ state }) => state === 'proposed') ??
+    campaigns.find(({ state }) => states.includes(state))
+  );
+}
+
 export class CampaignAsks {
   readonly #settings: CampaignSettings;
   readonly #host: AskHost;
@@ -91,12 +110,7 @@ export class CampaignAsks {
       'SELECT id, state FROM campaigns WHERE question = $1 ORDER BY created_at DESC, id DESC LIMIT 20',
       [key],
     );
-    const states: CampaignRecord['state'][] = ['proposed'];
-    if (!confirm) states.push('running', 'paused', 'halted');
-    // What a person agreed to once is not agreed to for ever.
-    if (!confirm && mode === 'automatic') states.push('finished');
-    const host =
-      rows.find(({ state }) => state === 'proposed') ?? rows.find(({ state }) => states.includes(state));
+    const host = hostFor(rows, mode, confirm);
     if (host) return this.#join(host.id, request);
     try {
       const options = { ...request.options, propose: mode === 'propose' || confirm };

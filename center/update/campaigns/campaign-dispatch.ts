@@ -28,6 +28,7 @@ import { harmOf } from './release-ledger.ts';
 import { LedgerEdit } from './release-ledger-store.ts';
 import type { RolloutSettingsStore } from './rollout-settings.ts';
 import type { StopStore } from './stop-store.ts';
+import { stopFor } from './stops.ts';
 import { durationOr, type Targets } from './targets.ts';
 
 export interface CampaignSettings
@@ -79,6 +80,7 @@ export class CampaignHand {
       isTolerant(row) ? [] : changed.flatMap(({ releases }) => releases),
       changed.map(({ execution }) => execution),
     );
+    const failed = new Set<string>();
     const happen = (event: CampaignEvent) => {
       record = campaignTransition(record, event).campaign;
     };
@@ -113,7 +115,9 @@ export class CampaignHand {
       // One that was tried again has its number and its outcome already: it is no new evidence.
       const failing = outcome === undefined ? null : outcome === 'bad';
       if (exposure !== null) happen({ type: 'outcome', exposure, failed: failing });
-      ledger.feed(releases, each.execution, failing && blamedReleases(plan, execution));
+      const blamed = failing && blamedReleases(plan, execution);
+      ledger.feed(releases, each.execution, blamed);
+      for (const release of blamed || []) failed.add(release);
       if (execution.suspectedBrick) happen({ type: 'brick', printer });
       // What was withdrawn or was not as judged gets another order, unless the campaign is over.
       const again =
@@ -143,22 +147,33 @@ export class CampaignHand {
     const stopped: string[] = [];
     for (const { release, evidence } of ledger.changed()) {
       const harm = harmOf(evidence);
-      if (harm === undefined || !(await this.#stopRelease(query, row, release, harm))) continue;
+      if (harm === undefined || !(await this.#stopRelease(query, row, release, harm, failed.has(release))))
+        continue;
       stopped.push(release);
       happen({ type: 'halt', reason: `${release}: ${harm}` });
     }
     return { record, stopped };
   }
 
-  /** Remembers that a release does harm. @returns false when that is known */
-  async #stopRelease(query: Query, row: CampaignRow, release: string, reason: string): Promise<boolean> {
+  /**
+   * Remembers that a release does harm.
+   * @param failed it failed just now: then a stop that this campaign was allowed to pass by holds no longer
+   * @returns false when nothing has to be stopped
+   */
+  async #stopRelease(
+    query: Query,
+    row: CampaignRow,
+    release: string,
+    reason: string,
+    failed: boolean,
+  ): Promise<boolean> {
     const { stops, now } = this.#settings;
-    const known = await query(
-      "SELECT 1 AS one FROM release_stops WHERE lifted_at IS NULL AND kind = 'guard' AND $1 = ANY(releases)",
-      [release],
+    const held = (await stops.held()).filter(
+      ({ kind, releases }) => kind === 'guard' && releases.includes(release),
     );
-    if (known.length > 0) return false;
     const cause = causeOf(row);
+    const asked = { releases: [release], stratum: '', cause, ruleSince: await stops.sinceOf(cause) };
+    if (held.length > 0 && (!failed || stopFor(held, asked) !== undefined)) return false;
     await stops.add(query, {
       kind: 'guard',
       releases: [release],

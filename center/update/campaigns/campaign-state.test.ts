@@ -271,3 +271,60 @@ test('invariants hold under any order of turns and requests', () => {
     { seed: 20261122, numRuns: 150 },
   );
 });
+
+/** Dispatches and ends everything that may be dispatched, until nothing is allowed; all of it ends well. */
+function settle(world: World): void {
+  for (let turns = 0; turns < 2_000 && (world.waiting > 0 || world.underWay.length > 0); turns++) {
+    turn(world, 0, () => 0.5);
+  }
+  happen(world, { type: 'tick', at: world.at, waiting: 0, underWay: 0, active: 0 });
+}
+
+test('300 printers that join a campaign of 3 in its waves begin with canaries of their own', () => {
+  const world = begin(3);
+  settle(world);
+  expect(world.campaign).toMatchObject({ state: 'finished', stage: 'waves', dispatched: 3 });
+  happen(world, { type: 'targets', count: 303 });
+  happen(world, { type: 'reopen' });
+  world.waiting = 300;
+  expect(world.campaign.stage).toBe('canaries');
+  const { dispatch } = happen(world, { type: 'tick', at: world.at, waiting: 300, underWay: 0, active: 0 });
+  expect(dispatch).toBe(4);
+  expect(world.campaign.allowed).toBeLessThanOrEqual(40);
+  settle(world);
+  expect([world.campaign.state, world.campaign.dispatched]).toEqual(['finished', 303]);
+});
+
+test('a campaign that lives long does not grow by its age: the next wave is bounded by what it has shown', () => {
+  const world = begin(200);
+  settle(world);
+  for (let joined = 1; joined <= 40; joined++) {
+    happen(world, { type: 'targets', count: 200 + joined });
+    happen(world, { type: 'reopen' });
+    world.waiting = 1;
+    settle(world);
+  }
+  happen(world, { type: 'targets', count: 10_240 });
+  happen(world, { type: 'reopen' });
+  const { dispatch } = happen(world, { type: 'tick', at: world.at, waiting: 10_000, underWay: 0, active: 0 });
+  expect(dispatch).toBeLessThanOrEqual(480);
+});
+
+test('a stop that is lifted begins again with canaries and without the evidence of before', () => {
+  const world = begin(500);
+  for (let turns = 0; world.campaign.state === 'running' && turns < 1_000; turns++) turn(world, 1, () => 0.5);
+  expect(world.campaign).toMatchObject({ state: 'halted', halt: 'failures' });
+  happen(world, { type: 'lift' });
+  expect(world.campaign).toMatchObject({
+    state: 'running',
+    stage: 'canaries',
+    guard: { fed: 0, failures: 0 },
+  });
+  expect(world.campaign.allowed - world.campaign.dispatched).toBeLessThanOrEqual(34);
+});
+
+test('a campaign of which only those are left that wait for a stop is halted and not finished', () => {
+  const world = begin(5);
+  happen(world, { type: 'tick', at: 0, waiting: 0, underWay: 0, active: 0, stopped: 5 });
+  expect(world.campaign).toMatchObject({ state: 'halted', halt: 'stop' });
+});

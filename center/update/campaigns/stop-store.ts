@@ -105,11 +105,12 @@ export class StopStore {
     );
   }
 
-  /** When a rule got this meaning; undefined when it is not known. */
-  async ruleSince(rule: string, question: string): Promise<number | undefined> {
+  /** When the rule of a cause got its present meaning; undefined when it is not known, or no rule asks. */
+  async sinceOf(cause: Cause): Promise<number | undefined> {
+    if (cause.kind !== 'rule') return undefined;
     const [row] = await this.#database.query<{ since: Date }>(
       'SELECT since FROM rule_questions WHERE rule = $1 AND question = $2',
-      [rule, question],
+      [cause.rule, cause.question],
     );
     return row?.since.getTime();
   }

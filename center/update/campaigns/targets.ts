@@ -209,10 +209,7 @@ export class Targets {
     ];
     const { cause = { kind: 'person', by: '' } } = request;
     const stops: readonly Stop[] = await this.#sources.stops.held();
-    const ruleSince =
-      cause.kind === 'rule' && stops.length > 0
-        ? await this.#sources.stops.ruleSince(cause.rule, cause.question)
-        : undefined;
+    const ruleSince = stops.length > 0 ? await this.#sources.stops.sinceOf(cause) : undefined;
     const remedyOf = await this.#remedies(request, printers);
     const silentMs = durationOr(request.options?.silentAfter, 30 * DAY_MS);
     const consider = async (candidate: Candidate): Promise<Considered> => {
