@@ -20,10 +20,13 @@ function commands(release: string): fc.Arbitrary<Command> {
   return fc.oneof(
     {
       weight: 4,
-      arbitrary: fc.tuple(fc.nat(4), fc.boolean(), share).map(
-        ([rule, auto, part]): Command =>
-          (world) =>
-            world.rule(rule, 0, auto, release, part),
+      // Now and then a rule means something else from now on.
+      arbitrary: fc.tuple(fc.nat(4), fc.constantFrom(0, 0, 0, 1, 2), fc.boolean(), share).map(
+        ([rule, meaning, auto, part]): Command =>
+          (world) => {
+            if (meaning > 0) world.changeRule(rule, meaning);
+            world.rule(rule, meaning, auto, release, part);
+          },
       ),
     },
     {

@@ -593,8 +593,7 @@ export class RolloutWorld {
     // What must never be, whatever was decided before.
     if (printer.order) throw new Error(`${printer.id} has an order already`);
     if (printer.revoked) throw new Error(`${printer.id} is revoked and gets an order`);
-    if (this.#stopOf(campaign, printer))
-      throw new Error(`${printer.id} gets ${release}, which is stopped for it`);
+    this.#checkStops(campaign, printer);
     const place = sites.get(printer.site);
     if (place && place.printers > 1 && printer.online) {
       const working = this.printers.filter(
@@ -618,6 +617,19 @@ export class RolloutWorld {
     this.#orders.add(order);
     this.#dispatchedAt.push(this.at);
     note(this.offered, release, printer.id);
+  }
+
+  /** The same as the product's own check, said in another way: nothing is given that somebody stopped. */
+  #checkStops({ release, cause }: SimCampaign, printer: Printer): void {
+    for (const stop of this.stops) {
+      if (!stop.releases.includes(release)) continue;
+      const changed = cause.kind === 'rule' && (this.#since(cause) ?? 0) > stop.at;
+      const mine = stop.kind === 'person' && cause.kind === 'person';
+      const elsewhere = stop.strata !== undefined && !stop.strata.includes(printer.stratum);
+      if (!changed && !mine && !elsewhere) {
+        throw new Error(`${printer.id} gets ${release}, which ${stop.by} stopped: ${stop.reason}`);
+      }
+    }
   }
 
   #strata(campaign: SimCampaign): Map<string, Load> {
