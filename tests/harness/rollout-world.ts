@@ -500,7 +500,7 @@ export class RolloutWorld {
         failed ||= bad;
         if (order.silent) this.#happen(campaign, { type: 'brick', printer: order.printer.id }, 'guard');
       }
-      if (!target || target.state !== 'dispatched') continue;
+      if (target?.state !== 'dispatched') continue;
       if (order.outcome === 'none' && campaign.record.state !== 'aborted' && !order.printer.revoked) {
         target.state = 'waiting';
         campaign.waiting.push(target);

@@ -10,7 +10,6 @@ import { seededRandom } from '../../../base/random.ts';
 import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import { fleetTopic } from '../../../schemas/topics.ts';
 import type { Campaign, LogEntry } from '../../../schemas/types.ts';
-import { cursorOf, keyOf } from '../../database/page-cursor.ts';
 import type { Page, PageRequest } from '../../queries.ts';
 import { authorOf, causeDocument } from '../cause.ts';
 import {
@@ -26,6 +25,7 @@ import { isTouched } from '../orders/order-state.ts';
 import { type Answer, CampaignAsks, type Question } from './campaign-asks.ts';
 import { CampaignHand, type CampaignSettings } from './campaign-dispatch.ts';
 import { type IntakeRow, intake, recordFor, writeTargets } from './campaign-intake.ts';
+import { CAMPAIGN_COLUMNS, type CampaignFilter, campaignRows, listCampaigns } from './campaign-lists.ts';
 import { type Preview, previewOf } from './campaign-preview.ts';
 import { type CampaignEvent, type CampaignRecord, campaignTransition } from './campaign-state.ts';
 import { rememberStop } from './campaign-stops.ts';
@@ -38,13 +38,6 @@ import { type CorrectionMode, RolloutSettingsStore, ruleMode } from './rollout-s
 import { SpacedCalls } from './spaced-calls.ts';
 import { StopStore, type StopView, stopView } from './stop-store.ts';
 import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targets } from './targets.ts';
-
-/** What `campaigns.list` filters by. */
-export interface CampaignFilter {
-  state?: Campaign['state'];
-}
-
-const ROW = 'id, record, request, seed, created_at, updated_at, created_by';
 
 export class Campaigns {
   readonly #settings: CampaignSettings;
@@ -280,24 +273,8 @@ export class Campaigns {
   }
 
   /** A page of campaigns, newest first. */
-  async list(filter: CampaignFilter, page: PageRequest): Promise<Page<Campaign>> {
-    const after = page.cursor === undefined ? undefined : keyOf('campaigns', page.cursor, ['time', 'text']);
-    const rows = await this.#rows(
-      `($1::text IS NULL OR state = $1)
-       AND ($2::timestamptz IS NULL OR (created_at, id) < ($2::timestamptz, $3::text))
-       ORDER BY created_at DESC, id DESC LIMIT $4`,
-      [filter.state ?? null, after?.[0] ?? null, after?.[1] ?? '', page.limit + 1],
-    );
-    const items = await Promise.all(
-      rows.slice(0, page.limit).map((row) => campaignDocument(this.#settings.database, row)),
-    );
-    const last = rows[page.limit - 1];
-    return {
-      items,
-      ...(rows.length > page.limit && last
-        ? { next: cursorOf('campaigns', [last.created_at.toISOString(), last.id]) }
-        : {}),
-    };
+  list(filter: CampaignFilter, page: PageRequest): Promise<Page<Campaign>> {
+    return listCampaigns(this.#settings.database, filter, page);
   }
 
   /** A page of a campaign's printers with what became of each. */
@@ -335,12 +312,8 @@ export class Campaigns {
     for (const id of this.#watch.sight(printer, entries)) this.#look(id);
   }
 
-  async #rows(where: string, values: unknown[] = []): Promise<CampaignRow[]> {
-    const rows = await this.#settings.database.query<CampaignRow>(
-      `SELECT ${ROW} FROM campaigns WHERE ${where}`,
-      values,
-    );
-    return rows.map((row) => ({ ...row, seed: Number(row.seed) }));
+  #rows(where: string, values: unknown[] = []): Promise<CampaignRow[]> {
+    return campaignRows(this.#settings.database, where, values);
   }
 
   #changed(row: ExecutionRow): void {
@@ -458,7 +431,10 @@ export class Campaigns {
     const { database, stops, now } = this.#settings;
     const { row, record, before } = await database.transaction(async (client) => {
       const query = queryOf(client);
-      const [row] = await query<CampaignRow>(`SELECT ${ROW} FROM campaigns WHERE id = $1 FOR UPDATE`, [id]);
+      const [row] = await query<CampaignRow>(
+        `SELECT ${CAMPAIGN_COLUMNS} FROM campaigns WHERE id = $1 FOR UPDATE`,
+        [id],
+      );
       if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
       const record = events.reduce((now, event) => campaignTransition(now, event).campaign, row.record);
       if (record === row.record) {
@@ -538,7 +514,10 @@ export class Campaigns {
     const { orders, database, stops, now } = this.#settings;
     const done = await database.transaction(async (client) => {
       const query = queryOf(client);
-      const [row] = await query<CampaignRow>(`SELECT ${ROW} FROM campaigns WHERE id = $1 FOR UPDATE`, [id]);
+      const [row] = await query<CampaignRow>(
+        `SELECT ${CAMPAIGN_COLUMNS} FROM campaigns WHERE id = $1 FOR UPDATE`,
+        [id],
+      );
       if (!row) return undefined;
       const taken = await this.#hand.takeOutcomes(query, row);
       let { record } = taken;

@@ -1,0 +1,51 @@
+/** Campaigns as lists and counts read them. */
+import type { Campaign } from '../../../schemas/types.ts';
+import { cursorOf, keyOf } from '../../database/page-cursor.ts';
+import type { Page, PageRequest } from '../../queries.ts';
+import type { UpdateDatabase } from '../orders/execution-store.ts';
+import { type CampaignRow, campaignDocument } from './campaign-view.ts';
+
+/** What `campaigns.list` filters by. */
+export interface CampaignFilter {
+  state?: Campaign['state'];
+}
+
+/** Columns of a campaign's row. */
+export const CAMPAIGN_COLUMNS = 'id, record, request, seed, created_at, updated_at, created_by';
+
+/** Campaigns for which a condition holds. */
+export async function campaignRows(
+  database: UpdateDatabase,
+  where: string,
+  values: unknown[] = [],
+): Promise<CampaignRow[]> {
+  const rows = await database.query<CampaignRow>(
+    `SELECT ${CAMPAIGN_COLUMNS} FROM campaigns WHERE ${where}`,
+    values,
+  );
+  return rows.map((row) => ({ ...row, seed: Number(row.seed) }));
+}
+
+/** A page of campaigns, newest first. */
+export async function listCampaigns(
+  database: UpdateDatabase,
+  filter: CampaignFilter,
+  page: PageRequest,
+): Promise<Page<Campaign>> {
+  const after = page.cursor === undefined ? undefined : keyOf('campaigns', page.cursor, ['time', 'text']);
+  const rows = await campaignRows(
+    database,
+    `($1::text IS NULL OR state = $1)
+     AND ($2::timestamptz IS NULL OR (created_at, id) < ($2::timestamptz, $3::text))
+     ORDER BY created_at DESC, id DESC LIMIT $4`,
+    [filter.state ?? null, after?.[0] ?? null, after?.[1] ?? '', page.limit + 1],
+  );
+  const items = await Promise.all(rows.slice(0, page.limit).map((row) => campaignDocument(database, row)));
+  const last = rows[page.limit - 1];
+  return {
+    items,
+    ...(rows.length > page.limit && last
+      ? { next: cursorOf('campaigns', [last.created_at.toISOString(), last.id]) }
+      : {}),
+  };
+}
