@@ -345,6 +345,23 @@ test('an order whose versions are there already restarts nothing, and does nothi
   expect([printer.restarts, printer.sessions]).toEqual([0, 1]);
 });
 
+test('a torn journal: the agent runs on and rejects orders with the name of the file and what to do', async () => {
+  mkdirSync(join(folder, 'updater'), { recursive: true });
+  writeFileSync(join(folder, 'updater', 'journal.json'), '{"current":{"order"');
+  const printer = fakePrinter();
+  const context = fakeContext(printer, folder);
+  const updater = createUpdater()(context);
+  updater.onOrder(order());
+  const report = await context.until('rejected');
+  await updater.stop();
+  expect(report.error).toMatchObject({
+    code: 'file/damaged',
+    message: expect.stringContaining(join(folder, 'updater', 'journal.json')),
+    hint: expect.stringContaining('remove the file'),
+  });
+  expect(printer.done).toEqual([]);
+});
+
 test('after a power loss in the middle, what was revoked since is taken back and a rotten image is not installed', async () => {
   for (const how of ['revoked', 'rotten'] as const) {
     const printer = fakePrinter();

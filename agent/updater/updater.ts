@@ -73,6 +73,8 @@ class OrderUpdater implements Updater {
   readonly #stopping = new AbortController();
   /** The execution for which HTTP was given up. */
   #overMqtt: string | undefined;
+  /** Why the journal can't be used. */
+  readonly #damage: ErrorReport | undefined;
   /** Whether what is being installed was begun before this process. */
   #resumed = false;
   /** The order has been put before us since we looked at it last. */
@@ -83,7 +85,18 @@ class OrderUpdater implements Updater {
     this.#journal =
       options.journal ?? (context.folder ? fileJournal(join(context.folder, 'updater')) : memoryJournal());
     this.#trust = options.trust;
-    this.#state = this.#journal.load();
+    try {
+      this.#state = this.#journal.load();
+    } catch (error) {
+      // The printer is spoken for all the same; only installed is nothing, because nobody knows what was under way.
+      this.#damage = errorReport(error, 'file/damaged');
+      this.#state = { ended: [] };
+      const { message, hint } = this.#damage;
+      context.log.error(
+        { reason: message, hint },
+        'the journal of updates cannot be read: no order is taken',
+      );
+    }
     const entry = this.#state.current;
     // What was begun is ended, whether or not the order still stands; what was only taken waits for it.
     if (entry && entry.phase !== 'taken' && entry.phase !== 'ended') {
@@ -93,6 +106,10 @@ class OrderUpdater implements Updater {
   }
 
   onOrder(order: Order | undefined): void {
+    if (this.#damage) {
+      if (order) this.#report(order, 'rejected', { error: this.#damage });
+      return;
+    }
     this.#wanted = order;
     this.#asked = true;
     const preparing = this.#preparing;
