@@ -28,6 +28,10 @@ export const DRIVER_LIMITS = {
   /** Time that one SNMP request waits, before it is tried again. */
   snmpRequestMs: 2_500,
   snmpRetries: 1,
+  /** Values asked for in one GETBULK: UDP carries about 1,400 bytes, what is more is cut by the printer anyway. */
+  snmpVarbindsMax: 71,
+  /** Rows that may come out of order in one column before it is taken for a circle. */
+  snmpBackwardsMax: 128,
   /** Rows asked for in one GETBULK. */
   snmpRepetitionsMax: 20,
   /** Traps that wait for the look-up of a name; more are dropped, the next poll sees what they told. */

@@ -36,21 +36,78 @@ export function printerIndex(answer: SnmpAnswer): string {
   return '1';
 }
 
+/**
+ * The device under which a table has the printer's rows. Some agents have their tables under 0 (or 1) whatever hrDevice
+ * says; a table that has nothing under the printer's own index is taken from where it has something.
+ */
+export function tableDevice(rows: SnmpRows, device: string): string {
+  let first: string | undefined;
+  for (const index of rows.keys()) {
+    const dot = index.indexOf('.');
+    if (dot < 0) continue;
+    const here = index.slice(0, dot);
+    if (here === device) return device;
+    first ??= here;
+  }
+  return first ?? device;
+}
+
 /** Rows of one device in a table that is indexed by device and number; the number stays as key. */
 function rowsOf(rows: SnmpRows, device: string): Map<number, Map<number, SnmpValue>> {
   const found = new Map<number, Map<number, SnmpValue>>();
+  const at = tableDevice(rows, device);
   for (const [index, row] of rows) {
     const parts = index.split('.');
     // Some printers leave the device out of the index.
     if (parts.length === 1) found.set(Number(parts[0]), row);
-    else if (parts[0] === device) found.set(Number(parts[parts.length - 1]), row);
+    else if (parts[0] === at) found.set(Number(parts[parts.length - 1]), row);
   }
   return found;
 }
 
+/** The printer's own row of a table with one row a device. */
+function deviceRow(rows: SnmpRows, device: string): Map<number, SnmpValue> | undefined {
+  const own = rows.get(device);
+  if (own || rows.size !== 1) return own;
+  return rows.values().next().value;
+}
+
+/** Whether the alerts that were read are all that the printer has. */
+export function alertsWhole(answer: SnmpAnswer, device: string): boolean {
+  return !answer.brokenOff.has(OID.prtAlert) && !leftOut(answer, device).has('prtAlert');
+}
+
+const JOINED = {
+  prtInput: OID.prtInput,
+  prtOutput: OID.prtOutput,
+  prtMarker: OID.prtMarker,
+  prtAlert: OID.prtAlert,
+  finDevice: OID.finDevice,
+} as const;
+
+/**
+ * Rows that belong to no device that the host has, beside rows that were taken: a join that leaves something out is told.
+ * Those of other devices (a print server has several printers) are somebody else's.
+ */
+function leftOut(answer: SnmpAnswer, device: string): Map<keyof typeof JOINED, number> {
+  const devices = new Set(answer.rows(OID.hrDevice).keys());
+  const counts = new Map<keyof typeof JOINED, number>();
+  for (const [name, entry] of Object.entries(JOINED) as [keyof typeof JOINED, string][]) {
+    const rows = answer.rows(entry);
+    const at = tableDevice(rows, device);
+    for (const index of rows.keys()) {
+      const dot = index.indexOf('.');
+      const here = index.slice(0, dot);
+      if (dot < 0 || here === at || devices.has(here)) continue;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
 /** MIBenum of the character set that the printer's texts are in (prtGeneralCurrentLocalization → prtLocalization.4). */
 function charsetOf(answer: SnmpAnswer, device: string): number | undefined {
-  const current = intOf(answer.rows(OID.prtGeneral).get(device)?.get(2)) ?? 1;
+  const current = intOf(deviceRow(answer.rows(OID.prtGeneral), device)?.get(2)) ?? 1;
   const rows = rowsOf(answer.rows(OID.prtLocalization), device);
   return intOf((rows.get(current) ?? rows.values().next().value)?.get(4));
 }
@@ -196,6 +253,9 @@ const SAME_AS_BIT: Record<string, RegExp> = {
 /** What a full read found out and the quick reads after it need. */
 export interface SnmpContext {
   device: string;
+  /** Where tables with a row a device have the printer's, and where the markers stand: see `tableDevice`. */
+  general: string;
+  marker: string;
   tables: Tables;
   symbols: Set<string>;
   charset: number | undefined;
@@ -204,8 +264,14 @@ export interface SnmpContext {
 /** The context of an answer that was read in full. */
 export function snmpContext(answer: SnmpAnswer, mapping: MappingTables, reading: Reading): SnmpContext {
   const device = printerIndex(answer);
+  const onlyRow = (entry: string) => {
+    const rows = answer.rows(entry);
+    return rows.has(device) || rows.size !== 1 ? device : (rows.keys().next().value ?? device);
+  };
   return {
     device,
+    general: onlyRow(OID.prtGeneral),
+    marker: tableDevice(answer.rows(OID.prtMarker), device),
     tables: mapping.select(identify(answer, mapping).identity),
     symbols: new Set(reading.structure.units.map((unit) => unit.symbol)),
     charset: charsetOf(answer, device),
@@ -215,7 +281,7 @@ export function snmpContext(answer: SnmpAnswer, mapping: MappingTables, reading:
 /** Conditions of a read: the alert table, and the detected-error bits that it leaves unsaid. */
 export function readConditions(
   answer: SnmpAnswer,
-  { device, tables, symbols, charset }: SnmpContext,
+  { device, tables, symbols, charset }: Pick<SnmpContext, 'device' | 'tables' | 'symbols' | 'charset'>,
 ): Condition[] {
   const conditions: Condition[] = [];
   for (const [index, row] of rowsOf(answer.rows(OID.prtAlert), device)) {
@@ -225,7 +291,7 @@ export function readConditions(
     const condition = conditionOf(alert, tables, symbols);
     if (condition) conditions.push(condition);
   }
-  const bits = octetsOf(answer.rows(OID.hrPrinter).get(device)?.get(2)) ?? new Uint8Array();
+  const bits = octetsOf(deviceRow(answer.rows(OID.hrPrinter), device)?.get(2)) ?? new Uint8Array();
   const said = conditions.map((condition) => condition.keyword ?? '');
   DETECTED_ERRORS.forEach(([keyword, severity], bit) => {
     if (!(((bits[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1)) return;
@@ -265,7 +331,7 @@ const PAGE_UNITS = new Set([7, 8]);
 
 export function readCounters(answer: SnmpAnswer, device: string, tables: Tables): ReadCounters {
   const counters: ReadCounters = {};
-  const status = intOf(answer.rows(OID.hrPrinter).get(device)?.get(1));
+  const status = intOf(deviceRow(answer.rows(OID.hrPrinter), device)?.get(1));
   if (status !== undefined) counters.printing = status === 4;
   for (const row of rowsOf(answer.rows(OID.prtMarker), device).values()) {
     const unit = intOf(row.get(3));
@@ -293,7 +359,7 @@ function readingOf(answer: SnmpAnswer, mapping: MappingTables): Reading {
   const { identity, deviceId } = identify(answer, mapping);
   const tables = mapping.select(identity);
   const charset = charsetOf(answer, device);
-  const general = answer.rows(OID.prtGeneral).get(device);
+  const general = deviceRow(answer.rows(OID.prtGeneral), device);
   const hrDescription = meaningful(textOf(answer.rows(OID.hrDevice).get(device)?.get(3), charset));
   const systemText = meaningful(answer.text(OID.sysDescr, charset), 1024);
   const make = deviceId?.make ?? makeIn([hrDescription, systemText], tables);
@@ -319,7 +385,16 @@ function readingOf(answer: SnmpAnswer, mapping: MappingTables): Reading {
   addFinishers(answer, device, charset, tables, builder);
   addSoftware(answer, charset, tables, builder, deviceId, systemText);
   const structure = builder.structure();
-  const alerts = answer.rows(OID.prtAlert).size > 0 || !answer.brokenOff.has(OID.prtAlert);
+  for (const [table, count] of leftOut(answer, device)) {
+    builder.missing.push({
+      field: table,
+      because: `${count} rows stand under another device than the printer's (${device}) and are not read.`,
+    });
+  }
+  for (const entry of answer.brokenOff) {
+    const [table = entry] = Object.entries(OID).find(([, oid]) => oid === entry) ?? [];
+    builder.missing.push({ field: table, because: 'The printer broke off in the middle of this table.' });
+  }
   if (answer.rows(OID.prtGeneral).size === 0 && answer.rows(OID.prtMarker).size === 0) {
     builder.missing.push({
       field: 'Printer MIB',
@@ -332,7 +407,7 @@ function readingOf(answer: SnmpAnswer, mapping: MappingTables): Reading {
     structure,
     sources: builder.sources,
     conditions: readConditions(answer, { device, tables, symbols: builder.symbols, charset }),
-    conditionsWhole: alerts && !answer.brokenOff.has(OID.prtAlert),
+    conditionsWhole: alertsWhole(answer, device),
     counters: readCounters(answer, device, tables),
     ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
     identity: {

@@ -170,7 +170,10 @@ export async function receiveTraps(
       log.debug({ address: rinfo.address }, 'a trap of a printer that is not spoken for');
       return;
     }
-    const variables = (pdu.varbinds ?? []).map(valueOfVarbind).filter((item) => item !== undefined);
+    const variables = (pdu.varbinds ?? [])
+      .map(valueOfVarbind)
+      .filter((item) => item !== undefined)
+      .filter(([, value]) => value.type !== 'null');
     for (const { reader, user } of printers) {
       // Whose alert it is can't be told where several send from one address: then they are only read. So is a printer
       // of version 3 when somebody sends in its name without its signature.

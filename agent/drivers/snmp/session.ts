@@ -4,6 +4,7 @@
 import snmp from 'net-snmp';
 import type { SnmpType, SnmpValue } from '../../mapping/snmp-answer.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
+import { ErrorAnswer } from '../reader.ts';
 import { NoAnswer, type SnmpRequests } from './walk.ts';
 
 /** How a printer lets itself be asked. */
@@ -43,11 +44,26 @@ interface Varbind {
   value?: unknown;
 }
 
-/** A varbind as OID and value; undefined for "no such object" and the end of the MIB. */
-export function valueOfVarbind(varbind: Varbind): [string, SnmpValue] | undefined {
+type Rows = ([string, SnmpValue] | undefined)[];
+type Done<T> = (error: Error | null, result?: T) => void;
+type Send<T> = (session: snmp.Session, done: Done<T>) => unknown;
+
+const SYSTEM = '1.3.6.1.2.1.1';
+const SYS_UP_TIME = `${SYSTEM}.3.0`;
+/** Columns that are asked for in one GETNEXT. */
+const NEXTS_MAX = 16;
+
+/**
+ * A varbind as OID and value; undefined at the end of what the agent has. NULL, or "no such instance" at a row that is
+ * there, is a hole: a value of the type `null`.
+ */
+export function valueOfVarbind(varbind: Varbind | undefined): [string, SnmpValue] | undefined {
+  if (varbind === undefined || varbind.type === snmp.ObjectType.EndOfMibView) return undefined;
   const type = varbind.type === undefined ? undefined : TYPES[varbind.type];
   const { value } = varbind;
-  if (type === undefined || value === null || value === undefined) return undefined;
+  if (type === undefined || value === null || value === undefined) {
+    return [varbind.oid, { type: 'null', value: '' }];
+  }
   if (type === 'counter64' && Buffer.isBuffer(value)) {
     return [varbind.oid, { type, value: value.length === 0 ? 0n : BigInt(`0x${value.toString('hex')}`) }];
   }
@@ -68,13 +84,15 @@ function failureOf(error: Error, access: SnmpAccess): Error {
       `no answer from ${access.host}:${access.port} within ${access.timeoutMs ?? DRIVER_LIMITS.snmpRequestMs} ms`,
     );
   }
-  return error;
+  const status = statusOf(error);
+  return status === undefined ? error : new ErrorAnswer(error.message, status);
 }
 
 function openSession(access: SnmpAccess): snmp.Session {
   const options = {
     port: access.port,
-    retries: access.retries ?? DRIVER_LIMITS.snmpRetries,
+    // What is sent again, and how much of it, is decided here.
+    retries: 0,
     timeout: access.timeoutMs ?? DRIVER_LIMITS.snmpRequestMs,
     transport: access.host.includes(':') ? ('udp6' as const) : ('udp4' as const),
     context: access.context ?? '',
@@ -107,12 +125,50 @@ export function userOf(access: SnmpAccess): snmp.User {
   return user as snmp.User;
 }
 
+/** What an agent takes, as far as it is known. */
+interface Appetite {
+  /** Whether it answers GETBULK; undefined until one was answered or given up. */
+  bulk: boolean | undefined;
+  /** Varbinds that it is asked for at once. */
+  varbindsMax: number;
+  /** The most that it has answered. */
+  taken: number;
+}
+
+/** SNMP error-status (RFC 3416) of an answer; undefined for other errors. */
+function statusOf(error: unknown): number | undefined {
+  const status = (error as { status?: unknown } | undefined)?.status;
+  return typeof status === 'number' ? status : undefined;
+}
+const TOO_BIG = 1;
+
 export class SnmpSession implements SnmpRequests {
   private readonly access: SnmpAccess;
   private session: snmp.Session | undefined;
+  private readonly appetite: Appetite = {
+    bulk: undefined,
+    varbindsMax: DRIVER_LIMITS.snmpVarbindsMax,
+    taken: 0,
+  };
 
   constructor(access: SnmpAccess) {
     this.access = access;
+    if (access.version === '1') this.appetite.bulk = false;
+  }
+
+  /** What had to be found out about this agent, in sentences. */
+  get habits(): string[] {
+    const { bulk, varbindsMax } = this.appetite;
+    return [
+      ...(bulk === false && this.access.version !== '1'
+        ? ['The printer does not answer GETBULK; it is asked row by row.']
+        : []),
+      ...(varbindsMax < DRIVER_LIMITS.snmpVarbindsMax
+        ? [
+            `The printer does not answer large requests; it is asked for at most ${varbindsMax} values at once.`,
+          ]
+        : []),
+    ];
   }
 
   /** The session, opened anew after it broke (a socket error, an SNMPv3 engine that started again). */
@@ -138,31 +194,69 @@ export class SnmpSession implements SnmpRequests {
   async get(oids: string[]): Promise<[string, SnmpValue][]> {
     if (oids.length === 0) return [];
     try {
-      const varbinds = await this.request<Varbind[]>((session, done) => session.get(oids, done as never));
-      return varbinds.map(valueOfVarbind).filter((item) => item !== undefined);
+      const varbinds = await this.again((session, done: Done<Varbind[]>) => session.get(oids, done as never));
+      return varbinds.map(valueOfVarbind).filter((item) => item !== undefined && item[1].type !== 'null') as [
+        string,
+        SnmpValue,
+      ][];
     } catch (error) {
-      // Version 1 fails as a whole when one object is missing: each is asked for by itself.
-      if (error instanceof NoAnswer || this.access.version !== '1' || oids.length === 1) {
-        if (this.access.version === '1' && oids.length === 1 && !(error instanceof NoAnswer)) return [];
-        throw error;
+      const [only, ...more] = oids;
+      if (only === undefined || more.length === 0) {
+        // Version 1 says so of an object that is missing; a printer that stumbles over one has the others.
+        if (error instanceof NoAnswer || (this.access.version !== '1' && oids[0] === SYS_UP_TIME))
+          throw error;
+        return [];
       }
+      if (error instanceof NoAnswer) await this.get([SYS_UP_TIME]);
+      // It fails as a whole when it is too large, or when one object is missing (version 1) or broken.
+      const part = error instanceof NoAnswer || statusOf(error) === TOO_BIG ? Math.ceil(oids.length / 3) : 1;
       const found: [string, SnmpValue][] = [];
-      for (const oid of oids) found.push(...(await this.get([oid])));
+      for (let i = 0; i < oids.length; i += part) found.push(...(await this.get(oids.slice(i, i + part))));
       return found;
     }
   }
 
-  async bulk(
-    oids: string[],
-    nonRepeaters: number,
-    repetitions: number,
-  ): Promise<([string, SnmpValue] | undefined)[][]> {
-    if (this.access.version === '1') {
-      const lists: ([string, SnmpValue] | undefined)[][] = [];
-      for (const oid of oids) lists.push(await this.next(oid));
-      return lists;
+  async bulk(oids: string[], nonRepeaters: number, repetitions: number): Promise<Rows[]> {
+    if (oids.length === 0) return [];
+    const { appetite } = this;
+    if (appetite.bulk === false) return this.nexts(oids);
+    const repeating = oids.length - nonRepeaters;
+    const room = Math.floor((appetite.varbindsMax - nonRepeaters) / Math.max(1, repeating));
+    if (room < 1 && oids.length > 1) {
+      // Not even a row of each: in pieces.
+      const half = Math.ceil(oids.length / 2);
+      return [
+        ...(await this.bulk(oids.slice(0, half), Math.min(nonRepeaters, half), 1)),
+        ...(await this.bulk(oids.slice(half), Math.max(0, nonRepeaters - half), 1)),
+      ];
     }
-    const varbinds = await this.request<(Varbind | Varbind[])[]>((session, done) =>
+    const rows = Math.max(1, Math.min(repetitions, room));
+    const asked = nonRepeaters + repeating * rows;
+    try {
+      const lists = await this.bulkOnce(oids, nonRepeaters, rows);
+      appetite.bulk = true;
+      const got = lists.reduce((sum, list) => sum + list.length, 0);
+      appetite.taken = Math.max(appetite.taken, got);
+      const cut = oids.flatMap((_, i) => (lists[i]?.length === 0 ? [i] : []));
+      if (cut.length === 0 || got === 0) return lists;
+      // It put in as many as it could: what is missing is asked for by itself.
+      if (got < oids.length) appetite.varbindsMax = Math.min(appetite.varbindsMax, got);
+      const single = cut.filter((i) => i < nonRepeaters).length;
+      const rest = await this.bulk(
+        cut.map((i) => oids[i] ?? ''),
+        single,
+        1,
+      );
+      for (const [at, i] of cut.entries()) lists[i] = rest[at] ?? [];
+      return lists;
+    } catch (error) {
+      if (await this.learn(error, asked)) return this.bulk(oids, nonRepeaters, repetitions);
+      return this.nexts(oids);
+    }
+  }
+
+  private async bulkOnce(oids: string[], nonRepeaters: number, repetitions: number): Promise<Rows[]> {
+    const varbinds = await this.request((session, done: Done<(Varbind | Varbind[])[]>) =>
       session.getBulk(oids, nonRepeaters, repetitions, done as never),
     );
     return oids.map((_, i) => {
@@ -172,21 +266,84 @@ export class SnmpSession implements SnmpRequests {
     });
   }
 
-  private async next(oid: string): Promise<([string, SnmpValue] | undefined)[]> {
+  /**
+   * What a GETBULK that failed says of the agent: whether it is worth asking again, for less. Old network cards drop what
+   * they can't build, others answer tooBig, some know no GETBULK or fail when it runs past the end of a table.
+   * @throws NoAnswer when the printer is not there at all
+   */
+  private async learn(error: unknown, asked: number): Promise<boolean> {
+    const { appetite } = this;
+    if (error instanceof NoAnswer) await this.get([SYS_UP_TIME]);
+    if (appetite.bulk === undefined) {
+      try {
+        await this.bulkOnce([SYSTEM], 0, 1);
+        appetite.bulk = true;
+        appetite.taken = 1;
+      } catch {
+        // Neither much nor little: it does not know GETBULK.
+        appetite.bulk = false;
+        return false;
+      }
+    }
+    if (!(error instanceof NoAnswer) && statusOf(error) !== TOO_BIG) return false;
+    if (error instanceof NoAnswer && asked <= appetite.taken) {
+      // As much was answered before, so a packet was lost. Should it be lost again, less is asked for.
+      appetite.taken = asked - 1;
+      return true;
+    }
+    if (asked <= 1) {
+      appetite.bulk = false;
+      return false;
+    }
+    appetite.varbindsMax = Math.max(1, Math.min(Math.floor(asked / 3), appetite.varbindsMax - 1));
+    return true;
+  }
+
+  /** One row of each by GETNEXT. */
+  private async nexts(oids: string[]): Promise<Rows[]> {
+    const lists: Rows[] = [];
+    // Version 1 fails as a whole at the end of what one of them has.
+    const together = this.access.version === '1' ? 1 : Math.min(NEXTS_MAX, this.appetite.varbindsMax);
+    for (let i = 0; i < oids.length; i += together) {
+      lists.push(...(await this.nextOf(oids.slice(i, i + together))));
+    }
+    return lists;
+  }
+
+  private async nextOf(oids: string[]): Promise<Rows[]> {
     try {
-      const varbinds = await this.request<Varbind[]>((session, done) =>
-        session.getNext([oid], done as never),
+      const varbinds = await this.again((session, done: Done<Varbind[]>) =>
+        session.getNext(oids, done as never),
       );
-      return varbinds.map(valueOfVarbind);
+      return oids.map((_, i) => (varbinds[i] === undefined ? [] : [valueOfVarbind(varbinds[i])]));
     } catch (error) {
-      if (error instanceof NoAnswer) throw error;
-      return [undefined]; // noSuchName: the end of what version 1 has.
+      if (oids.length === 1) {
+        if (error instanceof NoAnswer) throw error;
+        return [[undefined]]; // noSuchName, or genErr at the end of a table: this has no more.
+      }
+      if (error instanceof NoAnswer) await this.get([SYS_UP_TIME]);
+      if (error instanceof NoAnswer || statusOf(error) === TOO_BIG) {
+        this.appetite.varbindsMax = Math.max(1, Math.floor(oids.length / 3));
+      }
+      const lists: Rows[] = [];
+      for (const oid of oids) lists.push(...(await this.nextOf([oid])));
+      return lists;
     }
   }
 
-  private request<T>(
-    send: (session: snmp.Session, done: (error: Error | null, result?: T) => void) => unknown,
-  ): Promise<T> {
+  /** A request that is sent again when no answer comes. */
+  private async again<T>(send: Send<T>): Promise<T> {
+    for (let tried = 0; ; tried++) {
+      try {
+        return await this.request(send);
+      } catch (error) {
+        const most = this.access.retries ?? DRIVER_LIMITS.snmpRetries;
+        if (!(error instanceof NoAnswer) || tried >= most) throw error;
+      }
+    }
+  }
+
+  private request<T>(send: Send<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const session = this.open;
       send(session, (error, result) => {

@@ -6,17 +6,19 @@ import { withinSteps } from '../../mapping/pattern.ts';
 import { READING_STEPS_MAX, type Reading } from '../../mapping/reading.ts';
 import { OID, SnmpAnswer, type SnmpValue } from '../../mapping/snmp-answer.ts';
 import {
+  alertsWhole,
   identify,
   readConditions,
   readCounters,
   type SnmpContext,
   snmpContext,
   snmpReading,
+  tableDevice,
 } from '../../mapping/snmp-reading.ts';
 import type { MappingTables } from '../../mapping/tables.ts';
 import { PRINTER_PORTS, takesConnections } from '../alive.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
-import type { QuickReading, Reader } from '../reader.ts';
+import { ErrorAnswer, type QuickReading, type Reader } from '../reader.ts';
 import { type SnmpAccess, SnmpSession } from './session.ts';
 import { NoAnswer, type SnmpRequests, walkColumns } from './walk.ts';
 
@@ -75,7 +77,7 @@ export async function readSnmp(
     if (error instanceof NoAnswer && answer.size === 0) throw error;
   }
   if (answer.size === 0)
-    throw new NoAnswer('the printer answers, but shows nothing to this community or user');
+    throw new ErrorAnswer('the printer answers, but shows nothing to this community or user');
   return answer;
 }
 
@@ -117,8 +119,9 @@ export class SnmpReader implements Reader {
     this.addTrapped(answer);
     const reading = snmpReading(answer, this.mapping);
     this.context = snmpContext(answer, this.mapping, reading);
-    this.configChanges = answer.int(`${OID.prtGeneral}.1.${this.context.device}`);
-    this.serial = answer.text(`${OID.prtGeneral}.17.${this.context.device}`);
+    this.configChanges = answer.int(`${OID.prtGeneral}.1.${this.context.general}`);
+    this.serial = answer.text(`${OID.prtGeneral}.17.${this.context.general}`);
+    for (const because of this.session.habits) reading.missing.push({ field: 'SNMP', because });
     return reading;
   }
 
@@ -128,36 +131,46 @@ export class SnmpReader implements Reader {
   async readQuick(): Promise<QuickReading> {
     const { context } = this;
     if (!context) return { ...(await this.read()), structureMayDiffer: true };
-    const { device } = context;
-    const before = (column: string) => `${column}.${Number(device) - 1}`;
+    const { device, general, marker } = context;
+    // GETNEXT of what stands just before the row.
+    const before = (column: string, index: string) =>
+      Number(index) > 0 ? `${column}.${Number(index) - 1}` : column;
     const single = [
       OID.sysUpTime.slice(0, -2),
-      before(`${OID.prtGeneral}.1`),
-      before(`${OID.prtGeneral}.17`),
-      before(`${OID.hrPrinter}.1`),
-      before(`${OID.hrPrinter}.2`),
-      `${OID.prtMarker}.3.${device}`,
-      `${OID.prtMarker}.4.${device}`,
+      before(`${OID.prtGeneral}.1`, general),
+      before(`${OID.prtGeneral}.17`, general),
+      before(`${OID.hrPrinter}.1`, device),
+      before(`${OID.hrPrinter}.2`, device),
+      `${OID.prtMarker}.3.${marker}`,
+      `${OID.prtMarker}.4.${marker}`,
     ];
+    const entries = [OID.prtGeneral, OID.hrPrinter, OID.prtMarker];
     const answer = new SnmpAnswer();
     const lists = await this.session.bulk([...single, ...ALERT_COLUMNS], single.length, 8);
     single.forEach((oid, i) => {
       const item = lists[i]?.[0];
-      const column = oid.startsWith(OID.prtMarker) ? oid : oid.slice(0, oid.lastIndexOf('.'));
-      if (item?.[0].startsWith(i === 0 ? oid : `${column}.`)) answer.set(...item);
+      if (!item || item[1].type === 'null') return;
+      // Markers are asked for below their device, the others below their column.
+      const entry = entries.find((each) => oid.startsWith(`${each}.`));
+      const column = entry && `${entry}.${oid.slice(entry.length + 1).split('.')[0]}`;
+      if (item[0].startsWith(oid.startsWith(OID.prtMarker) || !column ? `${oid}.` : `${column}.`)) {
+        answer.set(...item);
+      }
     });
     let more = false;
     ALERT_COLUMNS.forEach((column, i) => {
       const list = lists[single.length + i] ?? [];
-      for (const item of list) if (item?.[0].startsWith(`${column}.`)) answer.set(...item);
+      for (const item of list) {
+        if (item?.[0].startsWith(`${column}.`) && item[1].type !== 'null') answer.set(...item);
+      }
       // Whether the column ended within what came; an empty list was cut away.
       const last = list[list.length - 1];
       if (list.length === 0 || last?.[0].startsWith(`${column}.`)) more = true;
     });
     if (more) await walkColumns(this.session, ALERT_COLUMNS, answer);
     this.addTrapped(answer);
-    const changes = answer.int(`${OID.prtGeneral}.1.${device}`);
-    const serial = answer.text(`${OID.prtGeneral}.17.${device}`);
+    const changes = answer.int(`${OID.prtGeneral}.1.${general}`);
+    const serial = answer.text(`${OID.prtGeneral}.17.${general}`);
     const structureMayDiffer =
       (changes !== undefined && changes !== this.configChanges) ||
       (serial !== undefined && serial !== this.serial);
@@ -167,7 +180,7 @@ export class SnmpReader implements Reader {
     );
     return {
       conditions,
-      conditionsWhole: enough && !answer.brokenOff.has(OID.prtAlert),
+      conditionsWhole: enough && alertsWhole(answer, device),
       counters: readCounters(answer, device, context.tables),
       ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
       structureMayDiffer,
@@ -176,7 +189,8 @@ export class SnmpReader implements Reader {
 
   /** Alerts that a trap told and that are gone from the table again have happened all the same. */
   private addTrapped(answer: SnmpAnswer): void {
-    const device = this.context?.device ?? '1';
+    // Beside the rows that are there, so that both are read.
+    const device = tableDevice(answer.rows(OID.prtAlert), this.context?.device ?? '1');
     for (const [index, row] of this.trapped) {
       if (answer.values.has(`${OID.prtAlert}.7.${device}.${index}`)) continue;
       for (const [column, value] of row) answer.set(`${OID.prtAlert}.${column}.${device}.${index}`, value);

@@ -11,7 +11,8 @@ export interface SnmpRequests {
   get(oids: string[]): Promise<[string, SnmpValue][]>;
   /**
    * GETBULK (GETNEXT on version 1): for the `nonRepeaters` first oids the next object, for the others the next
-   * `repetitions`. One list an oid; a list that ends with undefined came to the end of what the printer has.
+   * `repetitions` (or fewer, where the agent takes no more). One list an oid; a list that ends with undefined came to the
+   * end of what the printer has; a hole in a column is a value of the type `null`.
    */
   bulk(
     oids: string[],
@@ -32,6 +33,9 @@ interface Cursor {
   /** Requests in a row that brought nothing for it. */
   empty: number;
   rows: number;
+  /** Rows that came before the one they followed. */
+  backwards: number;
+  seen: Set<string>;
 }
 
 function entryOf(column: string): string {
@@ -55,6 +59,8 @@ export async function walkColumns(
     at: column,
     empty: 0,
     rows: 0,
+    backwards: 0,
+    seen: new Set(),
   }));
   let together = columns.length;
   let repetitions: number = DRIVER_LIMITS.snmpRepetitionsMax;
@@ -111,23 +117,26 @@ function take(
   list: ([string, SnmpValue] | undefined)[],
   answer: SnmpAnswer,
 ): Cursor | undefined {
-  let { at, rows } = cursor;
+  let { at, rows, backwards } = cursor;
   for (const item of list) {
     if (!item?.[0].startsWith(`${cursor.column}.`)) return undefined;
-    // An agent that goes backwards would be walked for ever.
-    if (compareOids(item[0], at) <= 0) {
+    // Some agents keep their rows newest first, or sorted as text; one that goes in circles would be walked for ever.
+    if (compareOids(item[0], at) <= 0) backwards++;
+    if (
+      cursor.seen.has(item[0]) ||
+      backwards > DRIVER_LIMITS.snmpBackwardsMax ||
+      rows >= DRIVER_LIMITS.snmpRowsMax
+    ) {
       answer.brokenOff.add(cursor.entry);
       return undefined;
     }
-    if (rows >= DRIVER_LIMITS.snmpRowsMax) {
-      answer.brokenOff.add(cursor.entry);
-      return undefined;
-    }
-    answer.set(item[0], item[1]);
+    cursor.seen.add(item[0]);
+    // A hole has a row, and no value.
+    if (item[1].type !== 'null') answer.set(item[0], item[1]);
     at = item[0];
     rows++;
   }
-  if (at !== cursor.at) return { ...cursor, at, rows, empty: 0 };
+  if (at !== cursor.at) return { ...cursor, at, rows, backwards, empty: 0 };
   // Nothing came for this column: the answer was cut before it. It is asked for again, but not for ever.
   if (cursor.empty >= EMPTY_MAX) {
     answer.brokenOff.add(cursor.entry);
