@@ -5,7 +5,7 @@
 import { reasonOf } from '../../schemas/errors.ts';
 import { mergeConditions, mergeReadings } from '../mapping/merge.ts';
 import type { Reading } from '../mapping/reading.ts';
-import { type QuickReading, quickOf, type Reader } from './reader.ts';
+import { ErrorAnswer, type QuickReading, quickOf, type Reader } from './reader.ts';
 
 export class MergedReader implements Reader {
   readonly kind: string;
@@ -43,7 +43,10 @@ export class MergedReader implements Reader {
     const reasons = results.flatMap((result, i) =>
       result.status === 'rejected' ? [`${this.readers[i]?.kind}: ${reasonOf(result.reason)}`] : [],
     );
-    return new Error(reasons.join('; '));
+    const answered = results.some(
+      (result) => result.status === 'rejected' && result.reason instanceof ErrorAnswer,
+    );
+    return answered ? new ErrorAnswer(reasons.join('; ')) : new Error(reasons.join('; '));
   }
 
   async readQuick(): Promise<QuickReading> {

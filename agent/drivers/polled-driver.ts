@@ -22,7 +22,7 @@ import {
 } from '../mapping/conditions.ts';
 import type { Reading } from '../mapping/reading.ts';
 import { DRIVER_LIMITS } from './limits.ts';
-import type { QuickReading, Reader } from './reader.ts';
+import { ErrorAnswer, type QuickReading, type Reader } from './reader.ts';
 import { keepFile } from './state-file.ts';
 
 export interface PolledOptions {
@@ -256,6 +256,15 @@ export class PolledDriver implements Driver {
     this.failures++;
     const nowMs = this.now();
     const reason = reasonOf(error);
+    if (error instanceof ErrorAnswer) {
+      // It is there and says no. What it was told of is neither over nor new.
+      if (this.failures === 1 || this.kept.silentSinceMs !== undefined) {
+        this.options.log.warn({ url: this.reader.url, reason }, 'the printer answers with an error');
+      }
+      this.answered(nowMs);
+      this.failures = 1;
+      return;
+    }
     // Once a silence: a fleet has printers that are off for weeks. Another printer at the address is news within one.
     const other = error instanceof PlatenError && error.code === 'agent/other-printer';
     if (other && !this.otherTold) {

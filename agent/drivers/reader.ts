@@ -4,6 +4,18 @@
  */
 import type { Reading } from '../mapping/reading.ts';
 
+/** The printer answered, with an error: that is no silence, and no reason to take it for switched off. */
+export class ErrorAnswer extends Error {
+  override readonly name = 'ErrorAnswer';
+  /** The protocol's own number of the error. */
+  readonly status: number | undefined;
+
+  constructor(message: string, status?: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** What a quick read finds: what changes by the minute. */
 export interface QuickReading
   extends Pick<Reading, 'conditions' | 'conditionsWhole' | 'counters' | 'upTimeTicks'> {

@@ -31,6 +31,8 @@ const TAG = {
   memberName: 0x4a,
 } as const;
 
+export type IppVersion = '1.0' | '1.1' | '2.0';
+
 export const OPERATION = { getPrinterAttributes: 0x000b, getSystemAttributes: 0x005b } as const;
 
 /** Nesting of collections; deeper ones are a fault or an attack. */
@@ -49,11 +51,13 @@ function attribute(tag: number, name: string, value: string): Buffer {
 
 /** A request that reads attributes of the printer (or the system) at `uri`; without `requested` all that it gives. */
 export function encodeRequest(request: {
-  version: '1.1' | '2.0';
+  version: IppVersion;
   operation: number;
   id: number;
   uri: string;
   requested: string[];
+  /** Who asks; absent: nobody is named. */
+  userName?: string;
 }): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt8(Number(request.version[0]), 0);
@@ -67,7 +71,9 @@ export function encodeRequest(request: {
     attribute(TAG.charset, 'attributes-charset', 'utf-8'),
     attribute(TAG.language, 'attributes-natural-language', 'en'),
     attribute(TAG.uri, target, request.uri),
-    attribute(TAG.keyword, 'requesting-user-name', 'platen').fill(0x42, 0, 1),
+    ...(request.userName === undefined
+      ? []
+      : [attribute(TAG.keyword, 'requesting-user-name', request.userName).fill(0x42, 0, 1)]),
     ...request.requested.map((name, i) =>
       attribute(TAG.keyword, i === 0 ? 'requested-attributes' : '', name),
     ),

@@ -4,14 +4,16 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { gunzipSync, inflateSync } from 'node:zlib';
+import { reasonOf } from '../../../schemas/errors.ts';
 import type { IppAnswer } from '../../mapping/ipp-answer.ts';
 import { ippReading, PRINTER_ATTRIBUTES, SYSTEM_ATTRIBUTES } from '../../mapping/ipp-reading.ts';
 import type { Reading } from '../../mapping/reading.ts';
 import type { MappingTables } from '../../mapping/tables.ts';
 import { takesConnections } from '../alive.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
-import type { Reader } from '../reader.ts';
-import { decodeResponse, encodeRequest, OPERATION } from './codec.ts';
+import { ErrorAnswer, type Reader } from '../reader.ts';
+import { decodeResponse, encodeRequest, type IppVersion, OPERATION } from './codec.ts';
 
 export interface IppAccess {
   /** `ipp://host[:631][/path]` or `ipps://…`. Without a path the usual ones are tried. */
@@ -33,18 +35,69 @@ const SYSTEM_PATH = '/ipp/system';
 /** How long a printer without a System Service isn't asked for it again. */
 const SYSTEM_RETRY_MS = 24 * 60 * 60_000;
 
-const STATUS = { notFound: 0x0406, attributesUnsupported: 0x040b, versionUnsupported: 0x0503 };
+const STATUS = {
+  badRequest: 0x0400,
+  forbidden: 0x0401,
+  notAuthenticated: 0x0402,
+  notAuthorized: 0x0403,
+  notFound: 0x0406,
+  versionUnsupported: 0x0503,
+};
+const LOWER: Partial<Record<IppVersion, IppVersion>> = { '2.0': '1.1', '1.1': '1.0' };
+
+/** What to do about an IPP status, where that is known. */
+const ADVICE: Record<number, string> = {
+  [STATUS.forbidden]: 'it lets nobody read it from here: look at its access list',
+  [STATUS.notAuthenticated]: 'it asks for a user and password: give ipp.user and ipp.password',
+  [STATUS.notAuthorized]: 'it refuses this user: give another ipp.user, or allow it on the printer',
+  [STATUS.versionUnsupported]: 'it speaks none of IPP 2.0, 1.1 and 1.0: read it over SNMP',
+};
 
 /** An answer that isn't IPP: the HTTP status. */
-class HttpStatus extends Error {
-  readonly status: number;
+class HttpStatus extends ErrorAnswer {
   constructor(status: number) {
     super(
       status === 401 || status === 403
         ? `the printer asks for credentials (HTTP ${status})`
-        : `the printer answers HTTP ${status} instead of IPP`,
+        : status === 426
+          ? 'the printer takes only encrypted requests (HTTP 426): use ipps:// in its address'
+          : `the printer answers HTTP ${status} instead of IPP`,
+      status,
     );
-    this.status = status;
+  }
+}
+
+/**
+ * The body of an answer that Node refuses for its two Content-Lengths, where they agree and it came in one piece.
+ */
+function bodyOfRefused(error: Error): Buffer | undefined {
+  const { code, rawPacket } = error as Error & { code?: string; rawPacket?: Buffer };
+  if (code !== 'HPE_UNEXPECTED_CONTENT_LENGTH' || !rawPacket) return undefined;
+  const end = rawPacket.indexOf('\r\n\r\n');
+  if (end < 0) return undefined;
+  const [status = '', ...lines] = rawPacket.toString('latin1', 0, end).split('\r\n');
+  const lengths = lines.flatMap((line) => (/^content-length:/i.test(line) ? [Number(line.slice(15))] : []));
+  const [length] = lengths;
+  if (!/^HTTP\/1\.[01] 200\b/.test(status) || length === undefined) return undefined;
+  const body = rawPacket.subarray(end + 4);
+  return lengths.every((each) => each === length) && body.length === length ? body : undefined;
+}
+
+/** An answer as it is read: some printers compress it though nobody asked for that. */
+function unpacked(bytes: Buffer, encoding: string | undefined): Buffer {
+  const limit = { maxOutputLength: DRIVER_LIMITS.ippAnswerBytesMax };
+  switch (encoding?.trim().toLowerCase()) {
+    case undefined:
+    case '':
+    case 'identity':
+      return bytes;
+    case 'gzip':
+    case 'x-gzip':
+      return gunzipSync(bytes, limit);
+    case 'deflate':
+      return inflateSync(bytes, limit);
+    default:
+      throw new ErrorAnswer(`the printer answers in the encoding "${encoding}", which nobody asked for`);
   }
 }
 
@@ -77,12 +130,15 @@ async function post(target: URL, access: IppAccess, body: Buffer): Promise<Buffe
       ? await pinnedSocket(host, port, access.fingerprint, signal)
       : undefined;
   return new Promise((resolve, reject) => {
-    const fail = (error: Error) =>
-      reject(
-        signal.aborted
-          ? new Error(`no answer within ${access.timeoutMs ?? DRIVER_LIMITS.ippRequestMs} ms`)
-          : error,
-      );
+    const fail = (error: Error) => {
+      const body = bodyOfRefused(error);
+      if (body) resolve(body);
+      else if (signal.aborted)
+        reject(new Error(`no answer within ${access.timeoutMs ?? DRIVER_LIMITS.ippRequestMs} ms`));
+      else if ((error as { code?: string }).code?.startsWith('HPE_'))
+        reject(new ErrorAnswer(`the printer breaks HTTP (${error.message}): read it over SNMP`));
+      else reject(error);
+    };
     const request = (secure ? httpsRequest : httpRequest)(
       {
         host,
@@ -113,7 +169,13 @@ async function post(target: URL, access: IppAccess, body: Buffer): Promise<Buffe
           }
           chunks.push(chunk);
         });
-        response.on('end', () => resolve(Buffer.concat(chunks)));
+        response.on('end', () => {
+          try {
+            resolve(unpacked(Buffer.concat(chunks), response.headers['content-encoding']));
+          } catch (error) {
+            reject(new ErrorAnswer(`the printer's answer can't be unpacked: ${reasonOf(error)}`));
+          }
+        });
         // A connection that breaks in the middle: what came is decoded, the decoder sees that it is cut.
         response.on('error', (error) =>
           bytes > 0 && !signal.aborted ? resolve(Buffer.concat(chunks)) : fail(error),
@@ -132,7 +194,9 @@ export class IppReader implements Reader {
   private readonly mapping: MappingTables;
   private readonly base: URL;
   private path: string | undefined;
-  private version: '1.1' | '2.0' = '2.0';
+  private version: IppVersion = '2.0';
+  /** Some printers refuse whoever names himself and is not on their list. */
+  private named = true;
   /** Old printers refuse the list of attributes; they are asked for everything. */
   private listed = true;
   private systemAskedMs = Number.NEGATIVE_INFINITY;
@@ -155,27 +219,57 @@ export class IppReader implements Reader {
     target.pathname = path;
     const uri = `${this.base.protocol}//${this.base.host}${path}`;
     this.requestId = (this.requestId % 0x7fffffff) + 1;
-    const body = encodeRequest({ version: this.version, operation, id: this.requestId, uri, requested });
+    const body = encodeRequest({
+      version: this.version,
+      operation,
+      id: this.requestId,
+      uri,
+      requested,
+      ...(this.named ? { userName: this.access.user ?? 'platen' } : {}),
+    });
     return decodeResponse(await post(target, this.access, body));
   }
 
   /** Get-Printer-Attributes with what this printer turned out to need: another path, version, or no list. */
   private async askPrinter(path: string): Promise<IppAnswer> {
     for (;;) {
-      const answer = await this.ask(
-        OPERATION.getPrinterAttributes,
-        path,
-        this.listed ? PRINTER_ATTRIBUTES : [],
-      );
-      if (answer.status === STATUS.versionUnsupported && this.version === '2.0') this.version = '1.1';
-      else if (this.listed && answer.status >= 0x0400 && answer.status !== STATUS.notFound)
+      let answer: IppAnswer;
+      try {
+        answer = await this.ask(OPERATION.getPrinterAttributes, path, this.listed ? PRINTER_ATTRIBUTES : []);
+      } catch (error) {
+        // Some say in HTTP that they don't know the version.
+        if (error instanceof HttpStatus && error.status === 400 && this.lower()) continue;
+        throw error;
+      }
+      const { status } = answer;
+      if (status < 0x0400) return answer;
+      const refused = status === STATUS.forbidden || status === STATUS.notAuthorized;
+      if ((status === STATUS.versionUnsupported || status === STATUS.badRequest) && this.lower()) continue;
+      if (refused && this.named && this.access.user === undefined) {
+        this.named = false;
+        continue;
+      }
+      if (this.listed && status !== STATUS.notFound) {
+        // With the list the version may have been right all the same.
         this.listed = false;
-      else if (answer.status >= 0x0400)
-        throw new Error(
-          `the printer refuses with IPP status 0x${answer.status.toString(16).padStart(4, '0')}`,
-        );
-      else return answer;
+        this.version = '2.0';
+        continue;
+      }
+      const advice = ADVICE[status];
+      const code = `0x${status.toString(16).padStart(4, '0')}`;
+      throw new ErrorAnswer(
+        `the printer refuses with IPP status ${code}${advice === undefined ? '' : `: ${advice}`}`,
+        status,
+      );
     }
+  }
+
+  /** The version below; false when there is none. */
+  private lower(): boolean {
+    const version = LOWER[this.version];
+    if (version === undefined) return false;
+    this.version = version;
+    return true;
   }
 
   /** The printer's attributes with those of its System Service, where it has one. */
@@ -204,6 +298,10 @@ export class IppReader implements Reader {
     if (this.path !== undefined) return this.askPrinter(this.path);
     let last: unknown;
     for (const path of PATHS) {
+      // What another path took is no word about this one.
+      this.version = '2.0';
+      this.listed = true;
+      this.named = true;
       try {
         const answer = await this.askPrinter(path);
         this.path = path;
