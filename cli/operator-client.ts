@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';
 import { sendAtOnce } from '../base/no-delay.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { isMethod, METHOD_ROLES } from '../schemas/roles.ts';
 import { opsTopic, replyPrefix } from '../schemas/topics.ts';
 import type { AdminCredentials, OperatorReply } from '../schemas/types.ts';
 import { checkSchema } from '../schemas/validate.ts';
@@ -38,6 +39,18 @@ interface Waiting {
   resolve(reply: OperatorReply): void;
   reject(error: Error): void;
   timer: NodeJS.Timeout;
+  method: string;
+  /** The broker took the request over: what ends the connection then is no refusal. */
+  taken: boolean;
+}
+
+/** Why a connection ended before a request was answered, as far as it can be told. */
+function endedOver(method: string, taken: boolean, username: string): string {
+  if (taken || !isMethod(method) || METHOD_ROLES[method] === 'viewer') {
+    return `the connection to the broker was lost before ${method} was answered: is platen up?`;
+  }
+  const role = METHOD_ROLES[method];
+  return `the broker refused ${method} and ended the connection: it needs the role ${role}, which ${username} seems not to have. Ask an administrator`;
 }
 
 export class OperatorClient {
@@ -60,9 +73,9 @@ export class OperatorClient {
     });
     // MQTT 3.1.1 has no other way to say no to a publish than to end the connection.
     client.on('close', () => {
-      for (const { reject, timer } of this.#waiting.values()) {
+      for (const { reject, timer, method, taken } of this.#waiting.values()) {
         clearTimeout(timer);
-        reject(new Error(`the broker ended the connection: may ${username} do this?`));
+        reject(new Error(endedOver(method, taken, username)));
       }
       this.#waiting.clear();
     });
@@ -106,11 +119,14 @@ export class OperatorClient {
         this.#waiting.delete(id);
         reject(new Error(`no reply to ${method} within ${this.#timeout_ms / 1_000} s`));
       }, this.#timeout_ms);
-      this.#waiting.set(id, { resolve, reject, timer });
+      this.#waiting.set(id, { resolve, reject, timer, method, taken: false });
     });
     const topic = opsTopic.request(this.#username, method);
     // Not awaited: a refused publish is never acknowledged, and then it is the reply that fails.
-    this.#client.publish(topic, JSON.stringify({ id, params }), { qos: 1 });
+    this.#client.publish(topic, JSON.stringify({ id, params }), { qos: 1 }, (error) => {
+      const waiting = this.#waiting.get(id);
+      if (waiting && !error) waiting.taken = true;
+    });
     return reply;
   }
 
