@@ -31,3 +31,22 @@ test('a campaign over 60 printers survives kills of the product, power losses an
     if (is !== 'proven') expect([is, error?.code]).toEqual(['rolled-back', 'update/self-test-failed']);
   }
 }, 240_000);
+
+test('a campaign ends though Redis, which has its queue, is killed and emptied in the middle', async () => {
+  const { campaign, printers, versions, twice } = await campaignUnderFire({
+    printers: 40,
+    kills: 6,
+    redis: true,
+    powerLoss: 0,
+    cut: 0,
+    cutsEach: 0,
+    seed: 20261130,
+    endsWithinMs: 120_000,
+  });
+  expect(campaign.state).toBe('finished');
+  expect(printers.size).toBe(40);
+  expect(twice).toEqual([]);
+  for (const [printer, { is }] of printers) {
+    expect([printer, is, versions.get(printer)]).toEqual([printer, is, is === 'proven' ? '2.5.0' : '2.4.0']);
+  }
+}, 240_000);

@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { type Journal, type JournalState, memoryJournal } from '../../agent/updater/journal.ts';
 import { createUpdater } from '../../agent/updater/updater.ts';
 import type { Updater, UpdaterFactory } from '../../agent/updater-seam.ts';
@@ -18,7 +19,7 @@ import { openLocalRepository } from '../../releases/local.ts';
 import { customOf } from '../../releases/targets.ts';
 import { tufTrust } from '../../releases/trust.ts';
 import type { Campaign, Catalog, Order } from '../../schemas/types.ts';
-import { freePort } from '../harness/orders.ts';
+import { freePort, testRedis } from '../harness/orders.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
 import { type NetworkCuts, networkCuts } from './network-cuts.ts';
 
@@ -26,6 +27,8 @@ export interface Fire {
   printers: number;
   /** SIGKILLs of the product while the campaign runs. */
   kills: number;
+  /** The queue is on Redis, and for every other kill it is Redis that is killed, for a while, or emptied. */
+  redis?: boolean;
   /** Chance that an agent loses power at a journal entry. */
   powerLoss: number;
   /** Share of the printers whose network is cut. */
@@ -144,7 +147,9 @@ function mortalUpdater(
 export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
   const folder = mkdtempSync(join(tmpdir(), 'platen-fire-'));
   const data = join(folder, 'data');
+  let redis = fire.redis ? await testRedis() : undefined;
   const env = {
+    ...(redis ? { PLATEN_REDIS_URL: redis.url } : {}),
     PLATEN_MQTT_PORT: String(await freePort()),
     PLATEN_HTTP_PORT: String(await freePort()),
   };
@@ -243,6 +248,18 @@ export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
       let kills = 0;
       for (; kills < fire.kills; kills++) {
         await sleep(500 + random() * 2_000);
+        if (redis && kills % 3 === 1) {
+          await redis.close();
+          await sleep(1_000 + random() * 2_000);
+          redis = await testRedis(redis.url);
+          continue;
+        }
+        if (redis && kills % 3 === 2) {
+          const client = new Redis(redis.url);
+          await client.flushall();
+          client.disconnect();
+          continue;
+        }
         await product.kill();
         product = await startProduct({ data, env });
       }
@@ -285,6 +302,7 @@ export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
   } finally {
     await cuts.close();
     await product.stop();
+    await redis?.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -43,9 +43,9 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A real redis-server that keeps nothing. */
-export async function testRedis(): Promise<{ url: string; close(): Promise<void> }> {
-  const port = await freePort();
+/** A real redis-server that keeps nothing, on a free port or on that of one that was closed. */
+export async function testRedis(again?: string): Promise<{ url: string; close(): Promise<void> }> {
+  const port = again === undefined ? await freePort() : Number(new URL(again).port);
   const child: ChildProcess = spawn(
     'redis-server',
     ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
