@@ -2,7 +2,17 @@
  * Attacks on the way from the vendor to the printer (TUF's list, and those on the order): each is refused with a code
  * of its own, nothing is installed, and the honest order afterwards works.
  */
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -197,6 +207,21 @@ test('where HTTP is out of reach, metadata and images come over MQTT, and are ch
 
 test('an honest order is carried out, bridge by bridge', async () => {
   expect(await agent(() => order([step('2.5.0', '2.4.0'), step('2.6.1', '2.5.0')]))).toEqual(['claimed']);
+});
+
+test.each([
+  ['emptied', (file: string) => truncateSync(file, 0)],
+  ['cut in the middle', (file: string) => truncateSync(file, Math.floor(statSync(file).size / 2))],
+  ['full of zeros', (file: string) => writeFileSync(file, Buffer.alloc(statSync(file).size))],
+])('kept metadata that a power cut left %s is fetched and checked anew', async (_how, damage) => {
+  const trust = join(folder, 'agent', 'trust');
+  const damaged = () => {
+    const files = readdirSync(trust).filter((name) => name.endsWith('.json'));
+    expect(files).toContain('root.json');
+    for (const name of files) damage(join(trust, name));
+    return order([step('2.6.1', '2.5.0')]);
+  };
+  expect(await agent(honest, damaged)).toEqual(['claimed', 'claimed']);
 });
 
 describe('attacks on the order', () => {
