@@ -12,6 +12,7 @@ import {
 } from '../../../tests/harness/orders.ts';
 import { StoredFleet } from '../../fleet/fleet-queries.ts';
 import { OrderService } from '../orders/order-service.ts';
+import type { Question } from './campaign-asks.ts';
 import { type Campaigns, createCampaigns } from './campaigns.ts';
 
 let test_: TestStore;
@@ -80,6 +81,7 @@ beforeAll(async () => {
       if (id !== undefined) documents.set(id, checkSchema('campaign', JSON.parse(payload)));
     },
     tell: () => {},
+    audit: async () => {},
     log: silent,
     now: Date.now,
   });
@@ -352,4 +354,98 @@ test('a printer that falls silent while it installs pauses the campaign at once'
   });
   expect(campaign.reason).toMatch(/brick-0003 fell silent/);
   expect(campaign.guard).toMatchObject({ suspectedBrick: 'brick-0003', codes: [{ code: 'J-1' }] });
+});
+
+const wanted = { id: 'acme.engine', range: '2.6.1' };
+/** Lifts what the tests before aborted or had halted. */
+async function liftAll(): Promise<void> {
+  for (const { releases } of await campaigns.stops()) {
+    for (const release of releases) await campaigns.release(release, 'ana', 'next test').catch(() => {});
+  }
+}
+const byRule = (printers: string[], question = 'q1'): Question => ({
+  key: `rule jams ${question}`,
+  request: {
+    printers,
+    software: wanted,
+    cause: { kind: 'rule', rule: 'jams', question, trouble: 't1' },
+  },
+  mode: 'automatic',
+});
+
+test('one question has one campaign that lives on; each order says why it was given', async () => {
+  await liftAll();
+  const [first = '', second = '', third = ''] = await fleet('ask', 3);
+  const causes: unknown[] = [];
+  behave = (printer, order) => {
+    causes.push(order.cause);
+    return good(printer, order);
+  };
+  const [one, two] = await Promise.all([campaigns.ask(byRule([first])), campaigns.ask(byRule([second]))]);
+  expect([one.outcome, two.outcome]).toEqual(['created', 'joined']);
+  const { campaign: id = '' } = one;
+  expect(two.campaign).toBe(id);
+  expect((await ended(id)).counts).toEqual({ proven: 2 });
+  // It was over, and goes on with what it has learned.
+  expect(await campaigns.ask(byRule([third]))).toMatchObject({ campaign: id, outcome: 'joined' });
+  const after = await eventually(async () => {
+    const now = await campaigns.get(id);
+    return now.counts['proven'] === 3 && now.state === 'finished' ? now : undefined;
+  });
+  expect(after).toMatchObject({ by: 'rule jams', cause: { kind: 'rule', rule: 'jams', trouble: 't1' } });
+  expect(causes).toEqual(Array(3).fill({ kind: 'rule', rule: 'jams', trouble: 't1' }));
+});
+
+test('a person, two rules and a campaign that want one printer in one second give it one order', async () => {
+  await liftAll();
+  const [name = ''] = await fleet('crowd', 1);
+  behave = good;
+  const person = { software: wanted, filter: { idPrefix: 'crowd' } };
+  const results = await Promise.allSettled([
+    campaigns.create(person, 'ana'),
+    campaigns.create(person, 'ben'),
+    campaigns.ask(byRule([name], 'q2')),
+    campaigns.ask(byRule([name], 'q3')),
+  ]);
+  expect(results.some(({ status }) => status === 'fulfilled')).toBe(true);
+  await eventually(() => (installed.includes(name) ? true : undefined));
+  await eventually(async () => ((await orders.store.active([name])).length === 0 ? true : undefined));
+  expect(installed.filter((each) => each === name)).toHaveLength(1);
+});
+
+test('what was halted or aborted is not begun again by a rule, until its stop is lifted or the rule is changed', async () => {
+  await liftAll();
+  const names = await fleet('stop', 60);
+  behave = bad;
+  const { campaign: id = '' } = await campaigns.ask(byRule(names.slice(0, 50), 'q4'));
+  expect((await ended(id)).state).toBe('halted');
+  const count = () => new Set(installed.filter((each) => each.startsWith('stop-'))).size;
+  const before = count();
+  expect(before).toBeLessThanOrEqual(12);
+  for (const question of ['q4', 'q5', 'q6']) await campaigns.ask(byRule(names, question));
+  expect(
+    (await campaigns.preview({ software: wanted, printers: names })).excluded['stopped'],
+  ).toBeGreaterThan(40);
+  await expect(campaigns.create({ software: wanted, printers: names }, 'ana')).rejects.toThrow(/was stopped/);
+  expect(count()).toBe(before);
+  expect(await campaigns.get(id)).toMatchObject({
+    stopped: { by: 'guard', releases: ['acme.engine@2.5.0'] },
+  });
+
+  // A rule that means something else is another question; what is known of the release stays known.
+  await campaigns.noteRules([{ rule: 'jams', question: 'q7' }]);
+  const changed = await campaigns.ask(byRule(names.slice(50), 'q7'));
+  expect(changed.outcome).toBe('created');
+  expect((await ended(changed.campaign ?? '')).state).toBe('halted');
+  expect(count() - before).toBeLessThanOrEqual(4);
+
+  behave = good;
+  expect(await campaigns.release('acme.engine@2.5.0', 'ana', 'the self-test was wrong')).not.toEqual([]);
+  await eventually(async () => {
+    const { counts } = await campaigns.get(id);
+    return (counts['proven'] ?? 0) >= 35 ? true : undefined;
+  }, 30_000);
+  await expect(campaigns.release('acme.engine@2.5.0', 'ana', 'again')).rejects.toMatchObject({
+    code: 'request/not-found',
+  });
 });

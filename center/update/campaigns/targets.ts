@@ -201,6 +201,9 @@ export class Targets {
             `SELECT t.printer, t.campaign FROM campaign_targets t JOIN campaigns c ON c.id = t.campaign
              WHERE t.printer = ANY($1) AND t.state IN ('waiting', 'dispatched')
                AND c.state IN ('running', 'paused') AND c.id <> $2
+               -- Of two that began in the same moment the first has it: each would leave it to the other.
+               AND NOT EXISTS (SELECT 1 FROM campaigns mine
+                               WHERE mine.id = $2 AND (mine.created_at, mine.id) < (c.created_at, c.id))
                AND c.request->>'misfit' IS NULL AND $3::text IS NULL`,
             [printers, campaign ?? '', request.misfit ?? null],
           )
