@@ -153,6 +153,8 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     choose: (structure, wish) => catalogs.assessor.choose(structure, wish),
     publish: (topic, payload, how) => link.publish(topic, payload, how),
     tell: (what, data) => events.tell('campaign', what, { data }),
+    audit: (actor, method, params) =>
+      store.audit.add({ actor, role: 'center', method, params, outcome: 'accepted' }),
     log,
     now,
   });

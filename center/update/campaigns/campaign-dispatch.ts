@@ -38,6 +38,8 @@ export interface CampaignSettings
   stops: StopStore;
   rollout: RolloutSettingsStore;
   tell(what: string, data: Record<string, unknown>): void;
+  /** Writes down what began by itself, beside what people asked for. */
+  audit(actor: string, method: 'campaigns.create', params: Record<string, unknown>): Promise<void>;
 }
 
 export class CampaignHand {

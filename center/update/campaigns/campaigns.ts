@@ -27,6 +27,7 @@ import { CampaignHand, type CampaignSettings } from './campaign-dispatch.ts';
 import { type IntakeRow, intake, recordFor, writeTargets } from './campaign-intake.ts';
 import { CAMPAIGN_COLUMNS, type CampaignFilter, campaignRows, listCampaigns } from './campaign-lists.ts';
 import { type Preview, previewOf } from './campaign-preview.ts';
+import { retryFailed } from './campaign-retry.ts';
 import { type CampaignEvent, type CampaignRecord, campaignTransition } from './campaign-state.ts';
 import { rememberStop } from './campaign-stops.ts';
 import { type CampaignRow, campaignDocument, causeOf } from './campaign-view.ts';
@@ -157,6 +158,16 @@ export class Campaigns {
       by,
       cause: causeDocument(request.cause ?? { kind: 'person', by }),
     });
+    if (request.cause !== undefined && request.cause.kind !== 'person') {
+      const cause = causeDocument(request.cause);
+      const { state } = record;
+      await this.#settings.audit(by, 'campaigns.create', {
+        campaign: id,
+        targets: waiting.length,
+        state,
+        cause,
+      });
+    }
     const [row] = await this.#rows('id = $1', [id]);
     if (row) this.#schedule(row);
     this.#look(id);
@@ -179,7 +190,10 @@ export class Campaigns {
     { retry = false, reason }: { retry?: boolean; reason?: string } = {},
   ): Promise<Campaign> {
     await this.#checkReason(id, reason);
-    if (retry) await this.#retry(id, by);
+    if (retry) {
+      const { database, now } = this.#settings;
+      await database.transaction((client) => retryFailed(queryOf(client), id, by, now()));
+    }
     if (reason !== undefined) await this.#lift(id, by, reason);
     return this.#request(
       id,
@@ -387,43 +401,6 @@ export class Campaigns {
     this.#look(id);
     this.#publishing.soon(id);
     if (row) this.#schedule(row);
-  }
-
-  async #retry(id: string, by: string): Promise<void> {
-    await this.#settings.database.transaction(async (client) => {
-      const query = queryOf(client);
-      const [row] = await query<{ record: CampaignRecord }>(
-        'SELECT record FROM campaigns WHERE id = $1 FOR UPDATE',
-        [id],
-      );
-      if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
-      const again = await query<{ printer: string; execution: string }>(
-        `UPDATE campaign_targets SET state = 'waiting', tries = 0
-         WHERE campaign = $1 AND state = 'ended' AND ended NOT IN ('proven', 'already')
-         RETURNING printer, execution`,
-        [id],
-      );
-      if (again.length === 0) return;
-      await query('DELETE FROM quarantine WHERE execution = ANY($1)', [again.map((each) => each.execution)]);
-      const { record } = row;
-      const next: CampaignRecord = {
-        ...record,
-        dispatched: Math.max(0, record.dispatched - again.length),
-        // They keep their numbers and outcomes: what failed once says nothing new of the release.
-        ...(record.state === 'finished'
-          ? {
-              state: 'paused' as const,
-              reason: `${again.length} printers are to be tried again, asked by ${by}`,
-            }
-          : {}),
-      };
-      await query('UPDATE campaigns SET record = $2, state = $3, updated_at = $4 WHERE id = $1', [
-        id,
-        JSON.stringify(next),
-        next.state,
-        new Date(this.#settings.now()),
-      ]);
-    });
   }
 
   /** Lets an operator's events happen. @throws PlatenError request/not-found, request/conflict */
