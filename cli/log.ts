@@ -4,6 +4,7 @@
  */
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
+import { oneLine } from '../schemas/harmless.ts';
 
 /** Where secrets could stand in a logged object: they are cut before they are written. */
 const SECRET_PATHS = [
@@ -28,14 +29,6 @@ interface Line {
 const NOT_DETAILS = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'err', 'hint', 'at']);
 /** A detail beyond this says no more. */
 const DETAIL_CHARACTERS_MAX = 200;
-
-/** Text from outside as one harmless line: control characters could move the cursor or forge lines. */
-export function harmless(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`,
-  );
-}
 
 /** The structured details of a line as `name value`, in the order in which they were given. */
 function details(line: Line): string {
@@ -75,7 +68,7 @@ export function readable(out: NodeJS.WritableStream): Writable {
           line.err?.message ? `(${line.err.message})` : '',
           line.hint ?? '',
         ];
-        out.write(`${harmless(parts.filter((part) => part !== '').join('  '))}\n`);
+        out.write(`${oneLine(parts.filter((part) => part !== '').join('  '))}\n`);
       }
       done();
     },

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import { lines } from '../schemas/harmless.ts';
 
 interface CommandModule {
   command(): Command;
@@ -56,7 +57,7 @@ try {
     process.exitCode = error.exitCode;
   } else {
     const shown = error instanceof PlatenError ? `${error.message}\n  ${error.hint}` : reasonOf(error);
-    process.stderr.write(`platen: ${shown}\n`);
+    process.stderr.write(`platen: ${lines(shown)}\n`);
     process.exitCode = 1;
   }
 }

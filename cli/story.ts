@@ -1,8 +1,9 @@
 /**
  * What a person at the terminal sees of the fleet: fleet events told as sentences, the many alike gathered into one.
  */
+import { oneLine } from '../schemas/harmless.ts';
 import type { FleetEvent } from '../schemas/types.ts';
-import { clock, harmless } from './log.ts';
+import { clock } from './log.ts';
 
 /** Connections and healthy verdicts are gathered for this long, then told as one line. */
 const GATHER_MS = 1_000;
@@ -15,7 +16,7 @@ interface Gathered {
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? harmless(value) : '';
+  return typeof value === 'string' ? oneLine(value) : '';
 }
 
 function plural(count: number, word: string): string {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { oneLine, shownJson } from '../../schemas/harmless.ts';
 import { parseJson } from '../../schemas/json.ts';
 import { isMethod, METHOD_ROLES } from '../../schemas/roles.ts';
 import { secretPaths } from '../../schemas/secrets.ts';
@@ -39,13 +40,13 @@ function warnOfSecrets(method: string, params: Record<string, unknown>): void {
 
 function show(reply: OperatorReply, json: boolean): void {
   if (json) {
-    process.stdout.write(`${JSON.stringify(reply)}\n`);
+    process.stdout.write(`${shownJson(reply)}\n`);
   } else if (reply.status === 'error') {
     process.stderr.write(
-      `platen: ${reply.error?.message} [${reply.error?.code}]\n  ${reply.error?.hint ?? ''}\n`,
+      `platen: ${oneLine(`${reply.error?.message} [${reply.error?.code}]`)}\n  ${oneLine(reply.error?.hint ?? '')}\n`,
     );
   } else {
-    process.stdout.write(`${JSON.stringify(reply.data, null, 2)}\n`);
+    process.stdout.write(`${shownJson(reply.data, 2)}\n`);
   }
   if (reply.status === 'error') process.exitCode = 1;
 }
