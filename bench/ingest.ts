@@ -129,7 +129,7 @@ function runProduct(
       await operator.call('catalog.put', { document: sample('catalog.json') });
       if (rules !== null) await operator.call('rules.put', { document: rules });
       const ids = Array.from({ length: PRINTERS }, (_, index) => `bench-${String(index).padStart(3, '0')}`);
-      const enrolled = (await operator.call('printers.enroll', { printers: ids }))['items'] as {
+      const enrolled = (await operator.call('printers.enroll', { printers: ids, again: true }))['items'] as {
         printer: string;
         password: string;
       }[];

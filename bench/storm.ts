@@ -122,7 +122,10 @@ async function productStorm(count: number): Promise<Storm & { postgres_cpu_us_pe
     const names = [...namesOf('warm', WARM_UP), ...namesOf('printer', count)];
     const scripts: Script[] = [];
     for (let at = 0; at < names.length; at += ENROL_AT_ONCE) {
-      const reply = await operator.call('printers.enroll', { printers: names.slice(at, at + ENROL_AT_ONCE) });
+      const reply = await operator.call('printers.enroll', {
+        printers: names.slice(at, at + ENROL_AT_ONCE),
+        again: true,
+      });
       for (const item of reply['items'] as { printer: string; password: string }[]) {
         scripts.push(scriptOf(item.printer, item.password));
       }

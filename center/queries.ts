@@ -86,8 +86,12 @@ export interface PutUser {
 
 /** Printers' and operators' credentials. */
 export interface Accounts {
-  /** Enrols printers (or renews their passwords); gives each one's new password, in the order asked. */
-  enroll(printers: string[]): Promise<{ printer: string; password: string }[]>;
+  /**
+   * Enrols printers; gives each one's new password, in the order asked.
+   * @param again also those that are enrolled: their old passwords end
+   * @throws PlatenError request/enrolled, request/conflict
+   */
+  enroll(printers: string[], again?: boolean): Promise<{ printer: string; password: string }[]>;
   /** Takes a printer's or an operator's credentials away and ends its connections; false when there were none. */
   revoke(name: string): Promise<boolean>;
   putUser(name: string, role: Exclude<Role, 'printer'>, how?: PutUser): Promise<string | undefined>;

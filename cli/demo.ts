@@ -63,7 +63,8 @@ async function passwordsFor(
   ) ?? {}) as Record<string, string>;
   const missing = printers.filter((printer) => known[printer] === undefined);
   if (missing.length > 0) {
-    for (const { printer, password } of await product.accounts.enroll(missing)) known[printer] = password;
+    for (const { printer, password } of await product.accounts.enroll(missing, true))
+      known[printer] = password;
     writeWholeSync(file, JSON.stringify(known));
   }
   return known;

@@ -57,6 +57,10 @@ export const ERRORS = {
   },
   'request/not-allowed': { message: 'The role {role} may not call {method}', hint: 'Ask an administrator.' },
   'request/not-found': { message: 'There is no {kind} "{id}"', hint: 'List them first.' },
+  'request/enrolled': {
+    message: 'Enrolled already: {printers}. A new password would end the old one, and the connection with it',
+    hint: 'To give new passwords all the same: "again": true (platen enroll --again).',
+  },
   'request/conflict': { message: '{reason}', hint: 'Read the current state, then try again.' },
   // Names that a request mentions and nobody knows.
   'request/unknown-software': {

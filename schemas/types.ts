@@ -1877,6 +1877,10 @@ export interface PrintersEnrollParams {
    * @maxItems 1000
    */
   printers?: string[];
+  /**
+   * Also printers that are enrolled: they get a new password, and the old one ends with their connection.
+   */
+  again?: boolean;
 }
 /**
  * Parameters of `printers.errors`.

@@ -106,6 +106,22 @@ test.each([
   expect(reply.error?.hint).toBeTruthy();
 });
 
+test('a printer that is enrolled keeps its password, unless a new one is asked for', async () => {
+  await admin.call('printers.enroll', { printer: 'twice-1' });
+  const refused = await admin.request('printers.enroll', { printers: ['twice-2', 'twice-1'] });
+  expect(refused).toMatchObject({ status: 'error', error: { code: 'request/enrolled' } });
+  expect(refused.error?.message).toContain('twice-1');
+  expect(refused.error?.hint).toContain('again');
+  // Nothing of it was done.
+  const { password } = await admin.call('printers.enroll', { printer: 'twice-2' });
+  const again = await admin.call('printers.enroll', { printer: 'twice-2', again: true });
+  expect(again['password']).not.toBe(password);
+  await admin.call('printers.revoke', { printer: 'twice-1' });
+  await admin.call('printers.enroll', { printer: 'twice-1' });
+  await admin.call('printers.revoke', { printer: 'twice-1' });
+  await admin.call('printers.revoke', { printer: 'twice-2' });
+});
+
 test('a printer that asks with NUL is answered with request/invalid', async () => {
   const answer = await printer.ask('history', { code: 'J\u0000' });
   expect(answer).toMatchObject({ status: 'error', error: { code: 'request/invalid' } });

@@ -67,7 +67,10 @@ function withCanaries(schema: Schema): Record<string, unknown> {
 test('every property of a schema that looks secret is marked as one', () => {
   const unmarked = schemas().flatMap(({ file, schema }) =>
     [...properties(schema, '')]
-      .filter((one) => LOOKS_SECRET.test(one.name) && one.schema['x-secret'] !== true)
+      .filter(
+        (one) =>
+          one.schema.type !== 'boolean' && LOOKS_SECRET.test(one.name) && one.schema['x-secret'] !== true,
+      )
       .map(({ path }) => `${file}${path}`),
   );
   expect(unmarked).toEqual([]);

@@ -9,6 +9,9 @@ import { CENTER_LIMITS } from '../limits.ts';
 import type { Accounts, PutUser } from '../queries.ts';
 import type { Credential, Credentials } from './credential-store.ts';
 
+/** Printers that an error names. */
+const ENROLLED_NAMED_MAX = 5;
+
 export class StoredAccounts implements Accounts, Identity {
   readonly takesTurns = true;
   readonly #store: Credentials;
@@ -94,11 +97,18 @@ export class StoredAccounts implements Accounts, Identity {
     this.#known.set(credential.name, credential);
   }
 
-  async enroll(printers: string[]): Promise<{ printer: string; password: string }[]> {
-    for (const { name, role } of (await this.#store.findMany(printers)).values()) {
+  async enroll(printers: string[], again = false): Promise<{ printer: string; password: string }[]> {
+    const enrolled: string[] = [];
+    for (const { name, role, revokedAt } of (await this.#store.findMany(printers)).values()) {
       if (role !== 'printer') {
         throw new PlatenError('request/conflict', { reason: `"${name}" is the name of an operator` });
       }
+      if (revokedAt === undefined) enrolled.push(name);
+    }
+    if (enrolled.length > 0 && !again) {
+      const more = enrolled.length - ENROLLED_NAMED_MAX;
+      const named = enrolled.sort().slice(0, ENROLLED_NAMED_MAX).join(', ');
+      throw new PlatenError('request/enrolled', { printers: more > 0 ? `${named} and ${more} more` : named });
     }
     const made = await Promise.all(
       printers.map(async (printer) => {

@@ -1,7 +1,7 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import { defineMethod } from './method.ts';
 
-/** Gives printers credentials. The passwords are in the reply and nowhere else; asking again makes new ones. */
+/** Gives printers credentials. The passwords are in the reply and nowhere else; new ones are made only when asked for. */
 export const printersEnroll = defineMethod(
   'printers.enroll',
   'changes',
@@ -12,7 +12,7 @@ export const printersEnroll = defineMethod(
     if (printers.length === 0) {
       throw new PlatenError('request/invalid', { reason: '/ needs "printer" or "printers"' });
     }
-    const items = await accounts.enroll(printers);
+    const items = await accounts.enroll(printers, params.again);
     return { data: { items, ...(params.printer === undefined ? {} : items[0]) } };
   },
 );

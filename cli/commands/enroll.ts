@@ -7,6 +7,7 @@ interface EnrollFlags {
   credentials?: string;
   url?: string;
   json?: boolean;
+  again?: boolean;
 }
 
 /** `platen enroll PRINTER…`: gives printers credentials and prints each password once. */
@@ -19,6 +20,7 @@ export function command(): Command {
       'credentials of an administrator (default: admin.json in the data folder)',
     )
     .option('--url <url>', 'the broker (default: mqtt:// with the host and port settings)')
+    .option('--again', 'also printers that are enrolled: they get a new password, and the old one ends')
     .option('--json', 'one JSON object {"printer","password"} a line');
   addSettings(enroll, ['host', 'mqttPort', 'data']);
   enroll.action(async (printers: string[], flags: EnrollFlags) => {
@@ -27,7 +29,10 @@ export function command(): Command {
     const url = flags.url ?? `mqtt://${settings.host}:${settings.mqttPort}`;
     const operator = await OperatorClient.connect({ url, username, password });
     try {
-      const { items } = (await operator.call('printers.enroll', { printers })) as {
+      const { items } = (await operator.call('printers.enroll', {
+        printers,
+        ...(flags.again ? { again: true } : {}),
+      })) as {
         items: { printer: string; password: string }[];
       };
       for (const item of items) {

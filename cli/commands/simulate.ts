@@ -78,7 +78,7 @@ async function passwordsFor(
     const { username, password } = readCredentials(flags.enrollAdmin);
     const operator = await OperatorClient.connect({ url: flags.url, username, password });
     const enroll = async (printers: string[]) =>
-      ((await operator.call('printers.enroll', { printers })) as { items: Enrolled[] }).items;
+      ((await operator.call('printers.enroll', { printers, again: true })) as { items: Enrolled[] }).items;
     try {
       return await enrollPrinters(enroll, ids, (done) => {
         process.stderr.write(`enrolled ${done}/${ids.length}\n`);

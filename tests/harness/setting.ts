@@ -148,7 +148,7 @@ export function useProduct(options: SettingOptions = {}): Setting {
   });
 
   const enroll = async (printer: string) => {
-    const { password } = await now().operator.call('printers.enroll', { printer });
+    const { password } = await now().operator.call('printers.enroll', { printer, again: true });
     return String(password);
   };
 
