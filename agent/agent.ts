@@ -182,6 +182,7 @@ export class Agent {
           this.#perform(this.#core.logged(this.#clock.now()));
         },
         changed: () => this.#perform(this.#core.changed()),
+        reached: (reachable) => this.#perform(this.#core.reached(reachable, this.#clock.now())),
       });
     } catch (error) {
       this.#running = false;

@@ -24,6 +24,8 @@ export interface DriverEvents {
   error(event: PrinterEvent): void;
   /** Units or versions may have changed: read the structure again. */
   changed(): void;
+  /** The printer answers, or doesn't for longer than it sleeps. Never told by drivers that are the printer. */
+  reached?(reachable: boolean): void;
 }
 
 /** A verified image, ready to be installed. */

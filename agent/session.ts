@@ -62,6 +62,8 @@ export class AgentSession {
   readonly #prefix: string;
   #policy: EffectivePolicy;
   #connected = false;
+  /** Undefined while the driver has not said it. */
+  #device: 'reachable' | 'unreachable' | undefined;
   #token = 0;
   #reports: WaitingReport[] = [];
 
@@ -95,7 +97,12 @@ export class AgentSession {
     const at = new Date(now).toISOString();
     return {
       topic: printerTopic.presence(this.printer),
-      payload: JSON.stringify({ state, session: this.session, at }),
+      payload: JSON.stringify({
+        state,
+        session: this.session,
+        ...(state === 'online' && this.#device !== undefined ? { device: this.#device } : {}),
+        at,
+      }),
     };
   }
 
@@ -143,6 +150,14 @@ export class AgentSession {
     this.#errors.logged(now);
     this.#pump(now, effects);
     return effects;
+  }
+
+  /** The driver says whether it reaches the printer: that is part of the presence. */
+  reached(reachable: boolean, now: number): Effect[] {
+    const device = reachable ? 'reachable' : 'unreachable';
+    if (device === this.#device) return [];
+    this.#device = device;
+    return this.#connected ? [this.#publish({ ...this.presence('online', now), retain: true })] : [];
   }
 
   /** The driver says that units or versions may have changed. */

@@ -251,6 +251,13 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       }
       for (const capability of capabilities) capability.onPresence?.(printer, online);
     },
+    onReachable(printer) {
+      attendance
+        .reconsider(printer)
+        .catch((error: unknown) =>
+          log.warn({ printer, reason: reasonOf(error) }, 'it was not looked at again'),
+        );
+    },
     onAsk: (printer, method, payload) => asks.handle(printer, method, payload),
   };
   const uplinks = new Uplinks({

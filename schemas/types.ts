@@ -376,6 +376,10 @@ export interface Presence {
    */
   session: string;
   /**
+   * Whether the agent reaches the printer; missing where both are one, and before it is known.
+   */
+  device?: 'reachable' | 'unreachable';
+  /**
    * When it was said.
    */
   at?: string;

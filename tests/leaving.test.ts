@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { printerTopic } from '../schemas/topics.ts';
-import type { Order } from '../schemas/types.ts';
+import type { FleetEvent, Order } from '../schemas/types.ts';
 import { eventually } from './harness/ear.ts';
 import { sampleEntries, sampleStructure, type TestPrinter } from './harness/printer.ts';
 import { useProduct } from './harness/setting.ts';
@@ -87,4 +87,30 @@ test('every uplink moves when a printer was last seen', async () => {
   expect(await seen()).toBe(after);
   await printer.ask('verdict');
   expect(await seen()).toBeGreaterThan(after);
+});
+
+test('a printer whose agent is alive and whose device is not is online, unreachable and no target', async () => {
+  const printer = await setting.printer('cut-off-1');
+  const tell = (device: string) =>
+    printer.say(printerTopic.presence('cut-off-1'), { state: 'online', session: 'a-1', device }, true);
+  await shows(printer, '2.5.0');
+  await tell('reachable');
+  expect(await get('cut-off-1')).toMatchObject({ presence: 'online', device: 'reachable' });
+  const events = await setting.listen('platen/v1/fleet/events/presence');
+  await tell('unreachable');
+  const seen = await get('cut-off-1');
+  expect(seen).toMatchObject({ presence: 'online', device: 'unreachable' });
+  expect(Date.parse(String(seen['deviceSince']))).toBeGreaterThan(0);
+  await events.hear<FleetEvent>(
+    'platen/v1/fleet/events/presence',
+    ({ what, printer: whose }) => what === 'unreachable' && whose === 'cut-off-1',
+  );
+  expect((await setting.operator.call('fleet.summary'))['unreachable']).toBe(1);
+  expect(await preview('cut-off-1')).toMatchObject({ targets: 0, excluded: { unreachable: 1 } });
+  // What was last known of it asks for an update, which waits until it can be reached.
+  await shows(printer);
+  await expect(printer.hear(printerTopic.order('cut-off-1'), undefined, 2_000)).rejects.toThrow('nothing');
+  await tell('reachable');
+  await orderOf(printer);
+  expect((await setting.operator.call('fleet.summary'))['unreachable']).toBe(0);
 });

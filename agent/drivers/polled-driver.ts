@@ -94,6 +94,7 @@ export class PolledDriver implements Driver {
   /** When the last read ended, on the process's own clock. */
   private polledMs = Number.NEGATIVE_INFINITY;
   private stopped = false;
+  private startedMs = 0;
 
   constructor(reader: Reader, options: PolledOptions) {
     this.kind = reader.kind;
@@ -116,6 +117,8 @@ export class PolledDriver implements Driver {
   async start(events: DriverEvents): Promise<void> {
     this.events = events;
     this.stopped = false;
+    this.startedMs = this.now();
+    if (this.kept.silentSinceMs !== undefined) events.reached?.(false);
     // Spread over the poll period: a thousand printers are not asked in the same second.
     this.schedule((this.options.random ?? Math.random)() * Math.min(this.options.pollMs, 10_000));
   }
@@ -236,6 +239,7 @@ export class PolledDriver implements Driver {
     this.failures = 0;
     this.otherTold = false;
     this.kept.answeredMs = nowMs;
+    this.events?.reached?.(true);
     if (this.kept.silentSinceMs === undefined) return;
     const since = this.kept.silentSinceMs;
     delete this.kept.silentSinceMs;
@@ -274,12 +278,15 @@ export class PolledDriver implements Driver {
     }
     this.otherTold ||= other;
     const since = this.kept.answeredMs;
+    // One that never answered has no last time to tell of in an entry; that it can't be reached is known all the same.
+    if (since === undefined && nowMs - this.startedMs >= this.options.silentMs) this.events?.reached?.(false);
     if (since === undefined || this.kept.silentSinceMs !== undefined || nowMs - since < this.options.silentMs)
       return;
     const asleep =
       !other && nowMs - since < DRIVER_LIMITS.asleepMs && ((await this.reader.alive?.()) ?? false);
     if (asleep || this.kept.answeredMs !== since) return;
     this.kept.silentSinceMs = since;
+    this.events?.reached?.(false);
     this.events?.error({
       at: new Date(nowMs).toISOString(),
       code: NOT_ANSWERING,

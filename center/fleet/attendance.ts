@@ -73,6 +73,11 @@ export class Attendance {
     await this.#sources.reconsider(printer);
   }
 
+  /** Something that kept a printer from having orders has passed. */
+  reconsider(printer: string): Promise<void> {
+    return this.#sources.reconsider(printer);
+  }
+
   async #stand(
     printer: string,
     standing: 'active' | 'retired',

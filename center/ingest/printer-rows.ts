@@ -12,23 +12,27 @@ export const WRITE_PRINTERS = {
   name: 'platen-write-printers',
   text: `WITH given AS (
       SELECT * FROM unnest($1::text[], $2::boolean[], $3::boolean[], $4::text[], $5::timestamptz[], $6::boolean[],
-                           $7::text[], $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::text[])
-        AS g (id, fresh, online, session, at, seen, model, serial, site, labels, timezone, verdict)),
+                           $7::text[], $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::text[], $39::text[])
+        AS g (id, fresh, online, session, at, seen, model, serial, site, labels, timezone, verdict, device)),
     made AS (
-      INSERT INTO printers (id, online, session, presence_at, last_seen, model, serial, site, labels, timezone, verdict)
+      INSERT INTO printers (id, online, session, presence_at, last_seen, model, serial, site, labels, timezone, verdict,
+                            device, device_at)
       SELECT id, coalesce(online, false), session, at, CASE WHEN seen THEN $13::timestamptz END, model, serial, site,
-             coalesce(labels, '{}'), timezone, verdict
+             coalesce(labels, '{}'), timezone, verdict, device, CASE WHEN device IS NOT NULL THEN $13::timestamptz END
       FROM given WHERE fresh
       -- Enrolled at this very moment: there is nothing else in its row yet.
       ON CONFLICT (id) DO UPDATE SET online = excluded.online, session = excluded.session,
         presence_at = excluded.presence_at, last_seen = excluded.last_seen, model = excluded.model,
         serial = excluded.serial, site = excluded.site, labels = excluded.labels, timezone = excluded.timezone,
-        verdict = excluded.verdict),
+        verdict = excluded.verdict, device = excluded.device, device_at = excluded.device_at),
     changed AS (
       UPDATE printers p SET
         online = coalesce(g.online, p.online),
         session = CASE WHEN g.online IS NULL THEN p.session ELSE g.session END,
         presence_at = CASE WHEN g.online IS NULL THEN p.presence_at ELSE g.at END,
+        device = CASE WHEN g.online IS NULL THEN p.device ELSE g.device END,
+        device_at = CASE WHEN g.online IS NULL OR g.device IS NOT DISTINCT FROM p.device THEN p.device_at
+                         ELSE $13::timestamptz END,
         last_seen = CASE WHEN g.seen THEN $13::timestamptz ELSE p.last_seen END,
         model = coalesce(g.model, p.model),
         serial = CASE WHEN g.model IS NULL THEN p.serial ELSE g.serial END,
@@ -127,6 +131,7 @@ export function writeValues(changes: PrinterChange[], now: Date): (string | Buff
     textArray(judged.map(({ verdict }) => storableText(verdict.catalog))),
     textArray(judged.map(({ verdict }) => verdict.status)),
     jsonArray(judged.map(({ verdict }) => Buffer.from(storableJson(verdict)))),
+    textArray(rows.map(({ presence }) => presence?.device ?? null)),
   ];
 }
 

@@ -36,7 +36,7 @@ function statesOf(known?: KnownPrinter) {
 }
 
 test('a printer that comes, shows its structure and is judged makes one change', () => {
-  const { states, show } = statesOf({ presence: { online: false, session: null } });
+  const { states, show } = statesOf({ presence: { online: false, session: null, device: null } });
   expect(states.take({ printer: 'p', kind: 'connection', connected: true })).toEqual({
     changed: true,
     flipped: true,

@@ -6,10 +6,15 @@ import type { Presence, Structure, Verdict } from '../../schemas/types.ts';
 import { storableText } from './storable.ts';
 import { type StructureChange, structureChanges } from './structure-changes.ts';
 
+/** What an agent says of the device that it speaks for. */
+export type Device = 'reachable' | 'unreachable';
+
 /** `changed`: something new was stored. `flipped`: the printer came or went. */
 export interface PresenceResult {
   changed: boolean;
   flipped: boolean;
+  /** Set when the device can't be reached any more, or can again. */
+  device?: Device;
 }
 
 export interface StructureResult {
@@ -53,6 +58,8 @@ type StructureItem = Extract<PrinterItem, { kind: 'structure' }>;
 interface KnownPresence {
   online: boolean;
   session: string | null;
+  /** Known of those that are online alone. */
+  device: Device | null;
 }
 
 /** What the database knows of a printer. */
@@ -110,7 +117,7 @@ function told(before: KnownPresence, presence: Presence): KnownPresence | undefi
   const session = storableText(presence.session);
   // A will may arrive after the printer's next session has begun.
   if (!online && before.session !== null && before.session !== session) return undefined;
-  return { online, session };
+  return { online, session, device: online ? (presence.device ?? null) : null };
 }
 
 /** Whether `document` is older than what is known: another try of an old message, or one overtaken on its way. */
@@ -138,7 +145,15 @@ export class PrinterStates {
       case 'presence':
         return this.#presence(item.printer, (before) => told(before, item.presence), item.presence.at);
       case 'connection':
-        return this.#presence(item.printer, (before) => ({ ...before, online: item.connected }), undefined);
+        return this.#presence(
+          item.printer,
+          (before) => ({
+            ...before,
+            online: item.connected,
+            device: item.connected ? before.device : null,
+          }),
+          undefined,
+        );
       case 'structure':
         return this.#structure(item);
       case 'verdict':
@@ -177,16 +192,19 @@ export class PrinterStates {
     at: string | undefined,
   ): PresenceResult {
     const known = this.#of(printer);
-    const before = known.presence ?? { online: false, session: null };
+    const before = known.presence ?? { online: false, session: null, device: null };
     const after = become(before);
-    if (!after || (known.presence && after.online === before.online && after.session === before.session)) {
-      return { changed: false, flipped: false };
-    }
+    const moved = after !== undefined && after.device !== before.device;
+    const repeated =
+      known.presence && !moved && after?.online === before.online && after.session === before.session;
+    if (!after || repeated) return { changed: false, flipped: false };
     const change = this.#change(printer, known);
     change.presence = { ...after, at };
     change.seen ||= after.online;
     known.presence = after;
-    return { changed: true, flipped: after.online !== before.online };
+    const flipped = after.online !== before.online;
+    const news = moved && (after.device === 'unreachable' || before.device === 'unreachable');
+    return { changed: true, flipped, ...(news && after.device !== null ? { device: after.device } : {}) };
   }
 
   #structure({ printer, document, json, signature, verdict }: StructureItem): StructureResult {
@@ -213,7 +231,7 @@ export class PrinterStates {
       change.history.push({ structure: stored, changes, current: true });
     }
     known.structure = { session, previousSession: stored.previousSession, revision, signature, document };
-    known.presence ??= { online: false, session: null };
+    known.presence ??= { online: false, session: null, device: null };
     // The same message once more says nothing that its verdict doesn't say already.
     const again = !differs && before.session === session && before.revision === revision;
     return {

@@ -10,6 +10,7 @@ import { CENTER_LIMITS } from '../limits.ts';
 import { type Committed, GroupCommit } from './group-commit.ts';
 import { WRITE_PRINTERS, writeValues } from './printer-rows.ts';
 import {
+  type Device,
   type ItemResult,
   type KnownPrinter,
   type PresenceResult,
@@ -36,7 +37,7 @@ const LOCK = 7_041_227;
 
 const READ_KNOWN = {
   name: 'platen-known-printers',
-  text: `SELECT g.id, p.id IS NOT NULL AS there, p.online, p.session AS heard, s.session, s.previous_session,
+  text: `SELECT g.id, p.id IS NOT NULL AS there, p.online, p.session AS heard, p.device, s.session, s.previous_session,
       s.revision, s.signature, CASE WHEN s.signature IS DISTINCT FROM g.signature THEN s.document END AS document,
       v.document AS verdict
     FROM unnest($1::text[], $2::text[], $3::boolean[]) AS g (id, signature, shown)
@@ -50,6 +51,7 @@ interface KnownRow {
   there: boolean;
   online: boolean | null;
   heard: string | null;
+  device: Device | null;
   session: string | null;
   previous_session: string | null;
   revision: number | null;
@@ -60,7 +62,7 @@ interface KnownRow {
 
 function knownOf(row: KnownRow): KnownPrinter {
   return {
-    presence: row.there ? { online: row.online === true, session: row.heard } : undefined,
+    presence: row.there ? { online: row.online === true, session: row.heard, device: row.device } : undefined,
     ...(row.session === null || row.revision === null || row.signature === null
       ? {}
       : {

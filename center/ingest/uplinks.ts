@@ -22,6 +22,7 @@ import { CENTER_LIMITS } from '../limits.ts';
 import type { Handled, Link, LinkMessage } from '../link/link.ts';
 import { FailedMessages } from './failed-messages.ts';
 import { NewLogs } from './new-logs.ts';
+import type { PresenceResult } from './printer-states.ts';
 import type { Refusals } from './refusals.ts';
 
 /** What became of a batch of entries. */
@@ -56,8 +57,8 @@ export interface IngestPort {
   /** Tells `taker` after the commit. */
   takeErrors(printer: string, batch: ErrorBatch, taker: EntriesTaker, bytes?: number): void;
   /** `changed` is false for the will of an older session and for a repetition; `flipped`: it came or went. */
-  presence(printer: string, presence: Presence): Promise<{ changed: boolean; flipped: boolean }>;
-  connection(printer: string, connected: boolean): Promise<{ changed: boolean; flipped: boolean }>;
+  presence(printer: string, presence: Presence): Promise<PresenceResult>;
+  connection(printer: string, connected: boolean): Promise<PresenceResult>;
   update(printer: string, report: UpdateReport): Promise<unknown>;
 }
 
@@ -76,6 +77,8 @@ export interface Conclusions {
   onEntries(printer: string, log: string, entries: readonly LogEntry[]): void;
   onUpdateReport(printer: string, report: UpdateReport): void;
   onPresence(printer: string, online: boolean): void;
+  /** Its agent reaches it again. */
+  onReachable?(printer: string): void;
   onAsk(printer: string, method: string, payload: Buffer): Promise<void>;
 }
 
@@ -407,8 +410,11 @@ export class Uplinks {
 
   async #presence(printer: string, presence: Presence, replayed: boolean): Promise<void> {
     if (presence.state === 'online' && !replayed) this.#hear(printer);
-    const { flipped } = await this.#ingest.presence(printer, presence);
+    const { flipped, device } = await this.#ingest.presence(printer, presence);
     this.#cameOrWent(printer, presence.state === 'online', flipped);
+    if (device === undefined) return;
+    this.#events.tell('presence', device, { printer });
+    if (device === 'reachable') this.#conclusions.onReachable?.(printer);
   }
 
   /** The broker saw a printer's connection begin or end: presence holds also for printers that never speak of it. */
