@@ -255,6 +255,8 @@ class ChaosRun {
       '\n',
     );
     const parent = Number(server);
+    // While it starts the file is empty for a moment; 0 would stand for everybody.
+    if (!Number.isInteger(parent) || parent <= 1) throw new Error(`no server in postmaster.pid: "${server}"`);
     const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(parent)], { encoding: 'utf8' });
     return [
       parent,
