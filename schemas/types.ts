@@ -1631,6 +1631,10 @@ export interface CampaignOptions {
   perMinute?: number;
   window?: CampaignWindow;
   /**
+   * Errors that a printer logs so soon after a start or its update are not compared; default PT10M.
+   */
+  settle?: string;
+  /**
    * Downloads start at random within it; default PT0S.
    */
   spread?: string;

@@ -52,3 +52,11 @@ export const UNRELATED_MIN = 8;
 export const UNRELATED_SHARE_MAX = 0.2;
 /** Printers looked at beyond those that are to get an order: some of the first may have to wait. */
 export const DISPATCH_SPARE = 64;
+/** How long the codes of a campaign's printers are watched after it has finished, in ms. */
+export const CODES_WATCHED_AFTER_MS = 7 * 24 * 3_600_000;
+/** How far back printers are compared with their own past, in ms. */
+export const CODES_PAST_MS = 7 * 24 * 3_600_000;
+/** What a printer logs within so long of a start or its update is left out, in ms, unless a campaign says otherwise. */
+export const CODES_SETTLE_MS = 10 * 60_000;
+/** How often it is noted which printers are on, in ms. */
+export const PRESENCE_DAYS_EVERY_MS = 3_600_000;

@@ -5,6 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
+import type { Observation } from '../../statistics/code-watch.ts';
 import { causeDocument, releasesOf } from '../cause.ts';
 import { CAMPAIGN_DISPATCH_MAX, DISPATCH_SPARE, ORDER_MS_DEFAULT, TARGET_TRIES_MAX } from '../limits.ts';
 import { type ExecutionRow, type Query, queryOf } from '../orders/execution-store.ts';
@@ -40,6 +41,24 @@ export interface CampaignSettings
   tell(what: string, data: Record<string, unknown>): void;
   /** Writes down what began by itself, beside what people asked for. */
   audit(actor: string, method: 'campaigns.create', params: Record<string, unknown>): Promise<void>;
+}
+
+/** Stores an observation. @returns false when it was stored before */
+async function stored(
+  query: Query,
+  id: string,
+  seen: Extract<Observation, { kind: 'beside' | 'own' }>,
+): Promise<boolean> {
+  const [table, column, value] =
+    seen.kind === 'beside'
+      ? ['campaign_events', 'runs_it', seen.runsIt]
+      : ['campaign_compared', 'after', seen.after];
+  const inserted = await query(
+    `INSERT INTO ${table} (campaign, code, printer, ${column}) VALUES ($1, $2, $3, $4)
+     ON CONFLICT DO NOTHING RETURNING printer`,
+    [id, seen.code, seen.printer, value],
+  );
+  return inserted.length > 0;
 }
 
 export class CampaignHand {
@@ -103,7 +122,7 @@ export class CampaignHand {
         exposure = record.guard.exposed;
         happen({ type: 'exposed' });
         ledger.expose(releases, each.execution);
-        this.#watch.expose(row.id, printer);
+        this.#watch.changing(row.id, printer);
       }
       if (!ended) {
         await query('UPDATE campaign_targets SET exposure = $3 WHERE campaign = $1 AND printer = $2', [
@@ -117,6 +136,7 @@ export class CampaignHand {
       // One that was tried again has its number and its outcome already: it is no new evidence.
       const failing = outcome === undefined ? null : outcome === 'bad';
       if (exposure !== null) happen({ type: 'outcome', exposure, failed: failing });
+      if (exposure !== null) this.#watch.changed(row.id, printer, outcome === 'good');
       const blamed = failing && blamedReleases(plan, execution);
       ledger.feed(releases, each.execution, blamed);
       for (const release of blamed || []) failed.add(release);
@@ -131,7 +151,7 @@ export class CampaignHand {
       else if (outcome === undefined && record.state !== 'aborted')
         happen({ type: 'unrelated', why: execution.error?.code ?? state });
       await query(
-        `UPDATE campaign_targets SET state = $3, exposure = $4, outcome = $5, ended = $6, tries = $7
+        `UPDATE campaign_targets SET state = $3, exposure = $4, outcome = $5, ended = $6, tries = $7, runs_since = $8
          WHERE campaign = $1 AND printer = $2`,
         [
           row.id,
@@ -142,6 +162,7 @@ export class CampaignHand {
           state,
           // An order that the campaign itself withdrew was no try.
           state === 'rejected' ? tries + 1 : tries,
+          outcome === 'good' ? new Date(this.#settings.now()) : null,
         ],
       );
     }
@@ -188,19 +209,26 @@ export class CampaignHand {
     return true;
   }
 
-  /** First events of codes since the last look. */
+  /** What was observed of codes since the last look. */
   async takeEvents(query: Query, id: string, before: CampaignRecord): Promise<CampaignRecord> {
     let record = before;
-    for (const sighting of this.#watch.take(id)) {
-      const inserted = await query(
-        `INSERT INTO campaign_events (campaign, code, printer, runs_it) VALUES ($1, $2, $3, $4)
-         ON CONFLICT DO NOTHING RETURNING printer`,
-        [id, sighting.code, sighting.printer, sighting.runsIt],
-      );
-      if (inserted.length === 0) continue;
-      record = campaignTransition(record, { type: 'code', ...sighting }).campaign;
+    const happen = (event: CampaignEvent) => {
+      record = campaignTransition(record, event).campaign;
+    };
+    for (const seen of this.#watch.take(id)) {
+      if (seen.kind === 'changed') happen({ type: 'changed', paired: seen.paired });
+      else if (seen.kind === 'draw' || (await stored(query, id, seen))) happen({ type: 'observed', seen });
     }
     return record;
+  }
+
+  /** Tells what the codes have newly shown. */
+  tellFindings(id: string, before: CampaignRecord, record: CampaignRecord): void {
+    for (const finding of record.findings.slice(before.findings.length)) {
+      const { says, ...what } = finding;
+      this.#settings.log.warn({ campaign: id, ...what }, says);
+      this.#settings.tell('finding', { campaign: id, ...finding });
+    }
   }
 
   async counts(

@@ -10,23 +10,28 @@
  *   share that is exposed grows from the number that has outcomes.
  */
 
-import { UNRELATED_MIN, UNRELATED_SHARE_MAX } from '../limits.ts';
+import type { Observation } from '../../statistics/code-watch.ts';
+import { CODES_WATCHED_AFTER_MS, UNRELATED_MIN, UNRELATED_SHARE_MAX } from '../limits.ts';
 import type { OrderState } from '../orders/order-state.ts';
 import {
   type CohortGuard,
+  type Finding,
+  findings,
+  newCohortGuard,
+  observe,
+  printerChanged,
+} from './code-guard.ts';
+import {
   expose,
   type FailureGuard,
   feed,
   type GuardSettings,
   guardVerdict,
-  newCohortGuard,
   newGuard,
-  observe,
   outcomesOf,
   outcomesToPromote,
   reachableBelow,
   upperBound,
-  worseCode,
 } from './guard.ts';
 
 export type CampaignState = 'proposed' | 'running' | 'paused' | 'halted' | 'finished' | 'aborted';
@@ -90,6 +95,10 @@ export interface CampaignRecord {
   unrelated: Record<string, number>;
   /** Those of them since the campaign was last started that somebody should look into. */
   unrelatedSince: number;
+  /** What the codes have shown, once each. */
+  findings: Finding[];
+  /** Codes are watched until then although it has finished. */
+  watchUntil?: number;
 }
 
 export type CampaignEvent =
@@ -100,7 +109,9 @@ export type CampaignEvent =
   /** An order ended without saying anything of the release; `why` is its error code or its state. */
   | { type: 'unrelated'; why: string }
   | { type: 'brick'; printer: string }
-  | { type: 'code'; code: string; runsIt: boolean; withIt: number; without: number }
+  | { type: 'observed'; seen: Observation }
+  /** A printer has the release; `paired` when it has a past to be compared with. */
+  | { type: 'changed'; paired: boolean }
   | { type: 'dispatched'; at: number; count: number }
   | { type: 'targets'; count: number }
   /** Orders were withdrawn before they touched a printer: these are to be given out once more. */
@@ -213,6 +224,7 @@ export function newCampaign(
     asked,
     unrelated: {},
     unrelatedSince: 0,
+    findings: [],
   };
 }
 
@@ -297,15 +309,19 @@ function judged(campaign: CampaignRecord): CampaignRecord {
       'failures',
     );
   }
-  const code = worseCode(campaign.cohort);
-  return code === undefined
-    ? campaign
-    : stop(
-        campaign,
-        'halted',
-        `the release makes ${code} more frequent than it is on printers without it`,
-        'codes',
-      );
+  return campaign;
+}
+
+/** What the codes show after one more observation. Each finding is kept once, in the words that it had first. */
+function observed(campaign: CampaignRecord, seen: Observation): CampaignRecord {
+  const cohort = observe(campaign.cohort, seen);
+  const fresh = findings(cohort).filter(
+    ({ kind, code }) => !campaign.findings.some((each) => each.kind === kind && each.code === code),
+  );
+  if (fresh.length === 0) return { ...campaign, cohort };
+  const next = { ...campaign, cohort, findings: [...campaign.findings, ...fresh] };
+  const worse = fresh.find(({ kind }) => kind === 'worse');
+  return worse ? stop(next, 'halted', worse.says, 'codes') : next;
 }
 
 /** Opens the next wave. */
@@ -313,7 +329,7 @@ function nextWave(campaign: CampaignRecord): CampaignRecord {
   const { pace, guard } = campaign;
   const grown = campaign.wave === 0 ? pace.wave : Math.max(1, Math.ceil(campaign.wave * pace.growth));
   // A campaign that lives long must not grow by its age, but by what it has shown.
-  const wave = Math.min(grown, Math.max(pace.wave, Math.ceil(guard.fed * pace.growth)));
+  const wave = Math.min(grown, Math.max(pace.wave, Math.ceil(outcomesOf(guard) * pace.growth)));
   return {
     ...campaign,
     stage: 'waves',
@@ -374,10 +390,13 @@ export function campaignTransition(
         },
         allowance: none,
       };
-    case 'code': {
-      const cohort = observe(campaign.cohort, event.code, event.runsIt, event.withIt, event.without);
-      return { campaign: judged({ ...campaign, cohort }), allowance: none };
-    }
+    case 'observed':
+      return { campaign: observed(campaign, event.seen), allowance: none };
+    case 'changed':
+      return {
+        campaign: { ...campaign, cohort: printerChanged(campaign.cohort, event.paired) },
+        allowance: none,
+      };
     case 'targets':
       return { campaign: retargeted(campaign, event.count), allowance: none };
     case 'reopen':
@@ -459,7 +478,12 @@ function lifted(campaign: CampaignRecord): CampaignRecord {
     stage: 'canaries',
     pace: { ...campaign.pace, canaries },
     guard: newGuard({ ...guard.settings, promoteBelow }),
-    cohort: newCohortGuard(guard.settings.alpha),
+    cohort: {
+      ...newCohortGuard(guard.settings.alpha),
+      changed: campaign.cohort.changed,
+      paired: campaign.cohort.paired,
+    },
+    findings: [],
     allowed: Math.min(campaign.dispatched + canaries, campaign.targets),
     wave: 0,
   };
@@ -475,7 +499,11 @@ function tick(
       const reason = `${stopped} printers wait for what was stopped: releases.release lifts it`;
       return { campaign: stop(campaign, 'halted', reason, 'stop'), allowance: { dispatch: 0 } };
     }
-    return { campaign: { ...campaign, state: 'finished', reason: undefined }, allowance: { dispatch: 0 } };
+    const watchUntil = at + CODES_WATCHED_AFTER_MS;
+    return {
+      campaign: { ...campaign, state: 'finished', reason: undefined, watchUntil },
+      allowance: { dispatch: 0 },
+    };
   }
   let next = campaign;
   if (waiting > 0 && campaign.dispatched >= campaign.allowed) {

@@ -6,7 +6,8 @@ import type { Campaign } from '../../../schemas/types.ts';
 import { type Cause, causeDocument } from '../cause.ts';
 import type { UpdateDatabase } from '../orders/execution-store.ts';
 import type { CampaignRecord } from './campaign-state.ts';
-import { cohortEvidence, harmEvidence, outcomesOf, upperBound } from './guard.ts';
+import { cohortEvidence, drawEvidence } from './code-guard.ts';
+import { harmEvidence, outcomesOf, upperBound } from './guard.ts';
 import type { CampaignRequest } from './targets.ts';
 
 /** A campaign's row. */
@@ -89,6 +90,9 @@ export async function campaignDocument(database: UpdateDatabase, row: CampaignRo
       codes: cohortEvidence(record.cohort)
         .sort((a, b) => b.evidence / b.needed - a.evidence / a.needed)
         .slice(0, 10),
+      draw: drawEvidence(record.cohort),
+      findings: record.findings,
+      ...(record.watchUntil === undefined ? {} : { watchUntil: new Date(record.watchUntil).toISOString() }),
       ...(record.suspectedBrick === undefined ? {} : { suspectedBrick: record.suspectedBrick }),
     },
   };

@@ -31,9 +31,10 @@ import { retryFailed } from './campaign-retry.ts';
 import { type CampaignEvent, type CampaignRecord, campaignTransition } from './campaign-state.ts';
 import { rememberStop } from './campaign-stops.ts';
 import { type CampaignRow, campaignDocument, causeOf } from './campaign-view.ts';
-import { CohortWatch } from './cohort-watch.ts';
+import { CohortWatch, isOver } from './cohort-watch.ts';
 import { drawPlaces } from './draw.ts';
 import { checkCount } from './expected-count.ts';
+import { PresenceDays } from './presence-days.ts';
 import { forgetEvidence } from './release-ledger-store.ts';
 import { type CorrectionMode, RolloutSettingsStore, ruleMode } from './rollout-settings.ts';
 import { SpacedCalls } from './spaced-calls.ts';
@@ -43,7 +44,8 @@ import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targ
 export class Campaigns {
   readonly #settings: CampaignSettings;
   readonly #log: Logger;
-  readonly #watch = new CohortWatch();
+  readonly #watch: CohortWatch;
+  readonly #presence: PresenceDays;
   readonly #hand: CampaignHand;
   readonly #asks: CampaignAsks;
   /** How far things may go by themselves. */
@@ -58,6 +60,8 @@ export class Campaigns {
   constructor(settings: CampaignSettings) {
     this.#settings = settings;
     this.#log = settings.log;
+    this.#watch = new CohortWatch(settings.now);
+    this.#presence = new PresenceDays(settings);
     this.#hand = new CampaignHand(settings, this.#watch);
     this.#publishing = new SpacedCalls(CAMPAIGN_PUBLISH_MS, settings.now, (id) =>
       this.#publish(id).catch((error: unknown) =>
@@ -76,7 +80,12 @@ export class Campaigns {
 
   async start(): Promise<void> {
     this.#started = true;
-    for (const row of await this.#rows("state IN ('running', 'paused', 'halted')")) {
+    await this.#presence.start(() => {
+      for (const id of this.#watch.campaigns) this.#look(id);
+    });
+    const watched =
+      "state IN ('running', 'paused', 'halted') OR (state = 'finished' AND (record->>'watchUntil')::float8 > $1)";
+    for (const row of await this.#rows(watched, [this.#settings.now()])) {
       await this.#watch.load(row.id, this.#settings.database);
       this.#look(row.id);
       this.#schedule(row);
@@ -85,6 +94,7 @@ export class Campaigns {
 
   async stop(): Promise<void> {
     this.#started = false;
+    this.#presence.stop();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#publishing.stop();
     this.#timers.clear();
@@ -267,7 +277,9 @@ export class Campaigns {
     const { database, stops, now, tell } = this.#settings;
     const lifted = await database.transaction(async (client) => {
       const query = queryOf(client);
-      // Numbers and outcomes belong to the evidence that is given up.
+      // Numbers, outcomes and what was seen of codes belong to the evidence that is given up.
+      for (const table of ['campaign_events', 'campaign_compared'])
+        await query(`DELETE FROM ${table} WHERE campaign = $1`, [id]);
       await query('UPDATE campaign_targets SET exposure = NULL, outcome = NULL WHERE campaign = $1', [id]);
       const those = await stops.lift(query, { campaign: id }, { by, reason, at: now() });
       await forgetEvidence(
@@ -326,12 +338,18 @@ export class Campaigns {
     for (const id of this.#watch.sight(printer, entries)) this.#look(id);
   }
 
+  onPresence(printer: string, online: boolean): void {
+    this.#watch.presence(printer, online);
+  }
+
   #rows(where: string, values: unknown[] = []): Promise<CampaignRow[]> {
     return campaignRows(this.#settings.database, where, values);
   }
 
   #changed(row: ExecutionRow): void {
     if (row.campaign === undefined) return;
+    // At once: what it logs from now on is not what printers without the release log.
+    if (isTouched(row.execution.state)) this.#watch.changing(row.campaign, row.printer);
     this.#publishing.soon(row.campaign);
     if (isTouched(row.execution.state) || row.execution.endedAt !== undefined) this.#look(row.campaign);
   }
@@ -378,7 +396,7 @@ export class Campaigns {
       for await (const { rows } of intake(targets, [open], row.request, id)) {
         const coming = rows.filter(({ state }) => state === 'waiting');
         const { fresh } = await writeTargets(queryIn(database), id, coming, random);
-        this.#watch.add(id, fresh);
+        await this.#watch.add(id, fresh, database);
       }
     }
     this.#look(id);
@@ -397,7 +415,7 @@ export class Campaigns {
     if (before.state === 'finished') {
       await this.#watch.load(id, this.#settings.database);
       if (row) this.#tellState(row, after);
-    } else this.#watch.add(id, printers);
+    } else await this.#watch.add(id, printers, this.#settings.database);
     this.#look(id);
     this.#publishing.soon(id);
     if (row) this.#schedule(row);
@@ -421,8 +439,8 @@ export class Campaigns {
       await rememberStop(query, stops, row, record, { by, at: now() });
       return { row, record, before: row.record.state };
     });
-    // What is over is no longer watched.
-    if (before === 'aborted' || before === 'finished') await this.#watch.load(id, database);
+    // What is over is no longer watched, and a lifted stop begins with new evidence.
+    if (['aborted', 'finished', 'halted'].includes(before)) await this.#watch.load(id, database);
     this.#tellState(row, record);
     this.#look(id);
     await this.#publish(id);
@@ -528,7 +546,8 @@ export class Campaigns {
     if (record !== before) this.#publishing.soon(id);
     if (stopped.length > 0) await this.#withdrawStopped(stopped);
     if (record.state !== 'running' && counts.underWay > 0) await this.#withdraw(id, record);
-    if (record.state === 'finished' || record.state === 'aborted') this.#watch.forget(id);
+    this.#hand.tellFindings(id, before, record);
+    if (isOver(record, now())) this.#watch.forget(id);
     if (allowance.againAt !== undefined) this.#lookIn(id, allowance.againAt - now());
     // What was allowed could not be given out (offline, busy): look whether that has changed.
     else if (created.length < allowance.dispatch) this.#lookIn(id, 5_000);

@@ -1,69 +1,154 @@
 /**
- * Keeps, for the campaigns that run, which of their printers have the release and which have shown which code, so that
- * a log entry costs a look-up in memory and only a first event of a code touches the database.
+ * Keeps, for the campaigns whose codes are watched, which of their printers have the release, can log at this moment and
+ * have shown which code. A log entry costs a look-up in memory; only what is an observation touches the database. What
+ * is compared with what stands in ../../statistics/code-watch.ts.
  */
 import type { LogEntry } from '../../../schemas/types.ts';
-import { CAMPAIGN_CODES_MAX } from '../limits.ts';
+import { CodeWatch, type Observation } from '../../statistics/code-watch.ts';
+import { CAMPAIGN_CODES_MAX, CODES_PAST_MS, CODES_SETTLE_MS } from '../limits.ts';
 import type { UpdateDatabase } from '../orders/execution-store.ts';
+import type { CampaignRecord } from './campaign-state.ts';
+import { daysOf } from './presence-days.ts';
+import { durationOr } from './targets.ts';
 
-/** A printer's first event of a code, with the printers at risk at that moment. */
-export interface Sighting {
-  printer: string;
-  code: string;
-  runsIt: boolean;
-  withIt: number;
-  without: number;
-}
+/** An observation with the printer that it is of, or a printer that has the release from now on. */
+export type Sighting = Observation | { kind: 'changed'; printer: string; paired: boolean };
 
 interface Watched {
-  /** Printer to whether it has the release. */
-  printers: Map<string, boolean>;
-  exposed: number;
-  /** Code to the printers that have shown it; and how many of them have the release. */
-  codes: Map<string, { seen: Set<string>; exposed: number }>;
+  watch: CodeWatch;
+  createdAt: number;
   waiting: Sighting[];
 }
 
+interface TargetRow {
+  printer: string;
+  model: string | null;
+  site: string | null;
+  online: boolean;
+  day: number | null;
+  days: number | null;
+}
+
+/** Whether nothing is watched any more. Most printers have a release only at the end: what it does shows after it. */
+export function isOver(record: CampaignRecord, now: number): boolean {
+  return record.state === 'aborted' || (record.state === 'finished' && (record.watchUntil ?? 0) <= now);
+}
+
 export class CohortWatch {
+  readonly #now: () => number;
   readonly #campaigns = new Map<string, Watched>();
   /** Printer to the campaigns that watch it. */
   readonly #of = new Map<string, Set<string>>();
 
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Campaigns that are watched. */
+  get campaigns(): string[] {
+    return [...this.#campaigns.keys()];
+  }
+
   /** Begins to watch a campaign, from what is stored of it. */
   async load(id: string, database: UpdateDatabase): Promise<void> {
     this.forget(id);
-    const printers = await database.query<{ printer: string; exposed: boolean }>(
-      'SELECT printer, exposure IS NOT NULL AS exposed FROM campaign_targets WHERE campaign = $1',
+    const [campaign] = await database.query<{ created_at: Date; settle: string | null }>(
+      "SELECT created_at, request->'options'->>'settle' AS settle FROM campaigns WHERE id = $1",
       [id],
     );
-    const watched: Watched = { printers: new Map(), exposed: 0, codes: new Map(), waiting: [] };
+    if (!campaign) return;
+    const watch = new CodeWatch(CAMPAIGN_CODES_MAX, {
+      settleMs: durationOr(campaign.settle ?? undefined, CODES_SETTLE_MS),
+    });
+    const watched: Watched = { watch, createdAt: campaign.created_at.getTime(), waiting: [] };
     this.#campaigns.set(id, watched);
-    this.add(
-      id,
-      printers.map((row) => row.printer),
-    );
-    for (const { printer, exposed } of printers) if (exposed) this.expose(id, printer);
-    const events = await database.query<{ code: string; printer: string }>(
-      'SELECT code, printer FROM campaign_events WHERE campaign = $1',
+    await this.#take(id, watched, database, undefined);
+    await this.#past(id, watched, database, undefined, watched.createdAt);
+    watch.pastEnds();
+    const changes = await database.query<{ printer: string; runs_since: Date | null; ended: boolean }>(
+      `SELECT printer, runs_since, state = 'ended' AS ended FROM campaign_targets
+       WHERE campaign = $1 AND (exposure IS NOT NULL OR runs_since IS NOT NULL OR state = 'ended')
+       ORDER BY exposure NULLS LAST, printer`,
       [id],
     );
-    for (const { code, printer } of events) this.#seen(watched, code, printer);
+    await this.#past(id, watched, database, watched.createdAt, this.#now());
+    for (const { printer, runs_since, ended } of changes) {
+      const at = runs_since?.getTime() ?? this.#now();
+      watch.changing(printer, at);
+      if (runs_since !== null || ended) watch.changed(printer, runs_since !== null, at);
+    }
+    for (const [table, what] of [
+      ['campaign_events', 'seen'],
+      ['campaign_compared', 'compared'],
+    ] as const) {
+      const rows = await database.query<{ code: string; printer: string }>(
+        `SELECT code, printer FROM ${table} WHERE campaign = $1`,
+        [id],
+      );
+      for (const { code, printer } of rows) watch.restore(printer, code, what);
+    }
   }
 
-  add(id: string, printers: readonly string[]): void {
+  /** Takes in printers that have joined. */
+  async add(id: string, printers: readonly string[], database: UpdateDatabase): Promise<void> {
     const watched = this.#campaigns.get(id);
-    if (!watched) return;
-    for (const printer of printers) {
-      if (watched.printers.has(printer)) continue;
-      watched.printers.set(printer, false);
+    if (!watched || printers.length === 0) return;
+    await this.#take(id, watched, database, printers);
+    await this.#past(id, watched, database, undefined, this.#now(), printers);
+  }
+
+  async #take(
+    id: string,
+    { watch }: Watched,
+    database: UpdateDatabase,
+    printers: readonly string[] | undefined,
+  ): Promise<void> {
+    // Printers that are left out get no release: nothing can be compared with them.
+    const rows = await database.query<TargetRow>(
+      `SELECT t.printer, p.model, p.site, p.online, d.day, d.days
+       FROM campaign_targets t JOIN printers p ON p.id = t.printer LEFT JOIN presence_days d ON d.printer = t.printer
+       WHERE t.campaign = $1 AND t.state <> 'excluded' AND ($2::text[] IS NULL OR t.printer = ANY($2))`,
+      [id, printers ?? null],
+    );
+    watch.add(
+      rows.map((row) => ({
+        printer: row.printer,
+        model: row.model ?? '',
+        site: row.site ?? undefined,
+        online: row.online,
+        days: daysOf(row),
+      })),
+      this.#now(),
+    );
+    for (const { printer } of rows) {
       const of = this.#of.get(printer);
       if (of) of.add(id);
       else this.#of.set(printer, new Set([id]));
     }
   }
 
+  /** What printers logged before, an hour's events of one code as one. */
+  async #past(
+    id: string,
+    { watch, createdAt }: Watched,
+    database: UpdateDatabase,
+    from: number | undefined,
+    until: number,
+    printers?: readonly string[],
+  ): Promise<void> {
+    const events = await database.query<{ printer: string; code: string; at: Date }>(
+      `SELECT t.printer, e.code, min(e.at) AS at
+       FROM campaign_targets t JOIN log_streams s ON s.printer = t.printer JOIN entries e ON e.stream = s.id
+       WHERE t.campaign = $1 AND t.state <> 'excluded' AND ($2::text[] IS NULL OR t.printer = ANY($2))
+         AND e.severity > 0 AND e.at >= $3 AND e.at < $4
+       GROUP BY t.printer, e.code, date_trunc('hour', e.at) ORDER BY 3, 1, 2`,
+      [id, printers ?? null, new Date(from ?? createdAt - CODES_PAST_MS), new Date(until)],
+    );
+    for (const { printer, code, at } of events) watch.past(printer, code, at.getTime());
+  }
+
   forget(id: string): void {
-    for (const printer of this.#campaigns.get(id)?.printers.keys() ?? []) {
+    for (const printer of this.#campaigns.get(id)?.watch.printers ?? []) {
       const of = this.#of.get(printer);
       of?.delete(id);
       if (of?.size === 0) this.#of.delete(printer);
@@ -71,49 +156,50 @@ export class CohortWatch {
     this.#campaigns.delete(id);
   }
 
-  /** The printer has begun to install the release. */
-  expose(id: string, printer: string): void {
+  /** The printer begins to install the release. */
+  changing(id: string, printer: string): void {
     const watched = this.#campaigns.get(id);
-    if (watched?.printers.get(printer) !== false) return;
-    watched.printers.set(printer, true);
-    watched.exposed++;
-    for (const code of watched.codes.values()) if (code.seen.has(printer)) code.exposed++;
+    watched?.waiting.push(...watched.watch.changing(printer, this.#now()));
   }
 
-  #seen(watched: Watched, code: string, printer: string): Omit<Sighting, 'printer' | 'code'> | undefined {
-    let known = watched.codes.get(code);
-    if (!known) {
-      if (watched.codes.size >= CAMPAIGN_CODES_MAX) return undefined;
-      known = { seen: new Set(), exposed: 0 };
-      watched.codes.set(code, known);
+  /** The printer's order has ended after it began to install: it has the release, or is compared no longer. */
+  changed(id: string, printer: string, has: boolean): void {
+    const watched = this.#campaigns.get(id);
+    if (!watched) return;
+    const paired = watched.watch.changed(printer, has, this.#now());
+    if (has) watched.waiting.push({ kind: 'changed', printer, paired });
+  }
+
+  presence(printer: string, online: boolean): void {
+    for (const id of this.#of.get(printer) ?? []) {
+      this.#campaigns.get(id)?.watch.presence(printer, online, this.#now());
     }
-    if (known.seen.has(printer)) return undefined;
-    const runsIt = watched.printers.get(printer) === true;
-    const withIt = watched.exposed - known.exposed;
-    const without = watched.printers.size - watched.exposed - (known.seen.size - known.exposed);
-    known.seen.add(printer);
-    if (runsIt) known.exposed++;
-    return { runsIt, withIt, without };
   }
 
   /** Takes note of log entries. @returns the campaigns for which there was something new */
-  sight(printer: string, entries: readonly Pick<LogEntry, 'code'>[]): string[] {
+  sight(printer: string, entries: readonly Pick<LogEntry, 'code' | 'severity' | 'at'>[]): string[] {
     const found: string[] = [];
+    const now = this.#now();
     for (const id of this.#of.get(printer) ?? []) {
       const watched = this.#campaigns.get(id);
       if (!watched) continue;
       const before = watched.waiting.length;
-      for (const { code } of entries) {
-        const first = this.#seen(watched, code, printer);
-        if (first) watched.waiting.push({ printer, code, ...first });
+      for (const { code, severity, at: text } of entries) {
+        if (severity === 'info') continue;
+        // A clock that is ahead can't tell of what is to come.
+        const at = Math.min(Date.parse(text), now);
+        if (at < watched.createdAt) watched.watch.past(printer, code, at);
+        else watched.waiting.push(...watched.watch.sight(printer, code, at));
       }
       if (watched.waiting.length > before) found.push(id);
     }
     return found;
   }
 
-  /** What was sighted since it was asked last. */
+  /** What was observed since it was asked last. */
   take(id: string): Sighting[] {
-    return this.#campaigns.get(id)?.waiting.splice(0) ?? [];
+    const watched = this.#campaigns.get(id);
+    if (!watched) return [];
+    return [...watched.waiting.splice(0), ...watched.watch.advance(this.#now())];
   }
 }

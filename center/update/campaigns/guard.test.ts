@@ -6,13 +6,10 @@ import {
   guardVerdict,
   harmEvidence,
   isHarmful,
-  newCohortGuard,
   newGuard,
-  observe,
   outcomesToPromote,
   reachableBelow,
   upperBound,
-  worseCode,
 } from './guard.ts';
 
 function median(list: number[]): number {
@@ -138,52 +135,4 @@ test('what a small fleet can show', () => {
   const five = reachableBelow(DEFAULT_GUARD, 5);
   expect(five).toBeGreaterThan(0.4);
   expect(five).toBeLessThan(0.7);
-});
-
-/**
- * A fleet in which a code shows up at random, printers differing strongly, while the release is rolled out in a random
- * order at an even pace. Gives the share that has the release when the guard speaks, or undefined.
- */
-function rollOut(printers: number, ratio: number, random: () => number): number | undefined {
-  // Log-normal-like spread of how often each printer shows the code; half of them show it at least once.
-  const propensity = Array.from({ length: printers }, () =>
-    Math.exp(2 * (random() + random() + random() - 1.5)),
-  );
-  const updatedAt = propensity.map(() => random());
-  const eventAt = propensity.map((weight, at) => {
-    const rate = weight * 0.8;
-    // Time to the first event when the rate changes by `ratio` at the update.
-    const due = -Math.log(1 - random());
-    const before = (updatedAt[at] ?? 1) * rate;
-    return due < before ? due / rate : (updatedAt[at] ?? 1) + (due - before) / (rate * ratio);
-  });
-  const order = eventAt
-    .map((at, printer) => ({ at, printer }))
-    .filter(({ at }) => at < 1)
-    .sort((a, b) => a.at - b.at);
-  const seen = new Set<number>();
-  let guard = newCohortGuard(0.01);
-  for (const { at, printer } of order) {
-    let withIt = 0;
-    let without = 0;
-    for (let other = 0; other < printers; other++) {
-      if (seen.has(other)) continue;
-      if ((updatedAt[other] ?? 1) <= at) withIt++;
-      else without++;
-    }
-    guard = observe(guard, 'J-7201', (updatedAt[printer] ?? 1) <= at, withIt, without);
-    if (worseCode(guard) !== undefined) return at;
-    seen.add(printer);
-  }
-  return undefined;
-}
-
-test('a release that doubles a code is seen before half of the fleet has it; one that does not, seldom is', () => {
-  const random = seeded(3);
-  const shares = Array.from({ length: 15 }, () => rollOut(2000, 2, random) ?? 1);
-  expect(median(shares)).toBeLessThan(0.5);
-  const falseAlarms = Array.from({ length: 200 }, () => rollOut(200, 1, random)).filter(
-    (share) => share !== undefined,
-  );
-  expect(falseAlarms.length / 200).toBeLessThanOrEqual(0.02);
 });

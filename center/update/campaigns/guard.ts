@@ -8,8 +8,7 @@
  * that is known is taken for whatever keeps the guarantee: a success when harm is looked for, a failure otherwise.
  */
 
-import { evidenceNeeded, evidenceOf, logMeanExp } from '../../statistics/e-process.ts';
-import { afterFirstEvent, newFirstEventLogs } from '../../statistics/first-event.ts';
+import { evidenceOf, logMeanExp } from '../../statistics/e-process.ts';
 
 export interface GuardSettings {
   /** Failure rate that is tolerated: halted when it is shown to be exceeded. */
@@ -270,71 +269,4 @@ export function reachableBelow(settings: GuardSettings, outcomes: number): numbe
 export function guardVerdict(guard: FailureGuard): 'harmful' | 'safe' | 'open' {
   if (isHarmful(guard)) return 'harmful';
   return guard.safe ? 'safe' : 'open';
-}
-
-// --- errors after the update -----------------------------------------------------------------------------------
-
-/**
- * Whether the release makes an error code more frequent, over all codes at once. Only a printer's first event of a code
- * (since the campaign began) counts. At each, the printers at risk are those without an event of that code so far:
- * `withIt` of them run the release, `without` don't; see ../statistics/first-event.ts. Printers are drawn at random.
- */
-export interface CohortGuard {
-  alpha: number;
-  codes: Record<string, CodeEvidence>;
-}
-
-export interface CodeEvidence {
-  /** The code is the nth that was seen: its share of α is α/(n(n+1)), so that all of them together have α. */
-  rank: number;
-  events: { with: number; without: number };
-  logs: number[];
-}
-
-export function newCohortGuard(alpha: number): CohortGuard {
-  return { alpha, codes: {} };
-}
-
-/**
- * A printer's first event of a code.
- * @param withIt printers at risk that run the release, the one with the event among them if it runs it
- * @param without printers at risk that don't run it
- */
-export function observe(
-  guard: CohortGuard,
-  code: string,
-  runsIt: boolean,
-  withIt: number,
-  without: number,
-): CohortGuard {
-  const known = guard.codes[code];
-  const evidence = known ?? {
-    rank: Object.keys(guard.codes).length + 1,
-    events: { with: 0, without: 0 },
-    logs: newFirstEventLogs(),
-  };
-  const share = withIt + without > 0 ? withIt / (withIt + without) : 0;
-  const logs = afterFirstEvent(evidence.logs, runsIt, share);
-  const events = {
-    with: evidence.events.with + (runsIt ? 1 : 0),
-    without: evidence.events.without + (runsIt ? 0 : 1),
-  };
-  return { ...guard, codes: { ...guard.codes, [code]: { ...evidence, events, logs } } };
-}
-
-/** Evidence for each code, and what it must reach. */
-export function cohortEvidence(
-  guard: CohortGuard,
-): { code: string; evidence: number; needed: number; with: number; without: number }[] {
-  return Object.entries(guard.codes).map(([code, { rank, events, logs }]) => ({
-    code,
-    evidence: evidenceOf(logs),
-    needed: evidenceNeeded(guard.alpha, rank),
-    ...events,
-  }));
-}
-
-/** The code that the release makes more frequent, if one was shown to be. */
-export function worseCode(guard: CohortGuard): string | undefined {
-  return cohortEvidence(guard).find(({ evidence, needed }) => evidence >= needed)?.code;
 }

@@ -2,7 +2,15 @@
  * What is known of each release over all campaigns that have it. A campaign's own guard sees its own printers; a release
  * that many small campaigns bring to one printer each is seen here. Pure.
  */
-import { DEFAULT_GUARD, expose, type FailureGuard, feed, guardVerdict, newGuard } from './guard.ts';
+import {
+  DEFAULT_GUARD,
+  expose,
+  type FailureGuard,
+  feed,
+  guardVerdict,
+  newGuard,
+  outcomesOf,
+} from './guard.ts';
 
 /** The evidence about one release. */
 export interface ReleaseEvidence {
@@ -30,12 +38,12 @@ export function feedRelease(
 
 /** Printers on which it was proven. */
 export function goodOf({ guard }: ReleaseEvidence): number {
-  return guard.fed - guard.failures;
+  return outcomesOf(guard) - guard.failures;
 }
 
 /** Why a release is to be stopped; undefined: nothing speaks against it. */
 export function harmOf({ guard }: ReleaseEvidence): string | undefined {
   if (guardVerdict(guard) !== 'harmful') return undefined;
   const percent = `${guard.settings.tolerated * 100} %`;
-  return `it failed on ${guard.failures} of ${guard.fed} printers, whatever campaign brought it: more than the ${percent} that are tolerated`;
+  return `it failed on ${guard.failures} of ${outcomesOf(guard)} printers, whatever campaign brought it: more than the ${percent} that are tolerated`;
 }
