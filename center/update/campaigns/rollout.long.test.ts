@@ -11,7 +11,7 @@ test('in 1,000 runs a release that fails reaches 15 printers in the median, and 
   );
   expect(quantile(got, 0.5)).toBeLessThanOrEqual(15);
   expect(quantile(got, 0.99)).toBeLessThanOrEqual(60);
-});
+}, 1_800_000);
 
 test('a release that is well reaches everyone; the time it takes is told', () => {
   for (const printers of [10, 100, 1_000, 10_000]) {
@@ -19,7 +19,7 @@ test('a release that is well reaches everyone; the time it takes is told', () =>
     process.stdout.write(`a well release over ${printers} printers: ${end.hours} h\n`);
     expect([end.reached, end.halted]).toEqual([printers, false]);
   }
-});
+}, 1_800_000);
 
 test('a release that fails as often as is tolerated is halted in at most one of a hundred runs', () => {
   const runs = Array.from({ length: 400 }, (_, seed) => wholeFleet(400, seed, 0.02));
@@ -27,4 +27,4 @@ test('a release that fails as often as is tolerated is halted in at most one of 
   process.stdout.write(`failing as often as tolerated: ${halted} of ${runs.length} halted\n`);
   // One of a hundred, and what chance adds to it in so many runs.
   expect(halted).toBeLessThanOrEqual(10);
-});
+}, 1_800_000);
