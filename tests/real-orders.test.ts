@@ -73,7 +73,7 @@ function catalog(): Record<string, unknown> {
   };
 }
 
-const TOOL = fileURLToPath(new URL('printers/vendor-tool.mjs', import.meta.url));
+const TOOL = fileURLToPath(new URL('far-sides/vendor-tool.mjs', import.meta.url));
 const setting = useProduct({ catalog: catalog(), releases: true });
 let folder: string;
 let ipp: IppPrinter;

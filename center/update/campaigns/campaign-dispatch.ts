@@ -143,13 +143,17 @@ export class CampaignHand {
       if (execution.suspectedBrick) happen({ type: 'brick', printer });
       // What was withdrawn or was not as judged gets another order, unless the campaign is over.
       const again =
-        (state === 'cancelled' || state === 'rejected') &&
+        // What a printer refuses it refuses again; a misfit that is another by now asks anew by its verdict.
+        (state === 'cancelled' || (state === 'rejected' && row.request.misfit === undefined)) &&
         (exposure === null || told) &&
         tries < TARGET_TRIES_MAX &&
         record.state !== 'aborted';
       if (again) happen({ type: 'withdrawn', count: 1 });
-      else if (outcome === undefined && record.state !== 'aborted')
+      else if (outcome === undefined && record.state !== 'aborted') {
         happen({ type: 'unrelated', why: execution.error?.code ?? state });
+        // It took the place of one that would tell something: another printer may have it.
+        if (exposure === null) happen({ type: 'withdrawn', count: 1 });
+      }
       await query(
         `UPDATE campaign_targets SET state = $3, exposure = $4, outcome = $5, ended = $6, tries = $7, runs_since = $8
          WHERE campaign = $1 AND printer = $2`,

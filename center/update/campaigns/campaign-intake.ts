@@ -53,7 +53,7 @@ export async function writeTargets(
   const coming = rows.filter(({ state }) => state === 'waiting').map(({ printer }) => printer);
   const [known] = await query<{ back: number }>(
     `SELECT count(*)::int AS back FROM campaign_targets
-     WHERE campaign = $1 AND printer = ANY($2) AND state = 'ended' AND execution IS NOT NULL`,
+     WHERE campaign = $1 AND printer = ANY($2) AND state = 'ended' AND exposure IS NOT NULL`,
     [campaign, coming],
   );
   const written = await query<{ printer: string; state: string }>(

@@ -14,10 +14,10 @@ export async function retryFailed(query: Query, id: string, by: string, now: num
     [id],
   );
   if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
-  const again = await query<{ printer: string; execution: string }>(
+  const again = await query<{ printer: string; execution: string; exposure: string | null }>(
     `UPDATE campaign_targets SET state = 'waiting', tries = 0
      WHERE campaign = $1 AND state = 'ended' AND ended NOT IN ('proven', 'already', 'moved')
-     RETURNING printer, execution`,
+     RETURNING printer, execution, exposure`,
     [id],
   );
   if (again.length === 0) return;
@@ -25,7 +25,8 @@ export async function retryFailed(query: Query, id: string, by: string, now: num
   const { record } = row;
   const next: CampaignRecord = {
     ...record,
-    dispatched: Math.max(0, record.dispatched - again.length),
+    // An order that never touched its printer gave its place back when it ended.
+    dispatched: Math.max(0, record.dispatched - again.filter(({ exposure }) => exposure !== null).length),
     // They keep their numbers and outcomes: what failed once says nothing new of the release.
     ...(record.state === 'finished'
       ? { state: 'paused' as const, reason: `${again.length} printers are to be tried again, asked by ${by}` }

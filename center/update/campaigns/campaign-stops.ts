@@ -26,6 +26,7 @@ export function blamedReleases(plan: ExecutionPlan, execution: Pick<Execution, '
 
 /**
  * Remembers why a campaign ended as it did, so that nothing starts the same again by itself.
+ * @param known releases that were stopped in this same look, whatever campaign brought them
  * @returns releases that the guard stopped with it
  */
 export async function rememberStop(
@@ -33,7 +34,7 @@ export async function rememberStop(
   stops: StopStore,
   row: CampaignRow,
   record: CampaignRecord,
-  { by, at }: { by: string; at: number },
+  { by, at, known = [] }: { by: string; at: number; known?: readonly string[] },
 ): Promise<string[]> {
   const before = row.record.state;
   if (record.state === before || (record.state !== 'halted' && record.state !== 'aborted')) return [];
@@ -44,8 +45,9 @@ export async function rememberStop(
   if (record.state === 'halted') {
     const releases =
       record.halt === 'codes' ? await exposedReleases(query, row.id) : await failedReleases(query, row.id);
-    await stops.add(query, { ...common, kind: 'guard', releases });
-    return releases;
+    const fresh = releases.filter((release) => !known.includes(release));
+    await stops.add(query, { ...common, kind: 'guard', releases: fresh });
+    return fresh;
   }
   const [found] = await query<{ releases: string[] | null; strata: string[] | null }>(
     `SELECT (SELECT array_agg(DISTINCT r ORDER BY r) FROM campaign_targets t, unnest(t.releases) r

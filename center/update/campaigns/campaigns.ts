@@ -535,7 +535,11 @@ export class Campaigns {
         }
       }
       if (record !== row.record) await this.#save(query, id, record);
-      const halted = await rememberStop(query, stops, row, record, { by: 'guard', at: now() });
+      const halted = await rememberStop(query, stops, row, record, {
+        by: 'guard',
+        at: now(),
+        known: taken.stopped,
+      });
       const stopped = [...taken.stopped, ...halted];
       return { row, stopped, before: row.record, record, created, allowance: ticked.allowance, counts };
     });
