@@ -42,11 +42,14 @@ export function hexGroups(...words: number[]): string {
 
 /** An unsigned 32-bit number, also from a text or a negative number. */
 function word(value: unknown): number | undefined {
+  const groups = typeof value === 'string' && /^[0-9A-Fa-f]{4}_[0-9A-Fa-f]{4}$/.test(value.trim());
   const number =
     typeof value === 'number'
       ? value
       : typeof value === 'string' && value !== ''
-        ? Number(value)
+        ? groups
+          ? Number.parseInt(value.trim().replace('_', ''), 16)
+          : Number(value)
         : Number.NaN;
   return Number.isFinite(number) ? number >>> 0 : undefined;
 }
@@ -118,12 +121,15 @@ function unitOfHms(attr: number, symbols: Set<string>): string | undefined {
 
 function bambuConditions(state: BambuState, symbols: Set<string>): Condition[] {
   const conditions: Condition[] = [];
+  const told = new Set<string>();
   for (const item of list(state.print['hms'])) {
     const { attr: rawAttr, code: rawCode } = record(item);
     const attr = word(rawAttr);
     const code = word(rawCode);
     if (attr === undefined || code === undefined) continue;
     const unit = unitOfHms(attr, symbols);
+    if (told.has(hexGroups(attr, code))) continue;
+    told.add(hexGroups(attr, code));
     conditions.push({
       code: hexGroups(attr, code),
       severity: HMS_SEVERITIES[code >>> 16] ?? 'warning',
@@ -140,25 +146,62 @@ function bambuConditions(state: BambuState, symbols: Set<string>): Condition[] {
   if (error !== undefined && error !== 0) {
     conditions.push({
       code: hexGroups(error),
-      severity: 'error',
+      // Somebody stopped the job: that is no fault of the printer.
+      severity: CANCELLED.has(error) ? 'info' : 'error',
       detail: { from: 'print_error', code: error },
     });
   }
-  const upgrade = record(state.print['upgrade_state']);
-  for (const item of list(upgrade['new_ver_list'])) {
-    const offer = record(item);
-    const name = text(offer['name']);
-    const to = text(offer['new_ver']);
-    if (name === undefined || to === undefined || to === text(offer['cur_ver'])) continue;
+  for (const { name, from, to } of offersOf(state)) {
     const symbol = symbolOf(name);
     conditions.push({
       code: 'update-offered',
       severity: 'info',
       ...(symbols.has(symbol) ? { unit: symbol } : {}),
-      detail: { software: clip(name, 64), from: text(offer['cur_ver']) ?? 'unknown', to, location: name },
+      detail: { software: clip(name, 64), from: from ?? 'unknown', to, location: name },
     });
   }
   return conditions;
+}
+
+/** Print errors of a job that was cancelled at the printer or from afar. */
+const CANCELLED = new Set([0x0300400c, 0x0500400e]);
+
+/**
+ * Updates that are offered: as a list, or (X1) as one number for the printer, one for its AMS units and one in the module
+ * itself. Boards of the printer come with its own update and are not told apart.
+ */
+function offersOf(state: BambuState): { name: string; from: string | undefined; to: string }[] {
+  const upgrade = record(state.print['upgrade_state']);
+  const modules = state.modules.map(record);
+  const found = new Map<string, { name: string; from: string | undefined; to: string }>();
+  const add = (name: string | undefined, from: string | undefined, to: string | undefined) => {
+    if (name === undefined || to === undefined || to === from || found.has(name)) return;
+    found.set(name, { name, from, to });
+  };
+  for (const item of list(upgrade['new_ver_list'])) {
+    const offer = record(item);
+    add(text(offer['name']), text(offer['cur_ver']), text(offer['new_ver']));
+  }
+  for (const module of modules) {
+    const name = text(module['name']);
+    const own =
+      name === 'ota' ? (text(module['new_ver']) ?? text(upgrade['ota_new_version_number'])) : undefined;
+    const ams = name?.startsWith('ams/') ? text(upgrade['ams_new_version_number']) : undefined;
+    const hub = name === 'ahb' ? text(upgrade['ahb_new_version_number']) : undefined;
+    add(name, text(module['sw_ver']), own ?? ams ?? hub);
+  }
+  return [...found.values()];
+}
+
+/** A report tells what changed, also within an object: what it leaves out stands. */
+export function mergeReport(print: Record<string, unknown>, changed: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(changed)) {
+    const before = print[name];
+    const both = [before, value].every(
+      (each) => typeof each === 'object' && each !== null && !Array.isArray(each),
+    );
+    print[name] = both ? { ...record(before), ...record(value) } : value;
+  }
 }
 
 export function bambuReading(state: BambuState): Reading {

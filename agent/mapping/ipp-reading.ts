@@ -4,10 +4,10 @@
  */
 import { ALERT_GROUPS, conditionOf, type RawAlert } from './alert.ts';
 import { type IppAnswer, octetTextOf, textOfIpp } from './ipp-answer.ts';
-import { parseDeviceId, parseKeyedText } from './keyed-text.ts';
+import { parseDeviceId, parseKeyedText, withoutOwnName } from './keyed-text.ts';
 import { boundedReading, type Condition, type ReadCounters, type Reading } from './reading.ts';
 import { splitNameAndVersion } from './software-names.ts';
-import { StructureBuilder } from './structure-builder.ts';
+import { isChoiceOfTrays, namesFamily, StructureBuilder } from './structure-builder.ts';
 import { type Identity, type MappingTables, modelIn, modelName, type Tables } from './tables.ts';
 import { clip, meaningful } from './text.ts';
 
@@ -66,6 +66,10 @@ interface Firmware {
   patches?: string;
 }
 
+/** Protocols and formats whose versions some printers list among their firmware. */
+const PROTOCOL =
+  /^(?:ipp|urf|pdf|pwg(?:[ -]?raster)?|airprint|mopria|https?|snmp|tls|pcl|postscript)(?: versions?)?$/i;
+
 /** Arrays that should have one length; what is missing in one is missing in that component only. */
 function firmwareOf(answer: IppAnswer, prefix: 'printer' | 'system'): Firmware[] {
   const names = answer.texts(`${prefix}-firmware-name`);
@@ -79,6 +83,7 @@ function firmwareOf(answer: IppAnswer, prefix: 'printer' | 'system'): Firmware[]
     const version = meaningful(versions[i]) ?? meaningful(octets[i]);
     const patch = meaningful(patches[i]);
     if (said === undefined && version === undefined) continue;
+    if (said !== undefined && PROTOCOL.test(said)) continue;
     // A name may carry the version when the version arrays are missing.
     // HP names its one component by its version; with the next update it would be another component.
     const name = said === version ? undefined : said;
@@ -158,7 +163,7 @@ function addTrays(answer: IppAnswer, builder: StructureBuilder): void {
     answer.values(attribute).forEach((value, i) => {
       const keys = parseKeyedText(textOfIpp(value));
       // `auto` is a choice of trays, not one of them.
-      if (keys.size === 0 || /^auto(-select)?$/i.test(keys.get('name') ?? '')) return;
+      if (keys.size === 0 || isChoiceOfTrays(keys.get('name'))) return;
       const unit = builder.addUnit({
         symbol: `${symbol}.${indexOf(keys, i)}`,
         kind,
@@ -209,6 +214,18 @@ export function alertOfText(text: string, description: string | undefined): RawA
   return alert;
 }
 
+/**
+ * The keywords among state reasons. Some hold several with commas, in capitals or with underscores. Where a driver's line
+ * for its log got into them, its words are none: only what ends like a reason is one.
+ */
+function keywordsIn(reasons: string[]): string[] {
+  const words = reasons.flatMap((reason) => reason.split(',')).map((word) => word.trim());
+  const prose = words.some((word) => /:$|\.$|\s/.test(word));
+  return words
+    .filter((word) => word !== '' && (!prose || /^[a-z0-9.-]+-(?:report|warning|error)$/.test(word)))
+    .map((word) => word.toLowerCase().replaceAll('_', '-'));
+}
+
 /** A state reason as its keyword and the severity that may stand behind it. */
 function stateReason(reason: string): { keyword: string; severity?: string } {
   const text = clip(reason.trim().toLowerCase(), 255);
@@ -222,12 +239,13 @@ function ippConditions(answer: IppAnswer, tables: Tables, symbols: Set<string>):
   const conditions: Condition[] = [];
   const descriptions = answer.texts('printer-alert-description');
   answer.values('printer-alert').forEach((value, i) => {
-    const alert = alertOfText(textOfIpp(value), meaningful(descriptions[i], 512));
+    const alert = alertOfText(textOfIpp(value), meaningful(withoutOwnName(descriptions[i] ?? ''), 512));
     const condition = alert && conditionOf(alert, tables, symbols);
     if (condition) conditions.push(condition);
   });
   const said = new Set(conditions.map((condition) => condition.keyword));
-  for (const reason of [...answer.texts('printer-state-reasons'), ...answer.texts('system-state-reasons')]) {
+  const reasons = [...answer.texts('printer-state-reasons'), ...answer.texts('system-state-reasons')];
+  for (const reason of keywordsIn(reasons)) {
     const { keyword, severity } = stateReason(reason);
     if (keyword === '' || keyword === 'none') continue;
     const condition = conditionOf(
@@ -279,7 +297,12 @@ function readingOf(answer: IppAnswer, mapping: MappingTables): Reading {
   const make =
     deviceId.make ??
     tables.makeNames.find((name) => makeAndModel?.toLowerCase().startsWith(name.toLowerCase()));
-  const rawModel = meaningful(deviceId.model) ?? makeAndModel ?? meaningful(answer.text('printer-info'));
+  const idModel = meaningful(deviceId.model);
+  const rawModel =
+    (namesFamily(idModel) ? makeAndModel : undefined) ??
+    idModel ??
+    makeAndModel ??
+    meaningful(answer.text('printer-info'));
   const model = rawModel === undefined ? undefined : modelName(rawModel, tables, make);
   const serial =
     meaningful(answer.text('system-serial-number')) ??

@@ -17,7 +17,14 @@ function parsePairs(text: string, separator: '=' | ':'): Map<string, string> {
 
 /** `printer-alert`, `printer-finisher`, `printer-input-tray` … (PWG 5100.9, 5100.13): `type=stapler;index=1;`. */
 export function parseKeyedText(text: string): Map<string, string> {
-  return parsePairs(text, '=');
+  return parsePairs(withoutOwnName(text), '=');
+}
+
+/** Some printers write what the attribute is called into its values: `printer-alert[0] = code=jam;…`, `… = 'Paper jam'`. */
+export function withoutOwnName(text: string): string {
+  const rest = /^[a-z]+(?:-[a-z]+)+\[\d+\]\s*=\s*(.*)$/s.exec(text)?.[1];
+  if (rest === undefined) return text;
+  return /^'.*'$/s.test(rest) ? rest.slice(1, -1) : rest;
 }
 
 /** What an IEEE 1284 device id tells. */
@@ -48,7 +55,7 @@ export function parseDeviceId(text: string): DeviceId {
   const pairs = parsePairs(start > 0 ? text.slice(start) : text, ':');
   const make = pick(pairs, ['mfg', 'manufacturer']);
   const model = pick(pairs, ['mdl', 'model']);
-  const serial = pick(pairs, ['sn', 'sern', 'serialnumber', 'serial', 'serial number']);
+  const serial = pick(pairs, ['sn', 'sern', 'ser', 'serialnumber', 'serial', 'serial number']);
   const firmware = pick(pairs, ['fwver', 'fw', 'firmware', 'fwv', 'version']);
   return {
     ...(make === undefined ? {} : { make }),

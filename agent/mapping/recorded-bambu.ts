@@ -2,7 +2,7 @@
  * Reads recorded messages of a Bambu printer: one JSON document or one a line, as they came over MQTT or wrapped by whatever
  * recorded them (diagnostics of home automation keep `get_version` and the last report in one document).
  */
-import type { BambuState } from './bambu-reading.ts';
+import { type BambuState, mergeReport } from './bambu-reading.ts';
 
 /** How deep the messages may be wrapped. */
 const DEPTH_MAX = 6;
@@ -37,8 +37,8 @@ function take(value: unknown, state: BambuState, depth: number): void {
     return;
   }
   // A report tells what changed; every field keeps its last value.
-  if (Array.isArray(fields['hms']) || 'gcode_state' in fields) {
-    Object.assign(state.print, fields);
+  if (Array.isArray(fields['hms']) || 'gcode_state' in fields || fields['command'] === 'push_status') {
+    mergeReport(state.print, fields);
     return;
   }
   for (const inner of Object.values(fields)) take(inner, state, depth + 1);

@@ -115,6 +115,8 @@ function walkValue(right: string): SnmpValue | undefined {
   if (type === undefined || rest === undefined) {
     if (text.startsWith('"') || text === '') return { type: 'octets', value: unquote(text) };
     // -Oq leaves the types out; some walkers show the number behind its name.
+    const dumped = dumpedOctets(text);
+    if (dumped) return { type: 'octets', value: dumped };
     const named = /^[A-Za-z][\w-]*\((-?\d+)\)$/.exec(text);
     if (named?.[1] !== undefined) return { type: 'integer', value: Number(named[1]) };
     return /^-?\d+$/.test(text)
@@ -188,6 +190,24 @@ function recordedLine(line: string): [string, SnmpValue] | undefined {
       ? { type, value: text }
       : { type, value: Number(text) },
   ];
+}
+
+/** `OID=.1.3.6…, Type=OctetString, Value=…`, as SnmpSoft's walker writes it. */
+function snmpSoftLine(line: string): [string, SnmpValue] | undefined {
+  const match = /^OID=\.?(\d+(?:\.\d+)+), Type=(\w+), Value=(.*)$/.exec(line);
+  const [, oid, type = '', text = ''] = match ?? [];
+  const value = oid === undefined ? undefined : jsonValue([type, text.trim()]);
+  return oid === undefined || value === undefined ? undefined : [oid, value];
+}
+
+/** `20 00 ..`: octets, and behind them what they would be as text. MIB browsers show bit strings so. */
+function dumpedOctets(text: string): Uint8Array | undefined {
+  const match = /^((?:[0-9A-Fa-f]{2} )+) ?(\S*)$/.exec(text);
+  const [, hex, shown] = match ?? [];
+  if (hex === undefined || shown === undefined) return undefined;
+  const bytes = hexBytes(hex);
+  const same = [...shown].every((char, i) => char === '.' || char.charCodeAt(0) === bytes[i]);
+  return bytes.length === shown.length && same ? bytes : undefined;
 }
 
 /** Words for types in JSON recordings. */
@@ -291,7 +311,7 @@ export function parseRecordedSnmp(bytes: Uint8Array, file: string): SnmpAnswer |
   for (const numbered of text.split(/\r?\n/)) {
     // Some walkers number their lines.
     const line = numbered.replace(/^\d+: (?=[\w.])/, '');
-    const recorded = recordedLine(line);
+    const recorded = recordedLine(line) ?? snmpSoftLine(line);
     if (recorded) {
       flush();
       answer.set(...recorded);

@@ -16,7 +16,7 @@ import {
   textOf,
 } from './snmp-answer.ts';
 import { splitNameAndVersion, versionsInDescription } from './software-names.ts';
-import { StructureBuilder } from './structure-builder.ts';
+import { isChoiceOfTrays, namesFamily, StructureBuilder } from './structure-builder.ts';
 import { expand, type Identity, type MappingTables, modelIn, modelName, type Tables } from './tables.ts';
 import { meaningful } from './text.ts';
 
@@ -349,6 +349,9 @@ export function readCounters(answer: SnmpAnswer, device: string, tables: Tables)
   return counters;
 }
 
+const PRINT_SERVER =
+  /ETHERNET MULTI-ENVIRONMENT|JETDIRECT|^\s*(?:ROM|EEPROM|JD\d|CIDATE|SN:|FN:|PID:|SVCID:)/i;
+
 /** The reading of an answer; it takes a bounded time, whatever the texts in it. */
 export function snmpReading(answer: SnmpAnswer, mapping: MappingTables): Reading {
   return boundedReading(() => readingOf(answer, mapping));
@@ -363,12 +366,15 @@ function readingOf(answer: SnmpAnswer, mapping: MappingTables): Reading {
   const hrDescription = meaningful(textOf(answer.rows(OID.hrDevice).get(device)?.get(3), charset));
   const systemText = meaningful(answer.text(OID.sysDescr, charset), 1024);
   const make = deviceId?.make ?? makeIn([hrDescription, systemText], tables);
+  const idModel = meaningful(deviceId?.model);
   const rawModel =
-    meaningful(deviceId?.model) ??
+    (namesFamily(idModel) ? hrDescription : undefined) ??
+    idModel ??
     privateText(answer, tables, 'model') ??
     hrDescription ??
     meaningful(textOf(general?.get(16), charset)) ??
-    systemText?.split(/[;,]/)[0];
+    // What names the print server names no printer.
+    systemText?.split(/[;,]/).find((part) => !PRINT_SERVER.test(part));
   const model = rawModel === undefined ? undefined : modelName(rawModel, tables, make);
   const serial =
     meaningful(textOf(general?.get(17), charset)) ??
@@ -461,6 +467,7 @@ function addPaperUnits(
       const text = (column: number) => meaningful(textOf(row.get(column), charset));
       const model = text(table.model);
       const name = text(table.name) ?? text(table.description) ?? `${table.symbol} ${number}`;
+      if (model === undefined && isChoiceOfTrays(name)) continue;
       const serial = text(table.serial);
       const unit = builder.addUnit({
         symbol: `${table.symbol}.${number}`,

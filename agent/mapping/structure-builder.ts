@@ -15,6 +15,20 @@ export const UNITS_MAX = 512;
 /** Firmware components of one printer. */
 export const SOFTWARE_MAX = 512;
 
+/** Rows that are a choice among trays, and none of them: `Auto Select`. */
+export function isChoiceOfTrays(name: string | undefined): boolean {
+  return /^(?:auto(?:matic)?(?:[\s_-]*(?:select(?:ion)?|tray(?:[\s_-]*select)?|switch(?:ing)?))?|any(?:[\s_-]*tray)?)$/i.test(
+    name?.trim() ?? '',
+  );
+}
+
+/**
+ * Whether a device id names a family of printers, `M998-M1003`: what the printer says of itself elsewhere is its model.
+ */
+export function namesFamily(model: string | undefined): boolean {
+  return /\b([A-Z]{1,3})\d{2,}[a-z]{0,3}-\1\d{2,}/.test(model ?? '');
+}
+
 export interface UnitFacts {
   /** Symbol, unique in the printer: the place, not the model, so that an exchange keeps it. */
   symbol: string;

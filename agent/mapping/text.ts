@@ -63,6 +63,21 @@ function looksLikeEucJp(bytes: Uint8Array): boolean {
   return false;
 }
 
+/**
+ * Russian in ISO-8859-5 or windows-1251: all letters outside ASCII stand in words of their own, small but for the first.
+ * Half-width kana fill the same places, but never go on into the last third.
+ */
+function cyrillicOf(bytes: Uint8Array): string | undefined {
+  const text = latin1.decode(bytes);
+  const words = text.match(/[\u0080-\uffff]+/g) ?? [];
+  const letters = words.join('');
+  if (letters.length < 4 || /[A-Za-z][\u0080-\uffff]|[\u0080-\uffff][A-Za-z]/.test(text)) return undefined;
+  const fits = (word: RegExp, last: RegExp) => words.every((each) => word.test(each)) && last.test(letters);
+  if (fits(/^[\u00b0-\u00cf]?[\u00d0-\u00ef]+$/, /[\u00e0-\u00ef]/)) return tryDecode('iso-8859-5', bytes);
+  if (fits(/^[\u00c0-\u00df]?[\u00e0-\u00ff]+$/, /[\u00f0-\u00ff]/)) return tryDecode('windows-1251', bytes);
+  return undefined;
+}
+
 /** UTF-16 without a byte order mark shows itself by a NUL beside every letter. */
 function utf16Of(bytes: Uint8Array): string | undefined {
   if (bytes.length < 4 || bytes.length % 2 !== 0) return undefined;
@@ -94,6 +109,11 @@ export function decodeText(octets: Uint8Array, charset?: number): string {
   const bytes = octets.length > TEXT_OCTETS_MAX ? octets.subarray(0, TEXT_OCTETS_MAX) : octets;
   const wide = utf16Of(bytes);
   if (wide !== undefined) return tidy(wide);
+  // HP's private texts begin with the number of their symbol set (65000: UTF-8); it is no part of them.
+  if (bytes[0] === 0xfd && bytes[1] === 0xe8) {
+    const behind = tryDecode('utf-8', bytes.subarray(2));
+    if (behind !== undefined) return tidy(behind);
+  }
   // Fixed fields are padded with NUL (or 0xFF) behind the text.
   let end = bytes.length;
   while (end > 0 && (bytes[end - 1] === 0 || bytes[end - 1] === 0xff)) end--;
@@ -115,6 +135,8 @@ export function decodeText(octets: Uint8Array, charset?: number): string {
     const asNamed = tryDecode(named, text);
     if (asNamed !== undefined) return tidy(asNamed);
   }
+  const cyrillic = cyrillicOf(text);
+  if (cyrillic !== undefined) return tidy(cyrillic);
   // EUC-JP first: its kanji look like a run of half-width kana, but nothing in Shift-JIS looks like its kana.
   if (looksLikeEucJp(text)) {
     const japanese = tryDecode('euc-jp', text);

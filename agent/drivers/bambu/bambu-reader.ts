@@ -4,7 +4,7 @@
  */
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import mqtt, { type MqttClient } from 'mqtt';
-import { type BambuState, bambuReading } from '../../mapping/bambu-reading.ts';
+import { type BambuState, bambuReading, mergeReport } from '../../mapping/bambu-reading.ts';
 import type { Reading } from '../../mapping/reading.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
 import type { QuickReading, Reader } from '../reader.ts';
@@ -130,9 +130,10 @@ export class BambuReader implements Reader {
     }
     if (typeof print === 'object' && print !== null) {
       const before = JSON.stringify([this.state.print['hms'], this.state.print['print_error']]);
-      for (const name of KEPT) {
-        if (name in print) this.state.print[name] = (print as Record<string, unknown>)[name];
-      }
+      mergeReport(
+        this.state.print,
+        Object.fromEntries(Object.entries(print).filter(([name]) => KEPT.includes(name))),
+      );
       for (const done of this.reports.splice(0)) done();
       if (before !== JSON.stringify([this.state.print['hms'], this.state.print['print_error']]))
         this.nudge?.();

@@ -229,6 +229,7 @@ export function decodeResponse(bytes: Uint8Array): IppAnswer {
   try {
     let name = '';
     let keep = true;
+    let stray = false;
     for (;;) {
       const tag = cursor.byte();
       if (tag === TAG.end) return answer;
@@ -237,6 +238,9 @@ export function decodeResponse(bytes: Uint8Array): IppAnswer {
         continue; // The next group begins.
       }
       const own = cursor.short();
+      // Members, and ends, of a collection that nobody began are no values of the attribute before them.
+      if (own > 0) stray = false;
+      else if (tag === TAG.memberName || tag === TAG.endCollection) stray = true;
       if (own > 0) {
         name = decodeText(cursor.take(own));
         // Operation attributes (charset, status-message) come first; a later group never overwrites them.
@@ -246,7 +250,7 @@ export function decodeResponse(bytes: Uint8Array): IppAnswer {
       }
       const value = cursor.take(cursor.short());
       const decoded = tag === TAG.beginCollection ? readCollection(cursor, 1) : simpleValue(tag, value);
-      const values = keep ? answer.attributes.get(name) : undefined;
+      const values = keep && !stray ? answer.attributes.get(name) : undefined;
       if (values && values.length < DRIVER_LIMITS.ippValuesMax) values.push(decoded);
     }
   } catch (error) {
