@@ -70,6 +70,8 @@ interface Firmware {
 const PROTOCOL =
   /^(?:ipp|urf|pdf|pwg(?:[ -]?raster)?|airprint|mopria|https?|snmp|tls|pcl|postscript)(?: versions?)?$/i;
 
+const PROTOCOL_VERSIONS = /^[1-9]\.\d(?:\s*,\s*\d\.\d)*$/;
+
 /** Arrays that should have one length; what is missing in one is missing in that component only. */
 function firmwareOf(answer: IppAnswer, prefix: 'printer' | 'system'): Firmware[] {
   const names = answer.texts(`${prefix}-firmware-name`);
@@ -83,7 +85,7 @@ function firmwareOf(answer: IppAnswer, prefix: 'printer' | 'system'): Firmware[]
     const version = meaningful(versions[i]) ?? meaningful(octets[i]);
     const patch = meaningful(patches[i]);
     if (said === undefined && version === undefined) continue;
-    if (said !== undefined && PROTOCOL.test(said)) continue;
+    if (said !== undefined && PROTOCOL.test(said) && PROTOCOL_VERSIONS.test(version ?? '')) continue;
     // A name may carry the version when the version arrays are missing.
     // HP names its one component by its version; with the next update it would be another component.
     const name = said === version ? undefined : said;
