@@ -92,7 +92,7 @@ class Memory {
 }
 
 async function tooLong(): Promise<never> {
-  await sleep(SILENCE_MS_MAX, undefined, { ref: false });
+  await sleep(SILENCE_MS_MAX);
   throw new Error('no acknowledgement');
 }
 
