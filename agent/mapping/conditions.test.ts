@@ -125,6 +125,75 @@ test('a new alert index is a new jam, a row that moved or a restart is not', () 
   ).toHaveLength(1);
 });
 
+test('rows that are numbered anew at every read, without times, are told once; beside one that stays a new number is news', () => {
+  const row = (condition: Condition, occurrence: string): Condition => ({ ...condition, occurrence });
+  const renumbered = [1, 3, 5, 7].map((n, i): [number, Condition[]] => [
+    i * 30,
+    [row(jam, String(n)), row(toner, String(n + 1))],
+  ]);
+  expect(play(renumbered).told).toEqual(['0 J-7218', '0 toner-low']);
+  expect(
+    play([
+      [0, [row(jam, '4'), row(toner, '2')]],
+      [30, [row(jam, '5'), row(toner, '2')]],
+    ]).told,
+  ).toEqual(['0 J-7218', '0 toner-low', '30 J-7218']);
+});
+
+test('of two alerts of one code the first goes: one is cleared, and nothing told anew', () => {
+  const low = (occurrence: string): Condition => ({ ...jam, occurrence });
+  expect(
+    play([
+      [0, [low('1'), low('2')]],
+      [30, [low('2')]],
+      [60, [low('2')]],
+      [90, []],
+    ]).told,
+  ).toEqual(['0 J-7218', '0 J-7218', '30 -J-7218', '90 -J-7218']);
+});
+
+test('an error bit whose alert comes one read later is one condition', () => {
+  const bit: Condition = {
+    code: 'media-jam',
+    keyword: 'media-jam',
+    severity: 'error',
+    detail: { from: 'hrPrinterDetectedErrorState' },
+  };
+  const row: Condition = { ...jam, keyword: 'media-jam' };
+  expect(
+    play([
+      [0, [bit]],
+      [30, [row]],
+      [60, [row]],
+      [90, []],
+    ]).told,
+  ).toEqual(['0 media-jam', '90 -J-7218']);
+});
+
+test.each([
+  ['1970', '1970-01-01T00:10:00Z'],
+  ['2019', '2019-05-01T00:00:00Z'],
+])('a clock that says %s dates nothing: it is now', (_, at) => {
+  for (const reads of [
+    [[0, [{ ...jam, at }]]],
+    [
+      [0, []],
+      [30, [{ ...jam, at }]],
+    ],
+  ] as [number, Condition[]][][]) {
+    const { events } = play(reads);
+    expect(Date.parse(events[0]?.at ?? '')).toBe(T0 + (reads.length - 1) * 30_000);
+    expect(events[0]?.detail).toMatchObject({ timed: 'seen' });
+  }
+  // Up-time that is the time of day beside a time of the alert that is none.
+  const upTimeTicks = 179_600_000_000;
+  const { events } = play([
+    [0, [], { upTimeTicks }],
+    [30, [{ ...jam, ticks: 188_491_075 }], { upTimeTicks: upTimeTicks + 3_000 }],
+  ]);
+  expect(events[0]?.at).toBe(new Date(T0 + 30_000).toISOString());
+});
+
 test('two rows that say the same are two conditions', () => {
   expect(
     play([
@@ -181,6 +250,17 @@ describe('life counter', () => {
     const before = { raw: 2 ** 32 - 10, base: 0 };
     expect(stepPages(before, 5, 32)).toMatchObject({ pages: 2 ** 32 + 5 });
     expect(stepPages({ raw: 2 ** 31 - 10, base: 0 }, 5, 32)).toMatchObject({ pages: 2 ** 31 + 5 });
+  });
+
+  test('that is lower by a page did not begin anew', () => {
+    let memory = { raw: 120_000, base: 0 };
+    for (const raw of [119_999, 119_999, 119_998, 119_999]) {
+      const step = stepPages(memory, raw, 32);
+      expect(step).toMatchObject({ pages: 120_000 });
+      expect(step.reset).toBeUndefined();
+      memory = step.memory;
+    }
+    expect(stepPages(memory, 120_001, 32).pages).toBe(120_001);
   });
 
   test('that falls once is not believed, twice is a reset', () => {

@@ -22,9 +22,16 @@ export interface PagesStep {
 /** Share of the range in which a counter must stand before and after, to have wrapped and not fallen. */
 const WRAP_SHARE = 0.1;
 
+/** A counter that is lower by so little did not begin anew. */
+const JITTER_PAGES = 10;
+
 export function stepPages(before: PagesMemory | undefined, raw: number, bits?: number): PagesStep {
   if (before === undefined) return { memory: { raw, base: 0 }, pages: raw };
   if (raw >= before.raw) return { memory: { raw, base: before.base }, pages: before.base + raw };
+  // A page that was counted and taken back, or two counters that are not one: no other board.
+  if (raw >= Math.max(1, before.raw - JITTER_PAGES)) {
+    return { memory: { raw: before.raw, base: before.base }, pages: before.base + before.raw };
+  }
   if (bits !== undefined && bits <= 32) {
     // Some agents keep a Counter32 in a signed variable and wrap at 2^31.
     const wrap = [2 ** bits, 2 ** (bits - 1)].find(

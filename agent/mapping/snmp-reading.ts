@@ -3,6 +3,7 @@
  * and the private objects of the tables. Pure; every table may be missing, short or odd.
  */
 import { ALERT_GROUPS, ALERT_SEVERITIES, ALERT_TRAINING, conditionOf, type RawAlert } from './alert.ts';
+import { DETECTED_ERRORS, FROM_BITS, saysTheSame } from './detected-errors.ts';
 import { type DeviceId, parseDeviceId } from './keyed-text.ts';
 import { boundedReading, type Condition, type ReadCounters, type Reading } from './reading.ts';
 import {
@@ -214,42 +215,6 @@ function associatedOutputs(value: SnmpValue | undefined): number[] {
   return [...octets].filter((octet) => octet > 0);
 }
 
-/** hrPrinterDetectedErrorState (RFC 2790), bit 0 first, as IPP keywords. */
-const DETECTED_ERRORS: [string, string][] = [
-  ['media-low', 'warning'],
-  ['media-empty', 'error'],
-  ['toner-low', 'warning'],
-  ['toner-empty', 'error'],
-  ['cover-open', 'error'],
-  ['media-jam', 'error'],
-  ['offline', 'warning'],
-  ['service-requested', 'error'],
-  ['input-tray-missing', 'error'],
-  ['output-tray-missing', 'error'],
-  ['marker-supply-missing', 'error'],
-  ['output-area-almost-full', 'warning'],
-  ['output-area-full', 'error'],
-  ['input-tray-empty', 'warning'],
-  ['overdue-preventive-maintenance', 'warning'],
-];
-
-/** Keywords of alerts that say the same as a detected-error bit: a tray that is empty is no second error. */
-const SAME_AS_BIT: Record<string, RegExp> = {
-  'media-low': /^media-low$|^input-.*low/,
-  'media-empty': /^media-(empty|needed)$|^input-.*empty/,
-  'input-tray-empty': /^media-(empty|needed)$|^input-.*empty/,
-  'toner-low': /(low|almost-empty|near-limit|life-almost-over)$/,
-  'toner-empty': /(empty|life-over|at-limit)$/,
-  'cover-open': /(cover|door|interlock)-open$|-opened$/,
-  'media-jam': /jam$/,
-  'service-requested': /(failure|error|temp|temperature|life-over)$|^alert-|^other$/,
-  'input-tray-missing': /(tray|input).*missing$/,
-  'output-tray-missing': /(tray|output).*missing$/,
-  'marker-supply-missing': /missing$/,
-  'output-area-almost-full': /almost-full$/,
-  'output-area-full': /full$/,
-};
-
 /** What a full read found out and the quick reads after it need. */
 export interface SnmpContext {
   device: string;
@@ -295,11 +260,9 @@ export function readConditions(
   const said = conditions.map((condition) => condition.keyword ?? '');
   DETECTED_ERRORS.forEach(([keyword, severity], bit) => {
     if (!(((bits[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1)) return;
-    const same = SAME_AS_BIT[keyword];
-    if (same && said.some((word) => same.test(word))) return;
+    if (said.some((word) => saysTheSame(keyword, word))) return;
     const condition = conditionOf({ keyword, severity }, tables, symbols);
-    if (condition)
-      conditions.push({ ...condition, detail: { ...condition.detail, from: 'hrPrinterDetectedErrorState' } });
+    if (condition) conditions.push({ ...condition, detail: { ...condition.detail, from: FROM_BITS } });
   });
   return conditions;
 }
