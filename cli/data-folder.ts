@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type FolderLock, holderOfFolder, lockFolder, type RunningProgram } from '../files/folder-lock.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
+import type { Settings } from './settings.ts';
 
 /** How deep the files are looked at before the start: deeper ones were made by whoever made those. */
 const DEPTH_MAX = 2;
@@ -135,4 +136,9 @@ export function lockDataFolder(folder: string, program: string): FolderLock {
 /** What runs on the folder now, and where it listens; undefined when nothing does. */
 export function runningOn(folder: string): RunningProgram | undefined {
   return holderOfFolder(folder, LOCK);
+}
+
+/** The broker of whatever runs on the data folder, else where one would listen by the settings. */
+export function brokerOf({ data, host, mqttPort }: Pick<Settings, 'data' | 'host' | 'mqttPort'>): string {
+  return runningOn(data)?.addresses?.['mqtt'] ?? `mqtt://${host}:${mqttPort}`;
 }

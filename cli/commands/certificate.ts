@@ -6,7 +6,7 @@ import { CredentialFile } from '../../broker/access/credential-file.ts';
 import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import { PRINTER_ID } from '../../schemas/topics.ts';
-import { runningOn } from '../data-folder.ts';
+import { brokerOf, runningOn } from '../data-folder.ts';
 import { OperatorClient, readCredentials } from '../operator-client.ts';
 import { addSettings, readSettings, type Settings } from '../settings.ts';
 
@@ -34,7 +34,7 @@ async function enrolmentOf(printer: string, settings: Settings, flags: IssueFlag
     enrolment = new CredentialFile(file).enrolmentOf(printer);
   } else {
     const admin = readCredentials(flags.credentials ?? join(settings.data, 'admin.json'));
-    const url = flags.url ?? running?.addresses?.['mqtt'] ?? `mqtt://${settings.host}:${settings.mqttPort}`;
+    const url = flags.url ?? brokerOf(settings);
     const operator = await OperatorClient.connect({ url, ...admin });
     try {
       const { status, data, error } = await operator.request('printers.get', { printer });

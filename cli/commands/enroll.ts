@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { brokerOf } from '../data-folder.ts';
 import { OperatorClient, readCredentials } from '../operator-client.ts';
 import { addSettings, readSettings } from '../settings.ts';
 
@@ -19,14 +20,14 @@ export function command(): Command {
       '--credentials <file>',
       'credentials of an administrator (default: admin.json in the data folder)',
     )
-    .option('--url <url>', 'the broker (default: mqtt:// with the host and port settings)')
+    .option('--url <url>', 'the broker (default: the Platen that runs on the data folder)')
     .option('--again', 'also printers that are enrolled: they get a new password, and the old one ends')
     .option('--json', 'one JSON object {"printer","password"} a line');
   addSettings(enroll, ['host', 'mqttPort', 'data']);
   enroll.action(async (printers: string[], flags: EnrollFlags) => {
     const settings = readSettings(enroll.opts(), process.env);
     const { username, password } = readCredentials(flags.credentials ?? join(settings.data, 'admin.json'));
-    const url = flags.url ?? `mqtt://${settings.host}:${settings.mqttPort}`;
+    const url = flags.url ?? brokerOf(settings);
     const operator = await OperatorClient.connect({ url, username, password });
     try {
       const { items } = (await operator.call('printers.enroll', {

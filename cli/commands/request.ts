@@ -8,6 +8,7 @@ import { isMethod, METHOD_ROLES } from '../../schemas/roles.ts';
 import { secretPaths } from '../../schemas/secrets.ts';
 import type { OperatorReply } from '../../schemas/types.ts';
 import { paramsSchema } from '../../schemas/validate.ts';
+import { brokerOf } from '../data-folder.ts';
 import { OperatorClient, readCredentials } from '../operator-client.ts';
 import { addSettings, readSettings } from '../settings.ts';
 
@@ -58,14 +59,14 @@ export function command(): Command {
     .argument('<method>', Object.keys(METHOD_ROLES).join(', '))
     .argument('[params]', 'parameters as JSON, @FILE, or "-" for standard input', '{}')
     .option('--credentials <file>', 'credentials of an operator (default: admin.json in the data folder)')
-    .option('--url <url>', 'the broker (default: mqtt:// with the host and port settings)')
+    .option('--url <url>', 'the broker (default: the Platen that runs on the data folder)')
     .option('--json', 'the whole reply on one line, instead of its data laid out');
   addSettings(request, ['host', 'mqttPort', 'data']);
   request.action(async (method: string, params: string, flags: RequestFlags) => {
     const settings = readSettings(request.opts(), process.env);
     const parsed = parseParams(method, params);
     const { username, password } = readCredentials(flags.credentials ?? join(settings.data, 'admin.json'));
-    const url = flags.url ?? `mqtt://${settings.host}:${settings.mqttPort}`;
+    const url = flags.url ?? brokerOf(settings);
     const operator = await OperatorClient.connect({ url, username, password });
     try {
       show(await operator.request(method, parsed), flags.json ?? false);
