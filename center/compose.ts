@@ -98,6 +98,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     store.printers,
     (software, range) => catalogs.assessor.rangeMatcher(software, range),
     (printer) => lastSeen.of(printer),
+    (printer) => store.readings.latest(printer),
   );
   const requests = new PrinterRequests(link, () => fleet);
   const policies = new Policies(store.policies, link);

@@ -6,6 +6,7 @@ export const CENTER_LIMITS = {
   errors_payload_bytes_max: 64 * 1024,
   structure_payload_bytes_max: 256 * 1024,
   payload_bytes_max: 64 * 1024,
+  readings_payload_bytes_max: 64 * 1024,
   /** An operator's request: a catalog of a maker with many releases is the largest. */
   request_payload_bytes_max: 16 * 1024 * 1024,
   /** The message of an error in a reply; the wire contract lets it be no longer. */
@@ -119,6 +120,8 @@ export const CENTER_LIMITS = {
   streams_remembered_max: 200_000,
   /** Structures, presences or reports that one statement stores. */
   ingest_batch_documents_max: 2_000,
+  /** Readings that one statement stores. */
+  ingest_batch_readings_max: 1_000,
   /** How often it is written when printers were last heard of. */
   last_seen_interval_ms: 60_000,
   /** Printers of which one statement writes it. */

@@ -1,7 +1,18 @@
 /** What can be asked of the center: the questions of request methods, and the shapes of their answers. */
 import type { ImpactResult } from '../compatibility/index.ts';
 import type { Role } from '../schemas/roles.ts';
-import type { Catalog, Policy, PrinterFilter, Structure, Trouble, Verdict } from '../schemas/types.ts';
+import type {
+  Catalog,
+  Policy,
+  PrinterFilter,
+  ReadingFacts,
+  ReadingInput,
+  ReadingSupply,
+  Readings,
+  Structure,
+  Trouble,
+  Verdict,
+} from '../schemas/types.ts';
 
 /** A page of a list: `next` is the cursor of the following page, absent on the last one. */
 export interface Page<Item> {
@@ -36,11 +47,35 @@ export interface PrinterItem {
   openTroubles: number;
 }
 
+/** The latest that a printer said of everything that it counts and holds. */
+export interface LatestReadings {
+  session: string;
+  number: number;
+  /** When the printer says that it was read last, and when that came. */
+  at: string;
+  received: string;
+  state?: Readings['state'];
+  reasons?: string[];
+  counters: Record<string, number>;
+  /** `left`: the share of the capacity, where it is known; `since`: when this one was first seen. */
+  supplies: (ReadingSupply & {
+    left?: number;
+    since: string;
+    /** When it will be empty: the estimate, and an interval that holds the truth in four of five cases. */
+    ends?: string;
+    endsEarliest?: string;
+    endsLatest?: string;
+  })[];
+  inputs?: ReadingInput[];
+  facts?: ReadingFacts;
+}
+
 /** Everything that is known of one printer. */
 export interface PrinterDetails extends PrinterItem {
   structure?: Structure;
   verdictDocument?: Verdict;
   policy?: Policy;
+  readings?: LatestReadings;
   /** Changes between structures, newest first. */
   changes: Record<string, unknown>[];
   /** Log memories with their cursors and known losses. */

@@ -22,6 +22,18 @@ export const ERRORS = {
     message: 'Entry {seq} follows entry {previous}: seq must grow within a message',
     hint: 'Send entries in the order of their seq.',
   },
+  'payload/duplicate-name': {
+    message: 'The name "{name}" is there twice among the {what}',
+    hint: 'Name every counter, supply and input once.',
+  },
+  'payload/level-beyond-capacity': {
+    message: 'The level {level} of {symbol} is above its capacity {capacity}: it counts as full',
+    hint: 'Send level and capacity in the same measure; leave out a level that means nothing.',
+  },
+  'payload/too-many-names': {
+    message: 'The printer has named more than {limit} {what}: "{name}" is not followed',
+    hint: 'Let a name keep naming the same thing in every reading.',
+  },
   'payload/revision-backwards': {
     message: 'Revision {revision} of session {session} is older than revision {known}',
     hint: 'Let revision grow within a session.',

@@ -29,3 +29,23 @@ export function parseJson(text: string): unknown {
     throw error instanceof SyntaxError ? new SyntaxError(reasonFor(text, error)) : error;
   }
 }
+
+/** A text of JSON with what may follow when it is a name, or where an object or array begins or ends. */
+const TOKENS = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gs;
+
+/** The first name that an object in right JSON has twice: `JSON.parse` would let the last one win. */
+export function doubledName(json: string): string | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  for (const [token, colon] of json.matchAll(TOKENS)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '[') open.push(undefined);
+    else if (token === '}' || token === ']') open.pop();
+    else if (colon !== undefined) {
+      const name = JSON.parse(token.slice(0, -colon.length)) as string;
+      const names = open.at(-1);
+      if (names?.has(name)) return name;
+      names?.add(name);
+    }
+  }
+  return undefined;
+}

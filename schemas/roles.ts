@@ -20,6 +20,7 @@ export const METHOD_ROLES = {
   'printers.retire': RUN,
   'structure.request': RUN,
   'errors.request': RUN,
+  'readings.request': RUN,
   'policy.set': RUN,
   'catalog.get': READ,
   'catalog.put': OWN,

@@ -13,7 +13,7 @@ const OPS = `${PREFIX}ops/`;
 const FLEET = `${PREFIX}fleet/`;
 
 /** What a printer may publish. `ask` carries a method behind it. */
-export const UPLINKS = ['presence', 'structure', 'errors', 'update', 'ask'] as const;
+export const UPLINKS = ['presence', 'structure', 'errors', 'readings', 'update', 'ask'] as const;
 export type UplinkKind = (typeof UPLINKS)[number];
 
 /** Kinds of fleet events. */
@@ -50,11 +50,13 @@ export const printerTopic = {
   presence: own('presence'),
   structure: own('structure'),
   errors: own('errors'),
+  readings: own('readings'),
   update: own('update'),
   ask: (printer: string, method: string) => `${PRINTERS}${level(printer)}/ask/${level(method)}`,
   policy: own('policy'),
   requestStructure: own('request/structure'),
   requestErrors: own('request/errors'),
+  requestReadings: own('request/readings'),
   errorsAck: own('errors/ack'),
   verdict: own('verdict'),
   order: own('order'),
@@ -133,6 +135,7 @@ function parse(topic: string): ParsedTopic {
     switch (rest) {
       case 'structure':
       case 'errors':
+      case 'readings':
       case 'update':
       case 'presence':
         return { to: 'center', from: 'printer', printer, kind: rest, method: '' };

@@ -365,6 +365,16 @@ export interface Policy {
      */
     atEntries?: number;
   };
+  readings?: {
+    /**
+     * Period of readings.
+     */
+    every?: string;
+    /**
+     * Also when a state, a reason, a supply's state or a level by five per cent changes.
+     */
+    onChange?: boolean;
+  };
 }
 /**
  * Whether a printer's agent is connected; also its will.
@@ -383,6 +393,133 @@ export interface Presence {
    * When it was said.
    */
   at?: string;
+}
+/**
+ * What a printer counts and what is left in it. What is missing says nothing.
+ */
+export interface Readings {
+  /**
+   * Id of the agent start that wrote it.
+   */
+  session: string;
+  /**
+   * Grows with every reading of a session.
+   */
+  number: number;
+  /**
+   * When the printer was read.
+   */
+  at: string;
+  reason?: 'periodic' | 'change' | 'request' | 'connect';
+  /**
+   * The request it answers.
+   */
+  request?: string;
+  state?: 'idle' | 'processing' | 'stopped';
+  /**
+   * Why it is in that state, such as `media-low`.
+   *
+   * @maxItems 64
+   */
+  reasons?: string[];
+  counters?: ReadingCounters;
+  /**
+   * @maxItems 256
+   */
+  supplies?: ReadingSupply[];
+  /**
+   * @maxItems 64
+   */
+  inputs?: ReadingInput[];
+  facts?: ReadingFacts;
+}
+/**
+ * Whole numbers that only grow; a lower one is a new count. `impressions`, `impressions-color`, `impressions-two-sided`, `sheets`, `copies`, `scans`, `faxes`, and any other name.
+ */
+export interface ReadingCounters {
+  [k: string]: number;
+}
+export interface ReadingSupply {
+  /**
+   * Names one place for a supply in this printer, unique among its supplies.
+   */
+  symbol: string;
+  /**
+   * `toner`, `ink`, `drum`, `fuser`, `transfer`, `waste`, `staples`, `filament`, `other`, or another word.
+   */
+  kind: string;
+  color?: string;
+  /**
+   * Symbol of the unit that holds it.
+   */
+  unit?: string;
+  model?: string;
+  /**
+   * Another serial number tells an exchange.
+   */
+  serial?: string;
+  /**
+   * What is left, in `measure` (of waste: the room that is left); only where it means something.
+   */
+  level?: number;
+  /**
+   * What a full one holds, in `measure`.
+   */
+  capacity?: number;
+  measure?: 'percent' | 'impressions' | 'grams' | 'millilitres' | 'metres' | 'hours' | 'items' | 'unknown';
+  /**
+   * What the level is worth: measured, one of a few steps, there is some, nobody knows. Default unknown when there is no level, else exact.
+   */
+  known?: 'exact' | 'steps' | 'some' | 'unknown';
+  state?: 'ok' | 'low' | 'empty' | 'missing' | 'full';
+}
+export interface ReadingInput {
+  /**
+   * Names one tray or other input, unique among the inputs.
+   */
+  symbol: string;
+  /**
+   * Sheets in it.
+   */
+  level?: number;
+  /**
+   * Sheets that it takes.
+   */
+  capacity?: number;
+  /**
+   * What the level is worth: measured, one of a few steps, there is some, nobody knows. Default unknown when there is no level, else exact.
+   */
+  known?: 'exact' | 'steps' | 'some' | 'unknown';
+  /**
+   * Such as `iso_a4_210x297mm`.
+   */
+  media?: string;
+}
+export interface ReadingFacts {
+  /**
+   * Network address.
+   */
+  address?: string;
+  /**
+   * Host name.
+   */
+  hostname?: string;
+  /**
+   * Hardware address of the network interface.
+   */
+  mac?: string;
+  /**
+   * Where somebody wrote that it stands.
+   */
+  location?: string;
+  /**
+   * Whom somebody wrote down for it.
+   */
+  contact?: string;
+  /**
+   * Number in an inventory.
+   */
+  assetTag?: string;
 }
 /**
  * Told to a printer whose payload was refused as a whole.
@@ -1874,6 +2011,16 @@ export interface PolicyDocument {
      */
     atEntries?: number;
   };
+  readings?: {
+    /**
+     * Period of readings; default PT1H.
+     */
+    every?: string;
+    /**
+     * Also when a state, a reason, a supply's state or a level by five per cent changes; default true.
+     */
+    onChange?: boolean;
+  };
 }
 /**
  * Parameters of `printers.enroll`.
@@ -1959,6 +2106,17 @@ export interface PrintersRetireParams {
  */
 export interface PrintersRevokeParams {
   printer: string;
+}
+/**
+ * Parameters of `readings.request`.
+ */
+export interface ReadingsRequestParams {
+  printer?: string;
+  filter?: PrinterFilter;
+  /**
+   * The whole fleet, said in so many words.
+   */
+  fleet?: true;
 }
 /**
  * Parameters of `releases.list`.

@@ -49,6 +49,8 @@ import type {
   PrintersReadmitParams,
   PrintersRetireParams,
   PrintersRevokeParams,
+  Readings,
+  ReadingsRequestParams,
   Refused,
   ReleasesListParams,
   ReleasesReleaseParams,
@@ -75,6 +77,7 @@ export interface SchemaTypes {
   presence: Presence;
   structure: Structure;
   errors: ErrorBatch;
+  readings: Readings;
   update: UpdateReport;
   ask: Ask;
   answer: Answer;
@@ -111,6 +114,7 @@ export interface MethodParams {
   'printers.retire': PrintersRetireParams;
   'structure.request': StructureRequestParams;
   'errors.request': ErrorsRequestParams;
+  'readings.request': ReadingsRequestParams;
   'policy.set': PolicySetParams;
   'catalog.get': CatalogGetParams;
   'catalog.put': CatalogPutParams;

@@ -20,6 +20,7 @@ const downlinks = (name: string) => [
   printerTopic.policy(name),
   printerTopic.requestStructure(name),
   printerTopic.requestErrors(name),
+  printerTopic.requestReadings(name),
   printerTopic.errorsAck(name),
   printerTopic.verdict(name),
   printerTopic.order(name),

@@ -4,11 +4,13 @@
  */
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Database } from './database.ts';
-import { EntryPartitions } from './entry-partitions.ts';
+import { ENTRIES, Partitions, READINGS } from './partitions.ts';
 import { dropHistory, dropStreams } from './retention.ts';
 import { StoreClock } from './store-clock.ts';
 import type { StoreLog } from './store-log.ts';
 
+/** How long raw readings are kept; what they came to, by day and by supply, stays. */
+const READINGS_RETENTION_DAYS = 35;
 const MAINTAIN_EVERY_MS = 3_600_000;
 /** How often the clock is looked at, and whether somebody said that it is right. */
 const LOOK_EVERY_MS = 30_000;
@@ -35,21 +37,23 @@ async function keepTrusted(database: Database, time_ms: number): Promise<void> {
 
 export class Maintenance {
   readonly clock: StoreClock;
-  readonly partitions: EntryPartitions;
+  readonly partitions: Partitions;
+  readonly readings: Partitions;
   readonly #options: MaintenanceOptions;
   #timers: NodeJS.Timeout[] = [];
   #told: string | undefined;
 
-  private constructor(options: MaintenanceOptions, partitions: EntryPartitions, clock: StoreClock) {
+  private constructor(options: MaintenanceOptions, partitions: Partitions, clock: StoreClock) {
     this.#options = options;
     this.partitions = partitions;
+    this.readings = new Partitions(options.database, READINGS);
     this.clock = clock;
   }
 
   /** Learns what time it was when the store was last used. */
   static async open(options: MaintenanceOptions): Promise<Maintenance> {
     const { database, wall, steady, retention_days } = options;
-    const partitions = new EntryPartitions(database);
+    const partitions = new Partitions(database);
     // A store of an earlier version knows only its newest entry, one that is new knows nothing.
     const trusted_ms = (await readTrusted(database)) ?? (await partitions.newest()) ?? wall();
     const clock = new StoreClock({ wall, steady, trusted_ms, retention_days });
@@ -60,10 +64,16 @@ export class Maintenance {
   async run(): Promise<void> {
     const { database, retention_days, log } = this.#options;
     await this.partitions.ensure(this.clock.now());
+    await this.readings.ensure(this.clock.now());
     await this.#look();
     if (this.clock.fault() !== undefined) return;
     const reference_ms = this.clock.reference(await this.partitions.newest());
     await this.partitions.drop(reference_ms, retention_days, log);
+    await this.readings.drop(
+      this.clock.reference(await this.readings.newest()),
+      Math.min(READINGS_RETENTION_DAYS, retention_days),
+      log,
+    );
     await dropHistory(database, reference_ms, retention_days, log);
     await dropStreams(database, reference_ms, retention_days, log);
   }
@@ -105,6 +115,6 @@ export class Maintenance {
  * on, whatever times it was given.
  */
 export async function acceptClock(database: Database, now_ms: number): Promise<void> {
-  await new EntryPartitions(database).keepAll(now_ms);
+  for (const table of [ENTRIES, READINGS]) await new Partitions(database, table).keepAll(now_ms);
   await keepTrusted(database, now_ms);
 }

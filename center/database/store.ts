@@ -7,6 +7,7 @@ import { PolicyRows } from '../fleet/policy-store.ts';
 import { Printers } from '../fleet/printer-store.ts';
 import { IngestWriter } from '../ingest/ingest.ts';
 import { PrinterWriter } from '../ingest/printer-writer.ts';
+import { ReadingRows } from '../readings/reading-store.ts';
 import { VerdictRows } from '../verdicts/verdict-store.ts';
 import { Audit } from './audit-store.ts';
 import { type Database, type DatabaseSource, openDatabase } from './database.ts';
@@ -41,6 +42,7 @@ export interface Store {
   readonly policies: PolicyRows;
   readonly audit: Audit;
   readonly printers: Printers;
+  readonly readings: ReadingRows;
   readonly verdicts: VerdictRows;
   /** By which ages are measured, and what is wrong with the machine's. */
   readonly clock: StoreClock;
@@ -73,10 +75,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     throw error;
   }
   maintenance.start();
-  const { clock, partitions } = maintenance;
+  const { clock, partitions, readings } = maintenance;
   const stamp = () => clock.now();
   const writer = new PrinterWriter(database, stamp);
-  const ingest = new IngestWriter(database, writer, partitions, stamp);
+  const ingest = new IngestWriter(database, writer, { entries: partitions, readings }, stamp);
   const verdicts = new VerdictRows(database, writer);
   return {
     database,
@@ -87,6 +89,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     policies: new PolicyRows(database),
     audit: new Audit(database),
     printers: new Printers(database),
+    readings: new ReadingRows(database),
     verdicts,
     clock,
     maintain: () => maintenance.run(),

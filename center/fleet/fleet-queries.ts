@@ -3,6 +3,7 @@ import type { FleetSummary, PrinterFilter } from '../../schemas/types.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import type {
   FleetQueries,
+  LatestReadings,
   Page,
   PageRequest,
   PrinterDetails,
@@ -39,16 +40,22 @@ export class StoredFleet implements FleetQueries {
   readonly #printers: Printers;
   readonly #matcher: RangeMatcher;
   readonly #heard: (printer: string) => number | undefined;
+  readonly #readings: (printer: string) => Promise<LatestReadings | undefined>;
 
-  /** @param heard when a printer was last heard of, where the store doesn't know it yet */
+  /**
+   * @param heard when a printer was last heard of, where the store doesn't know it yet
+   * @param readings the latest that a printer said of what it counts and holds
+   */
   constructor(
     printers: Printers,
     matcher: RangeMatcher,
     heard: (printer: string) => number | undefined = () => undefined,
+    readings: (printer: string) => Promise<LatestReadings | undefined> = () => Promise.resolve(undefined),
   ) {
     this.#printers = printers;
     this.#matcher = matcher;
     this.#heard = heard;
+    this.#readings = readings;
   }
 
   #itemOf(row: PrinterRow): PrinterItem {
@@ -103,12 +110,14 @@ export class StoredFleet implements FleetQueries {
     const found = await this.#printers.get(printer);
     if (!found) return undefined;
     const changes = await this.#printers.history(printer, CHANGES_SHOWN);
+    const readings = await this.#readings(printer);
     return {
       ...this.#itemOf(found),
       ...(found.structure ? { structure: found.structure } : {}),
       ...(found.verdictDocument ? { verdictDocument: found.verdictDocument } : {}),
       changes: changes.map((one) => ({ at: one.at, received: one.received, changes: one.changes })),
       logs: found.logs,
+      ...(readings ? { readings } : {}),
     };
   }
 

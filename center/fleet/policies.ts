@@ -7,10 +7,11 @@ import type { Policy } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link/link.ts';
 
-/** Contract: stream, structure every 6 h. */
+/** Contract: stream, structure every 6 h, readings every hour and on change. */
 export const DEFAULT_POLICY: Policy = {
   structure: { every: 'PT6H' },
   errors: { mode: 'stream', every: 'PT10M', atEntries: 50 },
+  readings: { every: 'PT1H', onChange: true },
 };
 
 /** The durable side of policies. */
@@ -26,6 +27,7 @@ export function mergePolicy(base: Policy, change: Policy): Policy {
   return {
     structure: { ...base.structure, ...change.structure },
     errors: { ...base.errors, ...change.errors },
+    readings: { ...base.readings, ...change.readings },
   };
 }
 

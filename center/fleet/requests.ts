@@ -8,6 +8,15 @@ import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link/link.ts';
 import type { FleetQueries } from '../queries.ts';
 
+/** What a printer can be asked to report. */
+export type ReportKind = 'structure' | 'errors' | 'readings';
+
+const TOPICS: Record<ReportKind, (printer: string) => string> = {
+  structure: printerTopic.requestStructure,
+  errors: printerTopic.requestErrors,
+  readings: printerTopic.requestReadings,
+};
+
 export class PrinterRequests {
   readonly #link: Link;
   readonly #fleet: () => FleetQueries;
@@ -17,16 +26,10 @@ export class PrinterRequests {
     this.#fleet = fleet;
   }
 
-  /** Asks one printer for its structure or its log; gives the id that comes back with the report. */
-  async ask(
-    printer: string,
-    what: 'structure' | 'errors',
-    since?: { log: string; seq: number },
-  ): Promise<string> {
+  /** Asks one printer for a report; gives the id that comes back with the report. */
+  async ask(printer: string, what: ReportKind, since?: { log: string; seq: number }): Promise<string> {
     const request: DownlinkRequest = { id: randomUUID(), ...(since ? { since } : {}) };
-    const topic =
-      what === 'structure' ? printerTopic.requestStructure(printer) : printerTopic.requestErrors(printer);
-    await this.#link.publish(topic, JSON.stringify(request), { qos: 1, retain: false });
+    await this.#link.publish(TOPICS[what](printer), JSON.stringify(request), { qos: 1, retain: false });
     return request.id;
   }
 

@@ -10,7 +10,7 @@
 import type { ErrorBatch, LogEntry } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import { isLostConnection } from '../database/database.ts';
-import type { EntryPartitions } from '../database/entry-partitions.ts';
+import { isUnplaced, type Partitions } from '../database/partitions.ts';
 import {
   arrayOf,
   int4Array,
@@ -119,12 +119,6 @@ const WRITE = `
       AS u (stream, seq, at, pages, severity, code, unit, detail))
   SELECT platen_expect((SELECT count(*) FROM moved), $17::int8)`;
 
-/** Whether a partition was missing: the database has no name for what was broken then. */
-function isUnplaced(error: unknown): boolean {
-  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
-  return code === '23514' && constraint === undefined;
-}
-
 function keyOf(printer: string, log: string): string {
   return `${printer}\n${log}`;
 }
@@ -132,7 +126,7 @@ function keyOf(printer: string, log: string): string {
 export class ErrorWriter {
   readonly #database: Database;
   readonly #now: () => number;
-  readonly #partitions: EntryPartitions;
+  readonly #partitions: Partitions;
   readonly #commit: GroupCommit<Submission, ErrorsResult>;
   /** Streams by printer and log, those read from the table first in front: they are forgotten first. */
   readonly #streams = new Map<string, Stream>();
@@ -143,7 +137,7 @@ export class ErrorWriter {
   #nextBatch = 0;
   #lastBatch = -1;
 
-  constructor(database: Database, now: () => number, partitions: EntryPartitions, committed: Committed) {
+  constructor(database: Database, now: () => number, partitions: Partitions, committed: Committed) {
     this.#database = database;
     this.#now = now;
     this.#partitions = partitions;

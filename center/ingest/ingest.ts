@@ -3,14 +3,22 @@
  * sent again, and many messages share a transaction. One whose content the database refuses fails with
  * payload/not-storable.
  */
-import type { ErrorBatch, Presence, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
+import type {
+  ErrorBatch,
+  Presence,
+  Readings,
+  Structure,
+  UpdateReport,
+  Verdict,
+} from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
-import type { EntryPartitions } from '../database/entry-partitions.ts';
+import type { Partitions } from '../database/partitions.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type ErrorsResult, type ErrorsTaker, ErrorWriter } from './ingest-errors.ts';
 import type { PresenceResult, StructureResult } from './printer-states.ts';
 import type { PrinterWriter } from './printer-writer.ts';
+import { type ReadingResult, ReadingWriter } from './reading-writer.ts';
 import { storableJson, storableText } from './storable.ts';
 import { refusalOf } from './store-refusal.ts';
 
@@ -19,14 +27,15 @@ interface UpdateItem {
   report: UpdateReport;
 }
 
-/** What is collected into batches by itself: log entries, structures and presences, reports of updates. */
-export type CommitKind = 'entries' | 'printers' | 'updates';
+/** What is collected into batches by itself: log entries, structures and presences, readings, reports of updates. */
+export type CommitKind = 'entries' | 'printers' | 'readings' | 'updates';
 
 export class IngestWriter {
   /** Told of each batch that is durable: of what, how long it took in seconds, how many items it had. */
   onCommitted: (kind: CommitKind, duration_s: number, items: number) => void = () => {};
   readonly #errors: ErrorWriter;
   readonly #printers: PrinterWriter;
+  readonly #readings: ReadingWriter;
   readonly #updates: GroupCommit<UpdateItem, { fresh: boolean }>;
   readonly #database: Database;
   readonly #now: () => number;
@@ -35,13 +44,16 @@ export class IngestWriter {
   constructor(
     database: Database,
     printers: PrinterWriter,
-    partitions: EntryPartitions,
+    partitions: { entries: Partitions; readings: Partitions },
     now: () => number = Date.now,
   ) {
     this.#database = database;
     this.#now = now;
-    this.#errors = new ErrorWriter(database, now, partitions, (duration_s, items) =>
+    this.#errors = new ErrorWriter(database, now, partitions.entries, (duration_s, items) =>
       this.onCommitted('entries', duration_s, items),
+    );
+    this.#readings = new ReadingWriter(database, now, partitions.readings, (duration_s, items) =>
+      this.onCommitted('readings', duration_s, items),
     );
     this.#printers = printers;
     printers.onCommitted = (duration_s, items) => this.onCommitted('printers', duration_s, items);
@@ -102,6 +114,11 @@ export class IngestWriter {
     await this.#database.query('UPDATE printers SET online = false WHERE online');
   }
 
+  /** What a printer counts and what is left in it. @param bytes how large it was as it came */
+  readings(printer: string, readings: Readings, bytes = 0): Promise<ReadingResult> {
+    return this.#readings.submit(printer, readings, bytes);
+  }
+
   /** `fresh` is false for a report that was stored before. */
   update(printer: string, report: UpdateReport): Promise<{ fresh: boolean }> {
     return this.#updates.submit({ printer, report });
@@ -109,7 +126,7 @@ export class IngestWriter {
 
   /** Takes no more, and resolves when everything that was given is settled. */
   async close(): Promise<void> {
-    await Promise.all([this.#errors.close(), this.#updates.close()]);
+    await Promise.all([this.#errors.close(), this.#readings.close(), this.#updates.close()]);
   }
 
   async #writeUpdates(client: Client, items: UpdateItem[]): Promise<{ fresh: boolean }[]> {

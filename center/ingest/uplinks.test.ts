@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { printerTopic, type UplinkKind } from '../../schemas/topics.ts';
 import { silent, type TestStore, testStore, testStructure } from '../../tests/harness/orders.ts';
-import { EntryPartitions } from '../database/entry-partitions.ts';
+import { Partitions, READINGS } from '../database/partitions.ts';
 import { openStore } from '../database/store.ts';
 import { FleetEvents } from '../fleet/events.ts';
 import { CENTER_LIMITS } from '../limits.ts';
@@ -132,7 +132,12 @@ test('what is not about the content is never refused: it is not acknowledged, or
   const { database } = opened.store;
   const now = () => Date.now() + 365 * 86_400_000;
   const printers = new PrinterWriter(database, now);
-  const later = new IngestWriter(database, printers, new EntryPartitions(database), now);
+  const later = new IngestWriter(
+    database,
+    printers,
+    { entries: new Partitions(database), readings: new Partitions(database, READINGS) },
+    now,
+  );
   const early = make(later);
   expect(await outcomes([early.handle('q9', 'errors', batchOf('J-7201'))])).toEqual(['taken']);
   expect(early.refusals.counts.size).toBe(0);

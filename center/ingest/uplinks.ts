@@ -6,12 +6,14 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { doubledName } from '../../schemas/json.ts';
 import { type ParsedTopic, PRINTER_ID, printerTopic, type UplinkKind } from '../../schemas/topics.ts';
 import type {
   ErrorBatch,
   ErrorsAck,
   LogEntry,
   Presence,
+  Readings,
   Structure,
   UpdateReport,
   Verdict,
@@ -60,6 +62,12 @@ export interface IngestPort {
   presence(printer: string, presence: Presence): Promise<PresenceResult>;
   connection(printer: string, connected: boolean): Promise<PresenceResult>;
   update(printer: string, report: UpdateReport): Promise<unknown>;
+  /** `notes`: what of it was bounded, for its printer to be told. */
+  readings(
+    printer: string,
+    readings: Readings,
+    bytes?: number,
+  ): Promise<{ outcome: 'new' | 'again' | 'late'; notes: readonly PlatenError[] }>;
 }
 
 /** A verdict that was stored together with its structure, and the one that stood there before. */
@@ -91,6 +99,7 @@ const TAKEN: Promise<undefined> = Promise.resolve(undefined);
 const BYTES_MAX: Record<UplinkKind, number> = {
   structure: CENTER_LIMITS.structure_payload_bytes_max,
   errors: CENTER_LIMITS.errors_payload_bytes_max,
+  readings: CENTER_LIMITS.readings_payload_bytes_max,
   presence: CENTER_LIMITS.payload_bytes_max,
   update: CENTER_LIMITS.payload_bytes_max,
   ask: CENTER_LIMITS.payload_bytes_max,
@@ -106,6 +115,23 @@ export function checkSymbols(structure: Structure): void {
     if (seen.has(symbol)) throw new PlatenError('payload/duplicate-symbol', { symbol });
     seen.add(symbol);
   }
+}
+
+/**
+ * Refuses readings in which a name stands for two things: JSON itself would let the last one win.
+ * @throws PlatenError payload/duplicate-name
+ */
+export function checkNames(readings: Readings, payload: Uint8Array): void {
+  for (const what of ['supplies', 'inputs'] as const) {
+    const seen = new Set<string>();
+    for (const { symbol } of readings[what] ?? []) {
+      if (seen.has(symbol)) throw new PlatenError('payload/duplicate-name', { name: symbol, what });
+      seen.add(symbol);
+    }
+  }
+  const doubled = doubledName(Buffer.from(payload).toString());
+  if (doubled !== undefined)
+    throw new PlatenError('payload/duplicate-name', { name: doubled, what: 'members' });
 }
 
 /**
@@ -194,7 +220,16 @@ export class Uplinks {
   /** The one that was met last. */
   #ack: Ack | undefined;
   /** Uplinks taken and entries stored, by kind: read by the metrics. */
-  readonly counts = { presence: 0, structure: 0, errors: 0, update: 0, ask: 0, entries: 0, entries_lost: 0 };
+  readonly counts = {
+    presence: 0,
+    structure: 0,
+    errors: 0,
+    readings: 0,
+    update: 0,
+    ask: 0,
+    entries: 0,
+    entries_lost: 0,
+  };
 
   constructor(parts: {
     ingest: IngestPort;
@@ -332,9 +367,18 @@ export class Uplinks {
         return this.#presence(printer, parsePayload('presence', message.payload), message.replayed);
       case 'update':
         return this.#update(printer, parsePayload('update', message.payload));
+      case 'readings':
+        return this.#readings(printer, message);
       case 'ask':
         return this.#conclusions.onAsk(printer, method, message.payload);
     }
+  }
+
+  async #readings(printer: string, { topic, payload }: LinkMessage): Promise<void> {
+    const readings = parsePayload('readings', payload);
+    checkNames(readings, payload);
+    const { notes } = await this.#ingest.readings(printer, readings, payload.length);
+    for (const note of notes) this.#refusals.refuse(printer, 'readings', topic, note);
   }
 
   async #update(printer: string, report: UpdateReport): Promise<void> {

@@ -23,7 +23,7 @@ import { printersReadmit } from './printers-readmit.ts';
 import { printersRetire } from './printers-retire.ts';
 import { printersRevoke } from './printers-revoke.ts';
 import { releasesList, releasesRelease } from './releases.ts';
-import { errorsRequest, structureRequest } from './report-requests.ts';
+import { errorsRequest, readingsRequest, structureRequest } from './report-requests.ts';
 import { rolloutGet, rolloutSet } from './rollout.ts';
 import { rulesGet, rulesPut } from './rules.ts';
 import { troublesClose, troublesList } from './troubles.ts';
@@ -51,6 +51,7 @@ const ALL = [
   printersReadmit,
   printersRetire,
   printersRevoke,
+  readingsRequest,
   releasesList,
   releasesRelease,
   rolloutGet,

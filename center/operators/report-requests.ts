@@ -1,4 +1,5 @@
 import { PlatenError } from '../../schemas/errors.ts';
+import type { ReportKind } from '../fleet/requests.ts';
 import { type AddresseeParams, addresseesOf } from './addressees.ts';
 import { checkPrinters } from './known-names.ts';
 import { defineMethod, type MethodReply } from './method.ts';
@@ -8,7 +9,7 @@ type Since = { log: string; seq: number };
 
 /** Asks one printer, or those of a filter, or the fleet, to report now. */
 async function askFor(
-  what: 'structure' | 'errors',
+  what: ReportKind,
   params: AddresseeParams & { printer?: string },
   services: Services,
   since?: Since,
@@ -35,6 +36,13 @@ export const structureRequest = defineMethod(
   'structure.request',
   'changes',
   async (params, _caller, services) => askFor('structure', params, services),
+);
+
+/** Asks printers for their counters and supplies now. */
+export const readingsRequest = defineMethod(
+  'readings.request',
+  'changes',
+  async (params, _caller, services) => askFor('readings', params, services),
 );
 
 /** Asks printers for their log now. */

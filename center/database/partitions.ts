@@ -1,17 +1,22 @@
 /**
- * Partitions of the entries: made ahead of time and for whatever arrives, dropped whole when everything in them is older
- * than the retention.
+ * Partitions of what arrives all the time (log entries, readings): made ahead of time and for whatever arrives, dropped
+ * whole when everything in them is older than the retention.
  */
 import type { Database } from './database.ts';
 import type { StoreLog } from './store-log.ts';
 
 const DAY_MS = 86_400_000;
-/** A partition holds this many days, counted from the epoch. */
-export const PARTITION_DAYS = 7;
 /** How many partitions stand ready beyond the current one. */
-export const PARTITIONS_AHEAD = 3;
-const TABLE = 'entries';
-const WIDTH_MS = PARTITION_DAYS * DAY_MS;
+const PARTITIONS_AHEAD = 3;
+
+/** A table that is partitioned by `received`. */
+export interface PartitionedTable {
+  table: 'entries' | 'readings';
+  /** A partition holds this many days, counted from the epoch. */
+  days: number;
+}
+export const ENTRIES: PartitionedTable = { table: 'entries', days: 7 };
+export const READINGS: PartitionedTable = { table: 'readings', days: 1 };
 
 interface Span {
   name: string;
@@ -19,17 +24,25 @@ interface Span {
   to: Date;
 }
 
-function spanAt(ms: number): Span {
-  const from = new Date(Math.floor(ms / WIDTH_MS) * WIDTH_MS);
+function spanAt({ table, days }: PartitionedTable, ms: number): Span {
+  const width_ms = days * DAY_MS;
+  const from = new Date(Math.floor(ms / width_ms) * width_ms);
   return {
-    name: `${TABLE}_${from.toISOString().slice(0, 10).replaceAll('-', '')}`,
+    name: `${table}_${from.toISOString().slice(0, 10).replaceAll('-', '')}`,
     from,
-    to: new Date(from.getTime() + WIDTH_MS),
+    to: new Date(from.getTime() + width_ms),
   };
 }
 
-export class EntryPartitions {
+/** Whether a statement failed for want of a partition: the database has no name for what was broken then. */
+export function isUnplaced(error: unknown): boolean {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  return code === '23514' && constraint === undefined;
+}
+
+export class Partitions {
   readonly #database: Database;
+  readonly #of: PartitionedTable;
   /** Names of those that are there. */
   #known = new Set<string>();
   /** Up to this time, and from that one, everything that arrives has its place: no look at the names is needed. */
@@ -37,8 +50,9 @@ export class EntryPartitions {
   #to_ms = Number.NEGATIVE_INFINITY;
   #making: Promise<void> = Promise.resolve();
 
-  constructor(database: Database) {
+  constructor(database: Database, of: PartitionedTable = ENTRIES) {
     this.#database = database;
+    this.#of = of;
   }
 
   /** Whether what is stored at this time has its place, so that nothing need be made. */
@@ -60,31 +74,32 @@ export class EntryPartitions {
   }
 
   async #make(time_ms: number): Promise<void> {
+    const width_ms = this.#of.days * DAY_MS;
     this.#known = new Set(await this.#existing());
     // One behind: the clock may be set back a little.
     for (let ahead = -1; ahead <= PARTITIONS_AHEAD; ahead += 1) {
-      const span = spanAt(time_ms + ahead * WIDTH_MS);
+      const span = spanAt(this.#of, time_ms + ahead * width_ms);
       if (this.#known.has(span.name)) continue;
       await this.#database.query(
-        `CREATE TABLE IF NOT EXISTS ${span.name} PARTITION OF ${TABLE}
+        `CREATE TABLE IF NOT EXISTS ${span.name} PARTITION OF ${this.#of.table}
          FOR VALUES FROM ('${span.from.toISOString()}') TO ('${span.to.toISOString()}')`,
       );
       this.#known.add(span.name);
     }
-    this.#from_ms = spanAt(time_ms - WIDTH_MS).from.getTime();
+    this.#from_ms = spanAt(this.#of, time_ms - width_ms).from.getTime();
     // With the last one in hand the next ones are made before it is needed.
-    this.#to_ms = spanAt(time_ms + (PARTITIONS_AHEAD - 1) * WIDTH_MS).to.getTime();
+    this.#to_ms = spanAt(this.#of, time_ms + (PARTITIONS_AHEAD - 1) * width_ms).to.getTime();
   }
 
   async #existing(): Promise<string[]> {
     const rows = await this.#database.query<{ name: string }>(
       `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-       WHERE i.inhparent = '${TABLE}'::regclass ORDER BY 1`,
+       WHERE i.inhparent = '${this.#of.table}'::regclass ORDER BY 1`,
     );
     return rows.map((row) => row.name);
   }
 
-  /** When the newest entry was stored; undefined when there is none. */
+  /** When the newest row was stored; undefined when there is none. */
   async newest(): Promise<number | undefined> {
     // Names sort as their dates do, and the times in one are all before those in the next.
     for (const name of (await this.#existing()).reverse()) {
@@ -99,7 +114,7 @@ export class EntryPartitions {
   /** Drops the partitions that hold nothing younger than `retention_days` at `reference_ms`; gives their names. */
   async drop(reference_ms: number, retention_days: number, log: StoreLog): Promise<string[]> {
     const limit_ms = reference_ms - retention_days * DAY_MS;
-    const limit = spanAt(limit_ms).name;
+    const limit = spanAt(this.#of, limit_ms).name;
     const kept = await this.#database.query<{ name: string }>(
       'SELECT name FROM kept_partitions WHERE kept_from >= $1',
       [new Date(limit_ms)],
@@ -109,7 +124,7 @@ export class EntryPartitions {
     for (const name of old) {
       await this.#database.query(`DROP TABLE ${name}`);
       await this.#database.query('DELETE FROM kept_partitions WHERE name = $1', [name]);
-      log.info({ partition: name, retention_days }, 'entries beyond the retention were dropped');
+      log.info({ partition: name, retention_days }, `${this.#of.table} beyond the retention were dropped`);
     }
     if (old.length > 0) this.forget();
     return old;
