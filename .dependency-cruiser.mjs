@@ -69,10 +69,10 @@ export default {
     },
     {
       name: 'one-file-for-aedes',
-      comment: 'What is used of Aedes stands in broker/aedes/.',
+      comment: 'Only broker/aedes.ts knows Aedes and what it is built of. Use the interface it exports.',
       severity: 'error',
-      from: { pathNot: ['^broker/(aedes/|hub\\.ts$)', TESTS] },
-      to: { path: 'node_modules/aedes/' },
+      from: { pathNot: ['^broker/aedes\\.ts$', TESTS] },
+      to: { path: 'node_modules/(aedes|aedes-[a-z]+|mqemitter)/' },
     },
   ],
   options: {
@@ -80,6 +80,11 @@ export default {
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '(^node_modules/\\.|^bench/results)' },
-    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js', '.json'] },
+    // Without the conditions a package that is only an ES module has no path, and rules about it hold for nothing.
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

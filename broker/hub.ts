@@ -4,32 +4,21 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { Aedes, AedesOptions } from 'aedes';
 import type { Logger } from 'pino';
-import { acknowledgement } from '../mqtt/encode.ts';
-import {
-  CONNACK,
-  type ConnectPacket,
-  type Packet,
-  ProtocolError,
-  type PublishPacket,
-  TYPE,
-} from '../mqtt/packet.ts';
+import { CONNACK, type ConnectPacket, type Packet } from '../mqtt/packet.ts';
 import type { Identity } from './access/identity.ts';
-import { QuietEmitter } from './aedes/emitter.ts';
-import { begin, createAedes, type Handle, known, letIn } from './aedes/fleet-aedes.ts';
-import type { AedesClient } from './aedes/internals.ts';
-import { HubPersistence } from './aedes/persistence.ts';
+import { AedesBroker } from './aedes.ts';
 import { Admission } from './connection/admission.ts';
 import type { Gate } from './connection/connect-queue.ts';
+import { Packets } from './connection/packets.ts';
 import { Allowances } from './connection/rate-limit.ts';
-import { type Origin, Wire, type WireOwner, wireOf } from './connection/wire.ts';
+import { type Origin, Wire, type WireOwner } from './connection/wire.ts';
 import type { Uplink } from './embedding.ts';
 import type { BrokerLimits } from './limits.ts';
 import { type Counters, Monitor } from './monitor.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
 import { Message } from './routing/message.ts';
-import { type Publication, Publishing } from './routing/publishing.ts';
+import { Publishing } from './routing/publishing.ts';
 import { Router } from './routing/router.ts';
 import { Subscribing } from './routing/subscribing.ts';
 import { endOf, Sessions } from './session/sessions.ts';
@@ -43,7 +32,6 @@ export interface HubOptions {
   uplink: Uplink | undefined;
 }
 
-const DAY_MS = 24 * 3600 * 1000;
 /** How often sessions that are away are looked through. */
 const EXPIRE_MS = 1_000;
 
@@ -58,11 +46,10 @@ export class Hub implements WireOwner {
   readonly #gate: Gate;
   readonly #admission: Admission;
   readonly #publishing: Publishing;
-  readonly #subscribing: Subscribing;
+  readonly #packets: Packets;
   readonly #allowances: Allowances;
   readonly #operators: Allowances;
-  readonly #aedes: Aedes;
-  readonly #handle: Handle;
+  readonly #aedes = new AedesBroker();
   #dirty: Wire[] = [];
   #flushing = false;
   #expiredAt = 0;
@@ -81,11 +68,16 @@ export class Hub implements WireOwner {
       gate,
       monitor,
       now: this.now,
-      letIn: (wire, client) => this.#letIn(wire, client),
-      full: (wire, client) => this.sessions.full(wire, client.id),
+      letIn: (wire, packet) => this.#letIn(wire, packet),
+      full: (wire) => this.sessions.full(wire),
     });
     this.#publishing = new Publishing({ log, router: this.router, monitor, uplink });
-    this.#subscribing = new Subscribing(this.router, monitor);
+    this.#packets = new Packets({
+      counters: this.counters,
+      publishing: this.#publishing,
+      subscribing: new Subscribing(this.router, monitor),
+      aedes: this.#aedes,
+    });
     const packets = {
       packetsPerSecond: limits.packetsPerSecondMax,
       packetBurstMs: limits.packetBurstSeconds * 1_000,
@@ -113,35 +105,6 @@ export class Hub implements WireOwner {
       date: Date.now,
       log,
     });
-    const { aedes, handle } = createAedes(this.#aedesOptions(), this.sessions);
-    this.#aedes = aedes;
-    this.#handle = handle;
-    aedes.on('connectionError', (client) => {
-      const wire = wireOf(client as unknown as AedesClient);
-      wire.reason ??= wire.clientId === '' ? 'connect-timeout' : 'connect-failed';
-    });
-  }
-
-  #aedesOptions(): AedesOptions {
-    const limits = this.limits;
-    return {
-      mq: new QuietEmitter(),
-      persistence: new HubPersistence(this.sessions),
-      concurrency: 8,
-      connectTimeout: limits.connectMsMax,
-      // The Wire has its own bound on what isn't taken, and its own time.
-      drainTimeout: 0,
-      // Only for clusters of Aedes, and for wills left by a crashed one.
-      heartbeatInterval: DAY_MS,
-      maxClientsIdLength: limits.clientIdBytesMax,
-      maxInflightInbound: 0,
-      authorizePublish: (client, packet, done) => {
-        if (client) {
-          const wire = wireOf(client as unknown as AedesClient);
-          this.#publishing.take(wire, packet as unknown as Publication, done);
-        } else done(null);
-      },
-    };
   }
 
   get inboundBytes(): number {
@@ -183,12 +146,12 @@ export class Hub implements WireOwner {
     this.counters.socketsOpened++;
     const wire = new Wire(this, socket, origin);
     this.connections.add(wire);
-    wire.attach(this.#handle(wire));
+    wire.start();
     return wire;
   }
 
   async start(): Promise<void> {
-    await this.#aedes.listen();
+    await this.#aedes.start();
   }
 
   bytesReceived(bytes: number): void {
@@ -223,77 +186,43 @@ export class Hub implements WireOwner {
     wire.protocolLevel = packet.protocolVersion;
     wire.keepaliveMs = this.#keepalive(packet.keepalive) * 1_000;
     wire.clean = packet.clean;
-    const client = wire.client as AedesClient;
-    begin(client, packet);
-    this.#admission.decide(wire, client, packet);
+    wire.sessionKey = packet.clientId;
+    this.#admission.decide(wire, packet);
   }
 
-  #letIn(wire: Wire, client: AedesClient): void {
-    const durable = this.sessions.register(wire, client.id);
-    known(client);
+  #letIn(wire: Wire, packet: ConnectPacket): void {
+    const durable = this.sessions.register(wire);
     if (durable) {
       // Until then it isn't connected: it has no will, and nothing is delivered to it.
       durable.then(
         () => {
-          if (wire.connected) this.#accept(wire, client);
+          if (wire.connected) this.#accept(wire, packet);
         },
         () => wire.deny(CONNACK.unavailable, 'storage-failed'),
       );
-    } else this.#accept(wire, client);
+    } else this.#accept(wire, packet);
   }
 
-  #accept(wire: Wire, client: AedesClient): void {
-    letIn(client);
+  #accept(wire: Wire, packet: ConnectPacket): void {
+    wire.will = packet.will;
     this.sessions.accept(wire);
   }
 
-  packet(wire: Wire, packet: Packet): boolean {
+  packet(wire: Wire, packet: Packet): void {
     this.counters.packetsReceived++;
-    switch (packet.cmd) {
-      case 'publish':
-        this.counters.publishesReceived++;
-        this.counters.payloadBytesReceived += packet.payload.length;
-        return true;
-      case 'subscribe':
-        // Not left to Aedes: it drops a filter that is named twice and with it a return code [MQTT-3.8.4-5], forgets
-        // the QoS, and makes a stream and several closures for each filter, which is half the cost of a storm.
-        if (wire.connected) this.#subscribing.subscribe(wire, packet);
-        return !wire.connected;
-      case 'unsubscribe':
-        if (wire.connected) this.#subscribing.unsubscribe(wire, packet);
-        return !wire.connected;
-      case 'puback':
-      case 'pubrec':
-      case 'pubcomp':
-        if (wire.session?.expects(packet.cmd, packet.messageId) === false) {
-          throw new ProtocolError(
-            `${packet.cmd} for a message that can't have it [MQTT-4.8.0-1]`,
-            'wrong-acknowledgement',
-          );
-        }
-        return packet.cmd !== 'pubrec' || !this.#received(wire, packet.messageId);
-      default:
-        return true;
-    }
-  }
-
-  /** PUBREC came. Returns whether PUBREL is sent here, once that is durable; else Aedes sends it at once. */
-  #received(wire: Wire, id: number): boolean {
-    const durable = wire.session?.released(id);
-    durable?.then(
-      () => wire.send(acknowledgement(TYPE.pubrel, id)),
-      () => wire.close('storage-failed'),
-    );
-    return durable !== undefined;
-  }
-
-  publish(wire: Wire, packet: PublishPacket, done: (error?: Error | null) => void): void {
-    this.#publishing.take(wire, packet, done);
+    this.#packets.handle(wire, packet);
   }
 
   #keepalive(seconds: number): number {
     const cap = this.limits.keepaliveSecondsMax;
     return cap > 0 && (seconds === 0 || seconds > cap) ? cap : seconds;
+  }
+
+  ended(wire: Wire): void {
+    const { will } = wire;
+    wire.will = undefined;
+    if (will) this.#publishing.take(wire, will, () => {});
+    this.sessions.unregister(wire);
   }
 
   gone(wire: Wire): void {
@@ -332,9 +261,11 @@ export class Hub implements WireOwner {
   /** Looks for what time has overtaken. Called a few times a second. */
   tick(): void {
     const now = this.now();
-    const { stalledMsMax } = this.limits;
+    const { connectMsMax, stalledMsMax } = this.limits;
     for (const wire of this.connections) {
       if (wire.stalledSince > 0 && now - wire.stalledSince > stalledMsMax) wire.close('slow-consumer');
+      else if (wire.awaitsConnectSince > 0 && now - wire.awaitsConnectSince > connectMsMax)
+        wire.close('connect-timeout');
       // [MQTT-3.1.2-24]: silence for one and a half keepalives.
       else if (wire.keepaliveMs > 0 && wire.silentMs(now) >= wire.keepaliveMs * 1.5) wire.close('keepalive');
     }

@@ -147,11 +147,26 @@ test('packets over the limit end the connection: before CONNECT, and after it', 
   await until(() => broker.stats().closed['packet-too-large'] === 2);
 });
 
-test("who doesn't say CONNECT in time is closed", async () => {
-  const { port } = await start({ connectMsMax: 150 });
+test('a client that sends no CONNECT in time is closed', async () => {
+  const { broker, port } = await start({ connectMsMax: 150 });
   const silent = await RawClient.open(port);
   silent.send(Buffer.from([0x10]));
   await silent.closed();
+  await until(() => broker.stats().closed['connect-timeout'] === 1);
+});
+
+test('each end of a connection is counted with its own reason', async () => {
+  const { broker, port } = await start({});
+  const ends = async (client: RawClient, reason: string, times: number) => {
+    await client.closed();
+    await until(() => broker.stats().closed[reason] === times);
+  };
+  await ends((await RawClient.open(port)).send(packet(0xc0)), 'malformed', 1);
+  await ends((await RawClient.connected(port)).send(connectPacket()), 'malformed', 2);
+  await ends((await RawClient.connected(port)).send(packet(0xe0)), 'disconnected', 1);
+  (await RawClient.open(port)).vanish();
+  await until(() => broker.stats().closed['peer-closed'] === 1);
+  expect(broker.stats().closed).toEqual({ malformed: 2, disconnected: 1, 'peer-closed': 1 });
 });
 
 test('messages beyond the rate are read later, none is lost', async () => {

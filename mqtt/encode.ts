@@ -1,9 +1,12 @@
-/** Packets to bytes: what the broker writes itself; the answers to a client's packets are written by Aedes. */
+/** Packets to bytes: what a server sends. */
 import type { QoS } from './packet.ts';
 import { CONNACK, TYPE } from './packet.ts';
 
 /** The answer that nearly everybody gets; written to many, changed by none. */
 const ACCEPTED = Buffer.from([TYPE.connack << 4, 2, 0, CONNACK.accepted]);
+
+/** PINGRESP (3.13). */
+export const PINGRESP = Buffer.from([TYPE.pingresp << 4, 0]);
 
 /** CONNACK (3.2). */
 export function connack(code: number, sessionPresent: boolean): Buffer {

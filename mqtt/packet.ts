@@ -1,6 +1,6 @@
 /**
- * The control packets of MQTT 3.1.1 that a server reads, in the shape in which Aedes takes them (that of
- * mqtt-packet). Section numbers are those of the standard.
+ * The control packets of MQTT 3.1.1 that a server reads, with the names that mqtt-packet has for them: Aedes takes
+ * some. Section numbers are those of the standard.
  */
 /** Quality of service [MQTT-4.3]. */
 export type QoS = 0 | 1 | 2;

@@ -1,10 +1,9 @@
 /** CONNECT: who is let in, as whom, and with which return code the others are refused (3.2.2.3). */
 import type { Logger } from 'pino';
-import { CONNACK, type ConnectPacket } from '../../mqtt/packet.ts';
+import { CONNACK, type ConnectPacket, type Will } from '../../mqtt/packet.ts';
 import { mayPublish } from '../access/access.ts';
 import { CheckRefused, type Credentials, type Identity, type Principal } from '../access/identity.ts';
 import { type ConnectTurn, Turns } from '../access/turns.ts';
-import type { AedesClient } from '../aedes/internals.ts';
 import type { BrokerLimits } from '../limits.ts';
 import type { Monitor, Who } from '../monitor.ts';
 import type { Gate } from './connect-queue.ts';
@@ -18,10 +17,10 @@ export interface AdmissionOptions {
   monitor: Monitor;
   /** Milliseconds, monotonic. */
   now(): number;
-  /** The client may connect; its `id` is the key of its session. */
-  letIn(wire: Wire, client: AedesClient): void;
+  /** The client may connect. Its principal and the key of its session are set. */
+  letIn(wire: Wire, packet: ConnectPacket): void;
   /** Why there is no place for another client; undefined when there is. */
-  full(wire: Wire, client: AedesClient): string | undefined;
+  full(wire: Wire): string | undefined;
 }
 
 /** An answer about somebody's rights isn't under way for longer. */
@@ -57,14 +56,14 @@ export class Admission {
   }
 
   /** Decides about a CONNECT: lets the client in, or refuses it and ends its connection. */
-  decide(wire: Wire, client: AedesClient, packet: ConnectPacket): void {
+  decide(wire: Wire, packet: ConnectPacket): void {
     const { identity, gate, now } = this.#options;
     if (this.closed) {
       wire.deny(CONNACK.unavailable, 'shutdown');
       return;
     }
     if (identity === 'open') {
-      this.#enter(wire, client);
+      this.#enter(wire, packet);
       return;
     }
     const { username, password } = packet;
@@ -80,13 +79,13 @@ export class Admission {
     if (password) credentials.password = password;
     if (certificateName !== undefined) credentials.certificateName = certificateName;
     if (certificateEnrolment !== undefined) credentials.certificateEnrolment = certificateEnrolment;
-    void this.#ask(wire, client, identity, credentials, turn);
+    void this.#ask(wire, packet, identity, credentials, turn);
   }
 
   /** Asks who it is, and again when rights changed meanwhile. */
   async #ask(
     wire: Wire,
-    client: AedesClient,
+    packet: ConnectPacket,
     identity: Identity,
     credentials: Credentials,
     turn: ConnectTurn,
@@ -110,10 +109,10 @@ export class Admission {
       return;
     }
     if (principal) this.#turns.proved(turn, principal.role !== 'printer');
-    else if (!client.closed) await this.#untilStep(began);
+    else if (!wire.closed) await this.#untilStep(began);
     // Who is gone by now is still counted when it had no right to come.
-    const admitted = this.#admitted(client, wire, principal, turn);
-    if (admitted && !client.closed) this.#enter(wire, client);
+    const admitted = this.#admitted(wire, packet.will, principal, turn);
+    if (admitted && !wire.closed) this.#enter(wire, packet);
   }
 
   /** Waits so that the time of a refusal doesn't tell what was looked up for it. */
@@ -125,10 +124,10 @@ export class Admission {
     await new Promise<void>((resume) => setTimeout(resume, wait));
   }
 
-  #enter(wire: Wire, client: AedesClient): void {
+  #enter(wire: Wire, packet: ConnectPacket): void {
     const { full, letIn } = this.#options;
-    const reason = full(wire, client);
-    if (reason === undefined) letIn(wire, client);
+    const reason = full(wire);
+    if (reason === undefined) letIn(wire, packet);
     else this.#refuse(wire, CONNACK.unavailable, reason, { who: { name: wire.principal?.name } });
   }
 
@@ -142,7 +141,12 @@ export class Admission {
   }
 
   /** Gives the connection its principal, or refuses CONNECT. */
-  #admitted(client: AedesClient, wire: Wire, principal: Principal | undefined, turn: ConnectTurn): boolean {
+  #admitted(
+    wire: Wire,
+    will: Will | undefined,
+    principal: Principal | undefined,
+    turn: ConnectTurn,
+  ): boolean {
     const { monitor } = this.#options;
     if (!principal) {
       // A name that wasn't proven is told as one that was claimed: it may be anybody's.
@@ -154,13 +158,12 @@ export class Admission {
     if (principal.role === 'printer' && principal.name !== wire.clientId) {
       return this.#refuse(wire, CONNACK.identifier, 'client-id-not-user', { who });
     }
-    const will = client._will;
     if (will && !mayPublish(principal, will.topic)) {
       return this.#refuse(wire, CONNACK.notAuthorized, 'will-not-authorized', { who, topic: will.topic });
     }
     wire.principal = principal;
     // An operator's client ids are its own: nobody can take over the session of another name.
-    client.id = `${principal.name}\0${wire.clientId}`;
+    wire.sessionKey = `${principal.name}\0${wire.clientId}`;
     return true;
   }
 

@@ -1,6 +1,6 @@
 /**
- * Between a socket and an Aedes client. It reads: strict decoding, limits, pausing. It writes: everything of one turn
- * of the event loop in one write, with a bound on what the peer hasn't taken. To Aedes it is the connection.
+ * One client's connection. It reads: strict decoding, limits, pausing. It writes: everything of one turn of the event
+ * loop in one write, with a bound on what the peer hasn't taken.
  */
 import type { Duplex } from 'node:stream';
 import { Decoder } from '../../mqtt/decode.ts';
@@ -10,11 +10,11 @@ import {
   type ConnectPacket,
   type Packet,
   ProtocolError,
-  type PublishPacket,
   TYPE,
+  type Will,
 } from '../../mqtt/packet.ts';
 import type { Principal } from '../access/identity.ts';
-import type { AedesClient } from '../aedes/internals.ts';
+import type { Handshakes } from '../aedes.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { readShared } from '../listeners/shared-read.ts';
 import type { Outlet, Session } from '../session/session.ts';
@@ -41,15 +41,15 @@ export interface WireOwner {
   now(): number;
   /** Has something to flush at the end of this turn. */
   dirty(wire: Wire): void;
+  /** The connection is over: its will is published and its session suspended. Called once. */
+  ended(wire: Wire): void;
   /** The socket is closed; called once. */
   gone(wire: Wire): void;
   /** CONNECT was read. Answered by `accepted`, or by a refusal that closes the wire. */
   connect(wire: Wire, packet: ConnectPacket): void;
-  /** A packet was read and is allowed by the protocol; false: the broker has dealt with it, Aedes shall not see it. */
-  packet(wire: Wire, packet: Packet): boolean;
-  /** A publish with QoS 0 or 1; `done` is called when it may be acknowledged, or with an error that ends the wire. */
-  publish(wire: Wire, packet: PublishPacket, done: (error?: Error | null) => void): void;
-  /** A CONNECT that the broker refuses before Aedes sees it. */
+  /** A packet of a connected client was read. @throws ProtocolError when it ends the connection */
+  packet(wire: Wire, packet: Packet): void;
+  /** CONNECT was refused for what it says. */
   refused(wire: Wire, reason: string): void;
   /** Bytes of payload of all clients that wait for their acknowledgement. */
   readonly inboundBytes: number;
@@ -66,20 +66,17 @@ const RATE_BURST_MS = 250;
 /** A peer that takes nothing must not hold a socket that is being closed. */
 const LINGER_MS = 2_000;
 
-/** The Wire that took the place of a client's connection. */
-export function wireOf(client: AedesClient): Wire {
-  return client.conn as Wire;
-}
-
 /** PUBACKs that are written together. */
 const ACKNOWLEDGEMENTS_TOGETHER = 32;
 
-const HOLD = { connecting: 1, inbound: 2, output: 4, rate: 8, aedes: 16, turn: 32 } as const;
+const HOLD = { connecting: 1, inbound: 2, output: 4, rate: 8, turn: 16 } as const;
 
 export class Wire implements Outlet {
   readonly socket: Duplex;
   readonly origin: Origin;
   clientId = '';
+  /** Of its session. An operator's client ids are its own, so the key has its name in it. */
+  sessionKey = '';
   /** Undefined with open access, and before the client was authenticated. */
   principal: Principal | undefined;
   session: Session | undefined;
@@ -89,6 +86,12 @@ export class Wire implements Outlet {
   /** Since when the peer takes nothing while something waits; 0 when nothing waits. */
   stalledSince = 0;
   connected = false;
+  /** Published when the connection ends without DISCONNECT. Set when CONNECT is accepted. */
+  will: Will | undefined;
+  /** Of its QoS 2 messages, from the first one on. */
+  handshakes: Handshakes | undefined;
+  /** Since when it owes its CONNECT; 0 once that came. */
+  awaitsConnectSince: number;
   /** Of its CONNECT: 3 is MQTT 3.1, 4 is MQTT 3.1.1. */
   protocolLevel = 4;
   /** Whether the session ends with the connection. */
@@ -98,9 +101,6 @@ export class Wire implements Outlet {
   /** Longest silence that the client promised; 0: none. */
   keepaliveMs = 0;
   readonly #owner: WireOwner;
-  #client: AedesClient | undefined;
-  /** Aedes's own listener for packets. */
-  #offer: ((packet: unknown) => void) | undefined;
   #decoder: Decoder | undefined;
   #outbox: Buffer[] = [];
   #outboxBytes = 0;
@@ -121,6 +121,9 @@ export class Wire implements Outlet {
   #allowances: readonly Allowance[] = [];
   /** Since others had their turn. */
   #packetsThisTurn = 0;
+  /** It is over, or ending: `close` was called. */
+  #closed = false;
+  /** Nothing more is written. */
   #ended = false;
 
   constructor(owner: WireOwner, socket: Duplex, origin: Origin) {
@@ -128,6 +131,7 @@ export class Wire implements Outlet {
     this.socket = socket;
     this.origin = origin;
     this.#heardAt = owner.now();
+    this.awaitsConnectSince = this.#heardAt;
     const { connectPacketBytesMax, topicBytesMax, topicLevelsMax } = owner.limits;
     const { publishesPerSecondMax, bytesPerSecondMax } = owner.limits;
     if (publishesPerSecondMax > 0 || bytesPerSecondMax > 0) {
@@ -144,12 +148,8 @@ export class Wire implements Outlet {
     this.#decoder = new Decoder({ packetBytesMax: connectPacketBytesMax, topicBytesMax, topicLevelsMax });
   }
 
-  /** Begins to read for an Aedes client that was made with this as its connection. */
-  attach(client: AedesClient): void {
-    this.#offer = client._parser.listeners?.('packet')[0]?.bind({ client, _queue: null });
-    client._nextBatch = (error) => this.#handled(error ?? undefined);
-    client.pause = () => this.#hold('aedes');
-    client.resume = () => this.#release('aedes');
+  /** Begins to read. */
+  start(): void {
     const { socket } = this;
     const shared = readShared(socket, (chunk) => {
       this.#read(chunk);
@@ -157,24 +157,17 @@ export class Wire implements Outlet {
     });
     if (!shared) socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('drain', () => this.#drained());
-    socket.on('error', (error) => {
-      // The end of a connection that is over already says nothing new.
-      if (!client.closed) client.emit('error', error);
-    });
-    socket.on('end', () => client.close());
+    socket.on('error', () => this.#end());
+    socket.on('end', () => this.#end());
     socket.on('close', () => {
-      client.close();
+      this.#end();
       this.#owner.gone(this);
     });
   }
 
-  get client(): AedesClient | undefined {
-    return this.#client;
-  }
-
-  /** Aedes names itself to its connection. */
-  set client(client: AedesClient) {
-    this.#client = client;
+  /** Whether it is over, or ending. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   get pendingBytes(): number {
@@ -199,8 +192,8 @@ export class Wire implements Outlet {
     this.#soil();
   }
 
-  /** PUBACKs mostly come in rows: a buffer for each would cost more than all that is written into it. */
-  #acknowledge(id: number): void {
+  /** Sends PUBACK. They mostly come in rows: a buffer for each would cost more than all that is written into it. */
+  acknowledge(id: number): void {
     if (this.#ended) return;
     this.#packets++;
     if (!this.#acknowledgements) {
@@ -226,11 +219,25 @@ export class Wire implements Outlet {
     this.#soil();
   }
 
-  /** Ends the connection now, in order: Aedes publishes the will and unregisters the client. */
+  /** Ends the connection now: publishes its will, suspends its session, writes what was collected. */
   close(reason: string): void {
     this.reason ??= reason;
-    this.#client?.close();
-    this.destroy();
+    this.#end();
+  }
+
+  /** DISCONNECT came: the will is discarded [MQTT-3.14.4-3]. */
+  disconnect(): void {
+    this.reason = 'disconnected';
+    this.will = undefined;
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#owner.ended(this);
+    this.handshakes?.close();
+    this.#closeSocket();
   }
 
   /** Writes what was collected in this turn. */
@@ -296,37 +303,17 @@ export class Wire implements Outlet {
     });
   }
 
-  // ---- The connection as Aedes sees it ------------------------------------------------------------------------
-
-  write(piece: Buffer | string): boolean {
-    if (this.#ended) return true;
-    this.#append(typeof piece === 'string' ? Buffer.from(piece) : piece);
-    return true;
-  }
-
-  /** mqtt-packet corks once for each packet that it writes; here everything is collected anyway. */
-  cork(): void {
-    this.#packets++;
-  }
-
-  uncork(): void {}
-
-  get destroyed(): boolean {
-    return this.#ended;
-  }
-
   /** What was written still leaves, then the socket ends. */
-  destroy(): this {
-    if (this.#ended) return this;
+  #closeSocket(): void {
     this.#write();
     this.#ended = true;
     this.#decoder = undefined;
     const socket = this.socket;
-    if (socket.destroyed) return this;
+    if (socket.destroyed) return;
     if (this.stalledSince > 0) {
       // It takes nothing: waiting for it to take the rest would only keep the memory.
       socket.destroy();
-      return this;
+      return;
     }
     // What still comes is read and thrown away: closing with unread bytes would reset the connection, and the peer
     // might never see what was written last.
@@ -336,36 +323,6 @@ export class Wire implements Outlet {
     const linger = setTimeout(() => socket.destroy(), LINGER_MS).unref();
     // Else a closed socket, and the buffers that it read into, would be held for as long as it might have lingered.
     socket.once('close', () => clearTimeout(linger));
-    return this;
-  }
-
-  /**
-   * Aedes and Node's `finished` would put a dozen listeners on each socket, for what can be read, for errors and for
-   * its end. The Wire reads itself, and tells Aedes of errors and the end: nobody else is heard.
-   */
-  setMaxListeners(): this {
-    return this;
-  }
-
-  on(): this {
-    return this;
-  }
-
-  once(): this {
-    return this;
-  }
-
-  removeListener(): this {
-    return this;
-  }
-
-  removeAllListeners(): this {
-    return this;
-  }
-
-  emit(): boolean {
-    // Aedes emits `drain` to free what waits for it; nothing of its writing waits here.
-    return false;
   }
 
   // ---- Reading ------------------------------------------------------------------------------------------------
@@ -393,15 +350,16 @@ export class Wire implements Outlet {
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#violated(error);
+      this.close(error.reason);
     } finally {
       this.#reading = false;
     }
   }
 
   #handle(packet: Packet): void {
-    const client = this.#client as AedesClient;
-    if (packet.cmd === 'connect' && !this.connected) {
+    if (!this.connected) {
+      if (packet.cmd !== 'connect') throw new ProtocolError(`${packet.cmd} before CONNECT [MQTT-3.1.0-1]`);
+      this.awaitsConnectSince = 0;
       if (!this.#acceptable(packet)) return;
       this.#hold('connecting');
       this.#owner.connect(this, packet);
@@ -409,32 +367,11 @@ export class Wire implements Outlet {
     }
     if (packet.cmd !== 'publish') this.#chargePacket(packet);
     else if (this.#allowances.length > 0) this.#charge(1, 0);
-    if (!this.#owner.packet(this, packet)) return;
-    this.#outstanding++;
-    if (packet.cmd === 'publish' && packet.qos < 2 && this.connected) {
-      this.#publish(client, packet);
-    } else {
-      // Aedes handles a packet at once when no other is being handled; the order is kept here.
-      client._parsingBatch = 0;
-      this.#offer?.(packet);
-    }
+    this.#owner.packet(this, packet);
     if (this.#full()) this.#hold('inbound');
   }
 
-  /**
-   * Not left to Aedes: for each publish it has a chain of callbacks, a packet written piece by piece and a turn of the
-   * event loop of its own, which was a fifth of what taking an entry in cost.
-   */
-  #publish(client: AedesClient, packet: PublishPacket): void {
-    if (client._keepaliveInterval > 0) client._keepaliveTimer?.refresh();
-    const { qos, messageId } = packet;
-    this.#owner.publish(this, packet, (error) => {
-      if (!error && qos === 1) this.#acknowledge(messageId);
-      this.#handled(error ?? undefined);
-    });
-  }
-
-  /** What Aedes doesn't refuse, or not with the return code that the standard asks for. */
+  /** Whether CONNECT is for a protocol and with a client id that are taken; else it is refused. */
   #acceptable(packet: ConnectPacket): boolean {
     this.clientId = packet.clientId;
     if (!packet.supported) {
@@ -465,12 +402,6 @@ export class Wire implements Outlet {
     this.close(reason);
   }
 
-  #violated(error: ProtocolError): void {
-    this.reason ??= error.reason;
-    this.#client?.emit('error', error);
-    this.destroy();
-  }
-
   /** CONNECT is answered: what follows it is read, within the limits of a client that is known. */
   accepted(): void {
     const { packetBytesMax, topicBytesMax, topicLevelsMax } = this.#owner.limits;
@@ -481,22 +412,17 @@ export class Wire implements Outlet {
     this.#release('connecting');
   }
 
-  /** A packet of about so many bytes is answered by the broker later: until `answered` it counts as under way. */
+  /** A packet of about so many bytes is answered later: until `answered` it counts as under way. */
   answersLater(bytes: number): void {
     this.#outstanding++;
     this.#laterBytes += bytes;
-    if (this.#full()) this.#hold('inbound');
   }
 
-  /** What `answersLater` told of is answered. */
-  answered(bytes: number): void {
+  /** What `answersLater` told of is answered. After an error the connection ends. */
+  answered(bytes: number, error?: Error | null): void {
     this.#laterBytes -= bytes;
-    this.#handled(undefined);
-  }
-
-  #handled(error: Error | undefined): void {
     if (error) {
-      this.#client?.emit('error', error);
+      this.#end();
       return;
     }
     this.#outstanding--;

@@ -3,7 +3,7 @@
  * waits for all of it.
  */
 import type { Logger } from 'pino';
-import type { QoS } from '../../mqtt/packet.ts';
+import type { PublishPacket, Will } from '../../mqtt/packet.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { parseTopic } from '../../schemas/topics.ts';
 import { mayPublish } from '../access/access.ts';
@@ -15,17 +15,6 @@ import type { Monitor } from '../monitor.ts';
 import type { Session } from '../session/session.ts';
 import { Message } from './message.ts';
 import type { Router } from './router.ts';
-
-/** A publish or a will, as Aedes hands it to the hook. */
-export interface Publication {
-  /** Not there for a will. */
-  cmd?: 'publish';
-  topic: string;
-  payload: Buffer;
-  qos: QoS;
-  retain: boolean;
-  messageId: number;
-}
 
 export interface PublishingOptions {
   log: Logger;
@@ -89,7 +78,7 @@ export class Publishing implements InboundOwner {
    * Takes a publish or a will over: it is handed to the center, routed, and only then `done` is called, with an error
    * when the connection must end and nothing be acknowledged.
    */
-  take(wire: Wire, packet: Publication, done: (error?: Error | null) => void): void {
+  take(wire: Wire, packet: PublishPacket | Will, done: (error?: Error) => void): void {
     const line = wire.inbound;
     const { principal } = wire;
     const { topic, qos } = packet;
@@ -97,15 +86,16 @@ export class Publishing implements InboundOwner {
       done(new Error('not connected'));
       return;
     }
-    const taken = this.#taken(wire, packet, done);
+    const messageId = 'cmd' in packet && qos === 2 ? packet.messageId : 0;
+    const taken = this.#taken(wire, topic, messageId, done);
     if (principal && !mayPublish(principal, topic)) {
       this.#monitor.refused(wire, 'publish-not-authorized', { topic });
       wire.reason ??= 'publish-not-authorized';
       done(new Error('not authorized'));
       return;
     }
-    if (qos === 2 && packet.cmd === 'publish') {
-      const fate = this.#second(wire.session as Session, packet.messageId);
+    if (messageId > 0) {
+      const fate = this.#second(wire.session as Session, messageId);
       if (fate === 'full') {
         wire.reason ??= 'qos2-window';
         done(new Error('too many QoS 2 publishes await PUBREL'));
@@ -124,21 +114,22 @@ export class Publishing implements InboundOwner {
       return;
     }
     const retain = packet.retain && this.#mayRetain(topic, packet.payload.length, principal);
-    const source = packet.cmd === 'publish' ? wire.session : undefined;
+    const source = 'cmd' in packet ? wire.session : undefined;
     const message = new Message(topic, packet.payload, qos, retain, principal, source);
-    if (qos === 2 && source) message.receipt = packet.messageId;
+    message.receipt = messageId;
     line.push(message, taken, this.#ask(message));
   }
 
-  #taken(wire: Wire, { qos, topic, messageId }: Publication, done: (error?: Error | null) => void): Taken {
+  /** `messageId` is that of a QoS 2 publish; 0 for all others. */
+  #taken(wire: Wire, topic: string, messageId: number, done: (error?: Error) => void): Taken {
     return (error) => {
       if (error) {
         // It is sent again on the next connection; then it must not pass for a duplicate.
-        if (qos === 2) wire.session?.releaseInbound(messageId)?.catch(() => {});
+        if (messageId > 0) wire.session?.releaseInbound(messageId)?.catch(() => {});
         wire.reason ??= 'uplink-failed';
         this.#log.error({ topic, reason: reasonOf(error) }, 'a publish could not be taken over');
       }
-      done(error ?? null);
+      done(error);
     };
   }
 

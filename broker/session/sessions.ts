@@ -7,12 +7,9 @@ import { connack } from '../../mqtt/encode.ts';
 import { CONNACK } from '../../mqtt/packet.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Principal } from '../access/identity.ts';
-import type { Fanout } from '../aedes/fleet-aedes.ts';
-import type { AedesClient } from '../aedes/internals.ts';
-import type { SessionStore } from '../aedes/persistence.ts';
 import type { Gate } from '../connection/connect-queue.ts';
 import type { Allowances } from '../connection/rate-limit.ts';
-import { type Wire, wireOf } from '../connection/wire.ts';
+import type { Wire } from '../connection/wire.ts';
 import type { Monitor } from '../monitor.ts';
 import type { Publishing } from '../routing/publishing.ts';
 import type { Router } from '../routing/router.ts';
@@ -42,7 +39,7 @@ export interface SessionsOptions {
 
 /** Why a connection is over. */
 export function endOf(wire: Wire): string {
-  return wire.client?._disconnected ? 'disconnected' : (wire.reason ?? 'peer-closed');
+  return wire.reason ?? 'peer-closed';
 }
 
 /** What waits for somebody who was removed isn't for whoever gets the name next. Records of before know no enrolment. */
@@ -58,7 +55,7 @@ interface Ending {
   failed: boolean;
 }
 
-export class Sessions implements SessionStore, Fanout {
+export class Sessions {
   readonly #options: SessionsOptions;
   readonly #byKey = new Map<string, Session>();
   /** The connections that hold a session. */
@@ -98,7 +95,7 @@ export class Sessions implements SessionStore, Fanout {
   }
 
   /** Why there is no place for a client with this key; undefined when there is. */
-  full({ principal, clean }: Wire, key: string): string | undefined {
+  full({ principal, clean, sessionKey: key }: Wire): string | undefined {
     const { connectionsMax, connectionsPerUserMax, sessionsPerUserMax } = this.#options.router.limits;
     // It takes its own place.
     if (this.#held.has(key)) return undefined;
@@ -123,8 +120,9 @@ export class Sessions implements SessionStore, Fanout {
    * promise, if any: what it says of the session then holds over a crash. With a clean session, and none before it,
    * there is nothing to wait for.
    */
-  register(wire: Wire, key: string): Promise<void> | undefined {
+  register(wire: Wire): Promise<void> | undefined {
     const { router, publishing, gate, allowances, operators, monitor, now } = this.#options;
+    const key = wire.sessionKey;
     // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
     this.#held.get(key)?.close('taken-over');
     let session = this.#byKey.get(key);
@@ -172,9 +170,9 @@ export class Sessions implements SessionStore, Fanout {
     wire.accepted();
   }
 
-  unregister(client: AedesClient): void {
+  /** A connection is over: its session waits for the next one, or ends. */
+  unregister(wire: Wire): void {
     const { router, monitor, now, date } = this.#options;
-    const wire = wireOf(client);
     const session = wire.session;
     if (!session || !wire.connected) return;
     wire.connected = false;
@@ -196,24 +194,6 @@ export class Sessions implements SessionStore, Fanout {
     if (!ORDINARY.has(reason) && !REPORTED.has(reason)) monitor.refused(wire, reason);
     // Its successor is there already: the client didn't go.
     if (reason !== 'taken-over') monitor.session(wire, 'disconnected', reason);
-  }
-
-  acknowledged(client: AedesClient, messageId: number): void {
-    wireOf(client).session?.acknowledged(messageId);
-  }
-
-  pendingQos2(client: AedesClient, messageId: number): boolean {
-    return wireOf(client).session?.inboundQos2?.has(messageId) ?? false;
-  }
-
-  async releaseQos2(client: AedesClient, messageId: number): Promise<void> {
-    const wire = wireOf(client);
-    try {
-      await wire.session?.releaseInbound(messageId);
-    } catch {
-      // No PUBCOMP any more: the client sends PUBREL again on its next connection.
-      wire.close('storage-failed');
-    }
   }
 
   /** Ends sessions that are away for too long, and those away longest when there are too many. */
