@@ -87,6 +87,10 @@ test('at the limit of descriptors the broker says so, and goes on for those that
       status = (await fetch(`${addresses['http']}/readyz`)).status;
     }
     expect(status).toBe(503);
+    // The log is written at the next tick, which may come after the first 503.
+    for (let n = 0; n < 40 && !told.includes('file descriptors are running out'); n++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     expect(told).toContain('file descriptors are running out');
     client.send(publishPacket('platen/v1/ops/admin/request/fleet.summary', '{}', { qos: 1, id: 7 }));
     expect(await client.nextHex()).toBe('40 0007');
