@@ -22,6 +22,9 @@ function quickTests(): string[] {
     .map((file) => `<rootDir>/${file}`);
 }
 
+// Every reply is checked by its schema, in the products too that tests start.
+process.env['PLATEN_TEST_REPLIES'] = '1';
+
 // Everything runs as native ES modules; swc only strips the types, the type check is `npm run check`.
 const config: Config = {
   testEnvironment: 'node',

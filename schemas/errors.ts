@@ -1,17 +1,30 @@
+interface ErrorEntry {
+  message: string;
+  hint: string;
+  /** The status of an HTTP answer that tells it; 500 where nothing else is said. */
+  http?: number;
+}
+
 /**
  * The one catalogue of errors. A code is stable and never reused: programs outside match on it, people search
  * for it. `message` and `hint` are templates whose `{name}` places are filled from the arguments.
  */
 export const ERRORS = {
   // What a payload can be refused for (answered on `platen/v1/printers/{printer}/refused`).
-  'payload/not-json': { message: 'The payload is not a JSON object: {reason}', hint: 'Send UTF-8 JSON.' },
+  'payload/not-json': {
+    message: 'The payload is not a JSON object: {reason}',
+    hint: 'Send UTF-8 JSON.',
+    http: 400,
+  },
   'payload/schema': {
     message: 'The payload breaks its schema: {reason}',
     hint: 'See schemas/{schema}.json.',
+    http: 400,
   },
   'payload/too-large': {
     message: 'The payload has {bytes} bytes, the limit is {limit}',
     hint: 'Send smaller batches.',
+    http: 413,
   },
   'payload/wrong-printer': { message: 'The topic belongs to another printer', hint: 'Use your own id.' },
   'payload/duplicate-symbol': {
@@ -41,6 +54,7 @@ export const ERRORS = {
   'payload/not-storable': {
     message: 'The database refuses what the payload says: {reason}',
     hint: 'Leave out what it names, and report it: a schema should have refused it.',
+    http: 400,
   },
   'certificate/not-enrolled': {
     message: 'There is no printer "{printer}" enrolled, so a certificate would prove nothing',
@@ -57,59 +71,155 @@ export const ERRORS = {
   'topic/invalid': {
     message: '{level} cannot be a level of a topic',
     hint: 'Use letters, digits, dot, underscore and hyphen: no wildcard, slash or control character.',
+    http: 400,
   },
   // Requests.
   'request/unknown-method': {
-    message: 'There is no method "{method}"',
+    message: 'There is no method "{method}"{nearest}',
     hint: 'See docs/reference/operators.md.',
+    http: 404,
   },
   'request/invalid': {
     message: 'The parameters are wrong: {reason}',
     hint: 'See docs/reference/operators.md.',
+    http: 400,
   },
-  'request/not-allowed': { message: 'The role {role} may not call {method}', hint: 'Ask an administrator.' },
-  'request/not-found': { message: 'There is no {kind} "{id}"', hint: 'List them first.' },
+  'request/not-allowed': {
+    message: 'The role {role} may not call {method}: it needs the role {needed}',
+    hint: 'Ask an administrator.',
+    http: 403,
+  },
+  'request/not-found': { message: 'There is no {kind} "{id}"', hint: 'List them first.', http: 404 },
   'request/enrolled': {
     message: 'Enrolled already: {printers}. A new password would end the old one, and the connection with it',
     hint: 'To give new passwords all the same: "again": true (platen enroll --again).',
+    http: 409,
   },
-  'request/conflict': { message: '{reason}', hint: 'Read the current state, then try again.' },
+  'request/conflict': { message: '{reason}', hint: 'Read the current state, then try again.', http: 409 },
   // Names that a request mentions and nobody knows.
   'request/unknown-software': {
     message: 'Nothing knows the software "{id}"{nearest}',
     hint: 'catalog.get and releases.list tell what there is.',
+    http: 404,
   },
   'request/unknown-release': {
     message: 'Nothing knows the release "{id}"{nearest}',
     hint: 'catalog.get and releases.list tell what there is.',
+    http: 404,
   },
   'request/unknown-model': {
     message: 'Neither the catalog nor a printer has the model "{id}"{nearest}',
     hint: 'catalog.get and fleet.summary tell what there is.',
+    http: 404,
   },
   'request/unknown-rule': {
     message: 'There is no rule "{id}"{nearest}',
     hint: 'rules.get tells what there is.',
+    http: 404,
   },
-  'request/unknown-trouble': { message: 'There is no trouble "{id}"', hint: 'List them with troubles.list.' },
+  'request/unknown-trouble': {
+    message: 'There is no trouble "{id}"',
+    hint: 'List them with troubles.list.',
+    http: 404,
+  },
   'request/unknown-printer': {
     message: 'There is no printer "{id}"{nearest}',
     hint: 'List them with printers.list.',
+    http: 404,
   },
-  'request/busy': { message: 'Too many requests are under way', hint: 'Try again in a moment.' },
+  'request/busy': { message: 'Too many requests are under way', hint: 'Try again in a moment.', http: 429 },
   'request/too-heavy': {
     message: 'The question takes longer than {seconds} s to answer',
     hint: 'Ask for less: a smaller document, shorter ranges, fewer printers.',
+    http: 503,
   },
   'request/internal': { message: 'The center failed: {reason}', hint: 'Look at the center log.' },
+  // Who asks over HTTP.
+  'session/none': {
+    message: 'Nobody is signed in',
+    hint: 'Sign in with POST /api/v1/session, or send Authorization: Bearer with a token of tokens.create.',
+    http: 401,
+  },
+  'session/ended': {
+    message: 'The session has ended',
+    hint: 'Sign in again.',
+    http: 401,
+  },
+  'session/wrong-password': {
+    message: 'The user name or the password is wrong',
+    hint: 'An administrator gives a new password with users.put.',
+    http: 401,
+  },
+  'session/too-many-tries': {
+    message: 'Too many wrong passwords came for this account from this address',
+    hint: 'Wait a minute.',
+    http: 429,
+  },
+  'session/foreign-origin': {
+    message: 'The request was made by a page of {origin}, not by one of this server',
+    hint: 'Changes with a session come from this server: set PLATEN_PUBLIC_URL to the address that people use.',
+    http: 403,
+  },
+  'token/refused': {
+    message: 'The token is unknown, expired or revoked',
+    hint: 'Make another one with tokens.create.',
+    http: 401,
+  },
+  'token/own-role': {
+    message: 'A token may have at most your own role, {role}',
+    hint: 'Ask for that role or a lower one.',
+    http: 403,
+  },
+  'token/by-token': {
+    message: 'A token makes no tokens',
+    hint: 'Sign in with a password: a token that leaked must not outlive its revocation.',
+    http: 403,
+  },
+  'token/too-many': {
+    message: 'There are {limit} tokens of yours already',
+    hint: 'Revoke some: tokens.list, tokens.revoke.',
+    http: 409,
+  },
+  'http/not-found': {
+    message: 'There is no {method} {path}',
+    hint: 'See docs/reference/http.md.',
+    http: 404,
+  },
+  'http/media-type': {
+    message: 'The body is {type}, JSON is expected',
+    hint: 'Send Content-Type: application/json.',
+    http: 415,
+  },
+  'http/not-acceptable': {
+    message: '{method} answers no list, so it cannot be told as {type}',
+    hint: 'Ask for application/json.',
+    http: 406,
+  },
+  'http/unavailable': {
+    message: 'The center is not ready: {reason}',
+    hint: 'Try again in a moment; /readyz tells more.',
+    http: 503,
+  },
+  'http/too-many': {
+    message: 'Too many requests came from this address',
+    hint: 'Wait a minute.',
+    http: 429,
+  },
+  'events/too-many': {
+    message: 'There are {limit} streams of events already',
+    hint: 'Close some of them.',
+    http: 429,
+  },
   // Documents that operators write.
   'catalog/invalid': {
     message: 'The catalog has {count} errors, the first: {reason}',
     hint: 'platen catalog check',
+    http: 400,
   },
   'rules/invalid': {
     message: 'The rules have {count} errors, the first: {reason}',
     hint: 'platen rules test',
+    http: 400,
   },
   // The printer's side.
   'agent/printer-id': {
@@ -339,7 +449,7 @@ export const ERRORS = {
     hint: 'The center judges the printer anew.',
   },
   'update/expired': { message: 'The order held until {deadline}', hint: 'Nothing was installed.' },
-} as const;
+} as const satisfies Record<string, ErrorEntry>;
 
 /** A stable error code. */
 export type ErrorCode = keyof typeof ERRORS;
@@ -349,6 +459,12 @@ export interface ErrorBody {
   code: ErrorCode;
   message: string;
   hint: string;
+}
+
+/** The status of an HTTP answer that tells this error. */
+export function httpStatusOf(code: ErrorCode): number {
+  const { http }: ErrorEntry = ERRORS[code];
+  return http ?? 500;
 }
 
 function fill(template: string, values: Record<string, string | number>): string {

@@ -16,6 +16,7 @@ interface Property {
   items?: Property;
   properties?: Record<string, Property>;
   required?: string[];
+  allOf?: { $ref?: string }[];
 }
 
 function typeOf(property: Property): string {
@@ -36,10 +37,20 @@ function typeOf(property: Property): string {
   return property.type ?? 'any';
 }
 
+function readSchema(name: string): Property {
+  return JSON.parse(readFileSync(new URL(`./${name}.json`, import.meta.url), 'utf8')) as Property;
+}
+
+/** What a reply holds; those that may be missing with a question mark. Some are a document of the wire contract. */
+function membersOf({ properties, required = [], allOf }: Property): string[] {
+  const [document] = allOf ?? [];
+  if (document?.$ref !== undefined)
+    return membersOf(readSchema(`wire/${document.$ref.replace('.json', '')}`));
+  return Object.keys(properties ?? {}).map((name) => (required.includes(name) ? name : `${name}?`));
+}
+
 function section(method: Method): string {
-  const schema = JSON.parse(
-    readFileSync(new URL(`./methods/${method}.json`, import.meta.url), 'utf8'),
-  ) as Property;
+  const schema = readSchema(`methods/${method}`);
   const properties = Object.entries(schema.properties ?? {});
   const rows = properties.map(([name, property]) => {
     const needed = schema.required?.includes(name) ? ' (required)' : '';
@@ -47,7 +58,12 @@ function section(method: Method): string {
   });
   const table =
     rows.length === 0 ? 'No parameters.' : ['| parameter | | |', '| --- | --- | --- |', ...rows].join('\n');
-  return `### \`${method}\`\n\nLeast role: ${METHOD_ROLES[method]}.\n\n${table}\n`;
+  const { description, ...reply } = readSchema(`replies/${method}`);
+  const members = membersOf(reply)
+    .map((name) => `\`${name}\``)
+    .join(', ');
+  const replied = `Reply: ${members}.`;
+  return `### \`${method}\`\n\n${description} Least role: ${METHOD_ROLES[method]}.\n\n${table}\n\n${replied}\n`;
 }
 
 /** The text of the reference as schemas and roles have it now. */

@@ -2228,6 +2228,42 @@ export interface StructureRequestParams {
   fleet?: true;
 }
 /**
+ * Parameters of `tokens.create`.
+ */
+export interface TokensCreateParams {
+  /**
+   * What it is for, for people.
+   */
+  name: string;
+  /**
+   * At most one's own; default `viewer`.
+   */
+  role?: 'viewer' | 'operator' | 'admin';
+  /**
+   * How long it holds, as a duration such as `P90D` (the default); at most 366 days.
+   */
+  expires?: string;
+}
+/**
+ * Parameters of `tokens.list`.
+ */
+export interface TokensListParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+}
+/**
+ * Parameters of `tokens.revoke`.
+ */
+export interface TokensRevokeParams {
+  id: string;
+}
+/**
  * Parameters of `troubles.close`.
  */
 export interface TroublesCloseParams {
@@ -2278,4 +2314,882 @@ export interface UsersPutParams {
  */
 export interface UsersRemoveParams {
   name: string;
+}
+/**
+ * Who changed what, newest first.
+ */
+export interface AuditListReply {
+  items: AuditRecord[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface AuditRecord {
+  id: number;
+  at: string;
+  actor: string;
+  role: string;
+  method: string;
+  /**
+   * Without secrets.
+   */
+  params: {};
+  outcome: string;
+}
+/**
+ * Ends a campaign; orders that can still be taken back are.
+ */
+export type CampaignsAbortReply = Campaign;
+/**
+ * Creates a campaign over the printers that match now.
+ */
+export interface CampaignsCreateReply {
+  /**
+   * Campaign id.
+   */
+  id: string;
+  title?: string;
+  state: 'draft' | 'proposed' | 'running' | 'paused' | 'halted' | 'finished' | 'aborted';
+  /**
+   * Why it is in this state.
+   */
+  reason?: string;
+  /**
+   * The trouble it cures.
+   */
+  trouble?: string;
+  software?: {
+    id: string;
+    range?: string;
+  };
+  targets?: number;
+  counts: {
+    [k: string]: number;
+  };
+  excluded?: {
+    [k: string]: number;
+  };
+  /**
+   * Creation.
+   */
+  createdAt: string;
+  /**
+   * Last change.
+   */
+  updatedAt?: string;
+  guard?: {};
+  /**
+   * Who created it.
+   */
+  by?: string;
+  cause?: OrderCause;
+  /**
+   * Why printers wait although the campaign goes on: reason to number.
+   */
+  waits?: {
+    [k: string]: number;
+  };
+  /**
+   * The stop that holds since it was halted or aborted.
+   */
+  stopped?: {
+    /**
+     * @maxItems 1000
+     */
+    releases: string[];
+    by: string;
+    at: string;
+    reason: string;
+  };
+  /**
+   * What is worth knowing of whom the request concerned.
+   */
+  warnings?: string[];
+}
+/**
+ * One campaign, with a page of its printers and what became of each.
+ */
+export interface CampaignsGetReply {
+  /**
+   * Campaign id.
+   */
+  id: string;
+  title?: string;
+  state: 'draft' | 'proposed' | 'running' | 'paused' | 'halted' | 'finished' | 'aborted';
+  /**
+   * Why it is in this state.
+   */
+  reason?: string;
+  /**
+   * The trouble it cures.
+   */
+  trouble?: string;
+  software?: {
+    id: string;
+    range?: string;
+  };
+  targets?: number;
+  counts: {
+    [k: string]: number;
+  };
+  excluded?: {
+    [k: string]: number;
+  };
+  /**
+   * Creation.
+   */
+  createdAt: string;
+  /**
+   * Last change.
+   */
+  updatedAt?: string;
+  guard?: {};
+  /**
+   * Who created it.
+   */
+  by?: string;
+  cause?: OrderCause;
+  /**
+   * Why printers wait although the campaign goes on: reason to number.
+   */
+  waits?: {
+    [k: string]: number;
+  };
+  /**
+   * The stop that holds since it was halted or aborted.
+   */
+  stopped?: {
+    /**
+     * @maxItems 1000
+     */
+    releases: string[];
+    by: string;
+    at: string;
+    reason: string;
+  };
+  printers: CampaignPrinter[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface CampaignPrinter {
+  printer: string;
+  state: string;
+  /**
+   * What became of it, in a word.
+   */
+  is: string;
+  execution: string | null;
+  /**
+   * Code and message of the order that failed.
+   */
+  error: {} | null;
+}
+/**
+ * Campaigns, newest first.
+ */
+export interface CampaignsListReply {
+  items: Campaign[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+/**
+ * Pauses a campaign.
+ */
+export type CampaignsPauseReply = Campaign;
+/**
+ * What a campaign would do, by count and example; nothing is done.
+ */
+export interface CampaignsPreviewReply {
+  targets: number;
+  /**
+   * Have nothing to do.
+   */
+  fine: number;
+  configurations: {
+    stratum: string;
+    printers: number;
+    example: string;
+  }[];
+  /**
+   * Reason to number.
+   */
+  excluded: {
+    [k: string]: number;
+  };
+  examples: {
+    printer: string;
+    reason: string;
+    why: string;
+  }[];
+  /**
+   * What is worth knowing of whom the request concerned.
+   */
+  warnings?: string[];
+}
+/**
+ * Lets a campaign go on.
+ */
+export type CampaignsResumeReply = Campaign;
+/**
+ * The catalog in force, or an older revision.
+ */
+export interface CatalogGetReply {
+  /**
+   * Grows with every put.
+   */
+  revision: number;
+  at: string;
+  by: string;
+  document: Catalog;
+}
+/**
+ * What a catalog would change in the fleet, by count and example; nothing is put.
+ */
+export interface CatalogImpactReply {
+  from: string;
+  to: string;
+  printers: number;
+  changed: number;
+  misfits: number;
+  transitions: {
+    from: 'compatible' | 'incompatible' | 'unknown';
+    to: 'compatible' | 'incompatible' | 'unknown';
+    printers: number;
+    examples: string[];
+  }[];
+  rules: {
+    rule: string;
+    change: 'broken' | 'mended';
+    printers: number;
+    examples: string[];
+  }[];
+}
+/**
+ * Puts a catalog in force; the fleet is judged again in the background.
+ */
+export interface CatalogPutReply {
+  revision: number;
+  diagnostics: Diagnostic[];
+  /**
+   * Printers that it makes misfits of; missing where that takes too long to find out.
+   */
+  misfits?: number;
+  /**
+   * Whether their corrections wait for a person.
+   */
+  corrections: 'automatic' | 'propose';
+}
+export interface Diagnostic {
+  /**
+   * Place in the document.
+   */
+  path: string;
+  severity: 'error' | 'warning';
+  message: string;
+}
+/**
+ * Asks printers to report their log now.
+ */
+export interface ErrorsRequestReply {
+  /**
+   * Id of the request, for one printer.
+   */
+  request?: string;
+  /**
+   * How many were asked.
+   */
+  printers?: number;
+  /**
+   * What is worth knowing of whom the request concerned.
+   */
+  warnings?: string[];
+}
+/**
+ * Counts by presence, verdict and model; open troubles; running campaigns.
+ */
+export type FleetSummaryReply = FleetSummary;
+/**
+ * Sets how one printer, the printers of a filter, or the fleet report.
+ */
+export interface PolicySetReply {
+  /**
+   * How many it concerned.
+   */
+  printers: number;
+  /**
+   * What is worth knowing of whom the request concerned.
+   */
+  warnings?: string[];
+}
+/**
+ * Gives printers credentials; the passwords are in this reply and nowhere else.
+ */
+export interface PrintersEnrollReply {
+  items: {
+    printer: string;
+    /**
+     * Shown once.
+     */
+    password: string;
+  }[];
+  printer?: string;
+  /**
+   * Shown once.
+   */
+  password?: string;
+}
+/**
+ * Stored log entries of one printer, newest first.
+ */
+export interface PrintersErrorsReply {
+  items: StoredEntry[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface StoredEntry {
+  log: string;
+  seq: number;
+  at: string;
+  code: string;
+  severity: string;
+  unit?: string;
+  pages?: number;
+  /**
+   * The printer's own words.
+   */
+  detail?: {};
+}
+/**
+ * Everything that is known of one printer.
+ */
+export interface PrintersGetReply {
+  /**
+   * Its id.
+   */
+  printer: string;
+  presence: 'online' | 'offline';
+  verdict: 'compatible' | 'incompatible' | 'unknown' | 'none';
+  openTroubles: number;
+  labels?: {
+    [k: string]: string;
+  };
+  model?: string;
+  serial?: string;
+  site?: string;
+  /**
+   * When anything was last heard of it.
+   */
+  lastSeen?: string;
+  /**
+   * What its agent says of the device.
+   */
+  device?: 'reachable' | 'unreachable';
+  deviceSince?: string;
+  /**
+   * Why it takes part in nothing; missing for everybody else.
+   */
+  standing?: 'retired' | 'revoked';
+  standingAt?: string;
+  standingReason?: string;
+  structure?: Structure;
+  verdictDocument?: Verdict;
+  policy?: Policy;
+  /**
+   * Changes between structures, newest first.
+   */
+  changes: {
+    /**
+     * By the printer's clock.
+     */
+    at: string;
+    received: string;
+    changes: StructureChange[];
+  }[];
+  logs: {
+    log: string;
+    /**
+     * Stored or known lost up to here.
+     */
+    upTo: number;
+    first: number;
+    /**
+     * Entries that were overwritten before they came.
+     */
+    lost: number;
+  }[];
+  /**
+   * Mark of the present enrolment; without one it may not connect.
+   */
+  enrolment?: string;
+  /**
+   * Software it gets no orders for until somebody readmits it.
+   */
+  setAside?: {
+    software: string;
+    release: string;
+    reason: string;
+    at: string;
+    trouble?: string;
+  }[];
+  readings?: LatestReadings;
+}
+export interface StructureChange {
+  kind: string;
+  subject: string;
+  from?: string;
+  to?: string;
+}
+/**
+ * The latest that it said of everything that it counts and holds.
+ */
+export interface LatestReadings {
+  session: string;
+  number: number;
+  at: string;
+  received: string;
+  state?: 'idle' | 'processing' | 'stopped';
+  reasons?: string[];
+  counters: {
+    [k: string]: number;
+  };
+  supplies: SupplyNow[];
+  /**
+   * @maxItems 64
+   */
+  inputs?: ReadingInput[];
+  facts?: ReadingFacts;
+}
+export interface SupplyNow {
+  /**
+   * Names one place for a supply in this printer, unique among its supplies.
+   */
+  symbol: string;
+  /**
+   * `toner`, `ink`, `drum`, `fuser`, `transfer`, `waste`, `staples`, `filament`, `other`, or another word.
+   */
+  kind: string;
+  color?: string;
+  /**
+   * Symbol of the unit that holds it.
+   */
+  unit?: string;
+  model?: string;
+  /**
+   * Another serial number tells an exchange.
+   */
+  serial?: string;
+  /**
+   * What is left, in `measure` (of waste: the room that is left); only where it means something.
+   */
+  level?: number;
+  /**
+   * What a full one holds, in `measure`.
+   */
+  capacity?: number;
+  measure?: 'percent' | 'impressions' | 'grams' | 'millilitres' | 'metres' | 'hours' | 'items' | 'unknown';
+  /**
+   * What the level is worth: measured, one of a few steps, there is some, nobody knows. Default unknown when there is no level, else exact.
+   */
+  known?: 'exact' | 'steps' | 'some' | 'unknown';
+  state?: 'ok' | 'low' | 'empty' | 'missing' | 'full';
+  /**
+   * Share of the capacity, where it is known.
+   */
+  left?: number;
+  /**
+   * When this one was first seen.
+   */
+  since: string;
+  /**
+   * When it will be empty, by estimate.
+   */
+  ends?: string;
+  endsEarliest?: string;
+  endsLatest?: string;
+}
+/**
+ * Printers of a filter, in the order of their ids.
+ */
+export interface PrintersListReply {
+  items: PrinterItem[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface PrinterItem {
+  /**
+   * Its id.
+   */
+  printer: string;
+  presence: 'online' | 'offline';
+  verdict: 'compatible' | 'incompatible' | 'unknown' | 'none';
+  openTroubles: number;
+  labels?: {
+    [k: string]: string;
+  };
+  model?: string;
+  serial?: string;
+  site?: string;
+  /**
+   * When anything was last heard of it.
+   */
+  lastSeen?: string;
+  /**
+   * What its agent says of the device.
+   */
+  device?: 'reachable' | 'unreachable';
+  deviceSince?: string;
+  /**
+   * Why it takes part in nothing; missing for everybody else.
+   */
+  standing?: 'retired' | 'revoked';
+  standingAt?: string;
+  standingReason?: string;
+}
+/**
+ * Lets a printer that was set aside have orders again.
+ */
+export interface PrintersReadmitReply {
+  printer: string;
+  readmitted: number;
+}
+/**
+ * Takes a printer out of updates and counts, or back in.
+ */
+export interface PrintersRetireReply {
+  printer: string;
+  retired: boolean;
+}
+/**
+ * Takes a printer's credentials away: its connection and its order end at once.
+ */
+export interface PrintersRevokeReply {
+  printer: string;
+}
+/**
+ * Asks printers for a reading now.
+ */
+export interface ReadingsRequestReply {
+  /**
+   * Id of the request, for one printer.
+   */
+  request?: string;
+  /**
+   * How many were asked.
+   */
+  printers?: number;
+  /**
+   * What is worth knowing of whom the request concerned.
+   */
+  warnings?: string[];
+}
+/**
+ * Releases of the signed repository, in the order of their paths.
+ */
+export interface ReleasesListReply {
+  items: SignedRelease[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface SignedRelease {
+  /**
+   * TUF target path.
+   */
+  target: string;
+  /**
+   * Bytes.
+   */
+  length: number;
+  sha256: string;
+  /**
+   * What is signed of it.
+   */
+  custom: {};
+  /**
+   * Stops that hold.
+   */
+  stopped?: ReleaseStop[];
+}
+export interface ReleaseStop {
+  id: string;
+  kind: 'guard' | 'person';
+  releases: string[];
+  strata?: string[];
+  campaign?: string;
+  reason: string;
+  by: string;
+  at: string;
+  /**
+   * Why the campaign was.
+   */
+  cause?: {};
+}
+/**
+ * Lifts what the guard or a person stopped of a release.
+ */
+export interface ReleasesReleaseReply {
+  lifted: ReleaseStop[];
+}
+/**
+ * How far things may go by themselves.
+ */
+export interface RolloutGetReply {
+  corrections: 'automatic' | 'propose' | 'off';
+  /**
+   * Printers or rules for which something else holds; the first that matches counts. What is named has to match in all.
+   *
+   * @maxItems 1000
+   */
+  exceptions: RolloutException[];
+  confirmAbove: {
+    printers: number;
+    share: number;
+  };
+  dispatch: {
+    perMinute: number;
+    siteShare: number;
+    keepLast: boolean;
+  };
+}
+/**
+ * Changes how far things may go by themselves; answers what holds now.
+ */
+export interface RolloutSetReply {
+  corrections: 'automatic' | 'propose' | 'off';
+  /**
+   * Printers or rules for which something else holds; the first that matches counts. What is named has to match in all.
+   *
+   * @maxItems 1000
+   */
+  exceptions: RolloutException[];
+  confirmAbove: {
+    printers: number;
+    share: number;
+  };
+  dispatch: {
+    perMinute: number;
+    siteShare: number;
+    keepLast: boolean;
+  };
+}
+/**
+ * The trouble rules in force, or an older revision.
+ */
+export interface RulesGetReply {
+  /**
+   * Grows with every put.
+   */
+  revision: number;
+  at: string;
+  by: string;
+  document: TroubleRules;
+}
+/**
+ * Puts trouble rules in force.
+ */
+export interface RulesPutReply {
+  revision: number;
+  diagnostics: Diagnostic[];
+}
+/**
+ * Asks printers to report their structure now.
+ */
+export interface StructureRequestReply {
+  /**
+   * Id of the request, for one printer.
+   */
+  request?: string;
+  /**
+   * How many were asked.
+   */
+  printers?: number;
+  /**
+   * What is worth knowing of whom the request concerned.
+   */
+  warnings?: string[];
+}
+/**
+ * Makes a token for a program; it is in this reply and nowhere else.
+ */
+export interface TokensCreateReply {
+  id: string;
+  name: string;
+  /**
+   * Who made it, and whose account it ends with.
+   */
+  owner: string;
+  role: 'viewer' | 'operator' | 'admin';
+  created: string;
+  expires: string;
+  /**
+   * Shown once. Send it as `Authorization: Bearer`.
+   */
+  token: string;
+}
+/**
+ * One's own tokens, the latest first; an administrator's list holds everybody's.
+ */
+export interface TokensListReply {
+  items: TokenItem[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface TokenItem {
+  id: string;
+  name: string;
+  /**
+   * Who made it, and whose account it ends with.
+   */
+  owner: string;
+  role: 'viewer' | 'operator' | 'admin';
+  created: string;
+  expires: string;
+  /**
+   * To about a minute.
+   */
+  lastUsed?: string;
+  revoked?: string;
+}
+/**
+ * Ends a token at once: one's own, or as an administrator anybody's.
+ */
+export interface TokensRevokeReply {
+  id: string;
+}
+/**
+ * Closes a trouble by hand, with a note.
+ */
+export type TroublesCloseReply = Trouble;
+/**
+ * Troubles, newest first.
+ */
+export interface TroublesListReply {
+  items: Trouble[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+/**
+ * Operators' accounts and their roles.
+ */
+export interface UsersListReply {
+  items: User[];
+}
+export interface User {
+  name: string;
+  role: 'viewer' | 'operator' | 'admin';
+}
+/**
+ * Creates an operator's account, or changes its role or password.
+ */
+export interface UsersPutReply {
+  name: string;
+  role: 'viewer' | 'operator' | 'admin';
+  /**
+   * Shown once, where the center made it.
+   */
+  password?: string;
+}
+/**
+ * Removes an operator's account; its sessions, tokens and connections end at once.
+ */
+export interface UsersRemoveReply {
+  name: string;
+}
+/**
+ * Request method to the type of its parameters.
+ */
+export interface MethodParams {
+  'audit.list': AuditListParams;
+  'campaigns.abort': CampaignsAbortParams;
+  'campaigns.create': CampaignsCreateParams;
+  'campaigns.get': CampaignsGetParams;
+  'campaigns.list': CampaignsListParams;
+  'campaigns.pause': CampaignsPauseParams;
+  'campaigns.preview': CampaignsPreviewParams;
+  'campaigns.resume': CampaignsResumeParams;
+  'catalog.get': CatalogGetParams;
+  'catalog.impact': CatalogImpactParams;
+  'catalog.put': CatalogPutParams;
+  'errors.request': ErrorsRequestParams;
+  'fleet.summary': FleetSummaryParams;
+  'policy.set': PolicySetParams;
+  'printers.enroll': PrintersEnrollParams;
+  'printers.errors': PrintersErrorsParams;
+  'printers.get': PrintersGetParams;
+  'printers.list': PrintersListParams;
+  'printers.readmit': PrintersReadmitParams;
+  'printers.retire': PrintersRetireParams;
+  'printers.revoke': PrintersRevokeParams;
+  'readings.request': ReadingsRequestParams;
+  'releases.list': ReleasesListParams;
+  'releases.release': ReleasesReleaseParams;
+  'rollout.get': RolloutGetParams;
+  'rollout.set': RolloutSetParams;
+  'rules.get': RulesGetParams;
+  'rules.put': RulesPutParams;
+  'structure.request': StructureRequestParams;
+  'tokens.create': TokensCreateParams;
+  'tokens.list': TokensListParams;
+  'tokens.revoke': TokensRevokeParams;
+  'troubles.close': TroublesCloseParams;
+  'troubles.list': TroublesListParams;
+  'users.list': UsersListParams;
+  'users.put': UsersPutParams;
+  'users.remove': UsersRemoveParams;
+}
+/**
+ * Request method to the type of the data of its reply.
+ */
+export interface MethodReplies {
+  'audit.list': AuditListReply;
+  'campaigns.abort': CampaignsAbortReply;
+  'campaigns.create': CampaignsCreateReply;
+  'campaigns.get': CampaignsGetReply;
+  'campaigns.list': CampaignsListReply;
+  'campaigns.pause': CampaignsPauseReply;
+  'campaigns.preview': CampaignsPreviewReply;
+  'campaigns.resume': CampaignsResumeReply;
+  'catalog.get': CatalogGetReply;
+  'catalog.impact': CatalogImpactReply;
+  'catalog.put': CatalogPutReply;
+  'errors.request': ErrorsRequestReply;
+  'fleet.summary': FleetSummaryReply;
+  'policy.set': PolicySetReply;
+  'printers.enroll': PrintersEnrollReply;
+  'printers.errors': PrintersErrorsReply;
+  'printers.get': PrintersGetReply;
+  'printers.list': PrintersListReply;
+  'printers.readmit': PrintersReadmitReply;
+  'printers.retire': PrintersRetireReply;
+  'printers.revoke': PrintersRevokeReply;
+  'readings.request': ReadingsRequestReply;
+  'releases.list': ReleasesListReply;
+  'releases.release': ReleasesReleaseReply;
+  'rollout.get': RolloutGetReply;
+  'rollout.set': RolloutSetReply;
+  'rules.get': RulesGetReply;
+  'rules.put': RulesPutReply;
+  'structure.request': StructureRequestReply;
+  'tokens.create': TokensCreateReply;
+  'tokens.list': TokensListReply;
+  'tokens.revoke': TokensRevokeReply;
+  'troubles.close': TroublesCloseReply;
+  'troubles.list': TroublesListReply;
+  'users.list': UsersListReply;
+  'users.put': UsersPutReply;
+  'users.remove': UsersRemoveReply;
 }

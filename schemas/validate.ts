@@ -15,60 +15,27 @@ import type {
   AgentsConfig,
   Answer,
   Ask,
-  AuditListParams,
   Campaign,
-  CampaignsAbortParams,
-  CampaignsCreateParams,
-  CampaignsGetParams,
-  CampaignsListParams,
-  CampaignsPauseParams,
-  CampaignsPreviewParams,
-  CampaignsResumeParams,
   Catalog,
-  CatalogGetParams,
-  CatalogImpactParams,
-  CatalogPutParams,
   DownlinkRequest,
   ErrorBatch,
   ErrorsAck,
-  ErrorsRequestParams,
   FleetEvent,
   FleetSummary,
-  FleetSummaryParams,
   Mapping,
+  MethodParams,
   OperatorReply,
   OperatorRequest,
   Order,
   Policy,
-  PolicySetParams,
   Presence,
-  PrintersEnrollParams,
-  PrintersErrorsParams,
-  PrintersGetParams,
-  PrintersListParams,
-  PrintersReadmitParams,
-  PrintersRetireParams,
-  PrintersRevokeParams,
   Readings,
-  ReadingsRequestParams,
   Refused,
-  ReleasesListParams,
-  ReleasesReleaseParams,
-  RolloutGetParams,
-  RolloutSetParams,
-  RulesGetParams,
-  RulesPutParams,
   Scenario,
   Structure,
-  StructureRequestParams,
   Trouble,
   TroubleRules,
-  TroublesCloseParams,
-  TroublesListParams,
   UpdateReport,
-  UsersListParams,
-  UsersPutParams,
-  UsersRemoveParams,
   Verdict,
 } from './types.ts';
 
@@ -102,43 +69,7 @@ export interface SchemaTypes {
 }
 export type SchemaName = keyof SchemaTypes;
 
-/** Request method to the type of its parameters (`schemas/methods/`). */
-export interface MethodParams {
-  'fleet.summary': FleetSummaryParams;
-  'printers.list': PrintersListParams;
-  'printers.get': PrintersGetParams;
-  'printers.errors': PrintersErrorsParams;
-  'printers.enroll': PrintersEnrollParams;
-  'printers.revoke': PrintersRevokeParams;
-  'printers.readmit': PrintersReadmitParams;
-  'printers.retire': PrintersRetireParams;
-  'structure.request': StructureRequestParams;
-  'errors.request': ErrorsRequestParams;
-  'readings.request': ReadingsRequestParams;
-  'policy.set': PolicySetParams;
-  'catalog.get': CatalogGetParams;
-  'catalog.put': CatalogPutParams;
-  'catalog.impact': CatalogImpactParams;
-  'rules.get': RulesGetParams;
-  'rules.put': RulesPutParams;
-  'troubles.list': TroublesListParams;
-  'troubles.close': TroublesCloseParams;
-  'releases.list': ReleasesListParams;
-  'releases.release': ReleasesReleaseParams;
-  'rollout.get': RolloutGetParams;
-  'rollout.set': RolloutSetParams;
-  'campaigns.preview': CampaignsPreviewParams;
-  'campaigns.create': CampaignsCreateParams;
-  'campaigns.pause': CampaignsPauseParams;
-  'campaigns.resume': CampaignsResumeParams;
-  'campaigns.abort': CampaignsAbortParams;
-  'campaigns.get': CampaignsGetParams;
-  'campaigns.list': CampaignsListParams;
-  'audit.list': AuditListParams;
-  'users.list': UsersListParams;
-  'users.put': UsersPutParams;
-  'users.remove': UsersRemoveParams;
-}
+export type { MethodParams };
 
 // ajv-formats is CommonJS: under Node its default export is the module's `default`.
 const addFormats = addFormatsModule as unknown as (ajv: Ajv) => Ajv;
@@ -168,7 +99,7 @@ ajv.addFormat('date-time', {
   validate: (text: string) => PLAIN_DATE_TIME.test(text) || strictDateTime.validate(text),
 });
 
-const SCHEMAS = ['wire', 'documents', 'methods'].flatMap((folder) => {
+const SCHEMAS = ['wire', 'documents', 'methods', 'replies'].flatMap((folder) => {
   const base = new URL(`./${folder}/`, import.meta.url);
   return readdirSync(base).map((file) => JSON.parse(readFileSync(new URL(file, base), 'utf8')) as object);
 });
@@ -275,6 +206,41 @@ export function checkParams<M extends keyof MethodParams>(method: M, params: unk
   return params as MethodParams[M];
 }
 
+/** The schema of a method's reply: of what stands in `data`. */
+export function replySchema(method: keyof MethodParams): object {
+  const validate = ajv.getSchema(`${method}.reply.json`);
+  if (!validate) throw new Error(`there is no schema of the reply to ${method}`);
+  return validate.schema as object;
+}
+
+interface ListSchema {
+  $ref?: string;
+  allOf?: ListSchema[];
+  properties?: Record<string, ListSchema>;
+  items?: ListSchema;
+}
+
+/**
+ * The members of the items that a method answers in a list, in the order of its schema; undefined when it answers none.
+ * `paged`: it takes `limit` and `cursor`.
+ */
+export function listColumns(method: keyof MethodParams): { names: string[]; paged: boolean } | undefined {
+  const { properties = {} } = replySchema(method) as ListSchema;
+  const { properties: params = {} } = paramsSchema(method);
+  if (!properties['items'] || !(properties['next'] || Object.keys(params).length === 0)) return undefined;
+  let item: ListSchema = properties['items'].items ?? {};
+  if (item.$ref !== undefined) item = ajv.getSchema(item.$ref)?.schema as ListSchema;
+  return { names: Object.keys(item.properties ?? {}), paged: 'cursor' in params };
+}
+
+/** Makes sure that a reply is what its schema says. @throws Error: the method, or its schema, is wrong */
+export function checkReply(method: keyof MethodParams, data: unknown): void {
+  const validate = ajv.getSchema(`${method}.reply.json`);
+  if (!validate) throw new Error(`there is no schema of the reply to ${method}`);
+  const fault = firstFault(validate, data);
+  if (fault) throw new Error(`the reply to ${method} breaks its schema: ${sentence(fault)}`);
+}
+
 /**
  * `value` as what its schema says it is.
  * @throws PlatenError payload/schema with the JSON path of the first fault
@@ -354,10 +320,10 @@ function isTooDeep(json: Uint8Array): boolean {
 }
 
 /**
- * Parses a payload: UTF-8, JSON, an object, and right by its schema.
- * @throws PlatenError payload/not-json, payload/schema
+ * Parses a payload: UTF-8, JSON, an object that isn't nested too deep.
+ * @throws PlatenError payload/not-json
  */
-export function parsePayload<N extends SchemaName>(name: N, payload: Uint8Array): SchemaTypes[N] {
+export function parseObject(payload: Uint8Array): Record<string, unknown> {
   let value: unknown;
   try {
     value = parseJson(textOf(payload));
@@ -370,5 +336,13 @@ export function parsePayload<N extends SchemaName>(name: N, payload: Uint8Array)
   if (isTooDeep(payload)) {
     throw new PlatenError('payload/not-json', { reason: `nested deeper than ${NESTING_LEVELS_MAX} levels` });
   }
-  return checkSchema(name, value);
+  return value as Record<string, unknown>;
+}
+
+/**
+ * Parses a payload: UTF-8, JSON, an object, and right by its schema.
+ * @throws PlatenError payload/not-json, payload/schema
+ */
+export function parsePayload<N extends SchemaName>(name: N, payload: Uint8Array): SchemaTypes[N] {
+  return checkSchema(name, parseObject(payload));
 }

@@ -3,12 +3,20 @@
  * method only does its work.
  */
 import type { Logger } from 'pino';
-import { type ErrorCode, PlatenError, reasonOf } from '../../schemas/errors.ts';
-import { isMethod, type Method, mayCall, type Role } from '../../schemas/roles.ts';
+import { type ErrorBody, type ErrorCode, PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { didYouMean } from '../../schemas/nearest-name.ts';
+import { isMethod, METHOD_ROLES, type Method, mayCall, type Role } from '../../schemas/roles.ts';
 import { recordable } from '../../schemas/secrets.ts';
 import { opsTopic } from '../../schemas/topics.ts';
 import type { OperatorReply } from '../../schemas/types.ts';
-import { checkNoNul, checkParams, checkSchema, paramsSchema, parsePayload } from '../../schemas/validate.ts';
+import {
+  checkNoNul,
+  checkParams,
+  checkReply,
+  checkSchema,
+  paramsSchema,
+  parsePayload,
+} from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link/link.ts';
 import { sendAnswer } from '../link/send-answer.ts';
@@ -26,6 +34,24 @@ export interface Audit {
     outcome: 'ok' | 'accepted';
   }): Promise<void>;
 }
+
+/** One request, whichever way it came. */
+export interface Asked {
+  name: string;
+  /** Missing where whoever carried the request doesn't know it. */
+  role?: Role;
+  /** The id of the program's token that it came with. */
+  token?: string;
+  method: string;
+  params: Record<string, unknown>;
+  /** What the parameters were parsed from. */
+  payload: Buffer;
+}
+
+/** A reply without the id that only MQTT needs. */
+export type Answered =
+  | { status: 'ok' | 'accepted'; data: Record<string, unknown> }
+  | { status: 'error'; error: ErrorBody };
 
 /** Finds the role of an operator where the broker doesn't tell it (a foreign one). */
 export type RoleLookup = (operator: string) => Promise<Role | undefined>;
@@ -81,6 +107,7 @@ export class Dispatcher {
   readonly #audit: Audit;
   readonly #roleOf: RoleLookup;
   readonly #log: Logger;
+  readonly #checksReplies: boolean;
   /** How much each operator asks. */
   readonly admission = new Admission({
     under_way_max: CENTER_LIMITS.requests_under_way_max,
@@ -95,12 +122,15 @@ export class Dispatcher {
     audit: Audit;
     roleOf: RoleLookup;
     log: Logger;
+    /** Checks every reply by its schema: in tests, where a reply that breaks it is a fault of the method. */
+    checksReplies?: boolean;
   }) {
     this.#services = parts.services;
     this.#methods = parts.methods;
     this.#audit = parts.audit;
     this.#roleOf = parts.roleOf;
     this.#log = parts.log;
+    this.#checksReplies = parts.checksReplies ?? process.env['PLATEN_TEST_REPLIES'] === '1';
   }
 
   /**
@@ -128,8 +158,14 @@ export class Dispatcher {
       await this.#send(operator, method, { id: answered, status: 'error', error: requestFault(error).body });
       return 'refused';
     }
-    const reply = await this.#reply(message, operator, method, id, params);
-    await this.#send(operator, method, reply);
+    const answer = await this.answer({
+      name: operator,
+      ...(message.publisher ? { role: message.publisher.role } : {}),
+      method,
+      params,
+      payload: message.payload,
+    });
+    await this.#send(operator, method, { id, ...answer });
     return undefined;
   }
 
@@ -149,53 +185,54 @@ export class Dispatcher {
     await sendAnswer(this.#services.link, topic, reply, failed);
   }
 
-  async #reply(
-    message: LinkMessage,
-    operator: string,
-    method: string,
-    id: string,
-    params: Record<string, unknown>,
-  ): Promise<OperatorReply> {
+  /** Answers one request, whichever way it came. Never throws: what goes wrong is in the answer. */
+  async answer(asked: Asked): Promise<Answered> {
+    const { name, method, params } = asked;
     try {
       const definition = this.#methods.get(method);
-      if (!isMethod(method) || !definition) throw new PlatenError('request/unknown-method', { method });
-      const role = message.publisher?.role ?? (await this.#roleOf(operator));
-      if (role === undefined || !mayCall(role, method)) {
-        throw new PlatenError('request/not-allowed', { role: role ?? 'unknown', method });
+      if (!isMethod(method) || !definition) {
+        const nearest = didYouMean(method, this.#methods.keys());
+        throw new PlatenError('request/unknown-method', { method, nearest });
       }
-      checkNoNul(params, message.payload);
-      const caller: Caller = { name: operator, role };
-      const admitted = this.admission.enter(operator, definition.heavy, this.#services.now());
+      const role = asked.role ?? (await this.#roleOf(name));
+      if (role === undefined || !mayCall(role, method)) {
+        const needed = METHOD_ROLES[method];
+        throw new PlatenError('request/not-allowed', { role: role ?? 'unknown', method, needed });
+      }
+      checkNoNul(params, asked.payload);
+      const caller: Caller = { name, role, ...(asked.token === undefined ? {} : { token: asked.token }) };
+      const admitted = this.admission.enter(name, definition.heavy, this.#services.now());
       try {
-        return await this.#call(definition, caller, id, params);
+        return await this.#call(definition, caller, params);
       } finally {
         admitted.done();
       }
     } catch (error) {
-      if (error instanceof PlatenError) return { id, status: 'error', error: error.body };
-      this.#log.error({ operator, method, err: error }, 'a request failed');
+      if (error instanceof PlatenError) return { status: 'error', error: error.body };
+      this.#log.error({ operator: name, method, err: error }, 'a request failed');
       const internal = new PlatenError('request/internal' satisfies ErrorCode, { reason: reasonOf(error) });
-      return { id, status: 'error', error: internal.body };
+      return { status: 'error', error: internal.body };
     }
   }
 
   async #call(
     definition: MethodDefinition,
     caller: Caller,
-    id: string,
     params: Record<string, unknown>,
-  ): Promise<OperatorReply> {
-    const checked = checkParams(definition.method, params);
+  ): Promise<Answered> {
+    const { method, audited } = definition;
+    const checked = checkParams(method, params);
     const { status = 'ok', data } = await definition.handle(checked, caller, this.#services);
-    if (definition.audited) {
+    if (this.#checksReplies) checkReply(method, data);
+    if (audited) {
       await this.#audit.record({
         actor: caller.name,
         role: caller.role,
-        method: definition.method,
-        params: auditable(definition.method, params),
+        method,
+        params: auditable(method, params),
         outcome: status,
       });
     }
-    return { id, status, data };
+    return { status, data };
   }
 }

@@ -10,6 +10,8 @@ import type { Services } from './services.ts';
 export interface Caller {
   name: string;
   role: Role;
+  /** The id of the program's token that the request came with. */
+  token?: string;
 }
 
 export interface MethodReply {
