@@ -9,11 +9,14 @@ import { reasonOf } from '../schemas/errors.ts';
 import { parseTopic } from '../schemas/topics.ts';
 import type { Structure } from '../schemas/types.ts';
 import type { StoredAccounts } from './accounts/accounts.ts';
+import type { Tokens } from './accounts/tokens.ts';
 import type { Store } from './database/store.ts';
 import { Asks } from './fleet/asks.ts';
 import { Attendance } from './fleet/attendance.ts';
+import { EventRecord } from './fleet/event-record.ts';
 import { FleetEvents } from './fleet/events.ts';
 import { StoredFleet } from './fleet/fleet-queries.ts';
+import { FleetGauges } from './fleet/gauges.ts';
 import { LastSeen } from './fleet/last-seen.ts';
 import { Policies } from './fleet/policies.ts';
 import { PrinterRequests } from './fleet/requests.ts';
@@ -22,7 +25,7 @@ import { Refusals } from './ingest/refusals.ts';
 import { type Conclusions, Uplinks } from './ingest/uplinks.ts';
 import type { Link, LinkHandler } from './link/link.ts';
 import { show, showCommits } from './metrics.ts';
-import { Dispatcher } from './operators/dispatch.ts';
+import { type Answered, type Asked, Dispatcher } from './operators/dispatch.ts';
 import { METHODS } from './operators/methods.ts';
 import type { Services } from './operators/services.ts';
 import { ruleQuestion } from './trouble/remedies.ts';
@@ -43,6 +46,7 @@ export interface CenterOptions {
   store: Store;
   link: Link;
   accounts: StoredAccounts;
+  tokens: Tokens;
   registry: Registry;
   /** The release repository, and its address as printers reach it, with a slash at its end. */
   repository: Repository;
@@ -62,6 +66,8 @@ export interface Capability extends Partial<Omit<Conclusions, 'knownVerdict'>> {
 
 export interface Center {
   readonly services: Services;
+  /** What is served another way than over the link. */
+  readonly door: { answer(asked: Asked): Promise<Answered>; readonly events: EventRecord };
   readonly verdicts: Verdicts;
   /** Why the queue of orders can't be used at the moment. */
   queueFault(): string | undefined;
@@ -74,7 +80,9 @@ export interface Center {
 
 /** Puts the center together; nothing happens before `start`. */
 export async function createCenter(options: CenterOptions): Promise<Center> {
-  const { store, link, accounts, registry, redisUrl, log, now } = options;
+  const { store, accounts, registry, redisUrl, log, now } = options;
+  const record = new EventRecord(store.database, log, now);
+  const link = record.over(options.link);
   const events = new FleetEvents(link, log, now);
   const refusals = new Refusals(link, log);
   const choosing = new Choosing(log);
@@ -207,6 +215,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     fleet,
     attendance,
     accounts,
+    tokens: options.tokens,
     policies,
     requests,
     catalog: catalogs,
@@ -289,6 +298,12 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       : dispatcher.handle(message, parsed.operator, parsed.method);
   };
   events.touch(() => summary.touch());
+  show(registry, {
+    name: 'platen_events_lost_total',
+    help: 'Events that found no place in the record since the start; readers are told to begin anew.',
+    read: () => record.lost,
+  });
+  new FleetGauges({ registry, database: store.database, summary: () => summary.current(), log, now });
   showCommits(registry, store.ingest);
   show(registry, {
     name: 'platen_uplinks_total',
@@ -339,6 +354,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
   });
   return {
     services,
+    door: { answer: (asked) => dispatcher.answer(asked), events: record },
     verdicts,
     queueFault: () => orders.queue.fault(),
     connection(printer, connected) {
@@ -349,6 +365,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
         );
     },
     async start() {
+      record.start(events);
       await policies.load();
       lastSeen.start();
       await troubles.start((await rules.get())?.document);
@@ -368,6 +385,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       await troubles.stop();
       for (const capability of [...capabilities].reverse()) await capability.stop();
       summary.stop();
+      await record.stop();
     },
   };
 }

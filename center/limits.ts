@@ -43,6 +43,52 @@ export const CENTER_LIMITS = {
   http_idle_ms_max: 5_000,
   /** How often connections are looked through for those that are too slow. */
   http_look_ms: 1_000,
+  /** How long a session lasts at most, and without being used. */
+  session_ms_max: 12 * 3_600_000,
+  session_idle_ms_max: 2 * 3_600_000,
+  /** How exactly it is written when a session or a token was last used. */
+  session_used_ms: 60_000,
+  /** Sessions of one person; with another one the oldest ends. */
+  sessions_person_max: 32,
+  /** Tokens of one person that hold, and how long one holds at most and when nothing is said. */
+  tokens_person_max: 100,
+  token_ms_max: 366 * 24 * 3_600_000,
+  token_ms_default: 90 * 24 * 3_600_000,
+  /** Wrong passwords for one account from one address within a while, before none is looked at for a while; ten times
+   * as many for all accounts from one address. And how long the answer to a wrong one takes at least. */
+  sign_in_failures_max: 10,
+  sign_in_window_ms: 60_000,
+  sign_in_ban_ms: 60_000,
+  sign_in_wrong_ms: 400,
+  /** Body of a request that signs in. */
+  sign_in_bytes_max: 4_096,
+  /** Requests of one address a minute to what needs nobody signed in. */
+  http_open_per_minute_max: 120,
+  /** Items of a list that is sent whole, as JSON lines or CSV. */
+  http_list_items_max: 1_000_000,
+  /** How long events are kept for those who come back, and how long one gathers others to be written with it. */
+  events_kept_ms: 3_600_000,
+  events_gather_ms: 50,
+  events_retry_ms: 1_000,
+  /** Events that wait to be recorded; more are told as a gap. And what one may hold. */
+  events_waiting_max: 20_000,
+  event_bytes_max: 256 * 1024,
+  /** Events that are written or read at once. */
+  events_page: 1_000,
+  /** Streams of events, of everybody and of one person. */
+  events_streams_max: 500,
+  events_streams_person_max: 32,
+  /** What waits for one reader; whoever is slower is dropped. */
+  events_stream_bytes_max: 1024 * 1024,
+  /** How long a reader of past events may take nothing. */
+  events_stalled_ms_max: 20_000,
+  /** How long a connection stays open for the reason why it ends. */
+  events_farewell_ms_max: 2_000,
+  /** How often the record is looked at for events of other nodes, and streams for sessions that ended. */
+  events_look_ms: 500,
+  events_beat_ms: 15_000,
+  /** When a reader that lost its stream comes back. */
+  events_reader_retry_ms: 2_000,
   /** Refusals of the broker that are told as events. */
   security_events_per_second_max: 20,
   /** Printers whose verdict waits to be computed; more wait in the store and are taken in pages. */
@@ -93,6 +139,9 @@ export const CENTER_LIMITS = {
   requests_operator_burst_max: 2_000,
   /** Requests of operators under way at once. */
   requests_under_way_max: 256,
+  /** How long counts for metrics hold at least, and the share of the time that counting may take. */
+  gauges_kept_ms: 5_000,
+  gauges_share_max: 0.05,
   /** Least time between two summaries. */
   summary_interval_ms_min: 1_000,
   /** Default and greatest page of a list. */

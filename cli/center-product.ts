@@ -13,8 +13,8 @@ import {
   Opened,
   openHttp,
   openParts,
-  publicUrl,
   readiness,
+  repositoryAddress,
   tellExpiry,
 } from './parts.ts';
 import type { Settings } from './settings.ts';
@@ -53,7 +53,7 @@ export async function openCenterProduct(
     const link = new MqttLink({ url: broker, name: settings.centerName, log });
     const parts = await openParts(settings, 'platen center', { log, opened, stop });
     let center: Center | undefined;
-    const http = await openHttp(settings, parts, log, opened, {
+    const http = await openHttp(settings, parts, { log, opened }, () => center, {
       link: () => readiness(link.connected, 'the broker is not reachable'),
       center: () => readiness(center !== undefined, 'the center does not listen yet'),
       queue: () => readiness(center?.queueFault() === undefined, center?.queueFault() ?? ''),
@@ -64,7 +64,7 @@ export async function openCenterProduct(
       help: 'Messages over which the broker ended the connection each time, set aside since the start.',
       read: () => link.setAside,
     });
-    const repositoryUrl = `${publicUrl(settings, http.port, log)}repository/`;
+    const repositoryUrl = repositoryAddress(settings, http, log);
     const made = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
     opened.add(() => made.stop());
     await made.start();

@@ -2,16 +2,19 @@
  * What every way of running the center needs: store, accounts, repository, metrics and HTTP, opened in the order in
  * which they need one another and closed in the reverse order.
  */
-import { statfsSync } from 'node:fs';
+import { readFileSync, statfsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { StoredAccounts } from '../center/accounts/accounts.ts';
 import { ensureAdmin, watchAdmin } from '../center/accounts/admin-file.ts';
+import { Sessions } from '../center/accounts/sessions.ts';
+import { SignIn } from '../center/accounts/sign-in.ts';
+import { Tokens } from '../center/accounts/tokens.ts';
 import type { Center, CenterOptions } from '../center/compose.ts';
 import { openStore, readIdentity, type Store } from '../center/database/store.ts';
-import { type HttpServer, type Readiness, startHttp } from '../center/http.ts';
+import { type HttpServer, type Readiness, startHttp } from '../center/http/server.ts';
 import type { Link } from '../center/link/link.ts';
 import { createRegistry, show } from '../center/metrics.ts';
 import { reachRedis } from '../center/update/orders/queue.ts';
@@ -38,9 +41,16 @@ function guessedHost(host: string): string {
   return found?.address ?? '127.0.0.1';
 }
 
-/** The address at which printers reach HTTP, with a slash at its end: what orders name. */
-export function publicUrl({ publicUrl, host }: Settings, port: number, log: Logger): string {
-  if (publicUrl !== undefined) return publicUrl;
+/**
+ * The address at which printers reach HTTP, with a slash at its end: what orders name.
+ * @param apart the repository has a port of its own
+ */
+function publicUrl({ publicUrl, host }: Settings, port: number, apart: boolean, log: Logger): string {
+  if (publicUrl !== undefined) {
+    const url = new URL(publicUrl);
+    if (apart) url.port = String(port);
+    return url.href;
+  }
   const guessed = address('http', guessedHost(host), port, '/');
   if (WILDCARDS.includes(host)) {
     log.warn(
@@ -49,6 +59,15 @@ export function publicUrl({ publicUrl, host }: Settings, port: number, log: Logg
     );
   }
   return guessed;
+}
+
+/** Where printers find the repository, as orders name it. */
+export function repositoryAddress(
+  settings: Settings,
+  { port, repositoryPort }: { port: number; repositoryPort: number },
+  log: Logger,
+): string {
+  return `${publicUrl(settings, repositoryPort, port !== repositoryPort, log)}repository/`;
 }
 
 /** The names that the server's certificate must be for. */
@@ -126,6 +145,8 @@ export interface Parts {
   adminFile: string;
   registry: Registry;
   repository: LocalRepository;
+  tokens: Tokens;
+  signIn: SignIn;
 }
 
 /**
@@ -174,17 +195,41 @@ export async function openParts(
         repository.expiries().map(({ role, expiresMs }) => [role, (expiresMs - Date.now()) / 1_000]),
       ),
   });
-  return { tell: (addresses) => lock.tell(addresses), store, accounts, adminFile, registry, repository };
+  const tokens = new Tokens(store.database, Date.now);
+  const sessions = new Sessions(store.database);
+  const signIn = new SignIn({ accounts, sessions, tokens, now: Date.now });
+  return {
+    tell: (addresses) => lock.tell(addresses),
+    store,
+    accounts,
+    adminFile,
+    registry,
+    repository,
+    tokens,
+    signIn,
+  };
 }
 
-/** Opens HTTP over the parts. */
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** Who may read something on the main port. */
+function accessOf(setting: Settings['metrics']): 'open' | 'token' | 'none' {
+  return typeof setting === 'number' ? 'none' : setting;
+}
+
+/**
+ * Opens HTTP over the parts.
+ * @param center what answers requests; undefined until it listens
+ */
 export async function openHttp(
   settings: Settings,
-  { store, registry, repository }: Parts,
-  log: Logger,
-  opened: Opened,
+  { store, registry, repository, signIn }: Parts,
+  { log, opened }: Pick<Opening, 'log' | 'opened'>,
+  center: () => Center | undefined,
   more: Record<string, Readiness> = {},
-): Promise<HttpServer> {
+): Promise<HttpServer & { repositoryPort: number }> {
   const http = await startHttp({
     host: settings.host,
     port: settings.httpPort,
@@ -199,9 +244,31 @@ export async function openHttp(
       ...more,
     },
     log,
+    version,
+    access: { metrics: accessOf(settings.metrics), repository: accessOf(settings.repository) },
+    api: { signIn, publicUrl: settings.publicUrl, answering: () => center()?.door, registry, log },
   });
   opened.add(() => http.close());
-  return http;
+  let repositoryPort = http.port;
+  for (const name of ['metrics', 'repository'] as const) {
+    const port = settings[name];
+    if (typeof port !== 'number') continue;
+    const apart = await startHttp({
+      host: settings.host,
+      port,
+      setting: `PLATEN_${name.toUpperCase()}`,
+      repository: name === 'repository' ? join(settings.data, 'repository') : undefined,
+      // What this server counts of itself is of no interest beside the other's.
+      registry: name === 'metrics' ? registry : new Registry(),
+      access: name === 'metrics' ? {} : { metrics: 'none' },
+      readiness: {},
+      log,
+    });
+    opened.add(() => apart.close());
+    if (name === 'repository') repositoryPort = apart.port;
+    log.info({ address: address('http', settings.host, apart.port, '/') }, `${name} on a port of its own`);
+  }
+  return { ...http, repositoryPort };
 }
 
 /** Tells operators of signatures that come to their end. */
@@ -215,11 +282,11 @@ export function tellExpiry({ repository }: Parts, { services: { events } }: Cent
 /** The center's options over the parts. */
 export function centerOptions(
   settings: Settings,
-  { store, accounts, registry, repository }: Parts,
+  { store, accounts, registry, repository, tokens }: Parts,
   link: Link,
   repositoryUrl: string,
   log: Logger,
 ): CenterOptions {
   const { redisUrl } = settings;
-  return { store, link, accounts, registry, log, now: Date.now, repository, repositoryUrl, redisUrl };
+  return { store, link, accounts, tokens, registry, log, now: Date.now, repository, repositoryUrl, redisUrl };
 }

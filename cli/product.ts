@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { Authority } from '../broker/access/authority.ts';
 import { type Broker, createBroker } from '../broker/broker.ts';
 import type { TlsEndpoint } from '../broker/listeners/sockets.ts';
@@ -11,6 +12,7 @@ import { type Center, createCenter } from '../center/compose.ts';
 import { SecurityNews } from '../center/fleet/security.ts';
 import { CENTER_LIMITS } from '../center/limits.ts';
 import { InProcessLink } from '../center/link/link-in-process.ts';
+import { show } from '../center/metrics.ts';
 import type { LocalRepository } from '../releases/local.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { BrokerFlags } from './broker-flags.ts';
@@ -20,8 +22,8 @@ import {
   Opened,
   openHttp,
   openParts,
-  publicUrl,
   readiness,
+  repositoryAddress,
   serverHosts,
   tellExpiry,
 } from './parts.ts';
@@ -44,6 +46,7 @@ async function openTls(
   settings: Settings,
   log: Logger,
   opened: Opened,
+  registry: Registry,
 ): Promise<{ authority: Authority; endpoint: TlsEndpoint } | undefined> {
   const { host, mqttsPort: port } = settings;
   if (port === undefined) return undefined;
@@ -53,6 +56,18 @@ async function openTls(
     log.error({ reason: reasonOf(error) }, 'the list of certificates is damaged'),
   );
   const { key, cert } = await authority.server(serverHosts(settings));
+  show(registry, {
+    name: 'platen_certificate_expires_seconds',
+    help: 'Time until a certificate expires: of the authority, and of the server for MQTT over TLS.',
+    label: 'certificate',
+    read: () => {
+      const seconds = Object.entries(authority.expiries()).map(([name, at]) => [
+        name,
+        (at - Date.now()) / 1_000,
+      ]);
+      return Object.fromEntries(seconds) as Record<string, number>;
+    },
+  });
   return {
     authority,
     endpoint: {
@@ -82,7 +97,7 @@ export async function openProduct(
     const parts = await openParts(settings, 'platen up', { log, opened, stop });
     const { store, accounts, adminFile, registry, repository } = parts;
     const link = new InProcessLink();
-    const tls = await openTls(settings, log, opened);
+    const tls = await openTls(settings, log, opened, registry);
     const broker = await createBroker({
       tcp: { host: settings.host, port: settings.mqttPort },
       tls: tls?.endpoint,
@@ -106,7 +121,7 @@ export async function openProduct(
     broker.metrics(registry);
     let center: Center | undefined;
     let listening = false;
-    const http = await openHttp(settings, parts, log, opened, {
+    const http = await openHttp(settings, parts, { log, opened }, () => center, {
       broker: () => {
         const fault = listening ? broker.fault() : 'MQTT does not listen';
         return readiness(fault === undefined, fault ?? '');
@@ -116,7 +131,7 @@ export async function openProduct(
     });
     // Before the center publishes.
     await broker.load();
-    const repositoryUrl = `${publicUrl(settings, http.port, log)}repository/`;
+    const repositoryUrl = repositoryAddress(settings, http, log);
 
     const made = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
     await store.ingest.allOffline();

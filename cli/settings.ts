@@ -17,6 +17,9 @@ export interface Settings {
   /** Undefined: no TLS listener. */
   mqttsPort: number | undefined;
   httpPort: number;
+  /** Who may read /metrics and /repository/: everybody, holders of a token, or on a port of their own. */
+  metrics: 'open' | 'token' | number;
+  repository: 'open' | 'token' | number;
   /** Where printers reach HTTP, with a slash at its end; undefined: guessed from the host. */
   publicUrl: string | undefined;
   /** Absolute path of the data folder. */
@@ -72,8 +75,21 @@ const DEFINITIONS = {
   httpPort: {
     flag: '--http-port <port>',
     env: 'PLATEN_HTTP_PORT',
-    description: 'HTTP: /mqtt, /repository/, /metrics, /healthz, /readyz',
+    description: 'HTTP: /api/v1, /mqtt, /repository/, /metrics, /healthz, /readyz',
     fallback: '8080',
+  },
+  metrics: {
+    flag: '--metrics <open|token|port>',
+    env: 'PLATEN_METRICS',
+    description: 'who reads /metrics: everybody, holders of a token, or whoever reaches a port of its own',
+    fallback: 'open',
+  },
+  repository: {
+    flag: '--repository <open|token|port>',
+    env: 'PLATEN_REPOSITORY',
+    description:
+      'who reads /repository/: everybody, holders of a token, or whoever reaches a port of its own',
+    fallback: 'open',
   },
   publicUrl: {
     flag: '--public-url <url>',
@@ -164,6 +180,11 @@ function integer(name: keyof Settings, text: string, max: number, min = 0): numb
   return value;
 }
 
+/** `open`, `token`, or a port. */
+function exposure(name: keyof Settings, text: string): 'open' | 'token' | number {
+  return text === 'open' || text === 'token' ? text : integer(name, text, PORT_MAX);
+}
+
 function oneOf<T extends string>(name: keyof Settings, text: string, values: readonly T[]): T {
   const value = values.find((candidate) => candidate === text);
   if (value === undefined) throw wrong(name, `"${text}" is none of ${values.join(', ')}`);
@@ -226,6 +247,8 @@ export function readSettings(flags: Record<string, unknown>, env: NodeJS.Process
     mqttPort: integer('mqttPort', required('mqttPort'), PORT_MAX),
     mqttsPort: mqttsPort === undefined ? undefined : integer('mqttsPort', mqttsPort, PORT_MAX),
     httpPort: integer('httpPort', required('httpPort'), PORT_MAX),
+    metrics: exposure('metrics', required('metrics')),
+    repository: exposure('repository', required('repository')),
     publicUrl: withSlash(url('publicUrl', text('publicUrl'), ['http:', 'https:'])),
     data: resolve(required('data')),
     databaseUrl: url('databaseUrl', text('databaseUrl'), ['postgres:', 'postgresql:']),

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { type HttpServer, startHttp } from '../center/http.ts';
+import { type HttpServer, startHttp } from '../center/http/server.ts';
 import { createRegistry } from '../center/metrics.ts';
 import { rangeOf } from './images.ts';
 

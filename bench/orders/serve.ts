@@ -1,6 +1,6 @@
 /** The product's HTTP server alone: serves a folder under /repository/ and tells its port to who started it. */
 import { pino } from 'pino';
-import { startHttp } from '../../center/http.ts';
+import { startHttp } from '../../center/http/server.ts';
 import { createRegistry } from '../../center/metrics.ts';
 
 const server = await startHttp({

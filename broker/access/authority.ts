@@ -8,6 +8,7 @@
  * Clients' private keys are given out once and not kept. A revocation holds at the next handshake, and whoever watches
  * (`onRevoked`) ends the live connections.
  */
+import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readWholeJson, readWholePem, writeWholeSync } from '../../files/whole-file.ts';
@@ -57,6 +58,10 @@ function unlessDamaged<T>(read: () => T): T | undefined {
   }
 }
 
+function expiryOf(pem: string): number {
+  return Date.parse(new X509Certificate(pem).validTo);
+}
+
 export class Authority {
   readonly #folder: string;
   readonly #now: () => number;
@@ -95,6 +100,11 @@ export class Authority {
   /** The authority's certificate, PEM: what clients are given to know the server by. */
   get certificate(): string {
     return this.#pem('ca.pem');
+  }
+
+  /** When the authority's and the server's certificate expire, in milliseconds since the epoch. */
+  expiries(): Record<'authority' | 'server', number> {
+    return { authority: expiryOf(this.certificate), server: expiryOf(this.#pem('server.pem')) };
   }
 
   /** The file of it. */

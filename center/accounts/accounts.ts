@@ -20,7 +20,7 @@ export class StoredAccounts implements Accounts, Identity {
   readonly #known = new Map<string, Credential>();
   /** How often rights changed since the start. */
   #changes = 0;
-  #revoked: (name: string, enrolment: string | undefined) => void = () => undefined;
+  readonly #revoked = new Set<(name: string, enrolment: string | undefined) => void>();
 
   constructor(store: Credentials) {
     this.#store = store;
@@ -28,7 +28,7 @@ export class StoredAccounts implements Accounts, Identity {
 
   /** Who ends the connections of somebody whose rights changed, and the certificates of other enrolments. */
   onRevoked(listener: (name: string, enrolment: string | undefined) => void): void {
-    this.#revoked = listener;
+    this.#revoked.add(listener);
   }
 
   /** What certificates of this printer are bound to; undefined when it is not enrolled. */
@@ -134,7 +134,7 @@ export class StoredAccounts implements Accounts, Identity {
   #changed(name: string, enrolment: string | undefined): void {
     this.#changes += 1;
     this.#known.delete(name);
-    this.#revoked(name, enrolment);
+    for (const listener of this.#revoked) listener(name, enrolment);
   }
 
   /**

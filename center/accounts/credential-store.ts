@@ -7,6 +7,7 @@ import type { Role } from '../../schemas/roles.ts';
 import type { Client, Database } from '../database/database.ts';
 import { GroupCommit } from '../ingest/group-commit.ts';
 import { CENTER_LIMITS } from '../limits.ts';
+import { endAccess } from './tokens.ts';
 
 /** How long a lookup waits for others; a client that connects doesn't notice. */
 const LOOKUP_PATIENCE_MS = 3;
@@ -118,6 +119,8 @@ export class Credentials {
          ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, revoked_at = NULL`,
         [name, role, hash],
       );
+      // Whoever signed in with the old password or role signs in again.
+      await client.query('DELETE FROM sessions WHERE name = $1', [name]);
     });
   }
 
@@ -138,6 +141,7 @@ export class Credentials {
          SELECT name FROM revoked`,
         [name],
       );
+      await endAccess(client, name);
       return rowCount !== 0;
     });
   }

@@ -26,6 +26,7 @@ import { releasesList, releasesRelease } from './releases.ts';
 import { errorsRequest, readingsRequest, structureRequest } from './report-requests.ts';
 import { rolloutGet, rolloutSet } from './rollout.ts';
 import { rulesGet, rulesPut } from './rules.ts';
+import { tokensCreate, tokensList, tokensRevoke } from './tokens.ts';
 import { troublesClose, troublesList } from './troubles.ts';
 import { usersList, usersPut, usersRemove } from './users.ts';
 
@@ -59,6 +60,9 @@ const ALL = [
   rulesGet,
   rulesPut,
   structureRequest,
+  tokensCreate,
+  tokensList,
+  tokensRevoke,
   troublesClose,
   troublesList,
   usersList,

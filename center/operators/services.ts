@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Repository } from '../../releases/repository.ts';
 import type { TroubleRules } from '../../schemas/types.ts';
+import type { Tokens } from '../accounts/tokens.ts';
 import type { Attendance } from '../fleet/attendance.ts';
 import type { FleetEvents } from '../fleet/events.ts';
 import type { Policies } from '../fleet/policies.ts';
@@ -28,6 +29,7 @@ export interface Services {
   fleet: FleetQueries;
   attendance: Attendance;
   accounts: Accounts;
+  tokens: Tokens;
   policies: Policies;
   requests: PrinterRequests;
   catalog: CatalogService;

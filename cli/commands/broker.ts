@@ -7,7 +7,7 @@ import { hashPassword, makePassword } from '../../broker/access/passwords.ts';
 import { createBroker } from '../../broker/broker.ts';
 import type { TlsEndpoint } from '../../broker/listeners/sockets.ts';
 import { FileBackend } from '../../broker/retained/file-backend.ts';
-import { startHttp } from '../../center/http.ts';
+import { startHttp } from '../../center/http/server.ts';
 import { createRegistry } from '../../center/metrics.ts';
 import type { FolderLock } from '../../files/folder-lock.ts';
 import { writeWholeSync } from '../../files/whole-file.ts';

@@ -9,6 +9,8 @@ const SETTINGS = [
   'centerName',
   'host',
   'httpPort',
+  'metrics',
+  'repository',
   'publicUrl',
   'data',
   'databaseUrl',

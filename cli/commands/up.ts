@@ -15,6 +15,8 @@ const SETTINGS = [
   'mqttPort',
   'mqttsPort',
   'httpPort',
+  'metrics',
+  'repository',
   'publicUrl',
   'data',
   'databaseUrl',

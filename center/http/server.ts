@@ -1,19 +1,25 @@
 /**
- * The HTTP side: health, metrics and the release repository. MQTT over WebSocket is attached to the same server by
+ * The HTTP side: the methods, health, metrics and the release repository. MQTT over WebSocket is attached to the same server by
  * whoever puts broker and center together.
  */
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import cookie from '@fastify/cookie';
+import helmet from '@fastify/helmet';
 import fastifyStatic from '@fastify/static';
 import fastify from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { serveImages } from '../releases/images.ts';
-import { reasonOf } from '../schemas/errors.ts';
-import { listenError } from '../schemas/listen-error.ts';
-import { boundConnections, HTTP_CONNECTIONS } from './http-connections.ts';
-import { CENTER_LIMITS } from './limits.ts';
+import { serveImages } from '../../releases/images.ts';
+import { httpStatusOf, PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { listenError } from '../../schemas/listen-error.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import { type ApiOptions, serveApi } from './api.ts';
+import { boundConnections, HTTP_CONNECTIONS } from './connections.ts';
+import { Visitors } from './visitors.ts';
+
+export type Access = 'open' | 'token' | 'none';
 
 /** Whether a part is ready, and if not, why. */
 export type Readiness = () => { ready: boolean; reason?: string };
@@ -24,9 +30,17 @@ export interface HttpOptions {
   /** Folder served under `/repository/`, made when it is missing; undefined: none. */
   repository: string | undefined;
   registry: Registry;
+  /** Who may read these here: everybody (as when nothing is said), holders of a token or a session, nobody. */
+  access?: { metrics?: Access; repository?: Access };
   /** By name of the part. */
   readiness: Record<string, Readiness>;
   log: Logger;
+  /** What is served under `/api/v1`; without it there is no such interface. */
+  api?: ApiOptions;
+  /** The setting that the port comes from. */
+  setting?: string;
+  /** Told by `/healthz`. */
+  version?: string;
 }
 
 export interface HttpServer {
@@ -52,8 +66,13 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     // Keep-alive connections must not hold up the stop.
     forceCloseConnections: true,
   });
+  await app.register(helmet, {
+    // A printer that reads the repository is no page; and what TLS there is may end before this server.
+    crossOriginResourcePolicy: false,
+    strictTransportSecurity: options.api?.publicUrl?.startsWith('https:') ?? false,
+  });
   boundConnections(app.server, { ...HTTP_CONNECTIONS, registry: options.registry });
-  app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }));
+  app.get('/healthz', (_request, reply) => reply.send({ status: 'ok', version: options.version }));
   app.get('/readyz', (_request, reply) => {
     const parts = Object.entries(options.readiness).map(([name, readiness]) => [name, readiness()] as const);
     const ready = parts.every(([, part]) => part.ready);
@@ -61,10 +80,28 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       .code(ready ? 200 : 503)
       .send({ status: ready ? 'ready' : 'not ready', parts: Object.fromEntries(parts) });
   });
-  app.get('/metrics', async (_request, reply) =>
-    reply.header('content-type', options.registry.contentType).send(await options.registry.metrics()),
-  );
-  if (options.repository !== undefined) {
+  const { metrics = 'open', repository = 'open' } = options.access ?? {};
+  const guards = new Map<string, Access>([
+    ['/metrics', metrics],
+    ['/repository/', repository],
+  ]);
+  if (options.api) {
+    // Also for what is served here beside the interface.
+    await app.register(cookie);
+    const visitors = new Visitors(options.api);
+    app.addHook('onRequest', async (request) => {
+      for (const [path, access] of guards) {
+        if (access === 'token' && request.url.startsWith(path)) await visitors.of(request);
+      }
+    });
+  }
+  if (metrics !== 'none') {
+    app.get('/metrics', async (_request, reply) =>
+      reply.header('content-type', options.registry.contentType).send(await options.registry.metrics()),
+    );
+  }
+  if (options.api) await serveApi(app, options.api);
+  if (options.repository !== undefined && repository !== 'none') {
     mkdirSync(options.repository, { recursive: true });
     await app.register(fastifyStatic, {
       root: options.repository,
@@ -78,6 +115,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     serveImages(app, options.repository, '/repository/');
   }
   app.setErrorHandler((error, request, reply) => {
+    if (error instanceof PlatenError) {
+      const code = httpStatusOf(error.code);
+      if (code === 401) reply.header('www-authenticate', 'Bearer');
+      return reply.code(code).send({ status: 'error', error: error.body });
+    }
     const status = (error as { statusCode?: number }).statusCode ?? 500;
     if (status >= 500)
       options.log.error({ url: request.url, reason: reasonOf(error) }, 'an HTTP request failed');
@@ -86,7 +128,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
-    throw listenError(error, { port: options.port, host: options.host, setting: 'PLATEN_HTTP_PORT' });
+    throw listenError(error, {
+      port: options.port,
+      host: options.host,
+      setting: options.setting ?? 'PLATEN_HTTP_PORT',
+    });
   }
   return {
     server: app.server,

@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import pino from 'pino';
 import { Registry } from 'prom-client';
-import { type HttpServer, startHttp } from './http.ts';
-import { boundConnections, type HttpConnectionsOptions } from './http-connections.ts';
+import { boundConnections, type HttpConnectionsOptions } from './connections.ts';
+import { type HttpServer, startHttp } from './server.ts';
 
 const ends: (() => unknown)[] = [];
 

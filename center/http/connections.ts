@@ -6,8 +6,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Counter, Counter as MakeCounter, type Registry } from 'prom-client';
-import { type Stranger, Strangers } from '../broker/connection/strangers.ts';
-import { CENTER_LIMITS } from './limits.ts';
+import { type Stranger, Strangers } from '../../broker/connection/strangers.ts';
+import { CENTER_LIMITS } from '../limits.ts';
 
 export interface HttpConnectionsOptions {
   connectionsMax: number;

@@ -1,0 +1,129 @@
+/**
+ * Who asks over HTTP: people with a session, programs with a token. Passwords are looked at in turns, as the broker's
+ * are, and after too many wrong ones not at all for a while.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { CheckRefused } from '../../broker/access/identity.ts';
+import { Turns } from '../../broker/access/turns.ts';
+import { Gate } from '../../broker/connection/connect-queue.ts';
+import { DEFAULT_LIMITS } from '../../broker/limits.ts';
+import { PlatenError } from '../../schemas/errors.ts';
+import type { Role } from '../../schemas/roles.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import type { StoredAccounts } from './accounts.ts';
+import type { Sessions, SignedInWith } from './sessions.ts';
+import { TOKEN_PREFIX, type Tokens } from './tokens.ts';
+
+/** Somebody who may ask. */
+export interface Visitor {
+  name: string;
+  role: Role;
+  how: SignedInWith | 'token';
+  /** Of the session or the token. */
+  id: string;
+  endsAt: Date;
+}
+
+export interface SignInParts {
+  accounts: StoredAccounts;
+  sessions: Sessions;
+  tokens: Tokens;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+export class SignIn {
+  readonly #parts: SignInParts;
+  readonly #turns: Turns;
+  readonly #ended = new Set<(who: { name?: string; id?: string }) => void>();
+
+  constructor(parts: SignInParts) {
+    this.#parts = parts;
+    const limits = {
+      ...DEFAULT_LIMITS,
+      failuresMax: CENTER_LIMITS.sign_in_failures_max,
+      flapWindowMs: CENTER_LIMITS.sign_in_window_ms,
+      flapBanMs: CENTER_LIMITS.sign_in_ban_ms,
+    };
+    const steady = () => performance.now();
+    this.#turns = new Turns({ limits, gate: new Gate(limits, steady()), now: steady });
+    parts.accounts.onRevoked((name) => this.#tell({ name }));
+    parts.tokens.onRevoked((id) => this.#tell({ id }));
+  }
+
+  /** Is told when an account, a session or a token ends, until the returned function is called. */
+  onEnded(listener: (who: { name?: string; id?: string }) => void): () => void {
+    this.#ended.add(listener);
+    return () => this.#ended.delete(listener);
+  }
+
+  #tell(who: { name?: string; id?: string }): void {
+    for (const listener of this.#ended) listener(who);
+  }
+
+  /**
+   * Signs somebody in with a password.
+   * @throws PlatenError session/wrong-password, session/too-many-tries
+   */
+  async withPassword(
+    username: string,
+    password: string,
+    address: string,
+  ): Promise<{ secret: string; visitor: Visitor }> {
+    const { accounts } = this.#parts;
+    const turn = this.#turns.of(username, address);
+    const credentials = { clientId: '', username, password: Buffer.from(password), address, turn };
+    let principal: Awaited<ReturnType<StoredAccounts['authenticate']>>;
+    try {
+      principal = await accounts.authenticate(credentials);
+    } catch (error) {
+      if (error instanceof CheckRefused) throw new PlatenError('session/too-many-tries');
+      throw error;
+    }
+    // A printer has no business here, whatever it knows.
+    if (!principal || principal.role === 'printer') {
+      this.#turns.failed(turn);
+      await pause(CENTER_LIMITS.sign_in_wrong_ms);
+      throw new PlatenError('session/wrong-password');
+    }
+    this.#turns.proved(turn, true);
+    return this.begin(principal.name, principal.role, 'password');
+  }
+
+  /** Begins a session of somebody who has proven to be that. */
+  async begin(name: string, role: Role, how: SignedInWith): Promise<{ secret: string; visitor: Visitor }> {
+    const { sessions, now } = this.#parts;
+    const { secret } = await sessions.begin(name, how, now());
+    const found = await sessions.find(secret, now());
+    // The account may have been taken away meanwhile.
+    if (!found) throw new PlatenError('session/ended');
+    return { secret, visitor: { ...found, role } };
+  }
+
+  /** Whose session it is. @throws PlatenError session/ended */
+  async bySession(secret: string): Promise<Visitor> {
+    const { sessions, now } = this.#parts;
+    const session = await sessions.find(secret, now());
+    if (!session) throw new PlatenError('session/ended');
+    return session;
+  }
+
+  /** Whose token it is. @throws PlatenError token/refused */
+  async byToken(secret: string): Promise<Visitor> {
+    const token = secret.startsWith(TOKEN_PREFIX) ? await this.#parts.tokens.find(secret) : undefined;
+    if (!token) throw new PlatenError('token/refused');
+    return { name: token.owner, role: token.role, how: 'token', id: token.id, endsAt: token.endsAt };
+  }
+
+  /** Whether the session or token of somebody still holds; asking doesn't count as using it. */
+  holds({ how, id }: Visitor): Promise<boolean> {
+    const { sessions, tokens, now } = this.#parts;
+    return how === 'token' ? tokens.holds(id) : sessions.holds(id, now());
+  }
+
+  /** Ends a session. */
+  async end(secret: string, { id }: Visitor): Promise<void> {
+    await this.#parts.sessions.end(secret);
+    this.#tell({ id });
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What of the fleet somebody is woken by, as gauges: printers by presence and verdict, open troubles, orders under way,
+ * and how long the oldest things wait. Counted when somebody scrapes, and not again at once: counting costs the database
+ * what a summary costs.
+ */
+import type { Logger } from 'pino';
+import { Gauge, type Registry } from 'prom-client';
+import { reasonOf } from '../../schemas/errors.ts';
+import type { FleetSummary } from '../../schemas/types.ts';
+import type { Database } from '../database/database.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+
+export interface FleetGaugesParts {
+  registry: Registry;
+  database: Database;
+  summary(): Promise<FleetSummary>;
+  log: Logger;
+  now(): number;
+}
+
+/** What was counted: by gauge, and within it by label. */
+export interface FleetCounts {
+  presence: Record<string, number>;
+  verdict: Record<string, number>;
+  troubles: Record<string, number>;
+  executions: Record<string, number>;
+  waiting: Record<string, number>;
+}
+
+const SEVERITIES = ['critical', 'major', 'minor'];
+/** Gauges that exist at zero too: an alert on one that is missing never fires. */
+const PRESENCES = ['online', 'offline'];
+const VERDICTS = ['compatible', 'incompatible', 'unknown', 'none'];
+
+function withZeros(names: readonly string[], counts: Record<string, number>): Record<string, number> {
+  return { ...Object.fromEntries(names.map((name) => [name, 0])), ...counts };
+}
+
+/** Counts rows by a word. */
+async function countBy(database: Database, sql: string): Promise<Record<string, number>> {
+  const rows = await database.query<{ word: string; n: number }>(sql);
+  return Object.fromEntries(rows.map(({ word, n }) => [word, n]));
+}
+
+export class FleetGauges {
+  readonly #parts: FleetGaugesParts;
+  #counts: Promise<FleetCounts | undefined> | undefined;
+  #countedAt = Number.NEGATIVE_INFINITY;
+  #took_ms = 0;
+
+  constructor(parts: FleetGaugesParts) {
+    this.#parts = parts;
+    this.#gauge('platen_printers', 'Printers that take part, by presence.', 'presence');
+    this.#gauge('platen_printers_verdict', 'Printers that take part, by their verdict.', 'verdict');
+    this.#gauge('platen_troubles_open', 'Open troubles, by severity.', 'troubles', 'severity');
+    this.#gauge('platen_executions', 'Orders that have not ended, by state.', 'executions', 'state');
+    this.#gauge(
+      'platen_oldest_wait_seconds',
+      'How long the oldest of these waits: an order without news, a proposed campaign for a person, an open trouble.',
+      'waiting',
+      'what',
+    );
+  }
+
+  #gauge(name: string, help: string, of: keyof FleetCounts, label: string = of): void {
+    const read = () => this.#current();
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#parts.registry],
+      async collect() {
+        this.reset();
+        const counts = await read();
+        for (const [word, value] of Object.entries(counts?.[of] ?? {})) this.set({ [label]: word }, value);
+      },
+    });
+  }
+
+  /** What was counted a moment ago, or is counted now; undefined while the database doesn't answer. */
+  #current(): Promise<FleetCounts | undefined> {
+    const now_ms = performance.now();
+    const { gauges_kept_ms, gauges_share_max } = CENTER_LIMITS;
+    const kept_ms = Math.max(gauges_kept_ms, this.#took_ms / gauges_share_max);
+    if (!this.#counts || now_ms - this.#countedAt > kept_ms) {
+      this.#countedAt = now_ms;
+      this.#counts = this.count().then(
+        (counts) => {
+          this.#took_ms = performance.now() - now_ms;
+          return counts;
+        },
+        (error: unknown) => {
+          // The gauges are missing then, which can be seen; the other metrics are told all the same.
+          this.#parts.log.warn({ reason: reasonOf(error) }, 'the fleet was not counted');
+          return undefined;
+        },
+      );
+    }
+    return this.#counts;
+  }
+
+  async count(): Promise<FleetCounts> {
+    const { database, summary, now } = this.#parts;
+    const { presence, verdict } = await summary();
+    const troubles = await countBy(
+      database,
+      `SELECT severity AS word, count(*)::int AS n FROM troubles WHERE state IN ('open', 'escalated') GROUP BY 1`,
+    );
+    const executions = await countBy(
+      database,
+      'SELECT state AS word, count(*)::int AS n FROM executions WHERE ended_at IS NULL GROUP BY 1',
+    );
+    const oldest = await database.query<{ what: string; since: Date | null }>(
+      `SELECT 'execution' AS what, min(updated_at) AS since FROM executions WHERE ended_at IS NULL
+       UNION ALL SELECT 'campaign', min(created_at) FROM campaigns WHERE state = 'proposed'
+       UNION ALL SELECT 'trouble', min(opened_at) FROM troubles WHERE state IN ('open', 'escalated')`,
+    );
+    const waiting = oldest.map(({ what, since }) => [
+      what,
+      since === null ? 0 : Math.max(0, (now() - since.getTime()) / 1_000),
+    ]);
+    return {
+      presence: withZeros(PRESENCES, presence),
+      verdict: withZeros(VERDICTS, verdict),
+      troubles: withZeros(SEVERITIES, troubles),
+      executions,
+      waiting: Object.fromEntries(waiting) as Record<string, number>,
+    };
+  }
+}

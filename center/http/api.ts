@@ -1,0 +1,259 @@
+/**
+ * `/api/v1`: the center's methods over HTTP, through the dispatcher that answers MQTT requests too. Who asks is known
+ * before a body is read.
+ */
+import { readFileSync } from 'node:fs';
+import rateLimit from '@fastify/rate-limit';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { type ErrorBody, httpStatusOf, PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { isMethod, type Method } from '../../schemas/roles.ts';
+import { checkNoNul, listColumns, parseObject } from '../../schemas/validate.ts';
+import type { SignIn, Visitor } from '../accounts/sign-in.ts';
+import type { EventRecord } from '../fleet/event-record.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import { show } from '../metrics.ts';
+import type { Answered, Asked } from '../operators/dispatch.ts';
+import { EventStreams, eventFilter, lastSeenId } from './event-streams.ts';
+import { LIST_TYPES, type ListPage, listStream, wantedForm } from './lists.ts';
+import { Visitors } from './visitors.ts';
+
+/** What the interface is about, once the center is there. */
+export interface Answering {
+  answer(asked: Asked): Promise<Answered>;
+  events: EventRecord;
+}
+
+export interface ApiOptions {
+  signIn: SignIn;
+  publicUrl: string | undefined;
+  /** Undefined until the center listens. */
+  answering(): Answering | undefined;
+  registry: Registry;
+  log: Logger;
+}
+
+interface Body {
+  payload: Buffer;
+  params: Record<string, unknown>;
+}
+
+const NO_BODY: Body = { payload: Buffer.alloc(0), params: {} };
+
+/** Faults that fastify finds in a request, in the words of the catalogue. */
+function knownFault(error: FastifyError, request: FastifyRequest): PlatenError | undefined {
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new PlatenError('payload/too-large', {
+        bytes: request.headers['content-length'] ?? 'more',
+        limit: request.routeOptions.bodyLimit ?? CENTER_LIMITS.request_payload_bytes_max,
+      });
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new PlatenError('http/media-type', {
+        type: request.headers['content-type'] ?? 'of no known type',
+      });
+    default:
+      if (error.statusCode === 429) return new PlatenError('http/too-many');
+      return error.statusCode !== undefined && error.statusCode < 500
+        ? new PlatenError('request/invalid', { reason: error.message })
+        : undefined;
+  }
+}
+
+function sendError(reply: FastifyReply, error: ErrorBody): FastifyReply {
+  const status = httpStatusOf(error.code);
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  return reply.code(status).type('application/json').send({ status: 'error', error });
+}
+
+function sendAnswer(reply: FastifyReply, answer: Answered): FastifyReply {
+  if (answer.status === 'error') return sendError(reply, answer.error);
+  return reply.code(answer.status === 'accepted' ? 202 : 200).send(answer);
+}
+
+class Api {
+  readonly #options: ApiOptions;
+  readonly #visitors: Visitors;
+  /** Who makes a request, found before its body is read. */
+  readonly #found = new WeakMap<FastifyRequest, Visitor>();
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+    this.#visitors = new Visitors(options);
+  }
+
+  async serve(scope: FastifyInstance): Promise<void> {
+    const { log } = this.#options;
+    await scope.register(rateLimit, {
+      global: false,
+      max: CENTER_LIMITS.http_open_per_minute_max,
+      timeWindow: 60_000,
+    });
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, payload, done) => {
+      const bytes = payload as Buffer;
+      try {
+        done(null, { payload: bytes, params: parseObject(bytes) } satisfies Body);
+      } catch (error) {
+        done(error as Error);
+      }
+    });
+    scope.setErrorHandler((error: FastifyError, request, reply) => {
+      const known = error instanceof PlatenError ? error : knownFault(error, request);
+      if (known) return sendError(reply, known.body);
+      log.error({ url: request.url, err: error }, 'an HTTP request failed');
+      return sendError(reply, new PlatenError('request/internal', { reason: reasonOf(error) }).body);
+    });
+    scope.setNotFoundHandler((request) => {
+      const path = request.url.split('?')[0] ?? '';
+      throw new PlatenError('http/not-found', { method: request.method, path: path.slice(0, 256) });
+    });
+    scope.addHook('onSend', async (_request, reply) => {
+      reply.header('cache-control', 'no-store');
+    });
+    this.#serveSession(scope);
+    this.#serveMethods(scope);
+    this.#serveEvents(scope);
+    const document = readFileSync(new URL('../../schemas/openapi.json', import.meta.url));
+    scope.get('/openapi.json', { config: { rateLimit: {} } }, (_request, reply) =>
+      reply.type('application/json').send(document),
+    );
+  }
+
+  readonly #identify = async (request: FastifyRequest): Promise<void> => {
+    this.#found.set(request, await this.#visitors.of(request));
+  };
+
+  #visitor(request: FastifyRequest): Visitor {
+    const visitor = this.#found.get(request);
+    if (!visitor) throw new PlatenError('session/none');
+    return visitor;
+  }
+
+  #serveSession(scope: FastifyInstance): void {
+    const { signIn } = this.#options;
+    const shown = ({ name, role, how, endsAt }: Visitor) => ({
+      status: 'ok',
+      data: { name, role, how, expires: endsAt.toISOString() },
+    });
+    scope.post(
+      '/session',
+      { config: { rateLimit: {} }, bodyLimit: CENTER_LIMITS.sign_in_bytes_max },
+      async (request, reply) => {
+        this.#visitors.checkSignInOrigin(request);
+        const { username, password } = checkSignIn((request.body as Body | undefined) ?? NO_BODY);
+        const { secret, visitor } = await signIn.withPassword(username, password, request.ip);
+        this.#visitors.setCookie(reply, secret);
+        return shown(visitor);
+      },
+    );
+    scope.get('/session', { onRequest: this.#identify }, async (request) => shown(this.#visitor(request)));
+    scope.delete('/session', { onRequest: this.#identify }, async (request, reply) => {
+      const secret = this.#visitors.secretOf(request);
+      const visitor = this.#visitor(request);
+      if (secret === undefined || visitor.how === 'token') throw new PlatenError('session/none');
+      await signIn.end(secret, visitor);
+      this.#visitors.clearCookie(reply);
+      return { status: 'ok' };
+    });
+  }
+
+  #answering(): Answering {
+    const answering = this.#options.answering();
+    if (!answering) throw new PlatenError('http/unavailable', { reason: 'it is starting' });
+    return answering;
+  }
+
+  #serveEvents(scope: FastifyInstance): void {
+    const { signIn, log } = this.#options;
+    let streams: EventStreams | undefined;
+    scope.get('/events', { onRequest: this.#identify }, async (request, reply) => {
+      streams ??= new EventStreams(this.#answering().events, signIn, log);
+      const filter = eventFilter(request.query as Record<string, unknown>);
+      const lastId = lastSeenId(request.headers['last-event-id']);
+      const visitor = this.#visitor(request);
+      streams.admit(visitor);
+      const bounds = await streams.bounds();
+      reply.hijack();
+      streams.serve(visitor, { filter, lastId, bounds }, reply.raw);
+    });
+    scope.addHook('preClose', async () => streams?.stop());
+    const { registry } = this.#options;
+    show(registry, {
+      name: 'platen_event_streams',
+      help: 'Streams of events that are open.',
+      read: () => streams?.open ?? 0,
+    });
+    show(registry, {
+      name: 'platen_event_streams_ended_total',
+      help: 'Streams of events that ended since the start, by why.',
+      label: 'reason',
+      read: () => streams?.ended ?? {},
+    });
+  }
+
+  #serveMethods(scope: FastifyInstance): void {
+    const options = { onRequest: this.#identify, bodyLimit: CENTER_LIMITS.request_payload_bytes_max };
+    scope.post<{ Params: { method: string } }>('/:method', options, async (request, reply) => {
+      const answering = this.#answering();
+      const { name, role, how, id } = this.#visitor(request);
+      const { payload, params } = (request.body as Body | undefined) ?? NO_BODY;
+      const { method } = request.params;
+      const ask = (more: Record<string, unknown>) =>
+        answering.answer({
+          name,
+          role,
+          ...(how === 'token' ? { token: id } : {}),
+          method,
+          params: { ...params, ...more },
+          payload,
+        });
+      const form = wantedForm(request.headers.accept);
+      if (form === 'json' || !isMethod(method)) return sendAnswer(reply, await ask({}));
+      return this.#sendList(reply, method, form, params, ask);
+    });
+  }
+
+  async #sendList(
+    reply: FastifyReply,
+    method: Method,
+    form: 'ndjson' | 'csv',
+    params: Record<string, unknown>,
+    ask: (more: Record<string, unknown>) => Promise<Answered>,
+  ): Promise<FastifyReply> {
+    const columns = listColumns(method);
+    const type = LIST_TYPES[form];
+    if (!columns) throw new PlatenError('http/not-acceptable', { method, type });
+    const size = columns.paged && params['limit'] === undefined ? { limit: CENTER_LIMITS.page_max } : {};
+    const first = await ask(size);
+    if (first.status === 'error') return sendError(reply, first.error);
+    const next = async (cursor: string): Promise<ListPage> => {
+      const answer = await ask({ ...size, cursor });
+      if (answer.status === 'error') throw new Error(`${answer.error.code}: ${answer.error.message}`);
+      return answer.data as unknown as ListPage;
+    };
+    const stream = listStream(first.data as unknown as ListPage, next, form, columns.names);
+    stream.on('error', (error) =>
+      this.#options.log.warn({ method, reason: reasonOf(error) }, 'a list was not sent to its end'),
+    );
+    return reply.type(form === 'csv' ? `${type}; charset=utf-8; header=present` : type).send(stream);
+  }
+}
+
+/** @throws PlatenError request/invalid */
+function checkSignIn({ payload, params }: Body): { username: string; password: string } {
+  const { username, password, ...rest } = params;
+  const [unknown] = Object.keys(rest);
+  if (typeof username !== 'string' || typeof password !== 'string' || unknown !== undefined) {
+    throw new PlatenError('request/invalid', { reason: '/ is {"username","password"}, both texts' });
+  }
+  checkNoNul({ username }, payload);
+  return { username, password };
+}
+
+/** Serves the interface under `/api/v1`. */
+export async function serveApi(app: FastifyInstance, options: ApiOptions): Promise<void> {
+  const api = new Api(options);
+  await app.register((scope) => api.serve(scope), { prefix: '/api/v1' });
+}

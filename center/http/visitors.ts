@@ -1,0 +1,83 @@
+/** Who makes an HTTP request: the holder of a token, or of a session's cookie. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PlatenError } from '../../schemas/errors.ts';
+import type { SignIn, Visitor } from '../accounts/sign-in.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+
+export interface VisitorsOptions {
+  signIn: SignIn;
+  /** The address that people use, where it is set: pages of it may make changes. */
+  publicUrl: string | undefined;
+}
+
+/** A page that is read changes nothing, so it may be asked for from anywhere. */
+const READING = ['GET', 'HEAD'];
+const BEARER = /^Bearer +(\S+)$/i;
+
+export class Visitors {
+  readonly #signIn: SignIn;
+  readonly #publicOrigin: string | undefined;
+  /** Browsers hold the cookie back from whatever is not TLS, and from other hosts and paths. */
+  readonly #secure: boolean;
+  readonly #cookie: string;
+
+  constructor({ signIn, publicUrl }: VisitorsOptions) {
+    this.#signIn = signIn;
+    this.#publicOrigin = publicUrl === undefined ? undefined : new URL(publicUrl).origin;
+    this.#secure = publicUrl?.startsWith('https:') ?? false;
+    this.#cookie = this.#secure ? '__Host-platen' : 'platen';
+  }
+
+  /**
+   * Who asks.
+   * @throws PlatenError session/none, session/ended, session/foreign-origin, token/refused
+   */
+  async of(request: FastifyRequest): Promise<Visitor> {
+    const { authorization } = request.headers;
+    if (authorization !== undefined) {
+      const [, token] = BEARER.exec(authorization) ?? [];
+      if (token === undefined) throw new PlatenError('token/refused');
+      return this.#signIn.byToken(token);
+    }
+    const secret = this.secretOf(request);
+    if (secret === undefined) throw new PlatenError('session/none');
+    // Only a browser sends a cookie, and it says which page made the request whenever that isn't a mere look.
+    if (!READING.includes(request.method)) this.#checkOrigin(request, true);
+    return this.#signIn.bySession(secret);
+  }
+
+  /** What the session's cookie holds. */
+  secretOf(request: FastifyRequest): string | undefined {
+    return request.cookies[this.#cookie];
+  }
+
+  /** Signing in is a change that needs no cookie: programs send no origin, pages of others are refused. */
+  checkSignInOrigin(request: FastifyRequest): void {
+    this.#checkOrigin(request, false);
+  }
+
+  #checkOrigin(request: FastifyRequest, needed: boolean): void {
+    const { origin, host } = request.headers;
+    if (origin === undefined && !needed) return;
+    const own =
+      origin !== undefined &&
+      URL.canParse(origin) &&
+      (origin === this.#publicOrigin || new URL(origin).host === host);
+    if (!own) throw new PlatenError('session/foreign-origin', { origin: origin ?? 'an unknown place' });
+  }
+
+  setCookie(reply: FastifyReply, secret: string): void {
+    reply.setCookie(this.#cookie, secret, {
+      ...this.#cookieOptions(),
+      maxAge: Math.floor(CENTER_LIMITS.session_ms_max / 1_000),
+    });
+  }
+
+  clearCookie(reply: FastifyReply): void {
+    reply.clearCookie(this.#cookie, this.#cookieOptions());
+  }
+
+  #cookieOptions() {
+    return { path: '/', httpOnly: true, sameSite: 'strict', secure: this.#secure } as const;
+  }
+}

@@ -1,0 +1,165 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { OperatorClient } from '../cli/operator-client.ts';
+import { eventually } from './harness/ear.ts';
+import { type TestStore, testStore } from './harness/orders.ts';
+import { TestPrinter } from './harness/printer.ts';
+import { type RunningProduct, startProduct } from './harness/product.ts';
+import { EventReader, Web } from './harness/web.ts';
+
+// `/api/v1/events` of a real product, with real connections.
+let db: TestStore;
+let product: RunningProduct;
+let admin: OperatorClient;
+let web: Web;
+let passwords: Map<string, string>;
+const readers: EventReader[] = [];
+
+async function read(who: Web, query = '', more: Record<string, string> = {}): Promise<EventReader> {
+  const reader = new EventReader(who, `/api/v1/events${query}`, more);
+  readers.push(reader);
+  await reader.opened;
+  return reader;
+}
+
+/** A printer connects and goes again: events that tests wait for. */
+async function visit(printer: string): Promise<void> {
+  const client = await TestPrinter.connect(product.mqtt, printer, passwords.get(printer) ?? '');
+  await client.close();
+}
+
+const about = (reader: EventReader, printer: string) =>
+  reader.events.filter(({ data }) => data.printer === printer);
+
+beforeAll(async () => {
+  db = await testStore();
+  product = await startProduct({ env: { PLATEN_DATABASE_URL: db.store.database.url } });
+  admin = await product.operator();
+  const { items } = (await admin.call('printers.enroll', { printers: ['a', 'b', 'c', 'd', 'e'] })) as {
+    items: { printer: string; password: string }[];
+  };
+  passwords = new Map(items.map(({ printer, password }) => [printer, password]));
+  web = await new Web(product.http).signIn(product.admin.username, product.admin.password);
+});
+
+afterEach(() => {
+  for (const reader of readers.splice(0)) reader.close();
+});
+
+afterAll(async () => {
+  expect(await product?.stop()).toBe(0);
+  await db?.close();
+});
+
+test('events come as they happen, with ids that grow, and of the kinds and printers that are asked for', async () => {
+  const all = await read(web);
+  const ofB = await read(web, '?printer=b&kind=presence,structure');
+  const documents = await read(web, '?kind=document');
+  await visit('a');
+  await visit('b');
+  await eventually(() => about(all, 'b').length > 0 && about(ofB, 'b').length > 0, 'events of b');
+  await eventually(() => documents.events.length > 0, 'the summary');
+  expect(about(ofB, 'a')).toEqual([]);
+  expect(about(all, 'a').length).toBeGreaterThan(0);
+  expect(new Set(ofB.events.map(({ event }) => event))).toEqual(new Set(['presence']));
+  expect(documents.events[0]?.data).toMatchObject({
+    topic: 'platen/v1/fleet/summary',
+    document: { printers: expect.any(Number) },
+  });
+  const ids = all.events.map(({ id }) => Number(id));
+  expect(ids).toEqual([...ids].sort((x, y) => x - y));
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('a reader that comes back is given what it missed, once', async () => {
+  const first = await read(web, '?kind=presence');
+  await visit('e');
+  await eventually(() => about(first, 'e').some(({ data }) => data.what === 'offline'), 'e came and went');
+  const last = first.events.at(-1);
+  first.close();
+  await visit('c');
+  await pause(200);
+  const second = await read(web, '?kind=presence', { 'last-event-id': last?.id ?? '' });
+  await visit('d');
+  await eventually(() => about(second, 'd').some(({ data }) => data.what === 'offline'), 'd came and went');
+  expect(about(second, 'c').map(({ data }) => data.what)).toEqual(['online', 'offline']);
+  expect(about(second, 'e')).toEqual([]);
+  const ids = second.events.map(({ id }) => Number(id));
+  expect(ids[0]).toBeGreaterThan(Number(last?.id));
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(second.events.filter(({ event }) => event === 'reset')).toEqual([]);
+});
+
+test('a reader whose place is no longer in the record, or never was, is told to begin anew', async () => {
+  const beyond = await read(web, '', { 'last-event-id': '999999999' });
+  await eventually(() => beyond.events.length > 0, 'the reset');
+  expect(beyond.events[0]).toMatchObject({ event: 'reset', id: expect.stringMatching(/^\d+$/) });
+  const old = await read(web, '', { 'last-event-id': '0' });
+  await eventually(() => old.events.length > 0, 'what there is');
+  // Nothing was deleted yet: from the very first on it is all there.
+  expect(old.events[0]?.event).not.toBe('reset');
+});
+
+test('a reader that takes nothing is dropped, with its reason, and the others go on', async () => {
+  const slow = await read(web);
+  const quick = await read(web, '?kind=security');
+  slow.pause();
+  // Far more than what the two sockets between hold.
+  for (let turn = 0; turn < 40; turn += 1) {
+    await db.store.database.query(
+      `INSERT INTO fleet_events (at, kind, data)
+       SELECT now(), 'order', json_build_object('turn', $1::int, 'text', repeat('x', 20000))::text
+       FROM generate_series(1, 40)`,
+      [turn],
+    );
+    await pause(20);
+  }
+  await db.store.database.query(
+    `INSERT INTO fleet_events (at, kind, data) VALUES (now(), 'security', '{"what":"over"}')`,
+  );
+  await eventually(() => quick.events.some(({ data }) => data.what === 'over'), 'the quick reader goes on');
+  await eventually(async () => {
+    const { text } = await web.send('GET', '/metrics');
+    return /platen_event_streams_ended_total\{reason="slow"\} 1\b/.test(text);
+  }, 'the slow reader was dropped');
+});
+
+test('a stream ends with the session that it was asked for with, within a second', async () => {
+  const { password } = await admin.call('users.put', { name: 'lena', role: 'viewer' });
+  const lena = await new Web(product.http).signIn('lena', String(password));
+  const made = await lena.call('tokens.create', { name: 'reader' });
+  const byToken = await read(new Web(product.http, { token: made.body.data.token }));
+  const bySession = await read(lena);
+  expect([byToken.code, bySession.code]).toEqual([200, 200]);
+  const began = performance.now();
+  await lena.call('tokens.revoke', { id: made.body.data.id });
+  await eventually(() => byToken.ended, 'the stream of the token ended');
+  expect(bySession.ended).toBe(false);
+  await admin.call('users.remove', { name: 'lena' });
+  await eventually(() => bySession.ended, 'the stream of the session ended');
+  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(bySession.events.at(-1)).toMatchObject({ event: 'dropped', data: { reason: 'session-ended' } });
+});
+
+test.each([
+  ['?kind=presense', /there is no kind "presense"; did you mean "presence"/],
+  ['?printers=a', /unknown parameter "printers"; did you mean "printer"/],
+  ['?printer=a/b', /"printer" holds at most 100 ids/],
+])('%s is refused in words', async (query, message) => {
+  const { code, body } = await web.send('GET', `/api/v1/events${query}`);
+  expect([code, body.error.code]).toEqual([400, 'request/invalid']);
+  expect(body.error.message).toMatch(message);
+});
+
+test('strangers read nothing', async () => {
+  const { code, body } = await new Web(product.http).send('GET', '/api/v1/events');
+  expect([code, body.error.code]).toEqual([401, 'session/none']);
+});
+
+test('what the fleet is like can be seen in the metrics', async () => {
+  const { text } = await web.send('GET', '/metrics');
+  expect(text).toMatch(/^platen_printers\{presence="(online|offline)"\} \d/m);
+  expect(text).toMatch(/^platen_printers_verdict\{verdict="none"\} [1-5]$/m);
+  expect(text).toMatch(/^platen_troubles_open\{severity="major"\} 0$/m);
+  expect(text).toMatch(/^platen_oldest_wait_seconds\{what="execution"\} 0$/m);
+  expect(text).toMatch(/^platen_release_expires_seconds\{role="timestamp"\} [1-9]/m);
+});
