@@ -39,8 +39,8 @@ async function prepare({ center, repository }: Product): Promise<void> {
   if (!(await catalog.get())) await catalog.put(sample('story-catalog.json'), BY);
   if (!(await rules.get())) await rules.put(sample('story-rules.json') as TroubleRules, BY);
   const { software = [] } = checkSchema('catalog', sample('story-catalog.json')) as Catalog;
-  const missing = software.flatMap(({ releases, ...product }) =>
-    releases
+  const missing = software.flatMap((product) =>
+    product.releases
       .filter(({ version }) => repository.target(product.id, version) === undefined)
       .map((release) => ({
         image: imageOf(`${product.id} ${release.version}`),

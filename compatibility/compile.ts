@@ -22,7 +22,14 @@ import type {
   Target,
 } from './tables.ts';
 import type { Diagnostic } from './types.ts';
-import { compareVersions, SCHEMES, type VersionRange, VersionTable } from './versions.ts';
+import {
+  compareVersions,
+  SCHEMES,
+  type Scheme,
+  schemeOf,
+  type VersionRange,
+  VersionTable,
+} from './versions.ts';
 import { placementText, ruleText, slotText } from './wording.ts';
 
 /** What is gathered while the document is walked. */
@@ -157,8 +164,12 @@ function compilePlacement(on: RunsOn | undefined, path: string, notes: Notes): P
   };
 }
 
-function compileReleases(software: SoftwareProduct, path: string, notes: Notes): CompiledRelease[] {
-  const scheme = SCHEMES[software.scheme ?? 'semver'];
+function compileReleases(
+  software: SoftwareProduct,
+  scheme: Scheme,
+  path: string,
+  notes: Notes,
+): CompiledRelease[] {
   const seen = new Set<string>();
   const releases: CompiledRelease[] = [];
   for (const [i, release] of software.releases.entries()) {
@@ -208,15 +219,19 @@ function compileProducts(catalog: Catalog, notes: Notes): Product[] {
       continue;
     }
     seen.add(identity);
-    const releases = compileReleases(software, path, notes);
+    const scheme = schemeOf(
+      software.scheme ?? 'semver',
+      software.releases.map(({ version }) => version),
+    );
+    const releases = compileReleases(software, scheme, path, notes);
     products.push({
       index: products.length,
       id: software.id,
       vendor: software.vendor,
-      scheme: SCHEMES[software.scheme ?? 'semver'],
+      scheme,
       on: compilePlacement(software.on, `${path}.on`, notes),
       releases,
-      versions: new VersionTable(SCHEMES[software.scheme ?? 'semver'], releases),
+      versions: new VersionTable(scheme, releases),
     });
   }
   return products;

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import semver from 'semver';
 import { spanHas } from './spans.ts';
-import { compareVersions, inRange, SCHEMES, type SchemeName, VersionTable } from './versions.ts';
+import { compareVersions, inRange, SCHEMES, type SchemeName, schemeOf, VersionTable } from './versions.ts';
 
-function tableOf(scheme: SchemeName, versions: readonly string[]): { table: VersionTable; sorted: string[] } {
-  const parsed = versions.map((version) => ({ version, key: SCHEMES[scheme].parse(version)! }));
-  parsed.sort((a, b) => compareVersions(SCHEMES[scheme], a, b));
-  return { table: new VersionTable(SCHEMES[scheme], parsed), sorted: parsed.map(({ version }) => version) };
+function tableOf(name: SchemeName, versions: readonly string[]): { table: VersionTable; sorted: string[] } {
+  const scheme = schemeOf(name, versions);
+  const parsed = versions.map((version) => ({ version, key: scheme.parse(version)! }));
+  parsed.sort((a, b) => compareVersions(scheme, a, b));
+  return { table: new VersionTable(scheme, parsed), sorted: parsed.map(({ version }) => version) };
 }
 
 function inside(scheme: SchemeName, versions: readonly string[], range: string): string[] {
@@ -153,4 +154,46 @@ test('hardware is dotted where it can be, else natural', () => {
   expect(holds('1.1', '<2')).toBe(true);
   expect(holds('2.0', '<2')).toBe(false);
   expect(holds('rev-B', '>=rev-A')).toBe(true);
+});
+
+test('text: a pre-release word stands before the same version without it', () => {
+  const { sorted } = tableOf('text', [
+    '1.7.0',
+    '1.7.0-rc1',
+    '1.7.0-RC2',
+    '1.7.0-beta',
+    '1.7.0-alpha3',
+    '1.7.0-pre',
+    '1.7',
+    '1.7.0.1',
+    '1.7.0-hotfix',
+    '2.0rc1',
+    '2.0.0',
+    '1.6.9',
+  ]);
+  expect(sorted).toEqual([
+    '1.6.9',
+    '1.7',
+    '1.7.0-RC2',
+    '1.7.0-alpha3',
+    '1.7.0-beta',
+    '1.7.0-pre',
+    '1.7.0-rc1',
+    '1.7.0',
+    '1.7.0.1',
+    '1.7.0-hotfix',
+    '2.0rc1',
+    '2.0.0',
+  ]);
+  expect(inside('text', ['1.6.0', '1.7.0-rc1', '1.7.0'], '>=1.7.0')).toEqual(['1.7.0']);
+});
+
+test('listed: the order of the list is the order, and no other version has a place', () => {
+  const versions = ['Iris', 'Tulip', 'Hibiscus 2', 'V1.7.0'];
+  const { table, sorted } = tableOf('listed', versions);
+  expect(sorted).toEqual(versions);
+  expect(table.find('Tulip')).toBe(1);
+  expect(table.find('1.7.0')).toBe(-1);
+  expect(inside('listed', ['Iris', 'Tulip', 'V1.7.0'], '>=Tulip')).toEqual(['Tulip', 'V1.7.0']);
+  expect(() => table.span('>=Rose')).toThrow('">=Rose" is no comparator of listed versions');
 });

@@ -1,15 +1,16 @@
 /**
  * Version orders and ranges. A scheme parses a version into a key, compares keys, and reads ranges of its order.
  *
- * `semver` is node-semver itself (parsing, precedence, prerelease rule). `dotted` and `text` have an order of their own
- * and the comparators `<`, `<=`, `>`, `>=`, `=` (or none), space for "and", `||` for "or", `*` or nothing for "any", and
+ * `semver` is node-semver itself (parsing, precedence, prerelease rule). `dotted`, `text` and `listed` have an order of
+ * their own and the comparators `<`, `<=`, `>`, `>=`, `=` (or none), space for "and", `||` for "or", `*` or nothing for "any", and
  * `a - b`. Where versions are numbers between dots, `1.2.x`, `~1.2.3` and `^1.2.3` are what they are in node-semver.
+ * `listed` is the order in which a catalog lists a product's releases, for makers whose versions nothing can order.
  * `hardware` is the order of hardware versions: dotted numbers with missing places as zero (`1` = `1.0`), else natural.
  */
 import semver, { type Comparator, type SemVer } from 'semver';
 import { joinRuns, type Span } from './spans.ts';
 
-export type SchemeName = 'semver' | 'dotted' | 'text' | 'hardware';
+export type SchemeName = 'semver' | 'dotted' | 'text' | 'listed' | 'hardware';
 
 /** A parsed version. What is inside belongs to its scheme. */
 export type VersionKey = SemVer | readonly Run[];
@@ -97,7 +98,14 @@ function parseText(version: string): readonly Run[] | undefined {
   return runs.length > 0 ? runs : undefined;
 }
 
+/** Words that put a version before the same one without them. */
+const PRERELEASE_WORD = /^(?:alpha|beta|pre|rc)$/i;
+
+/** Whether a version that goes on with this run comes before one that ends here. */
+const isPrerelease = (run: Run | undefined): boolean => typeof run === 'string' && PRERELEASE_WORD.test(run);
+
 function compareRun(a: Run, b: Run): number {
+  if (isPrerelease(a) !== isPrerelease(b)) return isPrerelease(a) ? -1 : 1;
   if (typeof a === 'object') {
     if (typeof b !== 'object') return -1;
     if (a.digits.length !== b.digits.length) return a.digits.length - b.digits.length;
@@ -115,6 +123,8 @@ function compareRuns(a: VersionKey, b: VersionKey): number {
     const order = compareRun(left[i]!, right[i]!);
     if (order !== 0) return order;
   }
+  if (isPrerelease(left[shared])) return -1;
+  if (isPrerelease(right[shared])) return 1;
   return left.length - right.length;
 }
 
@@ -170,11 +180,14 @@ function plainComparators(
   }
 }
 
+/** Whether versions of the scheme are any text, so that series such as `1.2.x` mean nothing. */
+const isFreeText = (name: SchemeName): boolean => name === 'text' || name === 'listed';
+
 function ownBounds(token: string, name: SchemeName, parse: Scheme['parse']): Bound[] {
   const [, operator = '', version = ''] = /^(<=|>=|<|>|=|~>|~|\^)?(.*)$/s.exec(token)!;
-  if (ANYTHING.test(version) && !['<', '>'].includes(operator) && (name !== 'text' || version === '*'))
+  if (ANYTHING.test(version) && !['<', '>'].includes(operator) && (!isFreeText(name) || version === '*'))
     return [];
-  const plain = (name === 'text' ? undefined : plainComparators(operator, version)) ?? [
+  const plain = (isFreeText(name) ? undefined : plainComparators(operator, version)) ?? [
     [OPERATORS[operator], version] as const,
   ];
   return plain.map(([compare, bound]): Bound => {
@@ -204,12 +217,26 @@ function ownScheme(name: SchemeName, parse: (version: string) => VersionKey | un
   return { name, parse, compare: compareRuns, range: (text) => ownRange(text, name, parse) };
 }
 
-export const SCHEMES: Record<SchemeName, Scheme> = {
+export const SCHEMES: Record<Exclude<SchemeName, 'listed'>, Scheme> = {
   semver: SEMVER,
   dotted: ownScheme('dotted', parseDotted),
   text: ownScheme('text', parseText),
   hardware: ownScheme('hardware', (version) => parseDotted(version) ?? parseText(version)),
 };
+
+/** The order of a list of versions, oldest first. Versions that are not in it are none of the scheme. */
+function listedScheme(versions: readonly string[]): Scheme {
+  const places = new Map(versions.map((version, place) => [version, [digitRun(String(place))]]));
+  return ownScheme('listed', (version) => places.get(version));
+}
+
+/**
+ * The scheme of a product.
+ * @param listed its versions, oldest first; only `listed` looks at them
+ */
+export function schemeOf(name: SchemeName, listed: readonly string[]): Scheme {
+  return name === 'listed' ? listedScheme(listed) : SCHEMES[name];
+}
 
 function boundHolds(order: number, operator: Operator): boolean {
   switch (operator) {

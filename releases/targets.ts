@@ -10,6 +10,8 @@ export interface ReleaseCustom {
   version: string;
   vendor?: string;
   scheme?: SoftwareProduct['scheme'];
+  /** With `scheme` `listed`: the versions of the software in their order, oldest first. */
+  order?: string[];
   on?: RunsOn;
   from?: string;
   downgradeFrom?: string;
@@ -42,11 +44,12 @@ export function targetPath(software: string, version: string): string | undefine
   return `${software}/${version}.bin`;
 }
 
-/** What a catalog says of a release, in the form in which it is signed. */
-export function customOf(product: Omit<SoftwareProduct, 'releases'>, release: Release): ReleaseCustom {
+/** What a catalog says of a release of a product, in the form in which it is signed. */
+export function customOf(product: SoftwareProduct, release: Release): ReleaseCustom {
   const custom: ReleaseCustom = { software: product.id, version: release.version };
   if (product.vendor !== undefined) custom.vendor = product.vendor;
   if (product.scheme !== undefined) custom.scheme = product.scheme;
+  if (product.scheme === 'listed') custom.order = product.releases.map(({ version }) => version);
   if (product.on !== undefined) custom.on = product.on;
   for (const field of ['from', 'downgradeFrom', 'fixes', 'requires', 'conflicts'] as const) {
     if (release[field] !== undefined) Object.assign(custom, { [field]: release[field] });

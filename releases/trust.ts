@@ -13,7 +13,7 @@ import { METADATA_BYTES_MAX, METADATA_FETCH_MS_MAX, ROOT_ROTATIONS_MAX } from '.
 import type { Trust } from '../agent/updater/updater.ts';
 import { compileCatalog } from '../compatibility/compile.ts';
 import { judge } from '../compatibility/judge.ts';
-import { inRange, SCHEMES, type SchemeName } from '../compatibility/versions.ts';
+import { inRange, schemeOf } from '../compatibility/versions.ts';
 import { readWholeJson, writeWholeSync } from '../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import { type ImageStep, isImageStep, isSwitch } from '../schemas/order-steps.ts';
@@ -169,7 +169,7 @@ function checkStep(step: ImageStep, file: TargetFile | undefined): ReleaseCustom
 /** Whether one may step from the installed version to this release, as its vendor signed it. */
 function checkWay(custom: ReleaseCustom, from: string | undefined): void {
   const { software, version: to } = custom;
-  const scheme = SCHEMES[(custom.scheme ?? 'semver') as SchemeName];
+  const scheme = schemeOf(custom.scheme ?? 'semver', custom.order ?? []);
   const target = scheme.parse(to);
   const current = from === undefined ? undefined : scheme.parse(from);
   const refuse = (reason: string) => {
@@ -205,6 +205,8 @@ function signedCatalog(
       if (version === undefined) continue;
       if (customs.some((each) => each.software === id && each.version === version)) continue;
       const like = customs.find((each) => each.software === id);
+      // A version that no signed list has is unknown; put into the list, it would get a place.
+      if (like?.scheme === 'listed') continue;
       customs.push({
         software: id,
         version,
@@ -222,7 +224,19 @@ function signedCatalog(
     if (product) product.releases.push(release);
     else products.set(software, { id: software, vendor, scheme, on, releases: [release] });
   }
+  for (const product of products.values()) {
+    if (product.scheme === 'listed') product.releases = inListedOrder(product, customs);
+  }
   return compileCatalog({ catalog: 'signed', software: [...products.values()] }).catalog;
+}
+
+/** The releases of a product in the order of its longest signed list: later lists only append. */
+function inListedOrder({ id, releases }: SoftwareProduct, customs: readonly ReleaseCustom[]): Release[] {
+  const order = customs
+    .filter(({ software }) => software === id)
+    .map((custom) => custom.order ?? [])
+    .reduce((longest, each) => (each.length > longest.length ? each : longest), []);
+  return order.flatMap((version) => releases.filter((release) => release.version === version));
 }
 
 function setVersion(structure: PrinterStructure, subject: string, version: string): void {

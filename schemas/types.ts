@@ -1061,7 +1061,10 @@ export interface UnitModel {
 export interface SoftwareProduct {
   id: string;
   vendor?: string;
-  scheme?: 'semver' | 'dotted' | 'text';
+  /**
+   * How versions are ordered; `listed`: as the releases stand here, oldest first.
+   */
+  scheme?: 'semver' | 'dotted' | 'text' | 'listed';
   on?: RunsOn;
   /**
    * @maxItems 100000

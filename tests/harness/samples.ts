@@ -29,8 +29,8 @@ export async function publishReleases(data: string, catalog: Record<string, unkn
   const repository = await openLocalRepository(join(data, 'repository'), join(data, 'keys'), Date.now);
   const { software = [] } = checkSchema('catalog', catalog) as Catalog;
   await repository.release(
-    software.flatMap(({ releases, ...product }) =>
-      releases.map((release) => ({
+    software.flatMap((product) =>
+      product.releases.map((release) => ({
         image: imageOf(`${product.id} ${release.version}`),
         custom: customOf(product, release),
       })),

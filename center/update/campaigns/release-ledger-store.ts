@@ -64,7 +64,7 @@ export class LedgerEdit {
       const number = this.#numbers.get(`${release} ${execution}`);
       const known = this.#evidence.get(release);
       if (!known || number === undefined) continue;
-      this.#evidence.set(release, feedRelease(known, number, blamed && blamed.includes(release)));
+      this.#evidence.set(release, feedRelease(known, number, blamed?.includes(release)));
       this.#changed.add(release);
       this.#ended.add(execution);
     }
