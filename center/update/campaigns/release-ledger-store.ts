@@ -64,7 +64,8 @@ export class LedgerEdit {
       const number = this.#numbers.get(`${release} ${execution}`);
       const known = this.#evidence.get(release);
       if (!known || number === undefined) continue;
-      this.#evidence.set(release, feedRelease(known, number, blamed?.includes(release)));
+      const failed = blamed === null ? null : blamed !== false && blamed.includes(release);
+      this.#evidence.set(release, feedRelease(known, number, failed));
       this.#changed.add(release);
       this.#ended.add(execution);
     }
