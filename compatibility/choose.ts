@@ -44,11 +44,11 @@ export function choose(
   const exhausted = (): boolean => budget.exhausted();
   const plan = planSteps(catalog, world, options, instance, optimum, exhausted);
   if (plan.result === 'gave-up') {
-    const explanation = `This is the best set, but no order of steps to it was found within ${timeText(budget)}.`;
-    return { outcome: 'blocked', remedy, cost, explanation };
+    const explanation = `Gave up: this is the best set, but neither an order of steps to it was found within ${effortText(budget)}, nor that there is none.`;
+    return { outcome: 'gave-up', remedy, cost, explanation };
   }
   if (plan.result === 'order') return { outcome: 'chosen', remedy: withSteps(remedy, plan), cost };
-  const reachable = bestReachable(catalog, world, options, exhausted);
+  const reachable = bestReachable(catalog, world, options, exhausted, { assignment: optimum, plan });
   return {
     outcome: 'blocked',
     remedy,
@@ -65,7 +65,7 @@ export function choose(
 
 /** What can be done: the remedy if there is an order of steps to it, else the best one that can be reached. */
 export function attainable(choice: Choice): { remedy: Remedy; cost: Cost } | undefined {
-  if (choice.outcome === 'blocked') return choice.alternative;
+  if (choice.outcome === 'blocked' || choice.outcome === 'gave-up') return choice.alternative;
   return choice.remedy && choice.cost && { remedy: choice.remedy, cost: choice.cost };
 }
 
@@ -97,6 +97,10 @@ function impossible(
 
 const timeText = (budget: Budget): string =>
   budget.ms === undefined ? 'the time it was given' : `${budget.ms} ms`;
+
+/** The search for an order also ends at a number of states, in whatever time. */
+const effortText = (budget: Budget): string =>
+  budget.exhausted() ? timeText(budget) : 'the states that are looked at';
 
 function gaveUp(budget: Budget): Choice {
   return { outcome: 'gave-up', explanation: `Gave up: no proven answer within ${timeText(budget)}.` };

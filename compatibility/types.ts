@@ -74,9 +74,10 @@ export interface Suggestion {
 export interface Choice {
   /**
    * `compatible`: nothing needs doing. `chosen`: `remedy` is the best there is, with an order to get there.
-   * `blocked`: `remedy` is the best there is, but no order leads there (`steps` is empty, `explanation` says what
-   * blocks, `alternative` is the best that can be reached). `impossible`: proven, `explanation` says why.
-   * `gave-up`: the budget ran out.
+   * `blocked`: `remedy` is the best there is, but it is proven that no order leads there (`steps` is empty,
+   * `explanation` says what blocks, `alternative` is a set that can be reached). `impossible`: proven, `explanation`
+   * says why. `gave-up`: the budget ran out; where `remedy` is there it is the best set, to which neither an order was
+   * found nor the proof that there is none.
    */
   outcome: 'compatible' | 'chosen' | 'blocked' | 'impossible' | 'gave-up';
   remedy?: Remedy;

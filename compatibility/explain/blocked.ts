@@ -35,9 +35,8 @@ export function blockedText(
     plan.blockers.map(({ move }) => moveText(move)),
     'and',
   );
-  const verb = plan.proven ? 'There is no order of single steps' : 'No order of single steps was found';
   const transaction = instance.apparatus?.transactional
     ? 'not even with several installed at once'
     : `and ${model} does not install several at once`;
-  return `${verb} for ${together}, ${transaction}. ${sentences.join(' ')}`;
+  return `There is no order of single steps for ${together}, ${transaction}. ${sentences.join(' ')}`;
 }

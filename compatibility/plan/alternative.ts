@@ -2,7 +2,7 @@
  * The best set that can be reached, when no order leads to the best there is.
  */
 import { buildInstance, confineVariable, type Instance, type Variable } from '../instance.ts';
-import { type Assignment, findOptimum } from '../solver/optimum.ts';
+import { type Assignment, type Exclusion, findOptimum } from '../solver/optimum.ts';
 import { spanWhere } from '../spans.ts';
 import type { CompiledCatalog } from '../tables.ts';
 import type { ChooseOptions } from '../types.ts';
@@ -10,7 +10,7 @@ import type { World } from '../world.ts';
 import { Steps } from './edges.ts';
 import { type Plan, planSteps } from './plan.ts';
 
-/** Sets that are tried: each one that fails is excluded, and the next best is looked for. */
+/** Sets that are tried: what blocks one that fails is excluded, and the next best is looked for. */
 const TARGETS_MAX = 16;
 
 export interface Alternative {
@@ -38,22 +38,33 @@ function confine(instance: Instance, planning: Instance, allowDowngrade: boolean
   }
 }
 
-/** The best set with an order of steps to it; undefined when none was found. */
+/** The versions in the set that have no order whatever the others are, or the set as a whole. */
+function excludedBy(assignment: Assignment, plan: Exclude<Plan, { result: 'order' }>): Exclusion {
+  return plan.result === 'blocked' && plan.settled.length > 0
+    ? { assignment, variables: plan.settled }
+    : { assignment };
+}
+
+/**
+ * A good set with an order of steps to it; undefined when none was found.
+ * @param blocked the best set, which has none
+ */
 export function bestReachable(
   catalog: CompiledCatalog,
   world: World,
   options: ChooseOptions,
   exhausted: () => boolean,
+  blocked: { assignment: Assignment; plan: Exclude<Plan, { result: 'order' }> },
 ): Alternative | undefined {
   const instance = buildInstance(catalog, world, options);
   confine(instance, buildInstance(catalog, world, options, 'plan'), options.allowDowngrade !== false);
-  const excluded: Assignment[] = [];
-  while (excluded.length < TARGETS_MAX && !exhausted()) {
+  const excluded = [excludedBy(blocked.assignment, blocked.plan)];
+  while (excluded.length <= TARGETS_MAX && !exhausted()) {
     const assignment = findOptimum(instance, options.objective ?? 'fewest-changes', exhausted, excluded);
     if (typeof assignment === 'string') return undefined;
     const plan = planSteps(catalog, world, options, instance, assignment, exhausted);
     if (plan.result === 'order') return { instance, assignment, plan };
-    excluded.push(assignment);
+    excluded.push(excludedBy(assignment, plan));
   }
   return undefined;
 }

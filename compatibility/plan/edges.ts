@@ -158,6 +158,13 @@ export class Edges {
     return distances;
   }
 
+  /** Candidates that can be passed through from `start` on, the target among them. */
+  onTheWay(start: number): readonly number[] {
+    const seen = new Set([start]);
+    for (const at of seen) for (const to of this.from(at)) seen.add(to);
+    return [...seen];
+  }
+
   isReachable(from: number): boolean {
     return this.distances[from] !== UNREACHABLE;
   }

@@ -2,29 +2,26 @@
  * The order of steps to a chosen set: single steps if there is such an order, else (where the apparatus can) the
  * smallest group that has to be installed together, else what blocks.
  */
-import { buildInstance, type Instance, type Link, type Variable, versionAt } from '../instance.ts';
+import { buildInstance, type Instance, type Variable, versionAt } from '../instance.ts';
 import { findSlotFaults } from '../slots.ts';
 import type { Assignment } from '../solver/optimum.ts';
 import type { CompiledCatalog } from '../tables.ts';
 import type { ChooseOptions } from '../types.ts';
 import type { World } from '../world.ts';
+import { type Blocker, findBlockers } from './blockers.ts';
 import { directSteps } from './direct.ts';
 import { Edges } from './edges.ts';
-import { type Found, type Move, type Search, type SearchResult, type Step, searchSteps } from './search.ts';
-import { Invariant, involvedIn, type Values } from './state.ts';
-
-/** A step that cannot be made by itself, and the rule that it would break meanwhile. */
-export interface Blocker {
-  move: Move;
-  broken: Link | undefined;
-}
+import { independentGroups } from './independence.ts';
+import { isFound, type Move, type Search, type Step, searchSteps } from './search.ts';
+import { Invariant, type Values } from './state.ts';
 
 export type Plan =
   | { result: 'order'; steps: Step[]; before: number }
   /** A subject that cannot get to its version by any steps. */
   | { result: 'unreachable'; moves: Move[] }
-  /** Steps that only hold together. `proven` is false when the search was cut short. */
-  | { result: 'blocked'; blockers: Blocker[]; proven: boolean }
+  /** Proven: the rules between these moves leave no order, whatever the other moves do. Without any of them they do. */
+  | { result: 'blocked'; blockers: Blocker[]; settled: readonly number[] }
+  /** Neither an order was found nor the proof that there is none. */
   | { result: 'gave-up' };
 
 interface Task {
@@ -86,36 +83,6 @@ function layTask(
   return { instance, start, target, search };
 }
 
-/** Splits the variables that may move into groups that no rule connects, in the order of the structure. */
-function independentEdges({ search, instance, start, target }: Task): ReadonlyMap<number, Edges>[] {
-  const { edges, invariant } = search;
-  const root = instance.variables.map((_, i) => i);
-  const find = (i: number): number => {
-    let at = i;
-    while (root[at] !== at) {
-      root[at] = root[root[at]!]!;
-      at = root[at]!;
-    }
-    return at;
-  };
-  for (const link of invariant.instance.links) {
-    const movable = [...involvedIn(link)].filter(({ index }) => edges.has(index));
-    for (const { index } of movable) root[find(index)] = find(movable[0]!.index);
-  }
-  const whole = search.exchanges || invariant.hasBrokenBoot;
-  const groups = new Map<number, Map<number, Edges>>();
-  for (const [index, each] of edges) {
-    const key = whole ? 0 : find(index);
-    const group = groups.get(key) ?? new Map<number, Edges>();
-    group.set(index, each);
-    groups.set(key, group);
-  }
-  const needed = (group: ReadonlyMap<number, Edges>): boolean =>
-    [...group.keys()].some((index) => start[index] !== target[index]);
-  const moving = [...groups.values()].filter(needed);
-  return moving.length === 0 && search.exchanges ? [new Map()] : moving;
-}
-
 /** The steps from what is installed to what was chosen. */
 export function planSteps(
   catalog: CompiledCatalog,
@@ -135,16 +102,20 @@ export function planSteps(
   if (unreachable.length > 0) return { result: 'unreachable', moves: unreachable };
   const steps: Step[] = [];
   let before = 0;
-  for (const edges of independentEdges(task)) {
+  let gaveUp = false;
+  for (const edges of independentGroups(search)) {
     const part = planPart({ ...search, edges }, task);
-    if (part.result !== 'order') return part;
+    // One group that is proven to be blocked is an answer, whatever becomes of the others.
+    if (part.result === 'blocked' || part.result === 'unreachable') return part;
+    if (part.result === 'gave-up') {
+      gaveUp = true;
+      continue;
+    }
     steps.push(...part.steps);
     before += part.before;
   }
-  return { result: 'order', steps, before };
+  return gaveUp ? { result: 'gave-up' } : { result: 'order', steps, before };
 }
-
-const isFound = (result: SearchResult): result is Found => typeof result === 'object';
 
 /** Up to so many moving variables, the smallest group is searched for; beyond, what goes straight has to do. */
 const SEARCHED_MOVES_MAX = 8;
@@ -160,58 +131,30 @@ function planPart(search: Search, { start, target, instance }: Task): Plan {
   const single = searchSteps(search, 1, false, many ? DETOUR_NODES_MAX : undefined);
   if (isFound(single)) return { result: 'order', ...single };
   const transactional = instance.apparatus?.transactional === true;
-  const proven = single === 'none';
-  if (many) {
-    const steps = direct;
-    if (transactional) return { result: 'order', steps, before: 0 };
-    return { result: 'blocked', blockers: blockersIn(search, { steps, before: 0 }), proven };
-  }
+  if (many && transactional) return { result: 'order', steps: direct, before: 0 };
+  if (!transactional) return single === 'none' ? blockedBy(search, 1) : { result: 'gave-up' };
   if (single === 'gave-up') return { result: 'gave-up' };
-  return planGroups(search, transactional, moving, proven);
+  return planGroups(search, moving);
 }
 
 /** The smallest groups that have to go together. */
-function planGroups(search: Search, transactional: boolean, moving: number, proven: boolean): Plan {
-  let sure = proven;
+function planGroups(search: Search, moving: number): Plan {
+  let proven = true;
   for (let groupMax = 2; groupMax <= Math.max(2, moving); groupMax++) {
     for (const onlyNearer of [true, false]) {
       const grouped = searchSteps(search, groupMax, onlyNearer);
       if (grouped === 'gave-up') return { result: 'gave-up' };
-      if (!isFound(grouped)) {
-        if (grouped === 'limit') sure = false;
-        continue;
-      }
-      if (transactional) return { result: 'order', ...grouped };
-      return { result: 'blocked', blockers: blockersIn(search, grouped), proven };
+      if (isFound(grouped)) return { result: 'order', ...grouped };
+      if (grouped === 'limit') proven = false;
     }
   }
-  return { result: 'blocked', blockers: blockersIn(search, undefined), proven: sure };
+  return proven ? blockedBy(search, Math.max(2, moving)) : { result: 'gave-up' };
 }
 
-/** The moves of the first group that only holds together (or of all that is left to do), and what each would break. */
-function blockersIn(search: Search, found: Found | undefined): Blocker[] {
-  const values = search.start.slice();
-  let group: Step | undefined;
-  for (const step of found?.steps ?? []) {
-    if (step.length > 1) {
-      group = step;
-      break;
-    }
-    for (const { variable, to } of step) values[variable.index] = to;
-  }
-  group ??= [...search.edges.values()]
-    .filter((edges) => edges.target !== values[edges.variable.index])
-    .map((edges) => ({
-      variable: edges.variable,
-      from: values[edges.variable.index]!,
-      to: edges.from(values[edges.variable.index]!)[0] ?? edges.target,
-    }));
-  return group.map((move) => {
-    const alone = values.slice();
-    alone[move.variable.index] = move.to;
-    return { move, broken: search.invariant.brokenLink(alone, search.presentBefore, [move.variable]) };
-  });
-}
+const blockedBy = (search: Search, groupMax: number): Plan => ({
+  result: 'blocked',
+  ...findBlockers(search, groupMax),
+});
 
 /** A step on the wire: subject and version, pair by pair. */
 export function stepOnWire(step: Step): string[] {

@@ -50,6 +50,9 @@ export interface Found {
 /** `none`: proven that there is no order. `limit`: none was found before the limit. */
 export type SearchResult = Found | 'none' | 'limit' | 'gave-up';
 
+/** Whether a search found an order. */
+export const isFound = (result: SearchResult): result is Found => typeof result === 'object';
+
 export const NODES_MAX = 40_000;
 /** States that wait to be looked at, about 200 bytes each. */
 const OPEN_NODES_MAX = 500_000;

@@ -51,6 +51,11 @@ export class Invariant {
     return this.brokenBoot.length > 0;
   }
 
+  /** The same with some of the links only. */
+  limitedTo(links: Link[], present: readonly boolean[]): Invariant {
+    return new Invariant({ ...this.instance, links }, this.start, present);
+  }
+
   linksOf(variable: Variable): readonly Link[] {
     return this.ofVariable[variable.index]!;
   }

@@ -72,6 +72,19 @@ export class Encoding {
     this.solver.addClause(clause);
   }
 
+  /** Forbids that these variables, all in use, have the values of an assignment together. */
+  excludeSome(values: readonly number[], variables: readonly number[]): void {
+    const clause: Literal[] = [];
+    for (const index of variables) {
+      const variable = this.instance.variables[index]!;
+      const value = values[index]!;
+      if (value < 0) continue;
+      clause.push(this.present[variable.part.index]! ^ 1);
+      clause.push(this.atLeast(variable, value) ^ 1, this.atLeast(variable, value + 1));
+    }
+    this.solver.addClause(clause);
+  }
+
   /** The candidate of a variable in the last model. */
   valueOf(variable: Variable): number {
     let low = 0;

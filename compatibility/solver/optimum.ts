@@ -16,6 +16,13 @@ export interface Assignment {
   cost: Cost;
 }
 
+/** What shall not be the answer: a whole assignment, or what some variables are in it. */
+export interface Exclusion {
+  assignment: Assignment;
+  /** By index; undefined: all, and the parts in use. */
+  variables?: readonly number[];
+}
+
 export type Optimum = Assignment | 'unsat' | 'gave-up';
 
 /** Literals of which each says that a variable is moved down, or moved at all. */
@@ -114,15 +121,18 @@ function settleNewest(encoding: Encoding): 'done' | 'gave-up' {
   return 'done';
 }
 
-/** Settles what counts, one criterion after the other. `excluded` are sets that shall not be the answer. */
+/** Settles what counts, one criterion after the other. `excluded` shall not be the answer. */
 export function findOptimum(
   instance: Instance,
   objective: 'fewest-changes' | 'upgrade',
   exhausted: () => boolean,
-  excluded: readonly Assignment[] = [],
+  excluded: readonly Exclusion[] = [],
 ): Optimum {
   const encoding = new Encoding(instance, { exhausted, newestFirst: objective === 'upgrade' });
-  for (const assignment of excluded) encoding.exclude(assignment.present, assignment.values);
+  for (const { assignment, variables } of excluded) {
+    if (variables) encoding.excludeSome(assignment.values, variables);
+    else encoding.exclude(assignment.present, assignment.values);
+  }
   const { solver, present, switches } = encoding;
   const replacing = instance.parts.filter((part) => part.replaces).map((part) => present[part.index]!);
   const replaced = minimizeCount(solver, replacing);
