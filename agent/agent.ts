@@ -132,6 +132,7 @@ export class Agent {
       session: randomUUID(),
       memory: this.#memory,
       policy: options.policy,
+      readings: options.driver.readReadings !== undefined,
       numbers: options.reportNumbers ?? new ReportNumbersInMemory(),
       random: this.#random,
     });
@@ -182,6 +183,7 @@ export class Agent {
           this.#perform(this.#core.logged(this.#clock.now()));
         },
         changed: () => this.#perform(this.#core.changed()),
+        readings: () => this.#perform(this.#core.readingsChanged()),
         reached: (reachable) => this.#perform(this.#core.reached(reachable, this.#clock.now())),
       });
     } catch (error) {
@@ -386,6 +388,9 @@ export class Agent {
       case 'read':
         this.#read();
         return;
+      case 'read-readings':
+        this.#readReadings();
+        return;
       case 'order':
         this.#options.events?.order?.(effect.order);
         this.#updater?.onOrder(effect.order);
@@ -430,6 +435,14 @@ export class Agent {
         if (after && after !== before) this.#options.events?.structure?.(after);
       },
       (error: unknown) => this.#perform(this.#core.structureFailed(error, this.#clock.now())),
+    );
+  }
+
+  #readReadings(): void {
+    const read = this.#options.driver.readReadings?.() ?? Promise.resolve(undefined);
+    read.then(
+      (readings) => this.#perform(this.#core.readingsRead(readings, this.#clock.now())),
+      (error: unknown) => this.#perform(this.#core.readingsFailed(error, this.#clock.now())),
     );
   }
 

@@ -2,7 +2,7 @@
  * What an agent needs of a printer. Every kind of printer (simulated, IPP, SNMP, Bambu, an external command) is one
  * implementation; the agent adds the session, the log memory, the reporting and the updates.
  */
-import type { LogEntry, OrderStep, Structure } from '../schemas/types.ts';
+import type { LogEntry, OrderStep, Readings, Structure } from '../schemas/types.ts';
 
 /** The part of a structure that only the printer knows; the agent adds session, revision, time and reason. */
 export type PrinterStructure = Pick<Structure, 'apparatus' | 'units'> &
@@ -18,12 +18,17 @@ export interface PrinterCounters {
   printing?: boolean;
 }
 
+/** What the printer counts and what is left in it; the agent adds session, number, time and reason. */
+export type PrinterReadings = Omit<Readings, 'session' | 'number' | 'at' | 'reason' | 'request'>;
+
 /** What a driver tells between two reads. */
 export interface DriverEvents {
   /** A new error, in the order in which it happened. */
   error(event: PrinterEvent): void;
   /** Units or versions may have changed: read the structure again. */
   changed(): void;
+  /** Counters or supplies may have changed in a way that matters: read them again. */
+  readings?(): void;
   /** The printer answers, or doesn't for longer than it sleeps. Never told by drivers that are the printer. */
   reached?(reachable: boolean): void;
 }
@@ -50,6 +55,11 @@ export interface Driver {
   /** What the printer is made of now. Rejects when the printer doesn't answer. */
   readStructure(): Promise<PrinterStructure>;
   readCounters(): Promise<PrinterCounters>;
+  /**
+   * Counters, supplies and what else is read all the time; undefined when the printer tells nothing of it. Missing:
+   * this kind of driver never does. Rejects when the printer doesn't answer.
+   */
+  readReadings?(): Promise<PrinterReadings | undefined>;
   /** Undefined when software can be installed on `subject`, else why it can't. */
   cannotInstall(subject: string): DriverRefusal | undefined;
   /**

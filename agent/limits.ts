@@ -18,7 +18,7 @@ export const LOG_BYTES_DEFAULT = 4 * 1024 * 1024;
 /** Entries and bytes a log memory may be set to keep at most. */
 export const LOG_ENTRIES_MAX = 1_000_000;
 export const LOG_BYTES_MAX = 256 * 1024 * 1024;
-/** Requests of the center (`request/structure`, `request/errors`, each) that wait to be answered. */
+/** Requests of the center (`request/structure`, `request/errors`, `request/readings`, each) that wait to be answered. */
 export const REQUESTS_WAITING_MAX = 16;
 /** Update reports that wait for the broker's acknowledgement; the oldest goes when there are more. */
 export const REPORTS_WAITING_MAX = 64;

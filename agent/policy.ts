@@ -19,13 +19,22 @@ export interface ErrorPolicy {
   atEntries: number | undefined;
 }
 
+export interface ReadingsPolicy {
+  /** Milliseconds between two periodic readings. */
+  everyMs: number;
+  /** Also when something changed that matters. */
+  onChange: boolean;
+}
+
 export interface EffectivePolicy {
+  readings: ReadingsPolicy;
   structure: StructurePolicy;
   errors: ErrorPolicy;
 }
 
 const STRUCTURE_EVERY_MS = 6 * 3_600_000;
 const ERRORS_EVERY_MS = 10 * 60_000;
+const READINGS_EVERY_MS = 3_600_000;
 const AT_ENTRIES = 50;
 
 function period(text: string | undefined, fallback: number): number {
@@ -33,12 +42,17 @@ function period(text: string | undefined, fallback: number): number {
   return ms === undefined ? fallback : Math.max(PERIOD_MS_MIN, ms);
 }
 
-/** The policy that holds. What the center says of errors, or of structures, replaces the agent's own as a whole. */
+/** The policy that holds. What the center says of errors, of structures or of readings replaces the agent's own as a whole. */
 export function effectivePolicy(own: Policy | undefined, center: Policy | undefined): EffectivePolicy {
   const { every, mode = 'stream', atEntries } = center?.errors ?? own?.errors ?? {};
   const structure = center?.structure ?? own?.structure;
+  const readings = center?.readings ?? own?.readings;
   return {
     structure: { everyMs: period(structure?.every, STRUCTURE_EVERY_MS) },
+    readings: {
+      everyMs: period(readings?.every, READINGS_EVERY_MS),
+      onChange: readings?.onChange ?? true,
+    },
     errors: {
       mode,
       everyMs: period(every, ERRORS_EVERY_MS),

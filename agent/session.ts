@@ -9,11 +9,12 @@ import { reasonOf } from '../schemas/errors.ts';
 import { downlinkFilters, printerTopic } from '../schemas/topics.ts';
 import type { Answer, Order, Policy, Refused, Structure, Verdict } from '../schemas/types.ts';
 import { parsePayload } from '../schemas/validate.ts';
-import type { PrinterStructure } from './driver.ts';
+import type { PrinterReadings, PrinterStructure } from './driver.ts';
 import { ErrorReporter } from './error-reporter.ts';
 import { DOWNLINK_BYTES_MAX, REPORTS_WAITING_MAX } from './limits.ts';
 import type { LogMemory } from './log-memory.ts';
 import { type EffectivePolicy, effectivePolicy } from './policy.ts';
+import { ReadingsReporter } from './readings-reporter.ts';
 import { StructureReporter } from './structure-reporter.ts';
 import type { ReportNumbers, UnnumberedReport } from './update-reports.ts';
 
@@ -23,6 +24,8 @@ export type Effect =
   | { do: 'publish'; topic: string; payload: string; retain: boolean; token: number }
   /** Read the structure from the driver, then call `structureRead` or `structureFailed`. */
   | { do: 'read' }
+  /** Read the readings from the driver, then call `readingsRead` or `readingsFailed`. */
+  | { do: 'read-readings' }
   /** Hand the order (or that there is none) to the updater. */
   | { do: 'order'; order: Order | undefined }
   | { do: 'verdict'; verdict: Verdict | undefined }
@@ -39,6 +42,8 @@ export interface SessionOptions {
   memory: LogMemory;
   /** What holds where no policy from the center does. */
   policy?: Policy;
+  /** The driver may tell readings. */
+  readings?: boolean;
   numbers: ReportNumbers;
   random: Random;
 }
@@ -57,6 +62,7 @@ export class AgentSession {
   session: string;
   readonly #errors: ErrorReporter;
   readonly #structure: StructureReporter;
+  readonly #readings: ReadingsReporter | undefined;
   readonly #defaults: Policy | undefined;
   readonly #numbers: ReportNumbers;
   readonly #prefix: string;
@@ -75,6 +81,9 @@ export class AgentSession {
     this.#numbers = options.numbers;
     this.#errors = new ErrorReporter(options.printer, options.memory, this.#policy.errors, options.random);
     this.#structure = new StructureReporter(options.printer, this.#policy.structure, options.random);
+    if (options.readings) {
+      this.#readings = new ReadingsReporter(options.printer, this.#policy.readings, options.random);
+    }
     this.#prefix = printerTopic.policy(options.printer).slice(0, -'policy'.length);
   }
 
@@ -114,13 +123,14 @@ export class AgentSession {
   renew(session: string): void {
     this.session = session;
     this.#structure.renew();
+    this.#readings?.renew();
   }
 
   /** The broker took the connection. */
   connectedNow(now: number): Effect[] {
     this.#connected = true;
     const effects: Effect[] = [this.#publish({ ...this.presence('online', now), retain: true })];
-    effects.push(...this.#structure.connected());
+    effects.push(...this.#structure.connected(), ...(this.#readings?.connected() ?? []));
     for (const report of this.#reports) effects.push(this.#sendReport(report));
     this.#errors.connected(now);
     this.#pump(now, effects);
@@ -133,6 +143,7 @@ export class AgentSession {
     for (const report of this.#reports) report.token = undefined;
     this.#errors.disconnected();
     this.#structure.disconnected();
+    this.#readings?.disconnected();
   }
 
   /** The broker acknowledged what was published under `token`. */
@@ -189,6 +200,37 @@ export class AgentSession {
     ];
   }
 
+  /** The driver says that counters or supplies may have changed. */
+  readingsChanged(): Effect[] {
+    return this.#connected ? (this.#readings?.changed() ?? []) : [];
+  }
+
+  /** What the driver read, in answer to a `read-readings` effect; undefined: this printer tells none. */
+  readingsRead(read: PrinterReadings | undefined, now: number): Effect[] {
+    const reporter = this.#readings;
+    if (!reporter) return [];
+    if (!this.#connected) {
+      reporter.disconnected();
+      return [];
+    }
+    const { messages, again } = reporter.read(read, this.session, now);
+    const effects: Effect[] = messages.map((message) => this.#publish({ ...message, retain: false }));
+    if (again) effects.push({ do: 'read-readings' });
+    return effects;
+  }
+
+  /** The driver could not read them; it is tried again. */
+  readingsFailed(error: unknown, now: number): Effect[] {
+    const retryMs = this.#readings?.failed(now);
+    return [
+      {
+        do: 'warn',
+        what: 'the printer does not tell its readings',
+        detail: { reason: reasonOf(error), retryMs },
+      },
+    ];
+  }
+
   /** Queues an update report; it is kept until the broker acknowledged it. */
   report(report: UnnumberedReport): Effect[] {
     const key = `${report.execution}/${report.attempt}`;
@@ -212,13 +254,15 @@ export class AgentSession {
 
   /** When `tick` wants to be called next, in ms since the epoch; Infinity when there is nothing to wait for. */
   dueAt(): number {
-    return this.#connected ? Math.min(this.#structure.dueAt, this.#errors.dueAt) : Number.POSITIVE_INFINITY;
+    if (!this.#connected) return Number.POSITIVE_INFINITY;
+    const readingsAt = this.#readings?.dueAt ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#structure.dueAt, this.#errors.dueAt, readingsAt);
   }
 
   /** Time has passed. */
   tick(now: number): Effect[] {
     if (!this.#connected) return [];
-    const effects: Effect[] = this.#structure.tick(now);
+    const effects: Effect[] = [...this.#structure.tick(now), ...(this.#readings?.tick(now) ?? [])];
     this.#errors.tick(now);
     this.#pump(now, effects);
     return effects;
@@ -248,6 +292,7 @@ export class AgentSession {
         );
         this.#structure.setPolicy(this.#policy.structure, now);
         this.#errors.setPolicy(this.#policy.errors, now);
+        this.#readings?.setPolicy(this.#policy.readings, now);
         effects.push({ do: 'policy', policy: this.#policy });
         this.#pump(now, effects);
         return effects;
@@ -255,6 +300,11 @@ export class AgentSession {
         const request = parsePayload('request', payload);
         const taken = this.#structure.request(request.id);
         return taken ?? [this.#tooMany('structure', request.id)];
+      }
+      case 'request/readings': {
+        const request = parsePayload('request', payload);
+        if (!this.#readings) return [];
+        return this.#readings.request(request.id) ?? [this.#tooMany('readings', request.id)];
       }
       case 'request/errors': {
         const request = parsePayload('request', payload);

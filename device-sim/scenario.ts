@@ -8,6 +8,7 @@ import type {
   InstallBehaviour,
   SimulatedPrinterSpec,
 } from '../agent/drivers/simulated/model.ts';
+import type { SimulatedSupply } from '../agent/drivers/simulated/supplies.ts';
 import { hashOf, type Random, randomFor } from '../base/random.ts';
 import { durationMs } from '../schemas/duration.ts';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
@@ -203,6 +204,7 @@ function planPrinter(population: Population, number: number, digits: number, see
     if (!installed) wrong(`/populations (${population.name})/variants`, `there is no "${subject}"`);
     installed.version = version;
   }
+  const pages = Math.floor((population.pages ?? 0) * (0.5 + random()));
   const { sites } = population;
   const site = sites?.[(number - 1) % Math.max(1, sites.length)];
   return {
@@ -224,11 +226,14 @@ function planPrinter(population: Population, number: number, digits: number, see
         ...(population.timezone === undefined ? {} : { timezone: population.timezone }),
       },
       // Printers of one population have not all printed the same number of pages.
-      pages: Math.floor((population.pages ?? 0) * (0.5 + random())),
+      pages,
       pagesPerHour: population.pagesPerHour ?? 0,
       busy: population.busy ?? 0,
       errors: errorsOf(population, random),
       install: installOf(population),
+      hours: population.hours,
+      color: population.color,
+      ...(population.supplies ? { supplies: suppliesOf(population, printer, pages, seed) } : {}),
     },
   };
 }
@@ -244,6 +249,21 @@ function variantOf(population: Population, number: number, random: Random): Reco
     if (draw < 0) return versions;
   }
   return {};
+}
+
+/** What a printer uses up; the levels are drawn apart, so that they change nothing else of it. */
+function suppliesOf(
+  population: Population,
+  printer: string,
+  printed: number,
+  seed: number,
+): SimulatedSupply[] {
+  const random = randomFor(seed, `${printer}/supplies`);
+  return (population.supplies ?? []).map((supply) => {
+    const { level = 0.05 + 0.95 * random(), exchangeAt = 0.02, ...rest } = supply;
+    const used = Math.floor((1 - level) * supply.pages);
+    return { ...rest, exchangeAt, offset: used - printed, serial: serialFor(printer, supply.symbol) };
+  });
 }
 
 function errorsOf(population: Population, random: Random): ErrorGenerator[] {

@@ -1487,6 +1487,20 @@ export interface Population {
   pages?: number;
   pagesPerHour?: number;
   /**
+   * When it prints: as much at any time (default), or by the hours of an office.
+   */
+  hours?: 'any' | 'office';
+  /**
+   * Share of the pages that are printed in color.
+   */
+  color?: number;
+  /**
+   * What it uses up and is exchanged; without any it tells no readings.
+   *
+   * @maxItems 64
+   */
+  supplies?: ScenarioSupply[];
+  /**
    * Share of the time in which it prints.
    */
   busy?: number;
@@ -1546,6 +1560,25 @@ export interface ScenarioUnit {
    * @maxItems 1024
    */
   software?: ScenarioSoftware[];
+}
+export interface ScenarioSupply {
+  symbol: string;
+  kind: string;
+  color?: string;
+  unit?: string;
+  model?: string;
+  /**
+   * Pages that a full one lasts.
+   */
+  pages: number;
+  /**
+   * Share that is left at the start; drawn for each printer where it is missing.
+   */
+  level?: number;
+  /**
+   * Share at which somebody exchanges it; default 0.02.
+   */
+  exchangeAt?: number;
 }
 export interface ScenarioErrors {
   code: string;

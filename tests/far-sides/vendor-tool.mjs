@@ -14,9 +14,11 @@ const methods = {
     protocol,
     name: 'vendor-tool',
     installs: ['engine:*'],
+    readings: load().readings !== undefined,
     because: 'Only engine software can be installed over the cable.',
   }),
   structure: () => load().structure,
+  readings: () => load().readings,
   counters: () => ({ pages: load().pages, printing: false }),
   install: ({ images }, id) => {
     const printer = load();

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,7 +48,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const change = (more: object) => writeFileSync(file, JSON.stringify({ ...PRINTER, ...more }));
+/** In one step: the program looks at the file all the time, and must never see half of it. */
+const change = (more: object) => {
+  writeFileSync(`${file}.new`, JSON.stringify({ ...PRINTER, ...more }));
+  renameSync(`${file}.new`, file);
+};
 
 async function start(run = [process.execPath, TOOL, file]) {
   const told: PrinterEvent[] = [];
@@ -71,6 +75,30 @@ async function start(run = [process.execPath, TOOL, file]) {
   };
   return { driver, told, until };
 }
+
+test('a program that says so tells readings, and one that tells nonsense is refused', async () => {
+  change({
+    readings: { counters: { impressions: 42 }, supplies: [{ symbol: 's', kind: 'ink', level: 7 }], odd: 1 },
+  });
+  const { driver, until } = await start();
+  await expect(driver.readReadings()).rejects.toMatchObject({ code: 'agent/driver' });
+  await until('an answer', () => driver.readReadings().then(Boolean, () => false));
+  expect(await driver.readReadings()).toEqual({
+    counters: { impressions: 42 },
+    supplies: [{ symbol: 's', kind: 'ink', level: 7 }],
+  });
+  change({ readings: { counters: { impressions: -1 } } });
+  await expect(driver.readReadings()).rejects.toThrow('readings: /counters/impressions must be >= 0');
+  change({});
+  const { driver: silent, until: again } = await start();
+  await again('hello', () =>
+    silent.readReadings().then(
+      () => true,
+      () => false,
+    ),
+  );
+  expect(await silent.readReadings()).toBeUndefined();
+});
 
 test('structure and counters are the program’s; what holds becomes entries', async () => {
   const { driver, told, until } = await start();

@@ -13,6 +13,7 @@ import type {
   Image,
   PrinterCounters,
   PrinterEvent,
+  PrinterReadings,
   PrinterStructure,
 } from '../../driver.ts';
 import { type ConditionMemory, compareReading, EMPTY_MEMORY } from '../../mapping/conditions.ts';
@@ -43,12 +44,14 @@ interface Hello {
   name?: string;
   /** true: everything; a list of subjects with `*`; false or absent: nothing. */
   installs: boolean | string[];
+  /** It answers `readings`. */
+  readings: boolean;
   /** Why it installs nothing, for an operator. */
   because?: string;
 }
 
 function helloOf(result: unknown): Hello {
-  const { protocol, name, installs, because } = (result ?? {}) as Record<string, unknown>;
+  const { protocol, name, installs, because, readings } = (result ?? {}) as Record<string, unknown>;
   if (protocol !== 1)
     throw new Error(`the program speaks protocol ${JSON.stringify(protocol)}, 1 is expected`);
   const listed =
@@ -57,6 +60,7 @@ function helloOf(result: unknown): Hello {
       : installs === true;
   return {
     installs: listed,
+    readings: readings === true,
     ...(typeof name === 'string' ? { name } : {}),
     ...(typeof because === 'string' ? { because } : {}),
   };
@@ -72,6 +76,11 @@ function structureFault(result: unknown): string | undefined {
     at: '2026-01-01T00:00:00Z',
     reason: 'connect',
   });
+}
+
+function readingsFault(result: unknown): string | undefined {
+  if (typeof result !== 'object' || result === null) return 'an object is expected';
+  return schemaFault('readings', { ...result, session: 'x', number: 1, at: '2026-01-01T00:00:00Z' });
 }
 
 function eventFault(event: unknown): string | undefined {
@@ -128,6 +137,7 @@ export class CommandDriver implements Driver {
       this.hello = helloOf(result);
       this.process.ready();
       this.events?.changed();
+      this.events?.readings?.();
     } catch (error) {
       this.hello = undefined;
       this.helloFault = reasonOf(error);
@@ -142,6 +152,9 @@ export class CommandDriver implements Driver {
     switch (message['event']) {
       case 'changed':
         this.events?.changed();
+        return;
+      case 'readings':
+        this.events?.readings?.();
         return;
       case 'error': {
         const event = { at: new Date().toISOString(), ...(message['data'] as object) };
@@ -266,6 +279,30 @@ export class CommandDriver implements Driver {
         : {}),
       ...(typeof result?.printing === 'boolean' ? { printing: result.printing } : {}),
     };
+  }
+
+  async readReadings(): Promise<PrinterReadings | undefined> {
+    if (!this.hello) {
+      throw new PlatenError('agent/driver', {
+        url: this.options.url,
+        reason: `readings: ${this.helloFault}`,
+        hint: 'See the log of the agent for what the program wrote to stderr.',
+      });
+    }
+    if (!this.hello.readings) return undefined;
+    const result = await this.ask('readings');
+    const fault = readingsFault(result);
+    if (fault !== undefined) {
+      throw new PlatenError('agent/driver', {
+        url: this.options.url,
+        reason: `readings: ${fault}`,
+        hint: 'See schemas/wire/readings.json.',
+      });
+    }
+    const { state, reasons, counters, supplies, inputs, facts } = result as PrinterReadings;
+    return JSON.parse(
+      JSON.stringify({ state, reasons, counters, supplies, inputs, facts }),
+    ) as PrinterReadings;
   }
 
   cannotInstall(subject: string): DriverRefusal | undefined {

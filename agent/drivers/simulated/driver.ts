@@ -11,6 +11,7 @@ import type {
   DriverRefusal,
   Image,
   PrinterCounters,
+  PrinterReadings,
   PrinterStructure,
 } from '../../driver.ts';
 import { type ErrorGenerator, PrinterModel, type SimulatedPrinterSpec } from './model.ts';
@@ -19,6 +20,10 @@ const INSTALL_MS = 2_000;
 const RESTART_MS = 1_000;
 const SELF_TEST_MS = 500;
 const PROGRESS_STEPS = 4;
+/** How often a printer with supplies looks whether something became low or was exchanged. */
+const SUPPLIES_LOOK_MS = 1_000;
+/** Pages to print between two looks are at least this share of what the smallest supply lasts. */
+const SUPPLIES_LOOK_SHARE = 0.01;
 
 export interface SimulatedDriverOptions {
   spec: SimulatedPrinterSpec;
@@ -46,6 +51,7 @@ export class SimulatedDriver implements Driver {
   #model: PrinterModel;
   #events: DriverEvents | undefined;
   #timers = new Map<ErrorGenerator, () => void>();
+  #cancelLook: (() => void) | undefined;
   #bricked = false;
   /** What puts back the steps of the installation under way, by subject, in the order in which they were done. */
   #undo = new Map<string, () => void>();
@@ -68,12 +74,14 @@ export class SimulatedDriver implements Driver {
   async start(events: DriverEvents): Promise<void> {
     this.#events = events;
     for (const generator of this.#options.spec.errors ?? []) this.#wait(generator);
+    this.#look();
   }
 
   async stop(): Promise<void> {
     this.#events = undefined;
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    this.#cancelLook?.();
   }
 
   async readStructure(): Promise<PrinterStructure> {
@@ -85,6 +93,11 @@ export class SimulatedDriver implements Driver {
     this.#mustLive();
     const { busy = 0 } = this.#options.spec;
     return { pages: this.#model.pages(this.#clock.now()), printing: busy > 0 && this.#random() < busy };
+  }
+
+  async readReadings(): Promise<PrinterReadings | undefined> {
+    this.#mustLive();
+    return this.#model.readings(this.#clock.now());
   }
 
   cannotInstall(subject: string): DriverRefusal | undefined {
@@ -188,7 +201,20 @@ export class SimulatedDriver implements Driver {
     this.#bricked = true;
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    this.#cancelLook?.();
     this.#options.bricked?.();
+  }
+
+  /** Lets the readings be read again each time that the smallest supply may have lost a hundredth. */
+  #look(): void {
+    const { supplies = [], pagesPerHour = 0 } = this.#options.spec;
+    if (supplies.length === 0 || pagesPerHour <= 0) return;
+    const pages = SUPPLIES_LOOK_SHARE * Math.min(...supplies.map((supply) => supply.pages));
+    const wait = Math.max(SUPPLIES_LOOK_MS, (pages / pagesPerHour) * 3_600_000);
+    this.#cancelLook = this.#clock.after(wait, () => {
+      this.#events?.readings?.();
+      this.#look();
+    });
   }
 
   #wait(generator: ErrorGenerator): void {

@@ -5,7 +5,8 @@
 import semver from 'semver';
 import { parseSubject } from '../../../schemas/subject.ts';
 import type { Apparatus, InstalledSoftware, LogEntry, OrderStep, Unit } from '../../../schemas/types.ts';
-import type { PrinterStructure } from '../../driver.ts';
+import type { PrinterReadings, PrinterStructure } from '../../driver.ts';
+import { officeHours, type SimulatedSupply, supplyAt } from './supplies.ts';
 
 /** Software that must be installed (anywhere in the printer) for something to happen. */
 export interface SoftwareCondition {
@@ -56,6 +57,12 @@ export interface SimulatedPrinterSpec {
   /** Life counter at the start. */
   pages?: number;
   pagesPerHour?: number;
+  /** When it prints: as much at any time, or by the hours of an office. Default: at any time. */
+  hours?: 'any' | 'office';
+  /** Share of the pages that are printed in color. */
+  color?: number;
+  /** What it uses up; without any it tells no readings. */
+  supplies?: SimulatedSupply[];
   /** Share of the time in which it prints, 0 to 1: nothing is installed meanwhile. */
   busy?: number;
   errors?: ErrorGenerator[];
@@ -88,8 +95,31 @@ export class PrinterModel {
   }
 
   pages(now: number): number {
-    const { pages = 0, pagesPerHour = 0 } = this.spec;
-    return Math.floor(pages + (pagesPerHour * Math.max(0, now - this.#startedAt)) / MS_PER_HOUR);
+    const { pages = 0, pagesPerHour = 0, hours = 'any' } = this.spec;
+    const until = Math.max(now, this.#startedAt);
+    const worked =
+      hours === 'office'
+        ? officeHours(until) - officeHours(this.#startedAt)
+        : (until - this.#startedAt) / MS_PER_HOUR;
+    return Math.floor(pages + pagesPerHour * worked);
+  }
+
+  /** What it counts and what is left in it; undefined for a printer that tells nothing of it. */
+  readings(now: number): PrinterReadings | undefined {
+    const { supplies, color = 0 } = this.spec;
+    if (!supplies) return undefined;
+    const pages = this.pages(now);
+    const told = supplies.map((supply) => supplyAt(supply, pages));
+    const reasons = told.filter(({ state }) => state === 'low').map(({ kind }) => `${kind}-low`);
+    return {
+      state: 'idle',
+      reasons: [...new Set(reasons)],
+      counters: {
+        impressions: pages,
+        ...(color > 0 ? { 'impressions-color': Math.floor(pages * color) } : {}),
+      },
+      supplies: told,
+    };
   }
 
   unit(symbol: string): Unit | undefined {
