@@ -223,6 +223,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     troubles,
     campaigns,
     releases: options.repository,
+    reports: store.reports,
     audit: store.audit,
   };
   const asks = new Asks(services, (structure: Structure) => optionsOf(catalogs.assessor, structure), log);

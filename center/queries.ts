@@ -194,6 +194,70 @@ export interface TroubleQueries {
   close(id: string, note: string, by: string): Promise<Trouble>;
 }
 
+/** What is asked of pages: days are those of each printer's zone. */
+export interface PagesQuery {
+  /** First and last day, both included, as YYYY-MM-DD; `today` bounds the days that can have a reading. */
+  from: string;
+  to: string;
+  today: string;
+  by: 'printer' | 'site' | 'model' | 'label';
+  label?: string | undefined;
+  counter: string;
+  site?: string | undefined;
+  model?: string | undefined;
+  sort: '-pages' | 'pages' | 'name';
+}
+
+/** Pages of one printer, or of all of a site, a model or a label. */
+export interface PagesItem {
+  /** Of the printer, site, model or label; empty for printers without one. */
+  name: string;
+  pages: number;
+  printers: number;
+  readings: number;
+  /** The first and the last reading in the time. */
+  first?: string;
+  last?: string;
+  /** Counters that began anew. */
+  resets: number;
+  /** Days that stand for others without a reading before them. */
+  gaps: number;
+  /** Days of printers without a reading. */
+  silentDays: number;
+}
+
+export interface SuppliesQuery {
+  now_ms: number;
+  sort: 'ends' | 'left' | 'printer';
+  endsWithinDays?: number | undefined;
+  site?: string | undefined;
+  kind?: string | undefined;
+  color?: string | undefined;
+  printer?: string | undefined;
+}
+
+/** A supply that is in its printer. */
+export interface SupplyItem extends Omit<ReadingSupply, 'symbol'> {
+  printer: string;
+  printerModel?: string;
+  site?: string;
+  symbol: string;
+  /** Share of the capacity, where it is known: now, and when this one was first seen. */
+  left?: number;
+  since: string;
+  sinceLeft?: number;
+  /** Why it is taken for another one than before. */
+  exchange?: 'serial' | 'level';
+  /** When it will be empty, and in how many days, with an interval that holds the truth in four of five cases. */
+  ends?: string;
+  daysLeft?: { days: number; low?: number; high?: number };
+}
+
+export interface ReportQueries {
+  pages(query: PagesQuery, page: PageRequest): Promise<Page<PagesItem>>;
+  supplies(query: SuppliesQuery, page: PageRequest): Promise<Page<SupplyItem>>;
+}
+
 export interface AuditQueries {
   list(
     filter: { actor?: string; method?: string },

@@ -21,6 +21,8 @@ export const METHOD_ROLES = {
   'structure.request': RUN,
   'errors.request': RUN,
   'readings.request': RUN,
+  'reports.pages': READ,
+  'reports.supplies': READ,
   'policy.set': RUN,
   'catalog.get': READ,
   'catalog.put': OWN,

@@ -2180,6 +2180,82 @@ export interface ReleasesReleaseParams {
   reason: string;
 }
 /**
+ * Parameters of `reports.pages`.
+ */
+export interface ReportsPagesParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  /**
+   * First day, in each printer's zone; default 30 days with `to`.
+   */
+  from?: string;
+  /**
+   * Last day, included; default today.
+   */
+  to?: string;
+  /**
+   * What is added up; default `printer`.
+   */
+  by?: 'printer' | 'site' | 'model' | 'label';
+  /**
+   * Name of the label, with `by: label`.
+   */
+  label?: string;
+  /**
+   * Which counter; default `impressions`.
+   */
+  counter?: string;
+  /**
+   * Only printers of this site.
+   */
+  site?: string;
+  /**
+   * Only printers of this model.
+   */
+  model?: string;
+  /**
+   * Default `-pages`: most pages first.
+   */
+  sort?: '-pages' | 'pages' | 'name';
+}
+/**
+ * Parameters of `reports.supplies`.
+ */
+export interface ReportsSuppliesParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  /**
+   * Only supplies that will be empty within so many days.
+   */
+  endsWithinDays?: number;
+  /**
+   * Only printers of this site.
+   */
+  site?: string;
+  /**
+   * Such as `toner`.
+   */
+  kind?: string;
+  color?: string;
+  printer?: string;
+  /**
+   * Default `ends`: those first that end first.
+   */
+  sort?: 'ends' | 'left' | 'printer';
+}
+/**
  * Parameters of `rollout.get`.
  */
 export interface RolloutGetParams {}
@@ -2977,6 +3053,116 @@ export interface ReleasesReleaseReply {
   lifted: ReleaseStop[];
 }
 /**
+ * Pages that were printed between two days.
+ */
+export interface ReportsPagesReply {
+  /**
+   * The first day.
+   */
+  from: string;
+  /**
+   * The last day, included.
+   */
+  to: string;
+  items: PagesItem[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface PagesItem {
+  /**
+   * Of the printer, site, model or label; empty for printers without one.
+   */
+  name: string;
+  pages: number;
+  printers: number;
+  readings: number;
+  /**
+   * The first reading in the time.
+   */
+  first?: string;
+  /**
+   * The last one.
+   */
+  last?: string;
+  /**
+   * Counters that began anew.
+   */
+  resets: number;
+  /**
+   * Days that stand for others without a reading before them.
+   */
+  gaps: number;
+  /**
+   * Days of printers without a reading.
+   */
+  silentDays: number;
+}
+/**
+ * Supplies that are in their printers.
+ */
+export interface ReportsSuppliesReply {
+  items: SupplyItem[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface SupplyItem {
+  printer: string;
+  printerModel?: string;
+  site?: string;
+  symbol: string;
+  kind: string;
+  color?: string;
+  unit?: string;
+  model?: string;
+  serial?: string;
+  /**
+   * In `measure`.
+   */
+  level?: number;
+  capacity?: number;
+  measure?: string;
+  /**
+   * What the level is worth.
+   */
+  known: string;
+  state?: string;
+  /**
+   * Share of the capacity that is left, where it is known.
+   */
+  left?: number;
+  /**
+   * When this one was first seen.
+   */
+  since: string;
+  /**
+   * Share that was left then.
+   */
+  sinceLeft?: number;
+  /**
+   * Why it is taken for another one than before.
+   */
+  exchange?: 'serial' | 'level';
+  /**
+   * When it will be empty.
+   */
+  ends?: string;
+  /**
+   * In how many days it will be empty; the interval should hold the truth in four of five cases.
+   */
+  daysLeft?: {
+    days: number;
+    low?: number;
+    /**
+     * Missing where it may last for ever.
+     */
+    high?: number;
+  };
+}
+/**
  * How far things may go by themselves.
  */
 export interface RolloutGetReply {
@@ -3173,6 +3359,8 @@ export interface MethodParams {
   'readings.request': ReadingsRequestParams;
   'releases.list': ReleasesListParams;
   'releases.release': ReleasesReleaseParams;
+  'reports.pages': ReportsPagesParams;
+  'reports.supplies': ReportsSuppliesParams;
   'rollout.get': RolloutGetParams;
   'rollout.set': RolloutSetParams;
   'rules.get': RulesGetParams;
@@ -3215,6 +3403,8 @@ export interface MethodReplies {
   'readings.request': ReadingsRequestReply;
   'releases.list': ReleasesListReply;
   'releases.release': ReleasesReleaseReply;
+  'reports.pages': ReportsPagesReply;
+  'reports.supplies': ReportsSuppliesReply;
   'rollout.get': RolloutGetReply;
   'rollout.set': RolloutSetReply;
   'rules.get': RulesGetReply;

@@ -8,6 +8,7 @@ import { Printers } from '../fleet/printer-store.ts';
 import { IngestWriter } from '../ingest/ingest.ts';
 import { PrinterWriter } from '../ingest/printer-writer.ts';
 import { ReadingRows } from '../readings/reading-store.ts';
+import { ReportRows } from '../readings/report-store.ts';
 import { VerdictRows } from '../verdicts/verdict-store.ts';
 import { Audit } from './audit-store.ts';
 import { type Database, type DatabaseSource, openDatabase } from './database.ts';
@@ -43,6 +44,7 @@ export interface Store {
   readonly audit: Audit;
   readonly printers: Printers;
   readonly readings: ReadingRows;
+  readonly reports: ReportRows;
   readonly verdicts: VerdictRows;
   /** By which ages are measured, and what is wrong with the machine's. */
   readonly clock: StoreClock;
@@ -90,6 +92,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     audit: new Audit(database),
     printers: new Printers(database),
     readings: new ReadingRows(database),
+    reports: new ReportRows(database),
     verdicts,
     clock,
     maintain: () => maintenance.run(),

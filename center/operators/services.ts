@@ -15,6 +15,7 @@ import type {
   CatalogService,
   DocumentService,
   FleetQueries,
+  ReportQueries,
   TroubleQueries,
 } from '../queries.ts';
 import type { Campaigns } from '../update/campaigns/campaigns.ts';
@@ -38,5 +39,6 @@ export interface Services {
   campaigns: Campaigns;
   /** What can be installed: the releases of the signed repository. */
   releases: Repository;
+  reports: ReportQueries;
   audit: AuditQueries;
 }

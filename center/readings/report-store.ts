@@ -1,0 +1,208 @@
+/** Reports over what readings came to: pages by day, supplies that are in their printers. */
+import type { Database } from '../database/database.ts';
+import { cursorOf, keyOf } from '../database/page-cursor.ts';
+import type {
+  Page,
+  PageRequest,
+  PagesItem,
+  PagesQuery,
+  ReportQueries,
+  SuppliesQuery,
+  SupplyItem,
+} from '../queries.ts';
+
+interface PagesRow {
+  name: string;
+  pages: number;
+  printers: number;
+  readings: number;
+  first_at: Date | null;
+  last_at: Date | null;
+  resets: number;
+  gaps: number;
+  silent_days: number;
+}
+
+/** Order, and what comes after a row with so many pages and this name. */
+const PAGES_SORTS: Record<
+  PagesQuery['sort'],
+  { order: string; after(pages: () => string, name: string): string }
+> = {
+  '-pages': {
+    order: 'pages DESC, name',
+    after: (pages, name) => `(-pages, name) > (-${pages()}, ${name})`,
+  },
+  pages: {
+    order: 'pages, name',
+    after: (pages, name) => `(pages, name) > (${pages()}, ${name})`,
+  },
+  name: { order: 'name', after: (_pages, name) => `name > ${name}` },
+};
+
+interface SupplyRow {
+  printer: string;
+  printer_model: string | null;
+  site: string | null;
+  symbol: string;
+  since_at: Date;
+  since_left: number | null;
+  last_left: number | null;
+  ends_at: Date | null;
+  ends_low: Date | null;
+  ends_high: Date | null;
+  document: Record<string, unknown>;
+  sort: string;
+}
+
+/** A time that sorts behind all others: nobody can say when these end. */
+const NEVER = '9999-12-31T00:00:00.000Z';
+/** What is sorted by, written so that texts sort as the values do. */
+const SUPPLY_SORTS: Record<SuppliesQuery['sort'], string> = {
+  ends: `to_char(coalesce(s.ends_at, '${NEVER}') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`,
+  left: `to_char(coalesce(s.last_left, 9) * 10000, 'FM000000')`,
+  printer: `''`,
+};
+
+const DAY_MS = 86_400_000;
+const DAY_DIGITS = 10;
+
+function share(left: number | null): number | undefined {
+  return left === null ? undefined : Math.round(left * 10_000) / 10_000;
+}
+
+/** An object without the members that are undefined. */
+function present<T extends object>(members: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
+}
+
+export class ReportRows implements ReportQueries {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async pages(query: PagesQuery, page: PageRequest): Promise<Page<PagesItem>> {
+    const { by, sort, counter } = query;
+    const list = `pages ${by} ${sort}`;
+    const { order, after } = PAGES_SORTS[sort];
+    const values: unknown[] = [];
+    const value = (one: unknown, type: string) => `$${values.push(one)}::${type}`;
+    const [from, to, today] = [query.from, query.to, query.today].map((day) => value(day, 'date'));
+    const named = value(counter, 'text');
+    const grown = counter === 'impressions' ? 'impressions' : `(counters->${named}->>'grown')::int8`;
+    const group = {
+      printer: () => 'p.id',
+      site: () => `coalesce(p.site, '')`,
+      model: () => `coalesce(p.model, '')`,
+      label: () => `coalesce(p.labels->>${value(query.label ?? '', 'text')}, '')`,
+    }[by]();
+    const where = [`(p.standing = 'active' OR d.printer IS NOT NULL)`];
+    if (query.site !== undefined) where.push(`p.site = ${value(query.site, 'text')}`);
+    if (query.model !== undefined) where.push(`p.model = ${value(query.model, 'text')}`);
+    let beyond = 'true';
+    if (page.cursor !== undefined) {
+      const [pages, name] = keyOf(list, page.cursor, ['number', 'text']);
+      beyond = after(() => value(pages, 'int8'), value(name, 'text'));
+    }
+    const rows = await this.#database.query<PagesRow>(
+      `WITH printed AS (
+         SELECT printer, count(*) FILTER (WHERE day <= ${today}) AS days, sum(readings) AS readings, min(first_at) AS first_at,
+           max(last_at) AS last_at, sum(coalesce((counters->${named}->>'resets')::int, 0)) AS resets,
+           count(*) FILTER (WHERE gap_days > 0) AS gaps, sum(${grown}) AS pages
+         FROM printer_days WHERE day BETWEEN ${from} AND ${to} GROUP BY printer),
+       grouped AS (
+         SELECT ${group} COLLATE "C" AS name, sum(coalesce(d.pages, 0))::int8 AS pages, count(*)::int AS printers,
+           sum(coalesce(d.readings, 0))::int8 AS readings, min(d.first_at) AS first_at, max(d.last_at) AS last_at,
+           sum(coalesce(d.resets, 0))::int AS resets, sum(coalesce(d.gaps, 0))::int AS gaps,
+           sum(greatest(0, least(${to}, ${today}) - ${from} + 1 - coalesce(d.days, 0)))::int AS silent_days
+         FROM printers p LEFT JOIN printed d ON d.printer = p.id
+         WHERE ${where.join(' AND ')} GROUP BY 1)
+       SELECT * FROM grouped WHERE ${beyond} ORDER BY ${order} LIMIT ${value(page.limit + 1, 'int')}`,
+      values,
+    );
+    const items = rows.slice(0, page.limit).map((row) =>
+      present<PagesItem>({
+        name: row.name,
+        pages: row.pages,
+        printers: row.printers,
+        readings: row.readings,
+        first: row.first_at?.toISOString(),
+        last: row.last_at?.toISOString(),
+        resets: row.resets,
+        gaps: row.gaps,
+        silentDays: row.silent_days,
+      }),
+    );
+    const last = items.at(-1);
+    return {
+      items,
+      ...(rows.length > page.limit && last ? { next: cursorOf(list, [last.pages, last.name]) } : {}),
+    };
+  }
+
+  async supplies(query: SuppliesQuery, page: PageRequest): Promise<Page<SupplyItem>> {
+    const list = `supplies ${query.sort}`;
+    const sort = SUPPLY_SORTS[query.sort];
+    const [after, printer, symbol] =
+      page.cursor === undefined ? [] : keyOf(list, page.cursor, ['text', 'text', 'text']);
+    const within = query.endsWithinDays;
+    const rows = await this.#database.query<SupplyRow>(
+      `SELECT s.printer, p.model AS printer_model, p.site, s.symbol, s.since_at, s.since_left, s.last_left,
+         s.ends_at, s.ends_low, s.ends_high, s.document, ${sort} COLLATE "C" AS sort
+       FROM supply_intervals s JOIN printers p ON p.id = s.printer
+       WHERE s.until_at IS NULL AND p.standing = 'active'
+         AND ($1::text IS NULL OR p.site = $1) AND ($2::text IS NULL OR s.kind = $2)
+         AND ($3::text IS NULL OR s.color = $3) AND ($4::text IS NULL OR s.printer = $4)
+         AND ($5::timestamptz IS NULL OR s.ends_at <= $5)
+         AND ($6::text IS NULL OR (${sort} COLLATE "C", s.printer, s.symbol) > ($6, $7, $8))
+       ORDER BY sort, s.printer, s.symbol LIMIT $9`,
+      [
+        query.site ?? null,
+        query.kind ?? null,
+        query.color ?? null,
+        query.printer ?? null,
+        within === undefined ? null : new Date(query.now_ms + within * DAY_MS),
+        after ?? null,
+        printer ?? null,
+        symbol ?? null,
+        page.limit + 1,
+      ],
+    );
+    const shown = rows.slice(0, page.limit);
+    const last = shown.at(-1);
+    return {
+      items: shown.map((row) => itemOf(row, query.now_ms)),
+      ...(rows.length > page.limit && last
+        ? { next: cursorOf(list, [last.sort, last.printer, last.symbol]) }
+        : {}),
+    };
+  }
+}
+
+function itemOf(row: SupplyRow, now_ms: number): SupplyItem {
+  const { printer, site, symbol, since_at, ends_at, ends_low, ends_high, document } = row;
+  const { since_ms: _since, sinceLeft: _first, left: _left, exchange, ...shown } = document;
+  const daysTo = (time: Date) =>
+    Math.max(0, Math.round(((time.getTime() - now_ms) / DAY_MS) * DAY_DIGITS) / DAY_DIGITS);
+  return present<SupplyItem>({
+    printer,
+    printerModel: row.printer_model ?? undefined,
+    site: site ?? undefined,
+    symbol,
+    ...(shown as Pick<SupplyItem, 'kind'>),
+    left: share(row.last_left),
+    since: since_at.toISOString(),
+    sinceLeft: share(row.since_left),
+    exchange: exchange as SupplyItem['exchange'],
+    ends: ends_at?.toISOString(),
+    daysLeft:
+      ends_at === null
+        ? undefined
+        : present<NonNullable<SupplyItem['daysLeft']>>({
+            days: daysTo(ends_at),
+            low: ends_low ? daysTo(ends_low) : undefined,
+            high: ends_high ? daysTo(ends_high) : undefined,
+          }),
+  });
+}

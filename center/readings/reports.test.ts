@@ -1,0 +1,198 @@
+/** Reports from a real database, against sums over the readings that went in. */
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { randomFor } from '../../base/random.ts';
+import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { silent, testStructure } from '../../tests/harness/orders.ts';
+import { openStore, type Store } from '../database/store.ts';
+import type { Page, PageRequest } from '../queries.ts';
+
+const SEED = 20261201;
+const START = Date.UTC(2026, 9, 20, 6);
+const HOUR_MS = 3_600_000;
+const ZONES = ['Europe/Berlin', 'America/Los_Angeles', 'Asia/Kolkata'];
+const SITES = ['berlin-3', 'paris-1'];
+
+let folder: string;
+let store: Store;
+let time_ms = START;
+/** Every pair of counters that followed each other, with the date of the later one in its printer's zone. */
+const printed: { printer: string; site: string; ring: string; date: string; pages: number }[] = [];
+
+beforeAll(async () => {
+  folder = temporaryFolder('platen-reports-');
+  store = await openStore({ source: { dataFolder: folder }, log: silent, now: () => time_ms });
+  const random = randomFor(SEED, 'reports');
+  const fleet = Array.from({ length: 12 }, (_, index) => ({
+    printer: `p-${String(index).padStart(2, '0')}`,
+    site: SITES[index % 2] ?? '',
+    ring: index < 4 ? 'canary' : 'broad',
+    zone: ZONES[index % 3] ?? '',
+    value: Math.floor(random() * 100_000),
+    before: false,
+  }));
+  for (const { printer, site, ring, zone } of fleet) {
+    await store.ingest.structure(printer, { ...testStructure(), site, labels: { ring }, timezone: zone });
+  }
+  await store.ingest.structure('p-silent', { ...testStructure(), site: 'paris-1' });
+  for (let number = 1; number <= 100; number += 1) {
+    time_ms += 7 * HOUR_MS;
+    await Promise.all(
+      fleet.map((one) => {
+        const pages = Math.floor(random() * 300);
+        one.value += pages;
+        if (random() < 0.3) return undefined;
+        return store.ingest
+          .readings(one.printer, {
+            session: 's',
+            number,
+            at: new Date(time_ms).toISOString(),
+            counters: { impressions: one.value, scans: 2 * one.value },
+          })
+          .then(() => one.value);
+      }),
+    ).then((values) => {
+      for (const [index, value] of values.entries()) {
+        const one = fleet[index];
+        if (value === undefined || !one) continue;
+        const { printer, site, ring, zone } = one;
+        const date = new Date(time_ms).toLocaleDateString('sv-SE', { timeZone: zone });
+        const known = counted.get(printer);
+        printed.push({ printer, site, ring, date, pages: known === undefined ? 0 : value - known });
+        counted.set(printer, value);
+      }
+    });
+  }
+});
+const counted = new Map<string, number>();
+
+afterAll(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function all<T>(list: (page: PageRequest) => Promise<Page<T>>, limit: number): Promise<T[]> {
+  const items: T[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await list({ limit, cursor });
+    items.push(...page.items);
+    if (page.next === undefined) return items;
+    cursor = page.next;
+  }
+}
+
+const NOVEMBER = {
+  from: '2026-11-01',
+  to: '2026-11-30',
+  today: '2026-11-17',
+  counter: 'impressions',
+} as const;
+
+function sums(by: 'printer' | 'site' | 'ring'): Record<string, number> {
+  const result: Record<string, number> = {};
+  for (const one of printed) {
+    if (one.date < NOVEMBER.from || one.date > NOVEMBER.to) continue;
+    result[one[by]] = (result[one[by]] ?? 0) + one.pages;
+  }
+  return result;
+}
+
+test('pages of a month are those of the month in each printer’s zone, however they are put together', async () => {
+  const { reports } = store;
+  const bySite = await all((page) => reports.pages({ ...NOVEMBER, by: 'site', sort: '-pages' }, page), 1);
+  expect(Object.fromEntries(bySite.map(({ name, pages }) => [name, pages]))).toEqual(sums('site'));
+  expect(bySite.map(({ printers }) => printers).sort()).toEqual([6, 7]);
+  const byPrinter = await all(
+    (page) => reports.pages({ ...NOVEMBER, by: 'printer', sort: '-pages' }, page),
+    5,
+  );
+  expect(byPrinter).toHaveLength(13);
+  expect(byPrinter.map(({ pages }) => pages)).toEqual(
+    [...byPrinter.map(({ pages }) => pages)].sort((a, b) => b - a),
+  );
+  const spoke = byPrinter.filter(({ readings }) => readings > 0);
+  expect(Object.fromEntries(spoke.map(({ name, pages }) => [name, pages]))).toEqual(sums('printer'));
+  const byRing = await all(
+    (page) => reports.pages({ ...NOVEMBER, by: 'label', label: 'ring', sort: 'name' }, page),
+    2,
+  );
+  expect(byRing.map(({ name }) => name)).toEqual(['', 'broad', 'canary']);
+  expect(Object.fromEntries(byRing.slice(1).map(({ name, pages }) => [name, pages]))).toEqual(sums('ring'));
+});
+
+test('any counter is reported, of a site or a model alone, in any order', async () => {
+  const { reports } = store;
+  const one = { ...NOVEMBER, by: 'printer' as const, sort: 'pages' as const, site: 'paris-1' };
+  const pages = await all((page) => reports.pages(one, page), 2);
+  const scans = await all((page) => reports.pages({ ...one, counter: 'scans' }, page), 100);
+  expect(scans.map(({ name, pages: count }) => [name, count])).toEqual(
+    pages.map(({ name, pages: count }) => [name, 2 * count]),
+  );
+  expect(pages.map(({ name }) => name)).toContain('p-silent');
+  expect((await reports.pages({ ...one, model: 'nothing' }, { limit: 9, cursor: undefined })).items).toEqual(
+    [],
+  );
+});
+
+test('days without a word are told, of a printer that never spoke all that could have had one', async () => {
+  const { items } = await store.reports.pages(
+    { ...NOVEMBER, by: 'printer', sort: 'name' },
+    { limit: 99, cursor: undefined },
+  );
+  const silentOne = items.find(({ name }) => name === 'p-silent');
+  expect(silentOne).toMatchObject({ pages: 0, readings: 0, silentDays: 17 });
+  expect(silentOne?.first).toBeUndefined();
+  for (const { name, silentDays } of items.filter(({ readings }) => readings > 0)) {
+    const dates = new Set(printed.filter(({ printer }) => printer === name).map(({ date }) => date));
+    const spoke = [...dates].filter((date) => date >= NOVEMBER.from && date <= NOVEMBER.today);
+    expect([name, silentDays]).toEqual([name, Math.max(0, 17 - spoke.length)]);
+  }
+});
+
+test('supplies are listed with what is left and when they end, the first to end first', async () => {
+  const levels = { 'p-00': 4, 'p-01': 2, 'p-02': 0 } as Record<string, number>;
+  for (let day = 0; day < 12; day += 1) {
+    time_ms += 24 * HOUR_MS;
+    await Promise.all(
+      Object.entries(levels).map(([printer, used]) =>
+        store.ingest.readings(printer, {
+          session: 's',
+          number: 1_000 + day,
+          at: new Date(time_ms).toISOString(),
+          supplies: [
+            {
+              symbol: 'supply.black',
+              kind: 'toner',
+              color: 'black',
+              measure: 'percent',
+              level: 90 - day * used,
+            },
+            { symbol: 'drum', kind: 'drum', measure: 'unknown', known: 'some' },
+          ],
+        }),
+      ),
+    );
+  }
+  const { reports } = store;
+  const query = { now_ms: time_ms, sort: 'ends' } as const;
+  const items = await all((page) => reports.supplies(query, page), 2);
+  expect(items.map(({ printer, symbol, left }) => [printer, symbol, left])).toEqual([
+    ['p-00', 'supply.black', 0.46],
+    ['p-01', 'supply.black', 0.68],
+    ['p-00', 'drum', undefined],
+    ['p-01', 'drum', undefined],
+    ['p-02', 'drum', undefined],
+    ['p-02', 'supply.black', 0.9],
+  ]);
+  const [first, second] = items;
+  expect(first?.daysLeft?.days).toBeCloseTo(11.5, 0);
+  expect(second?.daysLeft?.days).toBeCloseTo(34, 0);
+  for (const { daysLeft } of [first!, second!]) {
+    expect(daysLeft?.low).toBeLessThanOrEqual(daysLeft?.days ?? 0);
+    expect(daysLeft?.high).toBeGreaterThanOrEqual(daysLeft?.days ?? 0);
+  }
+  const soon = await reports.supplies({ ...query, endsWithinDays: 14 }, { limit: 9, cursor: undefined });
+  expect(soon.items.map(({ printer }) => printer)).toEqual(['p-00']);
+  const left = await all((page) => reports.supplies({ ...query, sort: 'left', kind: 'toner' }, page), 1);
+  expect(left.map((one) => one.left)).toEqual([0.46, 0.68, 0.9]);
+});
