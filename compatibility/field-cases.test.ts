@@ -166,3 +166,45 @@ test('a spare finisher is switched to before anything is bought', () => {
   expect(choice.remedy?.structure).toEqual([{ symbol: 'finisher.1', switchTo: 'finisher.2' }]);
   expect(choice.cost).toEqual([0, 0, 0]);
 });
+
+test('a spare whose software is not known is not switched to: the printer was known before', () => {
+  const spares = compileCatalog({
+    catalog: 'spare',
+    apparatus: [{ model: 'M', slots: [{ kind: 'engine', models: ['E1'], min: 1, max: 1 }] }],
+    units: [{ model: 'E1' }],
+    software: [
+      {
+        id: 'eng',
+        scheme: 'semver',
+        on: { kind: 'engine' },
+        releases: [
+          { version: '1.0.0', status: 'withdrawn' },
+          { version: '2.0.0', from: '>=1.5.0' },
+        ],
+      },
+    ],
+  }).catalog;
+  const options = { allowUnitReplacement: false };
+  const withSpare = (software: UnitLike['software']): PrinterStructureLike => ({
+    apparatus: { model: 'M' },
+    units: [
+      { symbol: 'u1', kind: 'engine', model: 'E9' },
+      { symbol: 'u2', kind: 'engine', model: 'E1', state: 'spare', software },
+    ],
+  });
+  // No release, not in the catalog, or of no version.
+  for (const unlisted of [
+    { id: 'eng', version: '0.9.9-dev' },
+    { id: 'other', version: '1.0.0' },
+    { id: 'eng' },
+  ]) {
+    const { outcome, alternative } = choose(spares, withSpare([unlisted]), options);
+    expect([unlisted, outcome, alternative]).toEqual([
+      unlisted,
+      expect.stringMatching(/blocked|impossible/),
+      undefined,
+    ]);
+  }
+  const known = choose(spares, withSpare([{ id: 'eng', version: '2.0.0' }]), options);
+  expect(known.remedy?.structure).toEqual([{ symbol: 'u1', switchTo: 'u2' }]);
+});
