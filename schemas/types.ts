@@ -2768,7 +2768,11 @@ export interface PrintersErrorsReply {
 export interface StoredEntry {
   log: string;
   seq: number;
+  /**
+   * By the printer's clock.
+   */
   at: string;
+  received: string;
   code: string;
   severity: string;
   unit?: string;
