@@ -12,7 +12,7 @@ import {
   subscribePacket,
 } from '../tests/conformance/raw-client.ts';
 import { AedesBroker, type HandshakePacket, type Handshakes } from './aedes.ts';
-import { Gate } from './connection/connect-queue.ts';
+import { ConnectQueue } from './connection/connect-queue.ts';
 import { Hub } from './hub.ts';
 import { DEFAULT_LIMITS, OPEN_LIMITS } from './limits.ts';
 import { RetainedStore } from './retained/retained-store.ts';
@@ -136,7 +136,7 @@ test('a connection has an Aedes client from its first QoS 2 packet on', async ()
     log: pino({ level: 'silent' }),
     identity: 'open',
     retained: new RetainedStore(limits, undefined),
-    gate: new Gate(limits, performance.now(), { clients: () => 0, room: () => 1 }),
+    connectQueue: new ConnectQueue(limits, performance.now(), { clients: () => 0, room: () => 1 }),
     uplink: undefined,
   });
   await hub.start();

@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { PlatenError } from '../schemas/errors.ts';
 import type { Identity } from './access/identity.ts';
-import { Gate } from './connection/connect-queue.ts';
+import { ConnectQueue } from './connection/connect-queue.ts';
 import { Descriptors } from './connection/descriptors.ts';
 import type { Stranger } from './connection/strangers.ts';
 import type { PublishOptions, Uplink } from './embedding.ts';
@@ -120,7 +120,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
   readonly #options: BrokerOptions;
   readonly #limits: BrokerLimits;
   readonly #hub: Hub;
-  readonly #gate: Gate;
+  readonly #connectQueue: ConnectQueue;
   readonly #descriptors: Descriptors;
   /** What was said last of the descriptors. */
   #fault: string | undefined;
@@ -141,9 +141,9 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     this.#descriptors = new Descriptors({
       reserve: limits.descriptorsReserve,
       now: () => performance.now(),
-      sockets: () => this.#gate.sockets,
+      sockets: () => this.#connectQueue.sockets,
     });
-    this.#gate = new Gate(limits, performance.now(), {
+    this.#connectQueue = new ConnectQueue(limits, performance.now(), {
       clients: () => this.#hub.sessions.connected,
       room: () => this.#descriptors.room,
     });
@@ -152,14 +152,14 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
       log: options.log,
       identity: options.identity,
       retained: this.#retained,
-      gate: this.#gate,
+      connectQueue: this.#connectQueue,
       uplink: options.uplink,
     });
     this.#hub.monitor.on('session', (event) => this.emit('session', event));
     this.#hub.monitor.on('refused', (event) => this.emit('refused', event));
     this.#sockets = new Sockets({
       log: options.log,
-      gate: this.#gate,
+      connectQueue: this.#connectQueue,
       now: () => this.#hub.now(),
       connectMsMax: limits.connectMsMax,
       trustedProxies: new Set(options.trustedProxies),
@@ -186,7 +186,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
       this.#sayFault();
     });
     this.#every(PACE_MS, () => {
-      if (this.#gate.waiting > 0) this.#gate.advance(this.#hub.now());
+      if (this.#connectQueue.waiting > 0) this.#connectQueue.advance(this.#hub.now());
     });
     this.#startSys();
     if (tcp) this.#addresses['tcp'] = await this.#sockets.tcp(tcp);
@@ -203,14 +203,14 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
       enter: (address, begin, turnAway, socket) => {
         let entered = true;
         let stranger: Stranger | undefined;
-        this.#gate.enter(
+        this.#connectQueue.enter(
           {
             address,
             get gone() {
               return socket.destroyed;
             },
             begin: () => {
-              stranger = this.#gate.stranger(address, (reason) => {
+              stranger = this.#connectQueue.stranger(address, (reason) => {
                 this.#hub.turnedAway(reason, address);
                 socket.destroy();
               });
@@ -226,7 +226,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
         );
         socket.on('close', () => {
           stranger?.leave();
-          if (entered) this.#gate.leave(address);
+          if (entered) this.#connectQueue.leave(address);
         });
       },
     });

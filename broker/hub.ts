@@ -9,10 +9,10 @@ import { CONNACK, type ConnectPacket, type Packet } from '../mqtt/packet.ts';
 import type { Identity } from './access/identity.ts';
 import { AedesBroker } from './aedes.ts';
 import { Admission } from './connection/admission.ts';
-import type { Gate } from './connection/connect-queue.ts';
+import type { ConnectQueue } from './connection/connect-queue.ts';
+import { Connection, type ConnectionOwner, type Origin } from './connection/connection.ts';
 import { Packets } from './connection/packets.ts';
-import { Allowances } from './connection/rate-limit.ts';
-import { type Origin, Wire, type WireOwner } from './connection/wire.ts';
+import { RateLimits } from './connection/rate-limit.ts';
 import type { Uplink } from './embedding.ts';
 import type { BrokerLimits } from './limits.ts';
 import { type Counters, Monitor } from './monitor.ts';
@@ -28,48 +28,48 @@ export interface HubOptions {
   log: Logger;
   identity: Identity | 'open';
   retained: RetainedStore;
-  gate: Gate;
+  connectQueue: ConnectQueue;
   uplink: Uplink | undefined;
 }
 
 /** How often sessions that are away are looked through. */
 const EXPIRE_MS = 1_000;
 
-export class Hub implements WireOwner {
+export class Hub implements ConnectionOwner {
   readonly limits: BrokerLimits;
   readonly retained: RetainedStore;
   readonly monitor = new Monitor();
   readonly counters: Counters = this.monitor.counters;
   readonly router: Router;
   readonly sessions: Sessions;
-  readonly connections = new Set<Wire>();
-  readonly #gate: Gate;
+  readonly connections = new Set<Connection>();
+  readonly #connectQueue: ConnectQueue;
   readonly #admission: Admission;
   readonly #publishing: Publishing;
   readonly #packets: Packets;
-  readonly #allowances: Allowances;
-  readonly #operators: Allowances;
+  readonly #printerRates: RateLimits;
+  readonly #operatorRates: RateLimits;
   readonly #aedes = new AedesBroker();
-  #dirty: Wire[] = [];
+  #dirty: Connection[] = [];
   #flushing = false;
   #expiredAt = 0;
 
   constructor(options: HubOptions) {
-    const { limits, log, identity, retained, gate, uplink } = options;
+    const { limits, log, identity, retained, connectQueue, uplink } = options;
     const { monitor } = this;
     this.limits = limits;
     this.retained = retained;
-    this.#gate = gate;
+    this.#connectQueue = connectQueue;
     this.router = new Router({ limits, retained, monitor, open: identity === 'open' });
     this.#admission = new Admission({
       limits,
       log,
       identity,
-      gate,
+      connectQueue,
       monitor,
       now: this.now,
-      letIn: (wire, packet) => this.#letIn(wire, packet),
-      full: (wire) => this.sessions.full(wire),
+      admit: (connection, packet) => this.#admit(connection, packet),
+      full: (connection) => this.sessions.full(connection),
     });
     this.#publishing = new Publishing({ log, router: this.router, monitor, uplink });
     this.#packets = new Packets({
@@ -82,13 +82,13 @@ export class Hub implements WireOwner {
       packetsPerSecond: limits.packetsPerSecondMax,
       packetBurstMs: limits.packetBurstSeconds * 1_000,
     };
-    this.#operators = new Allowances({
+    this.#operatorRates = new RateLimits({
       ...packets,
       publishesPerSecond: limits.operatorPublishesPerSecondMax,
       bytesPerSecond: limits.operatorBytesPerSecondMax,
       burstMs: limits.operatorBurstSeconds * 1_000,
     });
-    this.#allowances = new Allowances({
+    this.#printerRates = new RateLimits({
       ...packets,
       publishesPerSecond: limits.printerPublishesPerSecondMax,
       bytesPerSecond: limits.printerBytesPerSecondMax,
@@ -97,9 +97,9 @@ export class Hub implements WireOwner {
     this.sessions = new Sessions({
       router: this.router,
       publishing: this.#publishing,
-      gate,
-      allowances: this.#allowances,
-      operators: this.#operators,
+      connectQueue,
+      printerRates: this.#printerRates,
+      operatorRates: this.#operatorRates,
       monitor,
       now: this.now,
       date: Date.now,
@@ -112,12 +112,12 @@ export class Hub implements WireOwner {
   }
 
   get waitingConnections(): number {
-    return this.#gate.waiting;
+    return this.#connectQueue.waiting;
   }
 
   /** Sockets that have not said CONNECT yet. */
   get strangers(): number {
-    return this.#gate.strangers;
+    return this.#connectQueue.strangers;
   }
 
   /** Password checks that wait for their turn. */
@@ -142,12 +142,12 @@ export class Hub implements WireOwner {
   }
 
   /** Begins to serve a socket. */
-  serve(socket: Duplex, origin: Origin): Wire {
+  serve(socket: Duplex, origin: Origin): Connection {
     this.counters.socketsOpened++;
-    const wire = new Wire(this, socket, origin);
-    this.connections.add(wire);
-    wire.start();
-    return wire;
+    const connection = new Connection(this, socket, origin);
+    this.connections.add(connection);
+    connection.start();
+    return connection;
   }
 
   async start(): Promise<void> {
@@ -163,8 +163,8 @@ export class Hub implements WireOwner {
     this.counters.packetsSent += packets;
   }
 
-  dirty(wire: Wire): void {
-    this.#dirty.push(wire);
+  dirty(connection: Connection): void {
+    this.#dirty.push(connection);
     if (this.#flushing) return;
     this.#flushing = true;
     setImmediate(() => this.#flush());
@@ -175,42 +175,42 @@ export class Hub implements WireOwner {
     this.#flushing = false;
     const dirty = this.#dirty;
     this.#dirty = [];
-    for (const wire of dirty) wire.flush();
+    for (const connection of dirty) connection.flush();
   }
 
-  connect(wire: Wire, packet: ConnectPacket): void {
+  connect(connection: Connection, packet: ConnectPacket): void {
     this.counters.packetsReceived++;
-    wire.origin.heard?.();
+    connection.origin.heard?.();
     if (packet.clientId === '') packet.clientId = `auto-${randomUUID()}`;
-    wire.clientId = packet.clientId;
-    wire.protocolLevel = packet.protocolVersion;
-    wire.keepaliveMs = this.#keepalive(packet.keepalive) * 1_000;
-    wire.clean = packet.clean;
-    wire.sessionKey = packet.clientId;
-    this.#admission.decide(wire, packet);
+    connection.clientId = packet.clientId;
+    connection.protocolLevel = packet.protocolVersion;
+    connection.keepaliveMs = this.#keepalive(packet.keepalive) * 1_000;
+    connection.clean = packet.clean;
+    connection.sessionKey = packet.clientId;
+    this.#admission.decide(connection, packet);
   }
 
-  #letIn(wire: Wire, packet: ConnectPacket): void {
-    const durable = this.sessions.register(wire);
+  #admit(connection: Connection, packet: ConnectPacket): void {
+    const durable = this.sessions.register(connection);
     if (durable) {
       // Until then it isn't connected: it has no will, and nothing is delivered to it.
       durable.then(
         () => {
-          if (wire.connected) this.#accept(wire, packet);
+          if (connection.connected) this.#accept(connection, packet);
         },
-        () => wire.deny(CONNACK.unavailable, 'storage-failed'),
+        () => connection.deny(CONNACK.unavailable, 'storage-failed'),
       );
-    } else this.#accept(wire, packet);
+    } else this.#accept(connection, packet);
   }
 
-  #accept(wire: Wire, packet: ConnectPacket): void {
-    wire.will = packet.will;
-    this.sessions.accept(wire);
+  #accept(connection: Connection, packet: ConnectPacket): void {
+    connection.will = packet.will;
+    this.sessions.accept(connection);
   }
 
-  packet(wire: Wire, packet: Packet): void {
+  packet(connection: Connection, packet: Packet): void {
     this.counters.packetsReceived++;
-    this.#packets.handle(wire, packet);
+    this.#packets.handle(connection, packet);
   }
 
   #keepalive(seconds: number): number {
@@ -218,29 +218,29 @@ export class Hub implements WireOwner {
     return cap > 0 && (seconds === 0 || seconds > cap) ? cap : seconds;
   }
 
-  ended(wire: Wire): void {
-    const { will } = wire;
-    wire.will = undefined;
-    if (will) this.#publishing.take(wire, will, () => {});
-    this.sessions.unregister(wire);
+  ended(connection: Connection): void {
+    const { will } = connection;
+    connection.will = undefined;
+    if (will) this.#publishing.take(connection, will, () => {});
+    this.sessions.unregister(connection);
   }
 
-  gone(wire: Wire): void {
-    this.connections.delete(wire);
-    this.monitor.closed(endOf(wire));
+  gone(connection: Connection): void {
+    this.connections.delete(connection);
+    this.monitor.closed(endOf(connection));
   }
 
-  refused(wire: Wire, reason: string): void {
-    this.monitor.refused(wire, reason);
+  refused(connection: Connection, reason: string): void {
+    this.monitor.refused(connection, reason);
   }
 
   /** Ends every connection of `name`. */
   revoke(name: string, reason: string): number {
     this.#admission.rightsChanged(name);
     let ended = 0;
-    for (const wire of [...this.connections]) {
-      if (wire.principal?.name !== name) continue;
-      wire.close(reason);
+    for (const connection of [...this.connections]) {
+      if (connection.principal?.name !== name) continue;
+      connection.close(reason);
       ended++;
     }
     return ended;
@@ -249,7 +249,7 @@ export class Hub implements WireOwner {
   /** Closes every connection; wills are published. */
   closeAll(): void {
     this.#admission.closed = true;
-    for (const wire of [...this.connections]) wire.close('shutdown');
+    for (const connection of [...this.connections]) connection.close('shutdown');
     this.#aedes.close();
   }
 
@@ -262,17 +262,19 @@ export class Hub implements WireOwner {
   tick(): void {
     const now = this.now();
     const { connectMsMax, stalledMsMax } = this.limits;
-    for (const wire of this.connections) {
-      if (wire.stalledSince > 0 && now - wire.stalledSince > stalledMsMax) wire.close('slow-consumer');
-      else if (wire.awaitsConnectSince > 0 && now - wire.awaitsConnectSince > connectMsMax)
-        wire.close('connect-timeout');
+    for (const connection of this.connections) {
+      if (connection.stalledSince > 0 && now - connection.stalledSince > stalledMsMax)
+        connection.close('slow-consumer');
+      else if (connection.awaitsConnectSince > 0 && now - connection.awaitsConnectSince > connectMsMax)
+        connection.close('connect-timeout');
       // [MQTT-3.1.2-24]: silence for one and a half keepalives.
-      else if (wire.keepaliveMs > 0 && wire.silentMs(now) >= wire.keepaliveMs * 1.5) wire.close('keepalive');
+      else if (connection.keepaliveMs > 0 && connection.silentMs(now) >= connection.keepaliveMs * 1.5)
+        connection.close('keepalive');
     }
     if (now - this.#expiredAt < EXPIRE_MS) return;
     this.#expiredAt = now;
     this.sessions.expire(now);
-    this.#allowances.forget(now);
-    this.#operators.forget(now);
+    this.#printerRates.prune(now);
+    this.#operatorRates.prune(now);
   }
 }

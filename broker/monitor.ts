@@ -1,7 +1,7 @@
 /** What the broker counts and what it tells: every refusal, every drop, every client that comes or goes. */
 import { EventEmitter } from 'node:events';
 import type { Role } from '../schemas/roles.ts';
-import type { Wire } from './connection/wire.ts';
+import type { Connection } from './connection/connection.ts';
 
 /** A client came or went. One that takes its own session over comes again without having gone. */
 export interface SessionEvent {
@@ -98,18 +98,18 @@ export class Monitor extends EventEmitter<HubEvents> {
 
   /** Something that a connection asked for was refused. `who` when it isn't the connection's principal. */
   refused(
-    wire: Wire,
+    connection: Connection,
     reason: string,
     about: { who?: Who | undefined; topic?: string | undefined } = {},
   ): void {
     increment(this.counters.refused, reason);
-    const { topic, who = { name: wire.principal?.name } } = about;
+    const { topic, who = { name: connection.principal?.name } } = about;
     this.emit('refused', {
       reason,
       name: who.name,
       ...(who.claimed === undefined ? {} : { claimed: who.claimed }),
-      clientId: wire.clientId,
-      address: wire.origin.address,
+      clientId: connection.clientId,
+      address: connection.origin.address,
       ...(topic === undefined ? {} : { topic }),
       at: new Date().toISOString(),
     });
@@ -122,11 +122,11 @@ export class Monitor extends EventEmitter<HubEvents> {
   }
 
   /** A client came or went. */
-  session(wire: Wire, state: SessionEvent['state'], reason?: string): void {
+  session(connection: Connection, state: SessionEvent['state'], reason?: string): void {
     this.emit('session', {
-      name: wire.principal?.name ?? wire.clientId,
-      role: wire.principal?.role,
-      clientId: wire.clientId,
+      name: connection.principal?.name ?? connection.clientId,
+      role: connection.principal?.role,
+      clientId: connection.clientId,
       state,
       at: new Date().toISOString(),
       ...(reason === undefined ? {} : { reason }),

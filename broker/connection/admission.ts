@@ -2,25 +2,25 @@
 import type { Logger } from 'pino';
 import { CONNACK, type ConnectPacket, type Will } from '../../mqtt/packet.ts';
 import { mayPublish } from '../access/access.ts';
+import { CheckQueue, type CheckTurn } from '../access/check-queue.ts';
 import { CheckRefused, type Credentials, type Identity, type Principal } from '../access/identity.ts';
-import { type ConnectTurn, Turns } from '../access/turns.ts';
 import type { BrokerLimits } from '../limits.ts';
 import type { Monitor, Who } from '../monitor.ts';
-import type { Gate } from './connect-queue.ts';
-import type { Wire } from './wire.ts';
+import type { ConnectQueue } from './connect-queue.ts';
+import type { Connection } from './connection.ts';
 
 export interface AdmissionOptions {
   limits: BrokerLimits;
   log: Logger;
   identity: Identity | 'open';
-  gate: Gate;
+  connectQueue: ConnectQueue;
   monitor: Monitor;
   /** Milliseconds, monotonic. */
   now(): number;
   /** The client may connect. Its principal and the key of its session are set. */
-  letIn(wire: Wire, packet: ConnectPacket): void;
+  admit(connection: Connection, packet: ConnectPacket): void;
   /** Why there is no place for another client; undefined when there is. */
-  full(wire: Wire): string | undefined;
+  full(connection: Connection): string | undefined;
 }
 
 /** An answer about somebody's rights isn't under way for longer. */
@@ -28,7 +28,7 @@ const ANSWER_MS_MAX = 60_000;
 
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #turns: Turns;
+  readonly #turns: CheckQueue;
   /** When rights changed last, by name; those of the last minute. */
   readonly #changed = new Map<string, number>();
   /** From now on everybody is refused: the broker is going down. */
@@ -36,7 +36,7 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
-    this.#turns = new Turns(options);
+    this.#turns = new CheckQueue(options);
   }
 
   /** Password checks that wait for their turn. */
@@ -56,39 +56,39 @@ export class Admission {
   }
 
   /** Decides about a CONNECT: lets the client in, or refuses it and ends its connection. */
-  decide(wire: Wire, packet: ConnectPacket): void {
-    const { identity, gate, now } = this.#options;
+  decide(connection: Connection, packet: ConnectPacket): void {
+    const { identity, connectQueue, now } = this.#options;
     if (this.closed) {
-      wire.deny(CONNACK.unavailable, 'shutdown');
+      connection.deny(CONNACK.unavailable, 'shutdown');
       return;
     }
     if (identity === 'open') {
-      this.#enter(wire, packet);
+      this.#enter(connection, packet);
       return;
     }
     const { username, password } = packet;
-    const { address, certificateName, certificateEnrolment } = wire.origin;
+    const { address, certificateName, certificateEnrolment } = connection.origin;
     const at = now();
     const turn = this.#turns.of(username, address);
-    if (gate.bans(at) && gate.refuses(`${username ?? ''}\0${wire.clientId}`, at)) {
-      this.#banned(wire, username);
+    if (connectQueue.bans(at) && connectQueue.refuses(`${username ?? ''}\0${connection.clientId}`, at)) {
+      this.#banned(connection, username);
       return;
     }
-    const credentials: Credentials = { clientId: wire.clientId, address, turn };
+    const credentials: Credentials = { clientId: connection.clientId, address, turn };
     if (username) credentials.username = username;
     if (password) credentials.password = password;
     if (certificateName !== undefined) credentials.certificateName = certificateName;
     if (certificateEnrolment !== undefined) credentials.certificateEnrolment = certificateEnrolment;
-    void this.#ask(wire, packet, identity, credentials, turn);
+    void this.#ask(connection, packet, identity, credentials, turn);
   }
 
   /** Asks who it is, and again when rights changed meanwhile. */
   async #ask(
-    wire: Wire,
+    connection: Connection,
     packet: ConnectPacket,
     identity: Identity,
     credentials: Credentials,
-    turn: ConnectTurn,
+    turn: CheckTurn,
   ): Promise<void> {
     const { log, now } = this.#options;
     const began = now();
@@ -101,18 +101,18 @@ export class Admission {
         principal = await identity.authenticate(credentials);
       } while (principal && (this.#changed.get(principal.name) ?? -1) >= asked);
     } catch (error) {
-      if (error instanceof CheckRefused) this.#refusedCheck(wire, error, credentials.username);
+      if (error instanceof CheckRefused) this.#refusedCheck(connection, error, credentials.username);
       else {
-        log.error({ err: error, clientId: wire.clientId }, 'authentication failed');
-        wire.deny(CONNACK.unavailable, 'identity-unavailable');
+        log.error({ err: error, clientId: connection.clientId }, 'authentication failed');
+        connection.deny(CONNACK.unavailable, 'identity-unavailable');
       }
       return;
     }
     if (principal) this.#turns.proved(turn, principal.role !== 'printer');
-    else if (!wire.closed) await this.#untilStep(began);
+    else if (!connection.closed) await this.#untilStep(began);
     // Who is gone by now is still counted when it had no right to come.
-    const admitted = this.#admitted(wire, packet.will, principal, turn);
-    if (admitted && !wire.closed) this.#enter(wire, packet);
+    const admitted = this.#admitted(connection, packet.will, principal, turn);
+    if (admitted && !connection.closed) this.#enter(connection, packet);
   }
 
   /** Waits so that the time of a refusal doesn't tell what was looked up for it. */
@@ -124,52 +124,55 @@ export class Admission {
     await new Promise<void>((resume) => setTimeout(resume, wait));
   }
 
-  #enter(wire: Wire, packet: ConnectPacket): void {
-    const { full, letIn } = this.#options;
-    const reason = full(wire);
-    if (reason === undefined) letIn(wire, packet);
-    else this.#refuse(wire, CONNACK.unavailable, reason, { who: { name: wire.principal?.name } });
+  #enter(connection: Connection, packet: ConnectPacket): void {
+    const { full, admit } = this.#options;
+    const reason = full(connection);
+    if (reason === undefined) admit(connection, packet);
+    else this.#refuse(connection, CONNACK.unavailable, reason, { who: { name: connection.principal?.name } });
   }
 
-  #banned(wire: Wire, claimed: string | undefined): void {
-    this.#refuse(wire, CONNACK.notAuthorized, 'banned', { who: { name: undefined, claimed } });
+  #banned(connection: Connection, claimed: string | undefined): void {
+    this.#refuse(connection, CONNACK.notAuthorized, 'banned', { who: { name: undefined, claimed } });
   }
 
-  #refusedCheck(wire: Wire, { reason }: CheckRefused, claimed: string | undefined): void {
-    if (reason === 'banned') this.#banned(wire, claimed);
-    else this.#refuse(wire, CONNACK.unavailable, reason, { who: { name: undefined, claimed } });
+  #refusedCheck(connection: Connection, { reason }: CheckRefused, claimed: string | undefined): void {
+    if (reason === 'banned') this.#banned(connection, claimed);
+    else this.#refuse(connection, CONNACK.unavailable, reason, { who: { name: undefined, claimed } });
   }
 
   /** Gives the connection its principal, or refuses CONNECT. */
   #admitted(
-    wire: Wire,
+    connection: Connection,
     will: Will | undefined,
     principal: Principal | undefined,
-    turn: ConnectTurn,
+    turn: CheckTurn,
   ): boolean {
     const { monitor } = this.#options;
     if (!principal) {
       // A name that wasn't proven is told as one that was claimed: it may be anybody's.
       const who = { name: undefined, claimed: turn.username };
-      if (this.#turns.failed(turn)) monitor.refused(wire, 'failures', { who });
-      return this.#refuse(wire, CONNACK.credentials, 'credentials', { who });
+      if (this.#turns.failed(turn)) monitor.refused(connection, 'failures', { who });
+      return this.#refuse(connection, CONNACK.credentials, 'credentials', { who });
     }
     const who = { name: principal.name };
-    if (principal.role === 'printer' && principal.name !== wire.clientId) {
-      return this.#refuse(wire, CONNACK.identifier, 'client-id-not-user', { who });
+    if (principal.role === 'printer' && principal.name !== connection.clientId) {
+      return this.#refuse(connection, CONNACK.identifier, 'client-id-not-user', { who });
     }
     if (will && !mayPublish(principal, will.topic)) {
-      return this.#refuse(wire, CONNACK.notAuthorized, 'will-not-authorized', { who, topic: will.topic });
+      return this.#refuse(connection, CONNACK.notAuthorized, 'will-not-authorized', {
+        who,
+        topic: will.topic,
+      });
     }
-    wire.principal = principal;
+    connection.principal = principal;
     // An operator's client ids are its own: nobody can take over the session of another name.
-    wire.sessionKey = `${principal.name}\0${wire.clientId}`;
+    connection.sessionKey = `${principal.name}\0${connection.clientId}`;
     return true;
   }
 
-  #refuse(wire: Wire, code: number, reason: string, about: { who: Who; topic?: string }): false {
-    this.#options.monitor.refused(wire, reason, about);
-    wire.deny(code, reason);
+  #refuse(connection: Connection, code: number, reason: string, about: { who: Who; topic?: string }): false {
+    this.#options.monitor.refused(connection, reason, about);
+    connection.deny(code, reason);
     return false;
   }
 }

@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { Gate, type Waiting } from './connect-queue.ts';
+import { ConnectQueue, type Waiting } from './connect-queue.ts';
 
 let clients = 0;
 let room = Number.POSITIVE_INFINITY;
@@ -9,8 +9,8 @@ beforeEach(() => {
   room = Number.POSITIVE_INFINITY;
 });
 
-function gate(limits: Partial<typeof DEFAULT_LIMITS>): Gate {
-  return new Gate({ ...DEFAULT_LIMITS, ...limits }, 0, { clients: () => clients, room: () => room });
+function connectQueue(limits: Partial<typeof DEFAULT_LIMITS>): ConnectQueue {
+  return new ConnectQueue({ ...DEFAULT_LIMITS, ...limits }, 0, { clients: () => clients, room: () => room });
 }
 
 function visitor(address = '10.0.0.1') {
@@ -25,7 +25,7 @@ function visitor(address = '10.0.0.1') {
 }
 
 test('a storm is paced: at most the burst at once, then the rate, in order; who left meanwhile costs no turn', () => {
-  const paced = gate({ connectsPerSecondMax: 100 });
+  const paced = connectQueue({ connectsPerSecondMax: 100 });
   const visitors = Array.from({ length: 200 }, () => visitor());
   for (const { waiting } of visitors) paced.enter(waiting, 0);
   const begun = () => visitors.filter(({ events }) => events[0] === 'begin').length;
@@ -41,7 +41,7 @@ test('a storm is paced: at most the burst at once, then the rate, in order; who 
 });
 
 test('limits turn away, and a connection that ends makes room', () => {
-  const small = gate({
+  const small = connectQueue({
     connectionsMax: 10,
     connectionsPerAddressMax: 2,
     connectsPerSecondMax: 4,
@@ -67,7 +67,7 @@ test('limits turn away, and a connection that ends makes room', () => {
 });
 
 test('a client that connects over and over is banned for a while, and nobody else', () => {
-  const strict = gate({ flapConnectsMax: 3, flapWindowMs: 1_000, flapBanMs: 500 });
+  const strict = connectQueue({ flapConnectsMax: 3, flapWindowMs: 1_000, flapBanMs: 500 });
   expect([1, 2, 3].map((now) => strict.connected('flapper', now))).toEqual([false, false, false]);
   expect(strict.connected('flapper', 4)).toBe(true);
   expect(strict.refuses('flapper', 10)).toBe(true);
@@ -78,7 +78,7 @@ test('a client that connects over and over is banned for a while, and nobody els
 });
 
 test('wrong passwords ban the user where they came from, so that nobody can lock out somebody else', () => {
-  const strict = gate({ failuresMax: 2, flapWindowMs: 1_000, flapBanMs: 500 });
+  const strict = connectQueue({ failuresMax: 2, flapWindowMs: 1_000, flapBanMs: 500 });
   expect([1, 2, 3].map((now) => strict.failed('admin', 'evil', now))).toEqual([false, false, true]);
   expect(strict.bansPassword('admin', 'evil', true, 10)).toBe(true);
   expect(strict.bansPassword('admin', 'good', false, 10)).toBe(false);
@@ -92,7 +92,7 @@ test('wrong passwords ban the user where they came from, so that nobody can lock
 });
 
 test('a flood from one address keeps nobody else waiting, and only its own sockets are turned away', () => {
-  const paced = gate({ connectsPerSecondMax: 4, waitingConnectionsMax: 100 });
+  const paced = connectQueue({ connectsPerSecondMax: 4, waitingConnectionsMax: 100 });
   const flood = Array.from({ length: 150 }, () => visitor('evil'));
   for (const { waiting } of flood) paced.enter(waiting, 0);
   expect(flood.filter(({ events }) => events[0] === 'connections-waiting')).toHaveLength(49);
@@ -106,7 +106,7 @@ test('a flood from one address keeps nobody else waiting, and only its own socke
 });
 
 test('when descriptors run out, those that wait longest in line give way, then strangers, then newcomers', () => {
-  const tight = gate({ connectsPerSecondMax: 4 });
+  const tight = connectQueue({ connectsPerSecondMax: 4 });
   const [first, queued, honest, last] = [visitor('evil'), visitor('evil'), visitor('good'), visitor('good')];
   tight.enter(first.waiting, 0);
   tight.enter(queued.waiting, 0);
@@ -126,7 +126,7 @@ test('when descriptors run out, those that wait longest in line give way, then s
 });
 
 test('silent sockets push one another out of the pool before CONNECT, those of an address its own', () => {
-  const pool = gate({ strangersMax: 4, strangersPerAddressMax: 2 });
+  const pool = connectQueue({ strangersMax: 4, strangersPerAddressMax: 2 });
   const dropped: string[] = [];
   for (let n = 0; n < 10; n++) pool.stranger('evil', (reason) => dropped.push(reason));
   expect([pool.strangers, dropped]).toEqual([2, Array(8).fill('strangers-per-address')]);

@@ -1,6 +1,6 @@
 /**
  * Who may begin a connection, and when. Accepted sockets beyond the pace wait unread, so that in a storm those that are
- * served are served to the end: one line for each address, served in turn, so that a flood from one address delays
+ * served are served to the end: one queue for each address, served in turn, so that a flood from one address delays
  * nobody else. Until CONNECT a socket is a stranger, in a pool of its own. Ids and users that connect over and over, or
  * try passwords, are banned for a while.
  */
@@ -67,17 +67,17 @@ class Watch {
 }
 
 /** What the gate needs to know of the process. */
-export interface Surroundings {
+export interface ProcessState {
   /** Clients whose CONNECT was accepted. */
   clients(): number;
   /** Sockets that may still be opened before the reserve of file descriptors begins. */
   room(): number;
 }
 
-const ALONE: Surroundings = { clients: () => 0, room: () => Number.POSITIVE_INFINITY };
+const UNLIMITED: ProcessState = { clients: () => 0, room: () => Number.POSITIVE_INFINITY };
 
 /** The sockets of one address that wait, first come first served. */
-class Line {
+class AddressQueue {
   #list: Waiting[] = [];
   #head = 0;
 
@@ -105,24 +105,24 @@ class Line {
   }
 }
 
-export class Gate {
+export class ConnectQueue {
   readonly #limits: BrokerLimits;
-  readonly #surroundings: Surroundings;
+  readonly #process: ProcessState;
   readonly #clients: Watch;
   readonly #users: Watch;
   readonly #addresses: Watch;
   readonly #strangers: Strangers;
   readonly #perAddress = new Map<string, number>();
-  /** Lines that aren't empty, in the order of their turns. */
-  readonly #lines = new Map<string, Line>();
+  /** Queues that aren't empty, in the order of their turns. */
+  readonly #queues = new Map<string, AddressQueue>();
   #waiting = 0;
   #sockets = 0;
   #tokens: number;
   #filledAt: number;
 
-  constructor(limits: BrokerLimits, now: number, surroundings: Surroundings = ALONE) {
+  constructor(limits: BrokerLimits, now: number, process: ProcessState = UNLIMITED) {
     this.#limits = limits;
-    this.#surroundings = surroundings;
+    this.#process = process;
     this.#clients = new Watch(limits);
     this.#users = new Watch(limits);
     this.#addresses = new Watch(limits);
@@ -165,12 +165,12 @@ export class Gate {
       connection.begin();
       return;
     }
-    let line = this.#lines.get(address);
-    if (!line) {
-      line = new Line();
-      this.#lines.set(address, line);
+    let queue = this.#queues.get(address);
+    if (!queue) {
+      queue = new AddressQueue();
+      this.#queues.set(address, queue);
     }
-    line.push(connection);
+    queue.push(connection);
     this.#waiting++;
   }
 
@@ -197,14 +197,14 @@ export class Gate {
   /** Lets those begin whose turn has come. Called many times a second while somebody waits. */
   advance(now: number): void {
     while (this.#waiting > 0) {
-      const [address, line] = this.#lines.entries().next().value as [string, Line];
-      const next = line.first as Waiting;
+      const [address, queue] = this.#queues.entries().next().value as [string, AddressQueue];
+      const next = queue.first as Waiting;
       if (!next.gone && !this.#take(now)) return;
-      line.shift();
+      queue.shift();
       this.#waiting--;
       // One of each address, then it is the next one's turn.
-      this.#lines.delete(address);
-      if (line.length > 0) this.#lines.set(address, line);
+      this.#queues.delete(address);
+      if (queue.length > 0) this.#queues.set(address, queue);
       if (!next.gone) next.begin();
     }
   }
@@ -259,28 +259,28 @@ export class Gate {
   /** Why there is no place for a socket from there; makes room where somebody else has to give way. */
   #refusal(address: string): string | undefined {
     const { connectionsMax, connectionsPerAddressMax, waitingConnectionsMax } = this.#limits;
-    if (this.#surroundings.clients() >= connectionsMax) return 'connections';
+    if (this.#process.clients() >= connectionsMax) return 'connections';
     if ((this.#perAddress.get(address) ?? 0) >= connectionsPerAddressMax) return 'connections-per-address';
     if (this.#waiting >= waitingConnectionsMax && !this.#shorten(address)) return 'connections-waiting';
-    // Those that are served keep their places; who waits longest in line, or says nothing, doesn't.
-    if (this.#surroundings.room() <= 0 && !this.#shorten(address) && !this.#strangers.dropAny()) {
+    // Those that are served keep their places; who waits longest in queue, or says nothing, doesn't.
+    if (this.#process.room() <= 0 && !this.#shorten(address) && !this.#strangers.dropAny()) {
       return 'descriptors';
     }
     return undefined;
   }
 
-  /** Turns away the last of the longest line, for a newcomer of another address; false when its own is the longest. */
+  /** Turns away the last of the longest queue, for a newcomer of another address; false when its own is the longest. */
   #shorten(address: string): boolean {
-    let longest: [string, Line] | undefined;
-    for (const entry of this.#lines) {
+    let longest: [string, AddressQueue] | undefined;
+    for (const entry of this.#queues) {
       if (!longest || entry[1].length > longest[1].length) longest = entry;
     }
     if (!longest || longest[0] === address) return false;
-    if ((this.#lines.get(address)?.length ?? 0) + 1 >= longest[1].length) return false;
+    if ((this.#queues.get(address)?.length ?? 0) + 1 >= longest[1].length) return false;
     const last = longest[1].pop();
     if (!last) return false;
     this.#waiting--;
-    if (longest[1].length === 0) this.#lines.delete(longest[0]);
+    if (longest[1].length === 0) this.#queues.delete(longest[0]);
     // Who is gone has left already.
     if (last.gone) return true;
     this.#count(last.address, -1);

@@ -5,7 +5,7 @@ import type { AedesBroker, Done, HandshakePacket, HandshakePeer } from '../aedes
 import type { Counters } from '../monitor.ts';
 import type { Publishing } from '../routing/publishing.ts';
 import type { Subscribing } from '../routing/subscribing.ts';
-import type { Wire } from './wire.ts';
+import type { Connection } from './connection.ts';
 
 export interface PacketsOptions {
   counters: Counters;
@@ -22,105 +22,107 @@ export class Packets {
   }
 
   /** Handles one packet of a connected client. @throws ProtocolError for an acknowledgement of another QoS */
-  handle(wire: Wire, packet: Packet): void {
+  handle(connection: Connection, packet: Packet): void {
     const { subscribing } = this.#options;
     switch (packet.cmd) {
       case 'publish':
-        this.#publish(wire, packet);
+        this.#publish(connection, packet);
         break;
       case 'subscribe':
-        subscribing.subscribe(wire, packet);
+        subscribing.subscribe(connection, packet);
         break;
       case 'unsubscribe':
-        subscribing.unsubscribe(wire, packet);
+        subscribing.unsubscribe(connection, packet);
         break;
       case 'puback':
-        checkAcknowledgement(wire, packet);
-        wire.session?.acknowledged(packet.messageId);
+        checkAcknowledgement(connection, packet);
+        connection.session?.acknowledged(packet.messageId);
         break;
       case 'pubrec':
       case 'pubcomp':
-        checkAcknowledgement(wire, packet);
-        this.#handshake(wire, packet);
+        checkAcknowledgement(connection, packet);
+        this.#handshake(connection, packet);
         break;
       case 'pubrel':
-        this.#handshake(wire, packet);
+        this.#handshake(connection, packet);
         break;
       case 'pingreq':
-        wire.send(PINGRESP);
+        connection.send(PINGRESP);
         break;
       case 'disconnect':
-        wire.disconnect();
+        connection.disconnect();
         break;
       case 'connect':
         throw new ProtocolError('a second CONNECT [MQTT-3.1.0-2]');
     }
   }
 
-  #publish(wire: Wire, packet: PublishPacket): void {
+  #publish(connection: Connection, packet: PublishPacket): void {
     const { counters, publishing } = this.#options;
     counters.publishesReceived++;
     counters.payloadBytesReceived += packet.payload.length;
     const { qos, messageId } = packet;
     if (qos === 2) {
-      this.#handshake(wire, packet);
+      this.#handshake(connection, packet);
       return;
     }
-    wire.answersLater(0);
-    publishing.take(wire, packet, (error) => {
-      if (!error && qos === 1) wire.acknowledge(messageId);
-      wire.answered(0, error);
+    connection.answersLater(0);
+    publishing.take(connection, packet, (error) => {
+      if (!error && qos === 1) connection.acknowledge(messageId);
+      connection.answered(0, error);
     });
   }
 
-  #handshake(wire: Wire, packet: HandshakePacket): void {
-    wire.answersLater(0);
-    wire.handshakes ??= this.#options.aedes.open(new WirePeer(wire, this.#options.publishing));
-    wire.handshakes.handle(packet, (error) => wire.answered(0, error));
+  #handshake(connection: Connection, packet: HandshakePacket): void {
+    connection.answersLater(0);
+    connection.handshakes ??= this.#options.aedes.open(
+      new ConnectionPeer(connection, this.#options.publishing),
+    );
+    connection.handshakes.handle(packet, (error) => connection.answered(0, error));
   }
 }
 
-function checkAcknowledgement(wire: Wire, { cmd, messageId }: AckPacket): void {
-  if (cmd === 'pubrel' || wire.session?.expects(cmd, messageId) !== false) return;
+function checkAcknowledgement(connection: Connection, { cmd, messageId }: AckPacket): void {
+  if (cmd === 'pubrel' || connection.session?.expects(cmd, messageId) !== false) return;
   throw new ProtocolError(`${cmd} for a message that can't have it [MQTT-4.8.0-1]`, 'wrong-acknowledgement');
 }
 
 /** One connection in its QoS 2 handshakes. What a write to the disk must precede isn't sent when that write fails. */
-class WirePeer implements HandshakePeer {
-  readonly #wire: Wire;
+class ConnectionPeer implements HandshakePeer {
+  readonly #connection: Connection;
   readonly #publishing: Publishing;
 
-  constructor(wire: Wire, publishing: Publishing) {
-    this.#wire = wire;
+  constructor(connection: Connection, publishing: Publishing) {
+    this.#connection = connection;
     this.#publishing = publishing;
   }
 
   send(packet: Buffer): void {
-    this.#wire.send(packet);
+    this.#connection.send(packet);
   }
 
   publish(packet: PublishPacket, done: Done): void {
-    this.#publishing.take(this.#wire, packet, done);
+    this.#publishing.take(this.#connection, packet, done);
   }
 
   isTaken(messageId: number): boolean {
-    return this.#wire.session?.inboundQos2?.has(messageId) ?? false;
+    return this.#connection.session?.inboundQos2?.has(messageId) ?? false;
   }
 
   release(messageId: number): Promise<void> | undefined {
-    return this.#closeOnFailure(this.#wire.session?.releaseInbound(messageId));
+    return this.#closeOnFailure(this.#connection.session?.releaseInbound(messageId));
   }
 
   received(messageId: number): Promise<void> | undefined {
-    return this.#closeOnFailure(this.#wire.session?.released(messageId));
+    return this.#closeOnFailure(this.#connection.session?.released(messageId));
   }
 
   completed(messageId: number): void {
-    this.#wire.session?.acknowledged(messageId);
+    this.#connection.session?.acknowledged(messageId);
   }
 
   /** The client repeats its packet on its next connection. */
   #closeOnFailure(durable: Promise<void> | undefined): Promise<void> | undefined {
-    return durable?.catch(() => this.#wire.close('storage-failed'));
+    return durable?.catch(() => this.#connection.close('storage-failed'));
   }
 }

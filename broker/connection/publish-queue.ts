@@ -1,42 +1,42 @@
 /**
  * The publishes of one client between being read and being acknowledged. They are handed to the center in the order
  * of their coming and may be in flight there together; they are routed and acknowledged in that order too
- * ([MQTT-4.6.0-2], [MQTT-4.6.0-5]). The line belongs to the client and not to its connection, so that the will of an
+ * ([MQTT-4.6.0-2], [MQTT-4.6.0-5]). The queue belongs to the client and not to its connection, so that the will of an
  * old connection is never routed behind the first publishes of its successor.
  */
 import type { Answer } from '../embedding.ts';
 import type { Message } from '../routing/message.ts';
 
 /** Called when a message is taken over, or with an error when it isn't and must be sent again. */
-export type Taken = (error?: Error) => void;
+export type Acknowledge = (error?: Error) => void;
 
-/** What a line needs of the broker. */
-export interface InboundOwner {
+/** What a queue needs of the broker. */
+export interface PublishQueueOwner {
   /** Delivers and retains; the promise, if any, settles when the retained document is durable. */
   route(message: Message): Promise<void> | undefined;
   /** So many bytes of payload more (or fewer) wait. */
   held(bytes: number): void;
-  /** The line was empty and isn't any more, or the other way round. */
-  lineChanged(line: Inbound): void;
+  /** The queue was empty and isn't any more, or the other way round. */
+  queueChanged(queue: PublishQueue): void;
 }
 
 interface Entry {
   message: Message | undefined;
-  taken: Taken;
+  acknowledge: Acknowledge;
   state: 'asked' | 'answered' | 'routed' | 'durable';
   refused: boolean;
   error: Error | undefined;
 }
 
-export class Inbound {
+export class PublishQueue {
   readonly key: string;
-  readonly #owner: InboundOwner;
+  readonly #owner: PublishQueueOwner;
   readonly #entries: Entry[] = [];
   /** Entries before this one are routed. */
   #routed = 0;
   #bytes = 0;
 
-  constructor(owner: InboundOwner, key: string) {
+  constructor(owner: PublishQueueOwner, key: string) {
     this.#owner = owner;
     this.key = key;
   }
@@ -51,23 +51,23 @@ export class Inbound {
   }
 
   /**
-   * Puts a message in the line. `answer` is the center's, undefined when it isn't asked; without a message the
+   * Puts a message in the queue. `answer` is the center's, undefined when it isn't asked; without a message the
    * entry is only an acknowledgement that must not overtake the others.
    */
-  push(message: Message | undefined, taken: Taken, answer: Answer | undefined): void {
+  push(message: Message | undefined, acknowledge: Acknowledge, answer: Answer | undefined): void {
     if (!answer && this.#entries.length === 0) {
       const durable = message && this.#owner.route(message);
       if (!durable) {
-        taken();
+        acknowledge();
         return;
       }
-      const entry = this.#append({ message, taken, state: 'routed', refused: false, error: undefined });
+      const entry = this.#append({ message, acknowledge, state: 'routed', refused: false, error: undefined });
       this.#routed++;
       this.#await(entry, durable, 'durable');
       return;
     }
     const state = answer ? 'asked' : 'answered';
-    const entry = this.#append({ message, taken, state, refused: false, error: undefined });
+    const entry = this.#append({ message, acknowledge, state, refused: false, error: undefined });
     if (answer) this.#await(entry, answer, 'answered');
   }
 
@@ -79,7 +79,7 @@ export class Inbound {
   #append(entry: Entry): Entry {
     this.#entries.push(entry);
     this.#hold(entry.message?.payload.length ?? 0);
-    if (this.#entries.length === 1) this.#owner.lineChanged(this);
+    if (this.#entries.length === 1) this.#owner.queueChanged(this);
     return entry;
   }
 
@@ -115,17 +115,17 @@ export class Inbound {
     if (done === 0) return;
     if (done === 1) {
       // Nearly always: answers come one by one.
-      const { message, taken, error } = entries.shift() as Entry;
+      const { message, acknowledge, error } = entries.shift() as Entry;
       this.#routed--;
       this.#hold(-(message?.payload.length ?? 0));
-      if (entries.length === 0) this.#owner.lineChanged(this);
-      taken(error);
+      if (entries.length === 0) this.#owner.queueChanged(this);
+      acknowledge(error);
       return;
     }
     const finished = entries.splice(0, done);
     this.#routed -= done;
     for (const { message } of finished) this.#hold(-(message?.payload.length ?? 0));
-    if (entries.length === 0) this.#owner.lineChanged(this);
-    for (const { taken, error } of finished) taken(error);
+    if (entries.length === 0) this.#owner.queueChanged(this);
+    for (const { acknowledge, error } of finished) acknowledge(error);
   }
 }

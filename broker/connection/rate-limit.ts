@@ -18,7 +18,7 @@ export interface Rates {
 }
 
 /** One client's account. Times are milliseconds of one clock. */
-export class Allowance {
+export class RateLimit {
   /** Connections that draw on it. */
   holders = 0;
   readonly #rates: Rates;
@@ -31,8 +31,8 @@ export class Allowance {
     this.#rates = rates;
   }
 
-  /** Charges packets that aren't publishes, and filters; returns as `spend`. */
-  spendPackets(packets: number, now: number): number {
+  /** Charges packets that aren't publishes, and filters; returns as `charge`. */
+  chargePackets(packets: number, now: number): number {
     const { packetsPerSecond, packetBurstMs } = this.#rates;
     if (packetsPerSecond === 0) return 0;
     this.#packetsPaidUntil = Math.max(this.#packetsPaidUntil, now) + (packets * 1_000) / packetsPerSecond;
@@ -40,7 +40,7 @@ export class Allowance {
   }
 
   /** Charges what was read; returns for how many milliseconds nothing more may be read, 0 when there is room. */
-  spend(publishes: number, bytes: number, now: number): number {
+  charge(publishes: number, bytes: number, now: number): number {
     const { publishesPerSecond, bytesPerSecond, burstMs } = this.#rates;
     if (publishes > 0 && publishesPerSecond > 0) {
       this.#publishesPaidUntil =
@@ -59,31 +59,31 @@ export class Allowance {
 }
 
 /** The accounts of printers, or of operators, by name. */
-export class Allowances {
+export class RateLimits {
   readonly #rates: Rates;
-  readonly #byName = new Map<string, Allowance>();
+  readonly #byName = new Map<string, RateLimit>();
 
   constructor(rates: Rates) {
     this.#rates = rates;
   }
 
   /** A connection of somebody takes hold of its account; undefined when there are no rates. */
-  hold(name: string): Allowance | undefined {
+  acquire(name: string): RateLimit | undefined {
     const { publishesPerSecond, bytesPerSecond, packetsPerSecond } = this.#rates;
     if (publishesPerSecond + bytesPerSecond + packetsPerSecond === 0) return undefined;
-    let allowance = this.#byName.get(name);
-    if (!allowance) {
-      allowance = new Allowance(this.#rates);
-      this.#byName.set(name, allowance);
+    let limit = this.#byName.get(name);
+    if (!limit) {
+      limit = new RateLimit(this.#rates);
+      this.#byName.set(name, limit);
     }
-    allowance.holders++;
-    return allowance;
+    limit.holders++;
+    return limit;
   }
 
   /** Lets go of accounts where nothing is owed and nobody is connected. Called about once a second. */
-  forget(now: number): void {
-    for (const [name, allowance] of this.#byName) {
-      if (allowance.holders === 0 && allowance.settled(now)) this.#byName.delete(name);
+  prune(now: number): void {
+    for (const [name, limit] of this.#byName) {
+      if (limit.holders === 0 && limit.settled(now)) this.#byName.delete(name);
     }
   }
 }

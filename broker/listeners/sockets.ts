@@ -8,9 +8,9 @@ import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { listenError } from '../../schemas/listen-error.ts';
-import type { Gate, Waiting } from '../connection/connect-queue.ts';
+import type { ConnectQueue, Waiting } from '../connection/connect-queue.ts';
+import type { Origin } from '../connection/connection.ts';
 import type { Stranger } from '../connection/strangers.ts';
-import type { Origin } from '../connection/wire.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 
 /** Where a listener listens; port 0 takes a free one. */
@@ -33,7 +33,7 @@ export interface TlsEndpoint extends Endpoint {
 
 export interface SocketsOptions {
   log: Logger;
-  gate: Gate;
+  connectQueue: ConnectQueue;
   now(): number;
   connectMsMax: number;
   /** Addresses whose PROXY header is heard, and which must send one. */
@@ -148,8 +148,8 @@ export class Sockets {
   }
 
   #enter(socket: Socket, ready: Ready): void {
-    const { gate, now } = this.#options;
-    gate.enter(new Entrant(socket, ready, this.#pending, this.#options), now());
+    const { connectQueue, now } = this.#options;
+    connectQueue.enter(new Entrant(socket, ready, this.#pending, this.#options), now());
   }
 }
 
@@ -175,7 +175,7 @@ class Entrant implements Waiting {
     socket.on('close', () => {
       this.#pending.delete(this.#socket);
       this.#stranger?.leave();
-      if (!this.#turnedAway) this.#options.gate.leave(this.address);
+      if (!this.#turnedAway) this.#options.connectQueue.leave(this.address);
     });
   }
 
@@ -198,10 +198,10 @@ class Entrant implements Waiting {
 
   /** Until CONNECT it may have to give way to others. A proxy speaks for many addresses. */
   #becomeStranger(proxy: boolean): void {
-    const { gate, turnedAway } = this.#options;
+    const { connectQueue, turnedAway } = this.#options;
     const { address } = this;
     this.#stranger?.leave();
-    this.#stranger = gate.stranger(
+    this.#stranger = connectQueue.stranger(
       address,
       (reason) => {
         turnedAway(reason, address);
@@ -235,7 +235,7 @@ class Entrant implements Waiting {
       return;
     }
     if (!header.local) {
-      const full = this.#options.gate.move(this.address, header.address);
+      const full = this.#options.connectQueue.move(this.address, header.address);
       if (full !== undefined) {
         this.#options.turnedAway(full, header.address);
         socket.destroy();

@@ -2,7 +2,7 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import type { Origin } from '../connection/wire.ts';
+import type { Origin } from '../connection/connection.ts';
 import { plainAddress } from './sockets.ts';
 
 export interface WebSocketOptions {

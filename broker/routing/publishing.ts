@@ -8,8 +8,8 @@ import { reasonOf } from '../../schemas/errors.ts';
 import { parseTopic } from '../../schemas/topics.ts';
 import { mayPublish } from '../access/access.ts';
 import type { Principal } from '../access/identity.ts';
-import { Inbound, type InboundOwner, type Taken } from '../connection/publish-queue.ts';
-import type { Wire } from '../connection/wire.ts';
+import type { Connection } from '../connection/connection.ts';
+import { type Acknowledge, PublishQueue, type PublishQueueOwner } from '../connection/publish-queue.ts';
 import type { Answer, Uplink } from '../embedding.ts';
 import type { Monitor } from '../monitor.ts';
 import type { Session } from '../session/session.ts';
@@ -23,14 +23,14 @@ export interface PublishingOptions {
   uplink: Uplink | undefined;
 }
 
-export class Publishing implements InboundOwner {
+export class Publishing implements PublishQueueOwner {
   readonly #log: Logger;
   readonly #router: Router;
   readonly #monitor: Monitor;
   readonly #uplink: Uplink | undefined;
   #bytes = 0;
   /** Those that aren't empty, by client. */
-  readonly #lines = new Map<string, Inbound>();
+  readonly #queues = new Map<string, PublishQueue>();
 
   constructor(options: PublishingOptions) {
     this.#log = options.log;
@@ -39,14 +39,14 @@ export class Publishing implements InboundOwner {
     this.#uplink = options.uplink;
   }
 
-  /** The line of a client, also across its connections. */
-  line(key: string): Inbound {
-    return this.#lines.get(key) ?? new Inbound(this, key);
+  /** The queue of a client, also across its connections. */
+  queueOf(key: string): PublishQueue {
+    return this.#queues.get(key) ?? new PublishQueue(this, key);
   }
 
   /** How many clients wait for an acknowledgement. */
   get busy(): number {
-    return this.#lines.size;
+    return this.#queues.size;
   }
 
   /** Bytes of payload that wait for an acknowledgement, over all clients. */
@@ -58,9 +58,9 @@ export class Publishing implements InboundOwner {
     this.#bytes += bytes;
   }
 
-  lineChanged(line: Inbound): void {
-    if (line.length > 0) this.#lines.set(line.key, line);
-    else if (this.#lines.get(line.key) === line) this.#lines.delete(line.key);
+  queueChanged(queue: PublishQueue): void {
+    if (queue.length > 0) this.#queues.set(queue.key, queue);
+    else if (this.#queues.get(queue.key) === queue) this.#queues.delete(queue.key);
   }
 
   /**
@@ -78,55 +78,60 @@ export class Publishing implements InboundOwner {
    * Takes a publish or a will over: it is handed to the center, routed, and only then `done` is called, with an error
    * when the connection must end and nothing be acknowledged.
    */
-  take(wire: Wire, packet: PublishPacket | Will, done: (error?: Error) => void): void {
-    const line = wire.inbound;
-    const { principal } = wire;
+  take(connection: Connection, packet: PublishPacket | Will, done: (error?: Error) => void): void {
+    const queue = connection.publishQueue;
+    const { principal } = connection;
     const { topic, qos } = packet;
-    if (!line) {
+    if (!queue) {
       done(new Error('not connected'));
       return;
     }
     const messageId = 'cmd' in packet && qos === 2 ? packet.messageId : 0;
-    const taken = this.#taken(wire, topic, messageId, done);
+    const acknowledge = this.#acknowledge(connection, topic, messageId, done);
     if (principal && !mayPublish(principal, topic)) {
-      this.#monitor.refused(wire, 'publish-not-authorized', { topic });
-      wire.reason ??= 'publish-not-authorized';
+      this.#monitor.refused(connection, 'publish-not-authorized', { topic });
+      connection.reason ??= 'publish-not-authorized';
       done(new Error('not authorized'));
       return;
     }
     if (messageId > 0) {
-      const fate = this.#second(wire.session as Session, messageId);
+      const fate = this.#second(connection.session as Session, messageId);
       if (fate === 'full') {
-        wire.reason ??= 'qos2-window';
+        connection.reason ??= 'qos2-window';
         done(new Error('too many QoS 2 publishes await PUBREL'));
         return;
       }
       if (fate === 'again') {
         // Sent again before PUBREL: taken over once, acknowledged again [MQTT-4.3.3-2].
-        line.push(undefined, taken, undefined);
+        queue.push(undefined, acknowledge, undefined);
         return;
       }
     }
     // $SYS is the broker's own; a client that may publish anything else still can't write there.
     if (topic.startsWith('$SYS/') || topic.startsWith('$share/')) {
       this.#monitor.dropped('reserved-topic');
-      line.push(undefined, taken, undefined);
+      queue.push(undefined, acknowledge, undefined);
       return;
     }
     const retain = packet.retain && this.#mayRetain(topic, packet.payload.length, principal);
-    const source = 'cmd' in packet ? wire.session : undefined;
+    const source = 'cmd' in packet ? connection.session : undefined;
     const message = new Message(topic, packet.payload, qos, retain, principal, source);
     message.receipt = messageId;
-    line.push(message, taken, this.#ask(message));
+    queue.push(message, acknowledge, this.#ask(message));
   }
 
   /** `messageId` is that of a QoS 2 publish; 0 for all others. */
-  #taken(wire: Wire, topic: string, messageId: number, done: (error?: Error) => void): Taken {
+  #acknowledge(
+    connection: Connection,
+    topic: string,
+    messageId: number,
+    done: (error?: Error) => void,
+  ): Acknowledge {
     return (error) => {
       if (error) {
         // It is sent again on the next connection; then it must not pass for a duplicate.
-        if (messageId > 0) wire.session?.releaseInbound(messageId)?.catch(() => {});
-        wire.reason ??= 'uplink-failed';
+        if (messageId > 0) connection.session?.releaseInbound(messageId)?.catch(() => {});
+        connection.reason ??= 'uplink-failed';
         this.#log.error({ topic, reason: reasonOf(error) }, 'a publish could not be taken over');
       }
       done(error);

@@ -4,7 +4,7 @@ import { acknowledgement, suback } from '../../mqtt/encode.ts';
 import type { QoS } from '../../mqtt/packet.ts';
 import { type SubscribePacket, TYPE, type UnsubscribePacket } from '../../mqtt/packet.ts';
 import { maySubscribe } from '../access/access.ts';
-import type { Wire } from '../connection/wire.ts';
+import type { Connection } from '../connection/connection.ts';
 import type { Monitor } from '../monitor.ts';
 import type { Session } from '../session/session.ts';
 import type { Router } from './router.ts';
@@ -26,19 +26,19 @@ export class Subscribing {
   }
 
   /** Answers SUBSCRIBE. */
-  subscribe(wire: Wire, packet: SubscribePacket): void {
-    const session = wire.session as Session;
+  subscribe(connection: Connection, packet: SubscribePacket): void {
+    const session = connection.session as Session;
     // One packet can hold tens of thousands of filters: all are counted, one for each reason is told.
     let told: Set<string> | undefined;
     const changed: string[] = [];
     const { filtersPerPacketMax } = this.#router.limits;
     const codes = packet.subscriptions.map(({ topic, qos }, index) => {
       // What is one too many isn't looked at: looking is what costs.
-      const reason = index < filtersPerPacketMax ? this.#refusal(wire, session, topic) : 'filters';
+      const reason = index < filtersPerPacketMax ? this.#refusal(connection, session, topic) : 'filters';
       if (reason !== undefined) {
         told ??= new Set();
         if (told.has(reason)) this.#monitor.refusedAgain(reason);
-        else this.#monitor.refused(wire, reason, { topic });
+        else this.#monitor.refused(connection, reason, { topic });
         told.add(reason);
         return REFUSED;
       }
@@ -46,8 +46,8 @@ export class Subscribing {
       return qos;
     });
     const bytes = packet.subscriptions.reduce((sum, { topic }) => sum + bytesOf(topic), 0);
-    this.#answer(wire, session.save(changed), bytes, () => {
-      wire.send(suback(packet.messageId, codes));
+    this.#answer(connection, session.save(changed), bytes, () => {
+      connection.send(suback(packet.messageId, codes));
       packet.subscriptions.forEach(({ topic }, index) => {
         // Retained documents follow SUBACK [MQTT-3.3.1-6]; not for a shared subscription: each member would get all.
         const code = codes[index] as number;
@@ -57,8 +57,8 @@ export class Subscribing {
   }
 
   /** Answers UNSUBSCRIBE. */
-  unsubscribe(wire: Wire, packet: UnsubscribePacket): void {
-    const session = wire.session as Session;
+  unsubscribe(connection: Connection, packet: UnsubscribePacket): void {
+    const session = connection.session as Session;
     const { tree } = this.#router;
     const ended: string[] = [];
     for (const filter of packet.unsubscriptions) {
@@ -72,31 +72,36 @@ export class Subscribing {
       if (shared) this.#router.redistribute(session, shared);
     }
     const bytes = packet.unsubscriptions.reduce((sum, filter) => sum + bytesOf(filter), 0);
-    this.#answer(wire, session.save(ended), bytes, () => {
-      wire.send(acknowledgement(TYPE.unsuback, packet.messageId));
+    this.#answer(connection, session.save(ended), bytes, () => {
+      connection.send(acknowledgement(TYPE.unsuback, packet.messageId));
     });
   }
 
   /** Answers when the session is durable; at once when it isn't kept. What waits holds about so many `bytes`. */
-  #answer(wire: Wire, durable: Promise<void> | undefined, bytes: number, answer: () => void): void {
+  #answer(
+    connection: Connection,
+    durable: Promise<void> | undefined,
+    bytes: number,
+    answer: () => void,
+  ): void {
     if (!durable) {
       answer();
       return;
     }
     // A disk that hangs must not gather all that its clients go on to say.
-    wire.answersLater(bytes);
+    connection.answersLater(bytes);
     durable.then(
       () => {
-        if (wire.connected) answer();
-        wire.answered(bytes);
+        if (connection.connected) answer();
+        connection.answered(bytes);
       },
-      () => wire.close('storage-failed'),
+      () => connection.close('storage-failed'),
     );
   }
 
-  /** Why `wire` may not subscribe; undefined when it may. */
-  #refusal(wire: Wire, session: Session, filter: string): string | undefined {
-    const { principal } = wire;
+  /** Why `connection` may not subscribe; undefined when it may. */
+  #refusal(connection: Connection, session: Session, filter: string): string | undefined {
+    const { principal } = connection;
     const allowed = principal ? maySubscribe(principal, filter) : !OPEN_REFUSED_FILTERS.has(filter);
     if (!allowed || !parseShared(filter)) return 'subscribe-not-authorized';
     const full = session.subscriptions.size >= this.#router.limits.subscriptionsMax;

@@ -70,7 +70,7 @@ interface Replay {
 }
 
 /** In the place of a filter: the session's own record. No filter is empty. */
-export const ITSELF = '';
+export const OWN_RECORD = '';
 const HIGHEST_ID = 65_535;
 const NOTHING = Buffer.alloc(0);
 
@@ -102,7 +102,7 @@ export class Session {
   #nextId = 1;
   /** Settles when the newest of its records that were changed is durable; undefined when all are. */
   #saving: Promise<void> | undefined;
-  /** What couldn't be written: filters, or `ITSELF`. */
+  /** What couldn't be written: filters, or `OWN_RECORD`. */
   #unsaved: Set<string> | undefined;
 
   constructor(
@@ -120,7 +120,7 @@ export class Session {
   }
 
   /**
-   * Writes what changed: subscriptions that began, have another QoS or ended, by their filters, and `ITSELF`. The
+   * Writes what changed: subscriptions that began, have another QoS or ended, by their filters, and `OWN_RECORD`. The
    * promise, if any, settles when that is durable, and all that was changed before.
    */
   save(changed: readonly string[]): Promise<void> | undefined {
@@ -132,7 +132,7 @@ export class Session {
     let saving: Promise<void> | undefined;
     for (const name of names) {
       const subscription = this.subscriptions.get(name);
-      if (name === ITSELF)
+      if (name === OWN_RECORD)
         saving = journal.putSession({ key, clientId, ...(principal ? { principal } : {}) });
       else if (subscription) saving = journal.putSubscription(name, subscription.qos);
       else saving = journal.removeSubscription(name);
@@ -172,7 +172,7 @@ export class Session {
     for (const id of this.inboundQos2 ?? []) void journal.removeReceived(id);
     // Remembered for the case that it fails and is called again: they aren't subscribed to any more by then.
     this.#unsaved = new Set([...this.subscriptions.keys(), ...(this.#unsaved ?? [])]);
-    for (const filter of this.#unsaved) if (filter !== ITSELF) void journal.removeSubscription(filter);
+    for (const filter of this.#unsaved) if (filter !== OWN_RECORD) void journal.removeSubscription(filter);
     journal.removeLeft();
     return journal.end();
   }

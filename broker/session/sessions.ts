@@ -7,13 +7,13 @@ import { connack } from '../../mqtt/encode.ts';
 import { CONNACK } from '../../mqtt/packet.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Principal } from '../access/identity.ts';
-import type { Gate } from '../connection/connect-queue.ts';
-import type { Allowances } from '../connection/rate-limit.ts';
-import type { Wire } from '../connection/wire.ts';
+import type { ConnectQueue } from '../connection/connect-queue.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { RateLimits } from '../connection/rate-limit.ts';
 import type { Monitor } from '../monitor.ts';
 import type { Publishing } from '../routing/publishing.ts';
 import type { Router } from '../routing/router.ts';
-import { ITSELF, Session } from './session.ts';
+import { OWN_RECORD, Session } from './session.ts';
 import { removeOrphans, restoreSessions, SessionJournal, setAside } from './session-journal.ts';
 
 /** Reasons to close a connection that say nothing against it. */
@@ -24,11 +24,11 @@ const REPORTED = new Set(['publish-not-authorized', 'client-id', 'protocol-versi
 export interface SessionsOptions {
   router: Router;
   publishing: Publishing;
-  gate: Gate;
+  connectQueue: ConnectQueue;
   /** The rates of printers. */
-  allowances: Allowances;
+  printerRates: RateLimits;
   /** The rates of operators. */
-  operators: Allowances;
+  operatorRates: RateLimits;
   monitor: Monitor;
   /** Milliseconds, monotonic. */
   now(): number;
@@ -38,8 +38,8 @@ export interface SessionsOptions {
 }
 
 /** Why a connection is over. */
-export function endOf(wire: Wire): string {
-  return wire.reason ?? 'peer-closed';
+export function endOf(connection: Connection): string {
+  return connection.reason ?? 'peer-closed';
 }
 
 /** What waits for somebody who was removed isn't for whoever gets the name next. Records of before know no enrolment. */
@@ -59,7 +59,7 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #byKey = new Map<string, Session>();
   /** The connections that hold a session. */
-  readonly #held = new Map<string, Wire>();
+  readonly #held = new Map<string, Connection>();
   /** Of operators, by name: sessions that are kept, the one that left longest ago first. */
   readonly #keptOf = new Map<string, Set<Session>>();
   /** Connections of operators, by name. */
@@ -95,7 +95,7 @@ export class Sessions {
   }
 
   /** Why there is no place for a client with this key; undefined when there is. */
-  full({ principal, clean, sessionKey: key }: Wire): string | undefined {
+  full({ principal, clean, sessionKey: key }: Connection): string | undefined {
     const { connectionsMax, connectionsPerUserMax, sessionsPerUserMax } = this.#options.router.limits;
     // It takes its own place.
     if (this.#held.has(key)) return undefined;
@@ -120,26 +120,29 @@ export class Sessions {
    * promise, if any: what it says of the session then holds over a crash. With a clean session, and none before it,
    * there is nothing to wait for.
    */
-  register(wire: Wire): Promise<void> | undefined {
-    const { router, publishing, gate, allowances, operators, monitor, now } = this.#options;
-    const key = wire.sessionKey;
+  register(connection: Connection): Promise<void> | undefined {
+    const { router, publishing, connectQueue, printerRates, operatorRates, monitor, now } = this.#options;
+    const key = connection.sessionKey;
     // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
     this.#held.get(key)?.close('taken-over');
     let session = this.#byKey.get(key);
-    if (session && (wire.clean || session.clean || !sameEnrolment(session.principal, wire.principal))) {
+    if (
+      session &&
+      (connection.clean || session.clean || !sameEnrolment(session.principal, connection.principal))
+    ) {
       this.#discard(session);
       session = undefined;
     }
     const erased = this.#ending.size > 0 ? this.#erased(key) : undefined;
     // MQTT 3.1 has no "session present" [MQTT-3.2.2-2].
-    wire.sessionPresent = session !== undefined && wire.protocolLevel >= 4;
+    connection.sessionPresent = session !== undefined && connection.protocolLevel >= 4;
     const begins = session === undefined;
     if (!session) {
-      const journal = wire.clean ? undefined : this.#journal(key);
-      session = new Session(router, key, wire.clientId, wire.clean, journal);
+      const journal = connection.clean ? undefined : this.#journal(key);
+      session = new Session(router, key, connection.clientId, connection.clean, journal);
       this.#byKey.set(key, session);
     } else session.journal?.removeLeft();
-    const { principal } = wire;
+    const { principal } = connection;
     const changed =
       session.principal?.name !== principal?.name ||
       session.principal?.role !== principal?.role ||
@@ -147,39 +150,41 @@ export class Sessions {
     session.principal = principal;
     if (begins) this.#keep(session);
     const anew = begins || changed || erased !== undefined;
-    const saved = session.journal ? session.save(anew ? [ITSELF] : []) : undefined;
-    this.#held.set(key, wire);
-    this.#countConnection(wire, 1);
-    wire.session = session;
-    wire.inbound = publishing.line(key);
+    const saved = session.journal ? session.save(anew ? [OWN_RECORD] : []) : undefined;
+    this.#held.set(key, connection);
+    this.#countConnection(connection, 1);
+    connection.session = session;
+    connection.publishQueue = publishing.queueOf(key);
     if (principal) {
-      wire.drawOn((principal.role === 'printer' ? allowances : operators).hold(principal.name));
+      connection.addRateLimit(
+        (principal.role === 'printer' ? printerRates : operatorRates).acquire(principal.name),
+      );
     }
-    wire.connected = true;
+    connection.connected = true;
     monitor.counters.connectsAccepted++;
-    if (gate.connected(key, now())) monitor.refused(wire, 'flapping');
-    monitor.session(wire, 'connected');
+    if (connectQueue.connected(key, now())) monitor.refused(connection, 'flapping');
+    monitor.session(connection, 'connected');
     if (!saved || !erased || saved === erased) return saved ?? erased;
     return Promise.all([erased, saved]).then(() => {});
   }
 
   /** Answers CONNECT and begins the deliveries of the session. */
-  accept(wire: Wire): void {
-    wire.send(connack(CONNACK.accepted, wire.sessionPresent));
-    wire.session?.resume(wire);
-    wire.accepted();
+  accept(connection: Connection): void {
+    connection.send(connack(CONNACK.accepted, connection.sessionPresent));
+    connection.session?.resume(connection);
+    connection.accepted();
   }
 
   /** A connection is over: its session waits for the next one, or ends. */
-  unregister(wire: Wire): void {
+  unregister(connection: Connection): void {
     const { router, monitor, now, date } = this.#options;
-    const session = wire.session;
-    if (!session || !wire.connected) return;
-    wire.connected = false;
-    wire.letGo();
-    this.#countConnection(wire, -1);
+    const session = connection.session;
+    if (!session || !connection.connected) return;
+    connection.connected = false;
+    connection.releaseRateLimits();
+    this.#countConnection(connection, -1);
     // Whoever took the session over is not touched by the end of its predecessor.
-    if (this.#held.get(session.key) === wire) {
+    if (this.#held.get(session.key) === connection) {
       this.#held.delete(session.key);
       session.suspend(now());
       // The map holds those that are away in the order in which they left.
@@ -190,10 +195,10 @@ export class Sessions {
       if (session.clean) this.#discard(session);
       else session.journal?.putLeft(date());
     }
-    const reason = endOf(wire);
-    if (!ORDINARY.has(reason) && !REPORTED.has(reason)) monitor.refused(wire, reason);
+    const reason = endOf(connection);
+    if (!ORDINARY.has(reason) && !REPORTED.has(reason)) monitor.refused(connection, reason);
     // Its successor is there already: the client didn't go.
-    if (reason !== 'taken-over') monitor.session(wire, 'disconnected', reason);
+    if (reason !== 'taken-over') monitor.session(connection, 'disconnected', reason);
   }
 
   /** Ends sessions that are away for too long, and those away longest when there are too many. */
@@ -241,7 +246,7 @@ export class Sessions {
       session.leftAt = now() - (kept.left === undefined ? 0 : Math.max(0, date() - kept.left));
       if (kept.left === undefined) session.journal?.putLeft(date());
       for (const [filter, qos] of kept.subscriptions) router.subscribe(session, filter, qos);
-      if (kept.inOneRecord) session.save([ITSELF, ...kept.subscriptions.keys()])?.catch(() => {});
+      if (kept.inOneRecord) session.save([OWN_RECORD, ...kept.subscriptions.keys()])?.catch(() => {});
       session.restore(kept);
       this.#byKey.set(kept.key, session);
       this.#keep(session);
@@ -266,7 +271,7 @@ export class Sessions {
     kept.add(session);
   }
 
-  #countConnection({ principal }: Wire, by: 1 | -1): void {
+  #countConnection({ principal }: Connection, by: 1 | -1): void {
     if (!principal || principal.role === 'printer') return;
     const now = (this.#connectionsOf.get(principal.name) ?? 0) + by;
     if (now > 0) this.#connectionsOf.set(principal.name, now);

@@ -3,9 +3,9 @@
  * are, and after too many wrong ones not at all for a while.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { CheckQueue } from '../../broker/access/check-queue.ts';
 import { CheckRefused } from '../../broker/access/identity.ts';
-import { Turns } from '../../broker/access/turns.ts';
-import { Gate } from '../../broker/connection/connect-queue.ts';
+import { ConnectQueue } from '../../broker/connection/connect-queue.ts';
 import { DEFAULT_LIMITS } from '../../broker/limits.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Role } from '../../schemas/roles.ts';
@@ -34,7 +34,7 @@ export interface SignInParts {
 
 export class SignIn {
   readonly #parts: SignInParts;
-  readonly #turns: Turns;
+  readonly #checks: CheckQueue;
   readonly #ended = new Set<(who: { name?: string; id?: string }) => void>();
 
   constructor(parts: SignInParts) {
@@ -46,7 +46,7 @@ export class SignIn {
       flapBanMs: CENTER_LIMITS.sign_in_ban_ms,
     };
     const steady = () => performance.now();
-    this.#turns = new Turns({ limits, gate: new Gate(limits, steady()), now: steady });
+    this.#checks = new CheckQueue({ limits, connectQueue: new ConnectQueue(limits, steady()), now: steady });
     parts.accounts.onRevoked((name) => this.#tell({ name }));
     parts.tokens.onRevoked((id) => this.#tell({ id }));
   }
@@ -71,7 +71,7 @@ export class SignIn {
     address: string,
   ): Promise<{ secret: string; visitor: Visitor }> {
     const { accounts } = this.#parts;
-    const turn = this.#turns.of(username, address);
+    const turn = this.#checks.of(username, address);
     const credentials = { clientId: '', username, password: Buffer.from(password), address, turn };
     let principal: Awaited<ReturnType<StoredAccounts['authenticate']>>;
     try {
@@ -82,11 +82,11 @@ export class SignIn {
     }
     // A printer has no business here, whatever it knows.
     if (!principal || principal.role === 'printer') {
-      this.#turns.failed(turn);
+      this.#checks.failed(turn);
       await pause(CENTER_LIMITS.sign_in_wrong_ms);
       throw new PlatenError('session/wrong-password');
     }
-    this.#turns.proved(turn, true);
+    this.#checks.proved(turn, true);
     return this.begin(principal.name, principal.role, 'password');
   }
 

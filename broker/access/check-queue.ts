@@ -4,25 +4,25 @@
  * user that proved itself at an address before has turns of its own there. A check is counted as a failure when it
  * begins, and forgiven when it was right: nobody gets more tries by making them all at once.
  */
-import type { Gate } from '../connection/connect-queue.ts';
+import type { ConnectQueue } from '../connection/connect-queue.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { CheckRefused, type Turn } from './identity.ts';
 
-export interface TurnsOptions {
+export interface CheckQueueOptions {
   limits: BrokerLimits;
-  gate: Gate;
+  connectQueue: ConnectQueue;
   /** Milliseconds, monotonic. */
   now(): number;
 }
 
 interface Job {
-  turn: ConnectTurn;
+  turn: CheckTurn;
   start(): void;
   refuse(error: CheckRefused): void;
 }
 
 /** Those who wait under one key: an address, or a known user at an address. */
-class Lane {
+class FairQueue {
   running = 0;
   waiting = 0;
   /** By user, in the order of their turns; none is empty. */
@@ -58,16 +58,16 @@ class Lane {
 }
 
 /** The turn of one CONNECT. */
-export class ConnectTurn implements Turn {
+export class CheckTurn implements Turn {
   readonly username: string | undefined;
   readonly address: string;
   /** It was counted as a failure already. */
   counted = false;
   /** Counting it brought a ban. */
   banned = false;
-  readonly #turns: Turns;
+  readonly #turns: CheckQueue;
 
-  constructor(turns: Turns, username: string | undefined, address: string) {
+  constructor(turns: CheckQueue, username: string | undefined, address: string) {
     this.#turns = turns;
     this.username = username;
     this.address = address;
@@ -82,16 +82,16 @@ export class ConnectTurn implements Turn {
   }
 }
 
-export class Turns {
-  readonly #options: TurnsOptions;
+export class CheckQueue {
+  readonly #options: CheckQueueOptions;
   /** Lanes where somebody waits or is checked, in the order of their turns. */
-  readonly #lanes = new Map<string, Lane>();
+  readonly #queues = new Map<string, FairQueue>();
   /** Users that proved themselves at an address, the one that did so longest ago first. */
   readonly #known = new Set<string>();
   #running = 0;
   #waiting = 0;
 
-  constructor(options: TurnsOptions) {
+  constructor(options: CheckQueueOptions) {
     this.#options = options;
   }
 
@@ -101,22 +101,22 @@ export class Turns {
   }
 
   /** The turn of a CONNECT. */
-  of(username: string | undefined, address: string): ConnectTurn {
-    return new ConnectTurn(this, username, address);
+  of(username: string | undefined, address: string): CheckTurn {
+    return new CheckTurn(this, username, address);
   }
 
   /** Whether passwords of this user from there are looked at. @throws CheckRefused */
-  admit({ username, address }: ConnectTurn): void {
-    const { gate, now } = this.#options;
-    if (gate.bansPassword(username, address, this.#isKnown(username, address), now())) {
+  admit({ username, address }: CheckTurn): void {
+    const { connectQueue, now } = this.#options;
+    if (connectQueue.bansPassword(username, address, this.#isKnown(username, address), now())) {
       throw new CheckRefused('banned');
     }
   }
 
   /** Somebody proved to be who it says. */
-  proved(turn: ConnectTurn, remember: boolean): void {
+  proved(turn: CheckTurn, remember: boolean): void {
     const { username, address, counted } = turn;
-    if (counted) this.#options.gate.succeeded(username, address);
+    if (counted) this.#options.connectQueue.succeeded(username, address);
     if (!remember || username === undefined) return;
     const key = keyOf(username, address);
     this.#known.delete(key);
@@ -127,41 +127,41 @@ export class Turns {
   }
 
   /** Somebody didn't. Returns whether that brought a ban. */
-  failed(turn: ConnectTurn): boolean {
-    const { gate, now } = this.#options;
-    return turn.counted ? turn.banned : gate.failed(turn.username, turn.address, now());
+  failed(turn: CheckTurn): boolean {
+    const { connectQueue, now } = this.#options;
+    return turn.counted ? turn.banned : connectQueue.failed(turn.username, turn.address, now());
   }
 
   /** Runs a check when its turn has come. @throws CheckRefused */
-  async take<T>(turn: ConnectTurn, check: () => Promise<T>): Promise<T> {
+  async take<T>(turn: CheckTurn, check: () => Promise<T>): Promise<T> {
     const { username = '', address } = turn;
     const key = this.#isKnown(turn.username, address) ? keyOf(username, address) : address;
-    let lane = this.#lanes.get(key);
-    if (!lane) {
-      lane = new Lane();
-      this.#lanes.set(key, lane);
+    let queue = this.#queues.get(key);
+    if (!queue) {
+      queue = new FairQueue();
+      this.#queues.set(key, queue);
     }
-    await this.#turn(lane, turn);
+    await this.#turn(queue, turn);
     try {
       // Others may have brought a ban while it waited.
       this.admit(turn);
       turn.counted = true;
-      turn.banned = this.#options.gate.failed(turn.username, address, this.#options.now());
+      turn.banned = this.#options.connectQueue.failed(turn.username, address, this.#options.now());
       return await check();
     } finally {
-      lane.running--;
+      queue.running--;
       this.#running--;
-      if (lane.running === 0 && lane.waiting === 0) this.#lanes.delete(key);
+      if (queue.running === 0 && queue.waiting === 0) this.#queues.delete(key);
       this.#advance();
     }
   }
 
-  #turn(lane: Lane, turn: ConnectTurn): Promise<void> {
+  #turn(queue: FairQueue, turn: CheckTurn): Promise<void> {
     const { passwordChecksWaitingMax, passwordChecksWaitingPerAddressMax } = this.#options.limits;
     const user = turn.username ?? '';
     return new Promise((start, refuse) => {
-      if (this.#waiting >= passwordChecksWaitingMax || lane.waiting >= passwordChecksWaitingPerAddressMax) {
-        const displaced = lane.displace(user);
+      if (this.#waiting >= passwordChecksWaitingMax || queue.waiting >= passwordChecksWaitingPerAddressMax) {
+        const displaced = queue.displace(user);
         if (!displaced) {
           refuse(new CheckRefused('checks-waiting'));
           return;
@@ -169,29 +169,29 @@ export class Turns {
         this.#waiting--;
         displaced.refuse(new CheckRefused('checks-waiting'));
       }
-      lane.push(user, { turn, start, refuse });
+      queue.push(user, { turn, start, refuse });
       this.#waiting++;
       this.#advance();
     });
   }
 
-  /** Begins as many checks as may run, one of each lane in turn. */
+  /** Begins as many checks as may run, one of each queue in turn. */
   #advance(): void {
     const { passwordChecksMax, passwordChecksPerAddressMax } = this.#options.limits;
     let idle = 0;
-    while (this.#running < passwordChecksMax && this.#waiting > 0 && idle < this.#lanes.size) {
-      const [key, lane] = this.#lanes.entries().next().value as [string, Lane];
-      this.#lanes.delete(key);
-      this.#lanes.set(key, lane);
-      if (lane.waiting === 0 || lane.running >= passwordChecksPerAddressMax) {
+    while (this.#running < passwordChecksMax && this.#waiting > 0 && idle < this.#queues.size) {
+      const [key, queue] = this.#queues.entries().next().value as [string, FairQueue];
+      this.#queues.delete(key);
+      this.#queues.set(key, queue);
+      if (queue.waiting === 0 || queue.running >= passwordChecksPerAddressMax) {
         idle++;
         continue;
       }
       idle = 0;
-      lane.running++;
+      queue.running++;
       this.#running++;
       this.#waiting--;
-      lane.next().start();
+      queue.next().start();
     }
   }
 

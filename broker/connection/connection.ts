@@ -18,8 +18,8 @@ import type { Handshakes } from '../aedes.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { readShared } from '../listeners/shared-read.ts';
 import type { Outlet, Session } from '../session/session.ts';
-import type { Inbound } from './publish-queue.ts';
-import { Allowance } from './rate-limit.ts';
+import type { PublishQueue } from './publish-queue.ts';
+import { RateLimit } from './rate-limit.ts';
 
 /** Where a connection comes from. */
 export interface Origin {
@@ -34,23 +34,23 @@ export interface Origin {
   heard?(): void;
 }
 
-/** What the broker does for its wires. */
-export interface WireOwner {
+/** What the broker does for its connections. */
+export interface ConnectionOwner {
   readonly limits: BrokerLimits;
   /** Milliseconds, monotonic. */
   now(): number;
   /** Has something to flush at the end of this turn. */
-  dirty(wire: Wire): void;
+  dirty(connection: Connection): void;
   /** The connection is over: its will is published and its session suspended. Called once. */
-  ended(wire: Wire): void;
+  ended(connection: Connection): void;
   /** The socket is closed; called once. */
-  gone(wire: Wire): void;
-  /** CONNECT was read. Answered by `accepted`, or by a refusal that closes the wire. */
-  connect(wire: Wire, packet: ConnectPacket): void;
+  gone(connection: Connection): void;
+  /** CONNECT was read. Answered by `accepted`, or by a refusal that closes the connection. */
+  connect(connection: Connection, packet: ConnectPacket): void;
   /** A packet of a connected client was read. @throws ProtocolError when it ends the connection */
-  packet(wire: Wire, packet: Packet): void;
+  packet(connection: Connection, packet: Packet): void;
   /** CONNECT was refused for what it says. */
-  refused(wire: Wire, reason: string): void;
+  refused(connection: Connection, reason: string): void;
   /** Bytes of payload of all clients that wait for their acknowledgement. */
   readonly inboundBytes: number;
   bytesReceived(bytes: number): void;
@@ -69,9 +69,9 @@ const LINGER_MS = 2_000;
 /** PUBACKs that are written together. */
 const ACKNOWLEDGEMENTS_TOGETHER = 32;
 
-const HOLD = { connecting: 1, inbound: 2, output: 4, rate: 8, turn: 16 } as const;
+const HOLD = { connecting: 1, publishes: 2, output: 4, rate: 8, turn: 16 } as const;
 
-export class Wire implements Outlet {
+export class Connection implements Outlet {
   readonly socket: Duplex;
   readonly origin: Origin;
   clientId = '';
@@ -80,7 +80,7 @@ export class Wire implements Outlet {
   /** Undefined with open access, and before the client was authenticated. */
   principal: Principal | undefined;
   session: Session | undefined;
-  inbound: Inbound | undefined;
+  publishQueue: PublishQueue | undefined;
   /** Why it ended, or is ending: a stable word. */
   reason: string | undefined;
   /** Since when the peer takes nothing while something waits; 0 when nothing waits. */
@@ -100,7 +100,7 @@ export class Wire implements Outlet {
   sessionPresent = false;
   /** Longest silence that the client promised; 0: none. */
   keepaliveMs = 0;
-  readonly #owner: WireOwner;
+  readonly #owner: ConnectionOwner;
   #decoder: Decoder | undefined;
   #outbox: Buffer[] = [];
   #outboxBytes = 0;
@@ -118,7 +118,7 @@ export class Wire implements Outlet {
   /** When bytes came last. */
   #heardAt: number;
   /** What bounds its rates: those for everybody, those of a printer. */
-  #allowances: readonly Allowance[] = [];
+  #rateLimits: readonly RateLimit[] = [];
   /** Since others had their turn. */
   #packetsThisTurn = 0;
   /** It is over, or ending: `close` was called. */
@@ -126,7 +126,7 @@ export class Wire implements Outlet {
   /** Nothing more is written. */
   #ended = false;
 
-  constructor(owner: WireOwner, socket: Duplex, origin: Origin) {
+  constructor(owner: ConnectionOwner, socket: Duplex, origin: Origin) {
     this.#owner = owner;
     this.socket = socket;
     this.origin = origin;
@@ -135,8 +135,8 @@ export class Wire implements Outlet {
     const { connectPacketBytesMax, topicBytesMax, topicLevelsMax } = owner.limits;
     const { publishesPerSecondMax, bytesPerSecondMax } = owner.limits;
     if (publishesPerSecondMax > 0 || bytesPerSecondMax > 0) {
-      this.#allowances = [
-        new Allowance({
+      this.#rateLimits = [
+        new RateLimit({
           publishesPerSecond: publishesPerSecondMax,
           bytesPerSecond: bytesPerSecondMax,
           burstMs: RATE_BURST_MS,
@@ -189,7 +189,7 @@ export class Wire implements Outlet {
     if (this.#acknowledgements) this.#closeAcknowledgements();
     this.#outbox.push(bytes);
     this.#outboxBytes += bytes.length;
-    this.#soil();
+    this.#markDirty();
   }
 
   /** Sends PUBACK. They mostly come in rows: a buffer for each would cost more than all that is written into it. */
@@ -205,7 +205,7 @@ export class Wire implements Outlet {
     this.#acknowledgementsBytes += 4;
     this.#outboxBytes += 4;
     if (this.#acknowledgementsBytes === this.#acknowledgements.length) this.#acknowledgements = undefined;
-    this.#soil();
+    this.#markDirty();
   }
 
   #closeAcknowledgements(): void {
@@ -216,7 +216,7 @@ export class Wire implements Outlet {
 
   fail(reason: string): void {
     this.reason ??= reason;
-    this.#soil();
+    this.#markDirty();
   }
 
   /** Ends the connection now: publishes its will, suspends its session, writes what was collected. */
@@ -260,21 +260,21 @@ export class Wire implements Outlet {
   }
 
   /** From now on what is read is charged to this account too. */
-  drawOn(allowance: Allowance | undefined): void {
-    if (allowance) this.#allowances = [...this.#allowances, allowance];
+  addRateLimit(rateLimit: RateLimit | undefined): void {
+    if (rateLimit) this.#rateLimits = [...this.#rateLimits, rateLimit];
   }
 
   /** The connection draws on no account any more. */
-  letGo(): void {
-    for (const allowance of this.#allowances) allowance.holders--;
-    this.#allowances = [];
+  releaseRateLimits(): void {
+    for (const rateLimit of this.#rateLimits) rateLimit.holders--;
+    this.#rateLimits = [];
   }
 
   /** Charges what was just read; beyond its rates the client isn't read until its time has come. */
   #charge(publishes: number, bytes: number): void {
     const now = this.#heardAt;
     let wait = 0;
-    for (const allowance of this.#allowances) wait = Math.max(wait, allowance.spend(publishes, bytes, now));
+    for (const rateLimit of this.#rateLimits) wait = Math.max(wait, rateLimit.charge(publishes, bytes, now));
     this.#waitFor(wait);
   }
 
@@ -292,7 +292,7 @@ export class Wire implements Outlet {
     else if (packet.cmd === 'disconnect' || this.session?.awaits(packet)) return;
     const now = this.#heardAt;
     let wait = 0;
-    for (const allowance of this.#allowances) wait = Math.max(wait, allowance.spendPackets(packets, now));
+    for (const rateLimit of this.#rateLimits) wait = Math.max(wait, rateLimit.chargePackets(packets, now));
     this.#waitFor(wait);
     this.#packetsThisTurn += packets;
     if (this.#packetsThisTurn < PACKETS_A_TURN || this.#held & HOLD.turn) return;
@@ -331,7 +331,7 @@ export class Wire implements Outlet {
     if (!this.#decoder) return;
     this.#owner.bytesReceived(chunk.length);
     this.#heardAt = this.#owner.now();
-    if (this.#allowances.length > 0) this.#charge(0, chunk.length);
+    if (this.#rateLimits.length > 0) this.#charge(0, chunk.length);
     this.#decoder.push(chunk);
     this.#decode();
     // Only who sends on while nothing may be read is stopped: in a storm nearly everybody waits for the answer.
@@ -366,9 +366,9 @@ export class Wire implements Outlet {
       return;
     }
     if (packet.cmd !== 'publish') this.#chargePacket(packet);
-    else if (this.#allowances.length > 0) this.#charge(1, 0);
+    else if (this.#rateLimits.length > 0) this.#charge(1, 0);
     this.#owner.packet(this, packet);
-    if (this.#full()) this.#hold('inbound');
+    if (this.#full()) this.#hold('publishes');
   }
 
   /** Whether CONNECT is for a protocol and with a client id that are taken; else it is refused. */
@@ -426,7 +426,7 @@ export class Wire implements Outlet {
       return;
     }
     this.#outstanding--;
-    if (this.#held & HOLD.inbound && !this.#full()) this.#release('inbound');
+    if (this.#held & HOLD.publishes && !this.#full()) this.#release('publishes');
   }
 
   /**
@@ -439,13 +439,15 @@ export class Wire implements Outlet {
     if (this.#outstanding === 0) return false;
     if (this.#owner.inboundBytes >= inboundInFlightBytesTotalMax) return true;
     if (this.#outstanding >= inboundInFlightMax || this.#laterBytes >= inboundInFlightBytesMax) return true;
-    const line = this.inbound;
-    return line !== undefined && (line.length >= inboundInFlightMax || line.bytes >= inboundInFlightBytesMax);
+    const queue = this.publishQueue;
+    return (
+      queue !== undefined && (queue.length >= inboundInFlightMax || queue.bytes >= inboundInFlightBytesMax)
+    );
   }
 
   // ---- Writing ------------------------------------------------------------------------------------------------
 
-  #soil(): void {
+  #markDirty(): void {
     if (this.#dirty) return;
     this.#dirty = true;
     this.#owner.dirty(this);
