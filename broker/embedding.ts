@@ -1,29 +1,29 @@
 /**
- * What the broker and the program that embeds it say to each other. The broker knows nothing of who that is; the
- * center's link in process fits this shape.
+ * The interface between the broker and the program that embeds it. The broker doesn't know which program that is; the
+ * center's in-process link implements it.
  */
 import type { Role } from '../schemas/roles.ts';
 
-/** A publish that the broker hands over before it acknowledges it. */
+/** A publish that is handed over before it is acknowledged. */
 export interface UplinkMessage {
   topic: string;
   payload: Buffer;
-  /** False: the broker hands over what a client said just now, never what it retained. */
+  /** False: the broker hands over what a client publishes, never what it retained. */
   replayed: false;
   publisher?: { name: string; role: Role };
 }
 
 /**
- * What becomes of a publish: told once, and never before `then` has returned. A promise is one; where there are very
- * many, something lighter does too.
+ * The outcome of a publish. One of the callbacks is called once, after `then` has returned. A promise is an Answer;
+ * something lighter will do where there are very many.
  */
 export interface Answer {
   then(settled: (disposition: 'refused' | undefined) => void, failed: (error: unknown) => void): unknown;
 }
 
 /**
- * Takes one publish. Settles when it is durable: only then is it acknowledged. A failure: it is not acknowledged and
- * the connection ends. `refused`: acknowledged, but neither delivered nor retained.
+ * Handles one publish. It is acknowledged when the answer settles, which must mean that it is durable. On failure it is
+ * not acknowledged and the connection ends. `refused`: acknowledged, but neither delivered nor retained.
  */
 export type Uplink = (message: UplinkMessage) => Answer;
 

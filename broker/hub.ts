@@ -1,6 +1,6 @@
 /**
- * The middle of the broker: what is read of a connection goes to the part that deals with it, and all its parts are
- * put together here. No sockets and no listeners; connections are given to it.
+ * Puts the parts of the broker together and owns its connections. It is given sockets; it opens none and listens
+ * nowhere.
  */
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
@@ -32,7 +32,7 @@ export interface HubOptions {
   uplink: Uplink | undefined;
 }
 
-/** How often sessions that are away are looked through. */
+/** How often absent sessions are checked for expiry. */
 const EXPIRE_MS = 1_000;
 
 export class Hub implements ConnectionOwner {
@@ -115,22 +115,22 @@ export class Hub implements ConnectionOwner {
     return this.#connectQueue.waiting;
   }
 
-  /** Sockets that have not said CONNECT yet. */
+  /** Sockets that have not sent CONNECT yet. */
   get strangers(): number {
     return this.#connectQueue.strangers;
   }
 
-  /** Password checks that wait for their turn. */
+  /** Password checks in the queue. */
   get waitingChecks(): number {
     return this.#admission.waiting;
   }
 
-  /** A socket was turned away before it said a word. */
+  /** A socket was turned away before it sent a byte. */
   turnedAway(reason: string, address: string): void {
     this.monitor.turnedAway(reason, address);
   }
 
-  /** A `$SYS` value: delivered to who subscribed and kept for who will, never written to the backend. */
+  /** Delivers a `$SYS` value and retains it in memory; it is never written to the backend. */
   routeSys(topic: string, value: string): void {
     const message = new Message(topic, Buffer.from(value), 0, false, undefined);
     this.retained.keep(topic, message.payload);
@@ -141,7 +141,7 @@ export class Hub implements ConnectionOwner {
     return performance.now();
   }
 
-  /** Begins to serve a socket. */
+  /** Serves a socket. */
   serve(socket: Duplex, origin: Origin): Connection {
     this.counters.socketsOpened++;
     const connection = new Connection(this, socket, origin);
@@ -171,7 +171,7 @@ export class Hub implements ConnectionOwner {
   }
 
   #flush(): void {
-    // What becomes dirty while flushing waits for the next turn, so that reading gets its share.
+    // What becomes dirty during this waits for the next turn, so that reading gets its share.
     this.#flushing = false;
     const dirty = this.#dirty;
     this.#dirty = [];
@@ -193,7 +193,7 @@ export class Hub implements ConnectionOwner {
   #admit(connection: Connection, packet: ConnectPacket): void {
     const durable = this.sessions.register(connection);
     if (durable) {
-      // Until then it isn't connected: it has no will, and nothing is delivered to it.
+      // Until then the client isn't connected: it has no will, and nothing is delivered to it.
       durable.then(
         () => {
           if (connection.connected) this.#accept(connection, packet);
@@ -234,7 +234,7 @@ export class Hub implements ConnectionOwner {
     this.monitor.refused(connection, reason);
   }
 
-  /** Ends every connection of `name`. */
+  /** Ends every connection of `name`. Returns how many there were. */
   revoke(name: string, reason: string): number {
     this.#admission.rightsChanged(name);
     let ended = 0;
@@ -246,19 +246,19 @@ export class Hub implements ConnectionOwner {
     return ended;
   }
 
-  /** Closes every connection; wills are published. */
+  /** Closes every connection. Wills are published. */
   closeAll(): void {
     this.#admission.closed = true;
     for (const connection of [...this.connections]) connection.close('shutdown');
     this.#aedes.close();
   }
 
-  /** Resolves when nothing is under way with the center any more. */
+  /** Resolves when no publish waits for the center. */
   async idle(): Promise<void> {
     while (this.#publishing.busy > 0) await new Promise<void>((resume) => setTimeout(resume, 5));
   }
 
-  /** Looks for what time has overtaken. Called a few times a second. */
+  /** Closes connections that ran out of time, and expires sessions. Called a few times a second. */
   tick(): void {
     const now = this.now();
     const { connectMsMax, stalledMsMax } = this.limits;

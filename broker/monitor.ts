@@ -1,9 +1,9 @@
-/** What the broker counts and what it tells: every refusal, every drop, every client that comes or goes. */
+/** Counts and reports what happens: refusals, dropped messages, clients that come or go. */
 import { EventEmitter } from 'node:events';
 import type { Role } from '../schemas/roles.ts';
 import type { Connection } from './connection/connection.ts';
 
-/** A client came or went. One that takes its own session over comes again without having gone. */
+/** A client connected or disconnected. One that takes its own session over connects again without a disconnect. */
 export interface SessionEvent {
   /** The principal's name; the client id with open access. */
   name: string;
@@ -13,17 +13,17 @@ export interface SessionEvent {
   state: 'connected' | 'disconnected';
   /** RFC 3339. */
   at: string;
-  /** Why it went. */
+  /** Why it disconnected. */
   reason?: string;
 }
 
-/** Something was refused, or somebody was disconnected for what it did. */
+/** Something was refused, or a client was disconnected for what it did. */
 export interface RefusedEvent {
   /** A stable word. */
   reason: string;
-  /** Who it was; undefined when it didn't prove to be anybody. */
+  /** The authenticated name; undefined without one. */
   name: string | undefined;
-  /** The user name it gave without proving it. */
+  /** The user name it gave and did not prove. */
   claimed?: string;
   clientId: string;
   address: string;
@@ -36,7 +36,7 @@ export interface HubEvents {
   refused: [RefusedEvent];
 }
 
-/** Counters since the start; gauges are read from the hub. */
+/** Counters since the start. Gauges are read from the hub. */
 export interface Counters {
   bytesReceived: number;
   bytesSent: number;
@@ -44,7 +44,7 @@ export interface Counters {
   packetsSent: number;
   publishesReceived: number;
   publishesSent: number;
-  /** Bytes of payload in PUBLISH packets. */
+  /** Payload bytes in PUBLISH packets. */
   payloadBytesReceived: number;
   payloadBytesSent: number;
   connectsAccepted: number;
@@ -54,7 +54,7 @@ export interface Counters {
   closed: Map<string, number>;
 }
 
-/** Somebody who proved a name, or only claimed one. */
+/** A name that was proven, or only claimed. */
 export interface Who {
   name: string | undefined;
   claimed?: string | undefined;
@@ -81,22 +81,22 @@ export class Monitor extends EventEmitter<HubEvents> {
     closed: new Map(),
   };
 
-  /** A message was given up. */
+  /** A message was dropped. */
   dropped(reason: string): void {
     increment(this.counters.dropped, reason);
   }
 
-  /** A connection is over. */
+  /** A connection ended. */
   closed(reason: string): void {
     increment(this.counters.closed, reason);
   }
 
-  /** Something was refused that was told already. */
+  /** The same was refused again: it is counted, and not reported twice. */
   refusedAgain(reason: string): void {
     increment(this.counters.refused, reason);
   }
 
-  /** Something that a connection asked for was refused. `who` when it isn't the connection's principal. */
+  /** Something was refused. `who` is given when it isn't the connection's principal. */
   refused(
     connection: Connection,
     reason: string,
@@ -115,13 +115,13 @@ export class Monitor extends EventEmitter<HubEvents> {
     });
   }
 
-  /** A socket was turned away before it said a word. */
+  /** A socket was turned away before it sent a byte. */
   turnedAway(reason: string, address: string): void {
     increment(this.counters.refused, reason);
     this.emit('refused', { reason, name: undefined, clientId: '', address, at: new Date().toISOString() });
   }
 
-  /** A client came or went. */
+  /** A client connected or disconnected. */
   session(connection: Connection, state: SessionEvent['state'], reason?: string): void {
     this.emit('session', {
       name: connection.principal?.name ?? connection.clientId,

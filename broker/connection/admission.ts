@@ -1,4 +1,4 @@
-/** CONNECT: who is let in, as whom, and with which return code the others are refused (3.2.2.3). */
+/** Answers CONNECT: authenticates the client, then accepts it or refuses it with a return code (3.2.2.3). */
 import type { Logger } from 'pino';
 import { CONNACK, type ConnectPacket, type Will } from '../../mqtt/packet.ts';
 import { mayPublish } from '../access/access.ts';
@@ -19,19 +19,19 @@ export interface AdmissionOptions {
   now(): number;
   /** The client may connect. Its principal and the key of its session are set. */
   admit(connection: Connection, packet: ConnectPacket): void;
-  /** Why there is no place for another client; undefined when there is. */
+  /** Why there is no room for this client; undefined when there is. */
   full(connection: Connection): string | undefined;
 }
 
-/** An answer about somebody's rights isn't under way for longer. */
+/** The longest an authentication can take. */
 const ANSWER_MS_MAX = 60_000;
 
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #turns: CheckQueue;
-  /** When rights changed last, by name; those of the last minute. */
+  /** When rights changed, by name, for the last minute. */
   readonly #changed = new Map<string, number>();
-  /** From now on everybody is refused: the broker is going down. */
+  /** The broker is shutting down: every CONNECT is refused. */
   closed = false;
 
   constructor(options: AdmissionOptions) {
@@ -39,12 +39,12 @@ export class Admission {
     this.#turns = new CheckQueue(options);
   }
 
-  /** Password checks that wait for their turn. */
+  /** Password checks in the queue. */
   get waiting(): number {
     return this.#turns.waiting;
   }
 
-  /** The rights of a name changed: answers about them that are under way don't count any more. */
+  /** The rights of `name` changed: authentications that are under way are repeated. */
   rightsChanged(name: string): void {
     const now = this.#options.now();
     for (const [known, at] of this.#changed) {
@@ -55,7 +55,7 @@ export class Admission {
     this.#changed.set(name, now);
   }
 
-  /** Decides about a CONNECT: lets the client in, or refuses it and ends its connection. */
+  /** Decides about a CONNECT: admits the client, or refuses it and ends its connection. */
   decide(connection: Connection, packet: ConnectPacket): void {
     const { identity, connectQueue, now } = this.#options;
     if (this.closed) {
@@ -82,7 +82,7 @@ export class Admission {
     void this.#ask(connection, packet, identity, credentials, turn);
   }
 
-  /** Asks who it is, and again when rights changed meanwhile. */
+  /** Authenticates, and repeats that when rights changed meanwhile. */
   async #ask(
     connection: Connection,
     packet: ConnectPacket,
@@ -110,12 +110,12 @@ export class Admission {
     }
     if (principal) this.#turns.proved(turn, principal.role !== 'printer');
     else if (!connection.closed) await this.#untilStep(began);
-    // Who is gone by now is still counted when it had no right to come.
+    // A client that left meanwhile is still counted as refused.
     const admitted = this.#admitted(connection, packet.will, principal, turn);
     if (admitted && !connection.closed) this.#enter(connection, packet);
   }
 
-  /** Waits so that the time of a refusal doesn't tell what was looked up for it. */
+  /** Waits until the next multiple of `refusalStepMs`, so that timing doesn't reveal what was looked up. */
   async #untilStep(began: number): Promise<void> {
     const { limits, now } = this.#options;
     const step = limits.refusalStepMs;
@@ -149,7 +149,7 @@ export class Admission {
   ): boolean {
     const { monitor } = this.#options;
     if (!principal) {
-      // A name that wasn't proven is told as one that was claimed: it may be anybody's.
+      // The name was not proven, so it is reported as claimed only.
       const who = { name: undefined, claimed: turn.username };
       if (this.#turns.failed(turn)) monitor.refused(connection, 'failures', { who });
       return this.#refuse(connection, CONNACK.credentials, 'credentials', { who });
@@ -165,7 +165,7 @@ export class Admission {
       });
     }
     connection.principal = principal;
-    // An operator's client ids are its own: nobody can take over the session of another name.
+    // With the name in the key nobody can take over a session of somebody else.
     connection.sessionKey = `${principal.name}\0${connection.clientId}`;
     return true;
   }

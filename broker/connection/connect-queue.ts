@@ -1,13 +1,13 @@
 /**
- * Who may begin a connection, and when. Accepted sockets beyond the pace wait unread, so that in a storm those that are
- * served are served to the end: one queue for each address, served in turn, so that a flood from one address delays
- * nobody else. Until CONNECT a socket is a stranger, in a pool of its own. Ids and users that connect over and over, or
- * try passwords, are banned for a while.
+ * Decides which accepted sockets may begin, and when. Sockets beyond the pace wait unread, so that in a storm each
+ * client that is served gets through CONNECT. Every address has its own queue and the queues take turns, so a flood
+ * from one address delays nobody else. Before CONNECT a socket is a stranger, in a pool of its own. Clients that
+ * reconnect too often and users that guess passwords are banned for a while.
  */
 import type { BrokerLimits } from '../limits.ts';
 import { type Stranger, type StrangerDrop, Strangers } from './strangers.ts';
 
-/** A connection that waits: called when its turn has come, or told that there is no place for it. */
+/** A socket that waits. `begin` is called at its turn, or `turnAway` when there is no room for it. */
 export interface Waiting {
   address: string;
   begin(): void;
@@ -22,11 +22,11 @@ interface Watched {
   bannedUntil: number;
 }
 
-/** Watches one kind of name (ids, users, addresses). Bounded: the one seen first gives way. */
+/** Counts connects and failures for one kind of name: ids, users, addresses. When it is full, the oldest name goes. */
 class Watch {
   readonly #limits: BrokerLimits;
   readonly #seen = new Map<string, Watched>();
-  /** Until when some ban lasts: mostly there is none, and then no name has to be looked up. */
+  /** When the last ban ends. Usually nobody is banned, and no name has to be looked up. */
   #bansUntil = 0;
 
   constructor(limits: BrokerLimits) {
@@ -42,7 +42,7 @@ class Watch {
     return (this.#seen.get(name)?.bannedUntil ?? 0) > now;
   }
 
-  /** Counts a connect or a failure; true when this one brings the ban. */
+  /** Counts a connect or a failure. Returns whether it begins a ban. */
   count(name: string, kind: 'connects' | 'failures', most: number, now: number): boolean {
     let entry = this.#seen.get(name);
     if (!entry || now - entry.since > this.#limits.flapWindowMs) {
@@ -66,7 +66,7 @@ class Watch {
   }
 }
 
-/** What the gate needs to know of the process. */
+/** What the queue needs to know about the process. */
 export interface ProcessState {
   /** Clients whose CONNECT was accepted. */
   clients(): number;
@@ -76,7 +76,7 @@ export interface ProcessState {
 
 const UNLIMITED: ProcessState = { clients: () => 0, room: () => Number.POSITIVE_INFINITY };
 
-/** The sockets of one address that wait, first come first served. */
+/** The waiting sockets of one address, first in, first out. */
 class AddressQueue {
   #list: Waiting[] = [];
   #head = 0;
@@ -113,7 +113,7 @@ export class ConnectQueue {
   readonly #addresses: Watch;
   readonly #strangers: Strangers;
   readonly #perAddress = new Map<string, number>();
-  /** Queues that aren't empty, in the order of their turns. */
+  /** The non-empty queues, in the order of their turns. */
   readonly #queues = new Map<string, AddressQueue>();
   #waiting = 0;
   #sockets = 0;
@@ -138,12 +138,12 @@ export class ConnectQueue {
     return this.#waiting;
   }
 
-  /** Sockets that began and have not said CONNECT yet. */
+  /** Sockets that began and have not sent CONNECT yet. */
   get strangers(): number {
     return this.#strangers.size;
   }
 
-  /** All sockets that entered and are not over. */
+  /** All open sockets that entered. */
   get sockets(): number {
     return this.#sockets;
   }
@@ -174,12 +174,12 @@ export class ConnectQueue {
     this.#waiting++;
   }
 
-  /** A connection that had entered is over. */
+  /** A socket that entered is closed. */
   leave(address: string): void {
     this.#count(address, -1);
   }
 
-  /** A socket that entered under a proxy's address turns out to be of another; a reason when there is no place for it. */
+  /** A socket that entered under a proxy's address belongs to another one. Returns a reason when that one is full. */
   move(from: string, to: string): string | undefined {
     if (from === to) return undefined;
     if ((this.#perAddress.get(to) ?? 0) >= this.#limits.connectionsPerAddressMax)
@@ -189,12 +189,12 @@ export class ConnectQueue {
     return undefined;
   }
 
-  /** A socket began: until it says CONNECT it is a stranger, which may have to give way to others. */
+  /** A socket began. Until it sends CONNECT it is a stranger and may be closed to make room for another. */
   stranger(address: string, drop: (reason: StrangerDrop) => void, exempt = false): Stranger {
     return this.#strangers.enter(address, drop, exempt);
   }
 
-  /** Lets those begin whose turn has come. Called many times a second while somebody waits. */
+  /** Begins the sockets whose turn it is. Called many times a second while any wait. */
   advance(now: number): void {
     while (this.#waiting > 0) {
       const [address, queue] = this.#queues.entries().next().value as [string, AddressQueue];
@@ -202,48 +202,48 @@ export class ConnectQueue {
       if (!next.gone && !this.#take(now)) return;
       queue.shift();
       this.#waiting--;
-      // One of each address, then it is the next one's turn.
+      // One socket of each address, then the next address.
       this.#queues.delete(address);
       if (queue.length > 0) this.#queues.set(address, queue);
       if (!next.gone) next.begin();
     }
   }
 
-  /** Whether any client is banned at all: mostly nobody is, and `refuses` need not be asked. */
+  /** Whether any client is banned. Usually none is, and `refuses` need not be called. */
   bans(now: number): boolean {
     return this.#clients.bans(now);
   }
 
-  /** CONNECT came: whether that client is banned. */
+  /** Whether this client is banned. */
   refuses(key: string, now: number): boolean {
     return this.#clients.banned(key, now);
   }
 
   /**
-   * Whether passwords of that user from there aren't looked at for now. A user is banned only where the failures came
-   * from, else anybody could lock anybody out; an address only for users that never proved themselves there (`known`),
-   * else one bad machine could lock out its neighbours behind the same proxy.
+   * Whether passwords of this user from this address are not checked for now. A user is banned only at the address the
+   * failures came from, else anybody could lock anybody out. An address is banned only for users that never logged in
+   * from there (not `known`), else one bad machine could lock out its neighbours behind the same proxy.
    */
   bansPassword(username: string | undefined, address: string, known: boolean, now: number): boolean {
     if (this.#users.banned(userAt(username, address), now)) return true;
     return !known && this.#addresses.banned(address, now);
   }
 
-  /** A client was let in. An address may have many clients, so it is only watched for failures. Returns a new ban. */
+  /** A client connected. Returns whether that begins a ban. Addresses are not counted: one may have many clients. */
   connected(key: string, now: number): boolean {
     return this.#clients.count(key, 'connects', this.#limits.flapConnectsMax, now);
   }
 
-  /** Credentials were wrong, or are about to be looked at. Returns whether this brought a ban. */
+  /** Credentials were wrong, or are about to be checked. Returns whether that begins a ban. */
   failed(username: string | undefined, address: string, now: number): boolean {
     const most = this.#limits.failuresMax;
     const user = this.#users.count(userAt(username, address), 'failures', most, now);
-    // One address may hide a whole site behind a proxy: it takes many names failing to ban it.
+    // One address may be the proxy of a whole site, so many failures are needed to ban it.
     const there = this.#addresses.count(address, 'failures', most * 10, now);
     return user || there;
   }
 
-  /** What was counted as a failure when its check began was right. */
+  /** A check that was counted as a failure when it began turned out right. */
   succeeded(username: string | undefined, address: string): void {
     this.#users.forgive(userAt(username, address));
     this.#addresses.forgive(address);
@@ -256,20 +256,20 @@ export class ConnectQueue {
     else this.#perAddress.set(address, there);
   }
 
-  /** Why there is no place for a socket from there; makes room where somebody else has to give way. */
+  /** Why a socket from this address is refused; undefined when it may enter. Turns others away to make room. */
   #refusal(address: string): string | undefined {
     const { connectionsMax, connectionsPerAddressMax, waitingConnectionsMax } = this.#limits;
     if (this.#process.clients() >= connectionsMax) return 'connections';
     if ((this.#perAddress.get(address) ?? 0) >= connectionsPerAddressMax) return 'connections-per-address';
     if (this.#waiting >= waitingConnectionsMax && !this.#shorten(address)) return 'connections-waiting';
-    // Those that are served keep their places; who waits longest in queue, or says nothing, doesn't.
+    // Clients keep their places. Sockets that wait in the longest queue, and silent ones, don't.
     if (this.#process.room() <= 0 && !this.#shorten(address) && !this.#strangers.dropAny()) {
       return 'descriptors';
     }
     return undefined;
   }
 
-  /** Turns away the last of the longest queue, for a newcomer of another address; false when its own is the longest. */
+  /** Turns away the last socket of the longest queue. Returns false when that is the queue of `address` itself. */
   #shorten(address: string): boolean {
     let longest: [string, AddressQueue] | undefined;
     for (const entry of this.#queues) {
@@ -281,7 +281,7 @@ export class ConnectQueue {
     if (!last) return false;
     this.#waiting--;
     if (longest[1].length === 0) this.#queues.delete(longest[0]);
-    // Who is gone has left already.
+    // A closed socket has left already.
     if (last.gone) return true;
     this.#count(last.address, -1);
     last.turnAway('connections-waiting');

@@ -21,16 +21,16 @@ import type { Outlet, Session } from '../session/session.ts';
 import type { PublishQueue } from './publish-queue.ts';
 import { RateLimit } from './rate-limit.ts';
 
-/** Where a connection comes from. */
+/** Where a connection came from. */
 export interface Origin {
   /** The listener: tcp, tls or ws. */
   listener: string;
   address: string;
-  /** Common name of a client certificate that was verified. */
+  /** Common name of the verified client certificate. */
   certificateName: string | undefined;
-  /** The enrolment that the certificate was issued for. */
+  /** The enrolment the certificate was issued for. */
   certificateEnrolment?: string | undefined;
-  /** Called when its CONNECT was read: until then it is a stranger among strangers. */
+  /** Called when CONNECT was read: the socket is no longer a stranger. */
   heard?(): void;
 }
 
@@ -39,34 +39,34 @@ export interface ConnectionOwner {
   readonly limits: BrokerLimits;
   /** Milliseconds, monotonic. */
   now(): number;
-  /** Has something to flush at the end of this turn. */
+  /** The connection has something to flush at the end of this turn of the event loop. */
   dirty(connection: Connection): void;
   /** The connection is over: its will is published and its session suspended. Called once. */
   ended(connection: Connection): void;
   /** The socket is closed; called once. */
   gone(connection: Connection): void;
-  /** CONNECT was read. Answered by `accepted`, or by a refusal that closes the connection. */
+  /** CONNECT was read. The broker calls `accepted`, or refuses and closes the connection. */
   connect(connection: Connection, packet: ConnectPacket): void;
-  /** A packet of a connected client was read. @throws ProtocolError when it ends the connection */
+  /** A packet of a connected client was read. @throws ProtocolError when it must end the connection */
   packet(connection: Connection, packet: Packet): void;
-  /** CONNECT was refused for what it says. */
+  /** CONNECT was refused: its version or its client id. */
   refused(connection: Connection, reason: string): void;
-  /** Bytes of payload of all clients that wait for their acknowledgement. */
+  /** Payload bytes of all clients that wait for an acknowledgement. */
   readonly inboundBytes: number;
   bytesReceived(bytes: number): void;
   bytesSent(bytes: number, packets: number): void;
 }
 
-/** Beyond this much, pieces are written one by one instead of being copied together. */
+/** Larger output is written piece by piece instead of being copied into one buffer. */
 const JOIN_BYTES_MAX = 64 * 1024;
-/** Packets that aren't publishes, and filters, that one connection has handled before others get their turn. */
+/** Packets other than PUBLISH, and filters, that one connection may use before others get their turn. */
 const PACKETS_A_TURN = 200;
-/** How far ahead a connection may be of the rates that hold for everybody. */
+/** The burst of the rates that apply to every client. */
 const RATE_BURST_MS = 250;
-/** A peer that takes nothing must not hold a socket that is being closed. */
+/** How long a closing socket waits for its peer to read the rest. */
 const LINGER_MS = 2_000;
 
-/** PUBACKs that are written together. */
+/** PUBACKs in one buffer. */
 const ACKNOWLEDGEMENTS_TOGETHER = 32;
 
 const HOLD = { connecting: 1, publishes: 2, output: 4, rate: 8, turn: 16 } as const;
@@ -75,53 +75,54 @@ export class Connection implements Outlet {
   readonly socket: Duplex;
   readonly origin: Origin;
   clientId = '';
-  /** Of its session. An operator's client ids are its own, so the key has its name in it. */
+  /** The key of its session: the client id, with the principal's name before it. */
   sessionKey = '';
   /** Undefined with open access, and before the client was authenticated. */
   principal: Principal | undefined;
   session: Session | undefined;
   publishQueue: PublishQueue | undefined;
-  /** Why it ended, or is ending: a stable word. */
+  /** Why it ended, or is about to: a stable word (docs/reference/broker.md). */
   reason: string | undefined;
-  /** Since when the peer takes nothing while something waits; 0 when nothing waits. */
+  /** Since when the peer has not read although output waits; 0 when none waits. */
   stalledSince = 0;
   connected = false;
   /** Published when the connection ends without DISCONNECT. Set when CONNECT is accepted. */
   will: Will | undefined;
-  /** Of its QoS 2 messages, from the first one on. */
+  /** The QoS 2 handshakes, from the first QoS 2 packet on. */
   handshakes: Handshakes | undefined;
-  /** Since when it owes its CONNECT; 0 once that came. */
+  /** When it opened, until CONNECT comes; then 0. */
   awaitsConnectSince: number;
-  /** Of its CONNECT: 3 is MQTT 3.1, 4 is MQTT 3.1.1. */
+  /** 3 is MQTT 3.1, 4 is MQTT 3.1.1. */
   protocolLevel = 4;
   /** Whether the session ends with the connection. */
   clean = true;
-  /** Whether CONNECT found a session to go on with. */
+  /** Whether CONNECT resumed a session. */
   sessionPresent = false;
-  /** Longest silence that the client promised; 0: none. */
+  /** The keepalive of CONNECT; 0: none. */
   keepaliveMs = 0;
   readonly #owner: ConnectionOwner;
   #decoder: Decoder | undefined;
   #outbox: Buffer[] = [];
   #outboxBytes = 0;
-  /** The last piece of the outbox, while it holds nothing but PUBACKs and has room. */
+  /** The last piece of the outbox, as long as it holds only PUBACKs and has room for more. */
   #acknowledgements: Buffer | undefined;
   #acknowledgementsBytes = 0;
   #packets = 0;
   #dirty = false;
-  /** Why nothing is read at the moment, as bits. */
+  /** Why reading is paused: bits of HOLD. */
   #held = 0;
+  /** Packets that were read and are not answered yet. */
   #outstanding = 0;
-  /** Bytes of those packets among them that aren't publishes. */
+  /** Bytes of those that are no publishes. */
   #laterBytes = 0;
   #reading = false;
-  /** When bytes came last. */
+  /** When bytes arrived last. */
   #heardAt: number;
-  /** What bounds its rates: those for everybody, those of a printer. */
+  /** The limit of this connection, and that of its printer or operator. */
   #rateLimits: readonly RateLimit[] = [];
-  /** Since others had their turn. */
+  /** Packets since other connections had their turn. */
   #packetsThisTurn = 0;
-  /** It is over, or ending: `close` was called. */
+  /** Its end began. */
   #closed = false;
   /** Nothing more is written. */
   #ended = false;
@@ -165,7 +166,7 @@ export class Connection implements Outlet {
     });
   }
 
-  /** Whether it is over, or ending. */
+  /** Whether its end began. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -174,7 +175,10 @@ export class Connection implements Outlet {
     return this.socket.writableLength + this.#outboxBytes;
   }
 
-  /** For how long nothing came: a long packet on a slow line is no silence. While the broker itself doesn't read, silence says nothing about the peer. */
+  /**
+   * For how long nothing arrived. Part of a packet counts: a long one on a slow network is no silence. 0 while reading is
+   * paused, because then silence says nothing about the peer.
+   */
   silentMs(now: number): number {
     return this.#held === 0 ? now - this.#heardAt : 0;
   }
@@ -192,7 +196,7 @@ export class Connection implements Outlet {
     this.#markDirty();
   }
 
-  /** Sends PUBACK. They mostly come in rows: a buffer for each would cost more than all that is written into it. */
+  /** Sends PUBACK. They come in rows, and one buffer for each would cost more than what is written into it. */
   acknowledge(id: number): void {
     if (this.#ended) return;
     this.#packets++;
@@ -240,7 +244,7 @@ export class Connection implements Outlet {
     this.#closeSocket();
   }
 
-  /** Writes what was collected in this turn. */
+  /** Writes what this turn of the event loop collected. */
   flush(): void {
     this.#dirty = false;
     if (this.#ended) return;
@@ -252,25 +256,25 @@ export class Connection implements Outlet {
     if (this.session?.outlet === this) this.session.release();
     if (this.socket.writableLength > 0 && this.socket.writableNeedDrain) {
       if (this.stalledSince === 0) this.stalledSince = this.#owner.now();
-      // Whoever doesn't take its acknowledgements isn't read either.
+      // A peer that doesn't read its acknowledgements isn't read either.
       if (this.pendingBytes >= this.#owner.limits.outboundSocketBytesMax) this.#hold('output');
     } else if (this.session?.outlet === this && this.session.backlog) {
       this.session.pump();
     }
   }
 
-  /** From now on what is read is charged to this account too. */
+  /** Charges what is read to this limit too. */
   addRateLimit(rateLimit: RateLimit | undefined): void {
     if (rateLimit) this.#rateLimits = [...this.#rateLimits, rateLimit];
   }
 
-  /** The connection draws on no account any more. */
+  /** The connection is over: its limits no longer count it. */
   releaseRateLimits(): void {
     for (const rateLimit of this.#rateLimits) rateLimit.holders--;
     this.#rateLimits = [];
   }
 
-  /** Charges what was just read; beyond its rates the client isn't read until its time has come. */
+  /** Charges what was read. A client that exceeds its rates isn't read for a while. */
   #charge(publishes: number, bytes: number): void {
     const now = this.#heardAt;
     let wait = 0;
@@ -284,7 +288,7 @@ export class Connection implements Outlet {
     setTimeout(() => this.#release('rate'), ms).unref();
   }
 
-  /** Charges a packet that is no publish, each filter as one. The answers to what was sent are free. */
+  /** Charges a packet other than PUBLISH, each filter as one. Acknowledgements that are awaited are free. */
   #chargePacket(packet: Packet): void {
     let packets = 1;
     if (packet.cmd === 'subscribe') packets += packet.subscriptions.length;
@@ -303,7 +307,7 @@ export class Connection implements Outlet {
     });
   }
 
-  /** What was written still leaves, then the socket ends. */
+  /** Flushes, then ends the socket. */
   #closeSocket(): void {
     this.#write();
     this.#ended = true;
@@ -311,17 +315,17 @@ export class Connection implements Outlet {
     const socket = this.socket;
     if (socket.destroyed) return;
     if (this.stalledSince > 0) {
-      // It takes nothing: waiting for it to take the rest would only keep the memory.
+      // The peer doesn't read: waiting for it would only hold the memory.
       socket.destroy();
       return;
     }
-    // What still comes is read and thrown away: closing with unread bytes would reset the connection, and the peer
-    // might never see what was written last.
+    // What still arrives is read and discarded: closing with unread bytes would reset the connection, and the peer might
+    // never see what was written last.
     socket.removeAllListeners('data');
     socket.resume();
     socket.end();
     const linger = setTimeout(() => socket.destroy(), LINGER_MS).unref();
-    // Else a closed socket, and the buffers that it read into, would be held for as long as it might have lingered.
+    // Else the timer would hold the closed socket and its buffers.
     socket.once('close', () => clearTimeout(linger));
   }
 
@@ -334,12 +338,12 @@ export class Connection implements Outlet {
     if (this.#rateLimits.length > 0) this.#charge(0, chunk.length);
     this.#decoder.push(chunk);
     this.#decode();
-    // Only who sends on while nothing may be read is stopped: in a storm nearly everybody waits for the answer.
+    // Only a peer that sends on while reading is paused is stopped: in a storm nearly every client waits for its answer.
     if (this.#held !== 0 && this.#decoder && this.#decoder.held > 0) this.socket.pause();
   }
 
   #decode(): void {
-    // What is handled may release a hold: the loop that runs already goes on then.
+    // Handling a packet may end a pause; the loop that is running goes on then.
     if (this.#reading) return;
     this.#reading = true;
     try {
@@ -371,7 +375,7 @@ export class Connection implements Outlet {
     if (this.#full()) this.#hold('publishes');
   }
 
-  /** Whether CONNECT is for a protocol and with a client id that are taken; else it is refused. */
+  /** Whether the protocol and the client id are acceptable; else CONNECT is refused. */
   #acceptable(packet: ConnectPacket): boolean {
     this.clientId = packet.clientId;
     if (!packet.supported) {
@@ -379,7 +383,7 @@ export class Connection implements Outlet {
       this.#refuse(CONNACK.protocol, 'protocol-version');
       return false;
     }
-    // An empty id is one that the broker makes, and only for a clean session [MQTT-3.1.3-7], [MQTT-3.1.3-8].
+    // The broker makes an id where it is empty, but only for a clean session [MQTT-3.1.3-7], [MQTT-3.1.3-8].
     const bad =
       packet.clientId === ''
         ? !packet.clean || packet.protocolVersion === 3
@@ -396,13 +400,13 @@ export class Connection implements Outlet {
     this.deny(code, reason);
   }
 
-  /** Answers CONNECT with a return code that isn't 0, then ends the connection [MQTT-3.2.2-5]. */
+  /** Answers CONNECT with a return code other than 0, then ends the connection [MQTT-3.2.2-5]. */
   deny(code: number, reason: string): void {
     this.send(connack(code, false));
     this.close(reason);
   }
 
-  /** CONNECT is answered: what follows it is read, within the limits of a client that is known. */
+  /** CONNECT was accepted: reading goes on, within the limits of a known client. */
   accepted(): void {
     const { packetBytesMax, topicBytesMax, topicLevelsMax } = this.#owner.limits;
     if (this.#decoder) {
@@ -412,13 +416,13 @@ export class Connection implements Outlet {
     this.#release('connecting');
   }
 
-  /** A packet of about so many bytes is answered later: until `answered` it counts as under way. */
+  /** A packet is answered later. Until `answered` it counts as in flight, with about so many bytes. */
   answersLater(bytes: number): void {
     this.#outstanding++;
     this.#laterBytes += bytes;
   }
 
-  /** What `answersLater` told of is answered. After an error the connection ends. */
+  /** A packet that `answersLater` announced is answered. After an error the connection ends. */
   answered(bytes: number, error?: Error | null): void {
     this.#laterBytes -= bytes;
     if (error) {
@@ -430,9 +434,9 @@ export class Connection implements Outlet {
   }
 
   /**
-   * Whether nothing more may be read until something is handled. The line is the client's: it also holds what earlier
-   * connections left there, so that connecting again buys no room. A connection that has nothing under way itself would
-   * never be told that the others' is done, so it may always have one packet.
+   * Whether reading must wait until something is answered. The queue is the client's: it also holds what earlier
+   * connections left there, so reconnecting buys no room. A connection with nothing in flight itself would never be
+   * woken, so it may always have one packet.
    */
   #full(): boolean {
     const { inboundInFlightMax, inboundInFlightBytesMax, inboundInFlightBytesTotalMax } = this.#owner.limits;

@@ -1,24 +1,24 @@
 /**
- * How many file descriptors this process may have and has. At the limit not only new sockets fail: the database, the
- * broker's own file and downloads can't be opened either. So new sockets are turned away while a reserve is left.
+ * Keeps file descriptors in reserve. At the limit of open files not only sockets fail: the database, the broker's file
+ * and downloads can't be opened either. So new sockets are turned away while some descriptors are left.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
 const LIMITS_FILE = '/proc/self/limits';
 const OPEN_FOLDER = '/proc/self/fd';
-/** Counting takes milliseconds when there are thousands: far from the limit it is done seldom. */
+/** Counting thousands takes milliseconds, so it is done seldom while the limit is far away. */
 const COUNT_OFTEN_MS = 500;
 const COUNT_SELDOM_MS = 10_000;
 /** Above this share of the limit it is counted often. */
 const NEAR = 0.7;
 
-/** The soft limit of open files of this process; undefined where the system doesn't tell. */
+/** The soft limit of open files of this process; undefined where the system doesn't say. */
 export function descriptorLimit(): number | undefined {
   try {
     const line = /^Max open files\s+(\d+)/m.exec(readFileSync(LIMITS_FILE, 'utf8'));
     return line ? Number(line[1]) : undefined;
   } catch {
-    // Not Linux: there the system itself refuses what is too much.
+    // Not Linux: the system's own refusal must do.
     return undefined;
   }
 }
@@ -27,17 +27,17 @@ function countOpen(): number | undefined {
   try {
     return readdirSync(OPEN_FOLDER).length;
   } catch {
-    // At the very limit not even the folder can be opened: all are in use.
+    // At the limit the folder itself can't be opened: all are in use.
     return undefined;
   }
 }
 
 export interface DescriptorsOptions {
-  /** How many are kept free of sockets. */
+  /** Descriptors that sockets may not use. */
   reserve: number;
   /** Milliseconds, monotonic. */
   now(): number;
-  /** Sockets that are open, as far as they are known: what changes between two counts. */
+  /** Open sockets: what changes between two counts. */
   sockets(): number;
   limit?: number | undefined;
   count?: () => number | undefined;
@@ -49,7 +49,7 @@ export class Descriptors {
   readonly #limit: number | undefined;
   readonly #count: () => number | undefined;
   #countedAt = Number.NEGATIVE_INFINITY;
-  /** Open at the last count, sockets aside. */
+  /** Descriptors open at the last count that are no sockets. */
   #others = 0;
 
   constructor(options: DescriptorsOptions) {
@@ -62,7 +62,7 @@ export class Descriptors {
     return this.#limit;
   }
 
-  /** How many are open, about. */
+  /** About how many are open. */
   get open(): number {
     const { now, sockets } = this.#options;
     const limit = this.#limit ?? Number.POSITIVE_INFINITY;
@@ -78,11 +78,11 @@ export class Descriptors {
   /** How many sockets may still be opened before the reserve begins. */
   get room(): number {
     if (this.#limit === undefined) return Number.POSITIVE_INFINITY;
-    // Where few are allowed the reserve must not take them all.
+    // Where few are allowed, the reserve must not take them all.
     return this.#limit - Math.min(this.#options.reserve, this.#limit / 4) - this.open;
   }
 
-  /** Why the process isn't well; undefined when there is room. */
+  /** Why new sockets are turned away; undefined when there is room. */
   get fault(): string | undefined {
     if (this.room > 0) return undefined;
     return `${this.open} of ${this.#limit} file descriptors are in use: connections are turned away (raise the limit of open files, or lower connectionsMax)`;

@@ -1,4 +1,4 @@
-/** What a client sends after CONNECT, packet by packet: who deals with it and what answers it. */
+/** Dispatches each packet after CONNECT to the part that handles it. */
 import { PINGRESP } from '../../mqtt/encode.ts';
 import { type AckPacket, type Packet, ProtocolError, type PublishPacket } from '../../mqtt/packet.ts';
 import type { AedesBroker, Done, HandshakePacket, HandshakePeer } from '../aedes.ts';
@@ -87,7 +87,7 @@ function checkAcknowledgement(connection: Connection, { cmd, messageId }: AckPac
   throw new ProtocolError(`${cmd} for a message that can't have it [MQTT-4.8.0-1]`, 'wrong-acknowledgement');
 }
 
-/** One connection in its QoS 2 handshakes. What a write to the disk must precede isn't sent when that write fails. */
+/** One connection and its session in QoS 2 handshakes. An answer that must wait for a write isn't sent if that fails. */
 class ConnectionPeer implements HandshakePeer {
   readonly #connection: Connection;
   readonly #publishing: Publishing;

@@ -1,22 +1,22 @@
 /**
- * The publishes of one client between being read and being acknowledged. They are handed to the center in the order
- * of their coming and may be in flight there together; they are routed and acknowledged in that order too
- * ([MQTT-4.6.0-2], [MQTT-4.6.0-5]). The queue belongs to the client and not to its connection, so that the will of an
- * old connection is never routed behind the first publishes of its successor.
+ * The publishes of one client between reading and acknowledgement. They go to the center in the order of arrival, and
+ * several may be in flight there; they are routed and acknowledged in that order too ([MQTT-4.6.0-2], [MQTT-4.6.0-5]).
+ * The queue belongs to the client and not to its connection: the will of an old connection must not be routed after
+ * the first publishes of its successor.
  */
 import type { Answer } from '../embedding.ts';
 import type { Message } from '../routing/message.ts';
 
-/** Called when a message is taken over, or with an error when it isn't and must be sent again. */
+/** Called when a message may be acknowledged; with an error when it failed and the client must send it again. */
 export type Acknowledge = (error?: Error) => void;
 
-/** What a queue needs of the broker. */
+/** What a queue needs from the broker. */
 export interface PublishQueueOwner {
-  /** Delivers and retains; the promise, if any, settles when the retained document is durable. */
+  /** Delivers and retains. The promise, if any, settles when that is durable. */
   route(message: Message): Promise<void> | undefined;
-  /** So many bytes of payload more (or fewer) wait. */
+  /** The payload bytes that wait grew, or shrank, by `bytes`. */
   held(bytes: number): void;
-  /** The queue was empty and isn't any more, or the other way round. */
+  /** The queue became empty, or stopped being empty. */
   queueChanged(queue: PublishQueue): void;
 }
 
@@ -45,14 +45,14 @@ export class PublishQueue {
     return this.#entries.length;
   }
 
-  /** Bytes of payload that wait. */
+  /** Payload bytes that wait. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * Puts a message in the queue. `answer` is the center's, undefined when it isn't asked; without a message the
-   * entry is only an acknowledgement that must not overtake the others.
+   * Adds a message. `answer` is the center's; undefined when the message is not for the center. Without a message the
+   * entry is only an acknowledgement that must keep its place.
    */
   push(message: Message | undefined, acknowledge: Acknowledge, answer: Answer | undefined): void {
     if (!answer && this.#entries.length === 0) {
@@ -114,7 +114,7 @@ export class PublishQueue {
     while (done < this.#routed && (entries[done] as Entry).state === 'durable') done++;
     if (done === 0) return;
     if (done === 1) {
-      // Nearly always: answers come one by one.
+      // The usual case: answers arrive one by one.
       const { message, acknowledge, error } = entries.shift() as Entry;
       this.#routed--;
       this.#hold(-(message?.payload.length ?? 0));

@@ -1,7 +1,7 @@
 /**
- * How much a client may send. Whoever is ahead of its rates by more than its burst isn't read until it is not: nothing
- * is dropped, the peer waits. A printer's account is the printer's and not its connection's, so that connecting again
- * buys nothing.
+ * Rate limits. The broker stops reading a client that exceeds its rates by more than its burst, so the peer waits and
+ * nothing is dropped. A limit belongs to a printer or an operator and not to a connection, so reconnecting buys
+ * nothing.
  */
 
 export interface Rates {
@@ -9,56 +9,59 @@ export interface Rates {
   publishesPerSecond: number;
   /** 0: unbounded. */
   bytesPerSecond: number;
-  /** How far ahead of both a client may be. */
+  /** How far a client may run ahead of both rates. */
   burstMs: number;
-  /** All packets that are neither publishes nor the answers to what was sent; a filter counts as one. 0: unbounded. */
+  /** Packets other than PUBLISH and acknowledgements; each filter counts as one. 0: unbounded. */
   packetsPerSecond: number;
-  /** How far ahead of that a client may be. */
+  /** How far a client may run ahead of that rate. */
   packetBurstMs: number;
 }
 
-/** One client's account. Times are milliseconds of one clock. */
+/** The limit of one client. All times come from one clock, in milliseconds. */
 export class RateLimit {
-  /** Connections that draw on it. */
+  /** Connections it applies to. */
   holders = 0;
   readonly #rates: Rates;
-  /** Until when what was sent is paid for, under each rate. */
-  #publishesPaidUntil = 0;
-  #bytesPaidUntil = 0;
-  #packetsPaidUntil = 0;
+  /** When the client is back within each rate. */
+  #publishesWithinRateAt = 0;
+  #bytesWithinRateAt = 0;
+  #packetsWithinRateAt = 0;
 
   constructor(rates: Rates) {
     this.#rates = rates;
   }
 
-  /** Charges packets that aren't publishes, and filters; returns as `charge`. */
+  /** Charges packets other than PUBLISH, and filters. Returns as `charge` does. */
   chargePackets(packets: number, now: number): number {
     const { packetsPerSecond, packetBurstMs } = this.#rates;
     if (packetsPerSecond === 0) return 0;
-    this.#packetsPaidUntil = Math.max(this.#packetsPaidUntil, now) + (packets * 1_000) / packetsPerSecond;
-    return Math.max(0, this.#packetsPaidUntil - now - packetBurstMs);
+    this.#packetsWithinRateAt =
+      Math.max(this.#packetsWithinRateAt, now) + (packets * 1_000) / packetsPerSecond;
+    return Math.max(0, this.#packetsWithinRateAt - now - packetBurstMs);
   }
 
-  /** Charges what was read; returns for how many milliseconds nothing more may be read, 0 when there is room. */
+  /** Charges what was read. Returns for how many milliseconds reading must pause; 0 when it may go on. */
   charge(publishes: number, bytes: number, now: number): number {
     const { publishesPerSecond, bytesPerSecond, burstMs } = this.#rates;
     if (publishes > 0 && publishesPerSecond > 0) {
-      this.#publishesPaidUntil =
-        Math.max(this.#publishesPaidUntil, now) + (publishes * 1_000) / publishesPerSecond;
+      this.#publishesWithinRateAt =
+        Math.max(this.#publishesWithinRateAt, now) + (publishes * 1_000) / publishesPerSecond;
     }
     if (bytes > 0 && bytesPerSecond > 0) {
-      this.#bytesPaidUntil = Math.max(this.#bytesPaidUntil, now) + (bytes * 1_000) / bytesPerSecond;
+      this.#bytesWithinRateAt = Math.max(this.#bytesWithinRateAt, now) + (bytes * 1_000) / bytesPerSecond;
     }
-    return Math.max(0, this.#publishesPaidUntil - now - burstMs, this.#bytesPaidUntil - now - burstMs);
+    return Math.max(0, this.#publishesWithinRateAt - now - burstMs, this.#bytesWithinRateAt - now - burstMs);
   }
 
-  /** Whether nothing is owed: a new account would be the same. */
+  /** Whether the client is within its rates, so that a new limit would behave the same. */
   settled(now: number): boolean {
-    return this.#publishesPaidUntil <= now && this.#bytesPaidUntil <= now && this.#packetsPaidUntil <= now;
+    return (
+      this.#publishesWithinRateAt <= now && this.#bytesWithinRateAt <= now && this.#packetsWithinRateAt <= now
+    );
   }
 }
 
-/** The accounts of printers, or of operators, by name. */
+/** The limits of all printers, or of all operators, by name. */
 export class RateLimits {
   readonly #rates: Rates;
   readonly #byName = new Map<string, RateLimit>();
@@ -67,7 +70,7 @@ export class RateLimits {
     this.#rates = rates;
   }
 
-  /** A connection of somebody takes hold of its account; undefined when there are no rates. */
+  /** The limit for a new connection of `name`; undefined when no rate is set. */
   acquire(name: string): RateLimit | undefined {
     const { publishesPerSecond, bytesPerSecond, packetsPerSecond } = this.#rates;
     if (publishesPerSecond + bytesPerSecond + packetsPerSecond === 0) return undefined;
@@ -80,7 +83,7 @@ export class RateLimits {
     return limit;
   }
 
-  /** Lets go of accounts where nothing is owed and nobody is connected. Called about once a second. */
+  /** Forgets limits that no connection uses and that hold nobody back. Called about once a second. */
   prune(now: number): void {
     for (const [name, limit] of this.#byName) {
       if (limit.holders === 0 && limit.settled(now)) this.#byName.delete(name);

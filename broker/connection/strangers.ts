@@ -1,14 +1,13 @@
 /**
- * Sockets that have not said who they are yet. They live in a small pool of their own, so that they never take the
- * places of clients. When the pool is full, or one address has its share of it, a stranger drawn at random gives way
- * to the new one: a client that goes on to say CONNECT leaves the pool within milliseconds and is hardly ever drawn,
- * while silent sockets push one another out.
+ * Sockets that have not sent CONNECT yet. They have a pool of their own, so that they never take the places of clients.
+ * When the pool is full, or one address has its share of it, a random stranger is closed for the new one. A real client
+ * leaves the pool within milliseconds and is hardly ever drawn; silent sockets push one another out.
  */
 
 /** One socket in the pool. */
 export interface Stranger {
   readonly address: string;
-  /** Takes it out of the pool: it said who it is, or it is gone. May be called again. */
+  /** Takes it out of the pool: it sent CONNECT, or it is closed. May be called more than once. */
   leave(): void;
 }
 
@@ -20,14 +19,14 @@ export interface StrangersOptions {
   random?: () => number;
 }
 
-/** Why a stranger had to go. */
+/** Why a stranger was closed. */
 export type StrangerDrop = 'strangers' | 'strangers-per-address';
 
 class Entry implements Stranger {
   readonly address: string;
   readonly drop: (reason: StrangerDrop) => void;
   readonly #pool: Strangers;
-  /** Its places in the two lists; -1 when it left. */
+  /** Its index in each of the two lists; -1 when it left. */
   place = -1;
   placeThere = -1;
 
@@ -58,8 +57,8 @@ export class Strangers {
   }
 
   /**
-   * Takes a socket in. `drop` is called, later, when it has to give way; by then it is out of the pool. An address that
-   * speaks for many (a trusted proxy) is `exempt` from the share of one address.
+   * Adds a socket. `drop` is called later if it must make room; by then it is out of the pool. An address that speaks
+   * for many (a trusted proxy) is `exempt` from the limit per address.
    */
   enter(address: string, drop: (reason: StrangerDrop) => void, exempt = false): Stranger {
     const { max, perAddressMax } = this.#options;
@@ -77,7 +76,7 @@ export class Strangers {
     return entry;
   }
 
-  /** Drops one drawn at random; false when there is none. */
+  /** Drops a random one. Returns false when the pool is empty. */
   dropAny(): boolean {
     if (this.#all.length === 0) return false;
     this.#dropOne(this.#all, 'strangers');

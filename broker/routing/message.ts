@@ -1,27 +1,26 @@
-/** What travels through the broker. */
-
+/** An application message on its way through the broker. */
 import { publish } from '../../mqtt/encode.ts';
 import type { QoS } from '../../mqtt/packet.ts';
 import type { Principal } from '../access/identity.ts';
 
-/** The session that a message came from, as far as routing needs it. */
+/** The session a message came from, as far as routing needs it. */
 export interface MessageSource {
-  /** Remembers a QoS 2 identifier; undefined when the session isn't kept over a restart. */
+  /** Stores QoS 2 identifiers; undefined when the session isn't kept over a restart. */
   readonly journal: { putReceived(messageId: number): Promise<void> | undefined } | undefined;
 }
 
-/** One application message. Shared by everybody it is delivered to, so it is never changed but for its caches. */
+/** One message. All its recipients share it, so only its cache ever changes. */
 export class Message {
   readonly topic: string;
   readonly payload: Buffer;
   readonly qos: QoS;
   readonly retain: boolean;
   readonly publisher: Principal | undefined;
-  /** The center is handed the message itself: it is what a client said just now. */
+  /** It is what a client just published, and no retained copy. */
   readonly replayed = false;
-  /** The session whose connection published it; undefined for wills and for the broker's own. */
+  /** The session that published it; undefined for wills and for the broker's own messages. */
   readonly source: MessageSource | undefined;
-  /** Identifier under which its source sent it with QoS 2, for the journal; 0 where nothing has to be remembered. */
+  /** Its QoS 2 identifier, for the journal of its source; 0 for other messages. */
   receipt = 0;
   #encoded: Buffer | undefined;
 
@@ -41,13 +40,13 @@ export class Message {
     this.source = source;
   }
 
-  /** The PUBLISH that all QoS 0 subscribers get: encoded once. */
+  /** The PUBLISH for QoS 0 subscribers, encoded once for all. */
   get encoded(): Buffer {
     this.#encoded ??= publish(this.topic, this.payload, 0, false, false, 0);
     return this.#encoded;
   }
 
-  /** Bytes it counts in a queue. */
+  /** Its size as a queue counts it. */
   get bytes(): number {
     return this.topic.length + this.payload.length + 64;
   }

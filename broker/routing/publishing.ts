@@ -1,6 +1,6 @@
 /**
- * Publishes and wills on their way in: rights, QoS 2 identifiers, the center, then the router. The acknowledgement
- * waits for all of it.
+ * Takes publishes and wills in: checks rights and QoS 2 identifiers, asks the center, then routes. The acknowledgement
+ * waits for all of that.
  */
 import type { Logger } from 'pino';
 import type { PublishPacket, Will } from '../../mqtt/packet.ts';
@@ -29,7 +29,7 @@ export class Publishing implements PublishQueueOwner {
   readonly #monitor: Monitor;
   readonly #uplink: Uplink | undefined;
   #bytes = 0;
-  /** Those that aren't empty, by client. */
+  /** The non-empty queues, by client. */
   readonly #queues = new Map<string, PublishQueue>();
 
   constructor(options: PublishingOptions) {
@@ -39,7 +39,7 @@ export class Publishing implements PublishQueueOwner {
     this.#uplink = options.uplink;
   }
 
-  /** The queue of a client, also across its connections. */
+  /** The queue of a client. It outlives the client's connections. */
   queueOf(key: string): PublishQueue {
     return this.#queues.get(key) ?? new PublishQueue(this, key);
   }
@@ -49,7 +49,7 @@ export class Publishing implements PublishQueueOwner {
     return this.#queues.size;
   }
 
-  /** Bytes of payload that wait for an acknowledgement, over all clients. */
+  /** Payload bytes of all clients that wait for an acknowledgement. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -64,9 +64,9 @@ export class Publishing implements PublishQueueOwner {
   }
 
   /**
-   * Routes a message. A session that is kept remembers a QoS 2 publish over a restart before PUBREC says that it was
-   * taken over, in the group write of what became of the message: were it remembered before, a crash in between would
-   * lose the message, which passes for taken over when it is sent again.
+   * Routes a message. For a QoS 2 publish of a kept session its identifier becomes durable before PUBREC, in the same
+   * group write as the deliveries. Written earlier, a crash in between would lose the message: sent again, it would pass
+   * for a duplicate.
    */
   route(message: Message): Promise<void> | undefined {
     const routed = this.#router.route(message);
@@ -75,8 +75,8 @@ export class Publishing implements PublishQueueOwner {
   }
 
   /**
-   * Takes a publish or a will over: it is handed to the center, routed, and only then `done` is called, with an error
-   * when the connection must end and nothing be acknowledged.
+   * Takes a publish or a will in. `done` is called once it is handed to the center and routed; with an error when it must
+   * not be acknowledged and the connection must end.
    */
   take(connection: Connection, packet: PublishPacket | Will, done: (error?: Error) => void): void {
     const queue = connection.publishQueue;
@@ -95,19 +95,19 @@ export class Publishing implements PublishQueueOwner {
       return;
     }
     if (messageId > 0) {
-      const fate = this.#second(connection.session as Session, messageId);
+      const fate = this.#registerQos2(connection.session as Session, messageId);
       if (fate === 'full') {
         connection.reason ??= 'qos2-window';
         done(new Error('too many QoS 2 publishes await PUBREL'));
         return;
       }
       if (fate === 'again') {
-        // Sent again before PUBREL: taken over once, acknowledged again [MQTT-4.3.3-2].
+        // A duplicate before PUBREL: acknowledged again, not routed again [MQTT-4.3.3-2].
         queue.push(undefined, acknowledge, undefined);
         return;
       }
     }
-    // $SYS is the broker's own; a client that may publish anything else still can't write there.
+    // $SYS belongs to the broker, whatever a client may publish otherwise.
     if (topic.startsWith('$SYS/') || topic.startsWith('$share/')) {
       this.#monitor.dropped('reserved-topic');
       queue.push(undefined, acknowledge, undefined);
@@ -129,17 +129,17 @@ export class Publishing implements PublishQueueOwner {
   ): Acknowledge {
     return (error) => {
       if (error) {
-        // It is sent again on the next connection; then it must not pass for a duplicate.
+        // The client sends it again; then it must not pass for a duplicate.
         if (messageId > 0) connection.session?.releaseInbound(messageId)?.catch(() => {});
         connection.reason ??= 'uplink-failed';
-        this.#log.error({ topic, reason: reasonOf(error) }, 'a publish could not be taken over');
+        this.#log.error({ topic, reason: reasonOf(error) }, 'a publish failed and was not acknowledged');
       }
       done(error);
     };
   }
 
-  /** A QoS 2 publish came: whether its identifier is new, was taken over already, or is one too many. */
-  #second(session: Session, id: number): 'new' | 'again' | 'full' {
+  /** Whether the identifier of a QoS 2 publish is new, was received already, or is one too many. */
+  #registerQos2(session: Session, id: number): 'new' | 'again' | 'full' {
     session.inboundQos2 ??= new Set();
     if (session.inboundQos2.has(id)) return 'again';
     if (session.inboundQos2.size >= this.#router.limits.inboundQos2Max) return 'full';
@@ -158,13 +158,13 @@ export class Publishing implements PublishQueueOwner {
     return parsed?.from === 'printer' && (parsed.kind === 'structure' || parsed.kind === 'presence');
   }
 
-  /** Asks the center, when the message is meant for it. */
+  /** Hands a message to the center if it is meant for it. */
   #ask(message: Message): Answer | undefined {
     if (!this.#uplink) return undefined;
     const parsed = parseTopic(message.topic);
     if (!parsed) return undefined;
     if (isPublished(message)) return this.#uplink(message);
-    // Only with open access has nobody proven anything: it is taken for whoever the topic names.
+    // With open access nobody is authenticated: the name in the topic is believed.
     const { topic, payload, qos, retain } = message;
     const named: Principal =
       parsed.from === 'printer'

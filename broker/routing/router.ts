@@ -1,5 +1,4 @@
-/** Who gets a message: subscriptions, shared groups, retained documents. */
-
+/** Delivers messages to subscriptions and shared groups, and retains them. */
 import type { QoS } from '../../mqtt/packet.ts';
 import { mayReceive } from '../access/access.ts';
 import type { BrokerLimits } from '../limits.ts';
@@ -19,13 +18,13 @@ export interface RouterOptions {
   limits: BrokerLimits;
   retained: RetainedStore;
   monitor: Monitor;
-  /** Everybody may receive everything. */
+  /** Open access: everybody may receive everything. */
   open: boolean;
 }
 
 const NOBODY: { plain: Session[]; shared: SharedGroup<Session>[] } = { plain: [], shared: [] };
 
-/** Who a topic is for. One object for all messages: this is the way of each of them, and most are for nobody. */
+/** Collects the recipients of a topic. One object serves all messages, because most have no recipient. */
 class Recipients implements Visitor<Session> {
   #stamp = 0;
   #plain: Session[] = [];
@@ -76,8 +75,8 @@ export class Router implements SessionOwner {
   }
 
   /**
-   * Retains and delivers. The promise, if any, settles when the retained document is durable, and what sessions that
-   * are kept over a restart are to get.
+   * Retains and delivers. The promise, if any, settles when the retained document and the deliveries to kept sessions
+   * are durable.
    */
   route(message: Message): Promise<void> | undefined {
     const durable = message.retain
@@ -90,11 +89,11 @@ export class Router implements SessionOwner {
       if (session.journal) kept = true;
     }
     for (const group of shared) kept = this.#deliverShared(group, message) || kept;
-    // One group write holds everything that was changed in this turn.
+    // One group write holds all changes of this turn of the event loop.
     return durable ?? (kept && message.qos > 0 ? this.retained.pending : undefined);
   }
 
-  /** A member of shared subscriptions left: what it didn't acknowledge goes to the others. */
+  /** A member of shared subscriptions left. What it didn't acknowledge goes to the others. */
   redistribute(session: Session, only?: SharedGroup<Session>): void {
     let shares = false;
     for (const subscription of session.subscriptions.values()) {
@@ -105,8 +104,8 @@ export class Router implements SessionOwner {
   }
 
   /**
-   * Begins a subscription, or changes the QoS of one in place: no message is missed in between [MQTT-3.8.4-3]. Returns
-   * whether it was another before.
+   * Adds a subscription, or changes the QoS of one in place, so that no message is missed in between [MQTT-3.8.4-3].
+   * Returns whether anything changed.
    */
   subscribe(session: Session, filter: string, qos: QoS): boolean {
     const known = session.subscriptions.get(filter);
@@ -121,7 +120,7 @@ export class Router implements SessionOwner {
     const subscription: Subscription<Session> = {
       subscriber: session,
       filter: shared.filter,
-      // A group is its user's own: whoever else names it doesn't get a share of what that user reads.
+      // A group belongs to its user. Another user with the same group name gets no share of its messages.
       group: shared.group === '' || !principal ? shared.group : `${principal.name}\0${shared.group}`,
       qos,
       index: 0,
@@ -131,7 +130,7 @@ export class Router implements SessionOwner {
     return true;
   }
 
-  /** Ends all subscriptions of a session. */
+  /** Removes all subscriptions of a session. */
   forget(session: Session): void {
     for (const subscription of session.subscriptions.values()) this.tree.remove(subscription);
     session.subscriptions.clear();
@@ -147,7 +146,7 @@ export class Router implements SessionOwner {
     counters.payloadBytesSent += message.payload.length;
   }
 
-  /** Bytes that wait for all sessions together. */
+  /** Bytes in the queues of all sessions. */
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
@@ -174,8 +173,8 @@ export class Router implements SessionOwner {
   }
 
   /**
-   * Round robin over the members that are there; an absent one only keeps it when nobody is there. Returns whether
-   * it went to a session that is kept over a restart.
+   * Round robin over the connected members; an absent one queues the message when none is connected. Returns whether it
+   * went to a kept session.
    */
   #deliverShared(group: SharedGroup<Session>, message: Message, qosMax: QoS = 2): boolean {
     const count = group.members.length;

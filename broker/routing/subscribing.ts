@@ -1,5 +1,4 @@
-/** SUBSCRIBE and UNSUBSCRIBE (3.8 to 3.11): rights, answers, and what follows them. */
-
+/** Handles SUBSCRIBE and UNSUBSCRIBE (3.8 to 3.11). */
 import { acknowledgement, suback } from '../../mqtt/encode.ts';
 import type { QoS } from '../../mqtt/packet.ts';
 import { type SubscribePacket, TYPE, type UnsubscribePacket } from '../../mqtt/packet.ts';
@@ -10,10 +9,10 @@ import type { Session } from '../session/session.ts';
 import type { Router } from './router.ts';
 import { parseShared } from './subscription-tree.ts';
 
-/** In open mode conformance suites need a filter that is refused: these are the ones that Eclipse Paho's asked for. */
+/** With open access these are refused, because Eclipse Paho's conformance suite needs a filter that is. */
 const OPEN_REFUSED_FILTERS = new Set(['test/nosubscribe', 'nosubscribe']);
 const REFUSED = 0x80;
-/** What holds a filter while it waits, its text aside. */
+/** Memory of a waiting filter besides its text. */
 const FILTER_BYTES = 64;
 
 export class Subscribing {
@@ -28,18 +27,18 @@ export class Subscribing {
   /** Answers SUBSCRIBE. */
   subscribe(connection: Connection, packet: SubscribePacket): void {
     const session = connection.session as Session;
-    // One packet can hold tens of thousands of filters: all are counted, one for each reason is told.
-    let told: Set<string> | undefined;
+    // One packet can hold tens of thousands of filters: each is counted, but only one for each reason is reported.
+    let reported: Set<string> | undefined;
     const changed: string[] = [];
     const { filtersPerPacketMax } = this.#router.limits;
     const codes = packet.subscriptions.map(({ topic, qos }, index) => {
-      // What is one too many isn't looked at: looking is what costs.
+      // Filters beyond the limit aren't checked, because checking is what costs.
       const reason = index < filtersPerPacketMax ? this.#refusal(connection, session, topic) : 'filters';
       if (reason !== undefined) {
-        told ??= new Set();
-        if (told.has(reason)) this.#monitor.refusedAgain(reason);
+        reported ??= new Set();
+        if (reported.has(reason)) this.#monitor.refusedAgain(reason);
         else this.#monitor.refused(connection, reason, { topic });
-        told.add(reason);
+        reported.add(reason);
         return REFUSED;
       }
       if (this.#router.subscribe(session, topic, qos)) changed.push(topic);
@@ -49,7 +48,7 @@ export class Subscribing {
     this.#answer(connection, session.save(changed), bytes, () => {
       connection.send(suback(packet.messageId, codes));
       packet.subscriptions.forEach(({ topic }, index) => {
-        // Retained documents follow SUBACK [MQTT-3.3.1-6]; not for a shared subscription: each member would get all.
+        // Retained documents follow SUBACK [MQTT-3.3.1-6], but not for shared subscriptions: each member would get all.
         const code = codes[index] as number;
         if (code !== REFUSED && !topic.startsWith('$share/')) session.replay(topic, code as QoS);
       });
@@ -77,7 +76,7 @@ export class Subscribing {
     });
   }
 
-  /** Answers when the session is durable; at once when it isn't kept. What waits holds about so many `bytes`. */
+  /** Calls `answer` when the session is durable. Until then the packet counts with `bytes` against the client's limits. */
   #answer(
     connection: Connection,
     durable: Promise<void> | undefined,
@@ -88,7 +87,7 @@ export class Subscribing {
       answer();
       return;
     }
-    // A disk that hangs must not gather all that its clients go on to say.
+    // Counted, because a disk that hangs must not make the broker collect all that its clients send.
     connection.answersLater(bytes);
     durable.then(
       () => {

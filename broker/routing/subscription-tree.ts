@@ -1,7 +1,7 @@
 /**
- * Who subscribed to what. Filters without wildcards are looked up in a map, the others in a trie by level, so that
- * a publish costs what matches and not what there is. Shared subscriptions (`$share/<group>/<filter>`) are kept at
- * their filter, one member of a group is chosen for each message.
+ * Finds the subscriptions of a topic. Filters without wildcards are in a map, the others in a trie by level, so the cost
+ * of a publish depends on what matches and not on how many there are. Shared subscriptions (`$share/<group>/<filter>`)
+ * are stored at their filter.
  */
 import type { QoS } from '../../mqtt/packet.ts';
 
@@ -13,7 +13,7 @@ export interface Subscription<S> {
   /** '' when it isn't shared. */
   readonly group: string;
   qos: QoS;
-  /** Place in its list, kept by the tree. */
+  /** Its index in its list, maintained by the tree. */
   index: number;
 }
 
@@ -25,13 +25,13 @@ export interface SharedGroup<S> {
   turn: number;
 }
 
-/** Who subscribed to a filter, when it is more than one subscriber that shares nothing. */
+/** The subscriptions of a filter, unless it has just one that isn't shared. */
 class Leaf<S> {
   plain: Subscription<S>[] | undefined = undefined;
   shared: Map<string, SharedGroup<S>> | undefined = undefined;
 }
 
-/** Most filters are one subscriber's: a fleet has seven of them for each printer. */
+/** Most filters have one subscriber: a fleet has seven of them for each printer. */
 type Exact<S> = Subscription<S> | Leaf<S>;
 
 interface Node<S> {
@@ -43,7 +43,7 @@ interface Node<S> {
   below: Leaf<S> | undefined;
 }
 
-/** What a match finds. */
+/** Called for what a match finds. */
 export interface Visitor<S> {
   plain(subscription: Subscription<S>): void;
   shared(group: SharedGroup<S>): void;
@@ -53,7 +53,7 @@ const HASH = 0x23;
 const PLUS = 0x2b;
 const DOLLAR = 0x24;
 
-/** Only sees whether there is anything; matching doesn't call back into itself, so that one is enough. */
+/** Notes only whether anything matches. Matching isn't re-entrant, so one object is enough. */
 const SEEN = {
   any: false,
   plain() {
@@ -87,20 +87,20 @@ export class SubscriptionTree<S> {
   #wild = 0;
   #size = 0;
   #shared = 0;
-  /** A topic that nothing matches, as long as nothing is added. */
+  /** A topic that nothing matches; forgotten when a subscription is added. */
   #unmatched: string | undefined;
 
-  /** How many subscriptions there are. */
+  /** Number of subscriptions. */
   get size(): number {
     return this.#size;
   }
 
-  /** How many of them are shared. */
+  /** Number of shared subscriptions. */
   get shared(): number {
     return this.#shared;
   }
 
-  /** Adds a subscription; the subscriber must not hold the same filter and group already. */
+  /** Adds a subscription. The subscriber must not have one with the same filter and group. */
   add(subscription: Subscription<S>): void {
     this.#unmatched = undefined;
     this.#size++;
@@ -139,7 +139,7 @@ export class SubscriptionTree<S> {
     const group = leaf.shared?.get(subscription.group);
     const list = subscription.group === '' ? leaf.plain : group?.members;
     if (list?.[subscription.index] !== subscription) return;
-    // The last one takes the free place: constant time however many subscribe to one filter.
+    // The last one takes the free place, which takes constant time.
     const last = list.pop() as Subscription<S>;
     if (last !== subscription) {
       list[subscription.index] = last;
@@ -159,8 +159,9 @@ export class SubscriptionTree<S> {
   }
 
   /**
-   * Visits every subscription that `topic` matches; one whose filters overlap is visited for each. Printers' messages
-   * are mostly for the center alone, and come several of one topic together: that it is for nobody is remembered.
+   * Visits every subscription that matches `topic`; a subscriber with overlapping filters is visited for each. A topic
+   * without any is remembered, because printers publish to the same topic several times in a row, mostly for the center
+   * alone.
    */
   match(topic: string, visitor: Visitor<S>): void {
     if (topic === this.#unmatched) return;
@@ -173,7 +174,7 @@ export class SubscriptionTree<S> {
     if (!found) this.#unmatched = topic;
   }
 
-  /** Whether anybody subscribes to something that `topic` matches. */
+  /** Whether any subscription matches `topic`. */
   matches(topic: string): boolean {
     SEEN.any = false;
     this.match(topic, SEEN);
@@ -263,7 +264,7 @@ function append<S>(list: Subscription<S>[], subscription: Subscription<S>): void
   list.push(subscription);
 }
 
-/** Whether there is any. */
+/** Returns whether there is any. */
 function visit<S>(leaf: Exact<S>, visitor: Visitor<S>): boolean {
   if (!(leaf instanceof Leaf)) {
     visitor.plain(leaf);
@@ -275,7 +276,7 @@ function visit<S>(leaf: Exact<S>, visitor: Visitor<S>): boolean {
 }
 
 /**
- * `start`: where the next level begins; behind the end of the topic when it has no more.
+ * `start` is where the next level begins; past the end of the topic when there is none.
  * @returns whether anything matches
  */
 function descend<S>(
@@ -285,7 +286,7 @@ function descend<S>(
   wildAllowed: boolean,
   visitor: Visitor<S>,
 ): boolean {
-  // `a/#` matches `a` too (4.7.1.2), therefore it is looked at before the end of the topic is.
+  // `a/#` matches `a` too (4.7.1.2), so it is visited before the check for the end of the topic.
   let found = false;
   if (at.below && wildAllowed) found = visit(at.below, visitor);
   if (start > topic.length) return (at.here !== undefined && visit(at.here, visitor)) || found;

@@ -1,7 +1,7 @@
 /**
- * What sessions with clean session 0 must not forget over a restart: their subscriptions, the messages on their way to
- * them, the identifiers of QoS 2 publishes taken over from them. Each is a record of its own beside the retained
- * documents, so that one group write makes both durable. The names of records begin with `#`: no topic can.
+ * Keeps sessions with clean session 0 over a restart: their subscriptions, queued and in-flight messages, and the
+ * identifiers of QoS 2 publishes received from them. Each is a record beside the retained documents, so that one group
+ * write makes both durable. Record names begin with `#`, which no topic can.
  */
 import { createHash } from 'node:crypto';
 import type { QoS } from '../../mqtt/packet.ts';
@@ -9,43 +9,43 @@ import { reasonOf } from '../../schemas/errors.ts';
 import type { Principal } from '../access/identity.ts';
 import type { RetainedStore } from '../retained/retained-store.ts';
 
-/** A message on its way to a client, as it is kept. */
+/** A queued or in-flight message, as it is stored. */
 export interface KeptMessage {
   topic: string;
   payload: Buffer;
-  /** With which it is delivered. */
+  /** The QoS of its delivery. */
   qos: QoS;
   retain: boolean;
-  /** Identifier under which it was sent; 0 when it wasn't yet. */
+  /** The identifier it was sent with; 0 until then. */
   id: number;
   /** PUBREC came: from now on only PUBREL is sent. */
   released: boolean;
 }
 
-/** A session as it is kept, what belongs to it aside. */
+/** The record of a session, without what belongs to it. */
 export interface KeptSession {
   key: string;
   clientId: string;
   principal?: Principal;
 }
 
-/** What was read at the start: a session and what belongs to it, in order. */
+/** A session that was read at the start, with its subscriptions and messages in order. */
 export interface RestoredSession extends KeptSession {
   /** Filters as they were subscribed to. */
   subscriptions: Map<string, QoS>;
-  /** Whether they stand in the session's own record, as versions before had it. */
+  /** Whether the subscriptions were in the session's own record, where earlier versions kept them. */
   inOneRecord: boolean;
   messages: [sequence: number, message: KeptMessage][];
   inboundQos2: number[];
-  /** When its client went, in milliseconds since the epoch; undefined when it was there until the end. */
+  /** When its client left, in milliseconds since the epoch; undefined when it was connected until the end. */
   left: number | undefined;
 }
 
 /** All that was read at the start. */
 export interface Restored {
-  /** Those away longest first; last those whose clients were there. */
+  /** The ones absent longest first; those whose clients were connected last. */
   sessions: RestoredSession[];
-  /** Records that say nothing that could be used, with the reason. */
+  /** Records that could not be read, with the reason. */
   unreadable: { name: string; record: Buffer; reason: string }[];
   /** Names of records that belong to no session. */
   orphans: string[];
@@ -59,14 +59,14 @@ const LEFT = '#left/';
 /** Kinds of what belongs to a session. */
 const BELONGING = new Set([SUBSCRIPTION, MESSAGE, RECEIVED, LEFT]);
 const ORPHANS_IN_A_WRITE_MAX = 1_000;
-/** Before the name of a record that couldn't be read: it is kept for whoever wants to look at it. */
+/** Prefix of unreadable records, which are kept for inspection. */
 const ASIDE = '#aside/';
 
 function recordId(key: string): string {
   return Buffer.from(key).toString('base64url');
 }
 
-/** Filters can be longer than names of records. */
+/** A hash, because filters can be longer than record names. */
 function filterId(filter: string): string {
   return createHash('sha256').update(filter).digest('base64url');
 }
@@ -83,7 +83,7 @@ function encode({ topic, payload, qos, retain, id, released }: KeptMessage): Buf
   return record;
 }
 
-/** @throws Error when it is no message */
+/** @throws Error when the record is no message */
 function decode(record: Buffer): KeptMessage {
   const flags = record.readUInt8(0);
   const payloadAt = 5 + record.readUInt16BE(3);
@@ -113,7 +113,7 @@ export class SessionJournal {
     this.#sequence = lastSequence;
   }
 
-  /** A number for a new message, above all before it. */
+  /** The number of a new message, higher than all before it. */
   next(): number {
     return ++this.#sequence;
   }
@@ -122,7 +122,7 @@ export class SessionJournal {
     return this.#store.record(SESSION + this.#id, Buffer.from(JSON.stringify(session)));
   }
 
-  /** The session is over. What its client sent before may still be under way: it must not write for a successor. */
+  /** The session ended. Publishes of its client may still be in flight; they must not write for its successor. */
   end(): Promise<void> {
     this.#ended = true;
     return this.#store.record(SESSION + this.#id, undefined);
@@ -145,29 +145,29 @@ export class SessionJournal {
     void this.#store.record(`${MESSAGE}${this.#id}/${sequence}`, undefined);
   }
 
-  /** A QoS 2 publish of the client was taken over. Undefined when the session is over: nobody will ask. */
+  /** A QoS 2 publish was received. Undefined when the session ended: nobody will ask. */
   putReceived(id: number): Promise<void> | undefined {
     if (this.#ended) return undefined;
     return this.#store.record(`${RECEIVED}${this.#id}/${id}`, Buffer.from([1]));
   }
 
-  /** Its PUBREL came: the next publish with this identifier is another one. */
+  /** PUBREL came: the next publish with this identifier is a new one. */
   removeReceived(id: number): Promise<void> {
     return this.#store.record(`${RECEIVED}${this.#id}/${id}`, undefined);
   }
 
-  /** The client went, at a time in milliseconds since the epoch. */
+  /** The client left, at a time in milliseconds since the epoch. */
   putLeft(at: number): void {
     void this.#store.record(LEFT + this.#id, Buffer.from(String(at)));
   }
 
-  /** The client is there again. */
+  /** The client is back. */
   removeLeft(): void {
     void this.#store.record(LEFT + this.#id, undefined);
   }
 }
 
-/** Puts records that couldn't be read out of the way of what comes to have their names, in one group write. */
+/** Renames unreadable records, so that new ones can take their names. One group write. */
 export function setAside(store: RetainedStore, unreadable: Restored['unreadable']): void {
   for (const { name, record } of unreadable) {
     void store.record(ASIDE + name, record);
@@ -175,7 +175,7 @@ export function setAside(store: RetainedStore, unreadable: Restored['unreadable'
   }
 }
 
-/** Removes records that belong to no session, a bounded number in each group write. */
+/** Removes records that belong to no session, in group writes of bounded size. */
 export async function removeOrphans(store: RetainedStore, names: readonly string[]): Promise<void> {
   for (let at = 0; at < names.length; at += ORPHANS_IN_A_WRITE_MAX) {
     const removed = names.slice(at, at + ORPHANS_IN_A_WRITE_MAX).map((name) => store.record(name, undefined));
@@ -183,7 +183,7 @@ export async function removeOrphans(store: RetainedStore, names: readonly string
   }
 }
 
-/** Puts the records that were read at the start together. */
+/** Assembles sessions from the records that were read at the start. */
 export function restoreSessions(records: ReadonlyMap<string, Buffer>): Restored {
   const sessions = new Map<string, RestoredSession>();
   const unreadable: Restored['unreadable'] = [];
@@ -210,7 +210,7 @@ export function restoreSessions(records: ReadonlyMap<string, Buffer>): Restored 
     const session = sessions.get(id);
     if (session) read(name, record, () => belong(session, `${kind}/`, text, record));
     else if (!BELONGING.has(`${kind}/`)) unreadable.push({ name, record, reason: 'of an unknown kind' });
-    // What belongs to a session that couldn't be read is kept with it.
+    // Records of an unreadable session are kept with it.
     else if (records.has(SESSION + id))
       unreadable.push({ name, record, reason: 'of a session that is unreadable' });
     else orphans.push(name);
@@ -224,7 +224,7 @@ export function restoreSessions(records: ReadonlyMap<string, Buffer>): Restored 
   };
 }
 
-/** @throws Error when it is no session */
+/** @throws Error when the record is no session */
 function parseSession(record: Buffer): KeptSession & Pick<RestoredSession, 'subscriptions' | 'inOneRecord'> {
   const parsed = JSON.parse(record.toString()) as Partial<KeptSession> & { subscriptions?: unknown };
   const { key, clientId, principal, subscriptions = [] } = parsed;
@@ -246,7 +246,7 @@ function parseSession(record: Buffer): KeptSession & Pick<RestoredSession, 'subs
   };
 }
 
-/** Gives a record to its session. @throws Error when it says nothing */
+/** Adds a record to its session. @throws Error when it can't be read */
 function belong(session: RestoredSession, kind: string, text: string, record: Buffer): void {
   if (kind === LEFT) session.left = whole(record.toString());
   else if (kind === MESSAGE) session.messages.push([whole(text), decode(record)]);

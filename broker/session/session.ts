@@ -1,8 +1,7 @@
 /**
- * The state of one client that outlives its connection (MQTT 3.1.1, 3.1.2.4): subscriptions, messages in flight,
- * messages waiting. Everything in it is bounded by the limits.
+ * The session state of one client (MQTT 3.1.1, 3.1.2.4): subscriptions, messages in flight, queued messages. All of it
+ * is bounded by the limits.
  */
-
 import { acknowledgement, publish } from '../../mqtt/encode.ts';
 import { type Packet, type QoS, TYPE } from '../../mqtt/packet.ts';
 import type { Principal } from '../access/identity.ts';
@@ -14,41 +13,41 @@ import type { RestoredSession, SessionJournal } from './session-journal.ts';
 
 /** The connection as its session sees it. */
 export interface Outlet {
-  /** Bytes that the peer hasn't taken yet. */
+  /** Bytes the peer hasn't read yet. */
   readonly pendingBytes: number;
-  /** Hands over bytes; they leave at the end of this turn of the event loop. */
+  /** Sends bytes at the end of this turn of the event loop. */
   send(bytes: Buffer): void;
-  /** Ends the connection for a reason, soon but not inside this call. */
+  /** Ends the connection, soon but not inside this call. */
   fail(reason: string): void;
 }
 
-/** What the session tells its broker. */
+/** What a session needs from the broker. */
 export interface SessionOwner {
   readonly limits: BrokerLimits;
   readonly retained: RetainedStore;
-  /** A message was given up. */
+  /** A message was dropped. */
   dropped(reason: 'offline-queue-full' | 'offline-qos0' | 'not-authorized', session: Session): void;
-  /** A PUBLISH was handed to a connection. */
+  /** A PUBLISH was sent. */
   sent(message: Message | Retained): void;
-  /** Bytes more (or fewer) wait for the session. */
+  /** The queue of the session grew, or shrank, by `bytes`. */
   queued(session: Session, bytes: number): void;
-  /** Whether so many bytes more may wait for it: its user, and all together, have bounds too. */
+  /** Whether its queue may grow by `bytes`: each user has a limit, and all together have one. */
   roomFor(session: Session, bytes: number): boolean;
   /** Whether the session's principal may receive `topic`. */
   mayReceive(session: Session, topic: string): boolean;
 }
 
-/** A message sent with QoS 1 or 2 and not acknowledged to its end. */
+/** A message sent with QoS 1 or 2 whose handshake isn't complete. */
 interface InFlight {
-  /** Its number in the journal; 0 when the session isn't kept over a restart. */
+  /** Its number in the journal; 0 without a journal. */
   sequence: number;
   message: Message | Retained;
   qos: QoS;
   retain: boolean;
-  /** PUBREC came, PUBREL was sent, PUBCOMP is awaited. The message itself isn't needed any more. */
+  /** PUBREC came and PUBCOMP is awaited. The message itself is no longer needed. */
   released: boolean;
   group: SharedGroup<Session> | undefined;
-  /** It is sent when it is durable, and not before. */
+  /** It isn't sent before it is durable. */
   unwritten?: boolean;
 }
 
@@ -58,18 +57,18 @@ interface Waiting {
   message: Message;
   qos: QoS;
   group: SharedGroup<Session> | undefined;
-  /** With QoS 2: its publisher isn't told yet that it was taken over, and may send it again. */
+  /** With QoS 2: its publisher has no PUBREC yet and may send it again. */
   unwritten?: boolean;
 }
 
-/** Retained documents that a new subscription is still to get. */
+/** Retained documents that a new subscription still has to get. */
 interface Replay {
   topics: readonly string[];
   next: number;
   qos: QoS;
 }
 
-/** In the place of a filter: the session's own record. No filter is empty. */
+/** Names the session's own record where filters are expected. No filter is empty. */
 export const OWN_RECORD = '';
 const HIGHEST_ID = 65_535;
 const NOTHING = Buffer.alloc(0);
@@ -78,20 +77,20 @@ export class Session {
   readonly key: string;
   readonly clientId: string;
   readonly clean: boolean;
-  /** Where it is kept over a restart of the broker; undefined when it isn't. */
+  /** Keeps it over a restart of the broker; undefined for a session that isn't kept. */
   readonly journal: SessionJournal | undefined;
   readonly subscriptions = new Map<string, Subscription<Session>>();
-  /** Identifiers of QoS 2 publishes that were taken over and not yet released. */
+  /** Identifiers of QoS 2 publishes that came and whose PUBREL didn't. */
   inboundQos2: Set<number> | undefined;
   outlet: Outlet | undefined;
-  /** Whose it is; undefined with open access. Follows changes of rights. */
+  /** Its owner; undefined with open access. Follows changes of rights. */
   principal: Principal | undefined;
-  /** When the connection ended, in ms of the broker's clock. */
+  /** When the last connection ended, in ms of the broker's clock. */
   leftAt = 0;
-  /** Marks the message being routed, so that overlapping subscriptions make one delivery. */
+  /** Marks the message being routed, so that overlapping subscriptions cause one delivery. */
   routeStamp = 0;
   routeQos: QoS = 0;
-  /** Deliveries wait until what the connection has to write before them is written. */
+  /** Deliveries wait for the next flush of the connection. */
   #heldBack = false;
   readonly #owner: SessionOwner;
   #inFlight: Map<number, InFlight> | undefined;
@@ -100,9 +99,9 @@ export class Session {
   #waitingBytes = 0;
   #replays: Replay[] | undefined;
   #nextId = 1;
-  /** Settles when the newest of its records that were changed is durable; undefined when all are. */
+  /** Settles when all changed records are durable; undefined when they are. */
   #saving: Promise<void> | undefined;
-  /** What couldn't be written: filters, or `OWN_RECORD`. */
+  /** Records that could not be written: filters, or `OWN_RECORD`. */
   #unsaved: Set<string> | undefined;
 
   constructor(
@@ -120,8 +119,8 @@ export class Session {
   }
 
   /**
-   * Writes what changed: subscriptions that began, have another QoS or ended, by their filters, and `OWN_RECORD`. The
-   * promise, if any, settles when that is durable, and all that was changed before.
+   * Writes what changed: the filters whose subscriptions began, ended or changed their QoS, and `OWN_RECORD`. The promise,
+   * if any, settles when these and all earlier changes are durable.
    */
   save(changed: readonly string[]): Promise<void> | undefined {
     const { journal, key, clientId, principal } = this;
@@ -148,7 +147,7 @@ export class Session {
     return saving;
   }
 
-  /** Takes back what was on its way when the broker ended. */
+  /** Restores what was in flight or queued when the broker ended. */
   restore({ messages, inboundQos2 }: RestoredSession): void {
     if (inboundQos2.length > 0) this.inboundQos2 = new Set(inboundQos2);
     for (const [sequence, { topic, payload, qos, retain, id, released }] of messages) {
@@ -163,22 +162,22 @@ export class Session {
     }
   }
 
-  /** Nothing of it is to be found after a restart; the promise, if any, settles when that is durable. */
+  /** Removes all its records. The promise, if any, settles when that is durable. */
   erase(): Promise<void> | undefined {
     const { journal } = this;
     if (!journal) return undefined;
     for (const { sequence } of this.#inFlight?.values() ?? []) journal.removeMessage(sequence);
     for (const { sequence } of this.#waiting.slice(this.#waitingHead)) journal.removeMessage(sequence);
     for (const id of this.inboundQos2 ?? []) void journal.removeReceived(id);
-    // Remembered for the case that it fails and is called again: they aren't subscribed to any more by then.
+    // Remembered for another call if this one fails: the subscriptions are gone by then.
     this.#unsaved = new Set([...this.subscriptions.keys(), ...(this.#unsaved ?? [])]);
     for (const filter of this.#unsaved) if (filter !== OWN_RECORD) void journal.removeSubscription(filter);
     journal.removeLeft();
     return journal.end();
   }
 
-  /** It is over: what waited counts no more. What it was is still known, for the case that `erase` is called again. */
-  emptied(): void {
+  /** The session ended: its queue no longer counts. Its state stays, in case `erase` is called again. */
+  uncountQueue(): void {
     this.#queue(-this.#waitingBytes);
   }
 
@@ -194,19 +193,19 @@ export class Session {
     return this.#waitingBytes;
   }
 
-  /** Whether something is to be sent that can't be sent now. */
+  /** Whether something waits to be sent. */
   get backlog(): boolean {
     return this.waiting > 0 || this.#replays !== undefined;
   }
 
-  /** Delivers a message that was just published, or keeps it, or drops it, as the limits say. */
+  /** Sends, queues or drops a message that was just published, within the limits. */
   deliver(message: Message, qos: QoS, group?: SharedGroup<Session>): void {
     if (!this.#owner.mayReceive(this, message.topic)) {
       this.#owner.dropped('not-authorized', this);
       return;
     }
     const outlet = this.outlet;
-    // A client that hears its own QoS 2 message gets PUBREC first: mosquitto's clients and tests know no other order.
+    // A client that subscribes to its own QoS 2 message gets PUBREC first: mosquitto's clients and tests expect it.
     if (message.qos === 2 && message.source === this) this.#heldBack = true;
     if (!outlet) {
       if (qos === 0) this.#owner.dropped('offline-qos0', this);
@@ -224,14 +223,14 @@ export class Session {
       !this.#owner.roomFor(this, message.bytes)
     ) {
       outlet.fail('slow-consumer');
-      // What is lost with QoS 0 is lost; the rest stays for when the client is back.
+      // QoS 0 is lost. The rest waits until the client is back.
       if (qos > 0 && !this.clean) this.#keepOffline({ sequence: 0, message, qos, group });
       return;
     }
     this.#enqueue({ sequence: 0, message, qos, group });
   }
 
-  /** Begins to send the retained documents of a new subscription [MQTT-3.3.1-6]. */
+  /** Starts to send the retained documents of a new subscription [MQTT-3.3.1-6]. */
   replay(filter: string, qos: QoS): void {
     const topics = this.#owner.retained.match(filter);
     if (topics.length === 0) return;
@@ -242,7 +241,7 @@ export class Session {
     if (waiting > this.#owner.limits.replayTopicsMax) this.outlet?.fail('slow-consumer');
   }
 
-  /** Sends what waits, as far as the window and the socket allow. */
+  /** Sends from the queue as far as the window and the socket allow. */
   pump(): void {
     const outlet = this.outlet;
     if (!outlet) return;
@@ -251,7 +250,7 @@ export class Session {
     }
     while (this.waiting > 0) {
       const head = this.#waiting[this.#waitingHead] as Waiting;
-      // It was theirs to read when it was queued; rights may have changed since.
+      // Rights may have changed since it was queued.
       const allowed = this.#owner.mayReceive(this, head.message.topic);
       if (allowed && !this.#sendable(outlet, head.qos)) return;
       this.#shift();
@@ -264,12 +263,12 @@ export class Session {
     }
   }
 
-  /** The connection wrote what it had to write. */
+  /** The connection flushed. */
   release(): void {
     this.#heldBack = false;
   }
 
-  /** A connection took the session over: what was in flight is sent again first [MQTT-4.4.0-1], in its order. */
+  /** A connection took the session over. What was in flight is sent again first, in order [MQTT-4.4.0-1]. */
   resume(outlet: Outlet): void {
     this.outlet = outlet;
     if (this.#inFlight) {
@@ -289,13 +288,13 @@ export class Session {
     this.pump();
   }
 
-  /** The connection is gone. */
+  /** The connection ended. */
   suspend(now: number): void {
     this.outlet = undefined;
     this.#heldBack = false;
     this.leftAt = now;
     this.#replays = undefined;
-    // QoS 0 isn't kept for later, and the queue of an absent client has its own bounds.
+    // QoS 0 isn't kept, and the queue of an absent client has its own limits.
     const kept = this.#waiting.slice(this.#waitingHead).filter((entry) => entry.qos > 0);
     this.#waiting = [];
     this.#waitingHead = 0;
@@ -303,7 +302,7 @@ export class Session {
     for (const entry of kept) this.#keepOffline(entry);
   }
 
-  /** PUBACK, or PUBCOMP: the message is done. */
+  /** PUBACK or PUBCOMP came: the message is done. */
   acknowledged(id: number): void {
     const entry = this.#inFlight?.get(id);
     if (!entry || !this.#inFlight?.delete(id)) return;
@@ -313,8 +312,8 @@ export class Session {
   }
 
   /**
-   * An acknowledgement came: whether it is one that the message in flight under this identifier can have. One that
-   * isn't in flight can have any; the peer may repeat what it said before.
+   * Whether an acknowledgement fits the message in flight under its identifier. An identifier that isn't in flight
+   * accepts any: the peer may repeat an earlier acknowledgement.
    */
   expects(cmd: 'puback' | 'pubrec' | 'pubcomp', id: number): boolean {
     const entry = this.#inFlight?.get(id);
@@ -323,7 +322,7 @@ export class Session {
     return entry.qos === 2 && (cmd === 'pubrec' || entry.released);
   }
 
-  /** Whether a packet answers what was sent and not answered yet, so that its sender can't make more of them. */
+  /** Whether a packet answers something that is in flight. Only so many of them can come, so they are not charged. */
   awaits(packet: Packet): boolean {
     switch (packet.cmd) {
       case 'puback':
@@ -339,8 +338,9 @@ export class Session {
   }
 
   /**
-   * PUBREC: from now on only PUBREL is repeated [MQTT-4.3.3-1]. PUBREL must wait for the promise, if any: a broker that
-   * forgot would send the message again, and the client, which let go of its identifier, would take it for another.
+   * PUBREC came: from now on only PUBREL is repeated [MQTT-4.3.3-1]. PUBREL must wait for the promise, if any: after a
+   * crash the broker would send the message again, and the client, which freed the identifier, would take it for a new
+   * one.
    */
   released(id: number): Promise<void> | undefined {
     const entry = this.#inFlight?.get(id);
@@ -350,14 +350,14 @@ export class Session {
   }
 
   /**
-   * PUBREL came, or the publish couldn't be taken over: its identifier is free. PUBCOMP must wait for the promise, if
-   * any: a broker that forgot would take the next message with this identifier for the old one.
+   * PUBREL came, or the publish failed: its identifier is free. PUBCOMP must wait for the promise, if any: after a crash
+   * the broker would take the next message with this identifier for a duplicate.
    */
   releaseInbound(id: number): Promise<void> | undefined {
     return this.inboundQos2?.delete(id) ? this.journal?.removeReceived(id) : undefined;
   }
 
-  /** What was given to this member of shared subscriptions and isn't acknowledged; it is forgotten here. */
+  /** Removes and returns what this member of shared subscriptions was given and hasn't acknowledged. */
   takeShared(of?: SharedGroup<Session>): { message: Message; qos: QoS; group: SharedGroup<Session> }[] {
     const taken: { message: Message; qos: QoS; group: SharedGroup<Session> }[] = [];
     const mine = (group: SharedGroup<Session> | undefined): group is SharedGroup<Session> =>
@@ -391,7 +391,7 @@ export class Session {
     const replays = this.#replays as Replay[];
     const replay = replays[0] as Replay;
     while (replay.next < replay.topics.length) {
-      // Read at the moment of sending: a document that changed meanwhile is sent as it is now.
+      // Read only now: a document that changed meanwhile is sent as it is now.
       const document = this.#owner.retained.get(replay.topics[replay.next] as string);
       if (document && this.#owner.mayReceive(this, document.topic)) {
         const qos = Math.min(document.qos, replay.qos) as QoS;
@@ -444,8 +444,8 @@ export class Session {
   }
 
   /**
-   * With QoS 2 a message of which a crash would leave no trace must not have been seen by anybody: its publisher sends
-   * it again, and it would come under another identifier. One that was `queued` was acknowledged to its publisher.
+   * A QoS 2 message must be durable before anybody sees it: after a crash its publisher sends it again, and it would come
+   * a second time under another identifier. One that was `queued` was acknowledged to its publisher.
    */
   #writeLater(entry: InFlight, id: number, durable: Promise<void>, queued: boolean): void {
     entry.unwritten = true;
@@ -464,7 +464,7 @@ export class Session {
     );
   }
 
-  /** It couldn't be sent: it has its place at the head of the queue again. */
+  /** A message could not be sent: it goes back to its place in the queue. */
   #queueAgain({ sequence, message, qos, group }: InFlight): void {
     const before = (entry: Waiting) => entry.sequence > sequence;
     const rest = this.#waiting.slice(this.#waitingHead);
@@ -487,7 +487,7 @@ export class Session {
     this.#owner.sent(message);
   }
 
-  /** The window is far smaller than the space of identifiers, so there always is a free one [MQTT-2.3.1-2]. */
+  /** The window is far smaller than the number of identifiers, so there is always a free one [MQTT-2.3.1-2]. */
   #freeId(): number {
     let id = this.#nextId;
     while (this.#inFlight?.has(id)) id = id === HIGHEST_ID ? 1 : id + 1;
@@ -495,10 +495,10 @@ export class Session {
     return id;
   }
 
-  /** Writes a message as it is on its way now; `id` 0 when it wasn't sent. */
+  /** Writes the record of a message. `id` is 0 until it is sent. */
   #record({ sequence, message, qos, retain, released }: InFlight, id: number): Promise<void> | undefined {
     const { topic } = message;
-    // After PUBREC the message itself isn't needed any more.
+    // After PUBREC the payload is no longer needed.
     const payload = released ? NOTHING : message.payload;
     return this.journal?.putMessage(sequence, { topic, payload, qos, retain, released, id });
   }
@@ -513,7 +513,7 @@ export class Session {
           () => {
             entry.unwritten = false;
           },
-          // Its publisher hears nothing then, and sends it again: it would come twice.
+          // Its publisher gets no PUBREC and sends it again: it would come twice.
           () => this.#giveUp(entry),
         );
       }
@@ -522,7 +522,7 @@ export class Session {
     this.#queue(entry.message.bytes);
   }
 
-  /** It wasn't taken over: it waits no more, nor is it sent when it was about to be. */
+  /** A message could not be written: it is removed from the queue, or from the window if it isn't sent yet. */
   #giveUp(entry: Waiting): void {
     const at = this.#waiting.indexOf(entry, this.#waitingHead);
     if (at >= 0) {
@@ -566,7 +566,7 @@ export class Session {
     const head = this.#waiting[this.#waitingHead] as Waiting;
     this.#queue(-head.message.bytes);
     this.#waitingHead++;
-    // Moving the rest once in a while keeps both the shift and the memory cheap.
+    // Moving the rest now and then keeps both the shift and the memory cheap.
     if (this.#waitingHead > 64 && this.#waitingHead * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#waitingHead);
       this.#waitingHead = 0;

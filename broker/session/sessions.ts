@@ -1,6 +1,6 @@
 /**
- * Sessions by client and the connections that hold them: beginning, takeover, resumption, end, expiry (3.1.2.4,
- * 3.1.4). A client is told to have gone only when nobody took its place.
+ * All sessions and the connections that hold them: start, takeover, resumption, end, expiry (3.1.2.4, 3.1.4). A client
+ * is reported as disconnected only when no other connection took its place.
  */
 import type { Logger } from 'pino';
 import { connack } from '../../mqtt/encode.ts';
@@ -16,9 +16,9 @@ import type { Router } from '../routing/router.ts';
 import { OWN_RECORD, Session } from './session.ts';
 import { removeOrphans, restoreSessions, SessionJournal, setAside } from './session-journal.ts';
 
-/** Reasons to close a connection that say nothing against it. */
+/** Reasons that are no fault of the client. */
 const ORDINARY = new Set(['disconnected', 'peer-closed', 'taken-over', 'shutdown']);
-/** Reasons that were told when they were found. */
+/** Reasons that were reported already when they arose. */
 const REPORTED = new Set(['publish-not-authorized', 'client-id', 'protocol-version']);
 
 export interface SessionsOptions {
@@ -37,19 +37,19 @@ export interface SessionsOptions {
   log: Logger;
 }
 
-/** Why a connection is over. */
+/** Why a connection ended. */
 export function endOf(connection: Connection): string {
   return connection.reason ?? 'peer-closed';
 }
 
-/** What waits for somebody who was removed isn't for whoever gets the name next. Records of before know no enrolment. */
+/** Messages for a removed user must not go to the next one with its name. Old records have no enrolment. */
 function sameEnrolment(before: Principal | undefined, now: Principal | undefined): boolean {
   if (before?.enrolment === undefined || now?.enrolment === undefined) return true;
   return before.enrolment === now.enrolment;
 }
 
-/** Sessions of one client that ended, and when their records are gone. */
-interface Ending {
+/** The ended sessions of one client whose records are being removed. */
+interface Erasure {
   sessions: Session[];
   erased: Promise<void>;
   failed: boolean;
@@ -60,18 +60,18 @@ export class Sessions {
   readonly #byKey = new Map<string, Session>();
   /** The connections that hold a session. */
   readonly #held = new Map<string, Connection>();
-  /** Of operators, by name: sessions that are kept, the one that left longest ago first. */
+  /** The persistent sessions of each operator, the one absent longest first. */
   readonly #keptOf = new Map<string, Set<Session>>();
-  /** Connections of operators, by name. */
+  /** How many connections each operator has. */
   readonly #connectionsOf = new Map<string, number>();
-  /** Sessions that ended and of which the disk may still know, by key: nearly always none. */
-  readonly #ending = new Map<string, Ending>();
+  /** Ended sessions whose records may still be on the disk, by key. Nearly always empty. */
+  readonly #erasures = new Map<string, Erasure>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
   }
 
-  /** How many there are, also of clients that are away. */
+  /** How many there are, those of absent clients included. */
   get size(): number {
     return this.#byKey.size;
   }
@@ -81,7 +81,7 @@ export class Sessions {
     return this.#held.size;
   }
 
-  /** What waits for subscribers, over all sessions. */
+  /** What waits in the queues of all sessions. */
   queued(): { messages: number; bytes: number; inFlight: number } {
     let messages = 0;
     let bytes = 0;
@@ -94,10 +94,10 @@ export class Sessions {
     return { messages, bytes, inFlight };
   }
 
-  /** Why there is no place for a client with this key; undefined when there is. */
+  /** Why there is no room for this client; undefined when there is. May end another session of its operator. */
   full({ principal, clean, sessionKey: key }: Connection): string | undefined {
     const { connectionsMax, connectionsPerUserMax, sessionsPerUserMax } = this.#options.router.limits;
-    // It takes its own place.
+    // It takes its own place over.
     if (this.#held.has(key)) return undefined;
     if (this.#held.size >= connectionsMax) return 'connections';
     if (!principal || principal.role === 'printer') return undefined;
@@ -116,9 +116,9 @@ export class Sessions {
   }
 
   /**
-   * A client was let in and gets its session; ends the predecessor with the same key. CONNACK must wait for the
-   * promise, if any: what it says of the session then holds over a crash. With a clean session, and none before it,
-   * there is nothing to wait for.
+   * Gives an admitted client its session and ends an earlier connection with the same key. CONNACK must wait for the
+   * promise, if any, so that what it says about the session survives a crash. A clean session with none before it has
+   * nothing to wait for.
    */
   register(connection: Connection): Promise<void> | undefined {
     const { router, publishing, connectQueue, printerRates, operatorRates, monitor, now } = this.#options;
@@ -133,7 +133,7 @@ export class Sessions {
       this.#discard(session);
       session = undefined;
     }
-    const erased = this.#ending.size > 0 ? this.#erased(key) : undefined;
+    const erased = this.#erasures.size > 0 ? this.#erased(key) : undefined;
     // MQTT 3.1 has no "session present" [MQTT-3.2.2-2].
     connection.sessionPresent = session !== undefined && connection.protocolLevel >= 4;
     const begins = session === undefined;
@@ -168,14 +168,14 @@ export class Sessions {
     return Promise.all([erased, saved]).then(() => {});
   }
 
-  /** Answers CONNECT and begins the deliveries of the session. */
+  /** Answers CONNECT and starts the deliveries of the session. */
   accept(connection: Connection): void {
     connection.send(connack(CONNACK.accepted, connection.sessionPresent));
     connection.session?.resume(connection);
     connection.accepted();
   }
 
-  /** A connection is over: its session waits for the next one, or ends. */
+  /** A connection ended: its session waits for the next one, or ends too. */
   unregister(connection: Connection): void {
     const { router, monitor, now, date } = this.#options;
     const session = connection.session;
@@ -183,11 +183,11 @@ export class Sessions {
     connection.connected = false;
     connection.releaseRateLimits();
     this.#countConnection(connection, -1);
-    // Whoever took the session over is not touched by the end of its predecessor.
+    // Another connection may have taken the session over already.
     if (this.#held.get(session.key) === connection) {
       this.#held.delete(session.key);
       session.suspend(now());
-      // The map holds those that are away in the order in which they left.
+      // The map holds absent sessions in the order in which their clients left.
       this.#byKey.delete(session.key);
       this.#byKey.set(session.key, session);
       this.#keep(session);
@@ -197,11 +197,11 @@ export class Sessions {
     }
     const reason = endOf(connection);
     if (!ORDINARY.has(reason) && !REPORTED.has(reason)) monitor.refused(connection, reason);
-    // Its successor is there already: the client didn't go.
+    // The client is still here, on its next connection.
     if (reason !== 'taken-over') monitor.session(connection, 'disconnected', reason);
   }
 
-  /** Ends sessions that are away for too long, and those away longest when there are too many. */
+  /** Ends sessions that were absent too long, and the ones absent longest when there are too many. */
   expire(now: number): void {
     const { offlineSecondsMax, offlineSessionsMax } = this.#options.router.limits;
     const before = now - offlineSecondsMax * 1_000;
@@ -217,7 +217,7 @@ export class Sessions {
     }
   }
 
-  /** Takes back the sessions that the broker kept when it ended. What can't be read is set aside, and told. */
+  /** Restores the sessions that an earlier run of the broker kept. Unreadable records are set aside and logged. */
   restore(records: ReadonlyMap<string, Buffer>): void {
     const { router, now, date, log } = this.#options;
     const { sessions, unreadable, orphans } = restoreSessions(records);
@@ -226,23 +226,20 @@ export class Sessions {
       setAside(router.retained, unreadable);
       log.error(
         { records: unreadable.length, name: first.name, reason: first.reason },
-        'records of sessions could not be read and were set aside',
+        'session records could not be read; they were set aside under #aside/',
       );
     }
     if (orphans.length > 0) {
-      log.warn(
-        { records: orphans.length, name: orphans[0] },
-        'records of sessions that are over were removed',
-      );
+      log.warn({ records: orphans.length, name: orphans[0] }, 'records of ended sessions were removed');
       removeOrphans(router.retained, orphans).catch((error: unknown) => {
-        log.error({ reason: reasonOf(error) }, 'records of sessions that are over could not be removed');
+        log.error({ reason: reasonOf(error) }, 'records of ended sessions could not be removed');
       });
     }
     for (const kept of sessions) {
       const last = kept.messages.at(-1)?.[0] ?? 0;
       const session = new Session(router, kept.key, kept.clientId, false, this.#journal(kept.key, last));
       session.principal = kept.principal;
-      // A clock that was set back must not make it leave later than now.
+      // After the clock was set back, no session may have left in the future.
       session.leftAt = now() - (kept.left === undefined ? 0 : Math.max(0, date() - kept.left));
       if (kept.left === undefined) session.journal?.putLeft(date());
       for (const [filter, qos] of kept.subscriptions) router.subscribe(session, filter, qos);
@@ -258,7 +255,7 @@ export class Sessions {
     return retained.lasting ? new SessionJournal(retained, key, lastSequence) : undefined;
   }
 
-  /** Puts a session of an operator behind its others. */
+  /** Moves a session of an operator to the end of its list. */
   #keep(session: Session): void {
     const { principal, clean } = session;
     if (clean || !principal || principal.role === 'printer') return;
@@ -280,8 +277,8 @@ export class Sessions {
 
   #discard(session: Session): void {
     const erased = session.erase();
-    if (erased) this.#await(session.key, [session], erased);
-    session.emptied();
+    if (erased) this.#trackErasure(session.key, [session], erased);
+    session.uncountQueue();
     this.#options.router.forget(session);
     this.#byKey.delete(session.key);
     const name = session.principal?.name ?? '';
@@ -289,30 +286,30 @@ export class Sessions {
     if (kept?.delete(session) && kept.size === 0) this.#keptOf.delete(name);
   }
 
-  /** When nothing is known of earlier sessions of a client; begins again where that failed. */
+  /** Settles when the records of a client's earlier sessions are gone. Removes them again where that failed. */
   #erased(key: string): Promise<void> | undefined {
-    const ending = this.#ending.get(key);
-    if (!ending?.failed) return ending?.erased;
-    // All in one group write: its promise is one.
+    const erasure = this.#erasures.get(key);
+    if (!erasure?.failed) return erasure?.erased;
+    // One group write removes them all, so the last promise stands for all.
     let erased: Promise<void> | undefined;
-    for (const session of ending.sessions) erased = session.erase();
-    if (erased) this.#await(key, [], erased);
+    for (const session of erasure.sessions) erased = session.erase();
+    if (erased) this.#trackErasure(key, [], erased);
     return erased;
   }
 
-  #await(key: string, sessions: Session[], erased: Promise<void>): void {
-    const ending: Ending = {
-      sessions: [...(this.#ending.get(key)?.sessions ?? []), ...sessions],
+  #trackErasure(key: string, sessions: Session[], erased: Promise<void>): void {
+    const erasure: Erasure = {
+      sessions: [...(this.#erasures.get(key)?.sessions ?? []), ...sessions],
       erased,
       failed: false,
     };
-    this.#ending.set(key, ending);
+    this.#erasures.set(key, erasure);
     erased.then(
       () => {
-        if (this.#ending.get(key) === ending) this.#ending.delete(key);
+        if (this.#erasures.get(key) === erasure) this.#erasures.delete(key);
       },
       () => {
-        ending.failed = true;
+        erasure.failed = true;
       },
     );
   }
