@@ -199,7 +199,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
       frameBytesMax: this.#limits.packetBytesMax,
       strangerBytesMax: this.#limits.connectPacketBytesMax,
       serve: (socket, origin) => this.#hub.serve(socket, origin),
-      strayed: (address) => this.#hub.turnedAway('web-socket-path', address),
+      wrongPath: (address) => this.#hub.turnedAway('web-socket-path', address),
       enter: (address, begin, turnAway, socket) => {
         let entered = true;
         let stranger: Stranger | undefined;

@@ -1,4 +1,4 @@
-/** The broker's Prometheus metrics. Everything is read where it is counted when somebody scrapes. */
+/** The broker's Prometheus metrics. Values are read from the broker at each scrape. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Hub } from './hub.ts';
 
@@ -18,20 +18,20 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
     });
   };
   const counter = (name: string, help: string, read: () => number) => {
-    let told = 0;
+    let reported = 0;
     new Counter({
       name: `platen_broker_${name}_total`,
       help,
       registers: [registry],
       collect() {
         const now = read();
-        this.inc(now - told);
-        told = now;
+        this.inc(now - reported);
+        reported = now;
       },
     });
   };
   const byReason = (name: string, help: string, values: Map<string, number>) => {
-    const told = new Map<string, number>();
+    const reported = new Map<string, number>();
     new Counter({
       name: `platen_broker_${name}_total`,
       help,
@@ -39,8 +39,8 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
       registers: [registry],
       collect() {
         for (const [reason, now] of values) {
-          this.inc({ reason }, now - (told.get(reason) ?? 0));
-          told.set(reason, now);
+          this.inc({ reason }, now - (reported.get(reason) ?? 0));
+          reported.set(reason, now);
         }
       },
     });
@@ -48,14 +48,14 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
   const { counters } = hub;
   gauge('connections', 'open connections', () => hub.connections.size);
   gauge('connections_waiting', 'accepted sockets that wait for their turn', () => hub.waitingConnections);
-  gauge('strangers', 'sockets that have not said CONNECT yet', () => hub.strangers);
+  gauge('strangers', 'sockets that have not sent CONNECT yet', () => hub.strangers);
   gauge(
     'password_checks_waiting',
     'costly password checks that wait for their turn',
     () => hub.waitingChecks,
   );
   gauge('clients_connected', 'clients with an open session', () => hub.sessions.connected);
-  gauge('sessions', 'sessions, also of clients that are away', () => hub.sessions.size);
+  gauge('sessions', 'sessions, those of absent clients included', () => hub.sessions.size);
   gauge('subscriptions', 'subscriptions', () => hub.router.tree.size);
   gauge('retained_messages', 'retained documents', () => hub.retained.size);
   gauge('retained_bytes', 'bytes of retained payloads', () => hub.retained.bytes);
@@ -70,10 +70,14 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
   counter('received_publishes', 'PUBLISH packets read', () => counters.publishesReceived);
   counter('sent_publishes', 'PUBLISH packets written', () => counters.publishesSent);
   counter('connects', 'connections that were accepted', () => counters.connectsAccepted);
-  counter('file_repaired', 'single bits of the file that were put right', () => hub.retained.damage.repaired);
+  counter(
+    'file_repaired',
+    'single flipped bits of the file that were repaired',
+    () => hub.retained.damage.repaired,
+  );
   counter('file_lost_places', 'places of the file where something was lost', () => hub.retained.damage.lost);
   counter('file_lost_bytes', 'bytes of the file that were lost', () => hub.retained.damage.lostBytes);
-  byReason('dropped', 'messages given up', counters.dropped);
+  byReason('dropped', 'messages dropped', counters.dropped);
   byReason('refused', 'connections, publishes and subscriptions refused', counters.refused);
   byReason('closed', 'connections ended', counters.closed);
   const seconds = new Histogram({
@@ -88,8 +92,8 @@ export function registerMetrics(registry: Registry, hub: Hub): void {
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000],
     registers: [registry],
   });
-  hub.retained.onWritten = (duration_s, count) => {
-    seconds.observe(duration_s);
+  hub.retained.onWritten = (durationSeconds, count) => {
+    seconds.observe(durationSeconds);
     changes.observe(count);
   };
 }

@@ -1,14 +1,14 @@
 /**
- * `$SYS` topics, under the names that mosquitto gives them (mosquitto(8), "Broker status"), so that what people have
- * for watching a broker works here. Values are decimal text; loads are per minute, averaged over 1, 5 and 15 minutes.
+ * `$SYS` topics with mosquitto's names (mosquitto(8), "Broker status"), so that existing monitoring works. Values are
+ * decimal text; loads are per minute, averaged over 1, 5 and 15 minutes.
  */
 import type { Hub } from './hub.ts';
 
 const MINUTES = [1, 5, 15] as const;
 
-/** What `$SYS` is made of at one moment. */
+/** The values behind `$SYS` at one moment. */
 export interface SysSample {
-  uptime_s: number;
+  uptimeSeconds: number;
   clientsConnected: number;
   clientsTotal: number;
   clientsMaximum: number;
@@ -19,8 +19,8 @@ export interface SysSample {
   stored: number;
   storedBytes: number;
   inFlight: number;
-  heap_bytes: number;
-  heapMaximum_bytes: number;
+  heapBytes: number;
+  heapBytesMax: number;
   bytesReceived: number;
   bytesSent: number;
   packetsReceived: number;
@@ -34,19 +34,19 @@ export interface SysSample {
   sockets: number;
 }
 
-/** Exponential averages, as mosquitto reckons them. */
+/** Exponential averages, computed as mosquitto does. */
 export class Loads {
   readonly #averages = new Map<string, number>();
   #last: Map<string, number> | undefined;
 
-  /** Adds what the counters say after `elapsed_s`; returns the load topics with their values. */
-  advance(counters: Record<string, number>, elapsed_s: number): [string, string][] {
+  /** Adds the counters after `elapsedSeconds`. Returns the load topics with their values. */
+  advance(counters: Record<string, number>, elapsedSeconds: number): [string, string][] {
     const topics: [string, string][] = [];
     for (const [name, value] of Object.entries(counters)) {
-      const perMinute = this.#last ? ((value - (this.#last.get(name) ?? 0)) / elapsed_s) * 60 : 0;
+      const perMinute = this.#last ? ((value - (this.#last.get(name) ?? 0)) / elapsedSeconds) * 60 : 0;
       for (const minutes of MINUTES) {
         const topic = `$SYS/broker/load/${name}/${minutes}min`;
-        const decay = Math.exp(-elapsed_s / (60 * minutes));
+        const decay = Math.exp(-elapsedSeconds / (60 * minutes));
         const average = (this.#averages.get(topic) ?? 0) * decay + perMinute * (1 - decay);
         this.#averages.set(topic, average);
         topics.push([topic, average.toFixed(2)]);
@@ -57,11 +57,11 @@ export class Loads {
   }
 }
 
-/** The topics of a sample, loads aside. */
+/** The topics of a sample, without loads. */
 export function sysTopics(sample: SysSample, version: string): [string, string][] {
   const values: Record<string, string | number> = {
     version: `platen version ${version}`,
-    uptime: `${Math.floor(sample.uptime_s)} seconds`,
+    uptime: `${Math.floor(sample.uptimeSeconds)} seconds`,
     'clients/total': sample.clientsTotal,
     'clients/connected': sample.clientsConnected,
     'clients/disconnected': sample.clientsTotal - sample.clientsConnected,
@@ -76,8 +76,8 @@ export function sysTopics(sample: SysSample, version: string): [string, string][
     'messages/stored': sample.stored,
     'store/messages/count': sample.stored,
     'store/messages/bytes': sample.storedBytes,
-    'heap/current': sample.heap_bytes,
-    'heap/maximum': sample.heapMaximum_bytes,
+    'heap/current': sample.heapBytes,
+    'heap/maximum': sample.heapBytesMax,
     'bytes/received': sample.bytesReceived,
     'bytes/sent': sample.bytesSent,
     'messages/received': sample.packetsReceived,
@@ -91,17 +91,17 @@ export function sysTopics(sample: SysSample, version: string): [string, string][
   return Object.entries(values).map(([name, value]) => [`$SYS/broker/${name}`, String(value)]);
 }
 
-/** Publishes `$SYS` every `every_ms`; what didn't change isn't published again. */
+/** Publishes `$SYS` values that changed. */
 export class SysPublisher {
   readonly #hub: Hub;
   readonly #version: string;
   readonly #publish: (topic: string, value: string) => void;
   readonly #loads = new Loads();
-  readonly #told = new Map<string, string>();
+  readonly #published = new Map<string, string>();
   readonly #started: number;
   #last: number;
   #clientsMaximum = 0;
-  #heapMaximum = 0;
+  #heapBytesMax = 0;
 
   constructor(hub: Hub, version: string, publish: (topic: string, value: string) => void) {
     this.#hub = hub;
@@ -114,7 +114,7 @@ export class SysPublisher {
   tick(): void {
     const now = this.#hub.now();
     const sample = this.#sample(now);
-    const elapsed_s = Math.max(0.001, (now - this.#last) / 1_000);
+    const elapsedSeconds = Math.max(0.001, (now - this.#last) / 1_000);
     this.#last = now;
     const loads = this.#loads.advance(
       {
@@ -128,11 +128,11 @@ export class SysPublisher {
         sockets: sample.sockets,
         connections: sample.connects,
       },
-      elapsed_s,
+      elapsedSeconds,
     );
     for (const [topic, value] of [...sysTopics(sample, this.#version), ...loads]) {
-      if (this.#told.get(topic) === value) continue;
-      this.#told.set(topic, value);
+      if (this.#published.get(topic) === value) continue;
+      this.#published.set(topic, value);
       this.#publish(topic, value);
     }
   }
@@ -141,11 +141,11 @@ export class SysPublisher {
     const hub = this.#hub;
     const { counters } = hub;
     const queued = hub.sessions.queued();
-    const heap_bytes = process.memoryUsage.rss();
-    this.#heapMaximum = Math.max(this.#heapMaximum, heap_bytes);
+    const heapBytes = process.memoryUsage.rss();
+    this.#heapBytesMax = Math.max(this.#heapBytesMax, heapBytes);
     this.#clientsMaximum = Math.max(this.#clientsMaximum, hub.sessions.connected);
     return {
-      uptime_s: (now - this.#started) / 1_000,
+      uptimeSeconds: (now - this.#started) / 1_000,
       clientsConnected: hub.sessions.connected,
       clientsTotal: hub.sessions.size,
       clientsMaximum: this.#clientsMaximum,
@@ -156,8 +156,8 @@ export class SysPublisher {
       stored: queued.messages + hub.retained.size,
       storedBytes: queued.bytes + hub.retained.bytes,
       inFlight: queued.inFlight,
-      heap_bytes,
-      heapMaximum_bytes: this.#heapMaximum,
+      heapBytes,
+      heapBytesMax: this.#heapBytesMax,
       bytesReceived: counters.bytesReceived,
       bytesSent: counters.bytesSent,
       packetsReceived: counters.packetsReceived,

@@ -23,8 +23,8 @@ beforeAll(async () => {
     name: 'broker',
     usage: 'server',
     hosts: ['127.0.0.1'],
-    now_ms: now,
-    valid_ms: HOUR_MS,
+    nowMs: now,
+    validMs: HOUR_MS,
   });
   ca = authority.certificate;
   for (const [name, text] of Object.entries({ 'server.crt': server.certificate, 'server.key': server.key })) {

@@ -1,5 +1,5 @@
 /**
- * Who may do what: the table of the wire contract, as pure functions. Nothing is allowed that isn't named here.
+ * The access table of the wire contract as pure functions. What isn't named here is forbidden.
  */
 import { isMethod, mayCall } from '../../schemas/roles.ts';
 import { DOWNLINKS, PREFIX, parseTopic } from '../../schemas/topics.ts';
@@ -14,11 +14,11 @@ export function mayPublish(principal: Principal, topic: string): boolean {
   if (!parsed) return false;
   if (parsed.from === 'printer') return principal.role === 'printer' && parsed.printer === principal.name;
   if (principal.role === 'printer' || parsed.operator !== principal.name) return false;
-  // An unknown method is let through: the center answers that there is no such method.
+  // An unknown method passes: the center answers that it doesn't exist.
   return !isMethod(parsed.method) || mayCall(principal.role, parsed.method);
 }
 
-/** Whether `principal` may subscribe to `filter`: everything that it could match must be theirs to read. */
+/** Whether `principal` may subscribe to `filter`: it must be allowed to read every topic the filter can match. */
 export function maySubscribe(principal: Principal, filter: string): boolean {
   const shared = parseShared(filter);
   if (!shared) return false;
@@ -28,20 +28,20 @@ export function maySubscribe(principal: Principal, filter: string): boolean {
   return operatorFilters(principal.name).some((allowed) => filterWithin(shared.filter, allowed));
 }
 
-/** Whether `principal` may be handed a message of `topic`. */
+/** Whether `principal` may receive messages of `topic`. */
 export function mayReceive(principal: Principal, topic: string): boolean {
   if (principal.role === 'printer') return isDownlink(principal.name, topic);
   return operatorFilters(principal.name).some((allowed) => filterWithin(topic, allowed));
 }
 
-/** The downlinks of a printer as they stand behind its name. */
+/** The downlink topics after the printer's name. */
 const DOWNLINK_FILTERS: ReadonlySet<string> = new Set(DOWNLINKS);
-/** `request/#` reaches nothing that `request/+` doesn't, for the topics that exist; clients write both. */
+/** With `#` for the last `+`: for the topics that exist it matches the same, and some clients write it. */
 const DOWNLINK_BOUNDS = DOWNLINKS.map((filter) =>
   filter.endsWith('/+') ? `${filter.slice(0, -1)}#` : filter,
 );
 
-/** Whether everything that `filter` matches is a downlink of the printer. A topic is a filter of itself. */
+/** Whether `filter` matches only downlinks of the printer. A topic is a filter that matches itself. */
 function isDownlink(printer: string, filter: string): boolean {
   const behind = PRINTERS.length + printer.length;
   if (
@@ -52,7 +52,7 @@ function isDownlink(printer: string, filter: string): boolean {
     return false;
   }
   const rest = filter.slice(behind + 1);
-  // In a reconnect storm each printer asks for all of them, written as the contract has them.
+  // The usual case, in a reconnect storm above all: the filters as the contract writes them.
   return DOWNLINK_FILTERS.has(rest) || DOWNLINK_BOUNDS.some((bound) => filterWithin(rest, bound));
 }
 
@@ -63,7 +63,7 @@ function operatorFilters(name: string): string[] {
   return [`${PREFIX}ops/${name}/reply/#`, `${PREFIX}fleet/#`, `${PRINTERS}${ONE}/#`, '$SYS/#'];
 }
 
-/** Whether every topic that `filter` matches is matched by `allowed` too. A topic is a filter of itself. */
+/** Whether `allowed` matches every topic that `filter` matches. A topic is a filter that matches itself. */
 export function filterWithin(filter: string, allowed: string): boolean {
   const wanted = filter.split('/');
   const limit = allowed.split('/');

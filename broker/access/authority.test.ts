@@ -9,12 +9,12 @@ import { Authority } from './authority.ts';
 const DAY_MS = 86_400_000;
 const START_MS = Date.parse('2026-11-22T00:00:00Z');
 let folder: string;
-let now_ms = START_MS;
-const open = () => Authority.open(join(folder, 'tls'), () => now_ms);
+let nowMs = START_MS;
+const open = () => Authority.open(join(folder, 'tls'), () => nowMs);
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'platen-authority-'));
-  now_ms = START_MS;
+  nowMs = START_MS;
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -111,9 +111,9 @@ test('the server certificate is kept, and renewed when little of it is left or f
   const authority = await open();
   const first = await authority.server(['localhost', '127.0.0.1']);
   expect(new X509Certificate(first.cert).subjectAltName).toBe('DNS:localhost, IP Address:127.0.0.1');
-  now_ms += 300 * DAY_MS;
+  nowMs += 300 * DAY_MS;
   expect(await authority.server(['localhost'])).toEqual(first);
-  now_ms += 80 * DAY_MS;
+  nowMs += 80 * DAY_MS;
   const renewed = await authority.server(['localhost']);
   expect(renewed.cert).not.toBe(first.cert);
   expect((await authority.server(['printers.example'])).cert).not.toBe(renewed.cert);

@@ -3,10 +3,10 @@
  *
  *   ca.pem, ca-key.pem            made at first use; ca-key.pem is all that has to be kept secret and backed up
  *   server.pem, server-key.pem    renewed at a start when little of it is left
- *   issued.json                   every client certificate: serial, name, enrolment, until when, and when it was revoked
+ *   issued.json                   every client certificate: serial, name, enrolment, expiry, and when it was revoked
  *
- * Clients' private keys are given out once and not kept. A revocation holds at the next handshake, and whoever watches
- * (`onRevoked`) ends the live connections.
+ * Private keys of clients are handed out once and not kept. A revocation takes effect at the next handshake; a listener
+ * of `onRevoked` ends live connections.
  */
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
@@ -17,10 +17,10 @@ import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { type Issued, issueLeaf, makeAuthority } from './certificates.ts';
 
 const DAY_MS = 86_400_000;
-/** 397 days is the longest that common TLS stacks take from a server. */
+/** Common TLS stacks accept at most 397 days from a server. */
 const LEAF_MS = 397 * DAY_MS;
 const AUTHORITY_MS = 20 * 365 * DAY_MS;
-/** Renewed when less than this is left. */
+/** A server certificate with less than this left is renewed. */
 const RENEW_MS = 30 * DAY_MS;
 const WATCH_MS = 1_000;
 
@@ -31,8 +31,8 @@ export interface Entry {
   /** RFC 3339. */
   notAfter: string;
   /**
-   * The enrolment that it was issued for (`enrolmentOf` in passwords.ts): with another one it proves nothing. Missing in
-   * certificates of before there was this field.
+   * The enrolment it was issued for (`enrolmentOf` in passwords.ts); it is valid for no other. Missing in old
+   * certificates.
    */
   enrolment?: string;
   revokedAt?: string;
@@ -48,7 +48,7 @@ const AUTHORITY_LOST =
 const ISSUED_LOST =
   'Restore it from a copy: it says which certificates were issued and which of them were revoked. Without one, move the whole folder away; every client certificate then has to be issued again.';
 
-/** Undefined for a damaged file too: for what can be made anew. */
+/** Undefined for a damaged file, for files that can be made again. */
 function unlessDamaged<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -67,11 +67,11 @@ export class Authority {
   readonly #now: () => number;
   #entries = new Map<string, Entry>();
   #byName = new Map<string, Entry[]>();
-  /** Which file was read: its inode, time and size, because two writes can fall into one tick of the file's clock. */
+  /** The inode, time and size of the file that was read. The time alone can be the same for two writes. */
   #readFrom = '';
   #watch: NodeJS.Timeout | undefined;
   #failed: (error: unknown) => void = () => undefined;
-  /** What was told last. */
+  /** The fault that was reported last. */
   #fault = '';
 
   private constructor(folder: string, now: () => number) {
@@ -91,13 +91,13 @@ export class Authority {
       writeWholeSync(join(folder, 'ca.pem'), certificate);
       writeWholeSync(join(folder, 'ca-key.pem'), key);
     }
-    // A damaged key is told now, not at the first certificate.
+    // Reports a damaged key now and not at the first certificate.
     authority.#keys();
     authority.#read();
     return authority;
   }
 
-  /** The authority's certificate, PEM: what clients are given to know the server by. */
+  /** The authority's certificate, PEM, by which clients verify the server. */
   get certificate(): string {
     return this.#pem('ca.pem');
   }
@@ -107,7 +107,7 @@ export class Authority {
     return { authority: expiryOf(this.certificate), server: expiryOf(this.#pem('server.pem')) };
   }
 
-  /** The file of it. */
+  /** The file of that certificate. */
   get certificateFile(): string {
     return join(this.#folder, 'ca.pem');
   }
@@ -124,10 +124,10 @@ export class Authority {
     return { certificate: this.certificate, key: this.#pem('ca-key.pem') };
   }
 
-  /** The server's certificate, renewed when little of it is left or when it is for other hosts. */
+  /** The server's certificate. It is renewed when it expires soon or is for other hosts. */
   async server(hosts: string[]): Promise<Server> {
     const note = join(this.#folder, 'server.json');
-    // A damaged one is as good as none: it is made anew, and nobody has to know it from before.
+    // A damaged one is treated as missing: nobody depends on the old certificate.
     const known = unlessDamaged(
       () => readWholeJson(note, '') as { notAfter: string; hosts: string[] } | undefined,
     );
@@ -148,8 +148,8 @@ export class Authority {
       name,
       usage: 'server',
       hosts,
-      now_ms: this.#now(),
-      valid_ms: LEAF_MS,
+      nowMs: this.#now(),
+      validMs: LEAF_MS,
     });
     writeWholeSync(join(this.#folder, 'server-key.pem'), made.key);
     writeWholeSync(join(this.#folder, 'server.pem'), made.certificate);
@@ -158,8 +158,8 @@ export class Authority {
   }
 
   /**
-   * Issues a client certificate with the printer's id as its common name, for its present enrolment. Its older ones stay
-   * valid until revoked.
+   * Issues a client certificate with the printer's id as its common name, for its current enrolment. Older ones stay
+   * valid until they are revoked.
    * @throws PlatenError file/busy, file/damaged
    */
   async issue(name: string, enrolment?: string): Promise<Issued> {
@@ -167,8 +167,8 @@ export class Authority {
     const issued = await issueLeaf(this.#keys(), {
       name,
       usage: 'client',
-      now_ms: this.#now(),
-      valid_ms: LEAF_MS,
+      nowMs: this.#now(),
+      validMs: LEAF_MS,
     });
     const entry: Entry = {
       serial: issued.serial,
@@ -180,15 +180,15 @@ export class Authority {
     return issued;
   }
 
-  /** Revokes one certificate by its serial, or all of a name; gives those that were valid. */
+  /** Revokes one certificate by its serial, or all of a name. Returns those that were valid. */
   revoke(nameOrSerial: string): Entry[] {
     const serial = nameOrSerial.toLowerCase();
     return this.#revokeWhere((entry) => entry.serial === serial || entry.name === nameOrSerial);
   }
 
   /**
-   * Revokes the certificates of a name but those of its present enrolment (undefined: it has none any more): when it is
-   * enrolled again, or its account is taken away. Does nothing, and writes nothing, when there are none.
+   * Revokes the certificates of a name except those of its current enrolment: after it was enrolled again, or after its
+   * account was removed (`enrolment` undefined). Writes nothing when there are none.
    */
   revokeEarlier(name: string, enrolment: string | undefined): Entry[] {
     const earlier = (entry: Entry) =>
@@ -212,7 +212,7 @@ export class Authority {
     return revoked;
   }
 
-  /** Changes the list while no other process does: what two change at once would lose one of the changes. */
+  /** Changes the list under a lock, because two processes at once would lose one of the changes. */
   #change(edit: (entries: Entry[]) => Entry[] | undefined): void {
     withLockSync(join(this.#folder, 'issued.json'), () => {
       this.#read();
@@ -221,7 +221,7 @@ export class Authority {
     });
   }
 
-  /** The enrolment that a certificate belongs to; undefined for one that was issued before there were any. */
+  /** The enrolment of a certificate; undefined for an old one without. */
   readonly enrolmentOf = (serial: string): string | undefined =>
     this.#entries.get(serial.toLowerCase())?.enrolment;
 
@@ -230,34 +230,34 @@ export class Authority {
     return [...this.#entries.values()];
   }
 
-  /** Whether a certificate may not be used: revoked, or none that this authority knows of. */
+  /** Whether a certificate is revoked or unknown to this authority. */
   readonly isRevoked = (serial: string): boolean => {
     this.#look();
     const entry = this.#entries.get(serial.toLowerCase());
     return entry === undefined || entry.revokedAt !== undefined;
   };
 
-  /** Tells names whose certificate was revoked, also by another process; until `close`. */
+  /** Calls back with the name of each certificate that is revoked, by any process, until `close`. */
   onRevoked(listener: (name: string) => void): void {
     const revoked = () => [...this.#entries.values()].filter((entry) => entry.revokedAt !== undefined);
     this.#read();
-    const told = new Set(revoked().map(({ serial }) => serial));
+    const reported = new Set(revoked().map(({ serial }) => serial));
     let seen = this.#readFrom;
     this.#watch = setInterval(() => {
-      // A handshake in between may have read the file already: what counts is what was told.
+      // A handshake may have read the file already, so this compares with what was reported.
       this.#look();
       if (this.#readFrom === seen) return;
       seen = this.#readFrom;
       for (const { serial, name } of revoked()) {
-        if (told.has(serial)) continue;
-        told.add(serial);
+        if (reported.has(serial)) continue;
+        reported.add(serial);
         listener(name);
       }
     }, WATCH_MS);
     this.#watch.unref();
   }
 
-  /** Hears that the list can't be read; what was known before holds on until it can. */
+  /** Calls back when the list can't be read. Until it can, the last known list applies. */
   onFailed(listener: (error: unknown) => void): void {
     this.#failed = listener;
   }
@@ -266,7 +266,7 @@ export class Authority {
     clearInterval(this.#watch);
   }
 
-  /** As `#read`, for handshakes and the watch: a damaged list must not end the process. */
+  /** `#read` for handshakes and the watch, where a damaged list must not end the process. */
   #look(): void {
     try {
       this.#read();
@@ -278,7 +278,7 @@ export class Authority {
     }
   }
 
-  /** Reads what was issued when the file changed since; tells whether it did. */
+  /** Reads the list if the file changed. Returns whether it did. */
   #read(): boolean {
     const file = join(this.#folder, 'issued.json');
     if (!existsSync(file)) return false;
@@ -299,7 +299,7 @@ export class Authority {
     return true;
   }
 
-  /** Only the file is written: what is known is read from it, so that whoever watches sees every change alike. */
+  /** Writes only the file. The list in memory is read back from it, so the watch sees every change. */
   #write(entries: Entry[]): void {
     writeWholeSync(join(this.#folder, 'issued.json'), JSON.stringify(entries));
   }

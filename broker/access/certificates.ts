@@ -40,14 +40,14 @@ async function keyPair(): Promise<{ keys: webcrypto.CryptoKeyPair; pem: string }
 }
 
 /** Makes a self-signed authority. */
-export async function makeAuthority(name: string, now_ms: number, valid_ms: number): Promise<Issued> {
+export async function makeAuthority(name: string, nowMs: number, validMs: number): Promise<Issued> {
   const { keys, pem } = await keyPair();
   const serial = makeSerial();
-  const notAfter = new Date(now_ms + valid_ms);
+  const notAfter = new Date(nowMs + validMs);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial,
     name: `CN=${name}`,
-    notBefore: new Date(now_ms - BACKDATED_MS),
+    notBefore: new Date(nowMs - BACKDATED_MS),
     notAfter,
     signingAlgorithm: ALGORITHM,
     keys,
@@ -66,14 +66,14 @@ export interface LeafRequest {
   usage: 'client' | 'server';
   /** Host names and addresses that a server is reached by. */
   hosts?: string[];
-  now_ms: number;
-  valid_ms: number;
+  nowMs: number;
+  validMs: number;
 }
 
 /** Issues a leaf with a new key. */
 export async function issueLeaf(
   authority: { certificate: string; key: string },
-  { name, usage, hosts = [], now_ms, valid_ms }: LeafRequest,
+  { name, usage, hosts = [], nowMs, validMs }: LeafRequest,
 ): Promise<Issued> {
   const issuer = new x509.X509Certificate(authority.certificate);
   const signingKey = await webcrypto.subtle.importKey(
@@ -85,13 +85,13 @@ export async function issueLeaf(
   );
   const { keys, pem } = await keyPair();
   const serial = makeSerial();
-  const notAfter = new Date(Math.min(now_ms + valid_ms, issuer.notAfter.getTime()));
+  const notAfter = new Date(Math.min(nowMs + validMs, issuer.notAfter.getTime()));
   const purpose = usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial,
     subject: [{ CN: [name] }],
     issuer: issuer.subject,
-    notBefore: new Date(now_ms - BACKDATED_MS),
+    notBefore: new Date(nowMs - BACKDATED_MS),
     notAfter,
     signingAlgorithm: ALGORITHM,
     publicKey: keys.publicKey,

@@ -1,8 +1,8 @@
 /**
- * The turns of costly password checks. One address has few at a time, and addresses take turns, so that a flood of
- * wrong passwords neither fills the thread pool nor keeps others waiting. Within an address its users take turns. A
- * user that proved itself at an address before has turns of its own there. A check is counted as a failure when it
- * begins, and forgiven when it was right: nobody gets more tries by making them all at once.
+ * The queue of costly password checks. Each address may run few at a time and addresses take turns, so a flood of wrong
+ * passwords neither fills the thread pool nor delays others. The users of one address take turns too, and a user that
+ * logged in from there before has a queue of its own. A check counts as a failure when it begins and is forgiven when
+ * the password was right, so nobody gets more tries by making them all at once.
  */
 import type { ConnectQueue } from '../connection/connect-queue.ts';
 import type { BrokerLimits } from '../limits.ts';
@@ -21,11 +21,11 @@ interface Job {
   refuse(error: CheckRefused): void;
 }
 
-/** Those who wait under one key: an address, or a known user at an address. */
+/** The waiting checks of one address, or of one known user at an address. Its users take turns. */
 class FairQueue {
   running = 0;
   waiting = 0;
-  /** By user, in the order of their turns; none is empty. */
+  /** By user, in the order of their turns. No list is empty. */
   readonly #byUser = new Map<string, Job[]>();
 
   push(user: string, job: Job): void {
@@ -44,7 +44,7 @@ class FairQueue {
     return job;
   }
 
-  /** Takes out the last of the user who has most waiting; undefined when that would be `user` itself. */
+  /** Removes the last check of the user with the most; undefined when that is `user` itself. */
   displace(user: string): Job | undefined {
     let most: [string, Job[]] | undefined;
     for (const entry of this.#byUser) if (!most || entry[1].length > most[1].length) most = entry;
@@ -57,13 +57,13 @@ class FairQueue {
   }
 }
 
-/** The turn of one CONNECT. */
+/** The password check of one CONNECT. */
 export class CheckTurn implements Turn {
   readonly username: string | undefined;
   readonly address: string;
-  /** It was counted as a failure already. */
+  /** It was counted as a failure. */
   counted = false;
-  /** Counting it brought a ban. */
+  /** Counting it began a ban. */
   banned = false;
   readonly #turns: CheckQueue;
 
@@ -84,9 +84,9 @@ export class CheckTurn implements Turn {
 
 export class CheckQueue {
   readonly #options: CheckQueueOptions;
-  /** Lanes where somebody waits or is checked, in the order of their turns. */
+  /** Queues with a check that waits or runs, in the order of their turns. */
   readonly #queues = new Map<string, FairQueue>();
-  /** Users that proved themselves at an address, the one that did so longest ago first. */
+  /** Users that logged in from an address, the one longest ago first. */
   readonly #known = new Set<string>();
   #running = 0;
   #waiting = 0;
@@ -95,17 +95,17 @@ export class CheckQueue {
     this.#options = options;
   }
 
-  /** Checks that wait. */
+  /** How many checks wait. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** The turn of a CONNECT. */
+  /** The check of a CONNECT. */
   of(username: string | undefined, address: string): CheckTurn {
     return new CheckTurn(this, username, address);
   }
 
-  /** Whether passwords of this user from there are looked at. @throws CheckRefused */
+  /** Throws when this user is banned at this address. @throws CheckRefused */
   admit({ username, address }: CheckTurn): void {
     const { connectQueue, now } = this.#options;
     if (connectQueue.bansPassword(username, address, this.#isKnown(username, address), now())) {
@@ -113,7 +113,7 @@ export class CheckQueue {
     }
   }
 
-  /** Somebody proved to be who it says. */
+  /** The credentials were right. */
   proved(turn: CheckTurn, remember: boolean): void {
     const { username, address, counted } = turn;
     if (counted) this.#options.connectQueue.succeeded(username, address);
@@ -126,13 +126,13 @@ export class CheckQueue {
     this.#known.add(key);
   }
 
-  /** Somebody didn't. Returns whether that brought a ban. */
+  /** The credentials were wrong. Returns whether that began a ban. */
   failed(turn: CheckTurn): boolean {
     const { connectQueue, now } = this.#options;
     return turn.counted ? turn.banned : connectQueue.failed(turn.username, turn.address, now());
   }
 
-  /** Runs a check when its turn has come. @throws CheckRefused */
+  /** Runs a check at its turn. @throws CheckRefused */
   async take<T>(turn: CheckTurn, check: () => Promise<T>): Promise<T> {
     const { username = '', address } = turn;
     const key = this.#isKnown(turn.username, address) ? keyOf(username, address) : address;
@@ -143,7 +143,7 @@ export class CheckQueue {
     }
     await this.#turn(queue, turn);
     try {
-      // Others may have brought a ban while it waited.
+      // A ban may have begun while it waited.
       this.admit(turn);
       turn.counted = true;
       turn.banned = this.#options.connectQueue.failed(turn.username, address, this.#options.now());
@@ -175,7 +175,7 @@ export class CheckQueue {
     });
   }
 
-  /** Begins as many checks as may run, one of each queue in turn. */
+  /** Starts as many checks as may run, one of each queue in turn. */
   #advance(): void {
     const { passwordChecksMax, passwordChecksPerAddressMax } = this.#options.limits;
     let idle = 0;

@@ -1,6 +1,6 @@
 /**
- * Credentials in a file, for a broker that runs without a center. `credentials.json` in the data folder, mode 0600,
- * replaced as a whole. Looked at again when it changes, so that withdrawn rights end live connections.
+ * Credentials in a file, for a broker that runs without a center: `credentials.json` in the data folder, mode 0600,
+ * replaced as a whole. It is read again when it changes, so that live connections end when rights are withdrawn.
  */
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -16,7 +16,7 @@ interface Entry {
   hash: string;
 }
 
-/** How often the file is looked at. */
+/** How often the file is checked for changes. */
 const LOOK_MS = 2_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -46,7 +46,7 @@ function read(file: string): Map<string, Entry> {
   }
 }
 
-/** Called with a name whose credential was changed or taken away. */
+/** Called with a name whose credential was changed or removed. */
 export type Changed = (name: string) => void;
 
 export class CredentialFile implements Identity {
@@ -54,7 +54,7 @@ export class CredentialFile implements Identity {
   readonly #file: string;
   readonly #checker = new PasswordChecker();
   #entries: Map<string, Entry>;
-  #looking: NodeJS.Timeout | undefined;
+  #watching: NodeJS.Timeout | undefined;
   #stamp = '';
 
   /** @throws PlatenError setting/invalid */
@@ -71,7 +71,7 @@ export class CredentialFile implements Identity {
   async authenticate(credentials: Credentials): Promise<Principal | undefined> {
     const { username, password, certificateName, certificateEnrolment, turn } = credentials;
     if (certificateName !== undefined && (username === undefined || username === certificateName)) {
-      // A certificate of the product's own CA names a printer; it is one as long as it has an entry here.
+      // A certificate is valid as long as its printer has an entry here.
       const entry = this.#entries.get(certificateName);
       if (entry?.role !== 'printer') return undefined;
       const enrolment = enrolmentOf(entry.hash);
@@ -87,29 +87,29 @@ export class CredentialFile implements Identity {
     return { name: entry.name, role: entry.role, enrolment: enrolmentOf(entry.hash) };
   }
 
-  /** What certificates of this printer are bound to; undefined when it is no printer. */
+  /** The enrolment that certificates of this printer are bound to; undefined when it is no printer. */
   enrolmentOf(name: string): string | undefined {
     const entry = this.#entries.get(name);
     return entry?.role === 'printer' ? enrolmentOf(entry.hash) : undefined;
   }
 
-  /** Sets somebody's credential. @throws PlatenError setting/invalid for a name that can't be one */
+  /** Sets a credential. @throws PlatenError setting/invalid for an invalid name */
   put(name: string, role: Role, hash: string): void {
     if (!NAME.test(name)) throw invalid('name', `"${name}" is not [A-Za-z0-9][A-Za-z0-9._-]{0,63}`);
     this.#entries.set(name, { name, role, hash });
     this.#save();
   }
 
-  /** Takes somebody's credential away; false when there was none. */
+  /** Removes a credential. Returns false when there was none. */
   remove(name: string): boolean {
     const known = this.#entries.delete(name);
     if (known) this.#save();
     return known;
   }
 
-  /** Follows changes that another process makes. A file that can't be read leaves everything as it is. */
+  /** Follows changes by other processes. While the file can't be read, nothing changes. */
   watch(changed: Changed, failed: (error: unknown) => void): void {
-    this.#looking = setInterval(() => {
+    this.#watching = setInterval(() => {
       const stamp = this.#stampOf();
       if (stamp === this.#stamp) return;
       this.#stamp = stamp;
@@ -124,11 +124,11 @@ export class CredentialFile implements Identity {
         failed(error);
       }
     }, LOOK_MS);
-    this.#looking.unref();
+    this.#watching.unref();
   }
 
   unwatch(): void {
-    clearInterval(this.#looking);
+    clearInterval(this.#watching);
   }
 
   #stampOf(): string {

@@ -1,38 +1,38 @@
-/** Who a connection belongs to. */
+/** Who connects, and who decides that. */
 import type { Role } from '../../schemas/roles.ts';
 
-/** Somebody known: a printer (its id) or an operator (the user name). */
+/** An authenticated printer (its id) or operator (its user name). */
 export interface Principal {
   name: string;
   role: Role;
-  /** Its present enrolment, where the identity knows of such: a session that another one began isn't gone on with. */
+  /** Its current enrolment, if the identity has those. A session of another enrolment isn't resumed. */
   enrolment?: string;
 }
 
-/** What a client shows when it connects. */
+/** What a client presents in CONNECT and TLS. */
 export interface Credentials {
   clientId: string;
   username?: string;
   password?: Buffer;
-  /** Common name of a client certificate that the product's own CA issued and hasn't revoked. */
+  /** Common name of a valid client certificate of the product's own CA. */
   certificateName?: string;
-  /** The enrolment that the certificate was issued for; missing in certificates of before there were any. */
+  /** The enrolment the certificate was issued for; missing in old certificates. */
   certificateEnrolment?: string;
-  /** The client's network address, as told by PROXY protocol where that is trusted. */
+  /** The client's network address; that of the PROXY header behind a trusted proxy. */
   address: string;
-  /** Asked before a password is looked at that could be guessed. */
+  /** To be used for each check of a password that could be guessed. */
   turn?: Turn;
 }
 
-/** The turn of one CONNECT among the costly password checks. */
+/** The place of one CONNECT in the queue of costly password checks. */
 export interface Turn {
-  /** Throws `CheckRefused` when passwords of this user from there aren't looked at for now. */
+  /** @throws CheckRefused when this user is banned at this address */
   admit(): void;
-  /** Runs a costly check when its turn has come. @throws CheckRefused */
+  /** Runs a costly check at its turn. @throws CheckRefused */
   take<T>(check: () => Promise<T>): Promise<T>;
 }
 
-/** A password is not looked at. `banned`: after too many wrong ones; `checks-waiting`: too many wait, try again later. */
+/** A password is not checked. `banned`: too many wrong ones; `checks-waiting`: the queue is full, try again later. */
 export class CheckRefused extends Error {
   readonly reason: 'banned' | 'checks-waiting';
 
@@ -43,13 +43,13 @@ export class CheckRefused extends Error {
   }
 }
 
-/** Knows who may connect. The center has one over Postgres, `platen broker` one over a file. */
+/** Authenticates clients. The center has one over Postgres, `platen broker` one over a file. */
 export interface Identity {
   /**
-   * True: it takes `credentials.turn` for every check of a password that could be guessed, right or wrong. Without it
-   * the broker counts wrong passwords afterwards, and asks nothing for users that are banned.
+   * True: it uses `credentials.turn` for every check of a password that could be guessed. Else the broker counts wrong
+   * passwords afterwards and doesn't ask for banned users.
    */
   readonly takesTurns?: boolean;
-  /** Resolves to the principal, or to undefined when the credentials don't prove one. A rejection: try later. */
+  /** Resolves to the principal, or to undefined when the credentials are wrong. Rejects when it can't tell now. */
   authenticate(credentials: Credentials): Promise<Principal | undefined>;
 }

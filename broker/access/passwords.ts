@@ -1,9 +1,9 @@
 /**
  * Passwords, hashed with scrypt (RFC 7914) and checked in constant time.
  *
- * What a person chose is hashed with a high cost. What `makePassword` made has 144 random bits, which no cost makes
- * harder to guess; it is hashed with the lowest, because after a restart a whole fleet comes back at once: 15,000
- * printers at 40 ms each would keep two cores busy for five minutes, at 0.01 ms it is a sixth of a second.
+ * A password that a person chose is hashed at a high cost. One of `makePassword` has 144 random bits, which no cost makes
+ * harder to guess. It is hashed at the lowest cost, because a whole fleet reconnects at once after a restart: 15,000
+ * printers at 40 ms each would keep two cores busy for five minutes; at 0.01 ms it is a sixth of a second.
  */
 import {
   createHash,
@@ -19,19 +19,19 @@ import type { Turn } from './identity.ts';
 /** Cost (N) and block size (r) of scrypt, p = 1. */
 const EFFORT = { chosen: { cost: 16_384, block: 8 }, generated: { cost: 2, block: 1 } } as const;
 type Effort = { cost: number; block: number };
-/** The block size of hashes that name none. */
+/** The block size of hashes that don't name one. */
 const BLOCK_DEFAULT = 8;
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 const PASSWORD_BYTES = 18;
-/** Up to this cost a hash takes less time than handing it to the thread pool and back. */
+/** Up to this cost a hash takes less time than the way to the thread pool and back. */
 const SYNC_COST_MAX = 64;
-/** A forged hash must not take the memory of the process: 128 MiB at r = 8. */
+/** Bounds the memory that a forged hash can take: 128 MiB at r = 8. */
 const COST_MAX = 1 << 17;
-/** Right passwords remembered; 32 bytes of hash and the entry, about 200 bytes each. */
+/** Right passwords remembered, at about 200 bytes each. */
 const REMEMBERED_MAX = 50_000;
 
-/** A password of 144 random bits, in characters that survive every shell and form. */
+/** Makes a password of 144 random bits, in characters that are safe in shells and forms. */
 export function makePassword(): string {
   return randomBytes(PASSWORD_BYTES).toString('base64url');
 }
@@ -53,8 +53,8 @@ export async function hashPassword(password: string, origin: keyof typeof EFFORT
 }
 
 /**
- * A short mark of one enrolment, told by the hash of its password: enrolling again makes another. It gives nothing of
- * the hash away.
+ * The id of an enrolment, derived from the hash of its password: enrolling again gives another id. It reveals nothing
+ * about the hash.
  */
 export function enrolmentOf(hash: string): string {
   return createHash('sha256').update(hash).digest('hex').slice(0, 16);
@@ -86,18 +86,18 @@ async function matches(parsed: Parsed, password: Buffer): Promise<boolean> {
   return key.length === derived.length && timingSafeEqual(key, derived);
 }
 
-/** Whether `password` is the one that was hashed. A hash of another form is an error, not a wrong password. */
+/** Whether `password` was hashed to `hash`. @throws Error when that is no hash of hashPassword */
 export async function verifyPassword(hash: string, password: Buffer): Promise<boolean> {
   return matches(parse(hash), password);
 }
 
-/** Whoever isn't the broker asks for nobody's turn. */
+/** Outside of the broker there is no queue. */
 const AT_ONCE: Turn = { admit: () => {}, take: (check) => check() };
 
 /**
- * Checks passwords and remembers which were right, bounded, under a keyed hash that only this process knows. Wrong
- * ones are never remembered. Every refusal costs one costly derivation, whether the name is known or not and however
- * its hash was made: names can't be told apart by time.
+ * Checks passwords and remembers right ones by a keyed hash with a secret of this process. Wrong ones are never
+ * remembered. Every refusal costs one expensive derivation, whether the name exists or not, so timing doesn't reveal
+ * names.
  */
 export class PasswordChecker {
   readonly #secret = randomBytes(KEY_BYTES);
@@ -108,7 +108,7 @@ export class PasswordChecker {
   async check(hash: string, password: Buffer, turn: Turn = AT_ONCE): Promise<boolean> {
     const parsed = parse(hash);
     if (parsed.cost <= SYNC_COST_MAX) {
-      // Nobody guesses what was made here, so who has it waits for nobody. Remembering would cost as much as checking.
+      // A generated password can't be guessed, so it needs no queue; remembering it would cost as much as checking.
       return (await matches(parsed, password)) || this.pretend(password, turn);
     }
     turn.admit();
@@ -118,7 +118,7 @@ export class PasswordChecker {
       .update(password)
       .digest('base64url');
     if (this.#right.has(mark)) return true;
-    // The same may have been found right while this one waited for its turn.
+    // The same password may have been found right while this check waited.
     if (!(await turn.take(async () => this.#right.has(mark) || matches(parsed, password)))) return false;
     // The oldest gives way: a set keeps the order of insertion.
     if (this.#right.size >= REMEMBERED_MAX) this.#right.delete(this.#right.values().next().value as string);
@@ -126,7 +126,7 @@ export class PasswordChecker {
     return true;
   }
 
-  /** Spends as long on somebody unknown as on a wrong password of somebody known. @throws CheckRefused */
+  /** Takes as long for an unknown name as a wrong password of a known one. @throws CheckRefused */
   async pretend(password: Buffer, turn: Turn = AT_ONCE): Promise<false> {
     turn.admit();
     await turn.take(() => derive(password, Buffer.alloc(SALT_BYTES), EFFORT.chosen));

@@ -1,18 +1,18 @@
 /**
- * PROXY protocol, version 2 (haproxy.org, proxy-protocol.txt, section 2.2): what a load balancer says about the client
- * it speaks for. Only heard from addresses that are trusted; everybody else would write their own origin.
+ * PROXY protocol, version 2 (haproxy.org, proxy-protocol.txt, section 2.2): the address of the client behind a load
+ * balancer. Only read from trusted addresses: anybody else could forge it.
  */
 import type { Socket } from 'node:net';
 
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 const HEADER_BYTES = 16;
-/** Addresses and extensions; the standard asks receivers to take 536 bytes at least. */
+/** Addresses and extensions. The standard asks receivers to accept at least 536 bytes. */
 const BODY_BYTES_MAX = 4_096;
 
-/** What the header says: who is spoken for, or LOCAL, the balancer's own health check. */
+/** The client's address, or LOCAL: a health check of the balancer itself. */
 export type ProxyHeader = { local: true } | { local: false; address: string };
 
-/** The first 16 bytes: how many follow. Undefined when it isn't a header that can be understood. */
+/** How many bytes follow these first 16; undefined when they are no header of version 2. */
 export function proxyBodyBytes(header: Buffer): number | undefined {
   if (header.length < HEADER_BYTES || !header.subarray(0, 12).equals(SIGNATURE)) return undefined;
   const version = (header[12] as number) >> 4;
@@ -31,12 +31,12 @@ export function parseProxy(header: Buffer, body: Buffer): ProxyHeader | undefine
     const groups = Array.from({ length: 8 }, (_, index) => body.readUInt16BE(index * 2).toString(16));
     return { local: false, address: groups.join(':') };
   }
-  // Unspecified or a Unix socket: the connection is good, the origin unknown.
+  // Unspecified or a Unix socket: the connection is valid, its origin unknown.
   return family === 0 || family === 3 ? { local: true } : undefined;
 }
 
-/** Reads the header off a socket, and not a byte more. Resolves to undefined when there is none in time. */
-export function readProxyHeader(socket: Socket, timeout_ms: number): Promise<ProxyHeader | undefined> {
+/** Reads the header from a socket and not a byte more. Resolves to undefined when none comes in time. */
+export function readProxyHeader(socket: Socket, timeoutMs: number): Promise<ProxyHeader | undefined> {
   return new Promise((resolve) => {
     let header: Buffer | undefined;
     const finish = (result: ProxyHeader | undefined) => {
@@ -60,7 +60,7 @@ export function readProxyHeader(socket: Socket, timeout_ms: number): Promise<Pro
       const body = bytes === 0 ? Buffer.alloc(0) : (socket.read(bytes) as Buffer | null);
       if (body) finish(parseProxy(header, body));
     };
-    const timer = setTimeout(gone, timeout_ms);
+    const timer = setTimeout(gone, timeoutMs);
     socket.on('readable', read);
     socket.on('close', gone);
     socket.on('error', gone);

@@ -1,6 +1,6 @@
 /**
- * TCP and TLS listeners. A socket passes the gate first, then tells its origin (PROXY protocol, where that is
- * trusted), then shakes hands (TLS), and only then speaks MQTT.
+ * TCP and TLS listeners. A socket passes the connect queue, then the PROXY header is read (from trusted addresses), then
+ * comes the TLS handshake, then MQTT.
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -13,7 +13,7 @@ import type { Origin } from '../connection/connection.ts';
 import type { Stranger } from '../connection/strangers.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 
-/** Where a listener listens; port 0 takes a free one. */
+/** Where to listen. Port 0 takes a free one. */
 export interface Endpoint {
   host: string;
   port: number;
@@ -23,11 +23,11 @@ export interface TlsEndpoint extends Endpoint {
   /** PEM. */
   key: string;
   cert: string;
-  /** The authority that issues client certificates, PEM. Without one, clients show no certificates. */
+  /** The authority of client certificates, PEM. Without one, no client certificates are asked for. */
   clientAuthority?: string;
-  /** Whether a serial number (hexadecimal, lower case) was revoked; asked at every handshake. */
+  /** Whether a certificate with this serial number (hexadecimal, lower case) is revoked. Called at each handshake. */
   isRevoked?(serial: string): boolean;
-  /** The enrolment that a certificate was issued for, by its serial number. */
+  /** The enrolment of a certificate, by its serial number. */
   enrolmentOf?(serial: string): string | undefined;
 }
 
@@ -36,24 +36,24 @@ export interface SocketsOptions {
   connectQueue: ConnectQueue;
   now(): number;
   connectMsMax: number;
-  /** Addresses whose PROXY header is heard, and which must send one. */
+  /** Addresses whose PROXY header is believed. They must send one. */
   trustedProxies: ReadonlySet<string>;
-  /** A socket that may speak MQTT now. */
+  /** Serves a socket that is ready for MQTT. */
   serve(socket: Duplex, origin: Origin): void;
   turnedAway(reason: string, address: string): void;
 }
 
-/** What comes next for a socket that passed the gate. `heard` is for the origin that it is served with. */
+/** The next step for a socket that passed the connect queue. `heard` goes into its origin. */
 type Ready = (socket: Socket, address: string, heard: () => void) => void;
 
 const BACKLOG = 4_096;
 
-/** Listens to errors of sockets that nobody else looks after yet: one function for all of them. */
+/** The error listener of sockets that nothing else handles yet: one function for all of them. */
 function destroyIt(this: Socket): void {
   this.destroy();
 }
 
-/** An address as it is compared and told: IPv4 without its IPv6 form. */
+/** An address in one form: IPv4 without the IPv6 prefix. */
 export function plainAddress(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:/, '');
 }
@@ -62,7 +62,7 @@ export class Sockets {
   readonly #options: SocketsOptions;
   readonly #servers: Server[] = [];
   readonly #tlsServers: TlsServer[] = [];
-  /** Sockets that don't speak MQTT yet. */
+  /** Sockets that are not ready for MQTT yet. */
   readonly #pending = new Set<Socket>();
 
   constructor(options: SocketsOptions) {
@@ -85,7 +85,7 @@ export class Sockets {
       cert,
       minVersion: 'TLSv1.2',
       handshakeTimeout: this.#options.connectMsMax,
-      // A certificate is one way to prove a name; who has none shows a password.
+      // A certificate is optional: clients without one send a password.
       ...(clientAuthority === undefined
         ? {}
         : { ca: clientAuthority, requestCert: true, rejectUnauthorized: false }),
@@ -121,7 +121,7 @@ export class Sockets {
     });
   }
 
-  /** Stops listening; connections that speak MQTT are not touched. */
+  /** Stops listening. MQTT connections stay open. */
   async close(): Promise<void> {
     const closing = this.#servers.map((server) => new Promise<void>((done) => server.close(() => done())));
     for (const socket of this.#pending) socket.destroy();
@@ -153,9 +153,9 @@ export class Sockets {
   }
 }
 
-/** A socket on its way to speak MQTT. One object and two listeners: in a storm there are thousands a second. */
+/** A socket before MQTT. One object and two listeners, because a storm brings thousands a second. */
 class Entrant implements Waiting {
-  /** The socket's, or the one that a trusted proxy told. */
+  /** The socket's address, or the one from the header of a trusted proxy. */
   address: string;
   readonly #socket: Socket;
   readonly #ready: Ready;
@@ -196,7 +196,7 @@ class Entrant implements Waiting {
     this.#speak();
   }
 
-  /** Until CONNECT it may have to give way to others. A proxy speaks for many addresses. */
+  /** Until CONNECT it may be closed to make room. A proxy is exempt from the limit per address: it speaks for many. */
   #becomeStranger(proxy: boolean): void {
     const { connectQueue, turnedAway } = this.#options;
     const { address } = this;
@@ -223,7 +223,7 @@ class Entrant implements Waiting {
     this.#socket.destroy();
   }
 
-  /** The address that a trusted proxy tells takes the place of the proxy's own. */
+  /** Replaces the proxy's address by the one in its header. */
   async #awaitHeader(): Promise<void> {
     const socket = this.#socket;
     socket.on('error', destroyIt);

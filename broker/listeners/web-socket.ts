@@ -1,4 +1,4 @@
-/** MQTT over WebSocket (MQTT 3.1.1, section 6), at one path of somebody else's HTTP server. */
+/** MQTT over WebSocket (MQTT 3.1.1, section 6), at one path of an existing HTTP server. */
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, WebSocketServer } from 'ws';
@@ -9,22 +9,22 @@ export interface WebSocketOptions {
   path: string;
   /** A frame may hold a whole packet. */
   frameBytesMax: number;
-  /** What may be kept of a message that isn't complete, before CONNECT was accepted: strangers get less memory. */
+  /** Bytes of an incomplete message before CONNECT was accepted. Strangers get less memory. */
   strangerBytesMax: number;
-  /** Calls `begin` now or later, or `turnAway`. What `begin` gets is to be called when CONNECT was read. */
+  /** Calls `begin`, now or later, or `turnAway`. `begin` gets a function to call when CONNECT was read. */
   enter(address: string, begin: (heard: () => void) => void, turnAway: () => void, socket: Duplex): void;
-  /** Somebody asked for another path. */
-  strayed(address: string): void;
-  /** Begins to serve; gives the connection. */
+  /** An upgrade was for another path. */
+  wrongPath(address: string): void;
+  /** Serves the socket. */
   serve(socket: Duplex, origin: Origin): ServedConnection;
 }
 
-/** Answers an upgrade that isn't taken. The peer is not waited for: it may never close its side. */
+/** Refuses an upgrade. Doesn't wait for the peer, which may never close its side. */
 function end(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
-/** What is to be known of a connection that is served. */
+/** A connection as far as this file uses it. */
 export interface ServedConnection {
   /** CONNECT was accepted. */
   readonly connected: boolean;
@@ -33,8 +33,8 @@ export interface ServedConnection {
 }
 
 /**
- * Attaches to a server; the returned function detaches. An upgrade at another path is answered 404 and closed at once:
- * Node leaves such a socket to whoever hears of it, for ever, and outside of every limit.
+ * Attaches to a server; the returned function detaches. An upgrade at another path is answered 404 and closed at once.
+ * Node would leave such a socket open for ever, outside of every limit.
  */
 export function attachWebSocket(server: HttpServer, options: WebSocketOptions): () => void {
   const sockets = new WebSocketServer({
@@ -49,7 +49,7 @@ export function attachWebSocket(server: HttpServer, options: WebSocketOptions): 
     const ignore = () => socket.destroy();
     socket.on('error', ignore);
     if ((request.url ?? '').split('?')[0] !== options.path) {
-      options.strayed(address);
+      options.wrongPath(address);
       end(socket, '404 Not Found');
       return;
     }
@@ -67,8 +67,8 @@ export function attachWebSocket(server: HttpServer, options: WebSocketOptions): 
         });
         const stream = createWebSocketStream(webSocket);
         const served = options.serve(stream, { listener: 'ws', address, certificateName: undefined, heard });
-        // The frame is put together before the broker sees any of it. `maxPayload` is one for all connections, so what
-        // a stranger's holds is counted as it comes.
+        // `ws` assembles a frame before the broker sees any of it, and its `maxPayload` is the same for all connections.
+        // So the bytes of strangers are counted here as they arrive.
         const count = (chunk: Buffer) => {
           unfinishedBytes += chunk.length;
         };
@@ -80,7 +80,7 @@ export function attachWebSocket(server: HttpServer, options: WebSocketOptions): 
             webSocket.terminate();
           }
         };
-        // One before and one behind the listener of `ws`, which tells of whole messages in between.
+        // One listener before and one after that of `ws`, which reports complete messages in between.
         socket.prependListener('data', count).on('data', check);
       });
     };

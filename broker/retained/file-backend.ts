@@ -1,7 +1,7 @@
 /**
- * Retained documents in a file: a log of changes, each record with its length and checksum, flushed to the disk before
- * a write is done. The changes of one write hold together: when a crash cut one of them off, none of them counts, and
- * the log ends before them. When most of it is history, the log is written anew beside itself and put in its place.
+ * Retained documents in a file: a log of changes, each with its length and checksum, flushed to the disk at the end of
+ * each write. A write is atomic: if a crash cuts it off, none of its changes counts. When most of the log is history it
+ * is compacted into a new file, which then replaces it.
  */
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
@@ -12,9 +12,9 @@ import { alone, decodeBody, encodeRecord, HEADER_BYTES, withHeader } from './rec
 import { type Damage, RecordReader } from './record-reader.ts';
 import type { BackendDamage, RetainedBackend, RetainedChange, RetainedDocument } from './retained-backend.ts';
 
-/** The log is written anew when it is this much and twice what lives. */
+/** The log is compacted above this size, once it is twice as large as its live records. */
 const COMPACT_BYTES_MIN = 4 * 1024 * 1024;
-/** Of the log that is written anew: it begins empty, and is the log itself once it has the name. */
+/** For the compacted log: it begins empty, and becomes the log by renaming. */
 const NEXT_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
 
 /** Makes the name of a file durable. */
@@ -31,21 +31,21 @@ export class FileBackend implements RetainedBackend {
   readonly #path: string;
   readonly #log: Pick<Logger, 'error'> | undefined;
   #file: FileHandle | undefined;
-  /** What of the file counts. */
+  /** The valid length of the file. */
   #bytes = 0;
-  /** Whether something may stand behind it, of a write that failed. */
+  /** Whether a failed write may have left bytes beyond it. */
   #torn = false;
-  /** Below this the log isn't written anew. */
+  /** Below this the log isn't compacted. */
   #compactBytesMin = COMPACT_BYTES_MIN;
-  /** Another file got the name, and a power cut could still bring the old one back. */
+  /** The log was renamed, but a power failure could still bring the old file back. */
   #renamed = false;
-  /** What was found damaged since the start. */
+  /** Damage found since the start. */
   readonly damage: BackendDamage = { repaired: 0, lost: 0, lostBytes: 0 };
-  /** Bytes of the living record of each topic. */
-  readonly #living = new Map<string, number>();
-  #livingBytes = 0;
+  /** Bytes of the live record of each topic. */
+  readonly #live = new Map<string, number>();
+  #liveBytes = 0;
 
-  /** `log` is told when the file could not be written anew, which loses nothing but room. */
+  /** `log` gets damage, and compactions that failed, which cost only disk space. */
   constructor(path: string, log?: Pick<Logger, 'error'>) {
     this.#path = path;
     this.#log = log;
@@ -72,13 +72,13 @@ export class FileBackend implements RetainedBackend {
       }
       end = write.end;
     }
-    await this.#tellDamages(reader.damages);
+    await this.#reportDamages(reader.damages);
     if (reader.damages.length === 0) {
-      // What a crash cut off was never acknowledged: it goes, so that what follows can be read.
+      // A write that a crash cut off was never acknowledged. It is removed, so that what follows can be read.
       await this.#file.truncate(end);
       this.#bytes = end;
     } else {
-      // Without room to write it anew it stays as it is, and is read as it was read now.
+      // If the disk has no room for a compaction, the file stays and is read the same way next time.
       this.#bytes = size;
       await this.#tryCompact(documents.values());
     }
@@ -89,7 +89,7 @@ export class FileBackend implements RetainedBackend {
     if (!this.#file) throw new Error('load comes before write');
     const records = changes.map((change, index) => encodeRecord(change, index < changes.length - 1));
     const bytes = Buffer.concat(records);
-    // Behind what a failed write left nothing could be read.
+    // Records after the rest of a failed write could not be read.
     if (this.#torn) await this.#file.truncate(this.#bytes);
     this.#torn = true;
     await this.#file.appendFile(bytes);
@@ -99,7 +99,7 @@ export class FileBackend implements RetainedBackend {
     changes.forEach((change, index) => {
       this.#count(change.topic, change.payload === undefined ? 0 : (records[index] as Buffer).length);
     });
-    if (this.#bytes > this.#compactBytesMin && this.#bytes > 2 * this.#livingBytes) await this.#tryCompact();
+    if (this.#bytes > this.#compactBytesMin && this.#bytes > 2 * this.#liveBytes) await this.#tryCompact();
     if (this.#renamed) await syncFolder(this.#path);
     this.#renamed = false;
   }
@@ -110,13 +110,13 @@ export class FileBackend implements RetainedBackend {
   }
 
   #count(topic: string, bytes: number): void {
-    this.#livingBytes += bytes - (this.#living.get(topic) ?? 0);
-    if (bytes === 0) this.#living.delete(topic);
-    else this.#living.set(topic, bytes);
+    this.#liveBytes += bytes - (this.#live.get(topic) ?? 0);
+    if (bytes === 0) this.#live.delete(topic);
+    else this.#live.set(topic, bytes);
   }
 
-  /** Sets a copy of a damaged file aside, before anything of it is thrown away, and says what happened. */
-  async #tellDamages(damages: readonly Damage[]): Promise<void> {
+  /** Copies a damaged file before anything of it is dropped, and logs the damage. */
+  async #reportDamages(damages: readonly Damage[]): Promise<void> {
     const [first] = damages;
     if (!first) return;
     const lost = damages.filter(({ lostBytes }) => lostBytes > 0);
@@ -140,22 +140,22 @@ export class FileBackend implements RetainedBackend {
     );
   }
 
-  /** What was written lasts whether or not there is room to write the log anew. */
+  /** Compacts the log. A failure is logged; what was written stays durable. */
   async #tryCompact(documents?: Iterable<RetainedDocument>): Promise<void> {
     try {
-      await this.#compact(documents ? recordsOf(documents) : await this.#livingRecords());
+      await this.#compact(documents ? recordsOf(documents) : await this.#liveRecords());
       this.#compactBytesMin = COMPACT_BYTES_MIN;
     } catch (error) {
       this.#compactBytesMin = this.#bytes + COMPACT_BYTES_MIN;
       this.#log?.error(
         { reason: reasonOf(error) },
-        'the file of retained documents could not be written anew',
+        'the file of retained documents could not be compacted; it keeps growing until that works',
       );
     }
   }
 
-  /** The records of what lives, each by itself. */
-  async #livingRecords(): Promise<Iterable<Buffer>> {
+  /** The live records, each as a write of its own. */
+  async #liveRecords(): Promise<Iterable<Buffer>> {
     const reader = new RecordReader(this.#file as FileHandle, this.#bytes, true);
     const documents = new Map<string, Buffer>();
     for await (const { bodies } of reader.writes()) {
@@ -165,7 +165,7 @@ export class FileBackend implements RetainedBackend {
         else documents.set(topic, alone(body));
       }
     }
-    await this.#tellDamages(reader.damages);
+    await this.#reportDamages(reader.damages);
     return documents.values();
   }
 
@@ -186,7 +186,7 @@ export class FileBackend implements RetainedBackend {
       await unlink(path);
       throw error;
     }
-    // From here on the old file has no name: whatever is written must go into the new one.
+    // The old file has no name now, so everything must be written to the new one.
     this.#file = next;
     this.#bytes = bytes;
     this.#renamed = true;
@@ -194,7 +194,7 @@ export class FileBackend implements RetainedBackend {
   }
 }
 
-/** The bodies of records that hold documents. */
+/** The record bodies of documents. */
 function* recordsOf(documents: Iterable<RetainedDocument>): Iterable<Buffer> {
   for (const document of documents) yield encodeRecord(document, false).subarray(HEADER_BYTES);
 }

@@ -1,21 +1,21 @@
 /**
- * Reads the broker's file write by write. A crash leaves a write whose end is missing, at the end of the file: it was
- * never acknowledged and doesn't count. Anything else that is wrong is rot. A single flipped bit is put right; where
- * more is damaged that record is lost, and what stands before and after it is kept.
+ * Reads the broker's file write by write. A crash leaves an incomplete write at the end of the file; it was never
+ * acknowledged and is ignored. Any other damage is rot: a single flipped bit is repaired; a record with more damage is
+ * lost, and those before and after it are kept.
  *
- * Blocks of the last write need not have reached the disk in their order, so a damaged record counts as rot only when
- * its write was followed by another one: that began only after the one before it was on the disk.
+ * The blocks of the last write may reach the disk in any order. So a damaged record counts as rot only if another write
+ * follows, because that began only after the damaged one was on the disk.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { endsWrite, HEADER_BYTES, isWhole, knownKind, plausibleLength, repaired } from './record.ts';
 
 const WINDOW_BYTES = 1024 * 1024;
 
-/** What was found damaged. */
+/** A damaged place. */
 export interface Damage {
   /** Where it begins in the file. */
   at: number;
-  /** How many bytes say nothing any more; 0: it was put right. */
+  /** How many bytes are lost; 0 when it was repaired. */
   lostBytes: number;
 }
 
@@ -37,23 +37,23 @@ export class RecordReader {
   readonly #complete: boolean;
   #window = Buffer.alloc(0);
   #windowAt = 0;
-  /** What was damaged, as far as was read. */
+  /** The damage found so far. */
   readonly damages: Damage[] = [];
 
-  /** `complete`: the last write is known to be on the disk, so what is wrong with it is rot. */
+  /** `complete`: the last write is known to be on the disk, so damage in it is rot too. */
   constructor(file: FileHandle, size: number, complete = false) {
     this.#file = file;
     this.#size = size;
     this.#complete = complete;
   }
 
-  /** All whole writes, in order. */
+  /** All complete writes, in order. */
   async *writes(): AsyncIterable<Write> {
     let at = 0;
     let bodies: Buffer[] = [];
-    /** Damage within the write that is being read: it is known to be rot when another write follows. */
+    /** Damage in the current write. It is rot if another write follows. */
     let damages: Damage[] = [];
-    /** Whether something was lost of it, which means that it may never have been whole. */
+    /** The last write, if a record of it was lost: it may never have been complete. */
     let doubtful: Write | undefined;
     const begun = () => bodies.length > 0 || damages.length > 0;
     let start = 0;
@@ -100,11 +100,11 @@ export class RecordReader {
       if (doubtful) yield doubtful;
       if (bodies.length > 0) yield { bodies, end: at };
     }
-    // What a crash cut off was never acknowledged, and is nothing to tell.
+    // A write that a crash cut off was never acknowledged and isn't reported.
     if (!(await this.#cutOff(at))) this.damages.push({ at: start, lostBytes: this.#size - start });
   }
 
-  /** Whether the file simply ends within the record at a place, or holds nothing but zeros from there. */
+  /** Whether the file just ends within the record at `at`, or holds only zeros from there. */
   async #cutOff(at: number): Promise<boolean> {
     if (this.#size - at < HEADER_BYTES) return true;
     const header = await this.#bytes(at, HEADER_BYTES);
@@ -119,7 +119,7 @@ export class RecordReader {
     return true;
   }
 
-  /** The record at a place, put right where one bit is wrong. */
+  /** The record at `at`, repaired if one bit is wrong. */
   async #record(at: number): Promise<Found | undefined> {
     if (at + HEADER_BYTES > this.#size) return undefined;
     const header = await this.#bytes(at, HEADER_BYTES);
@@ -142,13 +142,13 @@ export class RecordReader {
     return undefined;
   }
 
-  /** The next place with a whole record behind a damaged one, and whether the damaged one surely ended its write. */
+  /** The next valid record after a damaged one, and whether the damaged one certainly ended its write. */
   async #nextRecord(at: number): Promise<{ at: number; endedWrite: boolean } | undefined> {
     const header = await this.#bytes(at, Math.min(HEADER_BYTES + 1, this.#size - at));
     if (header.length > HEADER_BYTES) {
       const length = header.readUInt32LE(0);
       const behind = at + HEADER_BYTES + length;
-      // It looks cut off. What looks like records within it may be what somebody published: it isn't taken for any.
+      // It looks cut off. What looks like records inside may be a payload, so they aren't read.
       if (plausibleLength(length) && behind > this.#size) return undefined;
       if (plausibleLength(length) && (await this.#wholeAt(behind))) {
         const kind = header[HEADER_BYTES] as number;
@@ -159,7 +159,7 @@ export class RecordReader {
     return place === undefined ? undefined : { at: place, endedWrite: false };
   }
 
-  /** The first place from here on with a whole record. */
+  /** The first valid record from `from` on. */
   async #scan(from: number): Promise<number | undefined> {
     for (let place = from; place + HEADER_BYTES < this.#size; place++) {
       if (this.#surelyNone(place)) continue;
@@ -168,7 +168,7 @@ export class RecordReader {
     return undefined;
   }
 
-  /** Whether the window shows already that no record is there: nearly always, and without a promise. */
+  /** Whether the window already rules out a record here. It nearly always does, and needs no promise. */
   #surelyNone(at: number): boolean {
     const inWindow = at - this.#windowAt;
     if (inWindow < 0 || inWindow + HEADER_BYTES + 1 > this.#window.length) return false;
@@ -192,7 +192,7 @@ export class RecordReader {
     return this.#bytes(at + HEADER_BYTES, length);
   }
 
-  /** So many bytes from a place, which the file has. They may be a part of the window: copy what is kept. */
+  /** `length` bytes at `at`, which the file has. They may be a part of the window: copy what is kept. */
   async #bytes(at: number, length: number): Promise<Buffer> {
     const inWindow = at - this.#windowAt;
     if (inWindow < 0 || inWindow + length > this.#window.length) {

@@ -1,6 +1,6 @@
 /**
  * One record of the broker's file: length of what follows (4), CRC-32 of it (4), kind (1), length of the topic (2),
- * topic, payload. And what can be done about one that is damaged.
+ * topic, payload. And the repair of damaged ones.
  */
 import { crc32 } from 'node:zlib';
 import type { QoS } from '../../mqtt/packet.ts';
@@ -10,14 +10,14 @@ export const HEADER_BYTES = 8;
 /** The shortest body: kind and the length of an empty topic. */
 const BODY_BYTES_MIN = 3;
 export const RECORD_BYTES_MAX = 512 * 1024 * 1024;
-/** A kind is a QoS; or it says, by its highest bit, that the topic holds nothing any more. */
+/** A kind is a QoS, or a removal when the highest bit is set. */
 const QOS_BITS = 0x03;
 const REMOVED_BIT = 0x80;
 /** More records of the same write follow. */
 const MORE_BIT = 0x40;
-/** Ends a write, in spite of its bits: in files of before every record stands for itself. */
+/** A removal that ends its write, whatever its bits say: old files have it, with one record a write. */
 const REMOVED = 0xff;
-/** In a longer body more than one flipped bit could pass for one. */
+/** In a longer body several flipped bits could look like one. */
 const REPAIRED_BYTES_MAX = 64 * 1024;
 
 function kindOf({ payload, qos }: RetainedChange, more: boolean): number {
@@ -36,7 +36,7 @@ export function encodeRecord(change: RetainedChange, more: boolean): Buffer {
   return withHeader(body);
 }
 
-/** A body with its length and checksum before it. */
+/** Puts length and checksum before a body. */
 export function withHeader(body: Buffer): Buffer {
   const record = Buffer.allocUnsafe(HEADER_BYTES + body.length);
   record.writeUInt32LE(body.length, 0);
@@ -63,7 +63,7 @@ export function decodeBody(body: Buffer): Decoded {
   };
 }
 
-/** The same record as one that stands for itself. */
+/** The same record as a write of its own. */
 export function alone(body: Buffer): Buffer {
   const copy = Buffer.from(body);
   copy[0] = (copy[0] as number) & QOS_BITS;
@@ -84,7 +84,7 @@ export function endsWrite(kind: number): boolean {
   return kind === REMOVED || (kind & MORE_BIT) === 0;
 }
 
-/** Whether a body is what its checksum says, and makes sense. */
+/** Whether a body matches its checksum and makes sense. */
 export function isWhole(body: Buffer, checksum: number): boolean {
   return crc32(body) === checksum && makesSense(body);
 }
@@ -93,12 +93,12 @@ function makesSense(body: Buffer): boolean {
   return knownKind(body.readUInt8(0)) && BODY_BYTES_MIN + body.readUInt16LE(1) <= body.length;
 }
 
-/** The body as it was before one bit of it, or of its checksum, was flipped; undefined when it is damaged more. */
+/** The body before one bit of it, or of its checksum, was flipped; undefined when more is damaged. */
 export function repaired(body: Buffer, checksum: number): Buffer | undefined {
   if (body.length > REPAIRED_BYTES_MAX) return undefined;
   const difference = (crc32(body) ^ checksum) >>> 0;
   const copy = Buffer.from(body);
-  // A single bit: it was the checksum's.
+  // A difference of one bit: the checksum itself was damaged.
   if ((difference & (difference - 1)) !== 0) {
     const bit = flippedBit(body.length, difference);
     if (bit === undefined) return undefined;
@@ -108,8 +108,8 @@ export function repaired(body: Buffer, checksum: number): Buffer | undefined {
 }
 
 /**
- * Which bit, counted from the first byte's lowest, changes the checksum of so many bytes in this way. The checksum is
- * linear: a flipped bit changes it by an amount that depends only on how many bytes follow.
+ * Finds the bit that changes the checksum of `bytes` bytes by `difference`, counted from the lowest of the first byte.
+ * CRC is linear: what a flipped bit changes depends only on how many bytes follow.
  */
 function flippedBit(bytes: number, difference: number): number | undefined {
   const changes = Array.from({ length: 8 }, (_, bit) => CHANGES[1 << bit] as number);
@@ -123,7 +123,7 @@ function flippedBit(bytes: number, difference: number): number | undefined {
   return undefined;
 }
 
-/** By what a byte changes the checksum (RFC 1952, section 8). */
+/** How each byte value changes the checksum (RFC 1952, section 8). */
 const CHANGES = Uint32Array.from({ length: 256 }, (_, byte) => {
   let change = byte;
   for (let bit = 0; bit < 8; bit++) change = change & 1 ? (change >>> 1) ^ 0xedb88320 : change >>> 1;

@@ -1,16 +1,17 @@
 /**
- * Where retained documents last. The broker holds all of them in memory; a backend makes them survive a restart.
+ * The interface of durable storage for retained documents. The broker holds all of them in memory; a backend makes them
+ * survive a restart.
  */
+import type { QoS } from '../../mqtt/packet.ts';
 
 /** A retained document. */
-import type { QoS } from '../../mqtt/packet.ts';
 export interface RetainedDocument {
   topic: string;
   payload: Buffer;
   qos: QoS;
 }
 
-/** A change of one topic's document; `payload` undefined: the topic holds none any more. */
+/** A change of one topic's document. `payload` undefined removes it. */
 export interface RetainedChange {
   topic: string;
   payload: Buffer | undefined;
@@ -19,7 +20,7 @@ export interface RetainedChange {
 
 /** Damage that a backend found in what it had written. */
 export interface BackendDamage {
-  /** Places that were put right. */
+  /** Places that were repaired. */
   repaired: number;
   /** Places where something was lost. */
   lost: number;
@@ -27,21 +28,21 @@ export interface BackendDamage {
 }
 
 /**
- * Implemented by a file (`file-backend.ts`) and by the center's Postgres store. The broker calls `load` once, before
- * it listens, and never calls `write` again before the last call has settled: changes that come meanwhile are
- * collected into the next one (group commit), at most one a topic.
+ * Implemented by a file (`file-backend.ts`) and by the center's Postgres store. The broker calls `load` once, before it
+ * listens. It makes one call of `write` at a time: changes that arrive meanwhile are collected for the next one (group
+ * commit), at most one a topic.
  */
 export interface RetainedBackend {
   /** Every document, in any order. */
   load(): AsyncIterable<RetainedDocument>;
-  /** Resolves when every change is durable. A rejection fails every publish that waits for one of these changes. */
+  /** Resolves when all changes are durable. A rejection fails every publish that waits for one of them. */
   write(changes: RetainedChange[]): Promise<void>;
   /**
-   * Whether the document that a topic gets is durable already, so that nothing has to be written and nobody has to
-   * wait. Asked only when no change of the topic waits for `write`; absent: never.
+   * Whether the new document of a topic is durable already, so that nothing has to be written. Only called when no
+   * change of the topic waits for `write`. Absent: never.
    */
   lasts?(topic: string): boolean;
-  /** What was found damaged since the start, where that can be told. */
+  /** Damage found since the start, if the backend can tell. */
   readonly damage?: BackendDamage;
   /** Called once, after the last write. */
   close?(): Promise<void>;

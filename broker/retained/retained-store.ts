@@ -1,6 +1,6 @@
 /**
- * The retained documents: an exact topic is one map lookup, a wildcard walks a trie and costs what matches.
- * Writes go through to the backend in groups: what changes while one write is under way is the next one.
+ * Retained documents in memory. An exact topic is one map lookup; a wildcard walks a trie, and its cost depends on what
+ * matches. Changes go to the backend in group writes: those that arrive during one write form the next.
  */
 import type { QoS } from '../../mqtt/packet.ts';
 import type { BackendDamage, RetainedBackend, RetainedChange } from './retained-backend.ts';
@@ -55,7 +55,7 @@ export class RetainedStore {
     return this.#bytes;
   }
 
-  /** Reads everything the backend has; returns the records that are no documents, by name. */
+  /** Loads everything from the backend. Returns the records that are no documents, by name. */
   async load(): Promise<Map<string, Buffer>> {
     const records = new Map<string, Buffer>();
     if (!this.#backend) return records;
@@ -66,19 +66,19 @@ export class RetainedStore {
     return records;
   }
 
-  /** What the backend found damaged of what it had written. */
+  /** The damage the backend found. */
   get damage(): BackendDamage {
     return this.#backend?.damage ?? { repaired: 0, lost: 0, lostBytes: 0 };
   }
 
-  /** Whether there is a backend that makes things last. */
-  get lasting(): boolean {
+  /** Whether a backend makes changes durable. */
+  get isDurable(): boolean {
     return this.#backend !== undefined;
   }
 
   /**
-   * Writes or removes a record that is no document: its name begins with `#`, which no topic can contain. Resolves
-   * when it is durable; needs a backend.
+   * Writes or removes a record that is no document; its name begins with `#`, which no topic can contain. Resolves when
+   * that is durable. Needs a backend.
    */
   record(name: string, payload: Buffer | undefined): Promise<void> {
     const group = this.#group();
@@ -86,7 +86,7 @@ export class RetainedStore {
     return group.done;
   }
 
-  /** Settles when everything that was changed in this turn is durable; undefined when nothing was. */
+  /** Settles when all changes of this turn of the event loop are durable; undefined when there are none. */
   get pending(): Promise<void> | undefined {
     return this.#next?.done;
   }
@@ -95,7 +95,7 @@ export class RetainedStore {
     return this.#documents.get(topic)?.retained;
   }
 
-  /** Whether a document for `topic` would break a limit. */
+  /** Whether a document of `bytes` for `topic` would exceed a limit. */
   full(topic: string, bytes: number): boolean {
     if (bytes === 0) return false;
     const known = this.get(topic);
@@ -104,8 +104,8 @@ export class RetainedStore {
   }
 
   /**
-   * Replaces a topic's document; an empty payload removes it [MQTT-3.3.1-10]. Seen at once, durable when the
-   * returned promise resolves; without a backend there is nothing to wait for.
+   * Replaces a topic's document; an empty payload removes it [MQTT-3.3.1-10]. Visible at once, durable when the promise
+   * resolves. Undefined when there is nothing to wait for.
    */
   set(topic: string, payload: Buffer, qos: QoS): Promise<void> | undefined {
     if (payload.length === 0) {
@@ -121,12 +121,12 @@ export class RetainedStore {
     return group.done;
   }
 
-  /** Replaces a document that is only true while this process runs: it isn't written to the backend. */
+  /** Replaces a document in memory only, for values that are meaningless after a restart. */
   keep(topic: string, payload: Buffer): void {
     this.#put({ topic, payload: owned(payload), qos: 0 });
   }
 
-  /** The topics that match a filter; a snapshot, so that a slow reader may take its time. */
+  /** A snapshot of the topics that match a filter. */
   match(filter: string): readonly string[] {
     if (filter.indexOf('+') < 0 && filter.indexOf('#') < 0) {
       return this.#documents.has(filter) ? [filter] : NONE;
@@ -136,7 +136,7 @@ export class RetainedStore {
     return found;
   }
 
-  /** Waits until everything is written. */
+  /** Resolves when everything is written and the backend is closed. */
   async close(): Promise<void> {
     while (this.#writing) await this.#writing;
     await this.#backend?.close?.();
@@ -192,7 +192,7 @@ export class RetainedStore {
       resolve = yes;
       reject = no;
     });
-    // Whoever waits sees the rejection; when nobody does (QoS 0) it must not end the process.
+    // Callers see the rejection. When there are none (QoS 0) it must not end the process.
     done.catch(() => {});
     this.#next = { changes: new Map(), done, resolve, reject };
     this.#writing ??= this.#writeAll();
@@ -200,7 +200,7 @@ export class RetainedStore {
   }
 
   async #writeAll(): Promise<void> {
-    // What comes in the same turn of the event loop belongs together.
+    // Collects the changes of this turn of the event loop.
     await new Promise<void>((resume) => setImmediate(resume));
     while (this.#next) {
       const group = this.#next;
@@ -218,7 +218,7 @@ export class RetainedStore {
   }
 }
 
-/** A copy, unless the payload fills its memory: a slice would keep the whole chunk that was read. */
+/** Copies a payload unless it fills its memory: a slice would retain the whole chunk that was read. */
 export function owned(payload: Buffer): Buffer {
   if (payload.buffer.byteLength <= payload.length * 2 + 64) return payload;
   const copy = Buffer.allocUnsafeSlow(payload.length);

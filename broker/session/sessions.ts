@@ -252,7 +252,7 @@ export class Sessions {
 
   #journal(key: string, lastSequence?: number): SessionJournal | undefined {
     const { retained } = this.#options.router;
-    return retained.lasting ? new SessionJournal(retained, key, lastSequence) : undefined;
+    return retained.isDurable ? new SessionJournal(retained, key, lastSequence) : undefined;
   }
 
   /** Moves a session of an operator to the end of its list. */
