@@ -1,6 +1,4 @@
-/**
- * An MQTT 3.1.1 broker to embed: `createBroker` gives the one that `platen up` and `platen broker` run.
- */
+/** An embeddable MQTT 3.1.1 broker: `createBroker` makes the one that `platen up` and `platen broker` run. */
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
@@ -36,23 +34,23 @@ export interface BrokerOptions {
   tls?: TlsEndpoint;
   limits?: Partial<BrokerLimits>;
   log: Logger;
-  /** `open` lets anyone publish and subscribe anything; refused unless every listener is on loopback. */
+  /** `open` allows everybody everything. It is refused unless every listener is on loopback. */
   identity: Identity | 'open';
-  /** Makes retained documents last; without one they are gone with the process. */
+  /** Makes retained documents and sessions durable. Without one they end with the process. */
   retained?: RetainedBackend;
   /**
-   * Every publish that `parseTopic()` says is for the center, in the order of each client; several may be in flight
-   * together. Awaited before the acknowledgement. A rejection: no acknowledgement, the connection is closed.
+   * Gets every publish that `parseTopic()` says is for the center, in the order of each client. Several may be in flight
+   * at once. The acknowledgement waits for the answer. On rejection there is none, and the connection is closed.
    * `refused`: acknowledged, but neither delivered nor retained.
    */
   uplink?: Uplink;
-  /** Addresses of load balancers that speak PROXY protocol, version 2. */
+  /** Addresses of load balancers that send PROXY protocol version 2. */
   trustedProxies?: string[];
-  /** How often `$SYS` is published; 0: never. Default 10,000. */
+  /** How often `$SYS` is published. 0: never. Default: 10,000. */
   sysMs?: number;
 }
 
-/** What there is at the moment. */
+/** Current numbers. The last three count since the start. */
 export interface BrokerStats {
   connections: number;
   waitingConnections: number;
@@ -68,43 +66,43 @@ export interface BrokerStats {
   closed: Record<string, number>;
 }
 
-/** Events: `session` (a client came or went), `refused` (something was refused, somebody disconnected for it). */
+/** Events: `session` (a client connected or disconnected) and `refused` (something was refused). */
 export interface Broker extends EventEmitter<HubEvents> {
-  /** Where the listeners listen, by name (`tcp`, `tls`), as URLs; filled by `listen`. */
+  /** The URLs of the listeners by name (`tcp`, `tls`). Filled by `listen`. */
   readonly addresses: Readonly<Record<string, string>>;
   /**
-   * Reads what a backend kept: retained documents and sessions. `listen` does it too; whoever publishes or lets clients
-   * in by WebSocket before that calls it first: what is read later would overwrite what came meanwhile.
+   * Reads retained documents and sessions from the backend. `listen` does that too. Call it before publishing or serving
+   * WebSockets earlier than `listen`: what is read later would overwrite what came meanwhile.
    */
   load(): Promise<void>;
-  /** Loads, then listens. Rejects with `start/port` when a port can't be had. */
+  /** Loads, then listens. @throws PlatenError start/port */
   listen(): Promise<void>;
-  /** Serves MQTT over WebSocket at `path` of an HTTP server; upgrades elsewhere are answered 404. */
+  /** Serves MQTT over WebSocket at `path` of an HTTP server. Upgrades at other paths are answered 404. */
   attachWebSocket(server: HttpServer, path: string): void;
-  /** Publishes as the broker itself: no access check, no uplink. Resolves when routed and, if retained, durable. */
+  /** Publishes as the broker itself, without access check and uplink. Resolves when routed and, if retained, durable. */
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
-  /** Whether anybody subscribes to something that `topic` matches: else what isn't retained need not be published. */
+  /** Whether any subscription matches `topic`. If not, only retained messages need to be published. */
   heard(topic: string): boolean;
-  /** Resolves when every publish that was handed over as an uplink is answered. */
+  /** Resolves when every uplink is answered. */
   idle(): Promise<void>;
-  /** Ends every live connection of a name, because its rights changed. Returns how many there were. */
+  /** Ends all connections of a name whose rights changed. Returns how many there were. */
   revoke(name: string, reason: string): number;
   stats(): BrokerStats;
   /** Registers the broker's metrics. */
   metrics(registry: Registry): void;
-  /** Why it can't serve as it should at the moment; undefined when it can. For readiness. */
+  /** Why it can't serve fully at the moment; undefined when it can. For readiness. */
   fault(): string | undefined;
-  /** Ends listeners and connections; resolves when all is written. */
+  /** Closes listeners and connections. Resolves when everything is written. */
   close(): Promise<void>;
 }
 
 const TICK_MS = 200;
-/** While sockets wait for their turn. */
+/** How often the connect queue advances while sockets wait. */
 const PACE_MS = 10;
 const SYS_MS = 10_000;
 const LOOPBACK = /^(localhost|::1|127\.\d+\.\d+\.\d+)$/;
 
-/** Makes a broker. It doesn't listen yet. @throws PlatenError setting/open-access */
+/** Makes a broker that doesn't listen yet. @throws PlatenError setting/open-access */
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
   if (options.identity === 'open') {
     for (const endpoint of [options.tcp, options.tls]) {
@@ -122,7 +120,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
   readonly #hub: Hub;
   readonly #connectQueue: ConnectQueue;
   readonly #descriptors: Descriptors;
-  /** What was said last of the descriptors. */
+  /** The fault of the descriptors that was logged last. */
   #fault: string | undefined;
   readonly #retained: RetainedStore;
   readonly #sockets: Sockets;
@@ -183,7 +181,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     await this.#hub.start();
     this.#every(TICK_MS, () => {
       this.#hub.tick();
-      this.#sayFault();
+      this.#logFault();
     });
     this.#every(PACE_MS, () => {
       if (this.#connectQueue.waiting > 0) this.#connectQueue.advance(this.#hub.now());
@@ -288,14 +286,14 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     await this.#retained.close();
   }
 
-  /** Says once that descriptors are running out, and once that there is room again. */
-  #sayFault(): void {
+  /** Logs once that descriptors run out, and once that there is room again. */
+  #logFault(): void {
     const fault = this.#descriptors.fault;
     if ((fault === undefined) === (this.#fault === undefined)) return;
     this.#fault = fault;
     const { log } = this.#options;
-    if (fault === undefined) log.warn('there is room for connections again');
-    else log.error({ reason: fault }, 'file descriptors are running out');
+    if (fault === undefined) log.warn('file descriptors are available again: new connections are accepted');
+    else log.error({ reason: fault }, 'file descriptors are running out: new connections are turned away');
   }
 
   #every(ms: number, work: () => void): void {

@@ -1,13 +1,13 @@
 /**
- * Every limit of the broker, with its unit last in the name. All can be set (`createBroker({ limits })`, flags of
- * `platen broker`); a limit that is hit is counted by its name and told.
+ * All limits of the broker, unit last in the name. Each can be set (`createBroker({ limits })`, `--limit`). Every hit is
+ * counted, and reported with its reason.
  */
 export interface BrokerLimits {
-  /** A whole control packet, its fixed header included. */
+  /** Of one control packet, fixed header included. */
   packetBytesMax: number;
-  /** The same before CONNECT was accepted: strangers get less memory. */
+  /** The same before CONNECT is accepted: strangers get less memory. */
   connectPacketBytesMax: number;
-  /** From the accepted socket to a complete CONNECT. */
+  /** Time from accepting the socket to a complete CONNECT. */
   connectMsMax: number;
   /** Of client ids, in bytes of UTF-8. */
   clientIdBytesMax: number;
@@ -17,17 +17,17 @@ export interface BrokerLimits {
   connectionsPerAddressMax: number;
   /** Connections of one operator; a printer has one. */
   connectionsPerUserMax: number;
-  /** Sockets before CONNECT, over all addresses; then one drawn at random gives way. */
+  /** Sockets before CONNECT, over all addresses. Beyond it a random one is closed. */
   strangersMax: number;
   /** The same from one address. */
   strangersPerAddressMax: number;
-  /** File descriptors that sockets leave to the database, files and downloads. */
+  /** File descriptors kept free for the database, files and downloads. */
   descriptorsReserve: number;
-  /** Sockets that wait for their turn in a storm; then the last of the longest line (by address) is closed. */
+  /** Sockets in the connect queue. Beyond it the last one of the longest queue (by address) is closed. */
   waitingConnectionsMax: number;
-  /** Connections begun per second; the others wait. */
+  /** Connections begun per second. The others wait. */
   connectsPerSecondMax: number;
-  /** Keepalive the broker accepts; longer ones (and 0) are supervised as if they were this long. 0 = as asked. */
+  /** Longest keepalive. Longer ones, and none, are supervised as if they were this long. 0 = as the client asks. */
   keepaliveSecondsMax: number;
   /** Of topics and filters, in bytes of UTF-8. */
   topicBytesMax: number;
@@ -35,64 +35,64 @@ export interface BrokerLimits {
   topicLevelsMax: number;
   /** Subscriptions of one session. */
   subscriptionsMax: number;
-  /** Messages any client may publish per second, kept by not reading it for a while. 0 = unbounded. */
+  /** Messages a client may publish per second. Beyond it the client isn't read for a while. 0 = unbounded. */
   publishesPerSecondMax: number;
-  /** Bytes any client may send per second, kept by not reading it for a while. 0 = unbounded. */
+  /** Bytes a client may send per second. Beyond it the client isn't read for a while. 0 = unbounded. */
   bytesPerSecondMax: number;
-  /** The same for a printer, over all its connections; what it publishes is stored. 0 = unbounded. */
+  /** Messages a printer may publish per second, over all its connections. 0 = unbounded. */
   printerPublishesPerSecondMax: number;
-  /** The same for a printer, over all its connections. 0 = unbounded. */
+  /** Bytes a printer may send per second, over all its connections. 0 = unbounded. */
   printerBytesPerSecondMax: number;
-  /** Messages one operator may publish per second, over all connections. 0 = unbounded. */
+  /** Messages an operator may publish per second, over all its connections. 0 = unbounded. */
   operatorPublishesPerSecondMax: number;
-  /** Bytes one operator may send per second, over all connections. 0 = unbounded. */
+  /** Bytes an operator may send per second, over all its connections. 0 = unbounded. */
   operatorBytesPerSecondMax: number;
-  /** How far ahead of its rates an operator may be. */
+  /** How far an operator may run ahead of its rates. */
   operatorBurstSeconds: number;
   /**
-   * Packets of one printer or operator per second that are neither publishes nor the answers to what it was sent; each
-   * filter of SUBSCRIBE and UNSUBSCRIBE counts as one. 0 = unbounded.
+   * Packets a printer or operator may send per second, without PUBLISH and awaited acknowledgements. Each filter of
+   * SUBSCRIBE and UNSUBSCRIBE counts as one. 0 = unbounded.
    */
   packetsPerSecondMax: number;
-  /** How far ahead of that rate a client may be. */
+  /** How far a client may run ahead of that rate. */
   packetBurstSeconds: number;
-  /** Filters of one SUBSCRIBE that are looked at; the others are refused. */
+  /** Filters of one SUBSCRIBE that are checked. The others are refused. */
   filtersPerPacketMax: number;
-  /** How far ahead of its rates a printer may be: what it kept while it was away comes at once. */
+  /** How far a printer may run ahead of its rates: after an absence it sends everything at once. */
   printerBurstSeconds: number;
-  /** Publishes of one client handed over and not yet acknowledged; then it isn't read. */
+  /** Publishes of one client that await acknowledgement. Beyond it the client isn't read. */
   inboundInFlightMax: number;
-  /** Bytes of payload of one client handed over and not yet acknowledged; then it isn't read. */
+  /** Payload bytes of one client that await acknowledgement. Beyond it the client isn't read. */
   inboundInFlightBytesMax: number;
-  /** The same of all clients together; then none is read that has something under way. */
+  /** The same for all clients together. Beyond it no client with a publish in flight is read. */
   inboundInFlightBytesTotalMax: number;
-  /** QoS 2 publishes of one client between PUBREC and PUBREL; more close the connection. */
+  /** QoS 2 publishes of one session that await PUBREL. One more closes the connection. */
   inboundQos2Max: number;
-  /** QoS 1 and 2 messages sent to one client and not yet acknowledged. */
+  /** QoS 1 and 2 messages in flight to one client. */
   outboundInFlightMax: number;
-  /** Bytes written to a socket that its peer hasn't taken; then deliveries wait in the session's queue. */
+  /** Bytes written to a socket and not read by its peer. Beyond it deliveries wait in the queue of the session. */
   outboundSocketBytesMax: number;
-  /** Messages waiting for one connected subscriber; more and it is disconnected (`slow-consumer`). */
+  /** Messages queued for a connected subscriber. Beyond it the subscriber is disconnected (`slow-consumer`). */
   queuedMessagesMax: number;
-  /** Bytes waiting for one connected subscriber; more and it is disconnected (`slow-consumer`). */
+  /** Bytes queued for a connected subscriber. Beyond it the subscriber is disconnected (`slow-consumer`). */
   queuedBytesMax: number;
-  /** Bytes waiting for all sessions of one user or printer together. */
+  /** Bytes queued for all sessions of one operator or printer. */
   queuedBytesPerUserMax: number;
-  /** Bytes waiting for all sessions of all together. */
+  /** Bytes queued for all sessions. */
   queuedBytesTotalMax: number;
-  /** Topics of retained documents that one connected subscriber asked for and hasn't taken; then as above. */
+  /** Retained documents that a connected subscriber still has to get. Beyond it: `slow-consumer`. */
   replayTopicsMax: number;
-  /** How long a subscriber may take nothing while something waits for it; then it is disconnected. */
+  /** How long a subscriber may read nothing while output waits. Then it is disconnected. */
   stalledMsMax: number;
-  /** Messages kept for a session whose client is away. */
+  /** Messages queued for an absent client. */
   offlineMessagesMax: number;
-  /** Bytes kept for a session whose client is away. */
+  /** Bytes queued for an absent client. */
   offlineBytesMax: number;
-  /** What gives way when a queue for an absent client is full. */
+  /** What is dropped when the queue of an absent client is full. */
   offlineFull: 'drop-oldest' | 'drop-newest';
-  /** Sessions kept without a connection; the one away longest gives way. */
+  /** Sessions without a connection. Beyond it the one absent longest ends. */
   offlineSessionsMax: number;
-  /** Sessions of one operator that are kept; the one away longest gives way. */
+  /** Persistent sessions of one operator. Beyond it the one absent longest ends. */
   sessionsPerUserMax: number;
   /** How long a session is kept without a connection. */
   offlineSecondsMax: number;
@@ -100,22 +100,24 @@ export interface BrokerLimits {
   retainedMax: number;
   /** Bytes of all retained payloads. */
   retainedBytesMax: number;
-  /** Connections begun by one id, user or address within `flapWindowMs` before it is banned for `flapBanMs`. */
+  /** Connects of one client within `flapWindowMs`. Beyond it the client is banned for `flapBanMs`. */
   flapConnectsMax: number;
   flapWindowMs: number;
   flapBanMs: number;
-  /** Wrong passwords for one user from one address within `flapWindowMs` before it is banned there; ten times as
-   * many for all users of an address. */
+  /**
+   * Wrong passwords for one user from one address within `flapWindowMs`. Beyond it that user is banned there; beyond ten
+   * times as many, the address is.
+   */
   failuresMax: number;
-  /** Costly password checks under way at once, over all addresses. */
+  /** Costly password checks that run at once, over all addresses. */
   passwordChecksMax: number;
-  /** The same for one address. Users that proved themselves there before have a turn of their own. */
+  /** The same for one address. Users that logged in from there before have a queue of their own. */
   passwordChecksPerAddressMax: number;
-  /** Costly password checks that wait, over all addresses; more are told to come again. */
+  /** Costly password checks that wait, over all addresses. Beyond it clients are told to try again later. */
   passwordChecksWaitingMax: number;
   /** The same for one address. */
   passwordChecksWaitingPerAddressMax: number;
-  /** Wrong credentials are answered at multiples of this time, so that the answer's time tells nothing. */
+  /** Wrong credentials are answered at multiples of this time, so that timing reveals nothing. */
   refusalStepMs: number;
   /** Ids, users and addresses watched for flapping and failures. */
   watchedMax: number;
@@ -184,13 +186,13 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   watchedMax: 100_000,
 };
 
-/** What `PLATEN_ACCESS=open` uses instead: what the protocol itself allows, because conformance suites try it. */
+/** Used with `PLATEN_ACCESS=open`: what the protocol itself allows, because conformance suites try it. */
 export const OPEN_LIMITS: Partial<BrokerLimits> = {
   packetBytesMax: 256 * MIB + 5,
   connectPacketBytesMax: 400 * KIB,
   clientIdBytesMax: 65_535,
   topicBytesMax: 65_535,
-  // The bound of mosquitto: 200 slashes.
+  // As mosquitto: 200 slashes.
   topicLevelsMax: 201,
   subscriptionsMax: 100_000,
   filtersPerPacketMax: 100_000,

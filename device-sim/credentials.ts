@@ -1,10 +1,8 @@
-/**
- * Where simulated printers get their passwords: a file, one password for all, or a running center that enrolls them.
- */
+/** The passwords of simulated printers: from a file, or from a running center that enrolls them. */
 import { readFileSync } from 'node:fs';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 
-/** Printers that one `printers.enroll` names. */
+/** Printers in one `printers.enroll` request. */
 const ENROLL_CHUNK = 500;
 
 function wrongFile(file: string, reason: string): PlatenError {
@@ -17,7 +15,7 @@ function wrongFile(file: string, reason: string): PlatenError {
 
 /**
  * Reads `{"<printer>": "<password>"}`.
- * @throws PlatenError setting/invalid where it is something else or a printer is missing
+ * @throws PlatenError setting/invalid when the file is not that, or lacks a printer
  */
 export function readPasswords(file: string, printers: string[]): Record<string, string> {
   let value: unknown;
@@ -38,8 +36,8 @@ export function readPasswords(file: string, printers: string[]): Record<string, 
 }
 
 /**
- * Has a center give every printer a password, some hundred printers a request. Printers that had one get a new one.
- * @param enroll asks the center, as the request `printers.enroll`
+ * Enrolls all printers, some hundred a request. Printers that had a password get a new one.
+ * @param enroll sends the request `printers.enroll`
  */
 export async function enrollPrinters(
   enroll: (printers: string[]) => Promise<{ printer: string; password: string }[]>,

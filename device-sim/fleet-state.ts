@@ -1,13 +1,13 @@
 /**
- * What simulated printers are made of, kept in a file, so that a printer that was updated is still updated when the
- * simulation starts again.
+ * Keeps the structures of simulated printers in a file, so that an updated printer is still updated after a restart of
+ * the simulation.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { PrinterStructure } from '../agent/driver.ts';
 import { readWholeJson, writeWholeSync } from '../files/whole-file.ts';
 
-/** Changes are written together after so many ms: an update touches many printers at once. */
+/** How long changes are collected before a write: an update changes many printers at once. */
 const WRITE_AFTER_MS = 200;
 
 interface Kept {
@@ -26,7 +26,7 @@ export class FleetState {
     this.#printers = readState(file);
   }
 
-  /** What is known of a printer from before. */
+  /** The kept state of a printer. */
   of(printer: string): Kept | undefined {
     return this.#printers[printer];
   }
@@ -36,7 +36,7 @@ export class FleetState {
     this.#timer ??= setTimeout(() => this.flush(), WRITE_AFTER_MS);
   }
 
-  /** Writes what is not written yet. A crash leaves the old file or the new one, never half of one. */
+  /** Writes pending changes. A crash leaves the old file or the new one, never half of one. */
   flush(): void {
     if (!this.#timer) return;
     clearTimeout(this.#timer);
@@ -49,7 +49,7 @@ export class FleetState {
 function readState(file: string): Record<string, Kept> {
   const kept = readWholeJson(
     file,
-    'It holds what the simulated printers are made of. Remove it to begin the simulation anew.',
+    'It holds the structures of the simulated printers. Remove it to start the simulation over.',
   );
   return (kept ?? {}) as Record<string, Kept>;
 }

@@ -285,7 +285,7 @@ describe('the raw transport', () => {
     const { error, types } = await endOf((socket, data) => {
       if (data[0] === 0x10) socket.write(CONNACK);
     });
-    expect(error?.message).toBe('the broker fell silent');
+    expect(error?.message).toBe('the broker stopped answering');
     expect(types).toContain(0xc0);
   });
 

@@ -1,7 +1,4 @@
-/**
- * Many simulated printers in one process: an agent for each, one transport for all, and the timeline that happens
- * to them.
- */
+/** Many simulated printers in one process: an agent for each, one transport for all, and a timeline of events. */
 import { type Logger, pino } from 'pino';
 import { type Agent, createAgent } from '../agent/agent.ts';
 import { type Clock, systemClock } from '../agent/clock.ts';
@@ -13,34 +10,35 @@ import { randomFor } from '../base/random.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { FleetState } from './fleet-state.ts';
 import { Latencies } from './latencies.ts';
-import { rawTransport, type WireCounts } from './raw-transport.ts';
+import { rawTransport, type TransportCounts } from './raw-transport.ts';
 import type { FleetPlan, PrinterPlan } from './scenario.ts';
 import { runEvent, type Target } from './timeline.ts';
 import { trustingUpdater } from './trusting-updater.ts';
 
 export interface FleetOptions {
   plan: FleetPlan;
-  /** Address of the broker (mqtt:// or mqtts://), or a transport of one's own. */
+  /** Address of the broker, mqtt:// or mqtts://. */
   url?: string;
+  /** Replaces the raw transport to `url`. */
   transport?: Transport;
   /** Certificate authority in PEM for mqtts://. */
   ca?: string;
-  /** Passwords by printer, or one for all; none for a broker without access control. */
+  /** Passwords by printer, or one for all. None for a broker with open access. */
   passwords?: Record<string, string> | string;
   /** New connections per second. */
   connectsPerSecond?: number;
   updater?: UpdaterFactory;
   clock?: Clock;
   log?: Logger;
-  /** Ceilings of the wait before a reconnect, in ms. */
+  /** Bounds of the wait before a reconnect, in ms. */
   reconnectMs?: { first: number; most: number };
-  /** Folder under which each printer's updater may keep files. */
+  /** The folder where a printer's updater keeps its files. */
   folder?: (printer: string) => string;
-  /** What the printers are made of, kept over restarts of the simulation. */
+  /** Keeps structures over restarts of the simulation. */
   state?: FleetState;
 }
 
-/** Counts over the fleet; all but `online` only grow. */
+/** Counts over the whole fleet. All but `online` only grow. */
 export interface FleetFigures {
   printers: number;
   online: number;
@@ -50,7 +48,7 @@ export interface FleetFigures {
   structures: number;
   verdicts: Record<string, number>;
   entriesLogged: number;
-  /** Entries overwritten before the center had them. */
+  /** Entries that were overwritten before the center acknowledged them. */
   entriesLost: number;
   entriesUnacknowledged: number;
   refused: number;
@@ -58,15 +56,15 @@ export interface FleetFigures {
   /** Update reports by state. */
   reports: Record<string, number>;
   bricked: number;
-  /** Why connections failed, with counts; at most 20 different reasons. */
+  /** Why connections failed, with counts. At most 20 reasons. */
   reasons: Record<string, number>;
 }
 
 const CONNECTS_PER_SECOND = 500;
 const REASONS_MAX = 20;
-/** How long the end waits for installations and farewells, in ms. */
+/** How long `stop` waits for installations and disconnects. */
 const STOP_MS = 8_000;
-/** A refused password won't get better by hammering the broker. */
+/** Slow, because a refused password won't become right by hammering the broker. */
 const RECONNECT_MS = { first: 1_000, most: 30_000 };
 
 interface Member extends Target {
@@ -116,8 +114,8 @@ export class SimulatedFleet {
     for (const plan of options.plan.printers) this.#members.set(plan.printer, this.#member(plan, transport));
   }
 
-  /** Counts of the raw transport; undefined with a transport of one's own. */
-  get wire(): WireCounts | undefined {
+  /** Counts of the raw transport; undefined with another one. */
+  get wire(): TransportCounts | undefined {
     return this.#raw?.counts;
   }
 
@@ -135,13 +133,16 @@ export class SimulatedFleet {
     return this.#members.get(printer)?.driver;
   }
 
-  /** Starts every printer at its time and the timeline. Returns at once. */
+  /** Starts the timeline, and every printer at its time. Returns at once. */
   start(): void {
     const perSecond = this.#options.connectsPerSecond ?? CONNECTS_PER_SECOND;
     for (const [index, member] of [...this.#members.values()].entries()) {
       this.#later(member.plan.connectAfterMs + (index * 1_000) / perSecond, () => {
         member.agent.start().catch((error: unknown) => {
-          this.#log.error({ printer: member.plan.printer, reason: reasonOf(error) }, 'not started');
+          this.#log.error(
+            { printer: member.plan.printer, reason: reasonOf(error) },
+            'the agent could not be started',
+          );
         });
       });
     }
@@ -151,14 +152,14 @@ export class SimulatedFleet {
         const touched = runEvent(planned, [...this.#members.values()], random, (ms, task) =>
           this.#later(ms, task),
         );
-        this.#log.info({ do: planned.event.do, printers: touched }, 'timeline');
+        this.#log.info({ do: planned.event.do, printers: touched }, 'timeline event');
         if (planned.everyMs !== undefined) this.#later(planned.everyMs, happen);
       };
       this.#later(planned.atMs, happen);
     }
   }
 
-  /** Brings the figures that are read from the agents up to date. */
+  /** Updates the figures that come from the agents. */
   refresh(): FleetFigures {
     const { figures } = this;
     figures.online = 0;
@@ -175,15 +176,15 @@ export class SimulatedFleet {
     return figures;
   }
 
-  /** Says goodbye for every printer and frees everything. */
+  /** Disconnects every printer and frees everything. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
-    const farewells = Promise.all([...this.#members.values()].map(({ agent }) => agent.stop()));
-    // An installation can't be broken off; one that takes long must not hold the end up.
-    await Promise.race([farewells, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
+    const stopped = Promise.all([...this.#members.values()].map(({ agent }) => agent.stop()));
+    // An installation can't be interrupted, and a long one must not delay the end.
+    await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
     this.#options.state?.flush();
     this.#raw?.close();
   }
@@ -264,7 +265,7 @@ function count(counts: Record<string, number>, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1;
 }
 
-/** Makes and starts a fleet. */
+/** Creates and starts a fleet. */
 export function startFleet(options: FleetOptions): SimulatedFleet {
   const fleet = new SimulatedFleet(options);
   fleet.start();

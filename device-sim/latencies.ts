@@ -1,6 +1,4 @@
-/**
- * Durations in a bounded space: a histogram whose buckets grow by a tenth, so that any percentile is right to 10 %.
- */
+/** A histogram of durations in constant space. Buckets grow by a tenth, so percentiles are accurate to 10 %. */
 
 const GROWTH = 1.1;
 const FIRST_MS = 0.05;
@@ -22,12 +20,12 @@ export class Latencies {
   get count(): number {
     return this.#count;
   }
-  /** The longest, in ms. */
+  /** The longest duration, in ms. */
   get most(): number {
     return this.#most;
   }
 
-  /** The duration that `share` (0 to 1) of all stayed under, in ms; 0 when there was none. */
+  /** The duration in ms that `share` (0 to 1) of all did not exceed; 0 when there are none. */
   percentile(share: number): number {
     let left = Math.ceil(this.#count * share);
     for (const [index, count] of this.#buckets.entries()) {

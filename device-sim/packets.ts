@@ -1,10 +1,8 @@
-/**
- * MQTT 3.1.1 packets, encoded and framed by hand: the simulator writes hundreds of thousands a second.
- */
+/** MQTT 3.1.1 packets, encoded and framed by hand, because the simulator writes hundreds of thousands a second. */
 import { generate } from 'mqtt-packet';
 import type { ConnectOptions } from '../agent/transport.ts';
 
-/** First bytes of the fixed headers (MQTT 3.1.1, section 2.2), flags as they must be. */
+/** First bytes of the fixed headers, with the required flags (MQTT 3.1.1, section 2.2). */
 export const PACKET = {
   connack: 0x20,
   publish: 0x30,
@@ -15,7 +13,7 @@ export const PACKET = {
   disconnect: 0xe0,
 } as const;
 
-/** Topics whose header is kept encoded. Each printer has about ten, so this serves thousands of printers. */
+/** Encoded topics in the cache. A printer has about ten, so this serves thousands of printers. */
 const TOPICS_KEPT_MAX = 200_000;
 const topics = new Map<string, Buffer>();
 
@@ -26,13 +24,13 @@ function topicBytes(topic: string): Buffer {
     bytes = Buffer.allocUnsafe(text.length + 2);
     bytes.writeUInt16BE(text.length, 0);
     text.copy(bytes, 2);
-    // Topics that end in an id are sent once; keeping them would only fill the map.
+    // A full cache gains nothing from more: topics that end in an id are used once.
     if (topics.size < TOPICS_KEPT_MAX) topics.set(topic, bytes);
   }
   return bytes;
 }
 
-/** Bytes that the remaining length takes (MQTT 3.1.1, section 2.2.3). */
+/** How many bytes the remaining length takes (MQTT 3.1.1, section 2.2.3). */
 function lengthBytes(length: number): number {
   if (length < 128) return 1;
   if (length < 16_384) return 2;
@@ -81,7 +79,7 @@ export function subscribePacket(filters: string[], id: number): Buffer {
   });
 }
 
-/** Cuts a stream of bytes into packets. */
+/** Splits a stream of bytes into packets. */
 export class FrameReader {
   #rest: Buffer | undefined;
   readonly #bytesMax: number;
@@ -91,8 +89,8 @@ export class FrameReader {
   }
 
   /**
-   * Takes bytes in and gives whole packets out: type (the upper half of the first byte), flags, body. The body is a
-   * view of the chunk.
+   * Adds a chunk and calls back with each complete packet: type (the upper half of the first byte), flags, body. The body
+   * is a view of the chunk.
    * @throws Error when a packet is larger than the limit or its length is malformed
    */
   push(chunk: Buffer, packet: (type: number, flags: number, body: Buffer) => void): void {
@@ -109,7 +107,7 @@ export class FrameReader {
   }
 }
 
-/** Where the body of the packet at `at` begins and ends; undefined while it is not whole. */
+/** Where the body of the packet at `at` begins and ends; undefined while it is incomplete. */
 function frameAt(bytes: Buffer, at: number, bytesMax: number): { start: number; end: number } | undefined {
   let length = 0;
   for (let digit = 0; digit < 4; digit++) {

@@ -1,7 +1,7 @@
 /**
- * MQTT 3.1.1 over raw sockets, for thousands of agents in one process. What never changes (CONNECT but for the will,
- * SUBSCRIBE, a topic's header) is encoded once; PUBLISH is put together by hand. One timer serves the keep-alive of
- * all connections. Only what an agent needs: QoS 1 out, QoS 0 and 1 in, clean sessions.
+ * MQTT 3.1.1 over raw sockets, for thousands of agents in one process. PUBLISH is encoded by hand with cached topics, and
+ * one timer serves the keep-alive of all connections. It does only what an agent needs: QoS 1 out, QoS 0 and 1 in, clean
+ * sessions.
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -16,28 +16,28 @@ import {
 import { PlatenError } from '../schemas/errors.ts';
 import { connectPacket, FrameReader, PACKET, publishPacket, subscribePacket } from './packets.ts';
 
-/** Bytes of one packet from the broker; a larger one ends the connection. */
+/** Largest packet from the broker. A larger one ends the connection. */
 const PACKET_BYTES_MAX = 1024 * 1024;
 const SWEEP_MS = 1_000;
 const PINGREQ = Buffer.from([PACKET.pingreq, 0]);
 const DISCONNECT = Buffer.from([PACKET.disconnect, 0]);
 
 /** Counts over all connections of a transport. */
-export interface WireCounts {
+export interface TransportCounts {
   packetsIn: number;
   packetsOut: number;
   bytesIn: number;
   bytesOut: number;
-  /** Publishes by what follows the printer in their topic, `answer/…` and the like cut at the slash. */
+  /** Publishes that were sent. */
   published: number;
   acknowledged: number;
 }
 
 export interface RawTransport extends Transport {
-  readonly counts: WireCounts;
-  /** Milliseconds between each publish and its acknowledgement, given to the observer. */
+  readonly counts: TransportCounts;
+  /** Calls `observer` with the milliseconds between each publish and its acknowledgement. */
   onLatency(observer: (ms: number) => void): void;
-  /** Ends the keep-alive timer. */
+  /** Stops the keep-alive timer. */
   close(): void;
 }
 
@@ -54,7 +54,7 @@ function endpointOf(url: string, ca: string | undefined): Endpoint {
   }
   if (parsed?.protocol === 'mqtts:') {
     const port = Number(parsed.port || 8883);
-    // An address is no server name (RFC 6066, section 3); the certificate is then checked against the address.
+    // An IP address is no server name (RFC 6066, section 3). The certificate is checked against the address instead.
     const servername = isIP(host) === 0 ? host : '';
     return { open: () => connectTls({ host, port, ca, servername }) };
   }
@@ -112,14 +112,14 @@ class RawConnection implements Connection {
     this.#socket.resetAndDestroy();
   }
 
-  /** Keep-alive (MQTT-3.1.2-24): asks after half of it, gives up when nothing came for one and a half. */
+  /** Keep-alive [MQTT-3.1.2-24]: pings after half of it, gives up after one and a half without a packet. */
   sweep(now: number): void {
     const keepalive = this.#options.keepalive * 1_000;
     if (!this.#accepted) {
       if (now - this.#startedAt > this.#options.timeoutMs)
         this.#fail(new Error('the broker does not answer'));
     } else if (now - this.#lastIn > keepalive * 1.5) {
-      this.#fail(new Error('the broker fell silent'));
+      this.#fail(new Error('the broker stopped answering'));
     } else if (now - this.#lastOut > keepalive / 2 || now - this.#lastIn > keepalive / 2) {
       this.#write(PINGREQ);
     }
@@ -155,7 +155,7 @@ class RawConnection implements Connection {
   #data(chunk: Buffer): void {
     this.#lastIn = performance.now();
     this.#owner.counts.bytesIn += chunk.length;
-    // Answers to one segment go out in one segment.
+    // All answers to one chunk leave in one write.
     this.#socket.cork();
     try {
       this.#reader.push(chunk, (type, flags, body) => this.#packet(type, flags, body));
@@ -214,7 +214,7 @@ class RawConnection implements Connection {
 }
 
 interface RawOwner {
-  counts: WireCounts;
+  counts: TransportCounts;
   connections: Set<RawConnection>;
   latency: ((ms: number) => void) | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * A scenario in virtual time and without a broker: weeks of a fleet in seconds, written as the JSON lines that
- * `platen rules test --log` reads. To try rules before they are put.
+ * Runs a scenario in virtual time without a broker: weeks of a fleet in seconds. Writes the JSON lines that
+ * `platen rules test --log` reads, for testing rules before they are deployed.
  */
 import { VirtualClock } from '../agent/clock.ts';
 import { SimulatedDriver } from '../agent/drivers/simulated/driver.ts';
@@ -9,20 +9,20 @@ import { randomFor } from '../base/random.ts';
 import type { FleetPlan, PrinterPlan } from './scenario.ts';
 import { runEvent, type Target } from './timeline.ts';
 
-/** When the record begins unless told otherwise. */
+/** The default start of the record. */
 export const RECORD_START = Date.parse('2026-01-01T00:00:00Z');
 
 export interface RecordOptions {
   plan: FleetPlan;
-  /** How much virtual time goes by, in ms. */
+  /** The virtual time to run, in ms. */
   durationMs: number;
   /** Milliseconds since the epoch. */
   startMs?: number;
-  /** Gets one JSON object a call, in the order of virtual time. */
+  /** Called with one JSON object at a time, in the order of virtual time. */
   write(line: string): void;
 }
 
-/** There is no connection to cut here; what happens to the printer itself happens. */
+/** There is no connection here. Events that concern the printer itself still happen. */
 const NO_CONNECTION = { cutConnection() {}, suspend() {}, resume() {} };
 
 /**

@@ -41,7 +41,7 @@ test.each([
   [
     'a symbol twice',
     population({ units: [1, 2].map(() => ({ symbol: 'e', kind: 'e', model: 'm' })) }),
-    '"e" is there twice',
+    '"e" is used twice',
   ],
   ['a reserved symbol', population({ units: [{ symbol: 'apparatus', kind: 'e', model: 'm' }] }), 'reserved'],
   ['a wrong policy', population({ policy: { errors: { mode: 'never' } } }), '/populations/0/policy'],
@@ -69,7 +69,7 @@ test.each([
 
 test('two printers of one id are refused', () => {
   const scenario = checkScenario({ ...MINIMAL, populations: [{ ...MINIMAL.populations[0], id: 'same' }] });
-  expect(() => planFleet(scenario)).toThrow('"same" is there twice');
+  expect(() => planFleet(scenario)).toThrow('"same" is used twice');
 });
 
 test('variants give versions by share', () => {

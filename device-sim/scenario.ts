@@ -1,6 +1,6 @@
 /**
- * Scenario files: from populations and chances to printers with names. The same scenario, seed and size give the
- * same printers.
+ * Reads scenario files and makes their populations into printers. The same scenario, seed and size give the same
+ * printers.
  */
 import { readFileSync } from 'node:fs';
 import type {
@@ -66,7 +66,7 @@ export function checkScenario(value: unknown): Scenario {
     const where = `/populations/${index}`;
     const symbols = new Set<string>(['apparatus']);
     for (const unit of population.units ?? []) {
-      if (symbols.has(unit.symbol)) wrong(where, `the symbol "${unit.symbol}" is there twice or reserved`);
+      if (symbols.has(unit.symbol)) wrong(where, `the symbol "${unit.symbol}" is used twice or reserved`);
       symbols.add(unit.symbol);
     }
     const fault = population.policy && findPolicyFault(population.policy);
@@ -119,8 +119,8 @@ function optionalMs(text: string | undefined, where: string): number | undefined
 }
 
 /**
- * How many printers of each population, when the fleet is to have `total`: shares kept, remainders to the largest.
- * Where there is room for it, every population keeps at least one: the odd ones are often what matters.
+ * Scales the sizes of populations to a fleet of `total`, by the largest remainder method. If possible every population
+ * keeps at least one printer, because the rare ones often matter most.
  */
 export function scaledCounts(counts: number[], total: number): number[] {
   const sum = counts.reduce((all, count) => all + count, 0);
@@ -141,7 +141,7 @@ export function scaledCounts(counts: number[], total: number): number[] {
     scaled[index] = (scaled[index] ?? 0) + 1;
     left--;
   }
-  // Keeping the odd ones may have made it too many: the largest population gives.
+  // Keeping the rare ones may have made it too many, so the largest population gives some.
   for (; left < 0; left++) {
     const largest = scaled.indexOf(Math.max(...scaled));
     scaled[largest] = (scaled[largest] ?? 0) - 1;
@@ -151,8 +151,8 @@ export function scaledCounts(counts: number[], total: number): number[] {
 
 /**
  * The printers and events of a scenario.
- * @param total printers altogether; the scenario's own counts when undefined
- * @throws PlatenError scenario/invalid where two populations give a printer the same id
+ * @param total size of the fleet; undefined: the scenario's own counts
+ * @throws PlatenError scenario/invalid when two printers get the same id
  */
 export function planFleet(scenario: Scenario, total?: number, seed = scenario.seed ?? 1): FleetPlan {
   const counts = scenario.populations.map(({ count }) => count);
@@ -164,7 +164,7 @@ export function planFleet(scenario: Scenario, total?: number, seed = scenario.se
     for (let number = 1; number <= count; number++) {
       const plan = planPrinter(population, number, Math.max(2, String(count).length), seed);
       if (ids.has(plan.printer))
-        wrong(`/populations/${index}`, `the printer id "${plan.printer}" is there twice`);
+        wrong(`/populations/${index}`, `the printer id "${plan.printer}" is used twice`);
       if (!PRINTER_ID.test(plan.printer))
         wrong(`/populations/${index}`, `"${plan.printer}" is no printer id`);
       ids.add(plan.printer);
@@ -180,7 +180,7 @@ export function planFleet(scenario: Scenario, total?: number, seed = scenario.se
   return { scenario: scenario.scenario, seed, printers, timeline };
 }
 
-/** A serial number that is the same in every run and different for every part. */
+/** A serial number that is stable over runs and unique for each part. */
 export function serialFor(printer: string, symbol: string): string {
   return `${symbol.slice(0, 1).toUpperCase()}${hashOf(`${printer}/${symbol}`).toString(36).toUpperCase().padStart(7, '0')}`;
 }
@@ -225,7 +225,7 @@ function planPrinter(population: Population, number: number, digits: number, see
         ...(population.labels === undefined ? {} : { labels: population.labels }),
         ...(population.timezone === undefined ? {} : { timezone: population.timezone }),
       },
-      // Printers of one population have not all printed the same number of pages.
+      // Page counts vary within a population.
       pages,
       pagesPerHour: population.pagesPerHour ?? 0,
       busy: population.busy ?? 0,
@@ -241,7 +241,7 @@ function planPrinter(population: Population, number: number, digits: number, see
 function variantOf(population: Population, number: number, random: Random): Record<string, string> {
   const variants = population.variants ?? [];
   const sum = variants.reduce((all, { share }) => all + share, 0);
-  // Small populations follow the shares exactly enough to be told as a story: the first printers get one each.
+  // The first printers get one variant each, so that small populations have them all.
   if (number <= variants.length) return variants[number - 1]?.versions ?? {};
   let draw = random() * sum;
   for (const { share, versions } of variants) {

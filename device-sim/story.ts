@@ -1,6 +1,6 @@
 /**
- * The story of `npm start`: 25 simulated printers of three models. Most are well; one has engine software that its
- * controller can't use, one a finisher that its model can't take, four jam until their engine is updated. It takes
+ * The demo of `npm start`: 25 simulated printers of three models. Most are fine; one has engine software that its
+ * controller can't use, one a finisher that its model doesn't accept, four jam until their engine is updated. It takes
  * about a minute. Catalog and rules: deploy/samples/story-catalog.json and story-rules.json.
  */
 import { join } from 'node:path';
@@ -15,27 +15,28 @@ import { type FleetPlan, planFleet, readScenario } from './scenario.ts';
 export const STORY_PRINTERS = 25;
 
 export interface StoryOptions {
-  /** The broker: an mqtt:// address, or a transport of one's own. */
+  /** Address of the broker, mqtt://. */
   url?: string;
+  /** Replaces the raw transport to `url`. */
   transport?: Transport;
-  /** Passwords by printer; see `storyPlan` for who they are. */
+  /** Passwords by printer, or one for all. `storyPlan` names the printers. */
   passwords?: Record<string, string> | string;
-  /** Printers, 25 unless told otherwise; every kind keeps its share. */
+  /** How many printers. Default: 25. Every kind keeps its share. */
   count?: number;
   seed?: number;
-  /** Folder for the printers' state, journals and downloads; nothing outlives the process without it. */
+  /** Folder for the printers' state, journals and downloads. Without it nothing outlives the process. */
   folder?: string;
   updater?: UpdaterFactory;
   log?: Logger;
 }
 
-/** Who plays in the story. The special ones are there at any count from 6 on. */
+/** The printers of the demo. From a count of 6 on, every special one is among them. */
 export function storyPlan(count = STORY_PRINTERS, seed?: number): FleetPlan {
   const scenario = readScenario(new URL('./scenarios/story.json', import.meta.url));
   return planFleet(scenario, count, seed);
 }
 
-/** Starts the story. The fleet connects, and reconnects, by itself; `stop` ends it. */
+/** Starts the demo. The fleet connects and reconnects by itself; `stop` ends it. */
 export function startStory(options: StoryOptions): SimulatedFleet {
   const { folder } = options;
   return startFleet({

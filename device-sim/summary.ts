@@ -1,18 +1,16 @@
-/**
- * What a simulation shows: a line while it runs, the figures at its end.
- */
+/** The output of a simulation: a line while it runs, the figures at the end. */
 import type { SimulatedFleet } from './fleet.ts';
 
-/** Figures of a whole run, every unit last in its name. */
-export function summaryOf(fleet: SimulatedFleet, ran_s: number): Record<string, unknown> {
+/** The figures of a whole run, as `platen simulate --json` prints them. */
+export function summaryOf(fleet: SimulatedFleet, ranSeconds: number): Record<string, unknown> {
   const figures = fleet.refresh();
   const { wire, latencies } = fleet;
-  const perSecond = (count: number) => Math.round((count / Math.max(ran_s, 0.001)) * 10) / 10;
+  const perSecond = (count: number) => Math.round((count / Math.max(ranSeconds, 0.001)) * 10) / 10;
   const ms = (share: number) => Math.round(latencies.percentile(share) * 100) / 100;
   return {
     scenario: fleet.plan.scenario,
     seed: fleet.plan.seed,
-    ran_s: Math.round(ran_s * 10) / 10,
+    ran_s: Math.round(ranSeconds * 10) / 10,
     ...figures,
     ...(wire === undefined
       ? {}
@@ -37,11 +35,11 @@ function cpuSeconds(): number {
   return (user + system) / 1e6;
 }
 
-/** One line of what goes on. */
-export function progressLine(fleet: SimulatedFleet, ran_s: number): string {
+/** One line of progress. */
+export function progressLine(fleet: SimulatedFleet, ranSeconds: number): string {
   const { printers, online, entriesLogged, entriesUnacknowledged, entriesLost, orders } = fleet.refresh();
   const parts = [
-    `${Math.round(ran_s)} s`,
+    `${Math.round(ranSeconds)} s`,
     `${online}/${printers} online`,
     `${entriesLogged} errors logged, ${entriesUnacknowledged} unacknowledged${entriesLost > 0 ? `, ${entriesLost} lost` : ''}`,
     `${fleet.wire?.published ?? 0} messages`,
@@ -51,7 +49,7 @@ export function progressLine(fleet: SimulatedFleet, ran_s: number): string {
   return parts.join(', ');
 }
 
-/** The summary for a person. */
+/** The summary as text. */
 export function summaryText(summary: Record<string, unknown>): string {
   const show = (value: unknown): string =>
     typeof value === 'object' && value !== null

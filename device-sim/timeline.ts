@@ -1,6 +1,4 @@
-/**
- * What a scenario lets happen to its printers.
- */
+/** Applies the timeline events of a scenario to its printers. */
 import { randomUUID } from 'node:crypto';
 import type { Agent } from '../agent/agent.ts';
 import type { SimulatedDriver } from '../agent/drivers/simulated/driver.ts';
@@ -18,7 +16,7 @@ export interface Target {
   memory: { entriesMax?: number };
 }
 
-/** The printers an event happens to, drawn with `random` where it asks for a share or a number. */
+/** The printers that an event applies to. A share or a count is drawn with `random`. */
 export function targetsOf<T extends { printer: string; population: string }>(
   event: TimelineEvent,
   all: T[],
@@ -42,8 +40,8 @@ export function targetsOf<T extends { printer: string; population: string }>(
 }
 
 /**
- * Lets one event happen. `later` runs what belongs to it afterwards (power comes back).
- * @returns how many printers it touched
+ * Applies one event. `later` schedules what follows from it, such as power coming back.
+ * @returns how many printers it applied to
  */
 export function runEvent(
   planned: PlannedEvent,

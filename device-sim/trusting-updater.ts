@@ -1,12 +1,12 @@
 /**
- * An updater for load: it believes every order and downloads nothing, but installs, restarts, tests itself and
- * reports like a real one. What a real printer must check is in `agent/updater/`.
+ * An updater for load tests. It trusts every order and downloads nothing, but installs, restarts, self-tests and reports
+ * like a real one. The real checks are in `agent/updater/`.
  */
 import type { Updater, UpdaterContext } from '../agent/updater-seam.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { Order, OrderStep } from '../schemas/types.ts';
 
-/** Steps in the order of installation; those with the same `together` are one transaction. */
+/** Steps in installation order. Those with the same `together` are one transaction. */
 function groupsOf(steps: OrderStep[]): OrderStep[][] {
   const groups: OrderStep[][] = [];
   for (const step of steps) {
@@ -19,7 +19,7 @@ function groupsOf(steps: OrderStep[]): OrderStep[][] {
 
 class TrustingUpdater implements Updater {
   readonly #context: UpdaterContext;
-  #taken = '';
+  #currentOrder = '';
   #work: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -30,8 +30,8 @@ class TrustingUpdater implements Updater {
   onOrder(order: Order | undefined): void {
     if (!order) return;
     const key = `${order.execution}/${order.attempt}`;
-    if (key === this.#taken || order.cancel || this.#stopped) return;
-    this.#taken = key;
+    if (key === this.#currentOrder || order.cancel || this.#stopped) return;
+    this.#currentOrder = key;
     this.#work = this.#work.then(() => this.#install(order));
   }
 
@@ -83,7 +83,7 @@ class TrustingUpdater implements Updater {
   }
 }
 
-/** The factory to give to `createAgent`. */
+/** The updater factory for `createAgent`. */
 export function trustingUpdater(context: UpdaterContext): Updater {
   return new TrustingUpdater(context);
 }

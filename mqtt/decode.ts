@@ -1,7 +1,6 @@
 /**
- * Bytes to packets, strictly: whatever MQTT 3.1.1 forbids throws a ProtocolError that cites the statement. The
- * decoder holds at most one incomplete packet, never more than the limit, and decides on the length before it
- * collects the body.
+ * A strict decoder: what MQTT 3.1.1 forbids throws a ProtocolError that cites the statement. It buffers at most one
+ * incomplete packet, and checks the length against the limit before it buffers the body.
  */
 import { isUtf8 } from 'node:buffer';
 import type { QoS } from './packet.ts';
@@ -26,40 +25,40 @@ const PLUS = 0x2b;
 const HASH = 0x23;
 const EMPTY = Buffer.alloc(0);
 const ACKS: AckPacket['cmd'][] = ['puback', 'pubrec', 'pubrel', 'pubcomp'];
-/** Low bits of the first byte (table 2.2); PUBLISH (3) has its own. -1: a type that a client doesn't send. */
+/** Required low bits of the first byte, by type (table 2.2). -1: a client doesn't send it, or PUBLISH (3). */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
 
-/** C1 control characters and the code points that Unicode reserves for no character. */
+/** C1 control characters and noncharacters of Unicode. */
 const NOT_TEXT = /[\u0080-\u009f]|\p{Noncharacter_Code_Point}/u;
 
-/** Cuts a stream of chunks into packets. */
+/** Splits a stream of chunks into packets. */
 export class Decoder {
-  /** Changed when CONNECT was accepted. */
+  /** Replaced when CONNECT is accepted. */
   limits: DecodeLimits;
-  /** Protocol level of the client: 3 (MQTT 3.1) marks what it sends again in SUBSCRIBE, UNSUBSCRIBE and PUBREL too. */
+  /** Protocol level of the client. Level 3 (MQTT 3.1) may set DUP in SUBSCRIBE, UNSUBSCRIBE and PUBREL. */
   level = 4;
   #buffer: Buffer = EMPTY;
   #position = 0;
-  /** The buffer is the decoder's own, and not a chunk whose memory may be used again. */
+  /** Whether the buffer belongs to the decoder, and is no chunk whose memory may be reused. */
   #own = false;
-  /** What came of a packet whose end is missing. One buffer: who sends byte by byte must not cost an object for each. */
+  /** The beginning of an incomplete packet. One buffer, so that a peer that sends byte by byte costs no object a byte. */
   #part: Buffer | undefined;
   #partBytes = 0;
-  /** Bytes of that packet in all. */
+  /** The full length of that packet. */
   #wanted = 0;
-  /** What was published to last, and passed the checks: most clients publish to one topic. */
+  /** The last topic that passed the checks: most clients publish to one topic. */
   #topic = '';
 
   constructor(limits: DecodeLimits) {
     this.limits = limits;
   }
 
-  /** Bytes held for later. */
+  /** Bytes in the buffer. */
   get held(): number {
     return this.#buffer.length - this.#position + this.#partBytes;
   }
 
-  /** Adds what was read. Its memory may be used again after `keep`. */
+  /** Adds a chunk. Its memory may be reused after `keep`. */
   push(chunk: Buffer): void {
     if (this.#part) {
       this.#collect(chunk);
@@ -80,7 +79,7 @@ export class Decoder {
     }
   }
 
-  /** Copies what is held of the chunk that was pushed last. */
+  /** Copies the unread rest of the last chunk. */
   keep(): void {
     if (this.#own || this.#position >= this.#buffer.length) return;
     this.#buffer = Buffer.from(this.#buffer.subarray(this.#position));
@@ -88,7 +87,7 @@ export class Decoder {
     this.#position = 0;
   }
 
-  /** Copies what came of the packet whose end is missing. There is never room for more than twice what came. */
+  /** Appends to the incomplete packet. The buffer grows to at most twice what arrived. */
   #collect(bytes: Buffer): void {
     const length = this.#partBytes + bytes.length;
     if (!this.#part || length > this.#part.length) {
@@ -125,7 +124,7 @@ export class Decoder {
     }
     const total = headerEnd - start + length;
     if (total > this.limits.packetBytesMax) {
-      throw new ProtocolError(`A packet of ${total} bytes breaks the limit`, 'packet-too-large');
+      throw new ProtocolError(`A packet of ${total} bytes exceeds the limit`, 'packet-too-large');
     }
     if (total > available) {
       this.#wanted = total;
@@ -159,7 +158,7 @@ export class Decoder {
     return {
       cmd: 'publish',
       topic: this.#topic,
-      // A large message is most of the buffer that was made for it; others would hold on to a chunk that many share.
+      // A large payload may stay in the buffer that was made for it. A small one would retain a chunk that others share.
       payload: this.#own && payload.length * 2 >= reader.buffer.length ? payload : Buffer.from(payload),
       qos,
       retain: (first & 1) === 1,
@@ -181,7 +180,7 @@ function checkFirstByte(first: number, level: number): void {
   const flags = FLAGS[type] as number;
   if (flags < 0) throw new ProtocolError(`A client doesn't send packets of type ${type} (2.2.1)`);
   const given = first & 0x0f;
-  // MQTT 3.1, 2.1: the three packets that are sent with QoS 1 may have DUP.
+  // MQTT 3.1, 2.1: the three packets with QoS 1 may have DUP.
   if (level === 3 && flags === 2 && given === (flags | DUP)) return;
   if (given !== flags) throw new ProtocolError('Wrong fixed header flags [MQTT-2.2.2-2]');
 }
@@ -248,14 +247,14 @@ class Reader {
     return text;
   }
 
-  /** Reads past the string if it is exactly `known`, and all of that is ASCII. */
+  /** Skips the string if it equals `known` and is ASCII. */
   skip(known: string): boolean {
     const { buffer, position, end } = this;
     const { length } = known;
     const at = position + 2;
     if (length === 0 || at + length > end) return false;
     if ((((buffer[position] as number) << 8) | (buffer[position + 1] as number)) !== length) return false;
-    // From the end: topics of one client differ there.
+    // From the end, where topics of one client differ.
     for (let index = length - 1; index >= 0; index--) {
       const code = known.charCodeAt(index);
       if (code !== buffer[at + index] || code > 0x7f) return false;
@@ -265,7 +264,7 @@ class Reader {
   }
 
   finish(): void {
-    if (this.position !== this.end) throw new ProtocolError('Bytes behind the end of the packet');
+    if (this.position !== this.end) throw new ProtocolError('Bytes after the last field of the packet');
   }
 }
 
@@ -334,7 +333,7 @@ function decodeConnect(reader: Reader, limits: DecodeLimits): ConnectPacket {
     username: undefined,
     password: undefined,
   };
-  // Another version has other fields, so nothing behind the level is read [MQTT-3.1.2-2].
+  // Another version has other fields, so nothing after the level is read [MQTT-3.1.2-2].
   if (!packet.supported) return packet;
   const flags = reader.byte();
   const willQos = (flags >> 3) & 3;
@@ -361,7 +360,7 @@ function decodeConnect(reader: Reader, limits: DecodeLimits): ConnectPacket {
   return packet;
 }
 
-/** Throws unless `topic` may be published to (4.7). */
+/** @throws ProtocolError unless `topic` is a valid topic name (4.7) */
 export function checkTopic(topic: string, limits: DecodeLimits): void {
   if (topic.length === 0) throw new ProtocolError('An empty topic [MQTT-4.7.3-1]');
   let levels = 1;
@@ -373,7 +372,7 @@ export function checkTopic(topic: string, limits: DecodeLimits): void {
   checkSize(topic, levels, limits);
 }
 
-/** Throws unless `filter` may be subscribed to (4.7.1): wildcards take a whole level, `#` only the last. */
+/** @throws ProtocolError unless `filter` is valid: wildcards fill a level, `#` only the last (4.7.1) */
 export function checkFilter(filter: string, limits: DecodeLimits): void {
   if (filter.length === 0) throw new ProtocolError('An empty filter [MQTT-4.7.3-1]');
   let levels = 1;
@@ -396,9 +395,9 @@ export function checkFilter(filter: string, limits: DecodeLimits): void {
 
 function checkSize(text: string, levels: number, limits: DecodeLimits): void {
   if (levels > limits.topicLevelsMax) {
-    throw new ProtocolError(`${levels} topic levels break the limit`, 'topic-too-deep');
+    throw new ProtocolError(`${levels} topic levels exceed the limit`, 'topic-too-deep');
   }
-  // Only a text that could be too long is measured exactly: a UTF-16 unit takes at most three bytes.
+  // A UTF-16 unit takes at most three bytes, so only a text that could be too long is measured.
   if (text.length * 3 > limits.topicBytesMax && Buffer.byteLength(text) > limits.topicBytesMax) {
     throw new ProtocolError('The topic is longer than the limit', 'topic-too-long');
   }

@@ -1,8 +1,8 @@
-/** Packets to bytes: what a server sends. */
+/** Encodes the packets that a server sends. */
 import type { QoS } from './packet.ts';
 import { CONNACK, TYPE } from './packet.ts';
 
-/** The answer that nearly everybody gets; written to many, changed by none. */
+/** The CONNACK of nearly every client. Shared, so never modify it. */
 const ACCEPTED = Buffer.from([TYPE.connack << 4, 2, 0, CONNACK.accepted]);
 
 /** PINGRESP (3.13). */
@@ -14,14 +14,14 @@ export function connack(code: number, sessionPresent: boolean): Buffer {
   return Buffer.from([TYPE.connack << 4, 2, sessionPresent ? 1 : 0, code]);
 }
 
-/** PUBACK, PUBREC, PUBREL, PUBCOMP and UNSUBACK: two bytes of identifier. */
+/** PUBACK, PUBREC, PUBREL, PUBCOMP or UNSUBACK: four bytes, two of them the identifier. */
 export function acknowledgement(type: 4 | 5 | 6 | 7 | 11, id: number): Buffer {
   const buffer = Buffer.allocUnsafe(4);
   writeAcknowledgement(buffer, 0, type, id);
   return buffer;
 }
 
-/** The same, four bytes from `at` on. */
+/** Writes the same into `buffer`, from `at` on. */
 export function writeAcknowledgement(buffer: Buffer, at: number, type: 4 | 5 | 6 | 7 | 11, id: number): void {
   buffer[at] = (type << 4) | (type === TYPE.pubrel ? 2 : 0);
   buffer[at + 1] = 2;
@@ -29,7 +29,7 @@ export function writeAcknowledgement(buffer: Buffer, at: number, type: 4 | 5 | 6
   buffer[at + 3] = id & 0xff;
 }
 
-/** SUBACK (3.9): one code a filter, in their order. */
+/** SUBACK (3.9): one return code for each filter, in order. */
 export function suback(id: number, codes: number[]): Buffer {
   const buffer = Buffer.allocUnsafe(1 + lengthBytes(2 + codes.length) + 2 + codes.length);
   buffer[0] = TYPE.suback << 4;
@@ -40,7 +40,7 @@ export function suback(id: number, codes: number[]): Buffer {
   return buffer;
 }
 
-/** PUBLISH (3.3). `id` counts only with QoS 1 and 2. */
+/** PUBLISH (3.3). `id` is ignored with QoS 0. */
 export function publish(
   topic: string,
   payload: Buffer,

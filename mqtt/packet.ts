@@ -1,6 +1,6 @@
 /**
- * The control packets of MQTT 3.1.1 that a server reads, with the names that mqtt-packet has for them: Aedes takes
- * some. Section numbers are those of the standard.
+ * The MQTT 3.1.1 packets that a server receives. Fields have the names of mqtt-packet, because Aedes gets some of these
+ * packets. Section numbers refer to the standard.
  */
 /** Quality of service [MQTT-4.3]. */
 export type QoS = 0 | 1 | 2;
@@ -42,7 +42,7 @@ export interface Will {
 
 export interface ConnectPacket {
   cmd: 'connect';
-  /** Whether it is MQTT 3.1 or 3.1.1. Anything else is refused with CONNACK 0x01, and its other fields aren't read. */
+  /** Whether it is MQTT 3.1 or 3.1.1. Otherwise CONNACK is 0x01 and the other fields are not decoded. */
   supported: boolean;
   protocolId: string;
   /** 3 is MQTT 3.1, 4 is MQTT 3.1.1. */
@@ -97,8 +97,8 @@ export type Packet =
   | EmptyPacket;
 
 /**
- * Bytes that the standard forbids, or that break a limit. The connection is closed ([MQTT-4.8.0-1]); `reason` is a
- * stable word for counters, the message says what is wrong and which statement it breaks.
+ * Thrown for bytes that the standard forbids or that exceed a limit; the connection is closed [MQTT-4.8.0-1]. `reason`
+ * is a stable word for counters. The message says what is wrong and names the statement.
  */
 export class ProtocolError extends Error {
   readonly reason: string;

@@ -43,6 +43,8 @@ test('where few are allowed the reserve leaves most of them; where the limit is 
   expect(new Descriptors({ ...options, limit: undefined }).room).toBe(Number.POSITIVE_INFINITY);
 });
 
+const SCARCE = 'file descriptors are running out: new connections are turned away';
+
 test('at the limit of descriptors the broker says so, and goes on for those that are connected', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'platen-descriptors-'));
   const sockets: Socket[] = [];
@@ -88,10 +90,10 @@ test('at the limit of descriptors the broker says so, and goes on for those that
     }
     expect(status).toBe(503);
     // The log is written at the next tick, which may come after the first 503.
-    for (let n = 0; n < 40 && !told.includes('file descriptors are running out'); n++) {
+    for (let n = 0; n < 40 && !told.includes(SCARCE); n++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    expect(told).toContain('file descriptors are running out');
+    expect(told).toContain(SCARCE);
     client.send(publishPacket('platen/v1/ops/admin/request/fleet.summary', '{}', { qos: 1, id: 7 }));
     expect(await client.nextHex()).toBe('40 0007');
     // A newcomer is let in: a silent one gives way.
