@@ -4,20 +4,14 @@
  */
 import type { Duplex } from 'node:stream';
 import { Decoder } from '../../mqtt/decode.ts';
-import { connack, writeAcknowledgement } from '../../mqtt/encode.ts';
-import {
-  CONNACK,
-  type ConnectPacket,
-  type Packet,
-  ProtocolError,
-  TYPE,
-  type Will,
-} from '../../mqtt/packet.ts';
+import { connack } from '../../mqtt/encode.ts';
+import { CONNACK, type ConnectPacket, type Packet, ProtocolError, type Will } from '../../mqtt/packet.ts';
 import type { Principal } from '../access/identity.ts';
 import type { Handshakes } from '../aedes.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { readShared } from '../listeners/shared-read.ts';
 import type { Outlet, Session } from '../session/session.ts';
+import { Outbox } from './outbox.ts';
 import type { PublishQueue } from './publish-queue.ts';
 import { RateLimit } from './rate-limit.ts';
 
@@ -57,17 +51,12 @@ export interface ConnectionOwner {
   bytesSent(bytes: number, packets: number): void;
 }
 
-/** Larger output is written piece by piece instead of being copied into one buffer. */
-const JOIN_BYTES_MAX = 64 * 1024;
 /** Packets other than PUBLISH, and filters, that one connection may use before others get their turn. */
 const PACKETS_A_TURN = 200;
 /** The burst of the rates that apply to every client. */
 const RATE_BURST_MS = 250;
 /** How long a closing socket waits for its peer to read the rest. */
 const LINGER_MS = 2_000;
-
-/** PUBACKs in one buffer. */
-const ACKNOWLEDGEMENTS_TOGETHER = 32;
 
 const HOLD = { connecting: 1, publishes: 2, output: 4, rate: 8, turn: 16 } as const;
 
@@ -102,12 +91,7 @@ export class Connection implements Outlet {
   keepaliveMs = 0;
   readonly #owner: ConnectionOwner;
   #decoder: Decoder | undefined;
-  #outbox: Buffer[] = [];
-  #outboxBytes = 0;
-  /** The last piece of the outbox, as long as it holds only PUBACKs and has room for more. */
-  #acknowledgements: Buffer | undefined;
-  #acknowledgementsBytes = 0;
-  #packets = 0;
+  readonly #outbox = new Outbox();
   #dirty = false;
   /** Why reading is paused: bits of HOLD. */
   #held = 0;
@@ -172,7 +156,7 @@ export class Connection implements Outlet {
   }
 
   get pendingBytes(): number {
-    return this.socket.writableLength + this.#outboxBytes;
+    return this.socket.writableLength + this.#outbox.bytes;
   }
 
   /**
@@ -183,39 +167,18 @@ export class Connection implements Outlet {
     return this.#held === 0 ? now - this.#heardAt : 0;
   }
 
-  send(bytes: Buffer): void {
+  /** Sends one whole packet at the end of this turn of the event loop. */
+  send(packet: Buffer): void {
     if (this.#ended) return;
-    this.#packets++;
-    this.#append(bytes);
-  }
-
-  #append(bytes: Buffer): void {
-    if (this.#acknowledgements) this.#closeAcknowledgements();
-    this.#outbox.push(bytes);
-    this.#outboxBytes += bytes.length;
+    this.#outbox.push(packet);
     this.#markDirty();
   }
 
-  /** Sends PUBACK. They come in rows, and one buffer for each would cost more than what is written into it. */
+  /** Sends PUBACK. */
   acknowledge(id: number): void {
     if (this.#ended) return;
-    this.#packets++;
-    if (!this.#acknowledgements) {
-      this.#acknowledgements = Buffer.allocUnsafe(4 * ACKNOWLEDGEMENTS_TOGETHER);
-      this.#acknowledgementsBytes = 0;
-      this.#outbox.push(this.#acknowledgements);
-    }
-    writeAcknowledgement(this.#acknowledgements, this.#acknowledgementsBytes, TYPE.puback, id);
-    this.#acknowledgementsBytes += 4;
-    this.#outboxBytes += 4;
-    if (this.#acknowledgementsBytes === this.#acknowledgements.length) this.#acknowledgements = undefined;
+    this.#outbox.acknowledge(id);
     this.#markDirty();
-  }
-
-  #closeAcknowledgements(): void {
-    const { length } = this.#outbox;
-    this.#outbox[length - 1] = (this.#acknowledgements as Buffer).subarray(0, this.#acknowledgementsBytes);
-    this.#acknowledgements = undefined;
   }
 
   fail(reason: string): void {
@@ -458,23 +421,10 @@ export class Connection implements Outlet {
   }
 
   #write(): void {
-    if (this.#outbox.length === 0 || this.socket.destroyed) return;
-    if (this.#acknowledgements) this.#closeAcknowledgements();
-    const pieces = this.#outbox;
-    const bytes = this.#outboxBytes;
-    this.#outbox = [];
-    this.#outboxBytes = 0;
-    this.#owner.bytesSent(bytes, this.#packets);
-    this.#packets = 0;
-    if (pieces.length === 1) {
-      this.socket.write(pieces[0] as Buffer);
-    } else if (bytes <= JOIN_BYTES_MAX) {
-      this.socket.write(Buffer.concat(pieces, bytes));
-    } else {
-      this.socket.cork();
-      for (const piece of pieces) this.socket.write(piece);
-      this.socket.uncork();
-    }
+    const { bytes, packets } = this.#outbox;
+    if (bytes === 0 || this.socket.destroyed) return;
+    this.#owner.bytesSent(bytes, packets);
+    this.#outbox.writeTo(this.socket);
   }
 
   #drained(): void {
