@@ -53,7 +53,6 @@ export type Reason =
   | { type: 'no-downgrade' }
   | { type: 'placement' }
   | { type: 'no-release' }
-  | { type: 'unknown-spare' }
   | { type: 'unreachable' }
   | { type: 'absent'; subject: string; range: string };
 
@@ -367,7 +366,6 @@ class InstanceBuilder {
   /** The rules of a variable's releases: neighbours that say the same become one link. */
   private addVariableLinks(variable: Variable): void {
     const { product, part, candidates } = variable;
-    if (part.host.spare) this.addSpareLinks(variable);
     if (!product) return;
     if (candidates.length === 0) {
       this.addLink({ type: 'no-release' }, 'some', [], { ...ALWAYS, part, variable });
@@ -406,24 +404,11 @@ class InstanceBuilder {
     }
   }
 
-  /** A spare that is put in use must not bring software of which it is not known what it is. */
-  private addSpareLinks(variable: Variable): void {
-    const { part, candidates } = variable;
-    const at = candidates.indexOf(-1);
-    // In between it stands aside until the exchange, and is judged at the end.
-    if (this.purpose !== 'choose' || at < 0) return;
-    this.addLink({ type: 'unknown-spare' }, 'some', [], { ...ALWAYS, part, variable, first: at, last: at });
-  }
-
   /** Whether software stands where its `on` does not allow it; a doubt is no obstacle unless it would be a new one. */
   private isMisplaced(variable: Variable): boolean {
     const { on } = variable.product!;
     if (!on) return false;
-    const { subject, part } = variable;
-    if (subject) {
-      const truth = placementTruth(subject, part.host);
-      return truth === 0 || (truth === -1 && part.host.spare);
-    }
+    if (variable.subject) return placementTruth(variable.subject, variable.part.host) === 0;
     return on.hardware !== undefined;
   }
 

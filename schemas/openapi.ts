@@ -164,7 +164,7 @@ const SESSION = {
   properties: {
     name: { type: 'string' },
     role: { enum: ['viewer', 'operator', 'admin'] },
-    how: { enum: ['password', 'oidc', 'token'], description: 'How they signed in.' },
+    how: { enum: ['password', 'token'], description: 'How they signed in.' },
     expires: { type: 'string', format: 'date-time', description: 'When it ends at the latest.' },
   },
   required: ['name', 'role', 'how'],

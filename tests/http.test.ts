@@ -65,8 +65,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What each method is asked with; a method may be asked more than once. Nothing here changes what another is told. */
-const QUESTIONS: Record<Method, object[]> = {
+/** What methods are asked with beside nothing at all. No answer here depends on what was asked before. */
+const QUESTIONS: Partial<Record<Method, object[]>> = {
   'fleet.summary': [{}],
   'printers.list': [{}, { limit: 3 }, { filter: { site: 'nowhere' } }, { fliter: {} }, { cursor: '!' }],
   'printers.get': [{ printer: 'p-00' }, { printer: 'nobody' }, {}],
@@ -104,7 +104,9 @@ const QUESTIONS: Record<Method, object[]> = {
   'users.list': [{}],
   'users.put': [{}, { name: 'p-00', role: 'viewer' }],
   'users.remove': [{ name: 'nobody' }],
-} as Record<Method, object[]>;
+  'reports.pages': [{ from: 'yesterday' }],
+  'reports.supplies': [{ limit: 0 }],
+};
 
 /** A reply without what is another one each time it is asked. */
 function lasting(reply: object): unknown {
@@ -113,17 +115,13 @@ function lasting(reply: object): unknown {
   );
 }
 
-test('the table below asks every method', () => {
-  expect(Object.keys(QUESTIONS).sort()).toEqual(Object.keys(METHOD_ROLES).sort());
-});
-
 test.each(ROLES)('a %s is answered the same over MQTT and over HTTP, method by method', async (role) => {
   const url = product.mqtt;
   const connect = () =>
     OperatorClient.connect({ url, username: `the-${role}`, password: passwords.get(`the-${role}`) ?? '' });
   let operator = await connect();
-  for (const [method, questions] of Object.entries(QUESTIONS) as [Method, object[]][]) {
-    for (const params of questions) {
+  for (const method of Object.keys(METHOD_ROLES) as Method[]) {
+    for (const params of [{}, ...(QUESTIONS[method] ?? [])]) {
       const overHttp = await as(role).call(method, params);
       const overMqtt = await operator
         .request(method, params as Record<string, unknown>)

@@ -66,6 +66,18 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     // Keep-alive connections must not hold up the stop.
     forceCloseConnections: true,
   });
+  // Before any route: those that are there already would keep the framework's own.
+  app.setErrorHandler((error, request, reply) => {
+    if (error instanceof PlatenError) {
+      const code = httpStatusOf(error.code);
+      if (code === 401) reply.header('www-authenticate', 'Bearer');
+      return reply.code(code).send({ status: 'error', error: error.body });
+    }
+    const status = (error as { statusCode?: number }).statusCode ?? 500;
+    if (status >= 500)
+      options.log.error({ url: request.url, reason: reasonOf(error) }, 'an HTTP request failed');
+    return reply.code(status).send({ error: status >= 500 ? 'internal error' : reasonOf(error) });
+  });
   await app.register(helmet, {
     // A printer that reads the repository is no page; and what TLS there is may end before this server.
     crossOriginResourcePolicy: false,
@@ -91,7 +103,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     const visitors = new Visitors(options.api);
     app.addHook('onRequest', async (request) => {
       for (const [path, access] of guards) {
-        if (access === 'token' && request.url.startsWith(path)) await visitors.of(request);
+        // By the route that was found, not by the path as it was written: that may be encoded.
+        if (access === 'token' && request.routeOptions.url?.startsWith(path)) await visitors.of(request);
       }
     });
   }
@@ -114,17 +127,6 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     });
     serveImages(app, options.repository, '/repository/');
   }
-  app.setErrorHandler((error, request, reply) => {
-    if (error instanceof PlatenError) {
-      const code = httpStatusOf(error.code);
-      if (code === 401) reply.header('www-authenticate', 'Bearer');
-      return reply.code(code).send({ status: 'error', error: error.body });
-    }
-    const status = (error as { statusCode?: number }).statusCode ?? 500;
-    if (status >= 500)
-      options.log.error({ url: request.url, reason: reasonOf(error) }, 'an HTTP request failed');
-    return reply.code(status).send({ error: status >= 500 ? 'internal error' : reasonOf(error) });
-  });
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {

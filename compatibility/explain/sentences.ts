@@ -77,8 +77,6 @@ export function originText(origin: Origin): string {
       return `${variable!.id} runs on ${variable!.product!.on!.text}, not on ${partText(variable!.part)}`;
     case 'unreachable':
       return `no steps lead ${targets[0]!.variable!.name} elsewhere`;
-    case 'unknown-spare':
-      return `${variable!.name} on the spare is ${variable!.installed ?? 'of unknown version'}, which the catalog does not list`;
     case 'no-release':
       return `no release of ${variable!.name} may be installed`;
   }

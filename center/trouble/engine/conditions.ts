@@ -147,7 +147,7 @@ export interface BucketOptions {
  */
 export function bucket({ add, drain, resetPages, ge, keep, bit }: BucketOptions): Condition {
   const byTime = drain?.everyMs;
-  // marks[0] is the last sighting; the others, which it is one of, fill the bucket.
+  // marks[0] is the last sighting with a page counter; the others fill the bucket.
   function drained(level: number, elapsedMs: number, clean: number): number {
     if (resetPages !== undefined && clean >= resetPages) return 0;
     let left = level;
@@ -171,16 +171,18 @@ export function bucket({ add, drain, resetPages, ge, keep, bit }: BucketOptions)
     take(state, sighting) {
       if (!passes(sighting, bit)) return false;
       const { marks } = state;
+      const counter = marks[0];
       const last = marks.at(-1);
-      if (last) {
-        // Pages are known only between two entries that both have a counter, not across one that has none.
-        const clean = sighting.pages >= 0 && last.pages >= 0 ? Math.max(0, sighting.pages - last.pages) : 0;
+      if (last && counter) {
+        const clean =
+          sighting.pages >= 0 && counter.pages >= 0 ? Math.max(0, sighting.pages - counter.pages) : 0;
         state.level = drained(state.level, sighting.at - last.at, clean);
       }
+      const known = sighting.pages >= 0 || counter === undefined ? sighting : counter;
       if (state.level === 0 || marks.length === 0) {
-        state.marks = [sighting, sighting];
+        state.marks = [known, sighting];
       } else {
-        marks[0] = sighting;
+        marks[0] = known;
         state.marks = grown(marks, sighting);
         if (state.marks.length > keep + 1) state.marks.splice(1, 1);
       }

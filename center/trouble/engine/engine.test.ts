@@ -346,21 +346,6 @@ test('a key that cleared and never logs again is let go once its printer has gon
   ]);
 });
 
-test('a bucket knows of no pages across an entry that has no counter', () => {
-  const bucket = { bucket: { add: 1, drain: { amount: 1, pages: 100 }, ge: 3 } };
-  const opened = (...pages: (number | undefined)[]) => {
-    const engine = new TroubleEngine(compiled({ id: 'bucket', when: bucket }));
-    const entries = pages.map((count, index) =>
-      entry(index + 1, index, 'A', count === undefined ? {} : { pages: count }),
-    );
-    return engine.apply('p', 'l', entries).filter(({ kind }) => kind === 'opened').length;
-  };
-  expect(opened(100, undefined, 500)).toBe(1);
-  expect(opened(100, 300, 500)).toBe(0);
-  // The counters of the second and third are known again.
-  expect(opened(undefined, 100, 500)).toBe(0);
-});
-
 test('entries that wait keep the page readings of their window, however many come after', () => {
   const rate = { rate: { per: 'pages', n: 100, ge: 5, min: 20, over: 'PT1H' } };
   const rules = compiled({ id: 'often', where: { all: [['code', '=', 'A']] }, when: rate });

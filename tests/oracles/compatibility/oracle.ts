@@ -230,7 +230,17 @@ export class Oracle {
     const after = judge(this.catalog, structure);
     if (after.findings.length > 0 || !this.wishesHold(structure, before)) return false;
     const was = new Set(known.unknown.map((each) => `${each.subjects[0]} ${each.rule}`));
-    return after.unknown.every((each) => was.has(`${each.subjects[0]} ${each.rule}`));
+    const spares = new Set(
+      (before.units ?? []).filter(({ state }) => state === 'spare').map(({ symbol }) => symbol),
+    );
+    return after.unknown.every((each) => {
+      if (was.has(`${each.subjects[0]} ${each.rule}`)) return true;
+      // What a spare's software is was as little known before it was switched to.
+      return (
+        spares.has(each.subjects[0]!.split(':')[0]!) &&
+        /is in the catalog$|known version$|is a release/.test(each.rule)
+      );
+    });
   }
 
   /** The best structure and its cost, undefined when nothing fits. */

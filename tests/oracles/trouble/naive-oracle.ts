@@ -181,7 +181,7 @@ function bucketFill(seen: OracleEntry[], leaf: Extract<OracleLeaf, { bucket: obj
     if (level === 0) filled = [];
     level += add;
     filled.push(entry);
-    counter = entry.pages;
+    if (entry.pages !== undefined) counter = entry.pages;
     last = entry;
   }
   if (last && drain?.every !== undefined) level = drained(Math.max(0, now - last.minute), 0);
