@@ -21,6 +21,7 @@ const BENCHES: Record<string, () => Promise<BenchModule>> = {
   storm: () => import('./storm.ts'),
   trouble: () => import('./trouble.ts'),
   cohort: () => import('./cohort.ts'),
+  forecast: () => import('./forecast.ts'),
   guards: () => import('./guards.ts'),
   'fan-in': () => import('./fan-in.ts'),
   'fan-out': () => import('./fan-out.ts'),
