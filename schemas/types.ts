@@ -2975,7 +2975,15 @@ export interface PrinterItem {
  */
 export interface PrintersReadmitReply {
   printer: string;
-  readmitted: number;
+  /**
+   * What it had been set aside for; software and release are empty where it was everything.
+   */
+  readmitted: {
+    software: string;
+    release: string;
+    reason: string;
+    at: string;
+  }[];
 }
 /**
  * Takes a printer out of updates and counts, or back in.
