@@ -83,6 +83,8 @@ test('a release that falls back at boot is installed three times, then the print
   });
   expect(preview).toMatchObject({ targets: 0, excluded: { 'set-aside': 1 } });
 
+  // Closing the trouble would only hide it.
+  await expect(operator.call('troubles.close', { id: trouble.id })).rejects.toThrow('printers.readmit');
   await expect(operator.call('printers.readmit', { printer: 'flapping' })).rejects.toThrow('request/invalid');
   await operator.call('printers.readmit', { printer: 'flapping', reason: 'flash chip replaced' });
   await eventually(async () => {
@@ -123,4 +125,11 @@ test('a release that is downloaded again and again and never installed comes to 
     items: Trouble[];
   };
   expect(items[0]!.explanation).toMatch(/was downloaded 10 times in 30 days/);
+});
+
+test("rules may not take the ids of the center's own troubles", async () => {
+  const rule = { id: 'platen.set-aside', when: { count: { ge: 3, over: 'P1D' } } };
+  await expect(
+    setting.operator.call('rules.put', { document: { rules: 'own.1', list: [rule] } }),
+  ).rejects.toThrow('/list/0/id');
 });

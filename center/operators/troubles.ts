@@ -1,3 +1,4 @@
+import { PlatenError } from '../../schemas/errors.ts';
 import { checkRule } from './known-names.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
@@ -12,7 +13,11 @@ export const troublesList = defineMethod('troubles.list', 'reads', async (params
 export const troublesClose = defineMethod(
   'troubles.close',
   'changes',
-  async ({ id, note }, caller, { troubles }) => ({
-    data: { ...(await troubles.close(id, note ?? '', caller.name)) },
-  }),
+  async ({ id, note }, caller, { troubles, attendance }) => {
+    const { printer } = (await troubles.get(id)) ?? {};
+    if (printer !== undefined && (await attendance.setAside(printer)).some((each) => each.trouble === id)) {
+      throw new PlatenError('request/set-aside', { id, printer });
+    }
+    return { data: { ...(await troubles.close(id, note ?? '', caller.name)) } };
+  },
 );

@@ -2,7 +2,7 @@
 import type { Trouble } from '../../schemas/types.ts';
 import type { TroubleView } from './engine/engine.ts';
 import type { KeyScope } from './engine/key-state.ts';
-import type { CompiledRule } from './engine/rule.ts';
+import { type CompiledRule, OWN_RULES } from './engine/rule.ts';
 
 /** What can happen to a trouble. */
 export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
@@ -33,8 +33,6 @@ export interface TroubleRow {
   proven_at: string | null;
 }
 
-/** Rule ids that begin so are the center's own: rules that come and go say nothing of their troubles. */
-const OWN_RULES = 'platen.';
 /** The rule of troubles that tell that a printer makes more keys for a rule than are kept. */
 export const CROWDED_RULE = `${OWN_RULES}crowded`;
 /** The rule of troubles that tell that a printer was set aside. */

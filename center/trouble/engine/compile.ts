@@ -5,7 +5,7 @@ import type { TroubleRules } from '../../../schemas/types.ts';
 import { findPolicyFault, findSchemaFault, withoutUnknownMembers } from '../../../schemas/validate.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics.ts';
 import { GE_MAX, LATE_DEFAULT_MS, REBUILD_MAX_MS } from './limits.ts';
-import { BY, type By, type CompiledRule, type LaneSort } from './rule.ts';
+import { BY, type By, type CompiledRule, type LaneSort, OWN_RULES } from './rule.ts';
 import { compileWhen } from './when.ts';
 import { bothDemands, compileGlob, compileWhere } from './where.ts';
 
@@ -115,6 +115,12 @@ function compileWith(document: TroubleRules, diagnostics: Diagnostics): Compilat
   const rules = document.list.map((rule, index) => compileRule(rule, `/list/${index}`, diagnostics));
   const byId = new Map<string, CompiledRule>();
   rules.forEach((rule, index) => {
+    if (rule.id.startsWith(OWN_RULES)) {
+      diagnostics.errorIfNew(
+        `/list/${index}/id`,
+        `ids that begin with "${OWN_RULES}" are the center's own: choose another than "${rule.id}"`,
+      );
+    }
     if (byId.has(rule.id)) diagnostics.error(`/list/${index}/id`, `the id "${rule.id}" is used twice`);
     byId.set(rule.id, rule);
   });

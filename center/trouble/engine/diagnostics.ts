@@ -29,13 +29,18 @@ export class Diagnostics {
     this.add({ path, severity: 'warning', message });
   }
 
+  /** What is refused of a new document; one that was put before keeps it. */
+  errorIfNew(path: string, message: string): void {
+    if (this.#ofStored) this.warn(path, message);
+    else this.error(path, message);
+  }
+
   /** Members of an object that mean nothing there. */
   unknownMembers(value: object, known: readonly string[], path: string): void {
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue;
       const message = unknownMember(name, path, known);
-      if (this.#ofStored) this.warn(`${path}/${name}`, message);
-      else this.error(`${path}/${name}`, message);
+      this.errorIfNew(`${path}/${name}`, message);
     }
   }
 

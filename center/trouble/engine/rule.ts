@@ -2,6 +2,9 @@
 import type { Condition } from './conditions.ts';
 import type { CodeDemand, Facts, Test } from './where.ts';
 
+/** Rule ids that begin so are the center's own: rules that come and go say nothing of their troubles. */
+export const OWN_RULES = 'platen.';
+
 /** What one state may be kept for. */
 export const BY = ['printer', 'unit', 'code', 'model', 'site', 'fleet'] as const;
 export type By = (typeof BY)[number];
