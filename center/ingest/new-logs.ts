@@ -9,7 +9,8 @@ const HOUR_MS = 3_600_000;
 
 interface Begun {
   since: number;
-  count: number;
+  /** Many messages of one log memory may come before the first of them is stored: each memory counts once. */
+  logs: Set<string>;
 }
 
 export class NewLogs {
@@ -25,14 +26,15 @@ export class NewLogs {
    * A printer sends of a log memory that was not met lately.
    * @throws PlatenError payload/too-many-logs
    */
-  check(printer: string): void {
+  check(printer: string, log: string): void {
     const now = this.#now();
     const before = this.#begun.get(printer);
-    const begun = before && now - before.since < HOUR_MS ? before : { since: now, count: 0 };
-    if (begun.count >= CENTER_LIMITS.new_logs_per_hour_max) {
+    const begun: Begun = before && now - before.since < HOUR_MS ? before : { since: now, logs: new Set() };
+    if (begun.logs.has(log)) return;
+    if (begun.logs.size >= CENTER_LIMITS.new_logs_per_hour_max) {
       throw new PlatenError('payload/too-many-logs', { limit: CENTER_LIMITS.new_logs_per_hour_max });
     }
-    begun.count += 1;
+    begun.logs.add(log);
     this.#begun.delete(printer);
     this.#begun.set(printer, begun);
     for (const oldest of this.#begun.keys()) {

@@ -201,3 +201,15 @@ test('a printer that begins a log memory with every message is refused after a w
   expect(logs).toHaveLength(CENTER_LIMITS.logs_listed_max);
   expect(logs[0]?.log).toBe(`log-${1_000 + most - 1}`);
 });
+
+test('messages of one log memory that come before the first of them is stored begin one log memory', async () => {
+  const { refusals, handle } = make(opened.store.ingest);
+  const count = CENTER_LIMITS.new_logs_per_hour_max + 50;
+  const said = await outcomes(
+    Array.from({ length: count }, (_, index) =>
+      handle('v0', 'errors', { ...(batchOf('J-7201', index + 1) as object), log: 'one' }),
+    ),
+  );
+  expect(new Set(said)).toEqual(new Set(['taken']));
+  expect(refusals.counts).toEqual(new Map());
+});

@@ -319,7 +319,7 @@ export class Uplinks {
       this.#check(printer, 'errors', message);
       batch = parsePayload('errors', message.payload);
       checkSequence(batch);
-      if (!this.#ingest.knowsLog(printer, batch.log)) this.#newLogs.check(printer);
+      if (!this.#ingest.knowsLog(printer, batch.log)) this.#newLogs.check(printer, batch.log);
     } catch (error) {
       return this.#refusedNow(printer, message, error);
     }
