@@ -373,6 +373,37 @@ test('a printer that falls silent while it installs pauses the campaign at once'
   expect(guard).toMatchObject({ suspectedBrick: brick, codes: [{ code: 'J-1', with: 1, without: 0 }] });
 });
 
+test.each([
+  ['refuses its order', { reports: ['rejected' as const], code: 'update/cannot-install' }, 'rejected'],
+  ['never answers its order', { reports: [] }, 'silent'],
+])('a canary that %s gives its place to the next', async (_what, canary, end) => {
+  const names = await fleet(end, 3);
+  let first = '';
+  behave = (printer, order) => {
+    first ||= printer;
+    return printer === first ? canary : good(printer, order);
+  };
+  const { id } = await campaigns.create(
+    { software: { id: 'acme.engine', range: '2.6.1' }, printers: names, options: { seed: 3 } },
+    'ana',
+  );
+  if (end === 'silent') {
+    const row = await eventually(async () => {
+      const [active] = first === '' ? [] : await orders.store.active([first]);
+      return active?.execution.state === 'offered' ? active : undefined;
+    });
+    // One canary of three: while its order is open, nobody else has one.
+    expect(await orders.store.active(names)).toHaveLength(1);
+    for (let hour = 1; hour <= 4; hour++) {
+      const at = Date.now() + hour * 3_600_000;
+      await orders.store.apply(row.id, { type: 'timer', at, online: true, random: 0 });
+    }
+    await orders.queue.add([{ nudge: { kind: 'campaign', id }, jobId: `mute-${id}`, delayMs: 0 }]);
+  }
+  const campaign = await ended(id);
+  expect([campaign.state, campaign.counts]).toEqual(['finished', { [end]: 1, proven: 2 }]);
+});
+
 const wanted = { id: 'acme.engine', range: '2.6.1' };
 /** Lifts what the tests before aborted or had halted. */
 async function liftAll(): Promise<void> {
