@@ -265,17 +265,20 @@ test('the log is sent on request, from the entry that the center names', async (
 test('asks and gets the answer, or the reason why not', async () => {
   const { agent, printer } = make();
   await agent.start();
-  center.client.on('message', (topic, payload) => {
+  const answering = (topic: string, payload: Buffer) => {
     if (!topic.includes(`${printer}/ask/`)) return;
     const { id } = JSON.parse(payload.toString()) as { id: string };
     const answer = topic.endsWith('/troubles')
       ? { id, status: 'ok', data: { items: [] } }
       : { id, status: 'error', error: { code: 'request/unknown-method', message: 'no' } };
     void center.say(printerTopic.answer(printer, id), answer);
-  });
+  };
+  center.client.on('message', answering);
   // Asked before there is a connection: waits for it.
   await expect(agent.ask('troubles')).resolves.toEqual({ items: [] });
   await expect(agent.ask('weather')).rejects.toMatchObject({ code: 'agent/ask-refused' });
+  // Nobody answers any more, so that no answer is under way when the test ends.
+  center.client.off('message', answering);
   await expect(agent.ask('weather', {}, 1)).rejects.toMatchObject({ code: 'agent/ask-timeout' });
 });
 
