@@ -147,6 +147,8 @@ test('a rule does not start again what the guard halted, until a person lifts it
   });
   const [{ id = '' } = {}] = await campaignsOf();
   await setting.operator.call('campaigns.abort', { id });
+  // The events of orders that the abort withdrew come on another connection than its reply.
+  await sleep(500);
   const after = ordered(ear, group).length;
   for (let turn = 0; turn < 6; turn++) {
     group.fleet

@@ -96,3 +96,20 @@ export function recordFor(targets: number, options: CampaignOptions = {}): Campa
     options.propose ? 'proposed' : 'running',
   );
 }
+
+/**
+ * Leaves a printer out of every campaign in which it waits.
+ * @returns these campaigns
+ */
+export function leave(
+  query: Query,
+  printer: string,
+  reason: 'retired' | 'revoked',
+): Promise<{ campaign: string }[]> {
+  return query(
+    `UPDATE campaign_targets t SET state = 'excluded', reason = $2 FROM campaigns c
+     WHERE t.printer = $1 AND t.state = 'waiting' AND c.id = t.campaign
+       AND c.state NOT IN ('finished', 'aborted') RETURNING t.campaign`,
+    [printer, reason],
+  );
+}

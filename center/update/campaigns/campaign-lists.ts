@@ -49,3 +49,27 @@ export async function listCampaigns(
       : {}),
   };
 }
+
+/** A page of a campaign's printers with what became of each. */
+export function campaignPrinters(
+  database: UpdateDatabase,
+  id: string,
+  limit: number,
+  after: string,
+): Promise<Record<string, unknown>[]> {
+  return database.query(
+    `SELECT t.printer, t.state, coalesce(e.state, t.ended, t.reason, t.state) AS "is", t.execution,
+              e.record->'error' AS error
+       FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution
+       WHERE t.campaign = $1 AND t.printer > $2 ORDER BY t.printer LIMIT $3`,
+    [id, after, limit],
+  );
+}
+
+/** Campaigns that run now. */
+export async function countRunning(database: UpdateDatabase): Promise<number> {
+  const [row] = await database.query<{ n: number }>(
+    "SELECT count(*)::int AS n FROM campaigns WHERE state = 'running'",
+  );
+  return row?.n ?? 0;
+}

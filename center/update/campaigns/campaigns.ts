@@ -24,8 +24,15 @@ import { type ExecutionRow, type Query, queryIn, queryOf } from '../orders/execu
 import { isTouched } from '../orders/order-state.ts';
 import { type Answer, CampaignAsks, type Question } from './campaign-asks.ts';
 import { CampaignHand, type CampaignSettings } from './campaign-dispatch.ts';
-import { type IntakeRow, intake, recordFor, writeTargets } from './campaign-intake.ts';
-import { CAMPAIGN_COLUMNS, type CampaignFilter, campaignRows, listCampaigns } from './campaign-lists.ts';
+import { type IntakeRow, intake, leave, recordFor, writeTargets } from './campaign-intake.ts';
+import {
+  CAMPAIGN_COLUMNS,
+  type CampaignFilter,
+  campaignPrinters,
+  campaignRows,
+  countRunning,
+  listCampaigns,
+} from './campaign-lists.ts';
 import { type Preview, previewOf } from './campaign-preview.ts';
 import { retryFailed } from './campaign-retry.ts';
 import { type CampaignEvent, type CampaignRecord, campaignTransition } from './campaign-state.ts';
@@ -304,33 +311,19 @@ export class Campaigns {
   }
 
   /** A page of a campaign's printers with what became of each. */
-  async printers(id: string, limit: number, after = ''): Promise<Record<string, unknown>[]> {
-    return this.#settings.database.query(
-      `SELECT t.printer, t.state, coalesce(e.state, t.ended, t.reason, t.state) AS "is", t.execution,
-              e.record->'error' AS error
-       FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution
-       WHERE t.campaign = $1 AND t.printer > $2 ORDER BY t.printer LIMIT $3`,
-      [id, after, limit],
-    );
+  printers(id: string, limit: number, after = ''): Promise<Record<string, unknown>[]> {
+    return campaignPrinters(this.#settings.database, id, limit, after);
   }
 
   /** A printer left the fleet: campaigns that have not come to it go on without it. */
   async onLeft(printer: string, reason: 'retired' | 'revoked'): Promise<void> {
-    const rows = await this.#settings.database.query<{ campaign: string }>(
-      `UPDATE campaign_targets t SET state = 'excluded', reason = $2 FROM campaigns c
-       WHERE t.printer = $1 AND t.state = 'waiting' AND c.id = t.campaign
-         AND c.state NOT IN ('finished', 'aborted') RETURNING t.campaign`,
-      [printer, reason],
-    );
+    const rows = await leave(queryIn(this.#settings.database), printer, reason);
     for (const { campaign } of rows) this.#look(campaign);
   }
 
   /** Campaigns that run now; for the fleet's summary. */
-  async running(): Promise<number> {
-    const [row] = await this.#settings.database.query<{ n: number }>(
-      "SELECT count(*)::int AS n FROM campaigns WHERE state = 'running'",
-    );
-    return row?.n ?? 0;
+  running(): Promise<number> {
+    return countRunning(this.#settings.database);
   }
 
   /** What printers report of errors: the first of each code on each printer counts. */
@@ -442,6 +435,8 @@ export class Campaigns {
     // What is over is no longer watched, and a lifted stop begins with new evidence.
     if (['aborted', 'finished', 'halted'].includes(before)) await this.#watch.load(id, database);
     this.#tellState(row, record);
+    // Whoever stops it is answered when nothing of it reaches a printer any more.
+    if (record.state !== 'running') await this.#withdraw(id, record);
     this.#look(id);
     await this.#publish(id);
     return this.get(id);
