@@ -146,7 +146,7 @@ const FILES: Record<string, { make(): Promise<string>; read(file: string): unkno
       return join(folder, 'fleet.json');
     },
     read: (file) => new FleetState(file),
-    advice: /Remove it to begin the simulation anew/,
+    advice: /Remove it to start the simulation over/,
   },
 };
 
