@@ -87,6 +87,8 @@ export interface Broker extends EventEmitter<HubEvents> {
   idle(): Promise<void>;
   /** Ends all connections of a name whose rights changed. Returns how many there were. */
   revoke(name: string, reason: string): number;
+  /** Ends the connections of a printer that was removed and forgets its session; resolves when that is durable. */
+  forget(printer: string): Promise<void>;
   stats(): BrokerStats;
   /** Registers the broker's metrics. */
   metrics(registry: Registry): void;
@@ -247,6 +249,11 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
 
   revoke(name: string, reason: string): number {
     return this.#hub.revoke(name, reason);
+  }
+
+  forget(printer: string): Promise<void> {
+    this.#hub.revoke(printer, 'removed');
+    return this.#hub.sessions.forget(printer);
   }
 
   stats(): BrokerStats {

@@ -19,10 +19,12 @@ import { StoredFleet } from './fleet/fleet-queries.ts';
 import { FleetGauges } from './fleet/gauges.ts';
 import { LastSeen } from './fleet/last-seen.ts';
 import { Policies } from './fleet/policies.ts';
+import { Removals } from './fleet/removals.ts';
 import { PrinterRequests } from './fleet/requests.ts';
 import { Summary } from './fleet/summary.ts';
 import { Refusals } from './ingest/refusals.ts';
 import { type Conclusions, Uplinks } from './ingest/uplinks.ts';
+import { barringLink } from './link/barring-link.ts';
 import type { Link, LinkHandler } from './link/link.ts';
 import { show, showCommits } from './metrics.ts';
 import { type Answered, type Asked, Dispatcher } from './operators/dispatch.ts';
@@ -82,7 +84,7 @@ export interface Center {
 export async function createCenter(options: CenterOptions): Promise<Center> {
   const { store, accounts, registry, redisUrl, log, now } = options;
   const record = new EventRecord(store.database, log, now);
-  const link = record.over(options.link);
+  const link = barringLink(record.over(options.link), (printer) => removals.isRemoved(printer));
   const events = new FleetEvents(link, log, now);
   const refusals = new Refusals(link, log);
   const choosing = new Choosing(log);
@@ -206,6 +208,26 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     },
     now,
   });
+  const removals = new Removals({
+    store: store.removals,
+    accounts,
+    async withdraw(printer) {
+      await orders.onLeft(printer, 'it was removed', false);
+      await campaigns.onLeft(printer, 'removed');
+    },
+    ingest: store.ingest,
+    troubles,
+    forget(printer) {
+      lastSeen.forget(printer);
+      policies.forget(printer);
+      campaigns.onRemoved(printer);
+    },
+    link,
+    tell: (printer) => events.tell('presence', 'removed', { printer }),
+    log,
+    now,
+  });
+  accounts.onEnrolled((printers) => removals.enrolled(printers));
   const services: Services = {
     link,
     log,
@@ -214,6 +236,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     summary,
     fleet,
     attendance,
+    removals,
     accounts,
     tokens: options.tokens,
     policies,
@@ -280,6 +303,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     log,
     now,
     hear: (printer) => lastSeen.hear(printer),
+    isRemoved: (printer) => removals.isRemoved(printer),
   });
   const dispatcher = new Dispatcher({
     services,
@@ -368,10 +392,12 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     async start() {
       record.start(events);
       await policies.load();
+      await removals.load();
       lastSeen.start();
       await troubles.start((await rules.get())?.document);
       for (const capability of capabilities) await capability.start();
       await link.start(handle);
+      await removals.resume();
       verdicts.judgeFleet();
       summary.touch();
     },

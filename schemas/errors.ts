@@ -27,6 +27,10 @@ export const ERRORS = {
     http: 413,
   },
   'payload/wrong-printer': { message: 'The topic belongs to another printer', hint: 'Use your own id.' },
+  'payload/removed': {
+    message: 'The printer {printer} was removed',
+    hint: 'Enrol it again (platen enroll {printer}) if it is to be heard; with a broker of your own, end its access there.',
+  },
   'payload/duplicate-symbol': {
     message: 'The symbol "{symbol}" names more than one unit',
     hint: 'Every unit of a printer needs a symbol of its own; "apparatus" is reserved.',

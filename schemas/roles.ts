@@ -16,6 +16,7 @@ export const METHOD_ROLES = {
   'printers.errors': READ,
   'printers.enroll': OWN,
   'printers.revoke': OWN,
+  'printers.remove': OWN,
   'printers.readmit': RUN,
   'printers.retire': RUN,
   'structure.request': RUN,

@@ -2124,6 +2124,23 @@ export interface PrintersReadmitParams {
   reason: string;
 }
 /**
+ * Parameters of `printers.remove`.
+ */
+export interface PrintersRemoveParams {
+  printer?: string;
+  /**
+   * @minItems 1
+   * @maxItems 100
+   */
+  printers?: string[];
+  /**
+   * How many printers this removes; needed for more than one. Another number is a conflict.
+   */
+  expect?: {
+    printers: number;
+  };
+}
+/**
  * Parameters of `printers.retire`.
  */
 export interface PrintersRetireParams {
@@ -2986,6 +3003,12 @@ export interface PrintersReadmitReply {
   }[];
 }
 /**
+ * Forgets printers: they are in no list and no count any more, and their ids can be enrolled anew.
+ */
+export interface PrintersRemoveReply {
+  printers: string[];
+}
+/**
  * Takes a printer out of updates and counts, or back in.
  */
 export interface PrintersRetireReply {
@@ -3366,6 +3389,7 @@ export interface MethodParams {
   'printers.get': PrintersGetParams;
   'printers.list': PrintersListParams;
   'printers.readmit': PrintersReadmitParams;
+  'printers.remove': PrintersRemoveParams;
   'printers.retire': PrintersRetireParams;
   'printers.revoke': PrintersRevokeParams;
   'readings.request': ReadingsRequestParams;
@@ -3410,6 +3434,7 @@ export interface MethodReplies {
   'printers.get': PrintersGetReply;
   'printers.list': PrintersListReply;
   'printers.readmit': PrintersReadmitReply;
+  'printers.remove': PrintersRemoveReply;
   'printers.retire': PrintersRetireReply;
   'printers.revoke': PrintersRevokeReply;
   'readings.request': ReadingsRequestReply;

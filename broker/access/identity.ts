@@ -9,6 +9,11 @@ export interface Principal {
   enrolment?: string;
 }
 
+/** What a session is kept by: a client id says nothing without who uses it. */
+export function sessionKey(name: string, clientId: string): string {
+  return `${name}\0${clientId}`;
+}
+
 /** What a client presents in CONNECT and TLS. */
 export interface Credentials {
   clientId: string;

@@ -3,7 +3,13 @@ import type { Logger } from 'pino';
 import { CONNACK, type ConnectPacket, type Will } from '../../mqtt/packet.ts';
 import { mayPublish } from '../access/access.ts';
 import { CheckQueue, type CheckTurn } from '../access/check-queue.ts';
-import { CheckRefused, type Credentials, type Identity, type Principal } from '../access/identity.ts';
+import {
+  CheckRefused,
+  type Credentials,
+  type Identity,
+  type Principal,
+  sessionKey,
+} from '../access/identity.ts';
 import type { BrokerLimits } from '../limits.ts';
 import type { Monitor, Who } from '../monitor.ts';
 import type { ConnectQueue } from './connect-queue.ts';
@@ -166,7 +172,7 @@ export class Admission {
     }
     connection.principal = principal;
     // With the name in the key nobody can take over a session of somebody else.
-    connection.sessionKey = `${principal.name}\0${connection.clientId}`;
+    connection.sessionKey = sessionKey(principal.name, connection.clientId);
     return true;
   }
 

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { connack } from '../../mqtt/encode.ts';
 import { CONNACK } from '../../mqtt/packet.ts';
 import { reasonOf } from '../../schemas/errors.ts';
-import type { Principal } from '../access/identity.ts';
+import { type Principal, sessionKey } from '../access/identity.ts';
 import type { ConnectQueue } from '../connection/connect-queue.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { RateLimits } from '../connection/rate-limit.ts';
@@ -214,6 +214,19 @@ export class Sessions {
       excess--;
       this.#options.monitor.dropped('session-expired');
       this.#discard(session);
+    }
+  }
+
+  /** Ends the session of a printer for good; resolves when nothing of it is kept any more. */
+  async forget(printer: string): Promise<void> {
+    // With open access a client has nothing but its id.
+    for (const key of [sessionKey(printer, printer), printer]) {
+      // Its connection, should it still end, must not keep the session.
+      this.#held.get(key)?.close('removed');
+      this.#held.delete(key);
+      const session = this.#byKey.get(key);
+      if (session) this.#discard(session);
+      await this.#erased(key);
     }
   }
 

@@ -20,6 +20,7 @@ export class StoredAccounts implements Accounts, Identity {
   readonly #known = new Map<string, Credential>();
   /** How often rights changed since the start. */
   #changes = 0;
+  #enrolled: (printers: readonly string[]) => void = () => undefined;
   readonly #revoked = new Set<(name: string, enrolment: string | undefined) => void>();
 
   constructor(store: Credentials) {
@@ -29,6 +30,11 @@ export class StoredAccounts implements Accounts, Identity {
   /** Who ends the connections of somebody whose rights changed, and the certificates of other enrolments. */
   onRevoked(listener: (name: string, enrolment: string | undefined) => void): void {
     this.#revoked.add(listener);
+  }
+
+  /** Who wants to know which printers were enrolled, before their passwords are told. */
+  onEnrolled(listener: (printers: readonly string[]) => void): void {
+    this.#enrolled = listener;
   }
 
   /** What certificates of this printer are bound to; undefined when it is not enrolled. */
@@ -122,6 +128,7 @@ export class StoredAccounts implements Accounts, Identity {
       // Whoever is enrolled connects soon.
       this.#remember({ name: printer, role: 'printer', hash });
     }
+    this.#enrolled(printers);
     return made.map(({ printer, password }) => ({ printer, password }));
   }
 

@@ -72,10 +72,23 @@ export class Credentials {
     });
   }
 
-  /** Enrols many printers at once: those that are known get the new hash. */
+  /**
+   * Enrols many printers at once: those that are known get the new hash.
+   * @throws PlatenError request/conflict when one of them is being removed
+   */
   async putPrinters(list: { name: string; hash: string }[]): Promise<void> {
     const names = list.map((one) => one.name);
     await this.#database.transaction(async (client) => {
+      const { rows } = await client.query<{ printer: string }>(
+        'SELECT printer FROM removals WHERE printer = ANY($1) ORDER BY printer LIMIT 1',
+        [names],
+      );
+      const [leaving] = rows;
+      if (leaving) {
+        throw new PlatenError('request/conflict', {
+          reason: `${leaving.printer} is being removed; printers.remove finishes it`,
+        });
+      }
       await client.query(
         `INSERT INTO credentials (name, role, hash)
          SELECT u.name, 'printer', u.hash FROM unnest($1::text[], $2::text[]) AS u (name, hash)

@@ -3,6 +3,7 @@
  * that no statement holds a table for long.
  */
 import type { Database } from './database.ts';
+import { isNotRemoved } from './removed-printers.ts';
 import type { StoreLog } from './store-log.ts';
 
 const DAY_MS = 86_400_000;
@@ -56,7 +57,7 @@ export async function dropHistory(
 }
 
 /**
- * Forgets log memories that their printers have replaced, once the retention has taken the last of their entries; gives
+ * Forgets log memories that their printers have replaced, or whose printers were removed, once the retention has taken the last of their entries; gives
  * how many. What such a memory would still send is then new again: nothing is left that it could double.
  */
 export async function dropStreams(
@@ -72,7 +73,8 @@ export async function dropStreams(
     `WITH old AS (
        SELECT s.id, s.version FROM log_streams s
        WHERE s.created_at < $1
-         AND EXISTS (SELECT 1 FROM log_streams n WHERE n.printer = s.printer AND n.id > s.id)
+         AND (NOT ${isNotRemoved('s.printer')}
+           OR EXISTS (SELECT 1 FROM log_streams n WHERE n.printer = s.printer AND n.id > s.id))
          AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.stream = s.id)
        LIMIT ${DROPPED_AT_ONCE}),
      dropped AS (

@@ -5,6 +5,7 @@ import { reasonOf } from '../../schemas/errors.ts';
 import { Credentials } from '../accounts/credential-store.ts';
 import { PolicyRows } from '../fleet/policy-store.ts';
 import { Printers } from '../fleet/printer-store.ts';
+import { RemovalStore } from '../fleet/removal-store.ts';
 import { IngestWriter } from '../ingest/ingest.ts';
 import { PrinterWriter } from '../ingest/printer-writer.ts';
 import { ReadingRows } from '../readings/reading-store.ts';
@@ -45,6 +46,7 @@ export interface Store {
   readonly printers: Printers;
   readonly readings: ReadingRows;
   readonly reports: ReportRows;
+  readonly removals: RemovalStore;
   readonly verdicts: VerdictRows;
   /** By which ages are measured, and what is wrong with the machine's. */
   readonly clock: StoreClock;
@@ -93,6 +95,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     printers: new Printers(database),
     readings: new ReadingRows(database),
     reports: new ReportRows(database),
+    removals: new RemovalStore(database),
     verdicts,
     clock,
     maintain: () => maintenance.run(),

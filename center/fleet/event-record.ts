@@ -76,6 +76,7 @@ export class EventRecord {
       start: (handler) => link.start(handler),
       stop: () => link.stop(),
       ...(link.heard ? { heard: (topic: string) => link.heard?.(topic) ?? true } : {}),
+      ...(link.forget ? { forget: (printer: string) => link.forget?.(printer) ?? Promise.resolve() } : {}),
       publish: async (topic, payload, options) => {
         await link.publish(topic, payload, options);
         if (options.retain && topic.startsWith(FLEET_TOPICS)) this.#addDocument(topic, payload.toString());

@@ -75,6 +75,11 @@ export class Policies {
     this.#told.clear();
   }
 
+  /** A printer was removed: whoever gets its id is told anew. */
+  forget(printer: string): void {
+    this.#told.delete(printer);
+  }
+
   /** Publishes the policy that holds for a printer on its retained topic. */
   async tell(printer: string): Promise<void> {
     const policy = await this.of(printer);

@@ -45,6 +45,32 @@ test('who has patience waits for others, goes with the first that has none, and 
   expect(await last).toBe(6);
 });
 
+test('what was given can be waited for while more comes', async () => {
+  const written: number[] = [];
+  const commit = new GroupCommit<number, number>({
+    write: async (items) => {
+      await sleep(5);
+      written.push(...items);
+      return items;
+    },
+    batchWeight_max: 2,
+    waiting_max: 1_000,
+  });
+  await commit.settled();
+  const told: number[] = [];
+  const first = [1, 2, 3, 4, 5].map((item) => commit.submit(item).then((each) => told.push(each)));
+  let next = 6;
+  const more = setInterval(() => void commit.submit(next++), 1);
+  await commit.settled();
+  clearInterval(more);
+  expect(told).toEqual([1, 2, 3, 4, 5]);
+  await Promise.all(first);
+  // Also those who have patience.
+  void commit.submit(9_999, 60_000);
+  await commit.settled();
+  expect(written).toContain(9_999);
+});
+
 test('one item that cannot be written does not take the others with it', async () => {
   const commit = new GroupCommit<number, number>({
     write: (items) => (items.includes(2) ? Promise.reject(new Error('two')) : Promise.resolve(items)),

@@ -72,6 +72,12 @@ export class GroupCommit<T, R> {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #idle: (() => void)[] = [];
+  /** Items given, and taken into a batch, since the beginning. */
+  #given = 0;
+  #taken = 0;
+  readonly #writing = new Set<Promise<void>>();
+  /** Are told when the next batch is taken. */
+  #taking: (() => void)[] = [];
 
   constructor(options: GroupCommitOptions<T, R>) {
     this.#options = options;
@@ -101,6 +107,7 @@ export class GroupCommit<T, R> {
       waiting.reject(new Error(`more than ${waitingBytes_max} bytes wait for the database`));
     } else {
       this.#queue.push(waiting);
+      this.#given += 1;
       this.#queueWeight += this.#weigh(waiting);
       this.#queueBytes += this.#bytesOf(waiting);
       if (patience_ms === 0) this.#begin();
@@ -143,7 +150,12 @@ export class GroupCommit<T, R> {
     if (!this.#may()) return;
     const batch = this.#take();
     this.#underWay += 1;
-    void this.#writeBatch(batch).then((settle) => this.#written(batch, settle));
+    const written = this.#writeBatch(batch).then((settle) => {
+      this.#writing.delete(written);
+      this.#written(batch, settle);
+    });
+    this.#writing.add(written);
+    for (const resolve of this.#taking.splice(0)) resolve();
     if (this.#queue.length > 0) this.#begin();
   }
 
@@ -180,6 +192,7 @@ export class GroupCommit<T, R> {
     }
     this.#queueWeight -= taken;
     const batch = this.#queue.splice(0, count);
+    this.#taken += count;
     for (const waiting of batch) this.#queueBytes -= this.#bytesOf(waiting);
     return batch;
   }
@@ -230,6 +243,18 @@ export class GroupCommit<T, R> {
     } catch {
       // Not back yet: the next attempt says so again.
     }
+  }
+
+  /** Resolves when everything that was given until now is settled, whatever is given meanwhile. */
+  async settled(): Promise<void> {
+    const last = this.#given;
+    while (this.#taken < last) {
+      this.#begin();
+      await new Promise<void>((resolve) => this.#taking.push(resolve));
+    }
+    await Promise.all(this.#writing);
+    // Those who wait are told in the turn after the writing.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Takes no more, and resolves when what was submitted is settled. */

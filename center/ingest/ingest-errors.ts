@@ -166,6 +166,18 @@ export class ErrorWriter {
     this.#commit.give(new Submission(printer, batch, taker, bytes));
   }
 
+  /** Resolves when everything that was given until now is settled. */
+  settled(): Promise<void> {
+    return this.#commit.settled();
+  }
+
+  /** Lets go what is in memory of these printers' log memories. Nothing of them may be on its way. */
+  forget(printers: ReadonlySet<string>): void {
+    for (const key of this.#streams.keys()) {
+      if (printers.has(key.slice(0, key.indexOf('\n')))) this.#streams.delete(key);
+    }
+  }
+
   close(): Promise<void> {
     return this.#commit.close();
   }

@@ -124,6 +124,21 @@ export class IngestWriter {
     return this.#updates.submit({ printer, report });
   }
 
+  /** Resolves when everything that was given until now is settled, whatever is given meanwhile. */
+  async settled(): Promise<void> {
+    await Promise.all([
+      this.#errors.settled(),
+      this.#printers.settled(),
+      this.#readings.settled(),
+      this.#updates.settled(),
+    ]);
+  }
+
+  /** Lets go what is in memory of printers that were removed. Nothing of them may be on its way. */
+  forget(printers: ReadonlySet<string>): void {
+    this.#errors.forget(printers);
+  }
+
   /** Takes no more, and resolves when everything that was given is settled. */
   async close(): Promise<void> {
     await Promise.all([this.#errors.close(), this.#readings.close(), this.#updates.close()]);

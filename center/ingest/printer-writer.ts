@@ -159,6 +159,12 @@ export class PrinterWriter {
     return this.#submit<VerdictResult>({ printer, kind: 'verdict', verdict });
   }
 
+  /** Resolves when everything that was given until now is settled. */
+  async settled(): Promise<void> {
+    for (const printer of [...this.#held.keys()]) this.#release(printer);
+    await this.#commit.settled();
+  }
+
   /** Takes no more, and resolves when what was given is settled. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -165,6 +165,11 @@ export class ReadingWriter {
     return this.#commit.submit({ printer, reading, bytes });
   }
 
+  /** Resolves when everything that was given until now is settled. */
+  settled(): Promise<void> {
+    return this.#commit.settled();
+  }
+
   /** Takes no more, and resolves when what was given is settled. */
   close(): Promise<void> {
     return this.#commit.close();

@@ -215,6 +215,7 @@ export class Uplinks {
   });
   readonly #newLogs: NewLogs;
   readonly #hear: (printer: string) => void;
+  readonly #isRemoved: (printer: string) => boolean;
   /** Cursors to be told, by printer and log memory. */
   #acks = new Map<string, Map<string, Ack>>();
   /** The one that was met last. */
@@ -241,6 +242,8 @@ export class Uplinks {
     now(): number;
     /** Is told of every uplink that a printer itself sent just now; on the way of every entry, so it must be cheap. */
     hear?(printer: string): void;
+    /** Whether a printer was removed: nothing of it is taken. Just as cheap. */
+    isRemoved?(printer: string): boolean;
   }) {
     this.#ingest = parts.ingest;
     this.#conclusions = parts.conclusions;
@@ -250,6 +253,7 @@ export class Uplinks {
     this.#log = parts.log;
     this.#newLogs = new NewLogs(parts.now);
     this.#hear = parts.hear?.bind(parts) ?? (() => undefined);
+    this.#isRemoved = parts.isRemoved?.bind(parts) ?? (() => false);
   }
 
   /**
@@ -273,6 +277,7 @@ export class Uplinks {
     if (known === undefined ? !PRINTER_ID.test(printer) : known !== printer) {
       throw new PlatenError('payload/wrong-printer');
     }
+    if (this.#isRemoved(printer)) throw new PlatenError('payload/removed', { printer });
     if (message.payload.length > BYTES_MAX[kind]) {
       throw new PlatenError('payload/too-large', { bytes: message.payload.length, limit: BYTES_MAX[kind] });
     }
@@ -463,6 +468,7 @@ export class Uplinks {
 
   /** The broker saw a printer's connection begin or end: presence holds also for printers that never speak of it. */
   async connection(printer: string, connected: boolean): Promise<void> {
+    if (this.#isRemoved(printer)) return;
     const { flipped } = await this.#ingest.connection(printer, connected);
     this.#cameOrWent(printer, connected, flipped);
   }

@@ -8,6 +8,7 @@ import type { Link, LinkHandler, LinkMessage, PublishOptions } from './link.ts';
 export interface PublishingBroker {
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
   heard(topic: string): boolean;
+  forget(name: string): Promise<void>;
   /** Resolves when nothing that it handed over is unanswered. */
   idle(): Promise<void>;
 }
@@ -39,6 +40,10 @@ export class InProcessLink implements Link {
 
   heard(topic: string): boolean {
     return this.#broker?.heard(topic) ?? false;
+  }
+
+  async forget(name: string): Promise<void> {
+    await this.#broker?.forget(name);
   }
 
   async stop(): Promise<void> {

@@ -39,6 +39,11 @@ export interface Link {
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
   /** Whether a message of this topic that isn't retained would reach anybody; absent where that isn't known. */
   heard?(topic: string): boolean;
+  /**
+   * Ends the connection of a printer that was removed, and its session with what waits in it; absent where that is a
+   * foreign broker's business.
+   */
+  forget?(printer: string): Promise<void>;
   /** Stops hearing, waits for what is under way. */
   stop(): Promise<void>;
 }

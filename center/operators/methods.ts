@@ -20,6 +20,7 @@ import { printersErrors } from './printers-errors.ts';
 import { printersGet } from './printers-get.ts';
 import { printersList } from './printers-list.ts';
 import { printersReadmit } from './printers-readmit.ts';
+import { printersRemove } from './printers-remove.ts';
 import { printersRetire } from './printers-retire.ts';
 import { printersRevoke } from './printers-revoke.ts';
 import { releasesList, releasesRelease } from './releases.ts';
@@ -51,6 +52,7 @@ const ALL = [
   printersGet,
   printersList,
   printersReadmit,
+  printersRemove,
   printersRetire,
   printersRevoke,
   readingsRequest,

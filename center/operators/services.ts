@@ -6,6 +6,7 @@ import type { Tokens } from '../accounts/tokens.ts';
 import type { Attendance } from '../fleet/attendance.ts';
 import type { FleetEvents } from '../fleet/events.ts';
 import type { Policies } from '../fleet/policies.ts';
+import type { Removals } from '../fleet/removals.ts';
 import type { PrinterRequests } from '../fleet/requests.ts';
 import type { Summary } from '../fleet/summary.ts';
 import type { Link } from '../link/link.ts';
@@ -29,6 +30,7 @@ export interface Services {
   summary: Summary;
   fleet: FleetQueries;
   attendance: Attendance;
+  removals: Removals;
   accounts: Accounts;
   tokens: Tokens;
   policies: Policies;

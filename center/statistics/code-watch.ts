@@ -142,6 +142,15 @@ export class CodeWatch {
     }
   }
 
+  /** The printer is gone: it is compared with nothing any more. */
+  forget(printer: string): void {
+    const member = this.#members.get(printer);
+    if (!member) return;
+    this.#members.delete(printer);
+    const peers = this.#strata.get(member.stratum);
+    if (peers?.delete(member) && peers.size === 0) this.#strata.delete(member.stratum);
+  }
+
   /** An event from before the watch began. They come in the order of time. */
   past(printer: string, code: string, at: number): void {
     const member = this.#members.get(printer);

@@ -7,6 +7,7 @@
  */
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
+import type { Client } from '../database/database.ts';
 import type { Page, PageRequest } from '../queries.ts';
 import { type CompiledRules, compileRules, compileStoredRules } from './engine/compile.ts';
 import { contextOf, type InRange } from './engine/context.ts';
@@ -217,6 +218,16 @@ export class TroubleService {
         this.#settings.log.error({ what, reason: reasonOf(error) }, 'troubles could not be written');
       },
     );
+  }
+
+  /** Does something after all that was begun before; whoever asked is told when it fails. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#chain.then(work);
+    this.#chain = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
   }
 
   /** Entries that were stored, new ones only. */
@@ -484,12 +495,26 @@ export class TroubleService {
       await this.#commit(this.#export([row.printer ?? '']), true, { ended });
       return troubleOf(ended);
     };
-    const result = this.#chain.then(work);
-    this.#chain = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
+    return this.#inTurn(work);
+  }
+
+  /**
+   * A printer is removed: nothing of it is judged or written any more. Nothing of it may be on its way.
+   * @param write closes its troubles, and deletes what is kept of it
+   */
+  forget(printer: string, write: (client: Client) => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#settings.store.transaction(write);
+      this.#unjudged.take(printer);
+      this.#waitingStructures.delete(printer);
+      for (const changes of [this.#urgent, this.#evidence]) {
+        for (const [id, { trouble }] of changes) if (trouble.scope.printer === printer) changes.delete(id);
+      }
+      this.#engine.forget(printer);
+      this.#dirty.delete(printer);
+      this.#stored.delete(printer);
+      await this.#writer.publishDue();
+    });
   }
 
   /** Changes what people and remedies have added to a trouble, if it is there; resolves when that is written. */
@@ -544,12 +569,7 @@ export class TroubleService {
       await this.#settleRemoved(known);
       await this.#checkpoint();
     };
-    const result = this.#chain.then(work);
-    this.#chain = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    await result;
+    await this.#inTurn(work);
   }
 
   /**

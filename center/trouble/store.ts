@@ -2,6 +2,7 @@
 import type { LogEntry, Structure, Trouble } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
+import { isNotRemoved } from '../database/removed-printers.ts';
 import { textArray } from '../database/sql-arrays.ts';
 import { storableJson, storableText } from '../ingest/storable.ts';
 import type { Page, PageRequest } from '../queries.ts';
@@ -102,7 +103,8 @@ export class TroubleStore {
   async changedSince(since: Date): Promise<TroubleRow[]> {
     const rows = await this.#database.query<{ row: TroubleRow }>(
       `SELECT to_jsonb(t) AS row FROM troubles t
-       WHERE updated_at >= $1 AND state NOT IN ('closed', 'cured') ORDER BY id`,
+       WHERE updated_at >= $1 AND state NOT IN ('closed', 'cured')
+         AND (printer IS NULL OR ${isNotRemoved('printer')}) ORDER BY id`,
       [since],
     );
     return rows.map(({ row }) => row);
@@ -155,7 +157,8 @@ export class TroubleStore {
   async cuts(): Promise<{ rule: string; printer: string | undefined; key: string; at: number }[]> {
     const rows = await this.#database.query<{ rule: string; printer: string | null; key: string; at: Date }>(
       `SELECT rule, printer, key, max(closed_at) AS at FROM troubles
-       WHERE state IN ('closed', 'cured') AND closed_at IS NOT NULL GROUP BY rule, printer, key`,
+       WHERE state IN ('closed', 'cured') AND closed_at IS NOT NULL AND (printer IS NULL OR ${isNotRemoved('printer')})
+       GROUP BY rule, printer, key`,
     );
     return rows.map(({ rule, printer, key, at }) => ({
       rule,
@@ -296,7 +299,7 @@ export class TroubleStore {
     await this.#fetch<EntryRow>(
       `SELECT s.printer, s.log, e.seq, e.at, e.severity, e.code, e.unit, e.pages, e.detail
        FROM entries e JOIN log_streams s ON s.id = e.stream
-       WHERE e.received >= $1 ORDER BY e.received, e.batch, e.stream, e.seq`,
+       WHERE e.received >= $1 AND ${isNotRemoved('s.printer')} ORDER BY e.received, e.batch, e.stream, e.seq`,
       [since],
       (rows) => {
         let batch: StoredBatch | undefined;

@@ -7,7 +7,7 @@ import type { CompiledCatalog } from '../../compatibility/index.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { softwareOf } from '../../schemas/subject.ts';
 import type { LogEntry, Policy, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
-import type { Database } from '../database/database.ts';
+import type { Client, Database } from '../database/database.ts';
 import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
 import type { CompiledRules } from './engine/compile.ts';
 import type { InRange } from './engine/context.ts';
@@ -174,6 +174,11 @@ export class Troubles implements TroubleQueries {
 
   close(id: string, note: string, by: string): Promise<Trouble> {
     return this.#service.close(id, note, by);
+  }
+
+  /** A printer is removed; see `TroubleService.forget`. */
+  forget(printer: string, write: (client: Client) => Promise<void>): Promise<void> {
+    return this.#service.forget(printer, write);
   }
 
   /** Puts rules in force that were checked. */

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import type { TroubleRules } from '../../../schemas/types.ts';
+import { CohortWatch } from './cohort.ts';
+import { semverInRange } from './context.ts';
 import { compileRules, TroubleEngine } from './index.ts';
 import { Replay } from './replay.ts';
+import type { CohortOptions } from './rule.ts';
 
 const T0 = Date.parse('2026-11-01T00:00:00Z');
 const rules = {
@@ -129,4 +132,29 @@ test('of a log that is replayed whole only the first events wait, and the alarm 
   }
   expect(noisy.finish()).toEqual(plain.finish());
   expect(noisy.entries).toBeGreaterThan(30_000);
+});
+
+test('a printer that is forgotten is at risk no more, and one of its name counts anew', () => {
+  const watch = new CohortWatch({ software: 'acme.engine', alpha: 0.01 } as CohortOptions, semverInRange);
+  const context = (version: string) => ({
+    model: 'C360',
+    units: {},
+    software: [{ symbol: 'engine', id: 'acme.engine', version }],
+  });
+  for (const printer of ['a', 'b', 'c']) watch.member(printer, context('1.0'), T0);
+  watch.sight('a', 'l', 1, 'J-1', T0 + 1_000);
+  watch.advance(T0 + 2_000);
+  watch.sight('b', 'l', 1, 'J-1', T0 + 3_000);
+  watch.forget('a');
+  watch.forget('b');
+  const { members, seen, pending } = watch.export();
+  expect(members.map(([printer]) => printer)).toEqual(['c']);
+  expect(seen).toEqual([['J-1', []]]);
+  expect(pending).toEqual([]);
+  // An older structure than that of the one before it is not taken for a past one.
+  watch.member('a', context('1.1'), T0 - 1_000);
+  expect(watch.export().members.map(([printer, , version]) => [printer, version])).toEqual([
+    ['c', '1.0'],
+    ['a', '1.1'],
+  ]);
 });

@@ -297,6 +297,18 @@ export class CohortWatch {
     };
   }
 
+  /** The printer is no member any more. What was concluded with it stays. */
+  forget(printer: string): void {
+    const member = this.#members.get(printer);
+    for (const { printers, counts } of this.#seen.values()) {
+      if (printers.delete(printer) && member) add(counts, member, -1);
+    }
+    if (member) add(this.#counts, member, -1);
+    this.#members.delete(printer);
+    this.#latest.delete(printer);
+    this.#pending = this.#pending.filter((event) => event.printer !== printer);
+  }
+
   /** Has done with an alarm. */
   close(release: string, code: string): void {
     const test = this.#tests.get(`${release}\u001f${code}`);

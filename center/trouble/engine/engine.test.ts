@@ -428,3 +428,26 @@ test.each([
     }
   },
 );
+
+test('a printer that is forgotten tells nothing more, and another of its name begins at the beginning', () => {
+  const quiet = { ...jams, id: 'jams-anew' };
+  const engine = new TroubleEngine(compiled(quiet));
+  const two = [entry(1, 0), entry(2, 1)];
+  expect(engine.apply('p', 'l', [...two, entry(3, 2)]).map(({ kind }) => kind)).toEqual(['opened']);
+  engine.apply('q', 'l', two);
+  engine.forget('p');
+  expect([...engine.printerIds()]).toEqual(['q']);
+  expect(engine.openIds().size).toBe(0);
+  // Time alone would have cleared its trouble.
+  expect(engine.advance(T0 + 100 * HOUR)).toEqual([]);
+  // The same numbers again are other entries now, and two are not three.
+  expect(engine.apply('p', 'l', [entry(1, 101), entry(2, 102)])).toEqual([]);
+  expect(engine.apply('p', 'l', [entry(3, 103)]).map(({ kind }) => kind)).toEqual(['opened']);
+});
+
+test('what was touched and not told yet is forgotten too', () => {
+  const engine = new TroubleEngine(compiled(jams), { prompt: true });
+  for (const seq of [1, 2, 3]) engine.judge('p', 'l', entry(seq, seq), T0 + seq * HOUR);
+  engine.forget('p');
+  expect(engine.advance(T0 + 4 * HOUR)).toEqual([]);
+});

@@ -485,6 +485,17 @@ export class TroubleEngine {
     this.teller.touch(lane);
   }
 
+  /**
+   * Lets go what is held of a printer by itself and as a member of cohorts. What it was seen to do in rules across
+   * printers lapses with their windows.
+   */
+  forget(printer: string): void {
+    for (const lane of this.printers.get(printer)?.lanes.values() ?? []) this.teller.forget(lane);
+    this.printers.delete(printer);
+    for (const { watch } of this.cohorts.values()) watch.forget(printer);
+    for (const { id } of this.rules.rules) this.crowds.delete(`${id}\u001f${printer}`);
+  }
+
   /** The lane of a key of a rule, made when it is not there; undefined when the rule is not. */
   private laneFor(
     rule: string,

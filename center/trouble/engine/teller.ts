@@ -29,6 +29,14 @@ export class Teller {
     return lane;
   }
 
+  /** The lane is gone: nothing is told of it any more. */
+  forget(lane: Lane): void {
+    lane.queued = Number.POSITIVE_INFINITY;
+    if (!lane.touched) return;
+    lane.touched = false;
+    this.touched = this.touched.filter((each) => each !== lane);
+  }
+
   /** A trouble that belongs to no lane has opened. */
   opened(trouble: TroubleView): void {
     this.changes.push({ kind: 'opened', trouble });

@@ -306,7 +306,15 @@ export class CampaignHand {
     for (const printer of next) {
       const each = considered.get(printer);
       const candidate = candidates.get(printer);
-      if (!each || !candidate) continue;
+      if (!each || !candidate) {
+        // It was removed since it was chosen.
+        await query(
+          `UPDATE campaign_targets SET state = 'excluded', reason = 'removed'
+           WHERE campaign = $1 AND printer = $2 AND state = 'waiting'`,
+          [row.id, printer],
+        );
+        continue;
+      }
       if (each.kind !== 'target') {
         const [state, reason] = each.kind === 'fine' ? ['ended', null] : ['excluded', each.reason];
         await query(

@@ -104,7 +104,7 @@ export function recordFor(targets: number, options: CampaignOptions = {}): Campa
 export function leave(
   query: Query,
   printer: string,
-  reason: 'retired' | 'revoked',
+  reason: 'retired' | 'revoked' | 'removed',
 ): Promise<{ campaign: string }[]> {
   return query(
     `UPDATE campaign_targets t SET state = 'excluded', reason = $2 FROM campaigns c

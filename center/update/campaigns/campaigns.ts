@@ -316,9 +316,14 @@ export class Campaigns {
   }
 
   /** A printer left the fleet: campaigns that have not come to it go on without it. */
-  async onLeft(printer: string, reason: 'retired' | 'revoked'): Promise<void> {
+  async onLeft(printer: string, reason: 'retired' | 'revoked' | 'removed'): Promise<void> {
     const rows = await leave(queryIn(this.#settings.database), printer, reason);
     for (const { campaign } of rows) this.#look(campaign);
+  }
+
+  /** A printer is removed: nothing that comes under its id is compared with what it did. */
+  onRemoved(printer: string): void {
+    this.#watch.forgetPrinter(printer);
   }
 
   /** Campaigns that run now; for the fleet's summary. */

@@ -156,6 +156,17 @@ export class CohortWatch {
     this.#campaigns.delete(id);
   }
 
+  /** The printer is removed: no campaign watches it any more. */
+  forgetPrinter(printer: string): void {
+    for (const id of this.#of.get(printer) ?? []) {
+      const watched = this.#campaigns.get(id);
+      if (!watched) continue;
+      watched.watch.forget(printer);
+      watched.waiting = watched.waiting.filter((sighting) => sighting.printer !== printer);
+    }
+    this.#of.delete(printer);
+  }
+
   /** The printer begins to install the release. */
   changing(id: string, printer: string): void {
     const watched = this.#campaigns.get(id);
