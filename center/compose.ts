@@ -37,6 +37,7 @@ import { Troubles } from './trouble/troubles.ts';
 import { createCampaigns } from './update/campaigns/campaigns.ts';
 import { confirmLimit } from './update/campaigns/rollout-settings.ts';
 import { Corrections } from './update/corrections.ts';
+import { budgetOf } from './update/orders/budget.ts';
 import { OrderService } from './update/orders/order-service.ts';
 import { Catalogs } from './verdicts/catalogs.ts';
 import { Choosing } from './verdicts/choosing.ts';
@@ -145,6 +146,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     now,
     requestStructure: async (printer) => void (await requests.ask(printer, 'structure')),
     rejudge: (printer) => Promise.resolve(verdicts.judge(printer)),
+    budget: async () => budgetOf((await campaigns.rollout.get()).budget),
     setAside: ({ printer, software, release, reason, at }) =>
       troubles.found({
         rule: SET_ASIDE_RULE,

@@ -2314,6 +2314,31 @@ export interface RolloutSetParams {
      */
     keepLast?: boolean;
   };
+  /**
+   * How often one printer may be given the same before it is set aside. It holds from the next order on; who is set aside stays so.
+   */
+  budget?: {
+    /**
+     * Orders that installed a release, whatever came of them; default 3.
+     */
+    installations?: number;
+    /**
+     * Downloads of a release; default 10.
+     */
+    downloads?: number;
+    /**
+     * Orders for a release that ended without being withdrawn; default 30.
+     */
+    orders?: number;
+    /**
+     * Steps installed, each of which restarts the printer; default 30.
+     */
+    restarts?: number;
+    /**
+     * Days within which all of this counts; default 30.
+     */
+    days?: number;
+  };
 }
 export interface RolloutException {
   mode: 'automatic' | 'propose' | 'off';
@@ -3217,6 +3242,13 @@ export interface RolloutGetReply {
     siteShare: number;
     keepLast: boolean;
   };
+  budget: {
+    installations: number;
+    downloads: number;
+    orders: number;
+    restarts: number;
+    days: number;
+  };
 }
 /**
  * Changes how far things may go by themselves; answers what holds now.
@@ -3237,6 +3269,13 @@ export interface RolloutSetReply {
     perMinute: number;
     siteShare: number;
     keepLast: boolean;
+  };
+  budget: {
+    installations: number;
+    downloads: number;
+    orders: number;
+    restarts: number;
+    days: number;
   };
 }
 /**

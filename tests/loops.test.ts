@@ -127,6 +127,36 @@ test('a release that is downloaded again and again and never installed comes to 
   expect(items[0]!.explanation).toMatch(/was downloaded 10 times in 30 days/);
 });
 
+test('the budget is set with everything else that bounds a rollout, and holds from the next order on', async () => {
+  const { operator } = setting;
+  expect((await operator.call('rollout.get'))['budget']).toEqual({
+    installations: 3,
+    downloads: 10,
+    orders: 30,
+    restarts: 30,
+    days: 30,
+  });
+  await expect(operator.call('rollout.set', { budget: { instalations: 1 } })).rejects.toThrow(
+    'installations',
+  );
+  await expect(operator.call('rollout.set', { budget: { installations: 0 } })).rejects.toThrow(
+    'request/invalid',
+  );
+  const { budget } = await operator.call('rollout.set', { budget: { installations: 1, days: 7 } });
+  expect(budget).toMatchObject({ installations: 1, downloads: 10, days: 7 });
+  const printer = await setting.printer('once');
+  await shows(printer, '2.4.0');
+  const given = await printer.hear<Order>(printerTopic.order('once'));
+  await obeys(printer, given);
+  await shows(printer, given.steps.at(-1)!.to);
+  await shows(printer, '2.4.0');
+  const explanation = await eventually(async () => {
+    const { items } = await operator.call('troubles.list', { printer: 'once', open: true });
+    return (items as Trouble[])[0]?.explanation;
+  }, 'it is set aside');
+  expect(explanation).toMatch(/was installed once in 7 days/);
+});
+
 test("rules may not take the ids of the center's own troubles", async () => {
   const rule = { id: 'platen.set-aside', when: { count: { ge: 3, over: 'P1D' } } };
   await expect(

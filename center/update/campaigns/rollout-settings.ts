@@ -1,8 +1,9 @@
 /**
  * How far things may go by themselves: whether corrections start automatically, when many of them wait for a person,
- * and how much of the fleet may be under way at once. Pure, but for the store at its end.
+ * how much of the fleet may be under way at once, and how often one printer may be given the same. Pure, but for the store at its end.
  */
 import type { RolloutSetParams, Structure } from '../../../schemas/types.ts';
+import { type BudgetSettings, DEFAULT_BUDGET_SETTINGS } from '../orders/budget.ts';
 import type { UpdateDatabase } from '../orders/execution-store.ts';
 
 export type CorrectionMode = 'automatic' | 'propose' | 'off';
@@ -33,6 +34,8 @@ export interface RolloutSettings {
     /** The last working printer of a site or pool gets no order while there is more than one printer in it. */
     keepLast: boolean;
   };
+  /** How often one printer may be given the same, before it is set aside. */
+  budget: BudgetSettings;
 }
 
 export const DEFAULT_ROLLOUT: RolloutSettings = {
@@ -40,6 +43,7 @@ export const DEFAULT_ROLLOUT: RolloutSettings = {
   exceptions: [],
   confirmAbove: { printers: 50, share: 0.01 },
   dispatch: { perMinute: 6_000, siteShare: 0.5, keepLast: true },
+  budget: DEFAULT_BUDGET_SETTINGS,
 };
 
 /** `change` over `base`: each member that is given replaces what was there. */
@@ -49,6 +53,7 @@ export function mergeRollout(base: RolloutSettings, change: RolloutSetParams): R
     exceptions: (change.exceptions as RolloutException[] | undefined) ?? base.exceptions,
     confirmAbove: { ...base.confirmAbove, ...change.confirmAbove },
     dispatch: { ...base.dispatch, ...change.dispatch },
+    budget: { ...base.budget, ...change.budget },
   };
 }
 

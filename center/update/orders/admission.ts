@@ -68,10 +68,13 @@ export class Admission {
   /** Called when printers were set aside; perhaps before the transaction that did it has ended. */
   onSetAside: () => void = () => undefined;
   readonly #ask: Ask;
-  readonly #budget: Budget;
+  readonly #budget: () => Promise<Budget>;
 
-  /** @param ask queries outside of any transaction */
-  constructor(ask: Ask, budget: Budget) {
+  /**
+   * @param ask queries outside of any transaction
+   * @param budget what holds now
+   */
+  constructor(ask: Ask, budget: () => Promise<Budget>) {
     this.#ask = ask;
     this.#budget = budget;
   }
@@ -115,6 +118,7 @@ export class Admission {
     const refused = new Map<string, Refusal>();
     const spent = new Map<string, Spent>();
     if (wishes.length === 0) return { refused, spent };
+    const budget = await this.#budget();
     const rows = await ask<Row>(
       `SELECT g.id AS printer, p.standing, p.standing_reason, p.device, p.device_at,
          (SELECT json_agg(json_build_object('software', a.software, 'release', a.release, 'reason', a.reason))
@@ -125,7 +129,7 @@ export class Admission {
           WHERE e.printer = g.id AND e.ended_at IS NOT NULL AND e.created_at > $2
             AND (b.since IS NULL OR e.created_at >= b.since)) AS past
        FROM unnest($1::text[]) AS g (id) LEFT JOIN printers p ON p.id = g.id`,
-      [textArray(wishes.map(({ printer }) => printer)), new Date(now - this.#budget.withinMs)],
+      [textArray(wishes.map(({ printer }) => printer)), new Date(now - budget.withinMs)],
     );
     const byPrinter = new Map(rows.map((row) => [row.printer, row]));
     for (const { printer, plan } of wishes) {
@@ -136,7 +140,7 @@ export class Admission {
         refused.set(printer, known);
         continue;
       }
-      const over = spentBudget(plan.steps, row.past ?? [], now, this.#budget);
+      const over = spentBudget(plan.steps, row.past ?? [], now, budget);
       if (!over) continue;
       spent.set(printer, over);
       refused.set(printer, { why: 'set-aside', reason: over.reason });

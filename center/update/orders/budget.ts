@@ -21,13 +21,25 @@ export interface Budget {
 
 const DAY_MS = 24 * 3_600_000;
 
-export const DEFAULT_BUDGET: Budget = {
+/** The same as people set it. */
+export interface BudgetSettings extends Omit<Budget, 'withinMs'> {
+  /** What lies further back counts no more. */
+  days: number;
+}
+
+export const DEFAULT_BUDGET_SETTINGS: BudgetSettings = {
   installations: 3,
   downloads: 10,
   orders: 30,
   restarts: 30,
-  withinMs: 30 * DAY_MS,
+  days: 30,
 };
+
+export function budgetOf({ days, ...counts }: BudgetSettings): Budget {
+  return { ...counts, withinMs: days * DAY_MS };
+}
+
+export const DEFAULT_BUDGET: Budget = budgetOf(DEFAULT_BUDGET_SETTINGS);
 
 type Step = Pick<OrderStep, 'subject' | 'from' | 'to'>;
 
@@ -83,9 +95,14 @@ function times(count: number): string {
   return count === 2 ? ', twice' : `, ${count} times`;
 }
 
+function often(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}
+
 function days(ms: number): string {
   const count = Math.round(ms / DAY_MS);
-  return count >= 1 ? `${count} days` : `${Math.round(ms / 60_000)} minutes`;
+  if (count === 1) return 'a day';
+  return count > 1 ? `${count} days` : `${Math.round(ms / 60_000)} minutes`;
 }
 
 /**
@@ -125,7 +142,7 @@ export function spentBudget(
   const within = days(budget.withinMs);
   const restarts = recent.reduce((sum, order) => sum + installsOf(order), 0);
   if (restarts >= budget.restarts) {
-    const reason = `Orders restarted it ${restarts} times in ${within}`;
+    const reason = `Orders restarted it ${often(restarts)} in ${within}`;
     return { software: '', release: '', what: 'restarts', reason };
   }
   // Of several versions passed on the way the last one is what was asked for.
@@ -137,17 +154,17 @@ export function spentBudget(
     const mine = recent.filter((order) => concerns(order, software, release));
     const installed = mine.filter((order) => installsOf(order) > 0);
     if (installed.length >= budget.installations) {
-      const reason = `${name} was installed ${installed.length} times in ${within}: ${story(installed, first, now)}`;
+      const reason = `${name} was installed ${often(installed.length)} in ${within}: ${story(installed, first, now)}`;
       return { software, release, what: 'installations', reason };
     }
     const downloads = mine.reduce((sum, { execution }) => sum + (execution.downloads ?? 0), 0);
     if (downloads >= budget.downloads) {
-      const reason = `${name} was downloaded ${downloads} times in ${within}: ${story(mine, first, now)}`;
+      const reason = `${name} was downloaded ${often(downloads)} in ${within}: ${story(mine, first, now)}`;
       return { software, release, what: 'downloads', reason };
     }
     const ended = mine.filter(({ execution }) => execution.state !== 'cancelled');
     if (ended.length >= budget.orders) {
-      const reason = `${name} was ordered ${ended.length} times in ${within}: ${story(ended, first, now)}`;
+      const reason = `${name} was ordered ${often(ended.length)} in ${within}: ${story(ended, first, now)}`;
       return { software, release, what: 'orders', reason };
     }
   }

@@ -127,7 +127,11 @@ export class ExecutionStore {
   readonly #active: GroupCommit<readonly string[], ExecutionRow[]>;
   readonly admission: Admission;
 
-  constructor(database: UpdateDatabase, times: OrderTimes, budget: Budget = DEFAULT_BUDGET) {
+  constructor(
+    database: UpdateDatabase,
+    times: OrderTimes,
+    budget: () => Promise<Budget> = () => Promise.resolve(DEFAULT_BUDGET),
+  ) {
     this.#database = database;
     this.#times = times;
     this.admission = new Admission((text, values) => database.query(text, values), budget);

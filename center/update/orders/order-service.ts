@@ -44,8 +44,8 @@ export interface UpdateSettings {
   /** From 0 to 1; Math.random unless told otherwise. */
   random?(): number;
   times?: Partial<OrderTimes>;
-  /** How often a printer may be given the same release. */
-  budget?: Budget;
+  /** How often a printer may be given the same release, as it is set now. */
+  budget?(): Promise<Budget>;
   /** Opens a trouble that tells that a printer was set aside; gives its id. May be called twice for one. */
   setAside?(aside: SetAside): Promise<string>;
   /** Asks a printer for its structure. */
