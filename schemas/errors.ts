@@ -106,12 +106,6 @@ export const ERRORS = {
     http: 409,
   },
   'request/conflict': { message: '{reason}', hint: 'Read the current state, then try again.', http: 409 },
-  'request/set-aside': {
-    message:
-      'The trouble {id} says that {printer} was set aside: closing it would not let it have orders again',
-    hint: 'printers.readmit with a reason does, and closes the trouble.',
-    http: 409,
-  },
   // Names that a request mentions and nobody knows.
   'request/unknown-software': {
     message: 'Nothing knows the software "{id}"{nearest}',
