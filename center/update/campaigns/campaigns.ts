@@ -212,13 +212,8 @@ export class Campaigns {
       await database.transaction((client) => retryFailed(queryOf(client), id, by, now()));
     }
     if (reason !== undefined) await this.#lift(id, by, reason);
-    return this.#request(
-      id,
-      by,
-      { type: 'lift' },
-      { type: 'resume', at: this.#settings.now() },
-      { type: 'start' },
-    );
+    const at = this.#settings.now();
+    return this.#request(id, by, { type: 'lift' }, { type: 'resume', at }, { type: 'start' });
   }
 
   /** Whoever resumes what was stopped says why. @throws PlatenError request/conflict */
