@@ -55,10 +55,11 @@ test('a period of nothing does not make a printer spin', () => {
   expect([policy.structure.everyMs, policy.errors.everyMs]).toEqual([PERIOD_MS_MIN, PERIOD_MS_MIN]);
 });
 
-test('without any policy: stream, structure every 6 hours', () => {
+test('without any policy: stream, structure every 6 hours, readings every hour', () => {
   expect(effectivePolicy(undefined, undefined)).toEqual({
     structure: { everyMs: 21_600_000 },
     errors: { mode: 'stream', everyMs: 600_000, atEntries: undefined },
+    readings: { everyMs: 3_600_000, onChange: true },
   });
 });
 

@@ -41,7 +41,7 @@ test.each([
   ['release', 'add', catalog, 'acme.engine', '2.5.0', '--custom', none, ...repository],
   ['release', 'sign', 'root', '--key', none, ...repository],
   ['release', 'vendor', 'acme', '--public', none, ...repository],
-  ['release', 'key', join(none, 'key.pem'), ...repository],
+  ['release', 'key', join(catalog, 'key.pem'), ...repository],
   ['release', 'check', '--catalog', none, ...repository],
 ])('platen %s %s says in words what it cannot open', async (...words) => {
   const { code, stderr, stdout } = await platen(words, { env: { PLATEN_DATA: data } });

@@ -31,7 +31,7 @@ test('the printer is told which unit does not fit and why; operators hear it too
 });
 
 test('the notice is a state: a printer that was away finds it when it connects', async () => {
-  const { password } = await setting.operator.call('printers.enroll', { printer: 'claim-13' });
+  const { password } = await setting.operator.call('printers.enroll', { printer: 'claim-13', again: true });
   const printer = await TestPrinter.connect(setting.product.mqtt, 'claim-13', String(password));
   expect(await printer.hear<Verdict>(topic)).toMatchObject({ status: 'incompatible' });
   expect(printer.ear.heard.every(({ retained }) => retained)).toBe(true);
