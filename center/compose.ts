@@ -224,6 +224,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       policies.forget(printer);
       campaigns.onRemoved(printer);
     },
+    settle: (name) => campaigns.settleRemoved(name),
     link,
     tell: (printer) => events.tell('presence', 'removed', { printer }),
     log,

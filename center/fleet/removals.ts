@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Client } from '../database/database.ts';
+import { removedName } from '../database/removed-printers.ts';
 import type { Link } from '../link/link.ts';
 import type { Removal, RemovalStore } from './removal-store.ts';
 
@@ -26,6 +27,8 @@ export interface RemovalSources {
   troubles: { forget(printer: string, write: (client: Client) => Promise<void>): Promise<void> };
   /** Has whatever else remembers printers forget this one. */
   forget(printer: string): void;
+  /** Ends what campaigns still wait for; `name` is what its records are called now. */
+  settle(name: string): Promise<void>;
   link: Pick<Link, 'publish' | 'forget'>;
   tell(printer: string): void;
   log: Logger;
@@ -115,7 +118,7 @@ export class Removals {
   }
 
   async #finish(printers: readonly string[]): Promise<void> {
-    const { store, accounts, withdraw, ingest, tell } = this.#sources;
+    const { store, accounts, withdraw, ingest, settle, tell } = this.#sources;
     const wanted = new Set(printers);
     const removals = (await store.pending()).filter(({ printer }) => wanted.has(printer));
     for (const { printer } of removals) {
@@ -128,6 +131,7 @@ export class Removals {
     ingest.forget(wanted);
     for (const { printer } of removals) await this.#empty(printer);
     await store.finish(removals);
+    for (const { printer, at } of removals) await settle(removedName(printer, at));
     for (const printer of printers) {
       this.#pending.delete(printer);
       tell(printer);

@@ -73,3 +73,12 @@ export async function countRunning(database: UpdateDatabase): Promise<number> {
   );
   return row?.n ?? 0;
 }
+
+/** The campaigns that wait for something of a printer. */
+export async function campaignsWaitingFor(database: UpdateDatabase, printer: string): Promise<string[]> {
+  const rows = await database.query<{ campaign: string }>(
+    "SELECT campaign FROM campaign_targets WHERE printer = $1 AND state IN ('waiting', 'dispatched')",
+    [printer],
+  );
+  return rows.map(({ campaign }) => campaign);
+}

@@ -30,6 +30,7 @@ import {
   type CampaignFilter,
   campaignPrinters,
   campaignRows,
+  campaignsWaitingFor,
   countRunning,
   listCampaigns,
 } from './campaign-lists.ts';
@@ -197,9 +198,8 @@ export class Campaigns {
   }
 
   /**
-   * Lets a campaign go on: one that was proposed, paused, or inconclusive; with a reason also one that was halted or
-   * aborted, which lifts the stop and begins again with canaries. With `retry` also those printers get an order once
-   * more that failed, and their quarantine is lifted.
+   * Lets a proposed, paused or inconclusive campaign go on; with a reason also a halted or aborted one, which lifts the
+   * stop and begins with canaries. `retry`: printers that failed get an order once more, and leave quarantine.
    */
   async resume(
     id: string,
@@ -316,9 +316,14 @@ export class Campaigns {
     for (const { campaign } of rows) this.#look(campaign);
   }
 
-  /** A printer is removed: nothing that comes under its id is compared with what it did. */
+  /** Nothing that comes under a removed printer's id is compared with what it did. */
   onRemoved(printer: string): void {
     this.#watch.forgetPrinter(printer);
+  }
+
+  /** Ends what campaigns had under way for a removed printer; its records have this name now. */
+  async settleRemoved(name: string): Promise<void> {
+    for (const id of await campaignsWaitingFor(this.#settings.database, name)) this.#look(id);
   }
 
   /** Campaigns that run now; for the fleet's summary. */
@@ -572,11 +577,11 @@ export class Campaigns {
     const { orders } = this.#settings;
     for (let after = ''; ; ) {
       const rows = await orders.store.activePage(after, CAMPAIGN_DISPATCH_MAX, id);
-      await Promise.all(
-        rows
-          .filter(({ execution }) => execution.cancel === undefined && !isTouched(execution.state))
-          .map((row) => orders.cancel(row.id, record.reason ?? `the campaign is ${record.state}`)),
+      const open = rows.filter(
+        ({ execution: { cancel, state } }) => cancel === undefined && !isTouched(state),
       );
+      const why = record.reason ?? `the campaign is ${record.state}`;
+      await Promise.all(open.map((row) => orders.cancel(row.id, why)));
       after = rows.at(-1)?.id ?? '';
       if (rows.length < CAMPAIGN_DISPATCH_MAX) return;
     }
