@@ -23,16 +23,8 @@ export function softwareOf(subject: string): string {
   return subject.slice(subject.indexOf(':') + 1);
 }
 
-/** `symbol:software`. */
-export function subjectOf(symbol: string, software: string): string {
-  return `${symbol}:${software}`;
-}
-
 /** The apparatus or the unit with this symbol. */
-export function partOf(
-  structure: Parts,
-  symbol: string,
-): Parts['apparatus'] | Parts['units'][number] | undefined {
+function partOf(structure: Parts, symbol: string): Parts['apparatus'] | Parts['units'][number] | undefined {
   return symbol === 'apparatus'
     ? structure.apparatus
     : structure.units.find((unit) => unit.symbol === symbol);
