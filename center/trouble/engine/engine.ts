@@ -3,27 +3,21 @@
  * is passed in.
  *
  * An entry is taken when it is at most `late` behind the newest entry of its printer. The troubles depend on the set
- * of entries taken and on `now`, not on how the entries were cut, ordered or repeated.
+ * of entries taken and on `now`, not on how the entries were cut into batches, ordered or repeated.
  */
 import type { LogEntry } from '../../../schemas/types.ts';
-import { CohortWatch } from './cohort.ts';
-import type { CompiledRules, RuleGroup } from './compile.ts';
-import {
-  ContextClass,
-  type InRange,
-  type Match,
-  maskOf,
-  type PrinterContext,
-  semverInRange,
-} from './context.ts';
-import type { KeyScope } from './key-state.ts';
-import { keyOf, scopeOf, scopeOfKey, unitOfKey } from './keys.ts';
-import { Lane } from './lane.ts';
-import { ENGINE_LIMITS, type EngineLimits, SORTS_SWEEP_MIN } from './limits.ts';
+import { CohortRules } from './cohort-rules.ts';
+import type { CompiledRules } from './compile.ts';
+import { type InRange, type Match, maskOf, type PrinterContext, semverInRange } from './context.ts';
+import { ContextClasses } from './context-classes.ts';
+import { keyOf } from './keys.ts';
+import type { Lane } from './lane.ts';
+import { LaneTable } from './lane-table.ts';
+import { ENGINE_LIMITS, type EngineLimits } from './limits.ts';
 import type { Odometer } from './odometer.ts';
 import type { UnitLanes } from './printer-lanes.ts';
-import { PrinterRecord } from './printer-record.ts';
-import type { CompiledRule } from './rule.ts';
+import type { PrinterRecord } from './printer-record.ts';
+import { Settlement } from './settlement.ts';
 import type { Sighting } from './sighting.ts';
 import {
   exportLane,
@@ -37,26 +31,24 @@ import {
 import { packReadings } from './state-columns.ts';
 import { Teller } from './teller.ts';
 import { parseMoment, parseTime } from './time.ts';
-import { alarmsOf, type LaneTrouble, type TroubleChange, type TroubleView, viewOf } from './views.ts';
+import { inOrder, type TroubleChange, type TroubleView, viewOf } from './views.ts';
 import type { Facts } from './where.ts';
 
 export type { TroubleChange, TroubleView } from './views.ts';
 
 export interface EngineOptions extends Partial<EngineLimits> {
-  /** False: troubles are told by `finish` only (replaying a file). Default true. */
+  /** False: troubles are reported by `finish` only (replaying a file). Default true. */
   prompt?: boolean;
-  /** Tells whether a version of some software lies in a range. */
+  /** Whether a version of some software lies in a range. */
   inRange?: InRange;
-  /** Takes troubles that nothing can change any more, in no order; without it (and `prompt`) `finish` gives them. */
+  /** Called for troubles that nothing can change any more, in no order; without it (and `prompt`) `finish` gives them. */
   onEnded?(trouble: TroubleView): void;
-  /** Is told once that a printer began too many keys of a rule: further ones are only counted. */
+  /** Called once when a printer begins too many keys of a rule: further ones are only counted. */
   onCrowded?(rule: string, printer: string): void;
   /** Whether the order of a log shows that a printer's clock was set back (see `SET_BACK_MIN_MS`). Default false. */
   mendsClocks?: boolean;
 }
 
-/** A printer that began too many keys is looked through for old ones once for so many that were not taken. */
-const CROWDED_SWEEP_EVERY = 64;
 const NO_VALUES: readonly (string | undefined)[] = [];
 
 function textOf(value: unknown): string | undefined {
@@ -66,40 +58,22 @@ function textOf(value: unknown): string | undefined {
 
 export class TroubleEngine {
   readonly rules: CompiledRules;
-  /** Entries that came too late for a rule, by rule. */
+  /** Entries that came too late for a rule, counted once for each rule. */
   late = 0;
-  /** Sightings that were not taken because their key was one too many. */
-  crowded = 0;
   /** How often a printer's clock was seen to be set back. */
   setBack = 0;
-  /** Sightings that no late one can come before any more, though it might be in time: too many waited. */
-  hastened = 0;
-  /** While set, only these groups of rules judge: the others are taken over from elsewhere. */
+  /** While set, only these groups of rules judge: the memory of the others is imported. */
   only: Set<number> | undefined;
-  /** Ended troubles that were settled and not yet taken (without `prompt`). */
-  private settledTroubles: TroubleView[] = [];
-  private readonly onEnded: (trouble: TroubleView) => void;
+  /** Troubles that ended for good and were not yet taken (without `prompt`). */
+  private endedTroubles: TroubleView[] = [];
   private readonly mendsClocks: boolean;
-  private readonly onCrowded: (rule: string, printer: string) => void;
-  /** Rules and printers of which `onCrowded` was told. */
-  private readonly crowds = new Set<string>();
   private readonly prompt: boolean;
-  private readonly inRange: InRange;
-  private readonly limits: EngineLimits;
-  private readonly printers = new Map<string, PrinterRecord>();
-  private readonly shared = new Map<string, ContextClass>();
-  private sharedSweepAt = SORTS_SWEEP_MIN;
-  private readonly nothingKnown: ContextClass;
-  private readonly groupIndex: ReadonlyMap<RuleGroup, number>;
-  /** Lanes of rules that are not kept by printer, by group and key. */
-  private readonly fleetLanes = new Map<string, Lane>();
-  /** Sightings that wait in them, counted when they were looked through last and added to since. */
-  private fleetPending = 0;
-  private fleetNewest = Number.NEGATIVE_INFINITY;
+  private readonly contextsMax: number;
+  private readonly table: LaneTable;
+  private readonly contexts: ContextClasses;
+  private readonly settlement: Settlement;
   private readonly teller = new Teller();
-  private readonly usesPages: boolean;
-  /** What cohort rules watch, and the alarms that stand, by rule. */
-  private readonly cohorts = new Map<CompiledRule, { watch: CohortWatch; alarms: TroubleView[] }>();
+  private readonly cohorts: CohortRules;
   private readonly facts: Facts = {
     printer: '',
     code: '',
@@ -116,63 +90,46 @@ export class TroubleEngine {
       prompt = true,
       inRange = semverInRange,
       mendsClocks = false,
-      onEnded,
-      onCrowded,
-      ...limits
+      onEnded = (trouble: TroubleView) => void this.endedTroubles.push(trouble),
+      onCrowded = () => undefined,
+      ...given
     } = options;
+    const limits = { ...ENGINE_LIMITS, ...given };
     this.rules = rules;
     this.prompt = prompt;
     this.mendsClocks = mendsClocks;
-    this.inRange = inRange;
-    this.onEnded = onEnded ?? ((trouble) => this.settledTroubles.push(trouble));
-    this.onCrowded = onCrowded ?? (() => undefined);
-    this.limits = { ...ENGINE_LIMITS, ...limits };
-    this.usesPages = rules.pagesMaxMs > 0;
-    this.groupIndex = new Map(rules.groups.map((group, index) => [group, index]));
-    for (const rule of rules.rules) {
-      if (rule.cohort)
-        this.cohorts.set(rule, { watch: new CohortWatch(rule.cohort, this.inRange), alarms: [] });
-    }
-    this.nothingKnown = new ContextClass({ units: {}, software: [] }, rules.index, this.inRange);
+    this.contextsMax = limits.contextsMax;
+    this.settlement = new Settlement(rules, limits, prompt ? this.teller : undefined, onEnded);
+    const { settlement } = this;
+    this.table = new LaneTable({ rules, limits, prompt, settlement, onCrowded });
+    this.contexts = new ContextClasses(rules.index, inRange);
+    this.cohorts = new CohortRules(rules, inRange);
+  }
+
+  /** Sightings that were refused because their key was one too many. */
+  get crowded(): number {
+    return this.table.crowded;
+  }
+
+  /** Sightings that were settled before their time because too many waited. */
+  get hastened(): number {
+    return this.settlement.hastened;
   }
 
   /**
-   * Tells what a printer is made of from event time `from` on (default: from its newest entry on). Entries before
-   * the first structure are judged by the first.
+   * Sets what a printer is made of from event time `from` on (default: from its newest entry on). Entries before the
+   * first structure are judged by the first.
    */
   context(printer: string, context: PrinterContext, from?: number): void {
-    const record = this.printer(printer);
+    const record = this.table.printer(printer);
     const start = from ?? record.watermark;
-    for (const { watch } of this.cohorts.values()) watch.member(printer, context, start);
+    this.cohorts.member(printer, context, start);
     this.setContext(record, context, start);
   }
 
   private setContext(record: PrinterRecord, context: PrinterContext, start: number): void {
-    const signature = JSON.stringify(context);
-    let shared = this.shared.get(signature);
-    if (!shared) {
-      if (this.shared.size >= this.sharedSweepAt) this.sweepShared();
-      shared = new ContextClass(context, this.rules.index, this.inRange);
-      this.shared.set(signature, shared);
-    }
-    record.addContext(shared, start, this.limits.contextsMax);
-  }
-
-  /** A structure is the printer's own words: one that shows another each time must not fill the memory with them. */
-  private sweepShared(): void {
-    const used = new Set<ContextClass>();
-    for (const { contexts } of this.printers.values()) for (const { shared } of contexts) used.add(shared);
-    for (const [signature, shared] of this.shared) if (!used.has(shared)) this.shared.delete(signature);
-    this.sharedSweepAt = Math.max(SORTS_SWEEP_MIN, this.shared.size * 2);
-  }
-
-  private printer(id: string): PrinterRecord {
-    let printer = this.printers.get(id);
-    if (!printer) {
-      printer = new PrinterRecord(id, this.usesPages, this.limits.readingsMax);
-      this.printers.set(id, printer);
-    }
-    return printer;
+    const shared = this.contexts.of(context, this.table.printers.values());
+    record.addContext(shared, start, this.contextsMax);
   }
 
   /**
@@ -180,14 +137,14 @@ export class TroubleEngine {
    * @returns what changed, in the order of the lanes touched; nothing without `prompt`
    */
   apply(printer: string, log: string, entries: LogEntry[]): TroubleChange[] {
-    const record = this.printer(printer);
+    const record = this.table.printer(printer);
     for (const entry of entries) this.judge(record, log, entry, parseTime(entry.at));
     return this.prompt ? this.teller.tell() : [];
   }
 
-  /** Judges one entry whose time is already parsed; without `prompt` nothing need be called after it. */
+  /** Judges one entry whose time is already parsed; its changes are reported by the next `apply` or `advance`. */
   judge(printer: PrinterRecord | string, log: string, entry: Omit<LogEntry, 'at'>, at: number): void {
-    const record = typeof printer === 'string' ? this.printer(printer) : printer;
+    const record = typeof printer === 'string' ? this.table.printer(printer) : printer;
     if (Number.isNaN(at)) return;
     if (this.mendsClocks && record.showsSetBack(log, entry.seq, at)) this.mendClock(record, at);
     const pages = entry.pages ?? -1;
@@ -195,7 +152,7 @@ export class TroubleEngine {
       this.read(record, record.odometer, log, entry.seq, at, pages);
     }
     record.see(at, log, entry.seq);
-    const known = record.contextAt(at) ?? this.nothingKnown;
+    const known = record.contextAt(at) ?? this.contexts.unknown;
     const first = known.match(entry.code, entry.severity);
     if (!first) return;
     const { facts } = this;
@@ -206,7 +163,7 @@ export class TroubleEngine {
       if (match.test && !match.test(facts)) continue;
       if (match.software && !known.hasSoftware(match.rule, entry.unit)) continue;
       if (match.cohort) {
-        this.cohorts.get(match.rule)?.watch.sight(record.id, log, entry.seq, entry.code, at);
+        this.cohorts.sight(match.rule, record.id, log, entry.seq, entry.code, at);
         continue;
       }
       let { mask } = match;
@@ -225,9 +182,9 @@ export class TroubleEngine {
       } else if (match.sort === 'one') {
         lane = record.lanes.one(match.group);
       } else {
-        lane = this.keyedLane(record, match);
+        lane = this.table.keyed(record, match, facts);
       }
-      lane ??= this.newLane(record, match);
+      lane ??= this.table.begin(record, match, facts);
       if (!lane) continue;
       const { fields } = match;
       this.sight(record, match, lane, {
@@ -237,7 +194,7 @@ export class TroubleEngine {
         seq: entry.seq,
         code: match.code,
         rule: match.place,
-        // The lane's own text instead of one more of the same.
+        // The lane's own string, so that equal texts are not held twice.
         key: lane.key ?? keyOf(match.rule, facts),
         mask,
         pages,
@@ -246,7 +203,7 @@ export class TroubleEngine {
     }
   }
 
-  /** A printer's clock was set back to `at`: what lies after it is not believed any more. */
+  /** A printer's clock was set back to `at`: entries dated later are not believed any more. */
   private mendClock(record: PrinterRecord, at: number): void {
     this.setBack += 1;
     record.watermark = at;
@@ -256,10 +213,10 @@ export class TroubleEngine {
     }
   }
 
-  /** The newest event time of all printers, as far as it is believed, ms. */
+  /** The newest believed event time of all printers, ms. */
   get newestTime(): number {
     let newest = Number.NEGATIVE_INFINITY;
-    for (const { watermark } of this.printers.values()) newest = Math.max(newest, watermark);
+    for (const { watermark } of this.table.printers.values()) newest = Math.max(newest, watermark);
     return newest;
   }
 
@@ -286,196 +243,48 @@ export class TroubleEngine {
   ): void {
     odometer.add(at, log, seq, pages);
     if (this.prompt && record.behind(at, log, seq)) {
-      // Rates that were worked out without this reading may be wrong.
+      // Rates were computed without this reading and may be wrong.
       for (const lane of record.lanes.values()) if (lane.odometer) this.teller.touch(lane).upset();
     }
     if (!odometer.full) return;
-    // Sightings that wait may be much older than the window, and need the readings of theirs until they are settled. Too
-    // few of them can open nothing, whatever was printed: those that come will ask for readings that are kept.
+    // Waiting sightings may be much older than the window and need their readings until they are settled. Where they are
+    // too few to open a trouble, no reading has to be kept for them.
     for (const lane of record.lanes.values()) {
       if (lane.odometer && lane.pending.length > 0 && !lane.innocent) {
-        this.settle(lane, record.watermark - lane.group.lateMs);
+        this.settlement.settle(lane, record.watermark - lane.group.lateMs);
       }
     }
     odometer.forget(record.watermark - this.rules.lateMaxMs - this.rules.pagesMaxMs);
   }
 
-  private keyedLane(record: PrinterRecord, match: Match): Lane | undefined {
-    const key = keyOf(match.rule, this.facts);
-    return match.perPrinter
-      ? record.lanes.keyed(match.group, key)
-      : this.fleetLanes.get(`${match.group} ${key}`);
-  }
-
-  /** A lane for the entry of `facts`; undefined when it would be one too many. */
-  private newLane(record: PrinterRecord, match: Match): Lane | undefined {
-    const { rule } = match;
-    // Units and codes are the printer's own words: it must not fill the memory with them.
-    if (match.perPrinter) {
-      if (record.lanes.size >= record.sweepAt) this.sweep(record);
-      if (record.lanes.size >= this.limits.keysMax) return this.crowd(rule, record);
-    } else if (this.fleetLanes.size >= this.limits.keysFleetMax) {
-      return this.crowd(rule, record);
-    }
-    if (record.begunFor(match.group) >= this.limits.keysPerRuleMax) {
-      // What was let go makes room; that is not looked for at every entry of a printer that floods.
-      if (match.perPrinter && this.crowded % CROWDED_SWEEP_EVERY === 0) this.sweep(record);
-      if (record.begunFor(match.group) >= this.limits.keysPerRuleMax) return this.crowd(rule, record);
-    }
-    record.begin(match.group);
-    const group = this.rules.groups[match.group] as RuleGroup;
-    // Many rules are kept by printer and unit: the texts and the scope stand once for all of them.
-    const there = match.sharesUnit ? record.lanes.units.get(this.facts.unit ?? '') : undefined;
-    const key = there?.key ?? keyOf(rule, this.facts);
-    const scope = there?.scope ?? scopeOf(rule, this.facts);
-    const lane = this.makeLane(record, group, key, scope);
-    if (!there) return this.addLane(match.perPrinter ? record : undefined, match.group, lane);
-    record.lanes.addTo(there, match.group, lane);
-    return lane;
-  }
-
-  /** A key is not taken because it is one too many. */
-  private crowd(rule: CompiledRule, { id }: PrinterRecord): undefined {
-    this.crowded += 1;
-    const crowd = `${rule.id}\u001f${id}`;
-    if (this.crowds.has(crowd)) return;
-    this.crowds.add(crowd);
-    this.onCrowded(rule.id, id);
-  }
-
-  private makeLane(record: PrinterRecord | undefined, group: RuleGroup, key: string, scope: KeyScope): Lane {
-    const lane = new Lane(group, key, scope, group.usesPages ? record?.odometer : undefined, this.prompt);
-    lane.settleAt = this.limits.settleMin;
-    return lane;
-  }
-
-  /** @param record undefined: a lane of a rule that is not kept by printer */
-  private addLane(record: PrinterRecord | undefined, index: number, lane: Lane): Lane {
-    const { sort, rules } = this.rules.groups[index] as RuleGroup;
-    const { scope, key = '' } = lane;
-    if (!record) {
-      this.fleetLanes.set(`${index} ${key}`, lane);
-    } else if (sort === 'one') {
-      record.lanes.addOne(index, lane);
-    } else if (sort === 'unit') {
-      const by = rules[0]?.by ?? [];
-      const unit = unitOfKey(by, key, record.id);
-      record.lanes.addToUnit(index, unit, lane, () => ({
-        key: `${record.id}\u001f${unit}\u001f`,
-        scope,
-      }));
-    } else {
-      record.lanes.addKeyed(index, key, lane);
-    }
-    return lane;
-  }
-
-  private findLane(record: PrinterRecord | undefined, index: number, key: string): Lane | undefined {
-    if (!record) return this.fleetLanes.get(`${index} ${key}`);
-    const { sort, rules } = this.rules.groups[index] as RuleGroup;
-    if (sort === 'one') return record.lanes.one(index);
-    if (sort === 'key') return record.lanes.keyed(index, key);
-    return record.lanes.units.get(unitOfKey(rules[0]?.by ?? [], key, record.id))?.lanes.get(index);
-  }
-
   private sight(printer: PrinterRecord, match: Match, lane: Lane, sighting: Sighting): void {
-    if (lane.scopes) {
-      const slot = `${sighting.rule} ${sighting.key}`;
-      if (!lane.scopes.has(slot)) {
-        if (lane.scopes.size >= this.limits.keysJointMax) {
-          this.crowded += 1;
-          return;
-        }
-        lane.scopes.set(slot, scopeOf(match.rule, this.facts));
-      }
-    }
-    // Settled before the newest comes: then all that waits is often old enough, and what is live is what is settled.
+    if (lane.scopes && !this.table.addScope(lane, match, `${sighting.rule} ${sighting.key}`, this.facts))
+      return;
+    // Settle before the newest is added: then what waits is often old enough, and the live state is the settled one.
     if (lane.pending.length >= lane.settleAt) {
-      this.settle(lane, match.perPrinter ? printer.watermark - lane.group.lateMs : undefined);
+      this.settlement.settle(lane, match.perPrinter ? printer.watermark - lane.group.lateMs : undefined);
     }
     if (!lane.add(sighting)) {
       this.late += 1;
       return;
     }
     if (this.prompt) this.teller.touch(lane);
-    if (match.perPrinter) return;
-    if (sighting.at > this.fleetNewest) this.fleetNewest = sighting.at;
-    this.fleetPending += 1;
-    if (this.fleetPending > this.limits.fleetPendingMax) this.settleFleet();
+    if (!match.perPrinter) this.table.fleet.sighted(sighting.at);
   }
 
-  /** @param horizon before it nothing can change any more; undefined: nobody can tell */
-  private settle(lane: Lane, horizon: number | undefined): void {
-    let ended = horizon === undefined ? [] : lane.settle(horizon);
-    if (lane.pending.length >= this.limits.pendingMax) ended = ended.concat(this.hasten(lane));
-    lane.settleAt = Math.max(this.limits.settleMin, lane.pending.length * 2);
-    this.over(lane, ended);
-  }
-
-  private hasten(lane: Lane): LaneTrouble[] {
-    const before = lane.pending.length;
-    const ended = lane.settleOlderHalf();
-    this.hastened += before - lane.pending.length;
-    return ended;
-  }
-
-  // Too many sightings wait for other printers' late ones: what lies `late` behind the newest of all is settled, and
-  // when that is not enough the older half of the rest. What was concluded stays as it is: it follows from what was
-  // taken, and what comes for the settled time is late and counted as that.
-  private settleFleet(): void {
-    const enough = this.limits.fleetPendingMax / 2;
-    const before = this.countFleetPending();
-    for (const lane of this.fleetLanes.values()) {
-      this.over(lane, lane.settle(this.fleetNewest - lane.group.lateMs));
-    }
-    this.fleetPending = this.countFleetPending();
-    this.hastened += before - this.fleetPending;
-    if (this.fleetPending <= enough) return;
-    for (const lane of this.fleetLanes.values())
-      if (lane.pending.length > 0) this.over(lane, this.hasten(lane));
-    this.fleetPending = this.countFleetPending();
-  }
-
-  private countFleetPending(): number {
-    let pending = 0;
-    for (const lane of this.fleetLanes.values()) pending += lane.pending.length;
-    return pending;
-  }
-
-  /** Troubles of a lane have ended for good. */
-  private over(lane: Lane, ended: LaneTrouble[]): void {
-    if (ended.length === 0) return;
-    // They are told before they are forgotten.
-    if (this.prompt) this.teller.tellLane(lane, ended);
-    else for (const trouble of ended) this.onEnded(viewOf(trouble));
-  }
-
-  /** Tells what has become of the troubles when event time has come to `now` (ms). Never goes back. */
+  /** Gives what changed now that event time has come to `now` (ms). It never goes back. */
   advance(now: number): TroubleChange[] {
     this.teller.advance(now);
-    for (const [rule, cohort] of this.cohorts) {
-      // Across printers nothing tells how far each has come: the fleet's clock less `late` does.
-      for (const view of alarmsOf(rule, cohort.watch.advance(this.teller.now - rule.lateMs))) {
-        cohort.alarms.push(view);
-        this.teller.opened(view);
-      }
-    }
+    for (const alarm of this.cohorts.advance(this.teller.now)) this.teller.opened(alarm);
     return this.teller.tell();
   }
 
   /**
-   * Has done with a key up to event time `at`: an operator closed its trouble, or a cure was proven. What was seen
-   * until then counts no more.
+   * Discards what a key has seen up to event time `at`: an operator closed its trouble, or a cure was proven.
    */
   cut(rule: string, printer: string | undefined, key: string, at: number): void {
-    for (const [cohortRule, { watch, alarms }] of this.cohorts) {
-      if (cohortRule.id !== rule) continue;
-      const [release = '', code = ''] = key.split('\u001f');
-      watch.close(release, code);
-      alarms.splice(0, alarms.length, ...alarms.filter((alarm) => alarm.key !== key));
-      return;
-    }
-    const found = this.laneFor(rule, printer, key);
+    if (this.cohorts.close(rule, key)) return;
+    const found = this.table.laneFor(rule, printer, key);
     if (!found) return;
     const { lane, place } = found;
     lane.cut(place, key, at);
@@ -486,44 +295,22 @@ export class TroubleEngine {
   }
 
   /**
-   * Lets go what is held of a printer by itself and as a member of cohorts. What it was seen to do in rules across
-   * printers lapses with their windows.
+   * Forgets a printer, also as a member of cohorts. Its sightings in rules that are kept across printers lapse with
+   * their windows.
    */
   forget(printer: string): void {
-    for (const lane of this.printers.get(printer)?.lanes.values() ?? []) this.teller.forget(lane);
-    this.printers.delete(printer);
-    for (const { watch } of this.cohorts.values()) watch.forget(printer);
-    for (const { id } of this.rules.rules) this.crowds.delete(`${id}\u001f${printer}`);
-  }
-
-  /** The lane of a key of a rule, made when it is not there; undefined when the rule is not. */
-  private laneFor(
-    rule: string,
-    printer: string | undefined,
-    key: string,
-  ): { lane: Lane; place: number; record: PrinterRecord | undefined } | undefined {
-    const index = this.rules.groups.findIndex((group) => group.rules.some(({ id }) => id === rule));
-    const group = this.rules.groups[index];
-    if (!group) return undefined;
-    const place = group.rules.findIndex(({ id }) => id === rule);
-    const mine = group.rules[place] as CompiledRule;
-    if (mine.perPrinter && printer === undefined) return undefined;
-    const record = mine.perPrinter && printer !== undefined ? this.printer(printer) : undefined;
-    const scope = scopeOfKey(mine, key);
-    const lane =
-      this.findLane(record, index, key) ??
-      this.addLane(record, index, this.makeLane(record, group, key, scope));
-    return { lane, place, record };
+    for (const lane of this.table.forget(printer)) this.teller.forget(lane);
+    this.cohorts.forget(printer);
   }
 
   /**
-   * Takes up what was told of troubles after the states were kept that were imported, before anything is judged again:
-   * what comes out otherwise than it was told is told anew, or withdrawn. What was settled by then stays as it was told.
+   * Restores troubles announced after the imported state was exported, before anything is judged again. A trouble that
+   * now comes out otherwise is announced anew or withdrawn. One that was settled by then stays as announced.
    */
   recall(troubles: TroubleView[]): void {
     for (const view of troubles) {
       const openedAt = parseMoment(view.openedAt);
-      const found = this.laneFor(view.rule, view.scope.printer, view.key);
+      const found = this.table.laneFor(view.rule, view.scope.printer, view.key);
       if (!found) continue;
       const { lane, place, record } = found;
       const horizon = record ? record.watermark - lane.group.lateMs : Number.NEGATIVE_INFINITY;
@@ -531,7 +318,7 @@ export class TroubleEngine {
       if (!known && (openedAt < horizon || lane.final(place, view.key, openedAt))) continue;
       lane.told ??= new Map();
       const closedAt = view.closedAt === undefined ? undefined : parseMoment(view.closedAt);
-      // No count is as low: it is compared with what was written in any case.
+      // No trouble has such a count, so it is always compared with the row in the store.
       lane.told.set(view.id, {
         view,
         severity: -1,
@@ -544,45 +331,40 @@ export class TroubleEngine {
     }
   }
 
-  /** How much is held. */
+  /** How many printers, distinct structures, keys and waiting sightings are held. */
   size(): { printers: number; sorts: number; keys: number; pending: number } {
     let keys = 0;
     let pending = 0;
-    for (const lane of this.lanes()) {
+    for (const lane of this.table.lanes()) {
       keys += lane.scopes ? lane.scopes.size : 1;
       pending += lane.pending.length;
     }
-    return { printers: this.printers.size, sorts: this.shared.size, keys, pending };
+    return { printers: this.table.printers.size, sorts: this.contexts.size, keys, pending };
   }
 
-  private *lanes(): Generator<Lane> {
-    for (const printer of this.printers.values()) yield* printer.lanes.values();
-    yield* this.fleetLanes.values();
-  }
-
-  /** Ids of the troubles that are open as far as was told. */
+  /** Ids of the troubles that were reported as open. */
   openIds(): Set<string> {
     const ids = new Set<string>();
-    for (const lane of this.lanes()) {
+    for (const lane of this.table.lanes()) {
       for (const [id, { closedAt }] of lane.told ?? []) if (closedAt === undefined) ids.add(id);
     }
-    for (const { alarms } of this.cohorts.values()) for (const { id } of alarms) ids.add(id);
+    for (const id of this.cohorts.openIds()) ids.add(id);
     return ids;
   }
 
-  /** Versions and ranges compare otherwise now (another catalog): what was worked out is forgotten. */
+  /** Another catalog is in force: versions and ranges may compare otherwise. */
   forgetRanges(): void {
-    for (const shared of this.shared.values()) shared.forgetRanges();
+    this.contexts.forgetRanges();
   }
 
   /** Ids of the printers of which something is held. */
   printerIds(): IterableIterator<string> {
-    return this.printers.keys();
+    return this.table.printers.keys();
   }
 
-  /** Whether all that is held of a printer is one structure: that is known without its exported state. */
+  /** Whether one structure is all that is held of a printer: that can be restored without an exported state. */
   knowsOnlyStructure(printer: string): boolean {
-    const record = this.printers.get(printer);
+    const record = this.table.printers.get(printer);
     return (
       record !== undefined &&
       record.watermark === Number.NEGATIVE_INFINITY &&
@@ -592,14 +374,14 @@ export class TroubleEngine {
   }
 
   /**
-   * The state of a printer, or of the rules that are not kept by printer ('' ), as JSON. Before that it is tidied:
-   * what no late entry can change is settled, keys that cannot matter any more are let go.
+   * The state of a printer, or of the rules that are kept across printers (''), as JSON. Its lanes are settled first,
+   * and those that cannot matter any more are dropped.
    */
   exportState(printer: string): PrinterState | undefined {
-    const record = printer === '' ? undefined : this.printers.get(printer);
+    const record = printer === '' ? undefined : this.table.printers.get(printer);
     if (printer !== '' && !record) return undefined;
-    if (record) this.sweep(record);
-    const lanes = record ? record.lanes.values() : this.fleetLanes.values();
+    if (record) this.table.sweep(record);
+    const lanes = record ? record.lanes.values() : this.table.fleet.values();
     return {
       form: STATE_FORM,
       now: Number.isFinite(this.teller.now) ? this.teller.now : null,
@@ -611,51 +393,20 @@ export class TroubleEngine {
       })),
       readings: record?.odometer && packReadings(record.odometer.readings),
       lanes: [...lanes].map((lane) => exportLane(lane)),
-      ...(record || this.cohorts.size === 0 ? {} : { cohorts: this.exportCohorts() }),
+      ...(record || this.cohorts.size === 0 ? {} : { cohorts: this.cohorts.export() }),
     };
   }
 
-  private exportCohorts(): PrinterState['cohorts'] {
-    return [...this.cohorts].map(([rule, { watch, alarms }]) => ({
-      fingerprint: `${rule.id}:${rule.fingerprint}`,
-      state: watch.export(),
-      alarms,
-    }));
-  }
-
-  /** Settles what no late entry can change any more and lets go what cannot matter any more. */
-  private sweep(printer: PrinterRecord): void {
-    printer.lanes.sweep((lane) => {
-      const horizon = printer.watermark - lane.group.lateMs;
-      if (lane.pending.length > 0) this.settle(lane, horizon);
-      const { passed } = lane;
-      this.over(lane, lane.rest(horizon));
-      // The printer's time may be ahead of the one that was told: what is settled must be told with it.
-      if (this.prompt && lane.passed > passed) this.teller.tellLane(lane);
-      return lane.idle(horizon) && !lane.touched;
-    });
-    printer.swept();
-    this.countBegun(printer);
-    printer.odometer?.forget(printer.watermark - this.rules.lateMaxMs - this.rules.pagesMaxMs);
-  }
-
-  /** Counts the keys of rules that are kept by printer anew: some were let go, or taken over. */
-  private countBegun(record: PrinterRecord): void {
-    const { groups } = this.rules;
-    const kept = [...record.lanes.values()].map(({ group }) => this.groupIndex.get(group) ?? -1);
-    record.recountBegun((index) => groups[index]?.rules[0]?.perPrinter === true, kept);
-  }
-
   /**
-   * Takes up the state of a printer that was exported. State of rules that have changed since is left out.
+   * Restores an exported state of a printer. State of rules that have changed since is left out.
    * @returns false when something was left out, so that it has to be rebuilt from the log
    */
   importState(printer: string, state: PrinterState): boolean {
     if (!isReadable(state)) return false;
-    // What time alone had opened by then was told: it must be known as told here too.
+    // Troubles that opened by the passing of time alone were reported by then, and must not be reported again.
     if (state.now !== null && state.now > this.teller.now) this.teller.now = state.now;
     const groups = groupsByFingerprint(this.rules);
-    const record = printer === '' ? undefined : this.printer(printer);
+    const record = printer === '' ? undefined : this.table.printer(printer);
     if (record) {
       record.watermark = Math.max(record.watermark, state.watermark ?? Number.NEGATIVE_INFINITY);
       if (state.newest && record.watermark === state.watermark) {
@@ -668,13 +419,7 @@ export class TroubleEngine {
         for (const [at, log, seq, pages] of readingsOf(state)) record.odometer.add(at, log, seq, pages);
       }
     }
-    for (const { fingerprint, state: kept, alarms } of state.cohorts ?? []) {
-      for (const [rule, cohort] of this.cohorts) {
-        if (`${rule.id}:${rule.fingerprint}` !== fingerprint) continue;
-        cohort.watch.import(kept);
-        cohort.alarms = alarms;
-      }
-    }
+    this.cohorts.import(state.cohorts);
     let whole = true;
     for (const json of state.lanes) {
       const index = groups.get(json.f);
@@ -685,46 +430,27 @@ export class TroubleEngine {
       }
       const odometer = group.usesPages ? record?.odometer : undefined;
       const lane = importLane(json, group, odometer, this.prompt);
-      // Told before it was kept: only what changes from here on is news.
-      this.teller.adopt(this.addLane(record, index as number, lane));
-      const newest = record ? undefined : lane.newest;
+      // Reported before it was exported: only what changes from here on is news.
+      this.teller.adopt(this.table.add(record, index as number, lane));
       const owner = record ? undefined : lane.firstPrinter;
-      if (owner !== undefined) this.printer(owner).begin(index as number);
-      if (newest !== undefined && newest > this.fleetNewest) this.fleetNewest = newest;
+      if (owner !== undefined) this.table.printer(owner).begin(index as number);
     }
-    if (record) this.countBegun(record);
-    else this.fleetPending = this.countFleetPending();
+    if (record) this.table.recount(record);
+    else this.table.fleet.restored(this.table.fleet.values());
     return whole;
   }
 
   /**
-   * Without `prompt`: all troubles as of event time `now`, or those that `onEnded` did not take, by opening. The engine
-   * is used up.
+   * Without `prompt`: all troubles as of event time `now` that `onEnded` did not take, by opening. The engine can't be
+   * used after it.
    */
   finish(now: number): TroubleView[] {
-    const all = this.settledTroubles;
-    this.settledTroubles = [];
-    for (const lane of this.lanes()) for (const trouble of lane.finish(now)) all.push(viewOf(trouble));
-    for (const [rule, { watch }] of this.cohorts) {
-      for (const alarm of alarmsOf(rule, watch.advance(Number.POSITIVE_INFINITY))) all.push(alarm);
-    }
+    const all = this.endedTroubles;
+    this.endedTroubles = [];
+    for (const lane of this.table.lanes()) for (const trouble of lane.finish(now)) all.push(viewOf(trouble));
+    all.push(...this.cohorts.finish());
     return inOrder(this.rules, all, (trouble) => trouble);
   }
-}
-
-/** Sorts by opening, then by the order of the rules in their document, then by key. */
-export function inOrder<T>(
-  { rules }: CompiledRules,
-  list: T[],
-  read: (one: T) => Pick<TroubleView, 'openedAt' | 'rule' | 'key'>,
-): T[] {
-  const rank = new Map(rules.map(({ id }, index) => [id, index]));
-  const sortable = list.map((one) => {
-    const { openedAt, rule, key } = read(one);
-    return { one, at: parseMoment(openedAt), rank: rank.get(rule) ?? 0, key };
-  });
-  sortable.sort((a, b) => a.at - b.at || a.rank - b.rank || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-  return sortable.map(({ one }) => one);
 }
 
 function kindOf({ units }: PrinterContext, unit: string): string | undefined {

@@ -5,9 +5,10 @@
 import type { LogEntry } from '../../../schemas/types.ts';
 import type { CompiledRules } from './compile.ts';
 import { contextOf, type InRange, type StructureLike } from './context.ts';
-import { inOrder, TroubleEngine, type TroubleView } from './engine.ts';
+import { TroubleEngine } from './engine.ts';
 import { REPLAY_LIMITS } from './limits.ts';
 import { parseMoment } from './time.ts';
+import { inOrder, type TroubleView } from './views.ts';
 
 /** A line of `platen rules test`'s output. */
 export interface TroubleLine {

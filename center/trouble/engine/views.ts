@@ -1,10 +1,11 @@
 /** Troubles as they are told: what stands in a view, what its id is, and what has changed since it was told last. */
 import { hash as digest } from 'node:crypto';
 import type { CohortAlarm } from './cohort.ts';
+import type { CompiledRules } from './compile.ts';
 import type { KeyScope, TroubleLife } from './key-state.ts';
 import type { CohortOptions, CompiledRule } from './rule.ts';
 import type { Sighting } from './sighting.ts';
-import { formatTime } from './time.ts';
+import { formatTime, parseMoment } from './time.ts';
 
 /** A trouble as it is told. */
 export interface TroubleView {
@@ -156,4 +157,19 @@ export function alarmsOf(rule: CompiledRule, alarms: CohortAlarm[]): TroubleView
         `E over time: ${alarm.history.map(([at, e]) => `${formatTime(at)} ${e}`).join(', ')}.`,
     };
   });
+}
+
+/** Sorts by opening, then by the order of the rules in their document, then by key. */
+export function inOrder<T>(
+  { rules }: CompiledRules,
+  list: T[],
+  read: (one: T) => Pick<TroubleView, 'openedAt' | 'rule' | 'key'>,
+): T[] {
+  const rank = new Map(rules.map(({ id }, index) => [id, index]));
+  const sortable = list.map((one) => {
+    const { openedAt, rule, key } = read(one);
+    return { one, at: parseMoment(openedAt), rank: rank.get(rule) ?? 0, key };
+  });
+  sortable.sort((a, b) => a.at - b.at || a.rank - b.rank || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return sortable.map(({ one }) => one);
 }
