@@ -1,0 +1,102 @@
+/** What the soak is played in: a catalog of two releases, a rule that opens and clears, printers that misbehave a little. */
+import type { Catalog } from '../../schemas/types.ts';
+
+/** A campaign has the printers of one prefix: of `soak-0001`, `soak-00`, a hundred at most. */
+const GROUP_DIGITS = 2;
+
+export const CATALOG = {
+  catalog: 'soak.1',
+  apparatus: [{ model: 'C360', slots: [{ kind: 'engine', models: ['EN-36'], min: 1, max: 1 }] }],
+  units: [{ model: 'EN-36', kind: 'engine' }],
+  software: [
+    { id: 'acme.controller', vendor: 'acme', scheme: 'semver', releases: [{ version: '3.1.0' }] },
+    {
+      id: 'acme.engine',
+      vendor: 'acme',
+      scheme: 'semver',
+      releases: [{ version: '2.4.0' }, { version: '2.5.0' }],
+    },
+  ],
+} satisfies Catalog;
+
+export const RULES = {
+  rules: 'soak.1',
+  list: [
+    {
+      id: 'jams',
+      title: 'Jams',
+      where: { all: [['code', 'prefix', 'J-72']] },
+      by: ['printer'],
+      when: { count: { ge: 4, over: 'PT4M' } },
+      clear: { quiet: 'PT1M30S' },
+      dedup: 'PT10S',
+      late: 'PT0S',
+      severity: [['minor', 4]],
+    },
+  ],
+};
+
+function jammingOf(printers: number): number {
+  return Math.max(1, Math.round(printers / 20));
+}
+
+/** Every 20th printer jams so often that its trouble opens and clears again and again; the others say little. */
+export function soakScenario(printers: number): object {
+  const population = {
+    apparatus: {
+      model: 'C360',
+      hardware: '2.0',
+      software: [{ id: 'acme.controller', vendor: 'acme', version: '3.1.0' }],
+    },
+    units: [
+      {
+        symbol: 'engine',
+        kind: 'engine',
+        model: 'EN-36',
+        hardware: '1.1',
+        software: [{ id: 'acme.engine', vendor: 'acme', version: '2.4.0' }],
+      },
+    ],
+    sites: ['berlin-3', 'paris-1', 'osaka-2', 'lima-1'],
+    pages: 120_000,
+    pagesPerHour: 1_800,
+    supplies: [{ symbol: 'toner.k', kind: 'toner', color: 'black', pages: 20_000 }],
+    memory: { entries: 64, freeAcknowledged: true },
+    policy: { readings: { every: 'PT5M' } },
+    install: { takes: 'PT2S', restart: 'PT1S', selfTest: 'PT0.2S' },
+  };
+  const jamming = jammingOf(printers);
+  return {
+    scenario: 'soak',
+    title: 'Connects and drops, errors and readings, for hours',
+    seed: 1,
+    populations: [
+      {
+        ...population,
+        name: 'soak',
+        id: 'soak-{n}',
+        count: printers - jamming,
+        errors: [{ code: 'W-1102', severity: 'warning', unit: 'engine', every: 'PT5M' }],
+      },
+      {
+        ...population,
+        name: 'jams',
+        id: 'jams-{n}',
+        count: jamming,
+        errors: [{ code: 'J-7201', severity: 'error', unit: 'engine', every: 'PT1M30S' }],
+      },
+    ],
+    timeline: [
+      { at: 'PT1M', every: 'PT10S', do: 'cut-connection', printers: { share: 0.004 } },
+      { at: 'PT1M', every: 'PT10S', do: 'power-off', for: 'PT40S', printers: { share: 0.001 } },
+    ],
+  };
+}
+
+/** The prefixes of the groups, in turn for ever. */
+export function* groupsOf(printers: number): Generator<string, never> {
+  const calm = printers - jammingOf(printers);
+  const digits = Math.max(GROUP_DIGITS, String(calm).length);
+  const groups = Math.max(1, Math.floor(calm / 10 ** (digits - GROUP_DIGITS)));
+  for (let turn = 0; ; turn++) yield `soak-${String(turn % groups).padStart(GROUP_DIGITS, '0')}`;
+}
