@@ -21,7 +21,9 @@ import { LastSeen } from './fleet/last-seen.ts';
 import { Policies } from './fleet/policies.ts';
 import { Removals } from './fleet/removals.ts';
 import { PrinterRequests } from './fleet/requests.ts';
+import { structurePage } from './fleet/structure-pages.ts';
 import { Summary } from './fleet/summary.ts';
+import { timelinePage } from './fleet/timeline-store.ts';
 import { Refusals } from './ingest/refusals.ts';
 import { type Conclusions, Uplinks } from './ingest/uplinks.ts';
 import { barringLink } from './link/barring-link.ts';
@@ -39,6 +41,7 @@ import { confirmLimit } from './update/campaigns/rollout-settings.ts';
 import { Corrections } from './update/corrections.ts';
 import { budgetOf } from './update/orders/budget.ts';
 import { OrderService } from './update/orders/order-service.ts';
+import { printerOrders } from './update/orders/printer-orders.ts';
 import { Catalogs } from './verdicts/catalogs.ts';
 import { Choosing } from './verdicts/choosing.ts';
 import { optionsOf } from './verdicts/options.ts';
@@ -238,6 +241,11 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     events,
     summary,
     fleet,
+    past: {
+      timeline: (printer, query, page) => timelinePage(store.database, printer, query, page),
+      orders: (printer, page) => printerOrders(store.database, printer, page),
+      structures: (printer, query, page) => structurePage(store.database, printer, query, page),
+    },
     attendance,
     removals,
     accounts,

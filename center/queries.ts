@@ -5,11 +5,14 @@ import type {
   Catalog,
   Policy,
   PrinterFilter,
+  PrinterOrder,
   ReadingFacts,
   ReadingInput,
   ReadingSupply,
   Readings,
   Structure,
+  StructureHistoryItem,
+  TimelineItem,
   Trouble,
   Verdict,
 } from '../schemas/types.ts';
@@ -107,6 +110,25 @@ export interface FleetQueries {
     query: { code?: string; since?: string; until?: string },
     page: PageRequest,
   ): Promise<Page<StoredEntry>>;
+}
+
+/** What is asked of a timeline: `since` is included, `until` is not. */
+export interface TimelineQuery {
+  kinds?: readonly TimelineItem['kind'][] | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
+/** Questions about what happened to one printer. Lists are newest first. */
+export interface PrinterPast {
+  timeline(printer: string, query: TimelineQuery, page: PageRequest): Promise<Page<TimelineItem>>;
+  orders(printer: string, page: PageRequest): Promise<Page<PrinterOrder>>;
+  /** @param query with the whole of each structure, or only with what changed */
+  structures(
+    printer: string,
+    query: { documents: boolean },
+    page: PageRequest,
+  ): Promise<Page<StructureHistoryItem>>;
 }
 
 /** How an operator's account is put. */

@@ -2111,6 +2111,20 @@ export interface PrintersListParams {
   filter?: PrinterFilter;
 }
 /**
+ * Parameters of `printers.orders`.
+ */
+export interface PrintersOrdersParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  printer: string;
+}
+/**
  * Parameters of `printers.readmit`.
  */
 export interface PrintersReadmitParams {
@@ -2159,6 +2173,50 @@ export interface PrintersRetireParams {
  */
 export interface PrintersRevokeParams {
   printer: string;
+}
+/**
+ * Parameters of `printers.structures`.
+ */
+export interface PrintersStructuresParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  printer: string;
+  /**
+   * With the whole of each structure; default false.
+   */
+  documents?: boolean;
+}
+/**
+ * Parameters of `printers.timeline`.
+ */
+export interface PrintersTimelineParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  printer: string;
+  /**
+   * Only these; everything when it is missing.
+   *
+   * @minItems 1
+   * @maxItems 8
+   */
+  kinds?: ('structure' | 'verdict' | 'entry' | 'trouble' | 'order' | 'presence' | 'reading' | 'act')[];
+  since?: string;
+  /**
+   * Not included.
+   */
+  until?: string;
 }
 /**
  * Parameters of `readings.request`.
@@ -3013,6 +3071,86 @@ export interface PrinterItem {
   standingReason?: string;
 }
 /**
+ * The orders that one printer has had, newest first, each with its steps and cause, and what the printer claimed apart from what it proved.
+ */
+export interface PrintersOrdersReply {
+  items: PrinterOrder[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface PrinterOrder {
+  /**
+   * Id of the order.
+   */
+  execution: string;
+  state:
+    | 'planned'
+    | 'offered'
+    | 'accepted'
+    | 'deferred'
+    | 'downloading'
+    | 'verified'
+    | 'installing'
+    | 'self-testing'
+    | 'claimed'
+    | 'proven'
+    | 'partial'
+    | 'rejected'
+    | 'rolled-back'
+    | 'failed'
+    | 'silent'
+    | 'cancelled';
+  attempt: number;
+  createdAt: string;
+  updatedAt: string;
+  endedAt?: string;
+  deadline: string;
+  campaign?: string;
+  /**
+   * The trouble that it cures.
+   */
+  trouble?: string;
+  cause?: OrderCause;
+  window?: MaintenanceWindow;
+  /**
+   * It is offered, and downloads begin no earlier.
+   */
+  notBefore?: string;
+  steps: PrinterOrderStep[];
+  /**
+   * When the printer said that it was done.
+   */
+  claimedAt?: string;
+  /**
+   * When a structure of a later session showed it.
+   */
+  provenAt?: string;
+  error?: ErrorReport;
+  /**
+   * Why it was cancelled.
+   */
+  cancel?: string;
+  /**
+   * It fell silent while it installed.
+   */
+  suspectedBrick?: boolean;
+}
+export interface PrinterOrderStep {
+  subject: string;
+  from?: string;
+  to: string;
+  /**
+   * Steps with the same number are installed as one.
+   */
+  together?: number;
+  /**
+   * `claimed`: the printer says so; `proven`: a later structure shows it.
+   */
+  state: 'not-begun' | 'installing' | 'claimed' | 'proven' | 'failed';
+}
+/**
  * Lets a printer that was set aside have orders again.
  */
 export interface PrintersReadmitReply {
@@ -3045,6 +3183,127 @@ export interface PrintersRetireReply {
  */
 export interface PrintersRevokeReply {
   printer: string;
+}
+/**
+ * The structures that one printer has had, newest first, each with what differs from the one before.
+ */
+export interface PrintersStructuresReply {
+  items: StructureHistoryItem[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface StructureHistoryItem {
+  session: string;
+  revision: number;
+  /**
+   * By the printer's clock.
+   */
+  at: string;
+  received: string;
+  changes: StructureChange[];
+  structure?: Structure;
+}
+/**
+ * What happened to one printer, newest first: its structures, verdicts, log entries, troubles, orders, presence, readings, and what operators did to it.
+ */
+export interface PrintersTimelineReply {
+  items: TimelineItem[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface TimelineItem {
+  /**
+   * By the center's clock; of entries and troubles by the printer's.
+   */
+  at: string;
+  kind: 'structure' | 'verdict' | 'entry' | 'trouble' | 'order' | 'presence' | 'reading' | 'act';
+  /**
+   * `first`, `changed` (structure, reading), a verdict, a code (entry), `opened` or how it ended (trouble), `given`, `claimed` or how it ended (order), `online`, `offline`, `exchanged` (supply), a method (act).
+   */
+  what: string;
+  /**
+   * Of a structure: what differs from the one before.
+   */
+  changes?: StructureChange[];
+  session?: string;
+  revision?: number;
+  /**
+   * Of a reading.
+   */
+  number?: number;
+  /**
+   * By the printer's clock, of structures and readings.
+   */
+  told?: string;
+  /**
+   * The verdict before.
+   */
+  was?: string;
+  catalog?: string;
+  log?: string;
+  seq?: number;
+  /**
+   * When the center got the entry.
+   */
+  received?: string;
+  severity?: string;
+  unit?: string;
+  pages?: number;
+  /**
+   * The printer's own words.
+   */
+  detail?: {};
+  trouble?: string;
+  rule?: string;
+  title?: string;
+  /**
+   * Of an end: the reason.
+   */
+  why?: string;
+  /**
+   * Of an order.
+   */
+  execution?: string;
+  campaign?: string;
+  attempt?: number;
+  cause?: OrderCause;
+  steps?: {
+    subject: string;
+    from?: string;
+    to: string;
+  }[];
+  /**
+   * Of a reading.
+   */
+  state?: string;
+  reasons?: string[];
+  /**
+   * Symbol of the supply that was exchanged.
+   */
+  supply?: string;
+  supplyKind?: string;
+  color?: string;
+  model?: string;
+  serial?: string;
+  /**
+   * Share of the new one's capacity.
+   */
+  left?: number;
+  knownBy?: 'serial' | 'level';
+  /**
+   * Who did it.
+   */
+  by?: string;
+  role?: string;
+  /**
+   * Without secrets.
+   */
+  params?: {};
+  outcome?: string;
 }
 /**
  * Asks printers for a reading now.
@@ -3427,10 +3686,13 @@ export interface MethodParams {
   'printers.errors': PrintersErrorsParams;
   'printers.get': PrintersGetParams;
   'printers.list': PrintersListParams;
+  'printers.orders': PrintersOrdersParams;
   'printers.readmit': PrintersReadmitParams;
   'printers.remove': PrintersRemoveParams;
   'printers.retire': PrintersRetireParams;
   'printers.revoke': PrintersRevokeParams;
+  'printers.structures': PrintersStructuresParams;
+  'printers.timeline': PrintersTimelineParams;
   'readings.request': ReadingsRequestParams;
   'releases.list': ReleasesListParams;
   'releases.release': ReleasesReleaseParams;
@@ -3472,10 +3734,13 @@ export interface MethodReplies {
   'printers.errors': PrintersErrorsReply;
   'printers.get': PrintersGetReply;
   'printers.list': PrintersListReply;
+  'printers.orders': PrintersOrdersReply;
   'printers.readmit': PrintersReadmitReply;
   'printers.remove': PrintersRemoveReply;
   'printers.retire': PrintersRetireReply;
   'printers.revoke': PrintersRevokeReply;
+  'printers.structures': PrintersStructuresReply;
+  'printers.timeline': PrintersTimelineReply;
   'readings.request': ReadingsRequestReply;
   'releases.list': ReleasesListReply;
   'releases.release': ReleasesReleaseReply;

@@ -71,6 +71,16 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
   'printers.list': [{}, { limit: 3 }, { filter: { site: 'nowhere' } }, { fliter: {} }, { cursor: '!' }],
   'printers.get': [{ printer: 'p-00' }, { printer: 'nobody' }, {}],
   'printers.errors': [{ printer: 'p-00' }],
+  'printers.timeline': [
+    { printer: 'p-00', kinds: ['structure'] },
+    { printer: 'p-0' },
+    { printer: 'p-00', kinds: ['x'] },
+  ],
+  'printers.orders': [{ printer: 'p-00' }, { printer: 'p-0' }],
+  'printers.structures': [
+    { printer: 'p-00', documents: true },
+    { printer: 'p-00', cursor: '!' },
+  ],
   'printers.enroll': [{}, { printer: 'p-00' }],
   'printers.revoke': [{ printer: 'nobody' }],
   'printers.readmit': [{ printer: 'nobody' }],

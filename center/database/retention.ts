@@ -11,6 +11,8 @@ const DAY_MS = 86_400_000;
 /** Tables, and which of their rows are old at $1. What is in force stands elsewhere, or is not among them. */
 const HISTORIES: Record<string, string> = {
   structure_history: 'received < $1',
+  presence_history: 'at < $1',
+  verdict_history: 'at < $1',
   update_reports: 'received < $1',
   audit: 'at < $1',
   supply_intervals: 'until_at < $1',

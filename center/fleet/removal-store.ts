@@ -13,6 +13,8 @@ const DELETED = [
   'printer_troubles',
   'structures',
   'structure_history',
+  'presence_history',
+  'verdict_history',
   'installed_software',
   'verdicts',
   'trouble_states',

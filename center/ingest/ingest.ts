@@ -111,7 +111,11 @@ export class IngestWriter {
 
   /** After a start no printer is connected yet, whatever was stored when the process before ended. */
   async allOffline(): Promise<void> {
-    await this.#database.query('UPDATE printers SET online = false WHERE online');
+    await this.#database.query(
+      `WITH gone AS (UPDATE printers SET online = false WHERE online RETURNING id)
+       INSERT INTO presence_history (printer, at, online) SELECT id, $1, false FROM gone`,
+      [new Date(this.#now())],
+    );
   }
 
   /** What a printer counts and what is left in it. @param bytes how large it was as it came */

@@ -41,6 +41,18 @@ export const WRITE_PRINTERS = {
         timezone = CASE WHEN g.model IS NULL THEN p.timezone ELSE g.timezone END,
         verdict = coalesce(g.verdict, p.verdict)
       FROM given g WHERE p.id = g.id AND NOT g.fresh),
+    -- The tables are seen as they were, so what was there before is still there to be compared with.
+    came AS (
+      INSERT INTO presence_history (printer, at, online)
+      SELECT g.id, $13::timestamptz, g.online FROM given g LEFT JOIN printers p ON p.id = g.id
+      WHERE g.online IS NOT NULL AND g.online <> coalesce(p.online, false)),
+    judged AS (
+      SELECT * FROM unnest($33::text[], $34::text[], $35::int8[], $36::text[], $37::text[], $38::json[])
+        AS u (printer, session, revision, catalog, status, document)),
+    restated AS (
+      INSERT INTO verdict_history (printer, at, status, previous, catalog, session, revision)
+      SELECT u.printer, $13::timestamptz, u.status, v.status, u.catalog, u.session, u.revision
+      FROM judged u LEFT JOIN verdicts v ON v.printer = u.printer WHERE v.status IS DISTINCT FROM u.status),
     filled AS (
       UPDATE structure_history h SET document = s.document FROM structures s
       WHERE s.printer = ANY($14::text[]) AND h.printer = s.printer AND h.document IS NULL),
@@ -67,8 +79,7 @@ export const WRITE_PRINTERS = {
       INSERT INTO installed_software (printer, subject, software, version) SELECT * FROM software
       ON CONFLICT (printer, subject) DO UPDATE SET software = excluded.software, version = excluded.version)
     INSERT INTO verdicts (printer, session, revision, catalog, status, document, at)
-    SELECT u.*, now() FROM unnest($33::text[], $34::text[], $35::int8[], $36::text[], $37::text[], $38::json[])
-      AS u (printer, session, revision, catalog, status, document)
+    SELECT judged.*, now() FROM judged WHERE true
     ON CONFLICT (printer) DO UPDATE SET session = excluded.session, revision = excluded.revision,
       catalog = excluded.catalog, status = excluded.status, document = excluded.document, at = excluded.at`,
 };

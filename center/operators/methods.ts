@@ -19,6 +19,7 @@ import { printersEnroll } from './printers-enroll.ts';
 import { printersErrors } from './printers-errors.ts';
 import { printersGet } from './printers-get.ts';
 import { printersList } from './printers-list.ts';
+import { printersOrders, printersStructures, printersTimeline } from './printers-past.ts';
 import { printersReadmit } from './printers-readmit.ts';
 import { printersRemove } from './printers-remove.ts';
 import { printersRetire } from './printers-retire.ts';
@@ -51,10 +52,13 @@ const ALL = [
   printersErrors,
   printersGet,
   printersList,
+  printersOrders,
   printersReadmit,
   printersRemove,
   printersRetire,
   printersRevoke,
+  printersStructures,
+  printersTimeline,
   readingsRequest,
   releasesList,
   releasesRelease,

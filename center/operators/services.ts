@@ -16,6 +16,7 @@ import type {
   CatalogService,
   DocumentService,
   FleetQueries,
+  PrinterPast,
   ReportQueries,
   TroubleQueries,
 } from '../queries.ts';
@@ -29,6 +30,7 @@ export interface Services {
   events: FleetEvents;
   summary: Summary;
   fleet: FleetQueries;
+  past: PrinterPast;
   attendance: Attendance;
   removals: Removals;
   accounts: Accounts;
