@@ -12,7 +12,7 @@ import { bestReachable } from './plan/alternative.ts';
 import { type Plan, planSteps, stepOnWire } from './plan/plan.ts';
 import { type Assignment, findOptimum } from './solver/optimum.ts';
 import type { CompiledCatalog } from './tables.ts';
-import type { Budget, Choice, ChooseOptions, Cost, PrinterStructureLike } from './types.ts';
+import type { Budget, Choice, ChooseOptions, Cost, Gap, PrinterStructureLike } from './types.ts';
 import { resolveWorld, type World } from './world.ts';
 
 const NO_LIMIT: Budget = { exhausted: () => false };
@@ -29,11 +29,18 @@ export function choose(
 ): Choice {
   const world = resolveWorld(catalog, structure);
   const instance = buildInstance(catalog, world, options);
-  const optimum = findOptimum(instance, options.objective ?? 'fewest-changes', () => budget.exhausted());
+  const optimum = findOptimum(
+    instance,
+    options.objective ?? 'fewest-changes',
+    () => budget.exhausted(),
+    [],
+    solvingLimits(budget),
+  );
   if (optimum === 'gave-up') return gaveUp(budget);
   if (optimum === 'unsat') return impossible(catalog, world, instance, options, budget);
   const remedy = remedyOf(instance, optimum);
   const { cost } = optimum;
+  if (optimum.gap) return unproven(catalog, world, instance, options, budget, optimum, optimum.gap);
   if (remedy.software.length === 0 && remedy.structure.length === 0) {
     return {
       outcome: judgeWorld(catalog, world).status === 'compatible' ? 'compatible' : 'chosen',
@@ -63,6 +70,59 @@ export function choose(
   };
 }
 
+/** Share of the time in which a set that is not proven to be the best is made better. */
+const IMPROVING_SHARE = 0.2;
+/** Share that is left for the order of steps, or twice what the instance took: it is laid out once more for the steps. */
+const PLANNING_SHARE_MIN = 0.2;
+
+/** When to end the proof that a set is the best, and when to end making one better, so that there is time for its steps. */
+function solvingLimits(budget: Budget): { proving: () => boolean; improving: () => boolean } {
+  const planning = Math.max(PLANNING_SHARE_MIN, 2 * (budget.spent?.() ?? 0));
+  const upTo = (share: number) => (): boolean => budget.exhausted() || (budget.spent?.() ?? 0) >= share;
+  return { proving: upTo(1 - planning - IMPROVING_SHARE), improving: upTo(1 - planning) };
+}
+
+/** A set that fits, when the time for the proof that it is the best ran out. */
+function unproven(
+  catalog: CompiledCatalog,
+  world: World,
+  instance: Instance,
+  options: ChooseOptions,
+  budget: Budget,
+  assignment: Assignment,
+  gap: Gap,
+): Choice {
+  const plan = planSteps(catalog, world, options, instance, assignment, () => budget.exhausted());
+  const remedy = remedyOf(instance, assignment);
+  const order = plan.result === 'order' ? '' : ' No order of steps to it was found either.';
+  return {
+    outcome: 'gave-up',
+    remedy: plan.result === 'order' ? withSteps(remedy, plan) : remedy,
+    cost: assignment.cost,
+    optimal: false,
+    gap,
+    explanation: `Gave up proving which set is the best within ${timeText(budget)}. This one fits; ${gapText(gap)}.${order}`,
+  };
+}
+
+/** How much better the best set can be. */
+function gapText({ criterion, atMost }: Gap): string {
+  const fewer = (one: string, many: string): string =>
+    `the best one has at most ${atMost} ${atMost === 1 ? one : many} fewer`;
+  switch (criterion) {
+    case 'replaced':
+      return fewer('replaced unit', 'replaced units');
+    case 'switched':
+      return fewer('switched unit', 'switched units');
+    case 'downgrades':
+      return fewer('downgrade', 'downgrades');
+    case 'changes':
+      return fewer('software change', 'software changes');
+    case 'newest':
+      return 'the best one has the same cost, and may have newer versions';
+  }
+}
+
 /** What can be done: the remedy if there is an order of steps to it, else the best one that can be reached. */
 export function attainable(choice: Choice): { remedy: Remedy; cost: Cost } | undefined {
   if (choice.outcome === 'blocked' || choice.outcome === 'gave-up') return choice.alternative;
@@ -89,7 +149,7 @@ function impossible(
     return { outcome: 'impossible', explanation: 'Nothing fits; there was no time to find out why.' };
   return {
     outcome: 'impossible',
-    explanation: explanationText(instance, core),
+    explanation: explanationText(instance, core, exhausted),
     conflict: conflictTexts(core),
     suggestions: suggest(catalog, world, instance, options, core, exhausted),
   };

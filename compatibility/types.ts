@@ -57,12 +57,21 @@ export interface ChooseOptions {
 export interface Budget {
   /** Called now and then; once it returns true, choosing ends in `gave-up`. */
   exhausted(): boolean;
+  /** Share of the time that is gone, 0 to 1. Where it is known, the last part of the time goes into a good answer without proof. */
+  spent?(): number;
   /** The time it was given, for the reply, in milliseconds. */
   ms?: number;
 }
 
 /** Units replaced, downgrades, software changes. */
 export type Cost = [replaced: number, downgrades: number, changes: number];
+
+/** How far an answer without proof can be from the best: by at most so many of the first criterion that is not proven. */
+export interface Gap {
+  criterion: 'replaced' | 'switched' | 'downgrades' | 'changes' | 'newest';
+  /** Not there for `newest`: everything that counts more is proven. */
+  atMost?: number;
+}
 
 export interface Suggestion {
   /** What single change would make it possible, as a sentence. */
@@ -76,12 +85,15 @@ export interface Choice {
    * `compatible`: nothing needs doing. `chosen`: `remedy` is the best there is, with an order to get there.
    * `blocked`: `remedy` is the best there is, but it is proven that no order leads there (`steps` is empty,
    * `explanation` says what blocks, `alternative` is a set that can be reached). `impossible`: proven, `explanation`
-   * says why. `gave-up`: the budget ran out; where `remedy` is there it is the best set, to which neither an order was
-   * found nor the proof that there is none.
+   * says why. `gave-up`: the budget ran out. Where `remedy` is there, it is a set that fits: with `gap`, not proven to
+   * be the best; without steps, neither an order to it was found nor the proof that there is none.
    */
   outcome: 'compatible' | 'chosen' | 'blocked' | 'impossible' | 'gave-up';
   remedy?: Remedy;
   cost?: Cost;
+  /** `false` when `remedy` is not proven to be the best; `gap` tells how far it can be from it. */
+  optimal?: false;
+  gap?: Gap;
   explanation?: string;
   /** `impossible`: the minimal set of rules and wishes that cannot hold together. */
   conflict?: string[];

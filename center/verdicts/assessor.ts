@@ -218,6 +218,8 @@ export function partsOf({ apparatus, units }: Structure): number {
 }
 
 function choiceBudget(): Budget {
-  const deadline_ms = performance.now() + CENTER_LIMITS.choose_budget_ms_max;
-  return { exhausted: () => performance.now() > deadline_ms, ms: CENTER_LIMITS.choose_budget_ms_max };
+  const ms = CENTER_LIMITS.choose_budget_ms_max;
+  const started_ms = performance.now();
+  const spent = (): number => (performance.now() - started_ms) / ms;
+  return { exhausted: () => spent() > 1, spent, ms };
 }

@@ -27,9 +27,10 @@ function answerTo(told: Exclude<ToThread, { catalog: Catalog }>): FromThread {
   if (!compiled) return { wrong: 'nothing can be chosen before a catalog is given' };
   const { structure, options, budget_ms } = told;
   const started_ms = performance.now();
-  const exhausted = (): boolean => performance.now() - started_ms > budget_ms;
+  const spent = (): number => (performance.now() - started_ms) / budget_ms;
+  const exhausted = (): boolean => spent() > 1;
   try {
-    const choice = choose(compiled, structure, options, { exhausted, ms: budget_ms });
+    const choice = choose(compiled, structure, options, { exhausted, spent, ms: budget_ms });
     return { choice, ms: performance.now() - started_ms };
   } catch (error) {
     // A wish whose range is none: whoever asked is told, and the thread goes on.

@@ -9,8 +9,9 @@ const BUDGET_MS_DEFAULT = 10_000;
 const CHOICES_REMEMBERED_MAX = 1_000;
 
 function budgetOf(ms: number): Budget {
-  const until = performance.now() + ms;
-  return { ms, exhausted: () => performance.now() > until };
+  const started_ms = performance.now();
+  const spent = (): number => (performance.now() - started_ms) / ms;
+  return { ms, spent, exhausted: () => spent() > 1 };
 }
 
 export function command(): Command {

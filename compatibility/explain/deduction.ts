@@ -50,13 +50,15 @@ class Teller {
   private readonly instance: Instance;
   private readonly origins: readonly Origin[];
   private readonly possible: Possible;
+  private readonly exhausted: () => boolean;
   private readonly deductions: Deduction[] = [];
   private end: Variable | Part | undefined;
 
-  constructor(instance: Instance, origins: readonly Origin[], possible: Possible) {
+  constructor(instance: Instance, origins: readonly Origin[], possible: Possible, exhausted: () => boolean) {
     this.instance = instance;
     this.origins = origins;
     this.possible = possible;
+    this.exhausted = exhausted;
   }
 
   /** Concludes until something is impossible; false when nothing more follows. */
@@ -65,6 +67,7 @@ class Teller {
       before = this.deductions.length;
       for (const origin of this.origins) {
         if (this.end) break;
+        if (this.exhausted()) return false;
         if (isSlotDemand(origin)) this.slotDemand(origin);
         else if (origin.mode === 'each') this.eachLink(origin);
         else this.someLink(origin);
@@ -239,7 +242,7 @@ class Teller {
     return {
       deductions: this.deductions,
       end: undefined,
-      cases: depth < DEPTH_MAX ? this.split(depth) : undefined,
+      cases: depth < DEPTH_MAX && !this.exhausted() ? this.split(depth) : undefined,
     };
   }
 
@@ -263,9 +266,13 @@ class Teller {
         canBeOut: [...canBeOut],
       };
       possible.versions[variable.index]!.fill(0)[candidate] = 1;
-      return { candidate, story: new Teller(this.instance, this.origins, possible).story(depth + 1) };
+      return { candidate, story: this.teller(possible).story(depth + 1) };
     });
     return { variable, stories };
+  }
+
+  private teller(possible: Possible): Teller {
+    return new Teller(this.instance, this.origins, possible, this.exhausted);
   }
 
   /** Only what the end rests on. */
@@ -292,12 +299,16 @@ class Teller {
   }
 }
 
-/** Tells how the origins come to contradict each other. */
-export function tell(instance: Instance, origins: readonly Origin[]): Story {
+/** Tells how the origins come to contradict each other; a story without end when the budget ran out. */
+export function tell(
+  instance: Instance,
+  origins: readonly Origin[],
+  exhausted: () => boolean = () => false,
+): Story {
   const possible: Possible = {
     versions: instance.variables.map(({ candidates }) => new Uint8Array(candidates.length).fill(1)),
     canBeIn: instance.parts.map(() => true),
     canBeOut: instance.parts.map((part) => !part.always),
   };
-  return new Teller(instance, origins, possible).story(0);
+  return new Teller(instance, origins, possible, exhausted).story(0);
 }

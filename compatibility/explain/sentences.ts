@@ -162,8 +162,8 @@ export function conflictTexts(core: Core): string[] {
 }
 
 /** Why nothing fits, in sentences. */
-export function explanationText(instance: Instance, core: Core): string {
-  const told = storyText(tell(instance, core.origins));
+export function explanationText(instance: Instance, core: Core, exhausted?: () => boolean): string {
+  const told = storyText(tell(instance, core.origins, exhausted));
   const text =
     told !== undefined && told.length <= EXPLANATION_CHARACTERS_MAX
       ? told

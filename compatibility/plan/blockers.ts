@@ -50,6 +50,7 @@ class BlockingMoves {
   private minimal(): Set<number> {
     const kept = new Set(this.search.edges.keys());
     for (const index of this.search.edges.keys()) {
+      if (this.search.exhausted()) break;
       kept.delete(index);
       const result = searchSteps(this.limitedTo(kept), this.groupMax, false, MINIMIZE_NODES_MAX);
       if (result !== 'none') kept.add(index);

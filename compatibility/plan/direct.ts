@@ -19,8 +19,8 @@ function directMoves(search: Search): Map<number, Move> | undefined {
   return moves;
 }
 
-/** By variable: who must have gone before it, or goes with it. */
-function precedence(search: Search, moves: ReadonlyMap<number, Move>): Map<number, Set<number>> {
+/** By variable: who must have gone before it, or goes with it; undefined when the budget ran out. */
+function precedence(search: Search, moves: ReadonlyMap<number, Move>): Map<number, Set<number>> | undefined {
   const before = new Map([...moves.keys()].map((index) => [index, new Set<number>()]));
   const { invariant, start, presentAfter } = search;
   const breaks = (link: Link, values: Values): boolean =>
@@ -30,6 +30,7 @@ function precedence(search: Search, moves: ReadonlyMap<number, Move>): Map<numbe
     for (const link of invariant.linksOf(variable)) {
       if (seen.has(link)) continue;
       seen.add(link);
+      if (search.exhausted()) return undefined;
       const moving = [...involvedIn(link)].filter(({ index }) => moves.has(index));
       // One of them alone ahead of another: what that breaks says that the other must not stay behind.
       for (const first of moving) {
@@ -81,12 +82,13 @@ export function directSteps(search: Search): Step[] | undefined {
   if (search.exchanges) return undefined;
   const moves = directMoves(search);
   if (!moves) return undefined;
-  const steps = components(precedence(search, moves)).map((members) =>
-    members.map((index) => moves.get(index)!),
-  );
+  const before = precedence(search, moves);
+  if (!before) return undefined;
+  const steps = components(before).map((members) => members.map((index) => moves.get(index)!));
   // Rules of more than two are not seen in pairs: every state between two steps is looked at as it will be.
   const values = search.start.slice();
   for (const [i, step] of steps.entries()) {
+    if (search.exhausted()) return undefined;
     for (const { variable, to } of step) values[variable.index] = to;
     if (i === steps.length - 1) break;
     const moved = step.map(({ variable }) => variable);

@@ -57,6 +57,8 @@ export const NODES_MAX = 40_000;
 /** States that wait to be looked at, about 200 bytes each. */
 const OPEN_NODES_MAX = 500_000;
 const GROUP_TRIES_MAX = 4_000;
+/** Groups tried between two looks at the clock. */
+const GROUP_CHECK_TRIES = 32;
 /** Variables looked at between two looks at the clock. */
 const BUDGET_CHECK_VARIABLES = 512;
 
@@ -189,7 +191,10 @@ class Run {
     found: Step[],
     effort: { tries: number },
   ): void {
-    if (effort.tries++ > GROUP_TRIES_MAX) {
+    if (
+      effort.tries++ > GROUP_TRIES_MAX ||
+      (effort.tries % GROUP_CHECK_TRIES === 0 && this.search.exhausted())
+    ) {
       this.cut = true;
       return;
     }

@@ -15,8 +15,8 @@ const HEADER = 2;
 const RESTART_CONFLICTS = 64;
 const LEARNED_KEPT_MIN = 2_000;
 const ACTIVITY_DECAY = 1 / 0.95;
-const BUDGET_CHECK_CONFLICTS = 128;
-const BUDGET_CHECK_DECISIONS = 2_048;
+const BUDGET_CHECK_CONFLICTS = 8;
+const BUDGET_CHECK_DECISIONS = 256;
 /** 512 MiB of clauses: beyond it a search counts as given up. */
 const ARENA_WORDS_MAX = 1 << 27;
 

@@ -61,6 +61,20 @@ export class Encoding {
     return this.bases[variable.index]! + 2 * (k - 1);
   }
 
+  /** Tries what is installed first from now on, whatever earlier searches tried. */
+  preferInstalled(): void {
+    for (const part of this.instance.parts) {
+      const here = this.present[part.index]!;
+      if (here !== TRUE) this.solver.setPhase(part.replaces || part.host.spare ? here ^ 1 : here);
+    }
+    for (const variable of this.instance.variables) {
+      const kept = keptCandidate(variable);
+      for (let k = 1; k < variable.candidates.length; k++) {
+        this.solver.setPhase(k <= kept ? this.atLeast(variable, k) : this.atLeast(variable, k) ^ 1);
+      }
+    }
+  }
+
   /** Forbids one assignment: another part must be in use, or some variable elsewhere. */
   exclude(present: readonly boolean[], values: readonly number[]): void {
     const clause: Literal[] = this.present.map((literal, i) => (present[i] ? literal ^ 1 : literal));
@@ -144,7 +158,7 @@ export class Encoding {
 
   private addVariable(variable: Variable): void {
     const count = variable.candidates.length;
-    const kept = variable.current >= 0 ? variable.current : Math.min(variable.level, count - 1);
+    const kept = keptCandidate(variable);
     const base = this.solver.variableCount * 2;
     this.bases.push(base);
     for (let k = 1; k < count; k++) this.solver.newLiteral(this.newestFirst || k <= kept);
@@ -243,4 +257,9 @@ export class Encoding {
     }
     return literal;
   }
+}
+
+/** The candidate that is installed, or the nearest that is no downgrade. */
+function keptCandidate({ current, level, candidates }: Variable): number {
+  return current >= 0 ? current : Math.min(level, candidates.length - 1);
 }

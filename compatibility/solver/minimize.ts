@@ -11,11 +11,14 @@ interface Soft {
   bound: number;
 }
 
-/**
- * Makes as few of `literals` true as possible and holds the solver to it.
- * @returns how many are true, or why there is no answer
- */
-export function minimizeCount(solver: Solver, literals: readonly Literal[]): number | 'unsat' | 'gave-up' {
+/** The fewest literals that can be true; `proven` is false when time ran out and more of them may have to be. */
+export interface Minimum {
+  count: number;
+  proven: boolean;
+}
+
+/** Makes as few of `literals` true as possible and, once that is proven, holds the solver to it. */
+export function minimizeCount(solver: Solver, literals: readonly Literal[]): Minimum | 'unsat' {
   const softs = new Map<Literal, Soft>();
   for (const literal of literals) softs.set(literal ^ 1, { counter: undefined, bound: 1 });
   // A literal that stands there twice would be counted once.
@@ -23,7 +26,7 @@ export function minimizeCount(solver: Solver, literals: readonly Literal[]): num
   let count = 0;
   for (;;) {
     const result = solver.solve([...softs.keys()]);
-    if (result === 'gave-up') return result;
+    if (result === 'gave-up') return { count, proven: false };
     if (result === 'sat') break;
     const core = shrink(solver, solver.core);
     if (core.length === 0) return 'unsat';
@@ -31,7 +34,7 @@ export function minimizeCount(solver: Solver, literals: readonly Literal[]): num
     relax(solver, softs, core);
   }
   for (const soft of softs.keys()) solver.addClause([soft]);
-  return count;
+  return { count, proven: true };
 }
 
 /** Solves again with the core alone: what the solver then needs of it is often less. */

@@ -2,7 +2,7 @@
  * The lexicographic optimum: fewest units replaced, fewest switched, fewest downgrades, fewest changes, newest versions.
  */
 import type { Instance, Part, Variable } from '../instance.ts';
-import type { Cost } from '../types.ts';
+import type { ChooseOptions, Cost, Gap } from '../types.ts';
 import type { Literal } from './cdcl.ts';
 import { Encoding, FALSE, TRUE } from './encoding.ts';
 import { minimizeCount } from './minimize.ts';
@@ -14,6 +14,8 @@ export interface Assignment {
   values: number[];
   switches: { active: Part; spare: Part }[];
   cost: Cost;
+  /** There when time ran out before the proof: how much better the best assignment can be at most. */
+  gap?: Gap;
 }
 
 /** What shall not be the answer: a whole assignment, or what some variables are in it. */
@@ -24,6 +26,7 @@ export interface Exclusion {
 }
 
 export type Optimum = Assignment | 'unsat' | 'gave-up';
+export type Objective = NonNullable<ChooseOptions['objective']>;
 
 /** Literals of which each says that a variable is moved down, or moved at all. */
 function changeLiterals(encoding: Encoding, downOnly: boolean): Literal[] {
@@ -121,39 +124,141 @@ function settleNewest(encoding: Encoding): 'done' | 'gave-up' {
   return 'done';
 }
 
-/** Settles what counts, one criterion after the other. `excluded` shall not be the answer. */
+type Count = 'replaced' | 'switched' | 'downgrades' | 'changes';
+
+/** What counts, in its order. */
+const CRITERIA: Record<Objective, readonly (Count | 'newest')[]> = {
+  'fewest-changes': ['replaced', 'switched', 'downgrades', 'changes', 'newest'],
+  upgrade: ['replaced', 'switched', 'downgrades', 'newest', 'changes'],
+};
+
+/** Literals of which as few as possible shall be true. */
+function literalsOf(encoding: Encoding, criterion: Count): Literal[] {
+  const { instance, present, switches } = encoding;
+  switch (criterion) {
+    case 'replaced':
+      return instance.parts.filter((part) => part.replaces).map((part) => present[part.index]!);
+    case 'switched':
+      return switches.map(({ literal }) => literal);
+    default:
+      return changeLiterals(encoding, criterion === 'downgrades');
+  }
+}
+
+/** The last model as an assignment. */
+function assignmentOf(encoding: Encoding): Assignment {
+  const { instance, solver, present, switches } = encoding;
+  const inUse = instance.parts.map((part) => solver.isTrue(present[part.index]!));
+  const values = instance.variables.map((variable) =>
+    inUse[variable.part.index] ? encoding.valueOf(variable) : -1,
+  );
+  let downgrades = 0;
+  let changes = 0;
+  for (const { subject, index, level, current } of instance.variables) {
+    const value = values[index]!;
+    if (!subject || value < 0) continue;
+    if (value < level) downgrades++;
+    if (value !== current) changes++;
+  }
+  return {
+    present: inUse,
+    values,
+    switches: switches.filter(({ literal }) => solver.isTrue(literal)),
+    cost: [instance.parts.filter((part) => part.replaces && inUse[part.index]).length, downgrades, changes],
+  };
+}
+
+/** How much of a criterion an assignment has. */
+function amountOf({ cost, switches }: Assignment, criterion: Count): number {
+  switch (criterion) {
+    case 'replaced':
+      return cost[0];
+    case 'switched':
+      return switches.length;
+    case 'downgrades':
+      return cost[1];
+    case 'changes':
+      return cost[2];
+  }
+}
+
+/** Makes true literals of the last model false, one by one, while nothing that is false becomes true. */
+function reduce(
+  encoding: Encoding,
+  literals: readonly Literal[],
+  held: readonly Literal[],
+): 'done' | 'gave-up' {
+  const { solver } = encoding;
+  for (const literal of literals) {
+    if (!solver.isTrue(literal)) continue;
+    const kept = literals.filter((each) => !solver.isTrue(each)).map((each) => each ^ 1);
+    if (solver.solve([...held, ...kept, literal ^ 1]) === 'gave-up') return 'gave-up';
+  }
+  return 'done';
+}
+
+/**
+ * A good assignment where the time for the proof ran out: the last model, made better.
+ * @param open criteria that are not proven, the first of them with the amount that is proven to be needed
+ */
+function goodAssignment(encoding: Encoding, open: readonly (Count | 'newest')[], needed: number): Assignment {
+  const { solver } = encoding;
+  const held: Literal[] = [];
+  for (const criterion of open) {
+    if (criterion === 'newest') continue;
+    const literals = literalsOf(encoding, criterion);
+    // A counting literal that is new is in no model yet.
+    if (solver.solve(held) !== 'sat' || reduce(encoding, literals, held) === 'gave-up') break;
+    held.push(...literals.filter((literal) => !solver.isTrue(literal)).map((literal) => literal ^ 1));
+  }
+  const assignment = assignmentOf(encoding);
+  for (const [i, criterion] of open.entries()) {
+    if (criterion === 'newest') return { ...assignment, gap: { criterion } };
+    const atMost = amountOf(assignment, criterion) - (i === 0 ? needed : 0);
+    if (atMost > 0) return { ...assignment, gap: { criterion, atMost } };
+  }
+  return assignment;
+}
+
+/**
+ * Settles what counts, one criterion after the other. Where the proof takes longer than `proving` allows, an
+ * assignment is found that says how far it can be from the best, and made better for as long as `improving` allows.
+ * @param excluded what shall not be the answer
+ */
 export function findOptimum(
   instance: Instance,
-  objective: 'fewest-changes' | 'upgrade',
+  objective: Objective,
   exhausted: () => boolean,
   excluded: readonly Exclusion[] = [],
+  { proving = exhausted, improving = exhausted }: { proving?: () => boolean; improving?: () => boolean } = {},
 ): Optimum {
-  const encoding = new Encoding(instance, { exhausted, newestFirst: objective === 'upgrade' });
+  let limit = proving;
+  const encoding = new Encoding(instance, {
+    exhausted: () => limit(),
+    newestFirst: objective === 'upgrade',
+  });
   for (const { assignment, variables } of excluded) {
     if (variables) encoding.excludeSome(assignment.values, variables);
     else encoding.exclude(assignment.present, assignment.values);
   }
-  const { solver, present, switches } = encoding;
-  const replacing = instance.parts.filter((part) => part.replaces).map((part) => present[part.index]!);
-  const replaced = minimizeCount(solver, replacing);
-  if (typeof replaced !== 'number') return replaced;
-  const switched = minimizeCount(
-    solver,
-    switches.map(({ literal }) => literal),
-  );
-  if (typeof switched !== 'number') return switched;
-  const downgrades = minimizeCount(solver, changeLiterals(encoding, true));
-  if (typeof downgrades !== 'number') return downgrades;
-  if (objective === 'upgrade' && settleNewest(encoding) === 'gave-up') return 'gave-up';
-  const changes = minimizeCount(solver, changeLiterals(encoding, false));
-  if (typeof changes !== 'number') return changes;
-  if (objective !== 'upgrade' && settleNewest(encoding) === 'gave-up') return 'gave-up';
-  return {
-    present: instance.parts.map((part) => solver.isTrue(present[part.index]!)),
-    values: instance.variables.map((variable) =>
-      solver.isTrue(present[variable.part.index]!) ? encoding.valueOf(variable) : -1,
-    ),
-    switches: switches.filter(({ literal }) => solver.isTrue(literal)),
-    cost: [replaced, downgrades, changes],
-  };
+  const criteria = CRITERIA[objective];
+  for (const [i, criterion] of criteria.entries()) {
+    let needed = 0;
+    if (criterion === 'newest') {
+      if (settleNewest(encoding) === 'done') continue;
+    } else {
+      const minimum = minimizeCount(encoding.solver, literalsOf(encoding, criterion));
+      if (minimum === 'unsat') return 'unsat';
+      if (minimum.proven) continue;
+      needed = minimum.count;
+    }
+    limit = exhausted;
+    if (exhausted()) return 'gave-up';
+    encoding.preferInstalled();
+    const result = encoding.solver.solve();
+    if (result !== 'sat') return result;
+    limit = improving;
+    return goodAssignment(encoding, criteria.slice(i), needed);
+  }
+  return assignmentOf(encoding);
 }
