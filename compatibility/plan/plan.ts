@@ -1,5 +1,6 @@
 /**
- * The order of steps to a chosen set: single steps if there is such an order, else (where the apparatus can) the
+ * The order of steps to a chosen set: single steps if there is such an order (searched state by state, then by layers),
+ * else (where the apparatus can) the
  * smallest group that has to be installed together, else what blocks.
  */
 import { buildInstance, type Instance, type Variable, versionAt } from '../instance.ts';
@@ -12,6 +13,7 @@ import { type Blocker, findBlockers } from './blockers.ts';
 import { directSteps } from './direct.ts';
 import { Edges } from './edges.ts';
 import { independentGroups } from './independence.ts';
+import { layeredSteps } from './layers.ts';
 import { isFound, type Move, type Search, type Step, searchSteps } from './search.ts';
 import { Invariant, type Values } from './state.ts';
 
@@ -24,7 +26,8 @@ export type Plan =
   /** Neither an order was found nor the proof that there is none. */
   | { result: 'gave-up' };
 
-interface Task {
+/** What is to be planned: where every variable is and has to go, and the search for the way. */
+export interface Task {
   instance: Instance;
   start: Values;
   target: Values;
@@ -36,7 +39,8 @@ function candidateIn(variable: Variable, chosen: Variable, value: number): numbe
   return value < 0 ? -1 : variable.candidates.indexOf(chosen.candidates[value]!);
 }
 
-function layTask(
+/** Lays out the way from what is installed to what was chosen. */
+export function layTask(
   catalog: CompiledCatalog,
   world: World,
   options: ChooseOptions,
@@ -92,6 +96,7 @@ export function planSteps(
   assignment: Assignment,
   exhausted: () => boolean,
 ): Plan {
+  if (exhausted()) return { result: 'gave-up' };
   const task = layTask(catalog, world, options, chosenFrom, assignment, exhausted);
   const { start, target, search } = task;
   const unreachable: Move[] = [];
@@ -130,6 +135,10 @@ function planPart(search: Search, { start, target, instance }: Task): Plan {
   const many = direct !== undefined && moving > SEARCHED_MOVES_MAX;
   const single = searchSteps(search, 1, false, many ? DETOUR_NODES_MAX : undefined);
   if (isFound(single)) return { result: 'order', ...single };
+  if (single === 'limit') {
+    const steps = layeredSteps(search);
+    if (steps) return { result: 'order', steps, before: 0 };
+  }
   const transactional = instance.apparatus?.transactional === true;
   if (many && transactional) return { result: 'order', steps: direct, before: 0 };
   if (!transactional) return single === 'none' ? blockedBy(search, 1) : { result: 'gave-up' };
