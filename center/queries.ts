@@ -218,10 +218,11 @@ export interface TroubleQueries {
 
 /** What is asked of pages: days are those of each printer's zone. */
 export interface PagesQuery {
-  /** First and last day, both included, as YYYY-MM-DD; `today` bounds the days that can have a reading. */
+  /** First and last day, both included, as YYYY-MM-DD. */
   from: string;
   to: string;
-  today: string;
+  /** A day that has not begun in a printer's zone is no silent day of it. */
+  now_ms: number;
   by: 'printer' | 'site' | 'model' | 'label';
   label?: string | undefined;
   counter: string;
@@ -237,7 +238,7 @@ export interface PagesItem {
   pages: number;
   printers: number;
   readings: number;
-  /** The first and the last reading in the time. */
+  /** The first and the last reading in the time; by printer in its zone, else UTC. */
   first?: string;
   last?: string;
   /** Counters that began anew. */

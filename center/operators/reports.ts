@@ -1,13 +1,11 @@
 import { PlatenError } from '../../schemas/errors.ts';
+import { dateOfDay, dayOfDate, localDay } from '../readings/local-day.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-const DAY_MS = 86_400_000;
 const MONTH_DAYS = 30;
-
-function dayOf(time_ms: number): string {
-  return new Date(time_ms).toISOString().slice(0, 10);
-}
+/** Where every date begins first. */
+const FIRST_ZONE = 'Pacific/Kiritimati';
 
 /** Pages that were printed between two days, by printer, site, model or a label. */
 export const reportsPages = defineMethod(
@@ -15,16 +13,15 @@ export const reportsPages = defineMethod(
   'reads',
   async (params, _caller, { reports, now }) => {
     const { by = 'printer', sort = '-pages', counter = 'impressions', label, site, model } = params;
-    const today = dayOf(now());
-    const to = params.to ?? today;
-    const from = params.from ?? dayOf(Date.parse(to) - (MONTH_DAYS - 1) * DAY_MS);
+    const to = params.to ?? dateOfDay(localDay(now(), FIRST_ZONE));
+    const from = params.from ?? dateOfDay(dayOfDate(to) - (MONTH_DAYS - 1));
     if (from > to) throw new PlatenError('request/invalid', { reason: '/from is after "to"' });
     if ((by === 'label') !== (label !== undefined)) {
       throw new PlatenError('request/invalid', {
         reason: '/label is the name of the label, with "by": "label" only',
       });
     }
-    const query = { from, to, today, by, sort, counter, label, site, model };
+    const query = { from, to, now_ms: now(), by, sort, counter, label, site, model };
     return { data: { from, to, ...(await reports.pages(query, pageOf(params))) } };
   },
 );

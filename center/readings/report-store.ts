@@ -10,9 +10,12 @@ import type {
   SuppliesQuery,
   SupplyItem,
 } from '../queries.ts';
+import { READING_LIMITS } from './limits.ts';
+import { dateOfDay, localDay, localTime } from './local-day.ts';
 
 interface PagesRow {
   name: string;
+  timezone: string | null;
   pages: number;
   printers: number;
   readings: number;
@@ -41,6 +44,7 @@ const PAGES_SORTS: Record<
 
 interface SupplyRow {
   printer: string;
+  timezone: string | null;
   printer_model: string | null;
   site: string | null;
   symbol: string;
@@ -82,13 +86,29 @@ export class ReportRows implements ReportQueries {
     this.#database = database;
   }
 
+  /** Zones of printers whose date is a day before, or a day after, that of UTC. */
+  async #zonesApart(now_ms: number): Promise<{ before: string[]; after: string[] }> {
+    const rows = await this.#database.query<{ timezone: string }>(
+      'SELECT DISTINCT timezone FROM printers WHERE timezone IS NOT NULL LIMIT $1',
+      [READING_LIMITS.zones_max],
+    );
+    const today = localDay(now_ms, 'UTC');
+    const apart = (by: number) =>
+      rows.map(({ timezone }) => timezone).filter((zone) => localDay(now_ms, zone) - today === by);
+    return { before: apart(-1), after: apart(1) };
+  }
+
   async pages(query: PagesQuery, page: PageRequest): Promise<Page<PagesItem>> {
-    const { by, sort, counter } = query;
+    const { by, sort, counter, now_ms } = query;
     const list = `pages ${by} ${sort}`;
     const { order, after } = PAGES_SORTS[sort];
     const values: unknown[] = [];
     const value = (one: unknown, type: string) => `$${values.push(one)}::${type}`;
-    const [from, to, today] = [query.from, query.to, query.today].map((day) => value(day, 'date'));
+    const [from, to] = [query.from, query.to].map((day) => value(day, 'date'));
+    const { before: zonesBefore, after: zonesAfter } = await this.#zonesApart(now_ms);
+    const today = `(${value(dateOfDay(localDay(now_ms, 'UTC')), 'date')} + CASE
+      WHEN p.timezone = ANY(${value(zonesBefore, 'text[]')}) THEN -1
+      WHEN p.timezone = ANY(${value(zonesAfter, 'text[]')}) THEN 1 ELSE 0 END)`;
     const named = value(counter, 'text');
     const grown = counter === 'impressions' ? 'impressions' : `(counters->${named}->>'grown')::int8`;
     const group = {
@@ -107,12 +127,12 @@ export class ReportRows implements ReportQueries {
     }
     const rows = await this.#database.query<PagesRow>(
       `WITH printed AS (
-         SELECT printer, count(*) FILTER (WHERE day <= ${today}) AS days, sum(readings) AS readings, min(first_at) AS first_at,
+         SELECT printer, count(*) AS days, sum(readings) AS readings, min(first_at) AS first_at,
            max(last_at) AS last_at, sum(coalesce((counters->${named}->>'resets')::int, 0)) AS resets,
            count(*) FILTER (WHERE gap_days > 0) AS gaps, sum(${grown}) AS pages
          FROM printer_days WHERE day BETWEEN ${from} AND ${to} GROUP BY printer),
        grouped AS (
-         SELECT ${group} COLLATE "C" AS name, sum(coalesce(d.pages, 0))::int8 AS pages, count(*)::int AS printers,
+         SELECT ${group} COLLATE "C" AS name, ${by === 'printer' ? 'min(p.timezone)' : 'NULL'} AS timezone, sum(coalesce(d.pages, 0))::int8 AS pages, count(*)::int AS printers,
            sum(coalesce(d.readings, 0))::int8 AS readings, min(d.first_at) AS first_at, max(d.last_at) AS last_at,
            sum(coalesce(d.resets, 0))::int AS resets, sum(coalesce(d.gaps, 0))::int AS gaps,
            sum(greatest(0, least(${to}, ${today}) - ${from} + 1 - coalesce(d.days, 0)))::int AS silent_days
@@ -121,19 +141,21 @@ export class ReportRows implements ReportQueries {
        SELECT * FROM grouped WHERE ${beyond} ORDER BY ${order} LIMIT ${value(page.limit + 1, 'int')}`,
       values,
     );
-    const items = rows.slice(0, page.limit).map((row) =>
-      present<PagesItem>({
+    const items = rows.slice(0, page.limit).map((row) => {
+      const timeOf = (time: Date | null) =>
+        time === null ? undefined : localTime(time.getTime(), row.timezone ?? undefined);
+      return present<PagesItem>({
         name: row.name,
         pages: row.pages,
         printers: row.printers,
         readings: row.readings,
-        first: row.first_at?.toISOString(),
-        last: row.last_at?.toISOString(),
+        first: timeOf(row.first_at),
+        last: timeOf(row.last_at),
         resets: row.resets,
         gaps: row.gaps,
         silentDays: row.silent_days,
-      }),
-    );
+      });
+    });
     const last = items.at(-1);
     return {
       items,
@@ -148,7 +170,7 @@ export class ReportRows implements ReportQueries {
       page.cursor === undefined ? [] : keyOf(list, page.cursor, ['text', 'text', 'text']);
     const within = query.endsWithinDays;
     const rows = await this.#database.query<SupplyRow>(
-      `SELECT s.printer, p.model AS printer_model, p.site, s.symbol, s.since_at, s.since_left, s.last_left,
+      `SELECT s.printer, p.timezone, p.model AS printer_model, p.site, s.symbol, s.since_at, s.since_left, s.last_left,
          s.ends_at, s.ends_low, s.ends_high, s.document, ${sort} COLLATE "C" AS sort
        FROM supply_intervals s JOIN printers p ON p.id = s.printer
        WHERE s.until_at IS NULL AND p.standing = 'active'
@@ -183,6 +205,7 @@ export class ReportRows implements ReportQueries {
 function itemOf(row: SupplyRow, now_ms: number): SupplyItem {
   const { printer, site, symbol, since_at, ends_at, ends_low, ends_high, document } = row;
   const { since_ms: _since, sinceLeft: _first, left: _left, exchange, ...shown } = document;
+  const timeOf = (time: Date) => localTime(time.getTime(), row.timezone ?? undefined);
   const daysTo = (time: Date) =>
     Math.max(0, Math.round(((time.getTime() - now_ms) / DAY_MS) * DAY_DIGITS) / DAY_DIGITS);
   return present<SupplyItem>({
@@ -192,10 +215,10 @@ function itemOf(row: SupplyRow, now_ms: number): SupplyItem {
     symbol,
     ...(shown as Pick<SupplyItem, 'kind'>),
     left: share(row.last_left),
-    since: since_at.toISOString(),
+    since: timeOf(since_at),
     sinceLeft: share(row.since_left),
     exchange: exchange as SupplyItem['exchange'],
-    ends: ends_at?.toISOString(),
+    ends: ends_at === null ? undefined : timeOf(ends_at),
     daysLeft:
       ends_at === null
         ? undefined

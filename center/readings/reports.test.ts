@@ -84,7 +84,7 @@ async function all<T>(list: (page: PageRequest) => Promise<Page<T>>, limit: numb
 const NOVEMBER = {
   from: '2026-11-01',
   to: '2026-11-30',
-  today: '2026-11-17',
+  now_ms: START + 100 * 7 * HOUR_MS,
   counter: 'impressions',
 } as const;
 
@@ -140,13 +140,90 @@ test('days without a word are told, of a printer that never spoke all that could
     { limit: 99, cursor: undefined },
   );
   const silentOne = items.find(({ name }) => name === 'p-silent');
-  expect(silentOne).toMatchObject({ pages: 0, readings: 0, silentDays: 17 });
+  expect(silentOne).toMatchObject({ pages: 0, readings: 0, silentDays: 18 });
   expect(silentOne?.first).toBeUndefined();
   for (const { name, silentDays } of items.filter(({ readings }) => readings > 0)) {
     const dates = new Set(printed.filter(({ printer }) => printer === name).map(({ date }) => date));
-    const spoke = [...dates].filter((date) => date >= NOVEMBER.from && date <= NOVEMBER.today);
-    expect([name, silentDays]).toEqual([name, Math.max(0, 17 - spoke.length)]);
+    const spoke = [...dates].filter((date) => date >= NOVEMBER.from && date <= NOVEMBER.to);
+    expect([name, silentDays]).toEqual([name, Math.max(0, 18 - spoke.length)]);
   }
+});
+
+/** Days and months with the moments at which they begin and end in their zones; those of 23 and 25 hours among them. */
+const STRETCHES: [zone: string, from: string, to: string, begins: string, ends: string][] = [
+  ['Pacific/Kiritimati', '2026-12-01', '2026-12-31', '2026-11-30T10:00:00Z', '2026-12-31T10:00:00Z'],
+  ['Pacific/Auckland', '2026-12-01', '2026-12-31', '2026-11-30T11:00:00Z', '2026-12-31T11:00:00Z'],
+  ['Asia/Kolkata', '2026-12-01', '2026-12-31', '2026-11-30T18:30:00Z', '2026-12-31T18:30:00Z'],
+  ['Europe/Berlin', '2026-12-01', '2026-12-31', '2026-11-30T23:00:00Z', '2026-12-31T23:00:00Z'],
+  ['Mars/Olympus', '2026-12-01', '2026-12-31', '2026-12-01T00:00:00Z', '2027-01-01T00:00:00Z'],
+  ['America/Los_Angeles', '2026-12-01', '2026-12-31', '2026-12-01T08:00:00Z', '2027-01-01T08:00:00Z'],
+  ['America/Los_Angeles', '2027-03-14', '2027-03-14', '2027-03-14T08:00:00Z', '2027-03-15T07:00:00Z'],
+  ['Europe/Berlin', '2027-03-28', '2027-03-28', '2027-03-27T23:00:00Z', '2027-03-28T22:00:00Z'],
+  ['Europe/Berlin', '2027-04-01', '2027-04-30', '2027-03-31T22:00:00Z', '2027-04-30T22:00:00Z'],
+  ['Pacific/Auckland', '2027-04-04', '2027-04-04', '2027-04-03T11:00:00Z', '2027-04-04T12:00:00Z'],
+];
+
+test('a day and a month begin and end by the clock of the printer, also when that clock is changed', async () => {
+  const named = (zone: string) => `z-${zone.replace('/', '-')}`;
+  for (const zone of new Set(STRETCHES.map(([one]) => one))) {
+    await store.ingest.structure(named(zone), { ...testStructure(), timezone: zone });
+  }
+  const readings = STRETCHES.flatMap(([zone, , , begins, ends]) => [
+    { printer: named(zone), at_ms: Date.parse(begins) - 60_000, pages: 1 },
+    { printer: named(zone), at_ms: Date.parse(begins), pages: 10 },
+    { printer: named(zone), at_ms: Date.parse(ends) - 60_000, pages: 100 },
+    { printer: named(zone), at_ms: Date.parse(ends), pages: 1_000 },
+  ]).sort((a, b) => a.at_ms - b.at_ms);
+  const values = new Map<string, number>();
+  for (const [index, { printer, at_ms, pages }] of readings.entries()) {
+    time_ms = at_ms;
+    const value = (values.get(printer) ?? 0) + pages;
+    values.set(printer, value);
+    await store.ingest.readings(printer, {
+      session: 'z',
+      number: index + 1,
+      at: new Date(at_ms).toISOString(),
+      counters: { impressions: value },
+    });
+  }
+  for (const [zone, from, to, begins, ends] of STRETCHES) {
+    const { items } = await store.reports.pages(
+      { from, to, now_ms: time_ms, counter: 'impressions', by: 'printer', sort: 'name' },
+      { limit: 100, cursor: undefined },
+    );
+    const item = items.find(({ name }) => name === named(zone));
+    expect([zone, from, item?.pages]).toEqual([zone, from, 110]);
+    expect(item?.first).toMatch(new RegExp(`^${from}T00:00:00`));
+    expect(item?.last).toMatch(new RegExp(`^${to}T23:59:00`));
+    expect(Date.parse(item?.first ?? '')).toBe(Date.parse(begins));
+    expect(Date.parse(item?.last ?? '')).toBe(Date.parse(ends) - 60_000);
+  }
+});
+
+test('a day that has not begun where the printer stands is no silent one', async () => {
+  for (const [printer, timezone] of [
+    ['y-east', 'Pacific/Kiritimati'],
+    ['y-utc', undefined],
+    ['y-west', 'America/Los_Angeles'],
+  ] as const) {
+    await store.ingest.structure(printer, { ...testStructure(), ...(timezone ? { timezone } : {}) });
+  }
+  const silentDays = async (now: string) => {
+    const { items } = await store.reports.pages(
+      {
+        from: '2028-02-29',
+        to: '2028-03-31',
+        now_ms: Date.parse(now),
+        counter: 'impressions',
+        by: 'printer',
+        sort: 'name',
+      },
+      { limit: 100, cursor: undefined },
+    );
+    return items.filter(({ name }) => name.startsWith('y-')).map((item) => item.silentDays);
+  };
+  expect(await silentDays('2028-02-29T00:30:00Z')).toEqual([1, 1, 0]);
+  expect(await silentDays('2028-02-29T10:30:00Z')).toEqual([2, 1, 1]);
 });
 
 test('supplies are listed with what is left and when they end, the first to end first', async () => {
