@@ -204,6 +204,8 @@ export interface CatalogService extends DocumentService<Catalog> {
    * @throws PlatenError request/invalid
    */
   checkRange(software: string, range: string): void;
+  /** How old a version is by the catalog in force. */
+  firmwareAge(software: string, version: string): FirmwareAge;
 }
 
 export interface TroubleQueries {
@@ -276,7 +278,43 @@ export interface SupplyItem extends Omit<ReadingSupply, 'symbol'> {
   daysLeft?: { days: number; low?: number; high?: number };
 }
 
+/** What the catalog says of an installed version. */
+export interface FirmwareAge {
+  /** Of the release; `unlisted`: the catalog has none of this version. */
+  status: 'released' | 'staged' | 'withdrawn' | 'unlisted';
+  /** How many released ones are newer; missing where the versions have no order. */
+  behind?: number;
+  /** The newest released one, and the newest to which steps lead from here. */
+  newest?: string;
+  allowed?: string;
+}
+
+export interface FirmwareQuery {
+  by: 'software' | 'model' | 'site';
+  software?: string | undefined;
+  model?: string | undefined;
+  site?: string | undefined;
+  sort: '-printers' | 'printers' | 'name' | '-behind';
+}
+
+/** One version of one software, in the whole fleet or at a model or site. */
+export interface FirmwareItem extends Partial<FirmwareAge> {
+  /** Of the model or site; empty for printers without one. */
+  name?: string;
+  software: string;
+  /** Missing where printers don't say it. */
+  version?: string;
+  printers: number;
+  /** Parts that it is on: a printer can have several. */
+  installed: number;
+}
+
 export interface ReportQueries {
+  firmware(
+    query: FirmwareQuery,
+    page: PageRequest,
+    ageOf: (software: string, version: string) => FirmwareAge,
+  ): Promise<Page<FirmwareItem>>;
   pages(query: PagesQuery, page: PageRequest): Promise<Page<PagesItem>>;
   supplies(query: SuppliesQuery, page: PageRequest): Promise<Page<SupplyItem>>;
 }

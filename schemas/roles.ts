@@ -25,6 +25,7 @@ export const METHOD_ROLES = {
   'structure.request': RUN,
   'errors.request': RUN,
   'readings.request': RUN,
+  'reports.firmware': READ,
   'reports.pages': READ,
   'reports.supplies': READ,
   'policy.set': RUN,

@@ -2255,6 +2255,39 @@ export interface ReleasesReleaseParams {
   reason: string;
 }
 /**
+ * Parameters of `reports.firmware`.
+ */
+export interface ReportsFirmwareParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  /**
+   * What versions are counted by; default `software`: over the whole fleet.
+   */
+  by?: 'software' | 'model' | 'site';
+  /**
+   * Only this software.
+   */
+  software?: string;
+  /**
+   * Only printers of this site.
+   */
+  site?: string;
+  /**
+   * Only printers of this model.
+   */
+  model?: string;
+  /**
+   * Default `-printers`: on most printers first. `-behind`: the oldest first.
+   */
+  sort?: '-printers' | 'printers' | 'name' | '-behind';
+}
+/**
  * Parameters of `reports.pages`.
  */
 export interface ReportsPagesParams {
@@ -3372,6 +3405,48 @@ export interface ReleasesReleaseReply {
   lifted: ReleaseStop[];
 }
 /**
+ * Installed versions, how many printers have each, and how old each is by the catalog in force.
+ */
+export interface ReportsFirmwareReply {
+  items: FirmwareItem[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface FirmwareItem {
+  /**
+   * Of the model or site; empty for printers without one; missing with `by: software`.
+   */
+  name?: string;
+  software: string;
+  /**
+   * Missing where printers don't say it.
+   */
+  version?: string;
+  printers: number;
+  /**
+   * Parts that it is on: a printer can have several.
+   */
+  installed: number;
+  /**
+   * Of the release; `unlisted`: the catalog has none of this version.
+   */
+  status?: 'released' | 'staged' | 'withdrawn' | 'unlisted';
+  /**
+   * How many released ones are newer; missing where the versions have no order.
+   */
+  behind?: number;
+  /**
+   * The newest released one.
+   */
+  newest?: string;
+  /**
+   * The newest to which steps (`from`) lead from here. Whether it fits the other parts of a printer, `campaigns.preview` says.
+   */
+  allowed?: string;
+}
+/**
  * Pages that were printed between two days.
  */
 export interface ReportsPagesReply {
@@ -3696,6 +3771,7 @@ export interface MethodParams {
   'readings.request': ReadingsRequestParams;
   'releases.list': ReleasesListParams;
   'releases.release': ReleasesReleaseParams;
+  'reports.firmware': ReportsFirmwareParams;
   'reports.pages': ReportsPagesParams;
   'reports.supplies': ReportsSuppliesParams;
   'rollout.get': RolloutGetParams;
@@ -3744,6 +3820,7 @@ export interface MethodReplies {
   'readings.request': ReadingsRequestReply;
   'releases.list': ReleasesListReply;
   'releases.release': ReleasesReleaseReply;
+  'reports.firmware': ReportsFirmwareReply;
   'reports.pages': ReportsPagesReply;
   'reports.supplies': ReportsSuppliesReply;
   'rollout.get': RolloutGetReply;

@@ -114,6 +114,7 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
   'users.list': [{}],
   'users.put': [{}, { name: 'p-00', role: 'viewer' }],
   'users.remove': [{ name: 'nobody' }],
+  'reports.firmware': [{ by: 'model', sort: '-behind' }],
   'reports.pages': [{ from: 'yesterday' }],
   'reports.supplies': [{ limit: 0 }],
 };

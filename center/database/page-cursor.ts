@@ -5,7 +5,7 @@
 import { PlatenError } from '../../schemas/errors.ts';
 
 /** What a part of a key must be for the database to take it. */
-type KeyPart = 'text' | 'time' | 'number';
+export type KeyPart = 'text' | 'time' | 'number';
 
 const FITS: Record<KeyPart, (part: string) => boolean> = {
   text: (part) => !part.includes('\0'),

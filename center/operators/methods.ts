@@ -26,7 +26,7 @@ import { printersRetire } from './printers-retire.ts';
 import { printersRevoke } from './printers-revoke.ts';
 import { releasesList, releasesRelease } from './releases.ts';
 import { errorsRequest, readingsRequest, structureRequest } from './report-requests.ts';
-import { reportsPages, reportsSupplies } from './reports.ts';
+import { reportsFirmware, reportsPages, reportsSupplies } from './reports.ts';
 import { rolloutGet, rolloutSet } from './rollout.ts';
 import { rulesGet, rulesPut } from './rules.ts';
 import { tokensCreate, tokensList, tokensRevoke } from './tokens.ts';
@@ -62,6 +62,7 @@ const ALL = [
   readingsRequest,
   releasesList,
   releasesRelease,
+  reportsFirmware,
   reportsPages,
   reportsSupplies,
   rolloutGet,

@@ -26,6 +26,19 @@ export const reportsPages = defineMethod(
   },
 );
 
+/** Which versions are installed where, how old they are, and how far they may go up. */
+export const reportsFirmware = defineMethod(
+  'reports.firmware',
+  'reads',
+  async (params, _caller, { reports, catalog }) => {
+    const { by = 'software', sort = '-printers', software, model, site } = params;
+    const ageOf = (id: string, version: string) => catalog.firmwareAge(id, version);
+    return {
+      data: { ...(await reports.firmware({ by, sort, software, model, site }, pageOf(params), ageOf)) },
+    };
+  },
+);
+
 /** Supplies that are in their printers, those first that end first. */
 export const reportsSupplies = defineMethod(
   'reports.supplies',

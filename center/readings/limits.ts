@@ -13,6 +13,8 @@ export const READING_LIMITS = {
   level_days_max: 35,
   /** Distinct time zones of printers that a report looks at; there are about 600 in the world. */
   zones_max: 2_000,
+  /** Distinct versions of software that are sorted by age. */
+  versions_sorted_max: 10_000,
   /** How far a printer's clock may be off; beyond it a reading counts for the moment in which it came. */
   at_behind_ms_max: 86_400_000,
   at_ahead_ms_max: 600_000,

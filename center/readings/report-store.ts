@@ -10,6 +10,7 @@ import type {
   SuppliesQuery,
   SupplyItem,
 } from '../queries.ts';
+import { FirmwareRows } from './firmware-store.ts';
 import { READING_LIMITS } from './limits.ts';
 import { dateOfDay, localDay, localTime } from './local-day.ts';
 
@@ -82,8 +83,15 @@ function present<T extends object>(members: { [K in keyof T]: T[K] | undefined }
 export class ReportRows implements ReportQueries {
   readonly #database: Database;
 
+  readonly #firmware: FirmwareRows;
+
   constructor(database: Database) {
     this.#database = database;
+    this.#firmware = new FirmwareRows(database);
+  }
+
+  firmware(...asked: Parameters<ReportQueries['firmware']>): ReturnType<ReportQueries['firmware']> {
+    return this.#firmware.list(...asked);
   }
 
   /** Zones of printers whose date is a day before, or a day after, that of UTC. */

@@ -5,7 +5,7 @@ import { randomFor } from '../../base/random.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { silent, testStructure } from '../../tests/harness/orders.ts';
 import { openStore, type Store } from '../database/store.ts';
-import type { Page, PageRequest } from '../queries.ts';
+import type { FirmwareQuery, Page, PageRequest } from '../queries.ts';
 
 const SEED = 20261201;
 const START = Date.UTC(2026, 9, 20, 6);
@@ -224,6 +224,50 @@ test('a day that has not begun where the printer stands is no silent one', async
   };
   expect(await silentDays('2028-02-29T00:30:00Z')).toEqual([1, 1, 0]);
   expect(await silentDays('2028-02-29T10:30:00Z')).toEqual([2, 1, 1]);
+});
+
+test('installed versions are counted over the fleet, by model and by site, and the oldest come first', async () => {
+  const software = (version?: string) => ({
+    apparatus: {
+      model: 'FW-1',
+      software: [{ id: 'fw', ...(version === undefined ? {} : { version }) }],
+    },
+    units: [],
+  });
+  const versions = { 'fw-1': '1.0', 'fw-2': '1.0', 'fw-3': '2.0', 'fw-4': '3.0', 'fw-5': undefined };
+  for (const [printer, version] of Object.entries(versions)) {
+    const site = printer === 'fw-3' ? 'oslo' : 'rome';
+    await store.ingest.structure(printer, { ...testStructure(), site, ...software(version) });
+  }
+  // By a catalog in which 2.0 is the oldest that it knows, and 3.0 has no place.
+  const ageOf = (_id: string, version: string) => ({
+    status: 'released' as const,
+    ...(version === '3.0' ? {} : { behind: { '1.0': 4, '2.0': 9 }[version] ?? 0 }),
+  });
+  const list = (query: Partial<FirmwareQuery>, limit: number) =>
+    all(
+      (page) =>
+        store.reports.firmware({ by: 'software', sort: '-printers', software: 'fw', ...query }, page, ageOf),
+      limit,
+    );
+  expect(await list({}, 1)).toEqual([
+    { software: 'fw', version: '1.0', status: 'released', behind: 4, printers: 2, installed: 2 },
+    { software: 'fw', printers: 1, installed: 1 },
+    { software: 'fw', version: '2.0', status: 'released', behind: 9, printers: 1, installed: 1 },
+    { software: 'fw', version: '3.0', status: 'released', printers: 1, installed: 1 },
+  ]);
+  const oldest = await list({ sort: '-behind' }, 1);
+  expect(oldest.map(({ version }) => version)).toEqual(['2.0', '1.0', undefined, '3.0']);
+  const bySite = await list({ by: 'site', sort: 'name' }, 2);
+  expect(bySite.map(({ name, version, printers }) => [name, version, printers])).toEqual([
+    ['oslo', '2.0', 1],
+    ['rome', undefined, 1],
+    ['rome', '1.0', 2],
+    ['rome', '3.0', 1],
+  ]);
+  expect((await list({ by: 'model', site: 'oslo' }, 9)).map(({ name }) => name)).toEqual(['FW-1']);
+  await store.printers.setStanding('fw-3', 'retired', new Date(time_ms));
+  expect((await list({ sort: '-behind' }, 9)).map(({ version }) => version)).not.toContain('2.0');
 });
 
 test('supplies are listed with what is left and when they end, the first to end first', async () => {

@@ -9,7 +9,8 @@ import { PlatenError } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import type { Documents } from '../database/document-store.ts';
-import type { CatalogNames, CatalogPut, CatalogService, DocumentRevision } from '../queries.ts';
+import type { CatalogNames, CatalogPut, CatalogService, DocumentRevision, FirmwareAge } from '../queries.ts';
+import { firmwareAge } from '../readings/firmware.ts';
 import { CatalogAssessor, compileChecked } from './assessor.ts';
 import type { Choosing } from './choosing.ts';
 
@@ -149,6 +150,10 @@ export class Catalogs implements CatalogService {
 
   checkRange(software: string, range: string): void {
     this.#assessor.rangeMatcher(software, range);
+  }
+
+  firmwareAge(software: string, version: string): FirmwareAge {
+    return firmwareAge(this.#assessor.compiled, software, version);
   }
 
   impact(document: unknown): Promise<ImpactResult> {
