@@ -147,6 +147,8 @@ export const CENTER_LIMITS = {
   /** Default and greatest page of a list. */
   page_default: 100,
   page_max: 1_000,
+  /** Greatest page of inventory documents, which hold whole structures. */
+  page_inventory_max: 20,
   /** Printers that one request (policy.set, structure.request …) is applied to a page at a time. */
   request_page_printers: 500,
   /** Troubles, history entries and options in one answer to a printer. */

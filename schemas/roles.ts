@@ -26,6 +26,7 @@ export const METHOD_ROLES = {
   'errors.request': RUN,
   'readings.request': RUN,
   'reports.firmware': READ,
+  'reports.inventory': READ,
   'reports.pages': READ,
   'reports.supplies': READ,
   'policy.set': RUN,

@@ -2288,6 +2288,28 @@ export interface ReportsFirmwareParams {
   sort?: '-printers' | 'printers' | 'name' | '-behind';
 }
 /**
+ * Parameters of `reports.inventory`.
+ */
+export interface ReportsInventoryParams {
+  /**
+   * How many items at most; default 100, and never more than 20 a page.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  /**
+   * `glpi`: GLPI's inventory format. `cyclonedx`: a bill of materials, CycloneDX 1.6.
+   */
+  form: 'glpi' | 'cyclonedx';
+  /**
+   * This printer alone.
+   */
+  printer?: string;
+  filter?: PrinterFilter;
+}
+/**
  * Parameters of `reports.pages`.
  */
 export interface ReportsPagesParams {
@@ -3447,6 +3469,23 @@ export interface FirmwareItem {
   allowed?: string;
 }
 /**
+ * Printers as documents for other programs, in the order of their ids.
+ */
+export interface ReportsInventoryReply {
+  items: InventoryItem[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface InventoryItem {
+  printer: string;
+  /**
+   * In the format that was asked for.
+   */
+  document: {};
+}
+/**
  * Pages that were printed between two days.
  */
 export interface ReportsPagesReply {
@@ -3772,6 +3811,7 @@ export interface MethodParams {
   'releases.list': ReleasesListParams;
   'releases.release': ReleasesReleaseParams;
   'reports.firmware': ReportsFirmwareParams;
+  'reports.inventory': ReportsInventoryParams;
   'reports.pages': ReportsPagesParams;
   'reports.supplies': ReportsSuppliesParams;
   'rollout.get': RolloutGetParams;
@@ -3821,6 +3861,7 @@ export interface MethodReplies {
   'releases.list': ReleasesListReply;
   'releases.release': ReleasesReleaseReply;
   'reports.firmware': ReportsFirmwareReply;
+  'reports.inventory': ReportsInventoryReply;
   'reports.pages': ReportsPagesReply;
   'reports.supplies': ReportsSuppliesReply;
   'rollout.get': RolloutGetReply;

@@ -115,6 +115,7 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
   'users.put': [{}, { name: 'p-00', role: 'viewer' }],
   'users.remove': [{ name: 'nobody' }],
   'reports.firmware': [{ by: 'model', sort: '-behind' }],
+  'reports.inventory': [{ form: 'glpi' }, { form: 'glpi', printer: 'nobody' }],
   'reports.pages': [{ from: 'yesterday' }],
   'reports.supplies': [{ limit: 0 }],
 };
@@ -243,6 +244,23 @@ test('a list comes whole as CSV, and no cell of it is a formula', async () => {
   expect(rows[0]?.split(',').slice(0, 4)).toEqual(['printer', 'presence', 'verdict', 'openTroubles']);
   expect(rows[1]).toContain(`"'=HYPERLINK(""http://x"")"`);
   expect(rows[1]).toContain('"{""ring"":""canary""}"');
+});
+
+test.each([
+  ['reports.pages', { by: 'site' }, 'name,pages,printers,readings,first,last,resets,gaps,silentDays', /^"'=/],
+  ['reports.supplies', {}, 'printer,printerModel,site,symbol,kind,color,unit,model,serial', undefined],
+  [
+    'reports.firmware',
+    { sort: '-behind' },
+    'name,software,version,printers,installed,status,behind,newest,allowed',
+    /^,acme\.\w+,[^,]+,1,1,released,\d+,[^,]+/,
+  ],
+  ['reports.inventory', { form: 'glpi' }, 'printer,document', /^p-00,"\{""action"":""netinventory""/],
+] as const)('%s is a table for a spreadsheet too', async (method, params, header, row) => {
+  const { code, text } = await as('viewer').call(method, params, { accept: 'text/csv' });
+  const [first = '', ...rows] = text.trimEnd().split('\r\n');
+  expect([code, first.startsWith(header)]).toEqual([200, true]);
+  if (row) expect(rows.some((one) => row.test(one))).toBe(true);
 });
 
 test('what is wrong with a list is told before it begins, and what is no list is not told as one', async () => {

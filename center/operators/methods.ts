@@ -27,6 +27,7 @@ import { printersRevoke } from './printers-revoke.ts';
 import { releasesList, releasesRelease } from './releases.ts';
 import { errorsRequest, readingsRequest, structureRequest } from './report-requests.ts';
 import { reportsFirmware, reportsPages, reportsSupplies } from './reports.ts';
+import { reportsInventory } from './reports-inventory.ts';
 import { rolloutGet, rolloutSet } from './rollout.ts';
 import { rulesGet, rulesPut } from './rules.ts';
 import { tokensCreate, tokensList, tokensRevoke } from './tokens.ts';
@@ -63,6 +64,7 @@ const ALL = [
   releasesList,
   releasesRelease,
   reportsFirmware,
+  reportsInventory,
   reportsPages,
   reportsSupplies,
   rolloutGet,

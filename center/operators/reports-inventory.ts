@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import { PlatenError } from '../../schemas/errors.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import { cyclonedxInventory } from '../readings/inventory/cyclonedx.ts';
+import { glpiInventory } from '../readings/inventory/glpi.ts';
+import type { InventoryPrinter } from '../readings/inventory/inventory.ts';
+import { checkFilter, checkPrinters } from './known-names.ts';
+import { defineMethod } from './method.ts';
+import { pageOf } from './paging.ts';
+
+/** Printers as inventory documents of other programs: GLPI's, or a bill of materials. */
+export const reportsInventory = defineMethod(
+  'reports.inventory',
+  'reads',
+  async (params, _caller, services) => {
+    const { form, printer, filter } = params;
+    const { fleet, now } = services;
+    const document = (one: InventoryPrinter) =>
+      form === 'glpi' ? glpiInventory(one) : cyclonedxInventory(one, randomUUID(), now());
+    if (printer !== undefined) {
+      if (filter !== undefined) {
+        throw new PlatenError('request/invalid', { reason: '/ "printer" or "filter", one of them only' });
+      }
+      await checkPrinters([printer], services);
+    }
+    if (filter) await checkFilter(filter, services);
+    const { limit, cursor } = pageOf(params);
+    const page =
+      printer === undefined
+        ? await fleet.list(filter ?? {}, { limit: Math.min(limit, CENTER_LIMITS.page_inventory_max), cursor })
+        : { items: [{ printer }] };
+    const items: { printer: string; document: Record<string, unknown> }[] = [];
+    for (const one of page.items) {
+      const details = await fleet.get(one.printer);
+      // Removed since the page was read.
+      if (details) items.push({ printer: one.printer, document: document(details) });
+    }
+    return { data: { items, ...('next' in page && page.next !== undefined ? { next: page.next } : {}) } };
+  },
+);

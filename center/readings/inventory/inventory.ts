@@ -1,0 +1,9 @@
+/** What exports are made of: what is known of one printer. */
+import type { Structure } from '../../../schemas/types.ts';
+import type { LatestReadings } from '../../queries.ts';
+
+export interface InventoryPrinter {
+  printer: string;
+  structure?: Structure;
+  readings?: LatestReadings;
+}
