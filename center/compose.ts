@@ -32,9 +32,11 @@ import { show, showCommits } from './metrics.ts';
 import { type Answered, type Asked, Dispatcher } from './operators/dispatch.ts';
 import { METHODS } from './operators/methods.ts';
 import type { Services } from './operators/services.ts';
-import { ruleQuestion } from './trouble/remedies.ts';
+import type { InRange } from './trouble/engine/index.ts';
+import { Remedies, ruleQuestion } from './trouble/remedies.ts';
 import { SET_ASIDE_RULE } from './trouble/rows.ts';
 import { Rules } from './trouble/rules-in-force.ts';
+import { TroubleStore } from './trouble/store.ts';
 import { Troubles } from './trouble/troubles.ts';
 import { createCampaigns } from './update/campaigns/campaigns.ts';
 import { confirmLimit } from './update/campaigns/rollout-settings.ts';
@@ -174,18 +176,30 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     log,
     now,
   });
+  const troubleStore = new TroubleStore(store.database);
+  const inRange: InRange = (software, version, range) => catalogs.assessor.inRange(software, version, range);
   const troubles = new Troubles({
-    database: store.database,
+    store: troubleStore,
     setOpenTroubles: (list, client) => store.printers.setOpenTroubles(list, client),
     publish: (topic, payload, how) => link.publish(topic, payload, how),
     tell: (what, details) => events.tell('trouble', what, details),
-    inRange: (software, version, range) => catalogs.assessor.inRange(software, version, range),
+    onNews: (news, row, rule) => remedies.onNews(news, row, rule),
+    inRange,
+    log,
+    now,
+  });
+  const remedies = new Remedies({
     catalog: () => catalogs.assessor.compiled,
+    inRange,
+    printersWith: (software, after, limit) => troubleStore.printersWith(software, after, limit),
+    structureOf: async (printer) => (await troubleStore.structuresOf([printer])).get(printer),
     campaigns,
     request: (printer, what) => requests.ask(printer, what),
     setPolicy: (printer, policy) => policies.set(printer, policy),
+    tell: (what, details) => events.tell('trouble', what, details),
+    amend: (trouble, proposal) =>
+      troubles.amend(trouble, (row) => ({ proposal: { ...row.proposal, ...proposal } })),
     log,
-    now,
   });
   orders.onChange(async ({ printer, plan, trouble, execution }, before) => {
     if (execution.state === 'proven' && before !== 'proven')
@@ -380,7 +394,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
     name: 'platen_trouble_entries_total',
     help: 'Entries judged since the start, and what of them the rules could not take as it came, by reason.',
     label: 'outcome',
-    read: () => troubles.service.counts,
+    read: () => troubles.counts,
   });
   show(registry, {
     name: 'platen_refused_total',
@@ -420,6 +434,9 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       await choosing.stop();
       await questions.stop();
       await judged;
+      await troubles.stop();
+      await remedies.idle();
+      // What they noted beside troubles is written too.
       await troubles.stop();
       for (const capability of [...capabilities].reverse()) await capability.stop();
       summary.stop();

@@ -5,8 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { CompiledRule } from './engine/rule.ts';
 import type { TroubleRow } from './rows.ts';
-import type { TroubleSettings } from './service.ts';
-import { TroubleWriter } from './writer.ts';
+import { TroubleWriter, type TroubleWriterSettings } from './writer.ts';
 
 export interface Finding {
   rule: string;
@@ -52,10 +51,10 @@ function rowOfFinding(finding: Finding): TroubleRow {
 }
 
 export class Findings {
-  readonly #settings: TroubleSettings;
+  readonly #settings: TroubleWriterSettings;
   readonly #writer: TroubleWriter;
 
-  constructor(settings: TroubleSettings) {
+  constructor(settings: TroubleWriterSettings) {
     this.#settings = settings;
     this.#writer = new TroubleWriter(settings, (): CompiledRule | undefined => undefined);
   }

@@ -4,6 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
+import { Serial } from '../../base/serial.ts';
+import type { CompiledCatalog } from '../../compatibility/index.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Policy, Structure } from '../../schemas/types.ts';
 import { contextOf, type InRange, inRuleScope } from './engine/context.ts';
@@ -44,8 +46,8 @@ export interface RemedyRequest {
 }
 
 export interface RemedySettings {
-  /** Releases that are released and list one of the codes in `fixes`: from which version on each software has the cure. */
-  fixing(codes: string[]): WantedSoftware[];
+  /** The catalog in force. */
+  catalog(): CompiledCatalog | undefined;
   inRange: InRange;
   /** Printers with some software installed, a page at a time, by id. */
   printersWith(
@@ -65,6 +67,16 @@ export interface RemedySettings {
 
 const PAGE = 500;
 
+/** From which version on each software has a cure for one of the codes. */
+function fixing(catalog: CompiledCatalog | undefined, codes: string[]): WantedSoftware[] {
+  return (catalog?.products ?? []).flatMap(({ id, releases }) => {
+    const first = releases.find(
+      ({ status, fixes }) => status === 'released' && fixes.some((code) => codes.includes(code)),
+    );
+    return first ? [{ id, range: `>=${first.version}` }] : [];
+  });
+}
+
 /** Names what a rule means and does: another name is another question. */
 export function ruleQuestion(rule: CompiledRule): string {
   const text = JSON.stringify([rule.fingerprint, rule.remedy ?? {}, rule.fleet], byName);
@@ -80,9 +92,9 @@ function byName(_name: string, value: unknown): unknown {
 export class Remedies {
   readonly #settings: RemedySettings;
   /** One after the other: two printers with the same trouble must not make two campaigns. */
-  #chain: Promise<void> = Promise.resolve();
+  readonly #serial = new Serial();
   /** What is still to be written beside troubles. */
-  readonly #writing = new Set<Promise<void>>();
+  readonly #notes = new Set<Promise<void>>();
 
   constructor(settings: RemedySettings) {
     this.#settings = settings;
@@ -91,17 +103,17 @@ export class Remedies {
   /** Does what the rule says about a trouble that has opened. */
   onNews(news: TroubleNews, row: TroubleRow, rule: CompiledRule | undefined): Promise<void> {
     if ((news !== 'opened' && news !== 'reopened') || !rule?.remedy) return Promise.resolve();
-    const result = this.#chain.then(() => this.#begin(row, rule));
-    this.#chain = result.catch((error: unknown) =>
-      this.#settings.log.error({ trouble: row.id, reason: reasonOf(error) }, 'a remedy could not be begun'),
-    );
-    return this.#chain;
+    return this.#serial
+      .run(() => this.#begin(row, rule))
+      .catch((error: unknown) =>
+        this.#settings.log.error({ trouble: row.id, reason: reasonOf(error) }, 'a remedy could not be begun'),
+      );
   }
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    await this.#chain;
-    await Promise.all(this.#writing);
+    await this.#serial.idle();
+    await Promise.all(this.#notes);
   }
 
   /** Writes beside a trouble without waiting for it: troubles that open together are written together. */
@@ -111,8 +123,8 @@ export class Remedies {
       .catch((error: unknown) =>
         this.#settings.log.error({ trouble, reason: reasonOf(error) }, 'a remedy could not be written'),
       )
-      .finally(() => this.#writing.delete(written));
-    this.#writing.add(written);
+      .finally(() => this.#notes.delete(written));
+    this.#notes.add(written);
   }
 
   async #begin(row: TroubleRow, rule: CompiledRule): Promise<void> {
@@ -135,9 +147,9 @@ export class Remedies {
   }
 
   async #software(row: TroubleRow, rule: CompiledRule, software: unknown): Promise<void> {
-    const { amend, fixing, campaigns, tell } = this.#settings;
+    const { amend, catalog, campaigns, tell } = this.#settings;
     const printer = row.printer ?? undefined;
-    const offered = software === 'fixes' ? fixing(row.codes) : [software as WantedSoftware];
+    const offered = software === 'fixes' ? fixing(catalog(), row.codes) : [software as WantedSoftware];
     const wanted = await this.#fitting(offered, printer);
     if (!wanted) {
       const why =

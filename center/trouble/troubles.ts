@@ -1,89 +1,216 @@
 /**
- * The trouble capability put together: rules in force, troubles kept, remedies begun. What it needs of the rest of the
- * center is named in `TroubleSources`.
+ * Troubles of the running center: stored entries are judged in memory, what changes is written and announced.
+ *
+ * Exactly once: a trouble's id follows from its rule, key and opening, and judging an entry again changes nothing. So
+ * the rules' memory may be written now and then, together with the time up to which everything received is in it.
+ * After a restart whatever was received since (and a little more) is judged again, and meets the rows that are there.
  */
 import type { Logger } from 'pino';
-import type { CompiledCatalog } from '../../compatibility/index.ts';
-import { reasonOf } from '../../schemas/errors.ts';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { softwareOf } from '../../schemas/subject.ts';
-import type { LogEntry, Policy, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
-import type { Client, Database } from '../database/database.ts';
+import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
+import type { Client } from '../database/database.ts';
 import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
-import type { CompiledRules } from './engine/compile.ts';
+import { type CompiledRules, compileStoredRules } from './engine/compile.ts';
 import type { InRange } from './engine/context.ts';
 import { KEYS_PER_RULE_AND_PRINTER_MAX } from './engine/limits.ts';
+import { isReadable, type PrinterState } from './engine/state-codec.ts';
 import { type Finding, Findings } from './findings.ts';
-import { Remedies, type RemedyCampaigns, type WantedSoftware } from './remedies.ts';
-import { CROWDED_RULE, isOpen, troubleOf } from './rows.ts';
-import { TroubleService, type TroubleSettings } from './service.ts';
-import { type TroubleFilter, TroubleStore } from './store.ts';
+import { LogJudge } from './log-judge.ts';
+import { PendingChanges } from './pending-changes.ts';
+import type { WantedSoftware } from './remedies.ts';
+import { CROWDED_RULE, isFinding, isOpen, type TroubleRow, troubleOf } from './rows.ts';
+import { type SaverTimes, TroubleSaver } from './saver.ts';
+import type { TroubleFilter } from './store.ts';
+import { type Amendment, TroubleWriter, type TroubleWriterSettings } from './writer.ts';
 
-export interface TroubleSources {
-  database: Database;
-  setOpenTroubles: TroubleSettings['setOpenTroubles'];
-  publish(topic: string, payload: string, options: { qos: 0 | 1; retain: boolean }): Promise<void>;
-  tell(what: string, details: { printer?: string; data: Record<string, unknown> }): void;
-  /** The catalog in force. */
-  catalog(): CompiledCatalog | undefined;
+export interface TroubleSettings extends TroubleWriterSettings {
   inRange: InRange;
-  campaigns: RemedyCampaigns;
-  request(printer: string, what: 'errors' | 'structure'): Promise<unknown>;
-  setPolicy(printer: string, policy: Policy): Promise<void>;
-  log: Logger;
-  now(): number;
+  times?: Partial<SaverTimes>;
 }
 
 const DAY_MS = 86_400_000;
 const CURES_EVERY_MS = 60_000;
+/** A proven update has cured a trouble whose rule doesn't clear by itself when the log was quiet for so long. */
+const CURE_QUIET_MS = 86_400_000;
+/** What is judged again after a restart beyond what is needed: clocks are set back a little, commits take a while. */
+const OVERLAP_MS = 60_000;
 
 export class Troubles implements TroubleQueries {
-  readonly #sources: TroubleSources;
-  readonly #rows: TroubleStore;
-  readonly #service: TroubleService;
-  readonly #remedies: Remedies;
+  readonly #settings: TroubleSettings;
+  readonly #log: Logger;
+  readonly #pending = new PendingChanges();
+  readonly #judge: LogJudge;
+  readonly #writer: TroubleWriter;
+  readonly #saver: TroubleSaver;
   readonly #findings: Findings;
   #cures: NodeJS.Timeout | undefined;
 
-  constructor(sources: TroubleSources) {
-    this.#sources = sources;
-    const { publish, tell, log, now, inRange } = sources;
-    const rows = new TroubleStore(sources.database);
-    this.#rows = rows;
-    this.#remedies = new Remedies({
-      fixing: (codes) => fixing(sources.catalog(), codes),
-      inRange,
-      printersWith: (software, after, limit) => rows.printersWith(software, after, limit),
-      structureOf: async (printer) => (await rows.structuresOf([printer])).get(printer),
-      campaigns: sources.campaigns,
-      request: (printer, what) => sources.request(printer, what),
-      setPolicy: (printer, policy) => sources.setPolicy(printer, policy),
-      tell,
-      amend: (trouble, proposal) =>
-        this.#service.amend(trouble, (row) => ({ proposal: { ...row.proposal, ...proposal } })),
-      log,
-    });
-    const settings: TroubleSettings = {
-      store: rows,
-      setOpenTroubles: (list, client) => sources.setOpenTroubles(list, client),
-      publish,
-      tell,
+  constructor(settings: TroubleSettings) {
+    this.#settings = settings;
+    const { store, inRange, log, now, times } = settings;
+    this.#log = log;
+    this.#findings = new Findings(settings);
+    this.#judge = new LogJudge({
+      store,
       inRange,
       log,
       now,
-    };
-    this.#findings = new Findings(settings);
-    this.#service = new TroubleService({
-      ...settings,
-      onCrowded: (rule, printer) => this.#crowded(rule, printer),
-      onNews: (news, row, rule) => this.#remedies.onNews(news, row, rule),
+      onCrowded: (rule, printer) => this.#openCrowded(rule, printer),
+      onChanges: (changes) => {
+        if (this.#pending.add(changes)) this.#saver.flushSoon();
+      },
+    });
+    this.#writer = new TroubleWriter(settings, (id) => this.#judge.rule(id));
+    this.#saver = new TroubleSaver({
+      store,
+      log,
+      now,
+      times,
+      judge: this.#judge,
+      pending: this.#pending,
+      writer: this.#writer,
     });
   }
 
-  /** Says once in a while what would otherwise be thousands of troubles. */
-  #crowded(rule: string, printer: string): void {
-    const { log, now } = this.#sources;
-    const day = new Date(Math.floor(now() / DAY_MS) * DAY_MS).toISOString();
-    log.warn({ printer, rule }, 'a printer makes more units, codes or sites than a rule is kept for');
+  /** What became of entries since the start or the last change of rules; see `LogJudge.counts`. */
+  get counts(): LogJudge['counts'] {
+    return this.#judge.counts;
+  }
+
+  /** Restores the rules in force and their memory, and judges what was received since it was stored. */
+  async start(document: TroubleRules | undefined): Promise<void> {
+    const { store, now, onNews } = this.#settings;
+    const withoutRemedy = await store.withoutRemedy();
+    const { rules } = compileStoredRules(document ?? { rules: 'none', list: [] });
+    const kept = await this.#readMemory();
+    await this.#judge.load(rules, kept);
+    await this.#endRuleless(kept.known);
+    await this.#writer.publishDue();
+    this.#saver.start();
+    await this.checkpoint();
+    // The center before this one opened them and was killed before it began their remedies.
+    for (const row of (await store.byId(withoutRemedy.map(({ id }) => id))).values()) {
+      if (isOpen(row)) this.#announceAgain(row, onNews);
+    }
+    this.#cures = setInterval(() => {
+      this.settleCures(now()).catch((error: unknown) =>
+        this.#log.error({ reason: reasonOf(error) }, 'cures could not be settled'),
+      );
+    }, CURES_EVERY_MS);
+    this.#cures.unref();
+  }
+
+  #announceAgain(row: TroubleRow, onNews: TroubleSettings['onNews']): void {
+    onNews?.('opened', row, this.#judge.rule(row.rule)).catch((error: unknown) =>
+      this.#log.error({ trouble: row.id, reason: reasonOf(error) }, 'a remedy could not be begun'),
+    );
+  }
+
+  async #readMemory(): Promise<{ known: Set<string>; states: [string, PrinterState][]; since: Date }> {
+    const { store, now } = this.#settings;
+    const cursor = await store.cursor();
+    const known = new Set(cursor === undefined ? [] : (JSON.parse(cursor.rules) as string[]));
+    const states: [string, PrinterState][] = [];
+    await store.eachState((printer, state) => {
+      this.#judge.markStored(printer);
+      if (known.size > 0) states.push([printer, JSON.parse(state) as PrinterState]);
+    });
+    // Every checkpoint writes the memory of the rules across printers, even when it is empty.
+    const whole =
+      states.some(([printer]) => printer === '') && states.every(([, state]) => isReadable(state));
+    if (known.size > 0 && !whole) {
+      this.#log.warn(
+        { states: states.length },
+        "the rules' memory is missing or of another version: it is made from the log",
+      );
+      known.clear();
+      states.length = 0;
+    }
+    return { known, states, since: new Date((cursor?.received.getTime() ?? now()) - OVERLAP_MS) };
+  }
+
+  /** Writes what is still to be written. May be called again for what was added since. */
+  async stop(): Promise<void> {
+    clearInterval(this.#cures);
+    await this.#saver.stop();
+  }
+
+  /** Resolves when everything judged so far is in the store. */
+  checkpoint(): Promise<void> {
+    return this.#saver.checkpoint();
+  }
+
+  /** Event time has come to `now` (ms). */
+  tick(now: number): void {
+    this.#saver.tick(now);
+  }
+
+  /** Entries that were stored, new ones only. */
+  onEntries(printer: string, log: string, entries: readonly LogEntry[]): void {
+    if (this.#judge.onEntries(printer, log, entries)) this.#saver.flushSoon();
+  }
+
+  onStructure(printer: string, structure: Structure): void {
+    this.#judge.onStructure(printer, structure);
+  }
+
+  /** Another catalog is in force: ranges may mean something else. */
+  onCatalog(): void {
+    this.#judge.forgetRanges();
+  }
+
+  /**
+   * An order was proven on a printer: troubles that it is to cure now wait for a quiet log.
+   * @param trouble the trouble it was made for, if it names one
+   */
+  async onProven(
+    printer: string,
+    steps: readonly { subject: string; to: string }[],
+    trouble: string | null | undefined,
+  ): Promise<void> {
+    const { store, now, inRange } = this.#settings;
+    const installed = steps.map(({ subject, to }) => ({ id: softwareOf(subject), to }));
+    const cures = ({ id: row, proposal }: TroubleRow): boolean => {
+      if (row === trouble) return true;
+      const wanted = proposal?.['software'] as WantedSoftware | null | undefined;
+      return installed.some(({ id, to }) => wanted?.id === id && inRange(id, to, wanted.range) === true);
+    };
+    const rows = (await store.open([printer])).filter(cures);
+    const at = new Date(now()).toISOString();
+    const explanation = 'An update was proven; cured when the log stays quiet.';
+    await Promise.all(rows.map(({ id }) => this.amend(id, () => ({ proven_at: at, explanation }))));
+  }
+
+  /** Ends troubles that were cured though their rules never clear. */
+  async settleCures(now: number): Promise<void> {
+    for (const row of await this.#settings.store.open()) {
+      if (row.proven_at === null || Date.parse(row.proven_at) > now - CURE_QUIET_MS) continue;
+      if (this.#judge.rule(row.rule)?.clear !== undefined) continue;
+      await this.#end(row.id, (one) => ({
+        ...one,
+        state: 'cured',
+        explanation: 'An update was proven and the log has been quiet since.',
+      }));
+    }
+  }
+
+  /** Changes what people and remedies have added to a trouble, if it is there; resolves when that is written. */
+  async amend(id: string, change: Amendment['change']): Promise<void> {
+    const written = new Promise<void>((done) => this.#pending.amend({ id, change, done }));
+    this.#saver.amendedSoon();
+    await written;
+  }
+
+  /** Opens a trouble that the center itself found; gives its id. */
+  found(finding: Finding): Promise<string> {
+    return this.#findings.open(finding);
+  }
+
+  /** One trouble a day and rule instead of thousands. */
+  #openCrowded(rule: string, printer: string): void {
+    const day = new Date(Math.floor(this.#settings.now() / DAY_MS) * DAY_MS).toISOString();
+    this.#log.warn({ printer, rule }, 'a printer names more units, codes or sites than a rule is kept for');
     this.found({
       rule: CROWDED_RULE,
       title: `Too many troubles of ${rule}`,
@@ -95,108 +222,110 @@ export class Troubles implements TroubleQueries {
         `Its log names more different units, codes or sites than the rule ${rule} is kept for (${KEYS_PER_RULE_AND_PRINTER_MAX}). ` +
         'Further ones are counted but open no troubles. Look at what it reports, or keep the rule by fewer things.',
     }).catch((error: unknown) =>
-      log.error({ printer, rule, reason: reasonOf(error) }, 'a trouble could not be opened'),
+      this.#log.error({ printer, rule, reason: reasonOf(error) }, 'a trouble could not be opened'),
     );
-  }
-
-  get service(): TroubleService {
-    return this.#service;
-  }
-
-  async start(document: TroubleRules | undefined): Promise<void> {
-    const forgotten = await this.#rows.withoutRemedy();
-    await this.#service.start(document);
-    // What a center before this one did not come to is begun beside the rest: it may take a while.
-    const rows = await this.#rows.byId(forgotten.map(({ id }) => id));
-    for (const row of rows.values()) {
-      if (isOpen(row)) void this.#remedies.onNews('opened', row, this.#service.rule(row.rule));
-    }
-    this.#cures = setInterval(() => {
-      this.#service
-        .settleCures()
-        .catch((error: unknown) => this.#sources.log.error({ error }, 'cures could not be settled'));
-    }, CURES_EVERY_MS);
-    this.#cures.unref();
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#cures);
-    await this.#service.stop();
-    await this.#remedies.idle();
-    await this.#service.stop();
-  }
-
-  onEntries(printer: string, log: string, entries: readonly LogEntry[]): void {
-    this.#service.onEntries(printer, log, entries);
-  }
-
-  onStructure(printer: string, structure: Structure): void {
-    this.#service.onStructure(printer, structure);
-  }
-
-  /** Another catalog is in force: ranges may mean something else. */
-  onCatalog(): void {
-    this.#service.onCatalog();
-  }
-
-  /**
-   * An order was proven on a printer: troubles that it is to cure wait for quiet now.
-   * @param trouble the trouble it was made for, if it names one
-   */
-  async onProven(
-    printer: string,
-    steps: readonly { subject: string; to: string }[],
-    trouble: string | null | undefined,
-  ): Promise<void> {
-    const installed = steps.map(({ subject, to }) => ({ id: softwareOf(subject), to }));
-    await this.#service.onProven(printer, (row) => {
-      if (row.id === trouble) return true;
-      const wanted = row.proposal?.['software'] as WantedSoftware | null | undefined;
-      return installed.some(
-        ({ id, to }) => wanted?.id === id && this.#sources.inRange(id, to, wanted.range) === true,
-      );
-    });
   }
 
   list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>> {
-    return this.#service.list(filter, page);
-  }
-
-  /** Opens a trouble that the center itself found; gives its id. */
-  found(finding: Finding): Promise<string> {
-    return this.#findings.open(finding);
-  }
-
-  async get(id: string): Promise<Trouble | undefined> {
-    const row = (await this.#rows.byId([id])).get(id);
-    return row && troubleOf(row);
-  }
-
-  close(id: string, note: string, by: string): Promise<Trouble> {
-    return this.#service.close(id, note, by);
-  }
-
-  /** A printer is removed; see `TroubleService.forget`. */
-  forget(printer: string, write: (client: Client) => Promise<void>): Promise<void> {
-    return this.#service.forget(printer, write);
-  }
-
-  /** Puts rules in force that were checked. */
-  use(rules: CompiledRules): Promise<void> {
-    return this.#service.use(rules);
+    return this.#settings.store.list(filter, page);
   }
 
   countOpen(): Promise<number> {
-    return this.#service.countOpen();
+    return this.#settings.store.countOpen();
   }
-}
 
-/** From which version on each software has a cure for one of the codes. */
-export function fixing(catalog: CompiledCatalog | undefined, codes: string[]): WantedSoftware[] {
-  return (catalog?.products ?? []).flatMap(({ id, releases }) => {
-    const first = releases.find(
-      ({ status, fixes }) => status === 'released' && fixes.some((code) => codes.includes(code)),
-    );
-    return first ? [{ id, range: `>=${first.version}` }] : [];
-  });
+  async get(id: string): Promise<Trouble | undefined> {
+    const row = (await this.#settings.store.byId([id])).get(id);
+    return row && troubleOf(row);
+  }
+
+  /**
+   * Closes a trouble by hand: what was seen until now no longer counts.
+   * @throws PlatenError request/not-found, request/conflict
+   */
+  close(id: string, note: string, by: string): Promise<Trouble> {
+    return this.#end(id, (row) => ({
+      ...row,
+      state: 'closed',
+      note: note === '' ? row.note : note,
+      explanation: `Closed by ${by}.`,
+    }));
+  }
+
+  #end(id: string, change: (row: TroubleRow) => TroubleRow): Promise<Trouble> {
+    const { store, now } = this.#settings;
+    return this.#saver.inTurn(async () => {
+      await this.#judge.judgeInTurns();
+      await this.#saver.commit([], true);
+      const row = (await store.byId([id])).get(id);
+      if (!row) throw new PlatenError('request/not-found', { kind: 'trouble', id });
+      if (!isOpen(row))
+        throw new PlatenError('request/conflict', { reason: `The trouble is ${row.state} already` });
+      const at_ms = now();
+      const at = new Date(at_ms).toISOString();
+      const ended = change({ ...row, closed_at: at, updated_at: at });
+      this.#judge.cut(row.rule, row.printer ?? undefined, row.key, at_ms);
+      // Stored memory counts as announced after a restart, so all that is to be announced goes with it.
+      await this.#saver.commit(this.#judge.export([row.printer ?? '']), true, { ended });
+      return troubleOf(ended);
+    });
+  }
+
+  /**
+   * A printer is removed: nothing of it is judged or written any more. None of its uplinks may be under way.
+   * @param write closes its troubles, and deletes what is kept of it
+   */
+  forget(printer: string, write: (client: Client) => Promise<void>): Promise<void> {
+    return this.#saver.inTurn(async () => {
+      await this.#settings.store.transaction(write);
+      this.#pending.forget(printer);
+      this.#judge.forget(printer);
+      await this.#writer.publishDue();
+    });
+  }
+
+  /**
+   * Puts rules in force. Memory of unchanged rules stays; that of others is made from the log. The document must have
+   * been checked.
+   */
+  async use(rules: CompiledRules): Promise<void> {
+    await this.#saver.inTurn(async () => {
+      await this.#saver.checkpointNow();
+      const kept = this.#judge.exportAll(new Date(this.#settings.now() - OVERLAP_MS));
+      await this.#judge.load(rules, kept);
+      await this.#saver.commit([], true);
+      await this.#endRuleless(kept.known);
+      await this.#saver.checkpointNow();
+    });
+  }
+
+  /** Ends open troubles whose rules are gone, or changed and don't see them any more. */
+  async #endRuleless(known: Set<string>): Promise<void> {
+    const { store, now } = this.#settings;
+    const unchanged = this.#judge.rulesOf(known);
+    const open = this.#judge.openIds();
+    const at = new Date(now()).toISOString();
+    const ended = (await store.open())
+      .filter((row) => !isFinding(row) && !unchanged.has(row.rule) && !open.has(row.id))
+      .map(
+        (row): TroubleRow => ({
+          ...row,
+          state: 'closed',
+          closed_at: at,
+          updated_at: at,
+          explanation: this.#judge.rule(row.rule)
+            ? 'The rule does not see this trouble in the log any more.'
+            : 'The rule was removed.',
+        }),
+      );
+    if (ended.length === 0) return;
+    await store.transaction(async (client) => {
+      await store.put(client, ended);
+      await this.#writer.setOpen(
+        client,
+        ended.flatMap(({ printer }) => printer ?? []),
+      );
+    });
+    await this.#saver.announce(ended.map((row) => ({ news: ['closed'], row })));
+  }
 }

@@ -9,8 +9,8 @@ import { openStore, type Store } from '../database/store.ts';
 import { compileRules } from './engine/compile.ts';
 import { semverInRange } from './engine/context.ts';
 import { Replay, type TroubleLine } from './engine/replay.ts';
-import { TroubleService } from './service.ts';
 import { TroubleStore } from './store.ts';
+import { Troubles } from './troubles.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let folder: string;
@@ -45,20 +45,20 @@ class MortalStore extends TroubleStore {
 
 interface Running {
   rows: MortalStore;
-  service: TroubleService;
+  troubles: Troubles;
   told: string[];
   retained: Map<string, string>;
   /** While it is set the broker takes no document. */
   broker: { refuses: boolean };
 }
 
-const services: TroubleService[] = [];
+const started: Troubles[] = [];
 
 async function run(rules: TroubleRules | undefined, retained = new Map<string, string>()): Promise<Running> {
   const told: string[] = [];
   const rows = new MortalStore(store.database);
   const broker = { refuses: false };
-  const service = new TroubleService({
+  const troubles = new Troubles({
     store: rows,
     setOpenTroubles: (list, client) => store.printers.setOpenTroubles(list, client),
     publish: (topic, payload) => {
@@ -73,19 +73,14 @@ async function run(rules: TroubleRules | undefined, retained = new Map<string, s
     now: () => clock,
     times: { flush: 1, tick: 3_600_000, checkpoint: 3_600_000, evidence: 3_600_000, retry: 5 },
   });
-  services.push(service);
-  await service.start(rules);
-  return { rows, service, told, retained, broker };
+  started.push(troubles);
+  await troubles.start(rules);
+  return { rows, troubles, told, retained, broker };
 }
 
-async function send(
-  service: TroubleService,
-  printer: string,
-  log: string,
-  entries: LogEntry[],
-): Promise<void> {
+async function send(troubles: Troubles, printer: string, log: string, entries: LogEntry[]): Promise<void> {
   const { fresh } = await store.ingest.errors(printer, { log, first: 1, reason: 'event', entries });
-  if (fresh.length > 0) service.onEntries(printer, log, fresh);
+  if (fresh.length > 0) troubles.onEntries(printer, log, fresh);
 }
 
 function entry(seq: number, hours: number, code = 'J-7201'): LogEntry {
@@ -106,17 +101,17 @@ const jams: TroubleRules = {
   ],
 };
 
-async function all(service: TroubleService, filter: object = {}): Promise<Trouble[]> {
-  return (await service.list(filter, { limit: 1000, cursor: undefined })).items;
+async function all(troubles: Troubles, filter: object = {}): Promise<Trouble[]> {
+  return (await troubles.list(filter, { limit: 1000, cursor: undefined })).items;
 }
 
 test('a trouble is written, told once, retained while it is open, and closed by an operator', async () => {
   clock = T0 + 3 * HOUR;
-  const { service, told, retained } = await run(jams);
-  await send(service, 'a', 'l', [entry(1, 0), entry(2, 1), entry(3, 2)]);
-  await service.checkpoint();
+  const { troubles, told, retained } = await run(jams);
+  await send(troubles, 'a', 'l', [entry(1, 0), entry(2, 1), entry(3, 2)]);
+  await troubles.checkpoint();
   expect(told).toEqual(['opened a jams']);
-  const [trouble] = await all(service, { printer: 'a' });
+  const [trouble] = await all(troubles, { printer: 'a' });
   expect(trouble).toMatchObject({
     rule: 'jams',
     printer: 'a',
@@ -130,22 +125,22 @@ test('a trouble is written, told once, retained while it is open, and closed by 
     ],
   });
   expect(retained.size).toBe(1);
-  const closed = await service.close(trouble?.id ?? '', 'roller exchanged', 'anna');
+  const closed = await troubles.close(trouble?.id ?? '', 'roller exchanged', 'anna');
   expect(closed).toMatchObject({ state: 'closed', note: 'roller exchanged' });
   expect(retained.size).toBe(0);
-  await expect(service.close(trouble?.id ?? '', '', 'anna')).rejects.toThrow('closed already');
+  await expect(troubles.close(trouble?.id ?? '', '', 'anna')).rejects.toThrow('closed already');
   // What was seen before counts no more: it takes three again, whether they come now or after a restart.
   clock = T0 + 6 * HOUR;
-  await send(service, 'a', 'l', [entry(4, 4), entry(5, 5)]);
-  await service.checkpoint();
-  expect(await all(service, { open: true })).toEqual([]);
+  await send(troubles, 'a', 'l', [entry(4, 4), entry(5, 5)]);
+  await troubles.checkpoint();
+  expect(await all(troubles, { open: true })).toEqual([]);
   const again = await run(jams);
-  await send(again.service, 'a', 'l', [entry(6, 6)]);
-  await again.service.checkpoint();
+  await send(again.troubles, 'a', 'l', [entry(6, 6)]);
+  await again.troubles.checkpoint();
   expect(again.told).toEqual(['opened a jams']);
   clock = T0 + 31 * HOUR;
-  again.service.tick(clock);
-  await again.service.checkpoint();
+  again.troubles.tick(clock);
+  await again.troubles.checkpoint();
   expect(again.told).toEqual(['opened a jams', 'cleared a jams']);
 });
 
@@ -170,9 +165,9 @@ test('killed at any moment and started again, every trouble is told once', async
   list.sort((a, b) => (arrival.get(a.entry) ?? 0) - (arrival.get(b.entry) ?? 0));
   for (const { printer, entry: one } of list) {
     clock = Math.max(clock, Date.parse(one.at));
-    await send(running.service, printer, 'l', [one]);
+    await send(running.troubles, printer, 'l', [one]);
     const chance = next();
-    if (chance < 0.1) await running.service.checkpoint();
+    if (chance < 0.1) await running.troubles.checkpoint();
     if (chance > 0.9) {
       // Left as it is: what it had not written yet is lost with it.
       await new Promise((resolve) => setTimeout(resolve, next() * 10));
@@ -182,9 +177,9 @@ test('killed at any moment and started again, every trouble is told once', async
     }
   }
   clock += 100 * HOUR;
-  running.service.tick(clock);
-  await running.service.checkpoint();
-  const found = (await all(running.service)).filter(({ printer }) => printer?.startsWith('b'));
+  running.troubles.tick(clock);
+  await running.troubles.checkpoint();
+  const found = (await all(running.troubles)).filter(({ printer }) => printer?.startsWith('b'));
   const { rules } = compileRules(late);
   const replay = new Replay(rules);
   for (const { printer, entry: one } of list) replay.take({ printer, log: 'l', ...one });
@@ -199,26 +194,26 @@ test('killed at any moment and started again, every trouble is told once', async
   expect(found.map(comparable).sort()).toEqual(expected.map(comparable).sort());
   expect(expected.length).toBeGreaterThan(5);
   expect(retained.size).toBe(0);
-  for (const service of services.splice(0)) await service.stop();
+  for (const troubles of started.splice(0)) await troubles.stop();
 });
 
 test('what was told before the center was killed, and is not so, is withdrawn when it starts again', async () => {
   clock = T0 + 390 * HOUR;
   const retained = new Map<string, string>();
   const first = await run(jams, retained);
-  await send(first.service, 'e', 'l', [entry(2, 383), entry(3, 383.2), entry(4, 383.4)]);
+  await send(first.troubles, 'e', 'l', [entry(2, 383), entry(3, 383.2), entry(4, 383.4)]);
   let told: Trouble[] = [];
   for (let turn = 0; turn < 500 && told.length === 0; turn += 1) {
     await new Promise((resolve) => setTimeout(resolve, 10));
-    told = await all(first.service, { printer: 'e' });
+    told = await all(first.troubles, { printer: 'e' });
   }
   expect(told.map(({ openedAt }) => openedAt)).toEqual([entry(4, 383.4).at]);
   first.rows.dead = true;
   // It is in the store, but what follows from it was never written: the trouble opened earlier, as another one.
-  await send(first.service, 'e', 'l', [entry(1, 382.9)]);
+  await send(first.troubles, 'e', 'l', [entry(1, 382.9)]);
   const second = await run(jams, retained);
-  await second.service.checkpoint();
-  const found = await all(second.service, { printer: 'e' });
+  await second.troubles.checkpoint();
+  const found = await all(second.troubles, { printer: 'e' });
   expect(found).toMatchObject([{ openedAt: entry(3, 383.2).at, unit: 'fin' }]);
   const mine = [...retained.values()].filter((text) => (JSON.parse(text) as Trouble).printer === 'e');
   expect(mine).toHaveLength(1);
@@ -226,13 +221,13 @@ test('what was told before the center was killed, and is not so, is withdrawn wh
     'opened e jams',
     'withdrawn e jams',
   ]);
-  await first.service.stop();
-  await second.service.stop();
+  await first.troubles.stop();
+  await second.troubles.stop();
 });
 
 test('what was written is told once, and its document follows, when the broker takes nothing for a while', async () => {
   clock = T0 + 395 * HOUR;
-  const { service, told, retained, broker } = await run(jams);
+  const { troubles, told, retained, broker } = await run(jams);
   const document = async (wanted: (text: string | undefined) => boolean, id: string) => {
     const read = () => retained.get(fleetTopic.trouble(id));
     for (let turn = 0; turn < 500 && !wanted(read()); turn += 1) {
@@ -242,21 +237,21 @@ test('what was written is told once, and its document follows, when the broker t
   };
   const mine = () => told.filter((one) => one.includes(' g '));
   broker.refuses = true;
-  await send(service, 'g', 'l', [entry(1, 394), entry(2, 394.1), entry(3, 394.2)]);
-  await service.checkpoint();
-  const [trouble] = await all(service, { printer: 'g' });
+  await send(troubles, 'g', 'l', [entry(1, 394), entry(2, 394.1), entry(3, 394.2)]);
+  await troubles.checkpoint();
+  const [trouble] = await all(troubles, { printer: 'g' });
   const id = trouble?.id ?? '';
   expect(mine()).toEqual(['opened g jams']);
   expect(retained.has(fleetTopic.trouble(id))).toBe(false);
   let amended = 0;
-  await service.amend(id, () => {
+  await troubles.amend(id, () => {
     amended += 1;
     return { note: 'seen' };
   });
   // What is judged meanwhile goes on from what was written.
-  await send(service, 'g', 'l', [entry(4, 394.3)]);
-  await service.checkpoint();
-  const [later] = await all(service, { printer: 'g' });
+  await send(troubles, 'g', 'l', [entry(4, 394.3)]);
+  await troubles.checkpoint();
+  const [later] = await all(troubles, { printer: 'g' });
   expect(later).toMatchObject({ note: 'seen' });
   expect(later?.evidence).toHaveLength(4);
   broker.refuses = false;
@@ -266,49 +261,50 @@ test('what was written is told once, and its document follows, when the broker t
   expect(mine()).toEqual(['opened g jams']);
   expect(amended).toBe(1);
   broker.refuses = true;
-  await service.close(id, '', 'anna');
+  await troubles.close(id, '', 'anna');
   expect(mine()).toEqual(['opened g jams', 'closed g jams']);
   broker.refuses = false;
   expect(await document((text) => text === undefined, id)).toBeUndefined();
-  await service.stop();
+  await troubles.stop();
 });
 
 test('new rules are judged over what is in the log, unchanged ones go on, removed ones end', async () => {
   clock = T0 + 400 * HOUR;
-  const { service, told } = await run(jams);
+  const { troubles, told } = await run(jams);
   const of = (list: string[]) => list.filter((one) => one.includes(' c '));
-  for (const seq of [1, 2, 3, 4]) await send(service, 'c', 'l', [entry(seq, 390 + seq)]);
-  await service.checkpoint();
+  for (const seq of [1, 2, 3, 4]) await send(troubles, 'c', 'l', [entry(seq, 390 + seq)]);
+  await troubles.checkpoint();
   expect(of(told)).toEqual(['opened c jams']);
   const more: TroubleRules = {
     rules: 'r2',
     list: [...jams.list, { id: 'many', when: { count: { ge: 4, over: 'PT10H' } } }],
   };
-  await service.use(compileRules(more).rules);
+  await troubles.use(compileRules(more).rules);
   expect(of(told)).toEqual(['opened c jams', 'opened c many']);
-  await service.use(compileRules({ rules: 'r3', list: more.list.slice(1) }).rules);
+  await troubles.use(compileRules({ rules: 'r3', list: more.list.slice(1) }).rules);
   expect(of(told)).toEqual(['opened c jams', 'opened c many', 'closed c jams']);
   const [row] = await store.database.query<{ open_troubles: number }>(
     `SELECT count(*)::int AS open_troubles FROM printer_troubles WHERE printer = 'c'`,
   );
   expect(row?.open_troubles).toBe(1);
-  await service.stop();
+  await troubles.stop();
 });
 
 test('a proven update followed by quiet cures', async () => {
   clock = T0 + 500 * HOUR;
-  const { service, told } = await run(jams);
+  const { troubles, told } = await run(jams);
   const structure = { at: new Date(clock).toISOString(), apparatus: { model: 'C3' }, units: [] };
-  service.onStructure('d', structure as unknown as Structure);
-  for (const seq of [1, 2, 3]) await send(service, 'd', 'l', [entry(seq, 496 + seq)]);
-  await service.checkpoint();
-  await service.onProven('d', ({ rule }) => rule === 'jams');
+  troubles.onStructure('d', structure as unknown as Structure);
+  for (const seq of [1, 2, 3]) await send(troubles, 'd', 'l', [entry(seq, 496 + seq)]);
+  await troubles.checkpoint();
+  const [open] = await all(troubles, { printer: 'd' });
+  await troubles.onProven('d', [], open?.id);
   clock += 26 * HOUR;
-  service.tick(clock);
-  await service.checkpoint();
+  troubles.tick(clock);
+  await troubles.checkpoint();
   expect(told.filter((one) => one.includes(' d '))).toEqual(['opened d jams', 'cured d jams']);
-  expect((await all(service, { printer: 'd' }))[0]).toMatchObject({ state: 'cured' });
-  await service.stop();
+  expect((await all(troubles, { printer: 'd' }))[0]).toMatchObject({ state: 'cured' });
+  await troubles.stop();
 });
 
 test.each([
@@ -324,17 +320,17 @@ test.each([
     clock += 10 * HOUR;
     const hours = (clock - T0) / HOUR - 5;
     const first = await run(jams);
-    await send(first.service, printer, 'l', [entry(1, hours), entry(2, hours + 1)]);
+    await send(first.troubles, printer, 'l', [entry(1, hours), entry(2, hours + 1)]);
     // So that what was received is older than what is judged again in any case.
     clock += HOUR;
-    await first.service.stop();
+    await first.troubles.stop();
     await store.database.query(damage);
     const second = await run(jams);
     const mine = () => second.told.filter((one) => one.includes(` ${printer} `));
     expect(mine()).toEqual([]);
-    await send(second.service, printer, 'l', [entry(3, hours + 2)]);
-    await second.service.checkpoint();
+    await send(second.troubles, printer, 'l', [entry(3, hours + 2)]);
+    await second.troubles.checkpoint();
     expect(mine()).toEqual([`opened ${printer} jams`]);
-    await second.service.stop();
+    await second.troubles.stop();
   },
 );
