@@ -30,6 +30,17 @@ test('the newest of equal cost is chosen, and never a staged one unless a campai
   );
 });
 
+test('a wish for one build is not satisfied by another build of the same version', () => {
+  const catalog: Partial<Catalog> = {
+    software: [{ id: 'main', releases: releases('1.0.0+b1', '1.0.0+b2') }],
+  };
+  const installed = printer({ main: '1.0.0+b1' });
+  const wish = (range: string): ChooseOptions => ({ require: { main: range } });
+  expect(chosen(catalog, installed, wish('1.0.0+b2')).to).toEqual({ 'apparatus:main': '1.0.0+b2' });
+  expect(chosen(catalog, installed, wish('=1.0.0+b2')).to).toEqual({ 'apparatus:main': '1.0.0+b2' });
+  expect(chosen(catalog, installed, wish('1.0.0')).to).toEqual({});
+});
+
 test('a staged release that is installed may stay, a withdrawn one must go', () => {
   expect(chosen(main('staged'), printer({ main: '2.0.0' })).to).toEqual({});
   expect(chosen(main('withdrawn'), printer({ main: '2.0.0' })).to).toEqual({ 'apparatus:main': '3.0.0' });

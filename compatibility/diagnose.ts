@@ -219,6 +219,41 @@ function checkSteps(
   }
 }
 
+/** Share of neighbours in a list that follow one direction, from which on the others are taken for slips. */
+const ORDERED_SHARE_MIN = 0.75;
+const ORDERED_RELEASES_MIN = 4;
+
+/** Whether the scheme orders releases that lead to each other or carry fixes as the list does, upwards or downwards. */
+function checkOrder(
+  path: string,
+  { releases }: SoftwareProduct,
+  product: Product,
+  diagnostics: Diagnostic[],
+): void {
+  if (product.scheme.name === 'listed' || releases.length < ORDERED_RELEASES_MIN) return;
+  const keys = releases.map(({ version }) => product.scheme.parse(version));
+  const orders = releases.slice(1).map((_, i): number => {
+    const [before, after] = [keys[i], keys[i + 1]];
+    return before === undefined || after === undefined ? 0 : Math.sign(product.scheme.compare(before, after));
+  });
+  const falling = orders.filter((order) => order > 0).length;
+  const rising = orders.filter((order) => order < 0).length;
+  const direction = rising >= falling ? -1 : 1;
+  const against = Math.min(rising, falling);
+  if (against === 0 || Math.max(rising, falling) < ORDERED_SHARE_MIN * (rising + falling)) return;
+  for (const [i, order] of orders.entries()) {
+    if (order !== -direction) continue;
+    const [first, second] = [releases[i]!, releases[i + 1]!];
+    if (![first, second].some(({ from, fixes }) => from !== undefined || (fixes?.length ?? 0) > 0)) continue;
+    const [older, newer] = direction < 0 ? [first, second] : [second, first];
+    diagnostics.push({
+      path: `${path}.releases[${i + 1}].version`,
+      severity: 'warning',
+      message: `by its place in the list ${newer.version} is newer than ${older.version}, but the ${product.scheme.name} order has it older, so that a step to it is a downgrade: if the list is right, use "scheme": "listed"`,
+    });
+  }
+}
+
 /** Adds what is wrong between the parts of a catalog to `diagnostics`. */
 export function diagnoseTables(document: Catalog, catalog: CompiledCatalog, diagnostics: Diagnostic[]): void {
   for (const [path, constraint] of constraintsOf(document)) {
@@ -228,6 +263,8 @@ export function diagnoseTables(document: Catalog, catalog: CompiledCatalog, diag
   checkModels(document, diagnostics);
   for (const [i, software] of (document.software ?? []).entries()) {
     const product = catalog.productsOf.get(software.id)?.find((each) => each.vendor === software.vendor);
-    if (product) checkSteps(`$.software[${i}]`, software, product, diagnostics);
+    if (!product) continue;
+    checkSteps(`$.software[${i}]`, software, product, diagnostics);
+    checkOrder(`$.software[${i}]`, software, product, diagnostics);
   }
 }

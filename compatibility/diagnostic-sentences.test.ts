@@ -33,6 +33,26 @@ test.each<[string, Partial<Catalog>, path: string, message: string]>([
     'warning: there is no software acme.tray-2 in the catalog; did you mean "acme.tray-1"?',
   ],
   [
+    'a list whose order the scheme turns round',
+    {
+      software: [
+        {
+          id: 'acme.engine',
+          scheme: 'text',
+          releases: [
+            { version: 'R8 spring' },
+            { version: 'R9 spring' },
+            { version: 'R9 summer' },
+            { version: 'R9 winter' },
+            { version: 'R9 final', fixes: ['jam'] },
+          ],
+        },
+      ],
+    },
+    '$.software[0].releases[4].version',
+    'warning: by its place in the list R9 final is newer than R9 winter, but the text order has it older, so that a step to it is a downgrade: if the list is right, use "scheme": "listed"',
+  ],
+  [
     'a kind that is mistyped',
     {
       apparatus: [{ model: 'A', slots: [{ kind: 'engine', models: ['EN-36'] }] }],

@@ -315,6 +315,13 @@ class InstanceBuilder {
     this.instance.links.push({ reason, severity, part, given, variable, first, last, mode, targets });
   }
 
+  /** Which candidates of a variable satisfy a wish: those in the range, or the one build that it names. */
+  private wished(variable: Variable, range: string): Span {
+    const build = variable.product?.versions.buildNamed(range) ?? -1;
+    if (build < 0) return this.known(variable, range);
+    return spanWhere(variable.candidates.length, (i) => variable.candidates[i] === build);
+  }
+
   /** Which candidates of a variable are known to be in the range. */
   private known(variable: Variable, range: string): Span {
     const { product, candidates } = variable;
@@ -330,7 +337,7 @@ class InstanceBuilder {
       const named = variables.filter((each) => each.name === subject);
       const meant = named.length > 0 ? named : variables.filter((each) => each.id === subject);
       const targets = meant.map((variable) =>
-        linkTarget(variable.part, variable, this.known(variable, range)),
+        linkTarget(variable.part, variable, this.wished(variable, range)),
       );
       if (targets.length === 0) {
         const models = new Set(range.split('||').map((model) => model.trim()));

@@ -304,6 +304,16 @@ export class VersionTable {
     return first < this.keys.length && this.scheme.compare(this.keys[first]!, key) === 0 ? first : -1;
   }
 
+  /**
+   * Index of the version that a text names together with its build metadata; -1 when it names none. Semver's order does
+   * not look at what follows the `+` (semver.org, 10), but whoever asks for 1.0.0+build.2 does not mean 1.0.0+build.1.
+   */
+  buildNamed(text: string): number {
+    const version = text.trim().replace(/^=\s*/, '');
+    if (this.scheme.name !== 'semver' || !version.includes('+')) return -1;
+    return this.indexByText.get(version) ?? -1;
+  }
+
   /** Which versions are in the range. @throws Error when the text is no range of the scheme */
   span(text: string): Span {
     let span = this.spans.get(text);
