@@ -263,3 +263,61 @@ test('why nothing fits is told with who stands where, and what would help was tr
     'It would be possible with H1 of hardware >=2 as h.',
   ]);
 });
+
+test('where no single change is enough, two are named', () => {
+  const catalog: Partial<Catalog> = {
+    software: [
+      {
+        id: 'main',
+        releases: [
+          { version: '1.0.0' },
+          {
+            version: '2.0.0',
+            requires: [
+              { software: 'a', range: '2.x' },
+              { software: 'b', range: '2.x' },
+            ],
+          },
+        ],
+      },
+      { id: 'a', releases: releases('1.0.0', '2.0.0') },
+      { id: 'b', releases: releases('1.0.0', '2.0.0') },
+    ],
+  };
+  const options: ChooseOptions = { require: { main: '2.0.0' }, pins: { a: '1.0.0', b: '1.0.0' } };
+  const alone = choose(compile(catalog), printer({ main: '1.0.0', a: '1.0.0', b: '1.0.0' }), options);
+  expect(alone.suggestions?.map(({ text }) => text)).toEqual([
+    'It would be possible without the wish for main 2.0.0.',
+  ]);
+  // A second wish that stands on the same two: now there is no way around both pins.
+  const both: Partial<Catalog> = {
+    software: [
+      ...catalog.software!,
+      {
+        id: 'extra',
+        releases: [{ version: '1.0.0' }, { version: '2.0.0', requires: [{ software: 'a', range: '2.x' }] }],
+      },
+    ],
+  };
+  const wishes: ChooseOptions = { ...options, require: { main: '2.0.0', extra: '2.0.0' } };
+  const choice = choose(
+    compile(both),
+    printer({ main: '1.0.0', a: '1.0.0', b: '1.0.0', extra: '1.0.0' }),
+    wishes,
+  );
+  expect(choice.outcome).toBe('impossible');
+  expect(choice.suggestions).toEqual([
+    {
+      text: 'It would be possible without the wish for extra 2.0.0 and without the wish for main 2.0.0.',
+      cost: [0, 0, 0],
+    },
+    {
+      text: 'It would be possible without the pin of a 1.0.0 and without the wish for main 2.0.0.',
+      cost: [0, 0, 2],
+    },
+    {
+      text: 'It would be possible without the pin of a 1.0.0 and without the pin of b 1.0.0.',
+      cost: [0, 0, 4],
+    },
+  ]);
+});

@@ -4,6 +4,7 @@
 import type { Instance, Link } from '../instance.ts';
 import type { Literal } from '../solver/cdcl.ts';
 import { Encoding, type SlotDemand } from '../solver/encoding.ts';
+import { smallestConflict } from './smallest.ts';
 
 export type Origin = Link | SlotDemand;
 
@@ -11,6 +12,8 @@ export interface Core {
   origins: Origin[];
   /** False when the budget ran out before every member was tried. */
   minimal: boolean;
+  /** Whether it is proven that no other set has fewer members. */
+  smallest: boolean;
 }
 
 /** Whether an origin is a demand of the slots. */
@@ -36,7 +39,7 @@ function minimize(encoding: Encoding, core: readonly Literal[]): { core: Literal
 
 /**
  * The core of an instance in which nothing fits; undefined when something does, or when the budget ran out.
- * Two orders are tried and the smaller core is taken, so that the story is short.
+ * The smallest one where there is time to find it, so that the story is short; else the smaller of two.
  */
 export function findCore(instance: Instance, exhausted: () => boolean): Core | undefined {
   const encoding = new Encoding(instance, { exhausted, explained: true });
@@ -44,8 +47,10 @@ export function findCore(instance: Instance, exhausted: () => boolean): Core | u
   const first = [...encoding.solver.core].sort((a, b) => a - b);
   const ways = [minimize(encoding, first), minimize(encoding, [...first].reverse())];
   const best = ways[1]!.minimal && ways[1]!.core.length < ways[0]!.core.length ? ways[1]! : ways[0]!;
+  const smallest = best.minimal ? smallestConflict(encoding, best.core, exhausted) : undefined;
   return {
-    origins: best.core.map((literal) => encoding.selectors.get(literal)!),
+    origins: (smallest ?? best.core).map((literal) => encoding.selectors.get(literal)!),
     minimal: best.minimal,
+    smallest: smallest !== undefined,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Which single change would make it possible: each is tried for real.
+ * Which changes would make it possible, one or two at a time: each is tried for real.
  */
 import { buildInstance, type Instance, type Link, type Part } from '../instance.ts';
 import { findOptimum } from '../solver/optimum.ts';
@@ -8,14 +8,20 @@ import type { ChooseOptions, Suggestion } from '../types.ts';
 import { inRange, SCHEMES } from '../versions.ts';
 import { shortRange } from '../wording.ts';
 import { type Host, World } from '../world.ts';
-import { type Core, isSlotDemand } from './core.ts';
+import { type Core, findCore, isSlotDemand } from './core.ts';
 
-const TRIES_MAX = 16;
+const SINGLE_TRIES_MAX = 16;
+const PAIR_TRIES_MAX = 48;
 
-interface Change {
+/** What is chosen for, and under which wishes. */
+interface Situation {
+  world: World;
+  options: ChooseOptions;
+}
+
+/** A situation in which one more thing is different. */
+interface Change extends Situation {
   text: string;
-  options?: ChooseOptions;
-  world?: World;
 }
 
 function without(wishes: Record<string, string> | undefined, subject: string): Record<string, string> {
@@ -50,7 +56,7 @@ function withHost(world: World, host: Host, change: Partial<Host>): World {
   return new World(hosts, subjects);
 }
 
-function* changesFor(world: World, options: ChooseOptions, core: Core): Generator<Change> {
+function* changesFor({ world, options }: Situation, core: Core): Generator<Change> {
   const links = core.origins.filter((origin): origin is Link => !isSlotDemand(origin));
   for (const { reason } of links) {
     if (reason.type !== 'pin' && reason.type !== 'require') continue;
@@ -58,14 +64,15 @@ function* changesFor(world: World, options: ChooseOptions, core: Core): Generato
     const field = reason.type === 'pin' ? 'pins' : 'require';
     yield {
       text: `without ${what} ${reason.subject} ${shortRange(reason.range)}`,
+      world,
       options: { ...options, [field]: without(options[field], reason.subject) },
     };
   }
   if (options.allowUnitReplacement === false) {
-    yield { text: 'if units may be replaced', options: { ...options, allowUnitReplacement: true } };
+    yield { text: 'if units may be replaced', world, options: { ...options, allowUnitReplacement: true } };
   }
   if (options.allowDowngrade === false) {
-    yield { text: 'if software may be downgraded', options: { ...options, allowDowngrade: true } };
+    yield { text: 'if software may be downgraded', world, options: { ...options, allowDowngrade: true } };
   }
   for (const link of links) {
     const fitting = fittingHardware(link);
@@ -74,6 +81,7 @@ function* changesFor(world: World, options: ChooseOptions, core: Core): Generato
       if (part.replaces || !world.hosts.includes(part.host)) continue;
       yield {
         text: `with ${part.host.model} of hardware ${fitting.text} as ${part.host.symbol}`,
+        options,
         world: withHost(world, part.host, { hardware: fitting.hardware }),
       };
     }
@@ -89,19 +97,24 @@ function withoutHost(world: World, host: Host): World {
 }
 
 /** Units of the core that could be taken out. */
-function* takenOut(world: World, core: Core): Generator<Change> {
+function* takenOut({ world, options }: Situation, core: Core): Generator<Change> {
   const parts = core.origins.flatMap((origin): readonly (Part | undefined)[] => {
     if (isSlotDemand(origin)) return origin.demand === 'max' ? origin.places : [origin.part];
     return [origin.part, ...origin.targets.map(({ part }) => part)];
   });
   for (const part of new Set(parts)) {
     if (!part || part.replaces || part.host.index === 0 || part.host.spare) continue;
-    yield { text: `without ${part.host.symbol} (${part.host.model})`, world: withoutHost(world, part.host) };
+    if (!world.hosts.includes(part.host)) continue;
+    yield {
+      text: `without ${part.host.symbol} (${part.host.model})`,
+      options,
+      world: withoutHost(world, part.host),
+    };
   }
 }
 
 /** Staged releases of the software in the core, which a campaign could name. */
-function* stagedFor(instance: Instance, options: ChooseOptions, core: Core): Generator<Change> {
+function* stagedFor({ world, options }: Situation, instance: Instance, core: Core): Generator<Change> {
   const products = new Set(
     core.origins.flatMap((origin) =>
       isSlotDemand(origin)
@@ -116,13 +129,60 @@ function* stagedFor(instance: Instance, options: ChooseOptions, core: Core): Gen
       const name = `${product.id}@${version}`;
       yield {
         text: `with the staged release ${product.id} ${version}`,
+        world,
         options: { ...options, staged: [...(options.staged ?? []), name] },
       };
     }
   }
 }
 
-/** Changes of one thing that make it possible, the cheapest remedy first. */
+function* allChanges(situation: Situation, instance: Instance, core: Core): Generator<Change> {
+  yield* changesFor(situation, core);
+  yield* stagedFor(situation, instance, core);
+  yield* takenOut(situation, core);
+}
+
+/** Tries changes, each once and only so many. */
+class Trials {
+  /** Changes that were not enough, and what then was to choose from. */
+  readonly failed: { change: Change; instance: Instance }[] = [];
+  private readonly enough: Suggestion[] = [];
+  private readonly seen = new Set<string>();
+  private readonly catalog: CompiledCatalog;
+  private readonly max: number;
+  private readonly exhausted: () => boolean;
+
+  constructor(catalog: CompiledCatalog, max: number, exhausted: () => boolean) {
+    this.catalog = catalog;
+    this.max = max;
+    this.exhausted = exhausted;
+  }
+
+  get isOver(): boolean {
+    return this.seen.size >= this.max || this.exhausted();
+  }
+
+  try(change: Change): void {
+    const { options, world, text } = change;
+    if (this.seen.has(text) || this.isOver) return;
+    this.seen.add(text);
+    const instance = buildInstance(this.catalog, world, options);
+    const optimum = findOptimum(instance, options.objective ?? 'fewest-changes', this.exhausted);
+    if (typeof optimum === 'object') {
+      this.enough.push({ text: `It would be possible ${text}.`, cost: optimum.cost });
+    } else if (optimum === 'unsat') this.failed.push({ change, instance });
+  }
+
+  /** The changes that were enough, the cheapest remedy first. */
+  get suggestions(): Suggestion[] {
+    return this.enough.sort(({ cost: a }, { cost: b }) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
+  }
+}
+
+/**
+ * Changes that make it possible, the cheapest remedy first: of one thing, or, where none is enough, of two. What one
+ * change leaves impossible has a conflict of its own, which shows what else would have to change.
+ */
 export function suggest(
   catalog: CompiledCatalog,
   world: World,
@@ -131,24 +191,17 @@ export function suggest(
   core: Core,
   exhausted: () => boolean,
 ): Suggestion[] {
-  const suggestions: Suggestion[] = [];
-  const seen = new Set<string>();
-  let tries = 0;
-  for (const change of [
-    ...changesFor(world, options, core),
-    ...stagedFor(instance, options, core),
-    ...takenOut(world, core),
-  ]) {
-    if (seen.has(change.text) || tries++ >= TRIES_MAX || exhausted()) continue;
-    seen.add(change.text);
-    const changed = change.options ?? options;
-    const tried = buildInstance(catalog, change.world ?? world, changed);
-    const optimum = findOptimum(tried, changed.objective ?? 'fewest-changes', exhausted);
-    if (typeof optimum === 'object') {
-      suggestions.push({ text: `It would be possible ${change.text}.`, cost: optimum.cost });
+  const single = new Trials(catalog, SINGLE_TRIES_MAX, exhausted);
+  for (const change of allChanges({ world, options }, instance, core)) single.try(change);
+  if (single.suggestions.length > 0) return single.suggestions;
+  const double = new Trials(catalog, PAIR_TRIES_MAX, exhausted);
+  for (const { change: first, instance: changed } of single.failed) {
+    const rest = double.isOver ? undefined : findCore(changed, exhausted);
+    if (!rest) continue;
+    for (const second of allChanges(first, changed, rest)) {
+      const text = [first.text, second.text].sort().join(' and ');
+      double.try({ ...second, text });
     }
   }
-  const order = (a: Suggestion, b: Suggestion): number =>
-    a.cost[0] - b.cost[0] || a.cost[1] - b.cost[1] || a.cost[2] - b.cost[2];
-  return suggestions.sort(order);
+  return double.suggestions;
 }

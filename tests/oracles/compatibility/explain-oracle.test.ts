@@ -58,6 +58,39 @@ function outlineOf(origin: object): unknown {
   );
 }
 
+test('no conflict is smaller than the one that is called the smallest', () => {
+  let compared = 0;
+  fc.assert(
+    fc.property(cases, ({ catalog: document, structure, options }: Case) => {
+      const { catalog } = compileCatalog(document);
+      const instance = buildInstance(catalog, resolveWorld(catalog, structure), options);
+      const core = findCore(instance, never);
+      if (!core) return;
+      expect(core.smallest).toBe(true);
+      const { solver, selectors } = new Encoding(instance, { exhausted: never, explained: true });
+      const all = [...selectors.keys()];
+      // Every smaller set, where they can be counted.
+      const size = core.origins.length - 1;
+      if (size > 3 || all.length ** size > 20_000) return;
+      for (const set of combinations(all, size)) expect(solver.solve(set)).toBe('sat');
+      if (size > 0) compared++;
+    }),
+    { numRuns: RUNS * 2, seed: SEED },
+  );
+  expect(compared).toBeGreaterThan(5);
+});
+
+/** All ways to take `size` of the items. */
+function* combinations<T>(items: readonly T[], size: number, from = 0): Generator<T[]> {
+  if (size === 0) {
+    yield [];
+    return;
+  }
+  for (let i = from; i <= items.length - size; i++) {
+    for (const rest of combinations(items, size - 1, i + 1)) yield [items[i]!, ...rest];
+  }
+}
+
 test('adding a rule never repairs', () => {
   fc.assert(
     fc.property(cases, fc.nat(), ({ catalog: document, structure, options }: Case, pick) => {
