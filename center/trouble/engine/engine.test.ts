@@ -181,6 +181,31 @@ test('a late entry that shows there was no trouble withdraws it', () => {
   expect(engine.apply('p', 'l', [entry(2, 0.25, 'closed')]).map(({ kind }) => kind)).toEqual(['withdrawn']);
 });
 
+test('an entry forbids what another one of its instant opens, whichever comes first', () => {
+  const seen = (code: string) => ({ count: { ge: 1, over: 'P3D', where: { all: [['code', '=', code]] } } });
+  const rules = compiled({
+    id: 'alone',
+    when: { all: [seen('A'), { not: seen('B') }] },
+    clear: { quiet: 'P3D' },
+  });
+  for (const codes of [
+    ['A', 'B'],
+    ['B', 'A'],
+  ]) {
+    const entries = codes.map((code, i) => entry(i + 1, 0, code));
+    // In one batch nothing is told; in two, what was told is withdrawn.
+    const engine = new TroubleEngine(rules);
+    expect(engine.apply('p', 'log', entries)).toEqual([]);
+    expect(engine.openIds().size).toBe(0);
+    const slow = new TroubleEngine(rules);
+    const changes = entries.flatMap((one) => slow.apply('p', 'log', [one]).map(({ kind }) => kind));
+    expect(changes).toEqual(codes[0] === 'A' ? ['opened', 'withdrawn'] : []);
+    const replay = new Replay(rules);
+    for (const one of entries) replay.take({ printer: 'p', log: 'log', ...one });
+    expect(replay.finish()).toEqual([]);
+  }
+});
+
 test('scope looks at the structure that was in force', () => {
   const rules = compiled({
     id: 'r',

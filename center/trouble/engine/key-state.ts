@@ -51,6 +51,17 @@ export interface KeyState {
   lastSign: number;
   /** The newest signs, for `clear: {lt, over}`; at most `lt` of them. */
   signs: number[];
+  /** What opened last, of rules with a `not`: an entry of the same instant may still forbid it. Never exported. */
+  opening?: Opening;
+}
+
+/** How to undo an opening. */
+interface Opening {
+  at: number;
+  /** The trouble as it was before; undefined when there was none. */
+  before: TroubleLife | undefined;
+  /** Whether it was shed to make room. */
+  shed: boolean;
 }
 
 /** What the state reports. */
@@ -60,6 +71,8 @@ export interface KeySurroundings {
   silenced(rule: CompiledRule, at: number): boolean;
   /** Takes a trouble that will never change again. */
   shed(rule: CompiledRule, state: KeyState, trouble: TroubleLife): void;
+  /** Gives back a trouble that was shed within the same instant. */
+  unshed(trouble: TroubleLife): void;
 }
 
 // Lists grow by being replaced, so all may begin with the same one.
@@ -126,6 +139,12 @@ export function feed(rule: CompiledRule, state: KeyState, sighting: Sighting, ar
       if (state.trouble) state.trouble.since = sighting.at;
     }
   }
+  const { opening } = state;
+  // All entries of an instant are seen before anything is concluded, in whatever order they come.
+  if (opening && (opening.at !== sighting.at || !evaluate(rule, state, rule.formula, sighting.at))) {
+    if (opening.at === sighting.at) undo(state, opening, around);
+    state.opening = undefined;
+  }
   if (sign || ended) note(rule, state, sighting.at);
   if (sign) consider(rule, state, sighting.at, sighting, around);
   // It counts for nothing itself, but has ended what must not be.
@@ -139,6 +158,12 @@ function note(rule: CompiledRule, state: KeyState, at: number): void {
     state.signs = grown(state.signs, at);
     if (state.signs.length > clear.lt) state.signs.shift();
   }
+}
+
+/** Takes back what opened at this instant. */
+function undo(state: KeyState, { before, shed }: Opening, around: KeySurroundings): void {
+  state.trouble = before;
+  if (before && shed) around.unshed(before);
 }
 
 /** Just after an instant: a part of a millisecond that is exact for every time of this century. */
@@ -169,8 +194,12 @@ function consider(
       : evaluate(rule, state, rule.formula, seen);
   if (!holds || (rule.suppressedBy.length > 0 && around.silenced(rule, at))) return;
   const evidence = collect(rule, state, seen);
+  const undoable = seen === at && rule.negated.includes(true);
   if (trouble && trouble.closedAt !== undefined) {
     if (at - trouble.closedAt <= rule.dedupMs) {
+      if (undoable) {
+        state.opening = { at, before: { ...trouble, evidence: trouble.evidence.slice() }, shed: false };
+      }
       trouble.closedAt = undefined;
       trouble.since = at;
       trouble.reopened += 1;
@@ -180,6 +209,7 @@ function consider(
     }
     around.shed(rule, state, trouble);
   }
+  if (undoable) state.opening = { at, before: trouble, shed: trouble !== undefined };
   const fresh: TroubleLife = {
     id: undefined,
     openedAt: at,

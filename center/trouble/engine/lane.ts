@@ -93,6 +93,10 @@ export class LaneState implements KeySurroundings {
     this.ended = grown(this.ended, { rule, key: state.key, scope: state.scope, life });
   }
 
+  unshed(life: TroubleLife): void {
+    this.ended = this.ended.filter((trouble) => trouble.life !== life);
+  }
+
   troubles(): LaneTrouble[] {
     const list = this.ended.slice();
     for (const { rule, state } of this.slots) {

@@ -86,6 +86,8 @@ interface Key {
   trouble: Trouble | undefined;
   /** The last minute whose entries were all seen. */
   passed: number;
+  /** What stood before the key's trouble opened last, of rules with a `not`. */
+  opened: { minute: number; before: Trouble | undefined; old: Trouble | undefined } | undefined;
 }
 
 const AFTER = 1e-6;
@@ -350,6 +352,7 @@ export function oracle(rules: OracleRule[], entries: OracleEntry[], end: number)
       return;
     }
     if (!holds(rule.when, key, now) || silenced(key)) return;
+    const forbidden = leaves(rule.when).some(({ odd }) => odd);
     const found = leaves(rule.when).flatMap(({ leaf, odd }) =>
       odd ? [] : (sees(leaf, key, now)?.evidence ?? []),
     );
@@ -361,6 +364,7 @@ export function oracle(rules: OracleRule[], entries: OracleEntry[], end: number)
       rule.dedup !== undefined &&
       at - trouble.closedMinute <= rule.dedup
     ) {
+      if (forbidden) key.opened = { minute: at, before: structuredClone(trouble), old: undefined };
       trouble.closedMinute = undefined;
       trouble.since = at;
       trouble.reopened += 1;
@@ -369,6 +373,7 @@ export function oracle(rules: OracleRule[], entries: OracleEntry[], end: number)
       return;
     }
     if (trouble) ended.push(trouble);
+    if (forbidden) key.opened = { minute: at, before: trouble, old: trouble };
     key.trouble = {
       rule: rule.id,
       printer: scope.printer,
@@ -397,6 +402,7 @@ export function oracle(rules: OracleRule[], entries: OracleEntry[], end: number)
       signs: [],
       trouble: undefined,
       passed: Number.NEGATIVE_INFINITY,
+      opened: undefined,
     };
     keys.set(name, key);
     const now = entry.minute;
@@ -412,6 +418,13 @@ export function oracle(rules: OracleRule[], entries: OracleEntry[], end: number)
     if (sign || wasSilent.some((one) => !silent(one))) {
       key.lastSign = now;
       key.signs.push(now);
+    }
+    // Another entry of the same minute forbids what one has opened: as if it had been seen first.
+    if (key.opened?.minute === now && !holds(rule.when, key, now)) {
+      const { before, old } = key.opened;
+      key.trouble = before;
+      if (old) ended.splice(ended.indexOf(old), 1);
+      key.opened = undefined;
     }
     if (sign) consider(key, now, entry);
     else if (forbade.some((one) => !forbids(one))) consider(key, now, undefined);
