@@ -71,38 +71,43 @@ export interface RawAlert {
 }
 
 /** Words of groups in keywords: `{group}-empty` on finDevice is `finisher-empty`. */
-const GROUP_WORDS: Record<string, string> = {
-  finDevice: 'finisher',
-  finSupply: 'finisher-supply',
-  finSupplyMediaInput: 'inserter',
-  finAttribute: 'finisher',
-  markerSupplies: 'marker-supply',
-  markerColorant: 'marker',
-  mediaPath: 'media-path',
-  generalPrinter: 'printer',
-};
+const GROUP_WORDS = new Map<string, string>(
+  Object.entries({
+    finDevice: 'finisher',
+    finSupply: 'finisher-supply',
+    finSupplyMediaInput: 'inserter',
+    finAttribute: 'finisher',
+    markerSupplies: 'marker-supply',
+    markerColorant: 'marker',
+    mediaPath: 'media-path',
+    generalPrinter: 'printer',
+  }),
+);
 
 function groupWord(group: string | undefined): string {
   if (group === undefined || group === 'other' || group === 'unknown') return 'subunit';
-  return GROUP_WORDS[group] ?? slug(group.replace(/([a-z])([A-Z])/g, '$1-$2'));
+  return GROUP_WORDS.get(group) ?? slug(group.replace(/([a-z])([A-Z])/g, '$1-$2'));
 }
 
-const LEVELS: Record<string, Severity> = {
-  critical: 'error',
-  criticalbinarychangeevent: 'error',
-  error: 'error',
-  warning: 'warning',
-  warningbinarychangeevent: 'warning',
-  warningunarychangeevent: 'warning',
-  report: 'info',
-  other: 'info',
-};
+const LEVELS = new Map<string, Severity>(
+  Object.entries({
+    critical: 'error',
+    criticalbinarychangeevent: 'error',
+    error: 'error',
+    warning: 'warning',
+    warningbinarychangeevent: 'warning',
+    warningunarychangeevent: 'warning',
+    report: 'info',
+    other: 'info',
+  }),
+);
 
 /** The level in a printer's own words; `criticalother` (a separator is missing) is critical all the same. */
 function levelOf(severity: string | undefined): Severity | undefined {
   const word = severity?.toLowerCase() ?? '';
-  if (word in LEVELS) return LEVELS[word];
-  for (const [name, level] of Object.entries(LEVELS)) if (word.startsWith(name)) return level;
+  const known = LEVELS.get(word);
+  if (known !== undefined) return known;
+  for (const [name, level] of LEVELS) if (word.startsWith(name)) return level;
   return undefined;
 }
 

@@ -25,23 +25,25 @@ export const DETECTED_ERRORS: [string, string][] = [
 ];
 
 /** Keywords of alerts that say the same as a detected-error bit: a tray that is empty is no second error. */
-const SAME_AS_BIT: Record<string, RegExp> = {
-  'media-low': /^media-low$|^input-.*low/,
-  'media-empty': /^media-(empty|needed)$|^input-.*empty/,
-  'input-tray-empty': /^media-(empty|needed)$|^input-.*empty/,
-  'toner-low': /(low|almost-empty|near-limit|life-almost-over)$/,
-  'toner-empty': /(empty|life-over|at-limit)$/,
-  'cover-open': /(cover|door|interlock)-open$|-opened$/,
-  'media-jam': /jam$/,
-  'service-requested': /(failure|error|temp|temperature|life-over)$|^alert-|^other$/,
-  'input-tray-missing': /(tray|input).*missing$/,
-  'output-tray-missing': /(tray|output).*missing$/,
-  'marker-supply-missing': /missing$/,
-  'output-area-almost-full': /almost-full$/,
-  'output-area-full': /full$/,
-};
+const SAME_AS_BIT = new Map<string, RegExp>(
+  Object.entries({
+    'media-low': /^media-low$|^input-.*low/,
+    'media-empty': /^media-(empty|needed)$|^input-.*empty/,
+    'input-tray-empty': /^media-(empty|needed)$|^input-.*empty/,
+    'toner-low': /(low|almost-empty|near-limit|life-almost-over)$/,
+    'toner-empty': /(empty|life-over|at-limit)$/,
+    'cover-open': /(cover|door|interlock)-open$|-opened$/,
+    'media-jam': /jam$/,
+    'service-requested': /(failure|error|temp|temperature|life-over)$|^alert-|^other$/,
+    'input-tray-missing': /(tray|input).*missing$/,
+    'output-tray-missing': /(tray|output).*missing$/,
+    'marker-supply-missing': /missing$/,
+    'output-area-almost-full': /almost-full$/,
+    'output-area-full': /full$/,
+  }),
+);
 
 /** Whether an alert with this keyword says what the bit of that keyword says. */
 export function saysTheSame(bit: string, keyword: string): boolean {
-  return bit === keyword || (SAME_AS_BIT[bit]?.test(keyword) ?? false);
+  return bit === keyword || (SAME_AS_BIT.get(bit)?.test(keyword) ?? false);
 }

@@ -48,7 +48,9 @@ function fromJson(document: unknown): IppAnswer | undefined {
 
 type PlistValue = string | number | boolean | Uint8Array | PlistValue[] | Map<string, PlistValue>;
 
-const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+const ENTITIES = new Map<string, string>(
+  Object.entries({ lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }),
+);
 
 function unescapeXml(text: string): string {
   return text.replace(
@@ -56,7 +58,7 @@ function unescapeXml(text: string): string {
     (whole, decimal: string, hex: string, name: string) => {
       if (decimal) return String.fromCodePoint(Number(decimal));
       if (hex) return String.fromCodePoint(Number.parseInt(hex, 16));
-      return ENTITIES[name] ?? whole;
+      return ENTITIES.get(name) ?? whole;
     },
   );
 }
