@@ -1175,6 +1175,12 @@ export interface Mapping {
    */
   objects?: ObjectRule[];
   /**
+   * What the counters of a private table are called in readings, by their own names.
+   *
+   * @maxItems 200
+   */
+  counters?: CounterRule[];
+  /**
    * For editors; means nothing here.
    */
   $schema?: string;
@@ -1289,21 +1295,36 @@ export interface UnitRule {
 export interface ObjectRule {
   oid: string;
   /**
-   * version-pairs: a column of lines in which a name and its version take turns, FIRMID="MAIN" and FIRMVER="1.15".
+   * counter: a part of the counter `name`, parts are added up; counters: a table of them, named by the list of counters; version-pairs: a column of lines in which a name and its version take turns, FIRMID="MAIN" and FIRMVER="1.15".
    */
-  is: 'device-id' | 'model' | 'serial' | 'version' | 'versions' | 'version-pairs' | 'pages' | 'hardware';
+  is:
+    | 'device-id'
+    | 'model'
+    | 'serial'
+    | 'version'
+    | 'versions'
+    | 'version-pairs'
+    | 'pages'
+    | 'hardware'
+    | 'counter'
+    | 'counters'
+    | 'asset-tag';
   /**
-   * Firmware component that a version belongs to.
+   * Firmware component that a version belongs to; of a counter, its name in readings.
    */
   name?: string;
   /**
-   * For versions: the column with the names; oid is the column with the versions.
+   * For versions and counters: the column with the names; oid is the column with the values.
    */
   names?: string;
   /**
    * Takes the first group out of the value.
    */
   pattern?: string;
+}
+export interface CounterRule {
+  pattern: string;
+  name: string;
 }
 /**
  * What the error logs mean. The full grammar of `where` and `when` is checked by the compiler, which names the JSON path.

@@ -3,8 +3,10 @@
  * SNMP is slow today has not lost its serial numbers.
  */
 import { reasonOf } from '../../schemas/errors.ts';
-import { mergeConditions, mergeReadings } from '../mapping/merge.ts';
+import { mergeConditions, mergeWithSymbols } from '../mapping/merge.ts';
 import type { Reading } from '../mapping/reading.ts';
+import type { FoundReadings } from '../mapping/readings/found-readings.ts';
+import { besideSilent, mergeMeasured } from '../mapping/readings/merge-readings.ts';
 import { ErrorAnswer, type QuickReading, quickOf, type Reader } from './reader.ts';
 
 export class MergedReader implements Reader {
@@ -12,11 +14,16 @@ export class MergedReader implements Reader {
   readonly url: string;
   private readonly readers: Reader[];
   private readonly last: (Reading | undefined)[];
+  /** What each told of counters and supplies last. */
+  private readonly measured: (FoundReadings | undefined)[];
+  /** Symbols of units that another reader names otherwise than the first. */
+  private symbols: ReadonlyMap<string, string> = new Map();
 
   /** The first reader's words stand where both have some; SNMP goes first. */
   constructor(readers: Reader[]) {
     this.readers = readers;
     this.last = readers.map(() => undefined);
+    this.measured = readers.map(() => undefined);
     this.kind = readers.map((reader) => reader.kind).join('+');
     this.url = readers.map((reader) => reader.url).join(' ');
   }
@@ -27,16 +34,51 @@ export class MergedReader implements Reader {
     results.forEach((result, i) => {
       if (result.status === 'fulfilled') {
         this.last[i] = result.value;
+        this.measured[i] = result.value.measured;
         readings.push(result.value);
       } else {
         const before = this.last[i];
-        if (before) readings.push({ ...before, conditionsWhole: false });
+        // What it is made of stands; what it counted is as old as that reading.
+        const { measured: _, ...rest } = before ?? {};
+        if (before) readings.push({ ...(rest as Reading), conditionsWhole: false });
       }
     });
     if (results.every((result) => result.status === 'rejected')) throw this.failure(results);
     const [first, ...others] = readings;
     if (!first) throw this.failure(results);
-    return others.reduce((merged, reading) => mergeReadings(merged, reading), first);
+    const merged = others.reduce((one, reading) => {
+      const both = mergeWithSymbols(one, reading);
+      this.symbols = both.symbols;
+      return both.reading;
+    }, first);
+    const measured = this.besideSilentOnes(merged.measured, results);
+    return { ...merged, ...(measured === undefined ? {} : { measured }) };
+  }
+
+  private besideSilentOnes(
+    found: FoundReadings | undefined,
+    results: PromiseSettledResult<unknown>[],
+  ): FoundReadings | undefined {
+    return results.reduce(
+      (kept, { status }, i) => (status === 'rejected' ? besideSilent(kept, this.measured[i], i === 0) : kept),
+      found,
+    );
+  }
+
+  async readReadings(): Promise<FoundReadings | undefined> {
+    const results = await Promise.allSettled(
+      this.readers.map(async (reader) =>
+        reader.readReadings ? reader.readReadings() : (await reader.read()).measured,
+      ),
+    );
+    if (results.every((result) => result.status === 'rejected')) throw this.failure(results);
+    let merged: FoundReadings | undefined;
+    results.forEach((result, i) => {
+      if (result.status === 'rejected') return;
+      this.measured[i] = result.value;
+      merged = mergeMeasured(merged, result.value, this.symbols);
+    });
+    return this.besideSilentOnes(merged, results);
   }
 
   private failure(results: PromiseSettledResult<unknown>[]): Error {

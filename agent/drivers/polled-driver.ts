@@ -11,6 +11,7 @@ import type {
   DriverRefusal,
   Image,
   PrinterCounters,
+  PrinterReadings,
   PrinterStructure,
 } from '../driver.ts';
 import {
@@ -21,6 +22,7 @@ import {
   EMPTY_MEMORY,
 } from '../mapping/conditions.ts';
 import type { Reading } from '../mapping/reading.ts';
+import { type FoundReadings, withoutReasons } from '../mapping/readings/found-readings.ts';
 import { DRIVER_LIMITS } from './limits.ts';
 import { ErrorAnswer, type QuickReading, type Reader } from './reader.ts';
 import { keepFile } from './state-file.ts';
@@ -85,6 +87,10 @@ export class PolledDriver implements Driver {
   private structureText: string | undefined;
   private printing: boolean | undefined;
   private pages: number | undefined;
+  /** State and conditions as they were last told, to see whether readings have to be read again. */
+  private shown: string | undefined;
+  /** A quick read has seen more than the last whole one. */
+  private outdated = false;
   private failures = 0;
   /** Whether the log has it that another printer answers. */
   private otherTold = false;
@@ -181,6 +187,9 @@ export class PolledDriver implements Driver {
       const due = this.reading === undefined || this.now() - this.readingMs >= this.options.fullMs;
       if (due || !this.reader.readQuick) {
         this.take(await this.readFull());
+        this.outdated = false;
+        // Levels may have moved; whether that is worth a word is the agent's to say.
+        this.events?.readings?.();
         return;
       }
       const quick = this.reader.readQuick.bind(this.reader);
@@ -203,6 +212,7 @@ export class PolledDriver implements Driver {
       .then((reading) => {
         this.reading = reading;
         this.readingMs = this.now();
+        this.outdated = false;
         const text = JSON.stringify(reading.structure);
         const changed = this.structureText !== undefined && this.structureText !== text;
         this.structureText = text;
@@ -232,6 +242,13 @@ export class PolledDriver implements Driver {
     this.kept.memory = compared.memory;
     this.pages = compared.pages;
     for (const event of compared.events) this.events?.error(event);
+    const shown = JSON.stringify([this.printing, Object.keys(compared.memory.held).sort()]);
+    const changed = this.shown !== undefined && this.shown !== shown;
+    this.shown = shown;
+    if (changed) {
+      this.outdated = true;
+      this.events?.readings?.();
+    }
     this.keep(before !== JSON.stringify(compared.memory.held));
   }
 
@@ -346,6 +363,35 @@ export class PolledDriver implements Driver {
       ...(this.pages === undefined ? {} : { pages: this.pages }),
       ...(this.printing === undefined ? {} : { printing: this.printing }),
     });
+  }
+
+  async readReadings(): Promise<PrinterReadings | undefined> {
+    try {
+      const found = await this.readMeasured();
+      return found && this.counted(this.failures > 0 ? withoutReasons(found) : found);
+    } catch (error) {
+      throw new PlatenError(
+        'agent/no-answer',
+        { url: this.reader.url, reason: reasonOf(error) },
+        { cause: error },
+      );
+    }
+  }
+
+  private async readMeasured(): Promise<FoundReadings | undefined> {
+    const fresh = this.failures === 0 && !this.outdated && this.now() - this.readingMs < FRESH_MS;
+    if (this.reading && fresh) return this.reading.measured;
+    const read = this.reader.readReadings?.bind(this.reader);
+    if (!read || !this.reading) return (await this.readFull()).measured;
+    return this.inLane(() => withTime(read(), DRIVER_LIMITS.readMs, 'the read'));
+  }
+
+  /** With what wraps of the life counter have added: 2^32 pages later it counts on. */
+  private counted({ readings }: FoundReadings): PrinterReadings {
+    const base = this.kept.memory.pages?.base ?? 0;
+    const impressions = readings.counters?.['impressions'];
+    if (base === 0 || impressions === undefined || impressions >= base) return readings;
+    return { ...readings, counters: { ...readings.counters, impressions: impressions + base } };
   }
 
   cannotInstall(subject: string): DriverRefusal | undefined {

@@ -3,6 +3,7 @@
  * to remember.
  */
 import type { Reading } from '../mapping/reading.ts';
+import type { FoundReadings } from '../mapping/readings/found-readings.ts';
 
 /** The printer answered, with an error: that is no silence, and no reason to take it for switched off. */
 export class ErrorAnswer extends Error {
@@ -31,6 +32,11 @@ export interface Reader {
   read(): Promise<Reading>;
   /** What changes by the minute, in as few packets as possible. Only after `read` has succeeded once. */
   readQuick?(): Promise<QuickReading>;
+  /**
+   * Counters, supplies and what else is sent as readings, without the structure. Only after `read` has succeeded once;
+   * without it a whole read tells them.
+   */
+  readReadings?(): Promise<FoundReadings | undefined>;
   /**
    * Whether it is there at all, with as little as possible: asked of a printer that has not answered yet or did not last
    * time, before a whole read takes a place among those that do.

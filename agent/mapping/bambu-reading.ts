@@ -2,8 +2,10 @@
  * What a Bambu printer's messages become: modules of `get_version`, HMS codes, updates that are offered. Pure; fields are
  * looked at one by one, because the messages have no schema and change with the firmware.
  */
+
 import type { Condition, FoundUnit, Reading, Severity, Source } from './reading.ts';
 import { TEXT_MAX } from './reading.ts';
+import { bambuReadings, mergeAms } from './readings/bambu-readings.ts';
 import { clip, meaningful, slug } from './text.ts';
 
 /** What was heard from the printer so far; P1 printers push only what changed. */
@@ -69,29 +71,36 @@ const HMS_MODULES: Record<number, string> = {
 };
 
 /** Kinds of modules whose names say only which board it is. */
-const KINDS: Record<string, string> = { n3f: 'ams', n3s: 'ams', 'ams-f1': 'ams' };
+const KINDS = new Map([
+  ['n3f', 'ams'],
+  ['n3s', 'ams'],
+  ['ams-f1', 'ams'],
+]);
 
 /** Models by `project_name`, for firmware that tells no `product_name`. */
-const PROJECTS: Record<string, string> = {
-  C11: 'Bambu Lab P1P',
-  C12: 'Bambu Lab P1S',
-  N1: 'Bambu Lab A1 mini',
-  N2S: 'Bambu Lab A1',
-};
+const PROJECTS = new Map([
+  ['C11', 'Bambu Lab P1P'],
+  ['C12', 'Bambu Lab P1S'],
+  ['N1', 'Bambu Lab A1 mini'],
+  ['N2S', 'Bambu Lab A1'],
+]);
 /** Models by the board of their main processor, for firmware that tells neither. */
-const BOARDS: Record<string, string> = { 'rv1126 AP05': 'Bambu Lab X1 Carbon', 'ap AP02': 'Bambu Lab X1E' };
+const BOARDS = new Map([
+  ['rv1126 AP05', 'Bambu Lab X1 Carbon'],
+  ['ap AP02', 'Bambu Lab X1E'],
+]);
 
 function modelOf(modules: Record<string, unknown>[]): string | undefined {
   const products = modules.map((module) => text(module['product_name']));
   const whole = products.find((product) => product?.startsWith('Bambu Lab'));
   const projects = modules.map((module) => text(module['project_name']));
-  const boards = modules.map(
-    (module) => BOARDS[`${text(module['name']) ?? ''} ${text(module['hw_ver']) ?? ''}`],
+  const boards = modules.map((module) =>
+    BOARDS.get(`${text(module['name']) ?? ''} ${text(module['hw_ver']) ?? ''}`),
   );
   return (
     whole ??
     text(modules.find((module) => module['name'] === 'ota')?.['product_name']) ??
-    projects.map((project) => PROJECTS[project ?? '']).find(Boolean) ??
+    projects.map((project) => PROJECTS.get(project ?? '')).find(Boolean) ??
     boards.find(Boolean) ??
     projects.find(Boolean)
   );
@@ -200,7 +209,8 @@ export function mergeReport(print: Record<string, unknown>, changed: Record<stri
     const both = [before, value].every(
       (each) => typeof each === 'object' && each !== null && !Array.isArray(each),
     );
-    print[name] = both ? { ...record(before), ...record(value) } : value;
+    if (name === 'ams') print[name] = mergeAms(before, value);
+    else print[name] = both ? { ...record(before), ...record(value) } : value;
   }
 }
 
@@ -223,7 +233,7 @@ export function bambuReading(state: BambuState): Reading {
     if (name === undefined || name === 'ota') continue;
     // `ams/0`, `n3f/0`; the digits of `esp32` and `rv1126` belong to their names.
     const board = slug(name.replace(/\/\d+$/, ''));
-    const kind = KINDS[board] ?? board;
+    const kind = KINDS.get(board) ?? board;
     const symbol = symbolOf(name);
     const base = clip(symbol, TEXT_MAX.symbol - 8);
     const unitSerial = text(module['sn']);
@@ -255,6 +265,11 @@ export function bambuReading(state: BambuState): Reading {
     missing.push({ field: 'info.module', because: 'The printer did not answer get_version.' });
   const gcodeState = text(state.print['gcode_state']);
   if (version !== undefined) sources[`apparatus:${VENDOR}.ota.version`] = SOURCE;
+  const symbols = new Set(units.map((unit) => unit.symbol));
+  const conditions = bambuConditions(state, symbols);
+  // Until the first report nothing is known of what holds.
+  const conditionsWhole = Array.isArray(state.print['hms']);
+  const measured = bambuReadings(state.print, { conditions, conditionsWhole, symbols });
   return {
     source: SOURCE,
     structure: {
@@ -270,9 +285,9 @@ export function bambuReading(state: BambuState): Reading {
       units,
     },
     sources,
-    conditions: bambuConditions(state, new Set(units.map((unit) => unit.symbol))),
-    // Until the first report nothing is known of what holds.
-    conditionsWhole: Array.isArray(state.print['hms']),
+    conditions,
+    conditionsWhole,
+    measured,
     counters:
       gcodeState === undefined ? {} : { printing: /^(RUNNING|PREPARE|SLICING|PAUSE)$/i.test(gcodeState) },
     identity: { make: 'Bambu Lab', ...(model === undefined ? {} : { model }), tables: ['bambu'] },

@@ -4,8 +4,9 @@
  */
 import { ALERT_GROUPS, conditionOf, type RawAlert } from './alert.ts';
 import { type IppAnswer, octetTextOf, textOfIpp } from './ipp-answer.ts';
-import { parseDeviceId, parseKeyedText, withoutOwnName } from './keyed-text.ts';
+import { indexOf, parseDeviceId, parseKeyedText, withoutOwnName } from './keyed-text.ts';
 import { boundedReading, type Condition, type ReadCounters, type Reading } from './reading.ts';
+import { ippReadings } from './readings/ipp-readings.ts';
 import { splitNameAndVersion } from './software-names.ts';
 import { isChoiceOfTrays, namesFamily, StructureBuilder } from './structure-builder.ts';
 import { type Identity, type MappingTables, modelIn, modelName, type Tables } from './tables.ts';
@@ -42,8 +43,17 @@ export const PRINTER_ATTRIBUTES = [
   'printer-media-sheets-completed',
   'printer-supply',
   'printer-supply-description',
+  'printer-impressions-completed-col',
+  'printer-uri-supported',
+  'printer-more-info',
+  'printer-contact-col',
+  'printer-asset-tag',
   'marker-names',
+  'marker-types',
+  'marker-colors',
   'marker-levels',
+  'marker-low-levels',
+  'marker-high-levels',
 ];
 
 export const SYSTEM_ATTRIBUTES = [
@@ -56,6 +66,12 @@ export const SYSTEM_ATTRIBUTES = [
   'system-firmware-version',
   'system-state-reasons',
   'system-up-time',
+  'system-impressions-completed',
+  'system-media-sheets-completed',
+  'system-pages-completed',
+  'system-location',
+  'system-contact-col',
+  'system-asset-tag',
   'system-uuid',
 ];
 
@@ -104,27 +120,29 @@ function firmwareOf(answer: IppAnswer, prefix: 'printer' | 'system'): Firmware[]
 }
 
 /** `type=` of printer-finisher (the names of FinDeviceTypeTC) to our kinds. */
-const FINISHER_KINDS: Record<string, string> = {
-  puncher: 'puncher',
-  punch: 'puncher',
-  folder: 'folder',
-  fold: 'folder',
-  binder: 'binder',
-  bind: 'binder',
-  trimmer: 'trimmer',
-  trim: 'trimmer',
-  diecutter: 'die-cutter',
-  perforator: 'perforator',
-  slitter: 'slitter',
-  separationcutter: 'separation-cutter',
-  imprinter: 'imprinter',
-  wrapper: 'wrapper',
-  bander: 'bander',
-  makeenvelope: 'envelope-maker',
-  stacker: 'stacker',
-  sheetrotator: 'sheet-rotator',
-  inserter: 'inserter',
-};
+const FINISHER_KINDS = new Map<string, string>(
+  Object.entries({
+    puncher: 'puncher',
+    punch: 'puncher',
+    folder: 'folder',
+    fold: 'folder',
+    binder: 'binder',
+    bind: 'binder',
+    trimmer: 'trimmer',
+    trim: 'trimmer',
+    diecutter: 'die-cutter',
+    perforator: 'perforator',
+    slitter: 'slitter',
+    separationcutter: 'separation-cutter',
+    imprinter: 'imprinter',
+    wrapper: 'wrapper',
+    bander: 'bander',
+    makeenvelope: 'envelope-maker',
+    stacker: 'stacker',
+    sheetrotator: 'sheet-rotator',
+    inserter: 'inserter',
+  }),
+);
 
 function addFinishers(answer: IppAnswer, tables: Tables, builder: StructureBuilder): void {
   const descriptions = answer.texts('printer-finisher-description');
@@ -140,7 +158,7 @@ function addFinishers(answer: IppAnswer, tables: Tables, builder: StructureBuild
     if (model !== undefined) seen.add(model);
     builder.addUnit({
       symbol: `finisher.${indexOf(keys, i)}`,
-      kind: FINISHER_KINDS[type] ?? 'finisher',
+      kind: FINISHER_KINDS.get(type) ?? 'finisher',
       ...(model === undefined ? {} : { model }),
       name: description ?? keys.get('type') ?? 'finisher',
       ...optional('serial', meaningful(keys.get('serial') ?? keys.get('serialnumber'))),
@@ -150,11 +168,6 @@ function addFinishers(answer: IppAnswer, tables: Tables, builder: StructureBuild
 
 function optional<K extends string>(key: K, value: string | undefined): Partial<Record<K, string>> {
   return value === undefined ? {} : ({ [key]: value } as Record<K, string>);
-}
-
-function indexOf(keys: Map<string, string>, position: number): number {
-  const index = Number(keys.get('index'));
-  return Number.isInteger(index) && index > 0 ? index : position + 1;
 }
 
 function addTrays(answer: IppAnswer, builder: StructureBuilder): void {
@@ -180,6 +193,14 @@ function addTrays(answer: IppAnswer, builder: StructureBuilder): void {
   }
 }
 
+/** PrtAlertSeverityLevelTC by number. */
+const LEVELS = new Map([
+  ['1', 'other'],
+  ['3', 'critical'],
+  ['4', 'warning'],
+  ['5', 'warning'],
+]);
+
 /** One value of printer-alert: `code=jam;severity=critical;group=mediaPath;groupindex=1;…`, words or numbers. */
 export function alertOfText(text: string, description: string | undefined): RawAlert | undefined {
   const keys = parseKeyedText(text);
@@ -197,8 +218,7 @@ export function alertOfText(text: string, description: string | undefined): RawA
   const alert: RawAlert = {};
   if (code !== undefined && /^-?\d+$/.test(code)) alert.code = Number(code);
   else if (code !== undefined) alert.label = code;
-  const levels: Record<string, string> = { '1': 'other', '3': 'critical', '4': 'warning', '5': 'warning' };
-  if (severity !== undefined) alert.severity = levels[severity] ?? severity;
+  if (severity !== undefined) alert.severity = LEVELS.get(severity) ?? severity;
   const training = keys.get('training') ?? keys.get('traininglevel');
   if (training !== undefined) alert.training = training;
   const group = keys.get('group');
@@ -235,6 +255,15 @@ function stateReason(reason: string): { keyword: string; severity?: string } {
   return severity === undefined
     ? { keyword: text }
     : { keyword: text.slice(0, -severity.length - 1), severity };
+}
+
+/** The state reasons as keywords without severity; undefined when not all of them are known. */
+function reasonsOf(answer: IppAnswer): string[] | undefined {
+  const told = answer.texts('printer-state-reasons');
+  if (told.length === 0 || answer.cut) return undefined;
+  return keywordsIn([...told, ...answer.texts('system-state-reasons')])
+    .map((reason) => stateReason(reason).keyword)
+    .filter((keyword) => keyword !== '' && keyword !== 'none');
 }
 
 function ippConditions(answer: IppAnswer, tables: Tables, symbols: Set<string>): Condition[] {
@@ -335,13 +364,16 @@ function readingOf(answer: IppAnswer, mapping: MappingTables): Reading {
       field: 'printer-state-reasons',
       because: 'No errors can be told from this printer over IPP.',
     });
+  const measured = ippReadings(answer, { model: rawModel, conditions, reasons: reasonsOf(answer) });
+  const structure = builder.structure();
   return {
     source: 'ipp',
-    structure: builder.structure(),
+    structure,
     sources: builder.sources,
     conditions,
     conditionsWhole: reasonsTold && !answer.cut,
     counters: ippCounters(answer),
+    measured,
     ...(upTime === undefined || upTime < 0 ? {} : { upTimeTicks: upTime * 100 }),
     identity: {
       ...optional('make', make),
@@ -351,6 +383,6 @@ function readingOf(answer: IppAnswer, mapping: MappingTables): Reading {
       ...optional('uuid', meaningful(answer.text('printer-uuid')?.replace(/^urn:uuid:/i, ''))),
       ...optional('announced', meaningful(answer.text('printer-dns-sd-name'))),
     },
-    missing: builder.missing,
+    missing: [...builder.missing, ...measured.missing],
   };
 }

@@ -65,3 +65,9 @@ export function parseDeviceId(text: string): DeviceId {
     all: Object.fromEntries(pairs),
   };
 }
+
+/** The row that a keyed text is for: its `index`, else its position in the list. */
+export function indexOf(keys: Map<string, string>, position: number): number {
+  const index = Number(keys.get('index'));
+  return Number.isInteger(index) && index > 0 ? index : position + 1;
+}

@@ -5,6 +5,7 @@
 import type { InstalledSoftware } from '../../schemas/types.ts';
 import type { PrinterStructure } from '../driver.ts';
 import type { Condition, FoundUnit, Reading, Source } from './reading.ts';
+import { mergeMeasured } from './readings/merge-readings.ts';
 
 /** Whose word counts where both have one. */
 const VERSIONS_FROM: Source = 'ipp';
@@ -55,6 +56,14 @@ function mergeSoftware(
 
 /** Two readings of one printer as one. Pure. The first one's order of units stands. */
 export function mergeReadings(first: Reading, second: Reading): Reading {
+  return mergeWithSymbols(first, second).reading;
+}
+
+/** The same with the symbols that the second's units have in the result. */
+export function mergeWithSymbols(
+  first: Reading,
+  second: Reading,
+): { reading: Reading; symbols: Map<string, string> } {
   const apparatus = {
     ...first.structure.apparatus,
     software: [...(first.structure.apparatus.software ?? [])],
@@ -111,13 +120,15 @@ export function mergeReadings(first: Reading, second: Reading): Reading {
     });
   }
   const structure: PrinterStructure = { apparatus, units: merged };
-  return {
+  const measured = mergeMeasured(first.measured, second.measured, merging.symbols);
+  const reading: Reading = {
     source: first.source,
     structure,
     sources,
     conditions: mergeConditions(first.conditions, second.conditions, merging.symbols),
     conditionsWhole: first.conditionsWhole && second.conditionsWhole,
     counters: { ...second.counters, ...first.counters },
+    ...(measured === undefined ? {} : { measured }),
     ...(first.upTimeTicks === undefined ? {} : { upTimeTicks: first.upTimeTicks }),
     identity: {
       ...second.identity,
@@ -129,6 +140,7 @@ export function mergeReadings(first: Reading, second: Reading): Reading {
     },
     missing: stillMissing(first, second),
   };
+  return { reading, symbols: merging.symbols };
 }
 
 function freeSymbol(wanted: string, taken: FoundUnit[]): string {

@@ -5,6 +5,7 @@
 import type { InstalledSoftware, LogEntry, Unit } from '../../schemas/types.ts';
 import type { PrinterStructure } from '../driver.ts';
 import { withinSteps } from './pattern.ts';
+import { type FoundReadings, withoutReasons } from './readings/found-readings.ts';
 
 /** Where a field came from. */
 export type Source = 'ipp' | 'snmp' | 'bambu' | 'command';
@@ -57,6 +58,8 @@ export interface Reading {
   /** Whether the conditions are all that hold: a half-answer clears nothing. */
   conditionsWhole: boolean;
   counters: ReadCounters;
+  /** Counters, supplies and what else is sent as readings. */
+  measured?: FoundReadings;
   /** Hundredths of a second since the printer's management started (sysUpTime, printer-up-time). */
   upTimeTicks?: number;
   /** Make, model and tables that were used, for the doctor; and by what it is known again behind another address. */
@@ -82,8 +85,10 @@ export function boundedReading(map: () => Reading): Reading {
   const { result, enough } = withinSteps(READING_STEPS_MAX, map);
   if (enough) return result;
   const because = 'The printer tells more, or longer, texts than are looked at in one reading.';
+  const { measured, ...rest } = result;
   return {
-    ...result,
+    ...rest,
+    ...(measured === undefined ? {} : { measured: withoutReasons(measured) }),
     conditionsWhole: false,
     missing: [...result.missing, { field: 'texts', because }],
   };

@@ -16,7 +16,7 @@ const NAMED_PREFIXES: [RegExp, string][] = [
 ];
 
 /** Objects by name, as snmpwalk prints them when it has the MIBs. Columns end without the instance. */
-const NAMED_OBJECTS: Record<string, string> = Object.fromEntries(
+const NAMED_OBJECTS = new Map<string, string>(
   [
     ['1.3.6.1.2.1.1', 'sysDescr:1 sysObjectID:2 sysUpTime:3 sysContact:4 sysName:5 sysLocation:6'],
     [
@@ -38,11 +38,11 @@ const NAMED_OBJECTS: Record<string, string> = Object.fromEntries(
     ],
     [
       '1.3.6.1.2.1.43.8.2.1',
-      'prtInputType:2 prtInputMediaName:12 prtInputName:13 prtInputVendorName:14 prtInputModel:15 prtInputVersion:16 prtInputSerialNumber:17 prtInputDescription:18',
+      'prtInputType:2 prtInputCapacityUnit:8 prtInputMaxCapacity:9 prtInputCurrentLevel:10 prtInputStatus:11 prtInputMediaName:12 prtInputName:13 prtInputVendorName:14 prtInputModel:15 prtInputVersion:16 prtInputSerialNumber:17 prtInputDescription:18',
     ],
     [
       '1.3.6.1.2.1.43.9.2.1',
-      'prtOutputType:2 prtOutputName:7 prtOutputVendorName:8 prtOutputModel:9 prtOutputVersion:10 prtOutputSerialNumber:11 prtOutputDescription:12',
+      'prtOutputType:2 prtOutputCapacityUnit:3 prtOutputMaxCapacity:4 prtOutputRemainingCapacity:5 prtOutputStatus:6 prtOutputName:7 prtOutputVendorName:8 prtOutputModel:9 prtOutputVersion:10 prtOutputSerialNumber:11 prtOutputDescription:12',
     ],
     [
       '1.3.6.1.2.1.43.10.2.1',
@@ -50,8 +50,12 @@ const NAMED_OBJECTS: Record<string, string> = Object.fromEntries(
     ],
     [
       '1.3.6.1.2.1.43.11.1.1',
-      'prtMarkerSuppliesType:5 prtMarkerSuppliesDescription:6 prtMarkerSuppliesMaxCapacity:8 prtMarkerSuppliesLevel:9',
+      'prtMarkerSuppliesMarkerIndex:2 prtMarkerSuppliesColorantIndex:3 prtMarkerSuppliesClass:4 prtMarkerSuppliesType:5 prtMarkerSuppliesDescription:6 prtMarkerSuppliesSupplyUnit:7 prtMarkerSuppliesMaxCapacity:8 prtMarkerSuppliesLevel:9',
     ],
+    ['1.3.6.1.2.1.43.12.1.1', 'prtMarkerColorantRole:3 prtMarkerColorantValue:4'],
+    ['1.3.6.1.2.1.43.6.1.1', 'prtCoverDescription:2 prtCoverStatus:3'],
+    ['1.3.6.1.2.1.2.2.1', 'ifDescr:2 ifType:3 ifPhysAddress:6'],
+    ['1.3.6.1.2.1.4.20.1', 'ipAdEntAddr:1'],
     [
       '1.3.6.1.2.1.43.18.1.1',
       'prtAlertIndex:1 prtAlertSeverityLevel:2 prtAlertTrainingLevel:3 prtAlertGroup:4 prtAlertGroupIndex:5 prtAlertLocation:6 prtAlertCode:7 prtAlertDescription:8 prtAlertTime:9',
@@ -83,7 +87,7 @@ function numericOid(text: string): string | undefined {
     }
   }
   const named = /^(?:[\w-]+::)?(\w+)((?:\.\d+)*)$/.exec(trimmed);
-  const base = named?.[1] === undefined ? undefined : NAMED_OBJECTS[named[1]];
+  const base = named?.[1] === undefined ? undefined : NAMED_OBJECTS.get(named[1]);
   return base === undefined ? undefined : `${base}${named?.[2] ?? ''}`;
 }
 
@@ -162,24 +166,26 @@ function walkValue(right: string): SnmpValue | undefined {
 }
 
 /** BER tags of snmprec files. */
-const RECORDED_TAGS: Record<string, SnmpType> = {
-  '2': 'integer',
-  '4': 'octets',
-  '5': 'null',
-  '6': 'oid',
-  '64': 'ip',
-  '65': 'counter32',
-  '66': 'gauge32',
-  '67': 'ticks',
-  '68': 'opaque',
-  '70': 'counter64',
-};
+const RECORDED_TAGS = new Map<string, SnmpType>(
+  Object.entries({
+    '2': 'integer',
+    '4': 'octets',
+    '5': 'null',
+    '6': 'oid',
+    '64': 'ip',
+    '65': 'counter32',
+    '66': 'gauge32',
+    '67': 'ticks',
+    '68': 'opaque',
+    '70': 'counter64',
+  }),
+);
 
 function recordedLine(line: string): [string, SnmpValue] | undefined {
   const match = /^\.?(\d+(?:\.\d+)+)\|(\d+)(x?)(?::\w+)?\|(.*)$/.exec(line);
   if (!match) return undefined;
   const [, oid = '', tag = '', hex, text = ''] = match;
-  const type = RECORDED_TAGS[tag];
+  const type = RECORDED_TAGS.get(tag);
   if (type === undefined) return undefined;
   if (type === 'octets' || type === 'opaque') {
     return [oid, { type, value: hex === 'x' ? hexBytes(text) : Buffer.from(text, 'latin1') }];
@@ -211,27 +217,29 @@ function dumpedOctets(text: string): Uint8Array | undefined {
 }
 
 /** Words for types in JSON recordings. */
-const JSON_TYPES: Record<string, SnmpType> = {
-  integer: 'integer',
-  integer32: 'integer',
-  string: 'octets',
-  octet_str: 'octets',
-  octetstring: 'octets',
-  octets: 'octets',
-  hex: 'octets',
-  'hex-string': 'octets',
-  timeticks: 'ticks',
-  ticks: 'ticks',
-  counter: 'counter32',
-  counter32: 'counter32',
-  counter64: 'counter64',
-  gauge: 'gauge32',
-  gauge32: 'gauge32',
-  unsigned32: 'gauge32',
-  objectid: 'oid',
-  oid: 'oid',
-  ipaddress: 'ip',
-};
+const JSON_TYPES = new Map<string, SnmpType>(
+  Object.entries({
+    integer: 'integer',
+    integer32: 'integer',
+    string: 'octets',
+    octet_str: 'octets',
+    octetstring: 'octets',
+    octets: 'octets',
+    hex: 'octets',
+    'hex-string': 'octets',
+    timeticks: 'ticks',
+    ticks: 'ticks',
+    counter: 'counter32',
+    counter32: 'counter32',
+    counter64: 'counter64',
+    gauge: 'gauge32',
+    gauge32: 'gauge32',
+    unsigned32: 'gauge32',
+    objectid: 'oid',
+    oid: 'oid',
+    ipaddress: 'ip',
+  }),
+);
 
 function jsonValue(entry: unknown): SnmpValue | undefined {
   const [typeName, value] = Array.isArray(entry) ? (entry as unknown[]) : [undefined, entry];
@@ -247,7 +255,7 @@ function jsonValue(entry: unknown): SnmpValue | undefined {
       ? typeof value === 'number'
         ? 'integer'
         : 'octets'
-      : (JSON_TYPES[word] ?? RECORDED_TAGS[word] ?? 'octets');
+      : (JSON_TYPES.get(word) ?? RECORDED_TAGS.get(word) ?? 'octets');
   if (type === 'octets' || type === 'opaque') {
     if (word?.startsWith('hex') && typeof value === 'string') return { type, value: hexBytes(value) };
     if (Array.isArray(value)) return { type, value: Uint8Array.from(value as number[]) };

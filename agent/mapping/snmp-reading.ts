@@ -6,72 +6,23 @@ import { ALERT_GROUPS, ALERT_SEVERITIES, ALERT_TRAINING, conditionOf, type RawAl
 import { DETECTED_ERRORS, FROM_BITS, saysTheSame } from './detected-errors.ts';
 import { type DeviceId, parseDeviceId } from './keyed-text.ts';
 import { boundedReading, type Condition, type ReadCounters, type Reading } from './reading.ts';
+import type { FoundReadings } from './readings/found-readings.ts';
+import { snmpReadings } from './readings/snmp-readings.ts';
+import { intOf, OID, octetsOf, type SnmpAnswer, type SnmpValue, textOf } from './snmp-answer.ts';
 import {
-  compareOids,
-  intOf,
-  OID,
-  octetsOf,
-  type SnmpAnswer,
-  type SnmpRows,
-  type SnmpValue,
-  textOf,
-} from './snmp-answer.ts';
+  charsetOf,
+  columnOf,
+  deviceRow,
+  printerIndex,
+  privateText,
+  privateValue,
+  rowsOf,
+  tableDevice,
+} from './snmp-rows.ts';
 import { splitNameAndVersion, versionsInDescription } from './software-names.ts';
 import { isChoiceOfTrays, namesFamily, StructureBuilder } from './structure-builder.ts';
 import { expand, type Identity, type MappingTables, modelIn, modelName, type Tables } from './tables.ts';
 import { meaningful } from './text.ts';
-
-/** The row index of the printer among the host's devices; 1 nearly everywhere, but not in print servers. */
-export function printerIndex(answer: SnmpAnswer): string {
-  for (const [index, row] of answer.rows(OID.hrDevice)) {
-    if (textOf(row.get(2)) === OID.hrDevicePrinter) return index;
-  }
-  for (const entry of [OID.prtGeneral, OID.hrPrinter]) {
-    const first = answer.rows(entry).keys().next();
-    if (!first.done) return first.value;
-  }
-  for (const entry of [OID.prtInput, OID.prtOutput, OID.prtMarker, OID.prtAlert]) {
-    const first = answer.rows(entry).keys().next();
-    if (!first.done) return first.value.split('.')[0] ?? '1';
-  }
-  return '1';
-}
-
-/**
- * The device under which a table has the printer's rows. Some agents have their tables under 0 (or 1) whatever hrDevice
- * says; a table that has nothing under the printer's own index is taken from where it has something.
- */
-export function tableDevice(rows: SnmpRows, device: string): string {
-  let first: string | undefined;
-  for (const index of rows.keys()) {
-    const dot = index.indexOf('.');
-    if (dot < 0) continue;
-    const here = index.slice(0, dot);
-    if (here === device) return device;
-    first ??= here;
-  }
-  return first ?? device;
-}
-
-/** Rows of one device in a table that is indexed by device and number; the number stays as key. */
-function rowsOf(rows: SnmpRows, device: string): Map<number, Map<number, SnmpValue>> {
-  const found = new Map<number, Map<number, SnmpValue>>();
-  const at = tableDevice(rows, device);
-  for (const [index, row] of rows) {
-    const parts = index.split('.');
-    // Some printers leave the device out of the index.
-    if (parts.length === 1) found.set(Number(parts[0]), row);
-    else if (parts[0] === at) found.set(Number(parts[parts.length - 1]), row);
-  }
-  return found;
-}
-
-/** The printer's own row of a table with one row a device. */
-function deviceRow(rows: SnmpRows, device: string): Map<number, SnmpValue> | undefined {
-  const own = rows.get(device);
-  if (own || rows.size !== 1) return own;
-  return rows.values().next().value;
-}
 
 /** Whether the alerts that were read are all that the printer has. */
 export function alertsWhole(answer: SnmpAnswer, device: string): boolean {
@@ -82,6 +33,7 @@ const JOINED = {
   prtInput: OID.prtInput,
   prtOutput: OID.prtOutput,
   prtMarker: OID.prtMarker,
+  prtMarkerSupplies: OID.prtMarkerSupplies,
   prtAlert: OID.prtAlert,
   finDevice: OID.finDevice,
 } as const;
@@ -104,13 +56,6 @@ function leftOut(answer: SnmpAnswer, device: string): Map<keyof typeof JOINED, n
     }
   }
   return counts;
-}
-
-/** MIBenum of the character set that the printer's texts are in (prtGeneralCurrentLocalization → prtLocalization.4). */
-function charsetOf(answer: SnmpAnswer, device: string): number | undefined {
-  const current = intOf(deviceRow(answer.rows(OID.prtGeneral), device)?.get(2)) ?? 1;
-  const rows = rowsOf(answer.rows(OID.prtLocalization), device);
-  return intOf((rows.get(current) ?? rows.values().next().value)?.get(4));
 }
 
 function deviceIdOf(answer: SnmpAnswer, device: string, tables: MappingTables): DeviceId | undefined {
@@ -165,24 +110,6 @@ function vendorOfTrays(answer: SnmpAnswer): string | undefined {
   return undefined;
 }
 
-/** Value of the first private object of that kind which says something. */
-function privateText(answer: SnmpAnswer, tables: Tables, is: string): string | undefined {
-  for (const rule of tables.objects) {
-    if (rule.is !== is) continue;
-    const value = privateValue(answer, rule.oid);
-    const text = meaningful(textOf(value), 1024);
-    if (text === undefined) continue;
-    const found = rule.fits.pattern ? expand(rule.fits.pattern, text, '$1') : text;
-    if (found) return found;
-  }
-  return undefined;
-}
-
-/** A private object by its OID, with or without the instance behind it. */
-function privateValue(answer: SnmpAnswer, oid: string): SnmpValue | undefined {
-  return answer.values.get(oid) ?? answer.values.get(`${oid}.0`) ?? answer.values.get(`${oid}.1`);
-}
-
 /** FinDeviceTypeTC (RFC 3806) to our kinds. */
 const FINISHER_KINDS: Record<number, string> = {
   4: 'folder',
@@ -224,6 +151,7 @@ export interface SnmpContext {
   tables: Tables;
   symbols: Set<string>;
   charset: number | undefined;
+  model: string | undefined;
 }
 
 /** The context of an answer that was read in full. */
@@ -240,7 +168,18 @@ export function snmpContext(answer: SnmpAnswer, mapping: MappingTables, reading:
     tables: mapping.select(identify(answer, mapping).identity),
     symbols: new Set(reading.structure.units.map((unit) => unit.symbol)),
     charset: charsetOf(answer, device),
+    model: reading.identity.model,
   };
+}
+
+/** Counters, supplies and trays of a read that left the structure out. */
+export function readMeasured(answer: SnmpAnswer, context: SnmpContext): FoundReadings {
+  const conditions = readConditions(answer, context);
+  return snmpReadings(answer, {
+    ...context,
+    conditions,
+    conditionsWhole: alertsWhole(answer, context.device),
+  });
 }
 
 /** Conditions of a read: the alert table, and the detected-error bits that it leaves unsaid. */
@@ -364,20 +303,28 @@ function readingOf(answer: SnmpAnswer, mapping: MappingTables): Reading {
     const [table = entry] = Object.entries(OID).find(([, oid]) => oid === entry) ?? [];
     builder.missing.push({ field: table, because: 'The printer broke off in the middle of this table.' });
   }
-  if (answer.rows(OID.prtGeneral).size === 0 && answer.rows(OID.prtMarker).size === 0) {
+  const ofPrinterMib = [OID.prtGeneral, OID.prtMarker, OID.prtMarkerSupplies, OID.prtInput, OID.prtAlert];
+  if (ofPrinterMib.every((entry) => answer.rows(entry).size === 0 && !answer.brokenOff.has(entry))) {
     builder.missing.push({
       field: 'Printer MIB',
       because: 'The printer offers no Printer MIB (or the community may not read it).',
     });
   }
   const upTimeTicks = answer.int(OID.sysUpTime);
+  const conditions = readConditions(answer, { device, tables, symbols: builder.symbols, charset });
+  const conditionsWhole = alertsWhole(answer, device);
+  const measured = snmpReadings(answer, {
+    ...{ device, tables, charset, conditions, conditionsWhole },
+    model: rawModel,
+  });
   return {
     source: 'snmp',
     structure,
     sources: builder.sources,
-    conditions: readConditions(answer, { device, tables, symbols: builder.symbols, charset }),
-    conditionsWhole: alertsWhole(answer, device),
+    conditions,
+    conditionsWhole,
     counters: readCounters(answer, device, tables),
+    measured,
     ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
     identity: {
       ...(make === undefined ? {} : { make }),
@@ -385,7 +332,7 @@ function readingOf(answer: SnmpAnswer, mapping: MappingTables): Reading {
       tables: tables.names,
       ...(serial === undefined ? {} : { serials: { snmp: serial } }),
     },
-    missing: builder.missing,
+    missing: [...builder.missing, ...measured.missing],
   };
 }
 
@@ -534,15 +481,6 @@ function addVersionTable(
       builder.addSoftware(name, version);
     }
   }
-}
-
-/** The values below a column with the rest of their OID, in order. */
-function columnOf(answer: SnmpAnswer, column: string): [string, SnmpValue][] {
-  const prefix = `${column}.`;
-  const found: [string, SnmpValue][] = [];
-  for (const [oid, value] of answer.values)
-    if (oid.startsWith(prefix)) found.push([oid.slice(prefix.length), value]);
-  return found.sort((a, b) => compareOids(a[0], b[0]));
 }
 
 /** A private column of lines `FIRMID="MAIN"` and `FIRMVER="1.15"`: each version belongs to the name before it. */

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type {
   AlertRule,
+  CounterRule,
   KeywordRule,
   Mapping,
   ModelRule,
@@ -42,6 +43,7 @@ export interface Tables {
   software: Compiled<SoftwareRule, 'name'>[];
   units: Compiled<UnitRule, 'model'>[];
   objects: Compiled<ObjectRule, 'pattern'>[];
+  counters: Compiled<CounterRule, 'pattern'>[];
 }
 
 /** Compiles `keys` of a rule. `whole` anchors the pattern at both ends. */
@@ -97,6 +99,7 @@ function load(document: unknown, where: string): Loaded {
         software: compile(mapping.software, ['name'], false),
         units: compile(mapping.units, ['model'], false),
         objects: compile(mapping.objects, ['pattern'], false),
+        counters: compile(mapping.counters, ['pattern'], false),
       },
     };
   } catch (error) {
@@ -117,6 +120,18 @@ function fits(table: Loaded, identity: Identity): boolean {
   const makeAsked = match.make !== undefined || match.enterprise !== undefined;
   if (makeAsked && !byMake) return false;
   return table.models.length === 0 || table.models.some((glob) => glob.test(model));
+}
+
+/** Objects of all tables; parts of one counter are only added up within the first table that has it. */
+function objectsOf(tables: Loaded[]): Tables['objects'] {
+  const counted = new Set<string>();
+  return tables.flatMap(({ compiled: { objects } }) => {
+    const kept = objects.filter(
+      ({ is, name }) => is !== 'counter' || name === undefined || !counted.has(name),
+    );
+    for (const { is, name } of objects) if (is === 'counter' && name !== undefined) counted.add(name);
+    return kept;
+  });
 }
 
 /** How particular a table is: one for models goes before one for a make, that before one for all. */
@@ -162,7 +177,8 @@ export class MappingTables {
       vendorCodes: join('vendorCodes'),
       software: join('software'),
       units: join('units'),
-      objects: join('objects'),
+      objects: objectsOf(tables),
+      counters: join('counters'),
     };
     if (this.chosen.size >= CHOSEN_MAX) this.chosen.clear();
     this.chosen.set(key, selected);

@@ -52,6 +52,10 @@ export function withPlace(driver: Driver, printer: AgentPrinter): Driver {
     stop: () => driver.stop(),
     readStructure: async () => ({ ...(await driver.readStructure()), ...place }),
     readCounters: () => driver.readCounters(),
+    // Present only where the driver has it: an agent without it tells no readings.
+    ...(driver.readReadings
+      ? { readReadings: () => driver.readReadings?.() ?? Promise.resolve(undefined) }
+      : {}),
     cannotInstall: (subject) => driver.cannotInstall(subject),
     install: (images, progress) => driver.install(images, progress),
     rollback: (images) => driver.rollback(images),

@@ -19,6 +19,37 @@ export function diagnose(reading: Reading, nowMs: number): Diagnosis {
   return { ...reading, entries: events };
 }
 
+/** Counters, supplies, trays and facts as lines, each with the OID, attribute or JSON path that it came from. */
+function measuredLines({ measured }: Diagnosis): string[] {
+  if (!measured) return [];
+  const { state, reasons, counters = {}, supplies = [], inputs = [], facts = {} } = measured.readings;
+  const from = (path: string) => (measured.from[path] === undefined ? '' : `  [${measured.from[path]}]`);
+  const lines = ['', 'readings', `  state      ${state ?? 'unknown'}${from('state')}`];
+  lines.push(
+    `  reasons    ${reasons === undefined ? 'unknown' : reasons.join(', ') || 'none'}${from('reasons')}`,
+  );
+  for (const [name, count] of Object.entries(counters)) {
+    lines.push(`  ${name.padEnd(26)} ${count}${from(`counters.${name}`)}`);
+  }
+  for (const { symbol, kind, color, model, level, capacity, measure, known, state: is } of supplies) {
+    const left = level === undefined ? (known ?? 'unknown') : `${level}${known === 'steps' ? ' steps' : ''}`;
+    const of = capacity === undefined ? '' : ` of ${capacity}`;
+    const unit = measure === undefined || measure === 'unknown' ? '' : ` ${measure}`;
+    const what = [color, kind].filter((word) => word !== undefined).join(' ');
+    lines.push(`  ${symbol.padEnd(12)} ${what}  ${left}${of}${unit}  ${is ?? ''}${from(`${symbol}.level`)}`);
+    if (model !== undefined) lines.push(`      ${model}${from(`${symbol}.model`)}`);
+  }
+  for (const { symbol, level, capacity, known, media } of inputs) {
+    const of = capacity === undefined ? '' : ` of ${capacity}`;
+    const left = level ?? known ?? 'unknown';
+    lines.push(`  ${symbol.padEnd(12)} ${left}${of} sheets  ${media ?? ''}${from(`${symbol}.level`)}`);
+  }
+  for (const [name, text] of Object.entries(facts)) {
+    lines.push(`  ${name.padEnd(10)} ${text}${from(`facts.${name}`)}`);
+  }
+  return lines;
+}
+
 /** Everything as lines for a person. */
 export function diagnosisText(found: Diagnosis): string {
   const { structure, sources, identity } = found;
@@ -57,6 +88,7 @@ export function diagnosisText(found: Diagnosis): string {
     `pages    ${pages ?? 'unknown'}`,
     `printing ${printing === undefined ? 'unknown' : printing ? 'yes' : 'no'}`,
   );
+  lines.push(...measuredLines(found));
   if (found.missing.length > 0) lines.push('', 'missing');
   for (const missing of found.missing) lines.push(`  ${missing.field.padEnd(28)} ${missing.because}`);
   return `${lines.join('\n')}\n`;

@@ -9,6 +9,7 @@ import { DRIVER_LIMITS } from '../drivers/limits.ts';
 import { type QuickReading, quickOf, type Reader } from '../drivers/reader.ts';
 import { keepFile } from '../drivers/state-file.ts';
 import type { Reading } from '../mapping/reading.ts';
+import type { FoundReadings } from '../mapping/readings/found-readings.ts';
 import type { Find, Place } from './finder.ts';
 import { identityFor, type KnownIdentity, learn, UNKNOWN_IDENTITY, verdictOf } from './identity.ts';
 import type { OpenedReader } from './open-reader.ts';
@@ -97,6 +98,7 @@ export class FollowingReader implements Reader {
   private nudge: (() => void) | undefined;
   private closed = false;
   readQuick?: NonNullable<Reader['readQuick']>;
+  readReadings?: NonNullable<Reader['readReadings']>;
   knock?: NonNullable<Reader['knock']>;
   /** The SNMP part, to which traps from that host go, wherever that is. */
   readonly traps?: TrapSource;
@@ -114,6 +116,7 @@ export class FollowingReader implements Reader {
     const { snmp } = this.opened;
     if (snmp) this.traps = this.trapSource(snmp);
     if (this.opened.reader.readQuick) this.readQuick = () => this.quick();
+    if (this.opened.reader.readReadings) this.readReadings = () => this.measured();
     if (this.opened.reader.knock) this.knock = () => this.knocked();
   }
 
@@ -170,6 +173,20 @@ export class FollowingReader implements Reader {
     try {
       const found = await this.opened.reader.readQuick?.();
       if (!found || this.doubted) return await whole();
+      this.answeredMs = this.now();
+      return found;
+    } catch (error) {
+      this.seek();
+      throw error;
+    }
+  }
+
+  private async measured(): Promise<FoundReadings | undefined> {
+    // Counters of another printer at this address would look like a reset.
+    if (this.doubted || this.fresh) return (await this.read()).measured;
+    try {
+      const found = await this.opened.reader.readReadings?.();
+      if (this.doubted) return (await this.read()).measured;
       this.answeredMs = this.now();
       return found;
     } catch (error) {

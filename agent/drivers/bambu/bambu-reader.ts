@@ -6,6 +6,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import mqtt, { type MqttClient } from 'mqtt';
 import { type BambuState, bambuReading, mergeReport } from '../../mapping/bambu-reading.ts';
 import type { Reading } from '../../mapping/reading.ts';
+import type { FoundReadings } from '../../mapping/readings/found-readings.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
 import type { QuickReading, Reader } from '../reader.ts';
 
@@ -20,7 +21,10 @@ export interface BambuAccess {
 }
 
 /** Fields of `print` that are kept; the rest (temperatures, every second) is not of interest. */
-const KEPT = ['hms', 'print_error', 'gcode_state', 'upgrade_state'];
+const KEPT = new Set([
+  ...['hms', 'print_error', 'gcode_state', 'upgrade_state'],
+  ...['ams', 'vt_tray', 'vir_slot', 'nozzle_type', 'nozzle_diameter', 'device', 'net'],
+]);
 
 export class BambuReader implements Reader {
   readonly kind = 'bambu';
@@ -132,7 +136,7 @@ export class BambuReader implements Reader {
       const before = JSON.stringify([this.state.print['hms'], this.state.print['print_error']]);
       mergeReport(
         this.state.print,
-        Object.fromEntries(Object.entries(print).filter(([name]) => KEPT.includes(name))),
+        Object.fromEntries(Object.entries(print).filter(([name]) => KEPT.has(name))),
       );
       for (const done of this.reports.splice(0)) done();
       if (before !== JSON.stringify([this.state.print['hms'], this.state.print['print_error']]))
@@ -187,6 +191,12 @@ export class BambuReader implements Reader {
       counters,
       structureMayDiffer: JSON.stringify(this.state.modules) !== this.modulesText,
     };
+  }
+
+  /** What it pushed since, as `readQuick`. */
+  async readReadings(): Promise<FoundReadings | undefined> {
+    await this.connected();
+    return bambuReading(this.state).measured;
   }
 
   onNudge(nudge: () => void): void {

@@ -6,6 +6,7 @@ import {
   startHabitAgent,
 } from '../../../tests/far-sides/snmp-habits.ts';
 import type { PrinterEvent } from '../../driver.ts';
+import type { FoundReadings } from '../../mapping/readings/found-readings.ts';
 import { OID } from '../../mapping/snmp-answer.ts';
 import { MappingTables } from '../../mapping/tables.ts';
 import { PolledDriver } from '../polled-driver.ts';
@@ -61,6 +62,11 @@ function printer(alerts: Alert[], { device = 1, host = 1 } = {}): HabitRows {
     ]),
     ...column(OID.prtMarker, 3, [[`${device}.1`, 7]]),
     ...column(OID.prtMarker, 4, [[`${device}.1`, { counter: 12_345 }]]),
+    ...column(OID.prtMarkerSupplies, 5, supplyCells(device, [3, 4, 9])),
+    ...column(OID.prtMarkerSupplies, 6, supplyCells(device, ['Black Toner', null, 'Drum'])),
+    ...column(OID.prtMarkerSupplies, 7, supplyCells(device, [19, 19, 7])),
+    ...column(OID.prtMarkerSupplies, 8, supplyCells(device, [100, 100, 30_000])),
+    ...column(OID.prtMarkerSupplies, 9, supplyCells(device, [42, -3, 12_000])),
     ...ofAlerts(2, ({ severity }) => severity),
     ...ofAlerts(4, ({ group }) => group),
     ...ofAlerts(5, () => 1),
@@ -70,6 +76,21 @@ function printer(alerts: Alert[], { device = 1, host = 1 } = {}): HabitRows {
     ['1.3.6.1.2.1.44.1.0', 1],
   ];
 }
+
+function supplyCells<T>(device: number, values: T[]): [index: string, value: T][] {
+  // Indexes with a gap, as cartridges and drums have them.
+  return values.map((value, i) => [`${device}.${i === 2 ? 5 : i + 1}`, value]);
+}
+
+const SUPPLIES = [
+  ['supply.1', 'toner', 42, 100, 'percent', 'exact'],
+  ['supply.2', 'waste', undefined, 100, 'percent', 'some'],
+  ['supply.5', 'drum', 12_000, 30_000, 'impressions', 'exact'],
+];
+const suppliesOf = (found: FoundReadings | undefined) =>
+  found?.readings.supplies?.map(({ symbol, kind, level, capacity, measure, known }) => [
+    ...[symbol, kind, level, capacity, measure, known],
+  ]);
 
 /** On a busy machine an answer takes its time; only where requests are dropped is it waited for in vain. */
 const reader = (more: { version?: '1' | '2c' } = {}) => {
@@ -110,6 +131,14 @@ test.each(HABITS)('an agent that %s: all rows, in a whole and in a quick read', 
   expect([quick.conditionsWhole, quick.counters.pages, quick.upTimeTicks]).toEqual([true, 12_345, 1_000_000]);
   expect(quick.structureMayDiffer).toBe(false);
   if (habits.bulk) expect(agent.asked.bulk).toBe(before.bulk);
+  // Readings take the same ways, with the structure and without.
+  for (const measured of [reading.measured, await snmp.readReadings()]) {
+    expect(measured?.readings.counters).toEqual({ impressions: 12_345 });
+    expect(suppliesOf(measured)).toEqual(SUPPLIES);
+    expect(measured?.readings.reasons).toEqual(
+      expect.arrayContaining(['cover-open', 'media-empty', 'media-jam']),
+    );
+  }
   await snmp.close();
 });
 
@@ -139,6 +168,8 @@ test.each([
   expect(reading.missing.map(({ field }) => field)).not.toContain('prtAlert');
   const quick = await snmp.readQuick();
   expect([quick.conditions.length, quick.conditionsWhole, quick.counters.pages]).toEqual([1, true, 12_345]);
+  expect(suppliesOf(reading.measured)).toEqual(SUPPLIES);
+  expect(suppliesOf(await snmp.readReadings())).toEqual(SUPPLIES);
   // An alert that came as a trap stands beside those that are there.
   snmp.trap([
     [`${OID.prtAlert}.2.${device}.77`, { type: 'integer', value: 3 }],
@@ -182,4 +213,47 @@ test('a jam of seconds is told by quick reads of an agent that drops large reque
   await until(2);
   await driver.stop();
   expect(told.map(({ code }) => code)).toEqual(['media-jam', 'condition-cleared']);
+});
+
+test('a printer whose supplies break off is not told to have none of the rest, nor an unknown level', async () => {
+  const fault = { genErrBehind: OID.prtMarkerSupplies };
+  agent = await startHabitAgent(
+    printer([]).filter(([oid]) => !oid.startsWith(`${OID.prtMarkerSupplies}.9.`)),
+    { ...fault, bulk: 'genErr', broken: false },
+  );
+  const snmp = reader();
+  const { measured } = await snmp.read();
+  // The column of levels is not there at all: every level is unknown, none is 0.
+  expect(suppliesOf(measured)?.map(([, , level, , , known]) => [level, known])).toEqual([
+    [undefined, 'unknown'],
+    [undefined, 'unknown'],
+    [undefined, 'unknown'],
+  ]);
+  await snmp.close();
+});
+
+test('a state that changes is read again by itself, and told to the agent', async () => {
+  agent = await startHabitAgent(printer([]));
+  const driver = new PolledDriver(reader(), {
+    ...{ pollMs: 50, fullMs: 600_000, silentMs: 60_000, random: () => 0 },
+    log: pino({ level: 'silent' }),
+  });
+  let changes = 0;
+  await driver.start({ error: () => {}, changed: () => {}, readings: () => changes++ });
+  expect((await driver.readReadings())?.state).toBe('idle');
+  const until = async (holds: () => boolean) => {
+    for (let i = 0; i < 400 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+  };
+  await until(() => changes > 0);
+  const before = changes;
+  agent.rows = printer([JAM]).map(([oid, value]) => [oid, oid.startsWith(`${OID.hrPrinter}.1.`) ? 4 : value]);
+  await until(() => changes > before);
+  expect(await driver.readReadings()).toMatchObject({
+    state: 'processing',
+    reasons: ['media-jam'],
+    supplies: [{ symbol: 'supply.1' }, { symbol: 'supply.2' }, { symbol: 'supply.5' }],
+  });
+  agent.habits = { broken: true };
+  await expect(driver.readReadings()).rejects.toMatchObject({ code: 'agent/no-answer' });
+  await driver.stop();
 });

@@ -2,20 +2,23 @@
  * Reads a printer over SNMP: everything now and then, and between two such reads one packet for what changes.
  */
 
+import type { ObjectRule } from '../../../schemas/types.ts';
 import { withinSteps } from '../../mapping/pattern.ts';
 import { READING_STEPS_MAX, type Reading } from '../../mapping/reading.ts';
+import { type FoundReadings, withoutReasons } from '../../mapping/readings/found-readings.ts';
 import { OID, SnmpAnswer, type SnmpValue } from '../../mapping/snmp-answer.ts';
 import {
   alertsWhole,
   identify,
   readConditions,
   readCounters,
+  readMeasured,
   type SnmpContext,
   snmpContext,
   snmpReading,
-  tableDevice,
 } from '../../mapping/snmp-reading.ts';
-import type { MappingTables } from '../../mapping/tables.ts';
+import { tableDevice } from '../../mapping/snmp-rows.ts';
+import type { MappingTables, Tables } from '../../mapping/tables.ts';
 import { PRINTER_PORTS, takesConnections } from '../alive.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
 import { ErrorAnswer, type QuickReading, type Reader } from '../reader.ts';
@@ -26,23 +29,88 @@ const columns = (entry: string, numbers: number[]) => numbers.map((number) => `$
 
 /** Columns that are read side by side, table by table. */
 const GROUPS: string[][] = [
-  [...columns(OID.hrDevice, [2, 3, 4]), ...columns(OID.hrPrinter, [1, 2])],
+  [...columns(OID.hrDevice, [2, 3, 4, 5]), ...columns(OID.hrPrinter, [1, 2])],
   [...columns(OID.prtGeneral, [1, 2, 16, 17]), ...columns(OID.prtLocalization, [4])],
   columns(OID.prtAlert, [2, 3, 4, 5, 6, 7, 8, 9]),
-  columns(OID.prtInput, [13, 14, 15, 16, 17, 18]),
-  columns(OID.prtOutput, [7, 8, 9, 10, 11, 12]),
-  columns(OID.prtMarker, [3, 4]),
+  columns(OID.prtInput, [8, 9, 10, 12, 13, 14, 15, 16, 17, 18]),
+  columns(OID.prtOutput, [4, 5, 7, 8, 9, 10, 11, 12]),
+  [
+    ...columns(OID.prtMarker, [2, 3, 4]),
+    ...columns(OID.prtCover, [3]),
+    ...columns(OID.prtMarkerColorant, [4]),
+  ],
+  columns(OID.prtMarkerSupplies, [3, 5, 6, 7, 8, 9]),
+  [...columns(OID.ifEntry, [3, 6]), ...columns(OID.ipAddress, [1])],
   columns(OID.finDevice, [2, 3, 8, 10]),
   columns(OID.hrSWInstalled, [2]),
   columns(OID.entPhysical, [2, 7, 9, 10]),
 ];
 
-const SYSTEM = [OID.sysDescr, OID.sysObjectId, OID.sysUpTime, OID.sysName, OID.sysLocation];
+const SYSTEM = [OID.sysDescr, OID.sysObjectId, OID.sysUpTime, OID.sysContact, OID.sysName, OID.sysLocation];
+
+/** What of it readings need: without names of units and versions. */
+const MEASURED_GROUPS: string[][] = [
+  [
+    ...columns(OID.hrDevice, [5]),
+    ...columns(OID.hrPrinter, [1, 2]),
+    ...columns(OID.prtOutput, [4, 5]),
+    ...columns(OID.prtCover, [3]),
+    ...columns(OID.prtMarkerColorant, [4]),
+  ],
+  columns(OID.prtAlert, [2, 3, 4, 5, 6, 7, 8, 9]),
+  [...columns(OID.prtInput, [8, 9, 10, 12, 13, 15, 18]), ...columns(OID.prtMarker, [2, 3, 4])],
+  columns(OID.prtMarkerSupplies, [3, 5, 6, 7, 8, 9]),
+];
 
 const ALERT_COLUMNS = columns(OID.prtAlert, [2, 3, 4, 5, 6, 7, 8, 9]);
 
 /** Objects asked for in one GET. */
 const GET_MAX = 12;
+
+/** Rules that name columns of tables; the others name single objects. */
+const COLUMNS_OF_RULES = new Set<ObjectRule['is']>(['versions', 'version-pairs', 'counters']);
+
+/** Objects by GET, a few at a time; what there was no time for counts as broken off. */
+async function getInto(
+  requests: SnmpRequests,
+  oids: string[],
+  answer: SnmpAnswer,
+  timeIsUp: () => boolean,
+): Promise<void> {
+  for (let i = 0; i < oids.length; i += GET_MAX) {
+    if (timeIsUp()) {
+      answer.brokenOff.add(OID.enterprises);
+      return;
+    }
+    for (const [oid, value] of await requests.get(oids.slice(i, i + GET_MAX))) answer.set(oid, value);
+  }
+}
+
+/** Reads what readings are made of, for a printer whose structure is known. */
+export async function readSnmpMeasured(
+  requests: SnmpRequests,
+  { objects }: Tables,
+  now: () => number = Date.now,
+): Promise<SnmpAnswer> {
+  const answer = new SnmpAnswer();
+  const endMs = now() + DRIVER_LIMITS.snmpReadMs;
+  const timeIsUp = () => now() >= endMs;
+  await getInto(requests, SYSTEM, answer, timeIsUp);
+  for (const group of MEASURED_GROUPS) await walkColumns(requests, group, answer, timeIsUp);
+  try {
+    const counted = objects.filter(({ is }) => is === 'pages' || is === 'counter' || is === 'asset-tag');
+    await getInto(requests, [...new Set(counted.map(({ oid }) => oid))], answer, timeIsUp);
+    for (const { is, names, oid } of objects) {
+      if (is === 'counters' && names !== undefined)
+        await walkColumns(requests, [names, oid], answer, timeIsUp);
+    }
+  } catch (error) {
+    // As in a whole read: what the makers add is extra.
+    answer.brokenOff.add(OID.enterprises);
+    if (error instanceof NoAnswer && answer.size === 0) throw error;
+  }
+  return answer;
+}
 
 /** Reads everything there is to know. Rejects with NoAnswer when nothing comes. */
 export async function readSnmp(
@@ -54,21 +122,17 @@ export async function readSnmp(
   const endMs = now() + DRIVER_LIMITS.snmpReadMs;
   // A printer that takes its time with every packet is asked no longer than this: nobody else would stop the read.
   const timeIsUp = () => now() >= endMs;
-  const get = async (oids: string[]) => {
-    for (let i = 0; i < oids.length && !timeIsUp(); i += GET_MAX) {
-      for (const [oid, value] of await requests.get(oids.slice(i, i + GET_MAX))) answer.set(oid, value);
-    }
-  };
+  const get = (oids: string[]) => getInto(requests, oids, answer, timeIsUp);
   await get(SYSTEM);
   for (const group of GROUPS) await walkColumns(requests, group, answer, timeIsUp);
   // Private objects are extra: a printer that refuses them is none the worse for it.
   try {
     await get(mapping.deviceIdObjects());
     const { objects } = mapping.select(identify(answer, mapping).identity);
-    const scalars = objects.filter((rule) => rule.is !== 'versions' && rule.is !== 'version-pairs');
+    const scalars = objects.filter((rule) => !COLUMNS_OF_RULES.has(rule.is));
     await get([...new Set(scalars.map((rule) => rule.oid))].filter((oid) => !answer.values.has(oid)));
     for (const rule of objects) {
-      if (rule.is === 'versions' && rule.names !== undefined)
+      if ((rule.is === 'versions' || rule.is === 'counters') && rule.names !== undefined)
         await walkColumns(requests, [rule.names, rule.oid], answer, timeIsUp);
       else if (rule.is === 'version-pairs') await walkColumns(requests, [rule.oid], answer, timeIsUp);
     }
@@ -185,6 +249,14 @@ export class SnmpReader implements Reader {
       ...(upTimeTicks === undefined ? {} : { upTimeTicks }),
       structureMayDiffer,
     };
+  }
+
+  async readReadings(): Promise<FoundReadings | undefined> {
+    const { context } = this;
+    if (!context) return (await this.read()).measured;
+    const answer = await readSnmpMeasured(this.session, context.tables);
+    const { result, enough } = withinSteps(READING_STEPS_MAX, () => readMeasured(answer, context));
+    return enough ? result : withoutReasons(result);
   }
 
   /** Alerts that a trap told and that are gone from the table again have happened all the same. */
