@@ -39,7 +39,7 @@ function minimize(encoding: Encoding, core: readonly Literal[]): { core: Literal
 
 /**
  * The core of an instance in which nothing fits; undefined when something does, or when the budget ran out.
- * The smallest one where there is time to find it, so that the story is short; else the smaller of two.
+ * The smallest one where there is time to find it, so that the explanation is short; else the smaller of two.
  */
 export function findCore(instance: Instance, exhausted: () => boolean): Core | undefined {
   const encoding = new Encoding(instance, { exhausted, explained: true });

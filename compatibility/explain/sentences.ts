@@ -1,11 +1,11 @@
 /**
- * A story as sentences, in the manner of PubGrub: because of this and that, only so much is left.
+ * A derivation as sentences, in the manner of PubGrub: because of this and that, only so much is left.
  */
 import { type Instance, type Link, type Part, type Variable, versionAt } from '../instance.ts';
 import type { Rule } from '../tables.ts';
 import { listText, shortRange } from '../wording.ts';
 import { type Core, isSlotDemand, type Origin } from './core.ts';
-import { type Deduction, type Story, tell } from './deduction.ts';
+import { type Deduction, type Derivation, deriveContradiction } from './derivation.ts';
 
 const EXPLANATION_CHARACTERS_MAX = 8_000;
 
@@ -142,15 +142,15 @@ function deductionText(deduction: Deduction): string {
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-function storyText(story: Story): string | undefined {
-  const sentences = story.deductions.map(deductionText);
-  if (story.end) return sentences.join(' ');
-  if (!story.cases) return undefined;
-  for (const { candidate, story: inner } of story.cases.stories) {
-    const text = storyText(inner);
+function derivationText(derivation: Derivation): string | undefined {
+  const sentences = derivation.deductions.map(deductionText);
+  if (derivation.end) return sentences.join(' ');
+  if (!derivation.cases) return undefined;
+  for (const { candidate, derivation: inner } of derivation.cases.derivations) {
+    const text = derivationText(inner);
     if (text === undefined) return undefined;
     sentences.push(
-      `Were ${story.cases.variable.name} ${versionAt(story.cases.variable, candidate)}: ${text}`,
+      `Were ${derivation.cases.variable.name} ${versionAt(derivation.cases.variable, candidate)}: ${text}`,
     );
   }
   return sentences.join(' ');
@@ -163,7 +163,7 @@ export function conflictTexts(core: Core): string[] {
 
 /** Why nothing fits, in sentences. */
 export function explanationText(instance: Instance, core: Core, exhausted?: () => boolean): string {
-  const told = storyText(tell(instance, core.origins, exhausted));
+  const told = derivationText(deriveContradiction(instance, core.origins, exhausted));
   const text =
     told !== undefined && told.length <= EXPLANATION_CHARACTERS_MAX
       ? told

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { findCore } from '../../../compatibility/explain/core.ts';
-import { tell } from '../../../compatibility/explain/deduction.ts';
+import { deriveContradiction } from '../../../compatibility/explain/derivation.ts';
 import { choose, compileCatalog, judge } from '../../../compatibility/index.ts';
 import { buildInstance } from '../../../compatibility/instance.ts';
 import { Encoding } from '../../../compatibility/solver/encoding.ts';
@@ -36,8 +36,8 @@ test('an explanation is a set that cannot hold together, and no member of it can
         }
       }
       all++;
-      const story = tell(instance, core.origins);
-      if (story.end || story.cases) told++;
+      const derivation = deriveContradiction(instance, core.origins);
+      if (derivation.end || derivation.cases) told++;
       expect(choice.explanation).not.toBe('');
     }),
     { numRuns: RUNS, seed: SEED },

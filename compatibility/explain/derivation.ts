@@ -33,12 +33,12 @@ export interface Deduction {
   inUse: boolean | undefined;
 }
 
-export interface Story {
+export interface Derivation {
   deductions: Deduction[];
   /** What remains impossible, when no cases are needed. */
   end: Variable | Part | undefined;
-  /** The variable by whose candidates the cases differ, and the story of each. */
-  cases: { variable: Variable; stories: { candidate: number; story: Story }[] } | undefined;
+  /** The variable by whose candidates the cases differ, and the derivation of each. */
+  cases: { variable: Variable; derivations: { candidate: number; derivation: Derivation }[] } | undefined;
 }
 
 const DEPTH_MAX = 4;
@@ -46,7 +46,7 @@ const CASES_MAX = 8;
 
 const isVariable = (about: Variable | Part): about is Variable => 'candidates' in about;
 
-class Teller {
+class Deriver {
   private readonly instance: Instance;
   private readonly origins: readonly Origin[];
   private readonly possible: Possible;
@@ -237,7 +237,7 @@ class Teller {
     if (count) this.contradict(origin, parts[0]!);
   }
 
-  story(depth: number): Story {
+  derive(depth: number): Derivation {
     if (this.conclude()) return { deductions: this.needed(), end: this.end, cases: undefined };
     return {
       deductions: this.deductions,
@@ -247,7 +247,7 @@ class Teller {
   }
 
   /** The cases of the variable with the fewest candidates left. */
-  private split(depth: number): Story['cases'] {
+  private split(depth: number): Derivation['cases'] {
     const inCore = new Set<Variable>();
     for (const origin of this.origins) {
       if (isSlotDemand(origin)) continue;
@@ -258,7 +258,7 @@ class Teller {
     open.sort((a, b) => this.left(a).length - this.left(b).length || a.index - b.index);
     const variable = open[0];
     if (!variable || this.left(variable).length > CASES_MAX) return undefined;
-    const stories = this.left(variable).map((candidate) => {
+    const derivations = this.left(variable).map((candidate) => {
       const { versions, canBeIn, canBeOut } = this.possible;
       const possible: Possible = {
         versions: versions.map((each) => each.slice()),
@@ -266,13 +266,13 @@ class Teller {
         canBeOut: [...canBeOut],
       };
       possible.versions[variable.index]!.fill(0)[candidate] = 1;
-      return { candidate, story: this.teller(possible).story(depth + 1) };
+      return { candidate, derivation: this.deriver(possible).derive(depth + 1) };
     });
-    return { variable, stories };
+    return { variable, derivations };
   }
 
-  private teller(possible: Possible): Teller {
-    return new Teller(this.instance, this.origins, possible, this.exhausted);
+  private deriver(possible: Possible): Deriver {
+    return new Deriver(this.instance, this.origins, possible, this.exhausted);
   }
 
   /** Only what the end rests on. */
@@ -299,16 +299,16 @@ class Teller {
   }
 }
 
-/** Tells how the origins come to contradict each other; a story without end when the budget ran out. */
-export function tell(
+/** Tells how the origins come to contradict each other; a derivation without end when the budget ran out. */
+export function deriveContradiction(
   instance: Instance,
   origins: readonly Origin[],
   exhausted: () => boolean = () => false,
-): Story {
+): Derivation {
   const possible: Possible = {
     versions: instance.variables.map(({ candidates }) => new Uint8Array(candidates.length).fill(1)),
     canBeIn: instance.parts.map(() => true),
     canBeOut: instance.parts.map((part) => !part.always),
   };
-  return new Teller(instance, origins, possible, exhausted).story(0);
+  return new Deriver(instance, origins, possible, exhausted).derive(0);
 }
