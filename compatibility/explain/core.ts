@@ -4,6 +4,8 @@
 import type { Instance, Link } from '../instance.ts';
 import type { Literal } from '../solver/cdcl.ts';
 import { Encoding, type SlotDemand } from '../solver/encoding.ts';
+import { PATIENCE_CONFLICTS } from '../solver/optimum.ts';
+import { type Crowd, findCrowd } from '../solver/pigeonhole.ts';
 import { smallestConflict } from './smallest.ts';
 
 export type Origin = Link | SlotDemand;
@@ -14,6 +16,8 @@ export interface Core {
   minimal: boolean;
   /** Whether it is proven that no other set has fewer members. */
   smallest: boolean;
+  /** There when it is a pigeonhole conflict, which is told as one. */
+  crowd?: Crowd;
 }
 
 /** Whether an origin is a demand of the slots. */
@@ -42,8 +46,21 @@ function minimize(encoding: Encoding, core: readonly Literal[]): { core: Literal
  * The smallest one where there is time to find it, so that the explanation is short; else the smaller of two.
  */
 export function findCore(instance: Instance, exhausted: () => boolean): Core | undefined {
-  const encoding = new Encoding(instance, { exhausted, explained: true });
-  if (encoding.solver.solve([...encoding.selectors.keys()]) !== 'unsat') return undefined;
+  let patience = PATIENCE_CONFLICTS;
+  const encoding = new Encoding(instance, {
+    exhausted: () => exhausted() || encoding.solver.conflicts > patience,
+    explained: true,
+  });
+  const selectors = [...encoding.selectors.keys()];
+  let result = encoding.solver.solve(selectors);
+  if (result === 'gave-up' && !exhausted()) {
+    const crowd = findCrowd(instance);
+    if (crowd) return { origins: crowd.links, minimal: crowd.even, smallest: false, crowd };
+    patience = Number.POSITIVE_INFINITY;
+    result = encoding.solver.solve(selectors);
+  }
+  patience = Number.POSITIVE_INFINITY;
+  if (result !== 'unsat') return undefined;
   const first = [...encoding.solver.core].sort((a, b) => a - b);
   const ways = [minimize(encoding, first), minimize(encoding, [...first].reverse())];
   const best = ways[1]!.minimal && ways[1]!.core.length < ways[0]!.core.length ? ways[1]! : ways[0]!;

@@ -2,6 +2,7 @@
  * A derivation as sentences, in the manner of PubGrub: because of this and that, only so much is left.
  */
 import { type Instance, type Link, type Part, type Variable, versionAt } from '../instance.ts';
+import type { Crowd } from '../solver/pigeonhole.ts';
 import type { Rule } from '../tables.ts';
 import { listText, shortRange } from '../wording.ts';
 import { type Core, isSlotDemand, type Origin } from './core.ts';
@@ -156,13 +157,30 @@ function derivationText(derivation: Derivation): string | undefined {
   return sentences.join(' ');
 }
 
+/** Members of a core that are told; more are counted. */
+const CONFLICTS_TOLD_MAX = 500;
+
 /** The members of a core, each as a statement. */
 export function conflictTexts(core: Core): string[] {
-  return [...new Set(core.origins.map(originText))];
+  const all = [...new Set(core.origins.map(originText))];
+  if (all.length <= CONFLICTS_TOLD_MAX) return all;
+  return [...all.slice(0, CONFLICTS_TOLD_MAX), `${all.length - CONFLICTS_TOLD_MAX} more`];
+}
+
+/** Pieces of software that are named; more are counted. */
+const CROWD_NAMED_MAX = 4;
+
+/** Why there are more pieces of software than versions that go together. */
+function crowdText({ variables, places }: Crowd): string {
+  const names = variables.slice(0, CROWD_NAMED_MAX).map(({ name }) => name);
+  const more = variables.length - names.length;
+  const all = listText(more > 0 ? [...names, `${more} more`] : names, 'and');
+  return `${all} each need a version, but all versions they can have fall into ${places} sets, and no two of one set go together: that is enough for ${places} of them, not for ${variables.length}.`;
 }
 
 /** Why nothing fits, in sentences. */
 export function explanationText(instance: Instance, core: Core, exhausted?: () => boolean): string {
+  if (core.crowd) return crowdText(core.crowd);
   const told = derivationText(deriveContradiction(instance, core.origins, exhausted));
   const text =
     told !== undefined && told.length <= EXPLANATION_CHARACTERS_MAX

@@ -6,6 +6,7 @@ import type { ChooseOptions, Cost, Gap } from '../types.ts';
 import type { Literal } from './cdcl.ts';
 import { Encoding, FALSE, TRUE } from './encoding.ts';
 import { minimizeCount } from './minimize.ts';
+import { findCrowd } from './pigeonhole.ts';
 
 /** What was chosen: the parts in use, and a candidate for every variable on them. */
 export interface Assignment {
@@ -124,6 +125,9 @@ function settleNewest(encoding: Encoding): 'done' | 'gave-up' {
   return 'done';
 }
 
+/** Conflicts after which a search counts as hard. */
+export const PATIENCE_CONFLICTS = 1_000;
+
 type Count = 'replaced' | 'switched' | 'downgrades' | 'changes';
 
 /** What counts, in its order. */
@@ -233,8 +237,9 @@ export function findOptimum(
   { proving = exhausted, improving = exhausted }: { proving?: () => boolean; improving?: () => boolean } = {},
 ): Optimum {
   let limit = proving;
+  let patience = PATIENCE_CONFLICTS;
   const encoding = new Encoding(instance, {
-    exhausted: () => limit(),
+    exhausted: () => limit() || encoding.solver.conflicts > patience,
     newestFirst: objective === 'upgrade',
   });
   for (const { assignment, variables } of excluded) {
@@ -247,7 +252,14 @@ export function findOptimum(
     if (criterion === 'newest') {
       if (settleNewest(encoding) === 'done') continue;
     } else {
-      const minimum = minimizeCount(encoding.solver, literalsOf(encoding, criterion));
+      const literals = literalsOf(encoding, criterion);
+      let minimum = minimizeCount(encoding.solver, literals);
+      if (minimum !== 'unsat' && !minimum.proven && patience !== Number.POSITIVE_INFINITY) {
+        // Hard: look for what clause learning cannot see, then go on.
+        if (findCrowd(instance)) return 'unsat';
+        patience = Number.POSITIVE_INFINITY;
+        minimum = minimizeCount(encoding.solver, literals);
+      }
       if (minimum === 'unsat') return 'unsat';
       if (minimum.proven) continue;
       needed = minimum.count;
