@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { generateTypes } from './generate.ts';
 import { NESTING_LEVELS_MAX } from './limits.ts';
 import { operatorsReference } from './operators-reference.ts';
-import { parsePayload, schemaFault } from './validate.ts';
+import { parseObject, parsePayload, schemaFault } from './validate.ts';
 
 test('the committed types are what the schemas say', async () => {
   expect(await generateTypes()).toBe(readFileSync(new URL('./types.ts', import.meta.url), 'utf8'));
@@ -33,6 +33,14 @@ test.each([
   ['breaks the schema', '{"state":"away","session":"a"}', 'payload/schema'],
 ])('a payload that is %s is refused with its code', (_, text, code) => {
   expect(() => parsePayload('presence', Buffer.from(text))).toThrow(expect.objectContaining({ code }));
+});
+
+test('megabytes of brackets are refused at once: parsing them would hold everything else up for seconds', () => {
+  const payload = Buffer.from('['.repeat(8_000_000));
+  const before = process.cpuUsage();
+  expect(() => parseObject(payload)).toThrow(expect.objectContaining({ code: 'payload/not-json' }));
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1_000).toBeLessThan(300);
 });
 
 test('a payload that is nested too deep to be stored is refused, brackets in texts aside', () => {

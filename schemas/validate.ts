@@ -301,7 +301,7 @@ export function checkNoNul(params: unknown, payload: Buffer): void {
 
 const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from('"\\[]{}');
 
-/** Whether objects and arrays of right JSON are nested deeper than is read. */
+/** Whether objects and arrays of JSON are nested deeper than is read. Of what is no JSON it says anything. */
 function isTooDeep(json: Uint8Array): boolean {
   // Each level takes two characters: nearly every message is too short for it.
   if (json.length <= 2 * NESTING_LEVELS_MAX) return false;
@@ -324,6 +324,10 @@ function isTooDeep(json: Uint8Array): boolean {
  * @throws PlatenError payload/not-json
  */
 export function parseObject(payload: Uint8Array): Record<string, unknown> {
+  // First: `JSON.parse` takes seconds for megabytes of brackets, and nothing else runs meanwhile.
+  if (isTooDeep(payload)) {
+    throw new PlatenError('payload/not-json', { reason: `nested deeper than ${NESTING_LEVELS_MAX} levels` });
+  }
   let value: unknown;
   try {
     value = parseJson(textOf(payload));
@@ -332,9 +336,6 @@ export function parseObject(payload: Uint8Array): Record<string, unknown> {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new PlatenError('payload/not-json', { reason: 'an object is expected' });
-  }
-  if (isTooDeep(payload)) {
-    throw new PlatenError('payload/not-json', { reason: `nested deeper than ${NESTING_LEVELS_MAX} levels` });
   }
   return value as Record<string, unknown>;
 }

@@ -15,6 +15,7 @@ import {
   checkReply,
   checkSchema,
   paramsSchema,
+  parseObject,
   parsePayload,
 } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
@@ -84,7 +85,7 @@ function checkReplyId(id: string): string {
 function idIn(payload: Buffer): string | undefined {
   if (payload.length > CENTER_LIMITS.request_payload_bytes_max) return undefined;
   try {
-    const { id } = JSON.parse(payload.toString('utf8')) as { id?: unknown };
+    const { id } = parseObject(payload);
     return checkReplyId(checkSchema('operator-request', { id }).id);
   } catch {
     // Neither JSON nor an id: that is what the caller is told.
