@@ -47,6 +47,31 @@ test('what was issued holds until it is revoked, over a restart; what was never 
   expect(later.revoke('office-7')).toEqual([]);
 });
 
+test('a list of certificates that is missing is said with what to do, at a start and while it runs', async () => {
+  const running = await open();
+  const { serial } = await running.issue('office-7');
+  const said: unknown[] = [];
+  running.onFailed((error) => said.push(error));
+  expect(running.isRevoked(serial)).toBe(false);
+  rmSync(join(folder, 'tls', 'issued.json'));
+  expect([running.isRevoked(serial), running.isRevoked('abc')]).toEqual([false, true]);
+  await expect(running.issue('office-8')).rejects.toMatchObject({ code: 'file/damaged' });
+  const later = await open();
+  later.onFailed((error) => said.push(error));
+  expect(later.isRevoked(serial)).toBe(true);
+  for (const error of said) {
+    expect(error).toMatchObject({
+      code: 'file/damaged',
+      message: expect.stringContaining('it is missing'),
+      hint: expect.stringContaining('Restore it from a copy'),
+    });
+  }
+  expect(said).toHaveLength(2);
+  const fresh = await Authority.open(join(folder, 'another'), () => nowMs);
+  fresh.onFailed((error) => said.push(error));
+  expect(said).toHaveLength(2);
+});
+
 test('a revocation and certificates that are issued beside it, by other processes, are all kept', async () => {
   const authority = await open();
   const first = await Promise.all(['a', 'b', 'c', 'd'].map((name) => authority.issue(name)));

@@ -71,6 +71,8 @@ export class Authority {
   #readFrom = '';
   #watch: NodeJS.Timeout | undefined;
   #failed: (error: unknown) => void = () => undefined;
+  /** There was a list: one that is missing now is lost. Versions before made it with the first certificate only. */
+  #hasList = false;
   /** The fault that was reported last. */
   #fault = '';
 
@@ -89,6 +91,8 @@ export class Authority {
     if (!existsSync(join(folder, 'ca-key.pem'))) {
       const { certificate, key } = await makeAuthority('Platen authority', now(), AUTHORITY_MS);
       writeWholeSync(join(folder, 'ca.pem'), certificate);
+      writeWholeSync(join(folder, 'issued.json'), '[]');
+      // Last: a start that was cut off before makes everything anew.
       writeWholeSync(join(folder, 'ca-key.pem'), key);
     }
     // Reports a damaged key now and not at the first certificate.
@@ -260,6 +264,15 @@ export class Authority {
   /** Calls back when the list can't be read. Until it can, the last known list applies. */
   onFailed(listener: (error: unknown) => void): void {
     this.#failed = listener;
+    if (!this.#hasList) listener(this.#missing());
+  }
+
+  #missing(): PlatenError {
+    return new PlatenError('file/damaged', {
+      file: join(this.#folder, 'issued.json'),
+      reason: 'it is missing, and without it no certificate of a client is accepted',
+      hint: `${ISSUED_LOST} If none was ever issued, write [] into it.`,
+    });
   }
 
   close(): void {
@@ -281,7 +294,11 @@ export class Authority {
   /** Reads the list if the file changed. Returns whether it did. */
   #read(): boolean {
     const file = join(this.#folder, 'issued.json');
-    if (!existsSync(file)) return false;
+    if (!existsSync(file)) {
+      if (this.#hasList) throw this.#missing();
+      return false;
+    }
+    this.#hasList = true;
     const { ino, mtimeMs, size } = statSync(file);
     const from = `${ino} ${mtimeMs} ${size}`;
     if (from === this.#readFrom) return false;

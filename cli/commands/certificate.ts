@@ -4,14 +4,21 @@ import { Command } from 'commander';
 import { Authority } from '../../broker/access/authority.ts';
 import { CredentialFile } from '../../broker/access/credential-file.ts';
 import { writeWholeSync } from '../../files/whole-file.ts';
-import { PlatenError } from '../../schemas/errors.ts';
+import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { PRINTER_ID } from '../../schemas/topics.ts';
 import { brokerOf, runningOn } from '../data-folder.ts';
 import { OperatorClient, readCredentials } from '../operator-client.ts';
 import { addSettings, readSettings, type Settings } from '../settings.ts';
+import { print, printJson, warn } from '../terminal.ts';
 
-function open(command: Command): Promise<Authority> {
-  return Authority.open(join(readSettings(command.opts(), process.env).data, 'tls'), Date.now);
+async function open(command: Command): Promise<Authority> {
+  const folder = join(readSettings(command.opts(), process.env).data, 'tls');
+  const authority = await Authority.open(folder, Date.now);
+  authority.onFailed((error) => {
+    const { hint } = error instanceof PlatenError ? error : {};
+    warn(hint === undefined ? reasonOf(error) : `${reasonOf(error)}\n  ${hint}`);
+  });
+  return authority;
 }
 
 interface IssueFlags {
@@ -83,11 +90,8 @@ export function command(): Command {
     writeWholeSync(files.key, key);
     writeWholeSync(files.ca, authority.certificate, { mode: 0o644 });
     const result = { printer, serial, notAfter: notAfter.toISOString(), ...files };
-    process.stdout.write(
-      json
-        ? `${JSON.stringify(result)}\n`
-        : `${Object.values(files).join('\n')}\nserial ${serial}, valid until ${result.notAfter}\n`,
-    );
+    if (json) printJson(result);
+    else print(`${Object.values(files).join('\n')}\nserial ${serial}, valid until ${result.notAfter}`);
   });
   const list = new Command('list')
     .description('list every certificate that was issued')
@@ -96,7 +100,8 @@ export function command(): Command {
   list.action(async ({ json }: { json?: boolean }) => {
     for (const entry of (await open(list)).list()) {
       const plain = `${entry.serial}  ${entry.name}  until ${entry.notAfter}${entry.revokedAt ? `  revoked ${entry.revokedAt}` : ''}`;
-      process.stdout.write(`${json ? JSON.stringify(entry) : plain}\n`);
+      if (json) printJson(entry);
+      else print(plain);
     }
   });
   const revoke = new Command('revoke')
@@ -107,7 +112,7 @@ export function command(): Command {
     const revoked = (await open(revoke)).revoke(which);
     if (revoked.length === 0)
       throw new PlatenError('request/not-found', { kind: 'valid certificate', id: which });
-    for (const { serial, name } of revoked) process.stdout.write(`${serial}  ${name}\n`);
+    for (const { serial, name } of revoked) print(`${serial}  ${name}`);
   });
   return certificate.addCommand(issue).addCommand(list).addCommand(revoke);
 }
