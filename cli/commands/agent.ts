@@ -13,10 +13,12 @@ import { withoutSecrets } from '../../agent/process/open-reader.ts';
 import { openProbe } from '../../agent/process/probe.ts';
 import { durationMs } from '../../schemas/duration.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { oneLine } from '../../schemas/harmless.ts';
 import type { AgentPrinter } from '../../schemas/types.ts';
 import { createLog } from '../log.ts';
 import { secretOption } from '../secret-option.ts';
 import { isLoopback, readSettings } from '../settings.ts';
+import { print, printJson, warn } from '../terminal.ts';
 
 const CONFIG = 'agents.json';
 type Snmp = NonNullable<AgentPrinter['snmp']>;
@@ -189,11 +191,11 @@ async function add(
     },
     flags.broker ?? `mqtt://${here.includes(':') ? `[${here}]` : here}:${mqttPort}`,
   );
-  process.stdout.write(
-    `added ${id}${reading ? ` (${model}${serial === undefined ? '' : `, ${serial}`})` : ''} to ${flags.config}\n`,
+  print(
+    `added ${id}${reading ? ` (${model}${serial === undefined ? '' : `, ${serial}`})` : ''} to ${flags.config}`,
   );
   if (flags.password === undefined) {
-    process.stdout.write(`its password is missing: platen enroll ${id}, then put it into ${flags.config}\n`);
+    print(`its password is missing: platen enroll ${id}, then put it into ${flags.config}`);
   }
 }
 
@@ -206,18 +208,18 @@ async function find(flags: { for: string; interface?: string; json?: boolean }):
     ...(flags.interface === undefined ? {} : { interface: flags.interface }),
   });
   if (flags.json) {
-    for (const printer of printers) process.stdout.write(`${JSON.stringify(printer)}\n`);
+    for (const printer of printers) printJson(printer);
     return;
   }
   for (const { url, name, model, location, addresses } of printers) {
     // Names in .local are only known where the system asks mDNS for them.
     const known = [model, location, ...addresses].filter((part) => part !== undefined);
-    process.stdout.write(`${url}\n    ${[name, ...known].join(', ')}\n`);
+    print(`${oneLine(url)}\n    ${oneLine([name, ...known].join(', '))}`);
   }
-  process.stdout.write(
+  print(
     printers.length === 0
-      ? 'no printer announces itself by mDNS here; one in another network can be added by its address\n'
-      : `${printers.length} found; platen agent add <url>\n`,
+      ? 'no printer announces itself by mDNS here; one in another network can be added by its address'
+      : `${printers.length} found; platen agent add <url>`,
   );
 }
 
@@ -228,9 +230,8 @@ async function doctor(
   const mapping = loadMappings(flags.mapping ?? []);
   const show = (reading: Reading, raw: string) => {
     const found = diagnose(reading, Date.now());
-    process.stdout.write(
-      flags.json ? `${JSON.stringify(found)}\n` : `${flags.raw ? `${raw}\n` : ''}${diagnosisText(found)}`,
-    );
+    if (flags.json) printJson(found);
+    else print(`${flags.raw ? `${raw}\n` : ''}${diagnosisText(found)}`.trimEnd());
   };
   if (flags.recorded) {
     const played = flags.recorded.map((file) => {
@@ -258,8 +259,8 @@ async function doctor(
     const { reading, failures } = await probe.readEach();
     if (reading) show(reading, probe.raw());
     for (const { url, error } of failures) {
-      process.stderr.write(`${withoutSecrets(url)} does not answer: ${reasonOf(error)}\n`);
-      for (const line of adviceFor(url, error)) process.stderr.write(`  ${line}\n`);
+      warn(`${withoutSecrets(url)} does not answer: ${reasonOf(error)}`);
+      for (const line of adviceFor(url, error)) warn(`  ${line}`);
       process.exitCode = 1;
     }
   } finally {

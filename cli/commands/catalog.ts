@@ -3,19 +3,20 @@ import { Command } from 'commander';
 import { compileCatalog, Impact } from '../../compatibility/index.ts';
 import { readLines } from '../line-answers.ts';
 import { parseStructureLine, readCatalog, readCatalogDocument } from '../structure-lines.ts';
+import { print, printJson } from '../terminal.ts';
 
 function check(file: string, flags: { json?: boolean }): void {
   const document = readCatalogDocument(file);
   const { catalog, diagnostics } = compileCatalog(document);
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
-  if (flags.json) process.stdout.write(`${JSON.stringify({ catalog: catalog.name, diagnostics })}\n`);
+  if (flags.json) printJson({ catalog: catalog.name, diagnostics });
   else {
     for (const { path, severity, message } of diagnostics) {
-      process.stdout.write(`${file}: ${severity}: ${path}: ${message}\n`);
+      print(`${file}: ${severity}: ${path}: ${message}`);
     }
     const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;
     const warnings = count(diagnostics.length - errors, 'warning');
-    process.stdout.write(`${catalog.name}: ${count(errors, 'error')}, ${warnings}\n`);
+    print(`${catalog.name}: ${count(errors, 'error')}, ${warnings}`);
   }
   if (errors > 0) process.exitCode = 1;
 }
@@ -26,7 +27,7 @@ async function impact(flags: { from: string; to: string; structures: string }): 
     const { printer, structure } = parseStructureLine(bytes);
     counted.add(printer ?? '', structure);
   }
-  process.stdout.write(`${JSON.stringify(counted.result())}\n`);
+  printJson(counted.result());
 }
 
 export function command(): Command {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { brokerOf } from '../data-folder.ts';
 import { OperatorClient, readCredentials } from '../operator-client.ts';
 import { addSettings, readSettings } from '../settings.ts';
+import { print, printJson } from '../terminal.ts';
 
 interface EnrollFlags {
   credentials?: string;
@@ -38,7 +39,8 @@ export function command(): Command {
       };
       for (const item of items) {
         const plain = items.length === 1 ? item.password : `${item.printer} ${item.password}`;
-        process.stdout.write(`${flags.json ? JSON.stringify(item) : plain}\n`);
+        if (flags.json) printJson(item);
+        else print(plain);
       }
     } finally {
       await operator.close();

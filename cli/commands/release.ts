@@ -18,6 +18,7 @@ import { customOf, type ReleaseCustom } from '../../releases/targets.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';
+import { print, printJson } from '../terminal.ts';
 
 interface Where {
   repository: string;
@@ -25,8 +26,11 @@ interface Where {
   json?: boolean;
 }
 
-const print = (json: boolean | undefined, value: unknown, text: string) =>
-  process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+function answer(json: boolean | undefined, value: unknown, text: string): void {
+  if (json) printJson(value);
+  else print(text);
+}
+
 const collect = (value: string, before: string[]) => [...before, value];
 
 function count(name: string, text: string): number {
@@ -83,7 +87,7 @@ async function showStatus(editor: RepositoryEditor, json: boolean | undefined): 
     ({ role, version, signatures, threshold, complete }) =>
       `${role} version ${version}: ${signatures} of ${threshold} signatures${complete ? '' : ', not enough'}`,
   );
-  print(json, staged, text.join('\n') || 'nothing is staged');
+  answer(json, staged, text.join('\n') || 'nothing is staged');
 }
 
 interface InitFlags {
@@ -139,7 +143,7 @@ async function publish(
     snapshot: keysFor(where, 'snapshot', snapshot),
     timestamp: keysFor(where, 'timestamp', timestamp),
   });
-  print(where.json, done, `published: ${[...done.roles, 'snapshot', 'timestamp'].join(', ')}`);
+  answer(where.json, done, `published: ${[...done.roles, 'snapshot', 'timestamp'].join(', ')}`);
 }
 
 /** What adding a release did, as it is told. */
@@ -175,7 +179,7 @@ async function add(
   const editor = new RepositoryEditor(where.repository, Date.now);
   const release = await editor.add(file, custom);
   const role = await editor.roleFor(software);
-  print(
+  answer(
     where.json,
     { ...release, role },
     `${WORDS[release.state]} ${release.target} (${release.length} bytes, SHA-256 ${release.sha256})${release.state === 'published already' ? ', nothing to do' : `; to be signed by ${role}`}`,
@@ -206,7 +210,7 @@ export function command(): Command {
     async (file: string, flags: Where) => {
       await newKey(file);
       const pem = await readFile(file, 'utf8');
-      print(flags.json, { id: signingKey(pem, file).id, public: publicPem(pem) }, publicPem(pem).trimEnd());
+      answer(flags.json, { id: signingKey(pem, file).id, public: publicPem(pem) }, publicPem(pem).trimEnd());
     },
   );
 
@@ -263,7 +267,7 @@ export function command(): Command {
     .option('--key <key>', keyHelp, collect, [])
     .action(async (role: string, flags: Where & { key: string[] }) => {
       const status = await editorOf(flags).sign(role, keysFor(flags, role, flags.key));
-      print(
+      answer(
         flags.json,
         status,
         `${role}: ${status.signatures} of ${status.threshold} signatures${status.complete ? ', enough' : ''}`,
@@ -285,14 +289,14 @@ export function command(): Command {
     const releases = openRepository(flags.repository).list();
     const line = (each: (typeof releases)[number]) =>
       `${each.target} ${each.length} ${each.sha256}${each.custom.revoked === undefined ? '' : ` revoked: ${each.custom.revoked}`}`;
-    print(flags.json, releases, releases.map(line).join('\n') || 'there are no releases');
+    answer(flags.json, releases, releases.map(line).join('\n') || 'there are no releases');
   });
 
   sub('check', 'whether a catalog says of the releases what was signed; exit 1 when not')
     .requiredOption('--catalog <file>', 'the catalog')
     .action((flags: Where & { catalog: string }) => {
       const found = disagreements(readCatalog(flags.catalog), openRepository(flags.repository).list());
-      print(flags.json, found, found.map(disagreementText).join('\n') || 'they agree');
+      answer(flags.json, found, found.map(disagreementText).join('\n') || 'they agree');
       if (found.some((each) => each.field !== 'missing')) process.exitCode = 1;
     });
 
