@@ -49,6 +49,7 @@ import { Choosing } from './verdicts/choosing.ts';
 import { optionsOf } from './verdicts/options.ts';
 import { Questions } from './verdicts/questions.ts';
 import { Verdicts } from './verdicts/verdicts.ts';
+import { WhatIfService } from './verdicts/what-if-service.ts';
 
 export interface CenterOptions {
   store: Store;
@@ -260,6 +261,7 @@ export async function createCenter(options: CenterOptions): Promise<Center> {
       orders: (printer, page) => printerOrders(store.database, printer, page),
       structures: (printer, query, page) => structurePage(store.database, printer, query, page),
     },
+    whatIf: new WhatIfService(catalogs, questions, fleet, now),
     attendance,
     removals,
     accounts,

@@ -6,6 +6,8 @@ import type {
   Policy,
   PrinterFilter,
   PrinterOrder,
+  PrintersWhatifParams,
+  PrintersWhatifReply,
   ReadingFacts,
   ReadingInput,
   ReadingSupply,
@@ -117,6 +119,15 @@ export interface TimelineQuery {
   kinds?: readonly TimelineItem['kind'][] | undefined;
   since?: string | undefined;
   until?: string | undefined;
+}
+
+/** What would be if a printer had other parts. */
+export interface WhatIfQueries {
+  /** @throws PlatenError request/invalid, request/conflict without a structure or a catalog */
+  ask(
+    printer: string,
+    exchange: Pick<PrintersWhatifParams, 'units' | 'software'>,
+  ): Promise<PrintersWhatifReply>;
 }
 
 /** Questions about what happened to one printer. Lists are newest first. */

@@ -17,6 +17,7 @@ export const METHOD_ROLES = {
   'printers.timeline': READ,
   'printers.orders': READ,
   'printers.structures': READ,
+  'printers.whatif': READ,
   'printers.enroll': OWN,
   'printers.revoke': OWN,
   'printers.remove': OWN,

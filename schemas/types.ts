@@ -2240,6 +2240,57 @@ export interface PrintersTimelineParams {
   until?: string;
 }
 /**
+ * Parameters of `printers.whatif`.
+ */
+export interface PrintersWhatifParams {
+  printer: string;
+  /**
+   * Units that are exchanged, added or taken out.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  units?: {
+    /**
+     * Of a unit of the printer, of a new one, or `apparatus`.
+     */
+    symbol: string;
+    model?: string;
+    /**
+     * Needed for a unit that is added.
+     */
+    kind?: string;
+    hardware?: string;
+    /**
+     * What it comes with; missing: the best that fits, where the model is another one.
+     *
+     * @maxItems 64
+     */
+    software?: {
+      id: string;
+      vendor?: string;
+      version?: string;
+    }[];
+    /**
+     * It is taken out.
+     */
+    remove?: boolean;
+  }[];
+  /**
+   * Software in other versions.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  software?: {
+    /**
+     * `symbol:softwareId`.
+     */
+    subject: string;
+    version: string;
+  }[];
+}
+/**
  * Parameters of `readings.request`.
  */
 export interface ReadingsRequestParams {
@@ -3382,6 +3433,31 @@ export interface TimelineItem {
   outcome?: string;
 }
 /**
+ * What would be if a printer had other units or versions: the verdict, and the steps that lead there. Nothing is changed.
+ */
+export interface PrintersWhatifReply {
+  printer: string;
+  /**
+   * The status as the printer is now.
+   */
+  before: 'compatible' | 'incompatible' | 'unknown';
+  verdict: Verdict;
+  structure: Structure;
+  /**
+   * Whether software leads there, once the units are exchanged: nothing needs doing, these steps, no order of steps, proven that nothing fits, out of time.
+   */
+  outcome: 'compatible' | 'chosen' | 'blocked' | 'impossible' | 'gave-up';
+  remedy?: Remedy;
+  /**
+   * Units replaced, downgrades, software changes.
+   */
+  cost?: number[];
+  /**
+   * Why there are no steps, or what would help.
+   */
+  explanation?: string;
+}
+/**
  * Asks printers for a reading now.
  */
 export interface ReadingsRequestReply {
@@ -3828,6 +3904,7 @@ export interface MethodParams {
   'printers.revoke': PrintersRevokeParams;
   'printers.structures': PrintersStructuresParams;
   'printers.timeline': PrintersTimelineParams;
+  'printers.whatif': PrintersWhatifParams;
   'readings.request': ReadingsRequestParams;
   'releases.list': ReleasesListParams;
   'releases.release': ReleasesReleaseParams;
@@ -3878,6 +3955,7 @@ export interface MethodReplies {
   'printers.revoke': PrintersRevokeReply;
   'printers.structures': PrintersStructuresReply;
   'printers.timeline': PrintersTimelineReply;
+  'printers.whatif': PrintersWhatifReply;
   'readings.request': ReadingsRequestReply;
   'releases.list': ReleasesListReply;
   'releases.release': ReleasesReleaseReply;

@@ -81,6 +81,12 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
     { printer: 'p-00', documents: true },
     { printer: 'p-00', cursor: '!' },
   ],
+  'printers.whatif': [
+    { printer: 'p-00', units: [{ symbol: 'finisher.1', model: 'FS-540' }] },
+    { printer: 'p-00', software: [{ subject: 'engine:acme.engine', version: '99.0.0' }] },
+    { printer: 'p-00' },
+    { printer: 'p-01', units: [{ symbol: 'engine', remove: true }] },
+  ],
   'printers.enroll': [{}, { printer: 'p-00' }],
   'printers.revoke': [{ printer: 'nobody' }],
   'printers.readmit': [{ printer: 'nobody' }],

@@ -24,6 +24,7 @@ import { printersReadmit } from './printers-readmit.ts';
 import { printersRemove } from './printers-remove.ts';
 import { printersRetire } from './printers-retire.ts';
 import { printersRevoke } from './printers-revoke.ts';
+import { printersWhatif } from './printers-whatif.ts';
 import { releasesList, releasesRelease } from './releases.ts';
 import { errorsRequest, readingsRequest, structureRequest } from './report-requests.ts';
 import { reportsFirmware, reportsPages, reportsSupplies } from './reports.ts';
@@ -60,6 +61,7 @@ const ALL = [
   printersRevoke,
   printersStructures,
   printersTimeline,
+  printersWhatif,
   readingsRequest,
   releasesList,
   releasesRelease,

@@ -19,6 +19,7 @@ import type {
   PrinterPast,
   ReportQueries,
   TroubleQueries,
+  WhatIfQueries,
 } from '../queries.ts';
 import type { Campaigns } from '../update/campaigns/campaigns.ts';
 
@@ -31,6 +32,7 @@ export interface Services {
   summary: Summary;
   fleet: FleetQueries;
   past: PrinterPast;
+  whatIf: WhatIfQueries;
   attendance: Attendance;
   removals: Removals;
   accounts: Accounts;

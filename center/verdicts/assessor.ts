@@ -217,7 +217,8 @@ export function partsOf({ apparatus, units }: Structure): number {
   return parts;
 }
 
-function choiceBudget(): Budget {
+/** The time that choosing for one structure may take, from now on. */
+export function choiceBudget(): Budget {
   const ms = CENTER_LIMITS.choose_budget_ms_max;
   const started_ms = performance.now();
   const spent = (): number => (performance.now() - started_ms) / ms;

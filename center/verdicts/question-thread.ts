@@ -8,7 +8,8 @@ import { type ErrorCode, PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog, Structure } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import { checkRules } from '../trouble/engine/expectations.ts';
-import { CatalogAssessor, compileChecked } from './assessor.ts';
+import { CatalogAssessor, choiceBudget, compileChecked } from './assessor.ts';
+import { type Exchange, whatIf } from './what-if.ts';
 
 /** `current` is the catalog in force. */
 export type Question =
@@ -16,7 +17,9 @@ export type Question =
   | { ask: 'rules'; document: unknown; current: Catalog | undefined }
   | { ask: 'impact'; document: unknown; current: Catalog | undefined }
   | { page: { printer: string; structure: Structure }[] }
-  | { ask: 'result' };
+  | { ask: 'result' }
+  /** `catalog` is missing where the thread has it already. */
+  | { ask: 'what-if'; catalog?: Catalog | undefined; structure: Structure; exchange: Exchange };
 
 export type Answer =
   | { ok: Record<string, unknown> }
@@ -26,6 +29,8 @@ export type Answer =
 const NO_CATALOG: Catalog = { catalog: '' };
 
 let impact: Impact | undefined;
+/** The catalog in force, as it was given with a question what would be. */
+let inForce: CompiledCatalog | undefined;
 
 /**
  * A catalog that somebody wrote, compiled.
@@ -64,6 +69,12 @@ function answer(question: Question): Record<string, unknown> {
       const result = impact?.result() ?? {};
       impact = undefined;
       return { ...result };
+    }
+    case 'what-if': {
+      const { catalog, structure, exchange } = question;
+      if (catalog) inForce = compileCatalog(catalog).catalog;
+      inForce ??= compileCatalog(NO_CATALOG).catalog;
+      return { ...whatIf(inForce, structure, exchange, choiceBudget()) };
     }
   }
 }

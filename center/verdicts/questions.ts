@@ -8,6 +8,7 @@ import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog, Structure } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Answer, Question } from './question-thread.ts';
+import type { Exchange, WhatIf } from './what-if.ts';
 
 /** Where structures are read from, in the order of their printers' ids. */
 export interface StructurePages {
@@ -24,6 +25,8 @@ export class Questions {
   readonly #ms_max: number;
   #thread: Worker | undefined;
   #asked: Waiting | undefined;
+  /** The catalog that the thread was given last with a question what would be. */
+  #given: Catalog | undefined;
   /** The question that is being answered, and those behind it. */
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -78,6 +81,19 @@ export class Questions {
     });
   }
 
+  /**
+   * What would be if a printer had other parts.
+   * @throws PlatenError request/invalid, request/too-heavy, request/busy
+   */
+  whatIf(current: Catalog, structure: Structure, exchange: Exchange): Promise<WhatIf> {
+    return this.#inTurn(async () => {
+      const catalog = this.#thread && this.#given === current ? undefined : current;
+      const answer = await this.#ask({ ask: 'what-if', catalog, structure, exchange });
+      this.#given = current;
+      return answer as unknown as WhatIf;
+    });
+  }
+
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#stopped || this.#waiting >= CENTER_LIMITS.questions_waiting_max) {
       throw new PlatenError('request/busy');
@@ -122,6 +138,7 @@ export class Questions {
       resourceLimits: { maxOldGenerationSizeMb: CENTER_LIMITS.question_thread_memory_mib_max },
     });
     this.#thread = thread;
+    this.#given = undefined;
     thread.on('message', (told: Answer) => {
       if (thread !== this.#thread) return;
       const asked = this.#asked;
