@@ -44,7 +44,7 @@ export const IPP_AND_BAMBU_PRINTERS: TestedPrinter[] = [
     }),
     {
       counters: { sheets: 777 },
-      supplies: ['supply.1 toner black -/100 percent some low', 'supply.5 waste - 70/100 percent exact ok'],
+      supplies: ['supply.1 toner black -/100 percent some low', 'supply.5 waste - -/100 percent unknown -'],
       inputs: ['input.1 0/250 exact'],
       state: 'stopped',
       reasons: ['media-empty', 'toner-low'],

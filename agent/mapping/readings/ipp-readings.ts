@@ -89,7 +89,8 @@ function suppliesOf(answer: IppAnswer): FoundSupply[] {
         kind,
         color: colored ? (colorOf(colorant, true) ?? colorOf(description)) : undefined,
         description,
-        level: numberOf(keys, 'level'),
+        // RFC 3805 has the room that is left, ippeveprinter (and who follows it) how full it is: nobody can tell them apart.
+        level: kind === 'waste' ? undefined : numberOf(keys, 'level'),
         capacity: numberOf(keys, 'maxcapacity'),
         unit: keys.get('unit'),
         low: undefined,
