@@ -6,7 +6,15 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Structure, Trouble, Verdict } from '../schemas/types.ts';
 import { BIZHUB_FIRMWARE, type IppPrinter, startIppPrinter } from './far-sides/ippeveprinter.ts';
-import { BIZHUB, JAM, type SnmpPrinter, startSnmpPrinter, TONER_LOW } from './far-sides/snmpd.ts';
+import {
+  BIZHUB,
+  JAM,
+  markerRow,
+  type SnmpPrinter,
+  startSnmpPrinter,
+  supplyRow,
+  TONER_LOW,
+} from './far-sides/snmpd.ts';
 import { eventually } from './harness/ear.ts';
 import { temporaryFolder } from './harness/folder.ts';
 import { platen } from './harness/product.ts';
@@ -81,22 +89,29 @@ const RULES = {
 };
 
 const ID = 'bizhub-7';
+const PLAIN = 'eve-1';
 const setting = useProduct({ catalog: CATALOG, rules: RULES });
 let folder: string;
 let config: string;
 let ipp: IppPrinter;
+/** A second printer, by IPP alone, with the supplies of ippeveprinter's own. */
+let plain: IppPrinter;
 let snmp: SnmpPrinter;
 let agent: ChildProcess | undefined;
 
 beforeAll(async () => {
   folder = temporaryFolder('platen-real-');
   config = join(folder, 'agents.json');
-  [ipp, snmp] = await Promise.all([startIppPrinter(), startSnmpPrinter()]);
+  [ipp, plain, snmp] = await Promise.all([
+    startIppPrinter(),
+    startIppPrinter({ plain: true }),
+    startSnmpPrinter(),
+  ]);
 });
 afterAll(async () => {
-  const stopped = await Promise.allSettled([stopAgent(), ipp.stop(), snmp.stop()]);
+  const stopped = await Promise.allSettled([stopAgent(), ipp.stop(), plain.stop(), snmp.stop()]);
   rmSync(folder, { recursive: true, force: true });
-  expect(stopped.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+  expect(stopped.filter(({ status }) => status !== 'fulfilled')).toEqual([]);
 });
 
 async function startAgent(): Promise<void> {
@@ -140,8 +155,13 @@ test('the printer is added by its addresses, found to be what it is, and judged'
     stdout: expect.stringContaining(`added ${ID} (bizhub C360i, A9KEKM0001234)`),
   });
   expect(statSync(config).mode & 0o777).toBe(0o600);
-  const written = JSON.parse(readFileSync(config, 'utf8')) as object;
-  writeFileSync(config, JSON.stringify({ ...written, poll: 'PT1S', full: 'PT2S' }));
+  const written = JSON.parse(readFileSync(config, 'utf8')) as { printers: object[] };
+  const second = await setting.operator.call('printers.enroll', { printer: PLAIN });
+  const printers = [
+    ...written.printers,
+    { printer: PLAIN, password: String(second['password']), site: 'berlin-3', urls: [plain.url] },
+  ];
+  writeFileSync(config, JSON.stringify({ ...written, printers, poll: 'PT1S', full: 'PT2S' }));
   const ear = await setting.listen(`platen/v1/printers/${ID}/#`);
   await startAgent();
   const structure = await ear.hear<Structure>(`platen/v1/printers/${ID}/structure`);
@@ -203,6 +223,50 @@ test('jams are entries with the maker’s code, open a trouble by the rules, and
   const seen = await eventually(trouble, 'the trouble');
   expect(seen).toMatchObject({ rule: 'finisher-jam', unit: 'finisher.1' });
   await eventually(async () => (await trouble())?.state === 'cleared', 'the end of the trouble');
+});
+
+test('pages and supplies of an SNMP and an IPP printer come into the reports as they change', async () => {
+  const toner = (level: number) => supplyRow(4, 3, 'Toner (Black)', level);
+  snmp.set({ ...BIZHUB, ...markerRow(120_345), ...toner(42), ...supplyRow(13, 4, 'Waste Toner Box', -3) });
+  type Supply = Record<string, unknown>;
+  const supply = async (printer: string, symbol: string, fits: (found: Supply) => boolean) =>
+    eventually(async () => {
+      const { items } = (await setting.operator.call('reports.supplies', { limit: 100 })) as {
+        items: Supply[];
+      };
+      const found = items.find((item) => item['printer'] === printer && item['symbol'] === symbol);
+      return found !== undefined && fits(found) && found;
+    }, `${symbol} of ${printer}`);
+  expect(await supply(ID, 'supply.4', ({ level }) => level === 42)).toMatchObject({
+    ...{
+      kind: 'toner',
+      color: 'black',
+      capacity: 100,
+      measure: 'percent',
+      known: 'exact',
+      state: 'ok',
+      left: 0.42,
+    },
+  });
+  expect(await supply(ID, 'supply.13', () => true)).toMatchObject({ kind: 'waste', known: 'some' });
+  snmp.set({ ...BIZHUB, ...markerRow(120_400), ...toner(0), ...supplyRow(13, 4, 'Waste Toner Box', -3) });
+  await supply(ID, 'supply.4', ({ level, state }) => level === 0 && state === 'empty');
+
+  expect(await supply(PLAIN, 'supply.2', ({ level }) => level === 75)).toMatchObject({
+    ...{ kind: 'toner', color: 'black', model: 'Black Toner', state: 'ok' },
+  });
+  await plain.setLevels('supplies', { supply1: 5 });
+  await supply(PLAIN, 'supply.2', ({ level, state }) => level === 5 && state === 'low');
+
+  // The first reading is where counting starts.
+  const pages = await eventually(async () => {
+    const { items } = (await setting.operator.call('reports.pages', { by: 'printer' })) as {
+      items: { name: string; pages: number }[];
+    };
+    const found = items.find(({ name }) => name === ID);
+    return found !== undefined && found.pages >= 55 && found;
+  }, 'the pages');
+  expect(pages.pages).toBe(55);
 });
 
 test('an agent that was stopped says nothing twice; firmware that changed meanwhile is a change and cures the verdict', async () => {

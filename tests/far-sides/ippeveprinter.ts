@@ -90,6 +90,8 @@ export interface IppPrinter {
   readonly url: string;
   /** Prints a page, during which the engine says these lines: `STATE: +media-jam`, `STATE: none`. */
   print(lines: string[]): Promise<void>;
+  /** Sets levels on its web page: `supply1=5`, `level0=0` of `media`. Only of a plain one. */
+  setLevels(page: 'supplies' | 'media', levels: Record<string, number>): Promise<void>;
   /** Stops it and starts it again at the same port with other firmware. */
   restart(firmware: Firmware[]): Promise<void>;
   /** Stops it and starts it again at another port, with the same serial number. */
@@ -104,7 +106,14 @@ interface IppLibrary {
 }
 
 export async function startIppPrinter(
-  options: { firmware?: Firmware[]; serial?: string; port?: number; announcedAs?: string } = {},
+  options: {
+    firmware?: Firmware[];
+    serial?: string;
+    port?: number;
+    announcedAs?: string;
+    /** What it shows by itself instead of an attribute file: supplies and trays that its web page sets, no firmware. */
+    plain?: boolean;
+  } = {},
 ): Promise<IppPrinter> {
   const { serial = 'A9KEKM0001234', announcedAs } = options;
   const folder = mkdtempSync(join(tmpdir(), 'platen-ippeve-'));
@@ -171,7 +180,11 @@ export async function startIppPrinter(
     ];
     printer = spawn(
       'ippeveprinter',
-      [...args, '-a', join(folder, 'attributes'), '-c', command, announcedAs ?? 'Test Printer'],
+      [
+        ...args,
+        ...(options.plain ? ['-M', 'Acme', '-m', 'P7'] : ['-a', join(folder, 'attributes')]),
+        ...['-c', command, announcedAs ?? 'Test Printer'],
+      ],
       {
         stdio: 'ignore',
         env,
@@ -210,6 +223,11 @@ export async function startIppPrinter(
         if (!statusCode.startsWith('successful')) throw new Error(`the job was refused: ${statusCode}`);
         return true;
       });
+    },
+    setLevels: async (page, levels) => {
+      const query = Object.entries(levels).map(([name, level]) => `${name}=${level}`);
+      const { status } = await fetch(`http://localhost:${port}/${page}?${query.join('&')}`);
+      if (status !== 200) throw new Error(`the web page answers ${status}`);
     },
     restart: async (firmware) => {
       await end(printer);

@@ -64,6 +64,25 @@ export function softwareRow(index: number, name: string): Mib {
   };
 }
 
+const MARKER = '.1.3.6.1.2.1.43.10.2.1';
+const SUPPLIES = '.1.3.6.1.2.1.43.11.1.1';
+
+/** The life counter of the first marker, in impressions. */
+export function markerRow(impressions: number): Mib {
+  return { [`${MARKER}.3.1.1`]: ['integer', 7], [`${MARKER}.4.1.1`]: ['counter', impressions] };
+}
+
+/** One row of prtMarkerSuppliesTable, in percent. */
+export function supplyRow(index: number, type: number, description: string, level: number): Mib {
+  return {
+    [`${SUPPLIES}.5.1.${index}`]: ['integer', type],
+    [`${SUPPLIES}.6.1.${index}`]: ['string', description],
+    [`${SUPPLIES}.7.1.${index}`]: ['integer', 19],
+    [`${SUPPLIES}.8.1.${index}`]: ['integer', 100],
+    [`${SUPPLIES}.9.1.${index}`]: ['integer', level],
+  };
+}
+
 /** A bizhub C360i in good health: controller, engine, finisher, two trays. */
 export const BIZHUB: Mib = {
   ...trayRow(1, 'Tray 1', 'PC-216', 'G00-05', 'A1A1A1'),
@@ -134,7 +153,7 @@ export async function startSnmpPrinter(
   const folder = mkdtempSync(join(tmpdir(), 'platen-snmpd-'));
   const file = join(folder, 'mib.json');
   const set = (values: Mib) => {
-    writeFileSync(`${file}.new`, JSON.stringify(values));
+    writeFileSync(`${file}.new`, JSON.stringify({ ...markerRow(120_345), ...values }));
     renameSync(`${file}.new`, file);
   };
   set(mib);
@@ -151,9 +170,9 @@ export async function startSnmpPrinter(
     `override 1.3.6.1.2.1.25.3.2.1.3.1 octet_str "${model}"`,
     'override 1.3.6.1.2.1.25.3.5.1.1.1 integer 3',
     `override 1.3.6.1.2.1.1.1.0 octet_str "${model}"`,
-    'override 1.3.6.1.2.1.43.10.2.1.3.1.1 integer 7',
-    'override 1.3.6.1.2.1.43.10.2.1.4.1.1 counter 120345',
-    ...['43.18.1', '43.8.2', '25.6.3'].map((tree) => `pass_persist .1.3.6.1.2.1.${tree} ${pass}`),
+    ...['43.18.1', '43.8.2', '43.10.2', '43.11.1', '25.6.3'].map(
+      (tree) => `pass_persist .1.3.6.1.2.1.${tree} ${pass}`,
+    ),
   ];
   writeFileSync(join(folder, 'snmpd.conf'), `${lines.join('\n')}\n`);
   const child = spawn(
