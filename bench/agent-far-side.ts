@@ -71,8 +71,21 @@ function fill(mib: Mib): void {
       'input',
       '1.3.6.1.2.1.43.8.2.1',
       2,
-      [13, 14, 15, 16, 17].map((number): [number, number] => [number, OctetString]),
+      [8, 9, 10, 13, 14, 15, 16, 17].map((number): [number, number] => [
+        number,
+        number < 13 ? Integer : OctetString,
+      ]),
     ),
+    table('supplies', '1.3.6.1.2.1.43.11.1.1', 2, [
+      [3, Integer],
+      [5, Integer],
+      [6, OctetString],
+      [7, Integer],
+      [8, Integer],
+      [9, Integer],
+    ]),
+    table('colorant', '1.3.6.1.2.1.43.12.1.1', 2, [[4, OctetString]]),
+    table('cover', '1.3.6.1.2.1.43.6.1.1', 2, [[3, Integer]]),
     table(
       'output',
       '1.3.6.1.2.1.43.9.2.1',
@@ -98,10 +111,16 @@ function fill(mib: Mib): void {
     mib.addTableRow('software', [i + 1, name]);
   }
   mib.addTableRow('general', [1, 1, 'printer', 'A9KEKM0001234']);
-  mib.addTableRow('input', [1, 1, 'Tray 1', 'KM', 'PC-216', 'G00-05', 'A1A1A1']);
-  mib.addTableRow('input', [1, 2, 'LCT', 'KM', 'LU-302', 'G00-02', 'B2B2B2']);
+  mib.addTableRow('input', [1, 1, 8, 500, 250, 'Tray 1', 'KM', 'PC-216', 'G00-05', 'A1A1A1']);
+  mib.addTableRow('input', [1, 2, 8, 2500, -3, 'LCT', 'KM', 'LU-302', 'G00-02', 'B2B2B2']);
   mib.addTableRow('output', [1, 1, 'Tray', 'FS-539', 'F-104']);
   mib.addTableRow('marker', [1, 1, 7, 120345]);
+  for (const [i, color] of ['cyan', 'magenta', 'yellow', 'black'].entries()) {
+    mib.addTableRow('colorant', [1, i + 1, color]);
+    mib.addTableRow('supplies', [1, i + 1, i + 1, 3, `Toner (${color})`, 19, 100, 40 + i]);
+    mib.addTableRow('supplies', [1, i + 5, i + 1, 9, `Drum Cartridge (${color})`, 19, 100, 70 + i]);
+  }
+  mib.addTableRow('cover', [1, 1, 4]);
   mib.addTableRow('alert', [1, 2, 4, 3, 11, 1, 0, 1104, 'Toner low K', 1000]);
 }
 
@@ -134,9 +153,12 @@ await Promise.all(deaf.map((socket) => once(socket, 'listening')));
 const broker = await Aedes.createBroker();
 const structures = new Set<string>();
 const jams = new Set<string>();
+/** Printers whose eight supplies have come. */
+const supplied = new Set<string>();
 broker.on('publish', (packet, client) => {
   if (!client) return;
   if (packet.topic.endsWith('/structure')) structures.add(client.id);
+  if (packet.topic.endsWith('/readings') && packet.payload.includes('"supply.8"')) supplied.add(client.id);
   if (packet.topic.endsWith('/errors') && packet.payload.includes('"J-7218"')) jams.add(client.id);
 });
 const server = createServer((socket) => broker.handle(socket)).listen(0, '127.0.0.1', 2_048);
@@ -147,7 +169,7 @@ process.on('message', (message: { ask: string }) => {
   if (message.ask === 'jam')
     mib.addTableRow('alert', [1, 3, 3, 5, 30, 1, 7201, 8, 'J-7218 changed', 350_000]);
   if (message.ask === 'end') process.exit(0);
-  process.send?.({ structures: structures.size, jams: jams.size });
+  process.send?.({ structures: structures.size, supplied: supplied.size, jams: jams.size });
 });
 process.on('disconnect', () => process.exit(0));
 process.send?.({

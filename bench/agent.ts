@@ -1,6 +1,6 @@
 /**
  * One `platen agent` process for 1,000 SNMP printers, 100 more that never answer, and a broker: how long a full round
- * takes, what it costs, and whether the silent ones hold the others.
+ * takes (structures and readings, with eight supplies each), what it costs, and whether the silent ones hold the others.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,6 +26,8 @@ interface FarSide {
 
 interface Counts {
   structures: number;
+  /** Printers of which all supplies have come. */
+  supplied: number;
   jams: number;
 }
 
@@ -76,7 +78,9 @@ async function round(silent: number): Promise<Record<string, number>> {
     const answering = PRINTERS - silent;
     const cpu0 = process.cpuUsage();
     const agents = await startAgents(loadConfig(config), pino({ level: 'silent' }));
-    const full_s = await until(({ structures }) => structures >= answering);
+    const full_s = await until(
+      ({ structures, supplied }) => structures >= answering && supplied >= answering,
+    );
     const cpuFull = process.cpuUsage(cpu0);
     await sleep(5_000);
     const cpu1 = process.cpuUsage();
@@ -122,10 +126,10 @@ export async function run(): Promise<BenchResult> {
     ratios: { full_round_with_100_silent_to_without: rounded((some['full_s'] ?? 0) / (all['full_s'] ?? 1)) },
     bars: [
       {
-        name: 'a full round on one core, s',
+        name: 'CPU time of a full round with supplies, s',
         value: rounded(all['full_cpu_s'] ?? 0),
-        bar: '<= 60',
-        met: (all['full_cpu_s'] ?? 99) <= 60,
+        bar: '<= 20',
+        met: (all['full_cpu_s'] ?? 99) <= 20,
       },
       {
         name: 'a full round, s',
