@@ -245,6 +245,7 @@ export async function openHttp(
     },
     log,
     version,
+    proxies: settings.httpProxies,
     access: { metrics: accessOf(settings.metrics), repository: accessOf(settings.repository) },
     api: { signIn, publicUrl: settings.publicUrl, answering: () => center()?.door, registry, log },
   });

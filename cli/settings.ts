@@ -22,6 +22,8 @@ export interface Settings {
   repository: 'open' | 'token' | number;
   /** Where printers reach HTTP, with a slash at its end; undefined: guessed from the host. */
   publicUrl: string | undefined;
+  /** Addresses of proxies before HTTP: what they say of who asks is believed. */
+  httpProxies: string[];
   /** Absolute path of the data folder. */
   data: string;
   /** Undefined: the embedded Postgres under the data folder. */
@@ -97,6 +99,12 @@ const DEFINITIONS = {
     description: 'how printers reach HTTP (http://platen.example:8080/): orders name it',
     fallback: undefined,
   },
+  httpProxies: {
+    flag: '--http-proxy <addresses>',
+    env: 'PLATEN_HTTP_PROXY',
+    description: 'addresses of proxies before HTTP, divided by commas: their X-Forwarded-For is believed',
+    fallback: '',
+  },
   data: { flag: '--data <folder>', env: 'PLATEN_DATA', description: 'data folder', fallback: '.platen' },
   databaseUrl: {
     flag: '--database-url <url>',
@@ -153,7 +161,7 @@ const DEFINITIONS = {
 export function addSettings(command: Command, names: readonly (keyof Settings)[]): Command {
   for (const name of names) {
     const { flag, env, description, fallback } = DEFINITIONS[name];
-    const suffix = fallback === undefined ? ` (${env})` : ` (${env}, default ${fallback})`;
+    const suffix = fallback === undefined || fallback === '' ? ` (${env})` : ` (${env}, default ${fallback})`;
     command.addOption(new Option(flag, description + suffix));
   }
   return command;
@@ -200,6 +208,17 @@ function url(name: keyof Settings, text: string | undefined, protocols: string[]
     );
   }
   return text;
+}
+
+/** Addresses, divided by commas. */
+function addresses(name: keyof Settings, text: string): string[] {
+  const list = text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
+  const bad = list.find((each) => isIP(each) === 0);
+  if (bad !== undefined) throw wrong(name, `"${bad}" is not an IP address`);
+  return list;
 }
 
 function withSlash(address: string | undefined): string | undefined {
@@ -250,6 +269,7 @@ export function readSettings(flags: Record<string, unknown>, env: NodeJS.Process
     metrics: exposure('metrics', required('metrics')),
     repository: exposure('repository', required('repository')),
     publicUrl: withSlash(url('publicUrl', text('publicUrl'), ['http:', 'https:'])),
+    httpProxies: addresses('httpProxies', required('httpProxies')),
     data: resolve(required('data')),
     databaseUrl: url('databaseUrl', text('databaseUrl'), ['postgres:', 'postgresql:']),
     redisUrl: url('redisUrl', text('redisUrl'), ['redis:', 'rediss:']),

@@ -7,7 +7,12 @@ let web: Web;
 
 beforeAll(async () => {
   product = await startProduct({
-    env: { PLATEN_PUBLIC_URL: 'https://platen.example/', PLATEN_METRICS: 'token', PLATEN_REPOSITORY: '0' },
+    env: {
+      PLATEN_PUBLIC_URL: 'https://platen.example/',
+      PLATEN_HTTP_PROXY: '127.0.0.1',
+      PLATEN_METRICS: 'token',
+      PLATEN_REPOSITORY: '0',
+    },
   });
   web = new Web(product.http);
 });
@@ -29,6 +34,22 @@ test('under TLS the cookie is Secure, of this host alone, and taken from pages o
   expect((await web.with({ cookie: pair, origin }).call('fleet.summary')).code).toBe(200);
   const foreign = await web.with({ cookie: pair, origin: 'https://evil.example' }).call('fleet.summary');
   expect(foreign.body.error.code).toBe('session/foreign-origin');
+});
+
+test('behind a proxy whoever tries passwords is kept out alone, not everybody who comes through it', async () => {
+  const admin = await product.operator();
+  await admin.call('users.put', { name: 'mia', role: 'viewer', password: 'chosen by a person' });
+  const signIn = async (from: string, password: string) => {
+    const answer = await web
+      .with({ headers: { 'x-forwarded-for': from } })
+      .send('POST', '/api/v1/session', { username: 'mia', password });
+    return answer.code;
+  };
+  await Promise.all(Array.from({ length: 14 }, () => signIn('192.0.2.1', 'wrong')));
+  expect(await signIn('192.0.2.1', 'chosen by a person')).toBe(429);
+  // What stands before the address that the proxy has put there is the caller's own invention.
+  expect(await signIn('198.51.100.7, 192.0.2.1', 'chosen by a person')).toBe(429);
+  expect(await signIn('192.0.2.2', 'chosen by a person')).toBe(200);
 });
 
 test('metrics are for holders of a token, and the repository is on its own port only', async () => {

@@ -39,6 +39,8 @@ export interface HttpOptions {
   api?: ApiOptions;
   /** The setting that the port comes from. */
   setting?: string;
+  /** Addresses of proxies: the address in X-Forwarded-For that they put there is taken for the caller's. */
+  proxies?: string[];
   /** Told by `/healthz`. */
   version?: string;
 }
@@ -56,6 +58,8 @@ export interface HttpServer {
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const app = fastify({
     logger: false,
+    // Without one a caller could claim to be anywhere.
+    trustProxy: options.proxies?.length ? options.proxies : false,
     requestTimeout: CENTER_LIMITS.http_request_ms_max,
     connectionTimeout: CENTER_LIMITS.http_silence_ms_max,
     keepAliveTimeout: CENTER_LIMITS.http_idle_ms_max,

@@ -12,6 +12,7 @@ const SETTINGS = [
   'metrics',
   'repository',
   'publicUrl',
+  'httpProxies',
   'data',
   'databaseUrl',
   'redisUrl',

@@ -18,6 +18,7 @@ const SETTINGS = [
   'metrics',
   'repository',
   'publicUrl',
+  'httpProxies',
   'data',
   'databaseUrl',
   'redisUrl',
