@@ -33,6 +33,19 @@ export const CENTER_LIMITS = {
   http_idle_connections_per_address_max: 500,
   /** HTTP requests of one address under way: a whole site may fetch its images through one proxy. */
   http_requests_per_address_max: 1_000,
+  /** Body of an HTTP request that holds no document; as large as a packet of MQTT. */
+  http_body_bytes_max: 1024 * 1024,
+  /** HTTP requests of one person under way, their bodies included. */
+  http_requests_person_max: 256,
+  /** Bytes of bodies under way, of one person and of all. */
+  http_bodies_person_bytes_max: 48 * 1024 * 1024,
+  http_bodies_bytes_max: 256 * 1024 * 1024,
+  /** Bytes of bodies of one person that are parsed in a second, and at once after a pause. */
+  http_body_bytes_per_second_max: 2 * 1024 * 1024,
+  http_body_bytes_burst_max: 64 * 1024 * 1024,
+  /** Lists that are sent whole at a time, to one person and to all. */
+  http_lists_person_max: 8,
+  http_lists_max: 64,
   /** From the first byte of a request to the end of its headers. */
   http_headers_ms_max: 10_000,
   /** From the first byte of a request to its end. */
@@ -62,8 +75,11 @@ export const CENTER_LIMITS = {
   sign_in_wrong_ms: 400,
   /** Body of a request that signs in. */
   sign_in_bytes_max: 4_096,
-  /** Requests of one address a minute to what needs nobody signed in. */
+  /** Requests a minute to what needs nobody signed in: of one address; signing in: of one name at one address. */
   http_open_per_minute_max: 120,
+  /** Renderings of the metrics a second, and at once after a pause; more scrapes are given the last one. */
+  scrapes_per_second_max: 10,
+  scrapes_burst_max: 100,
   /** Items of a list that is sent whole, as JSON lines or CSV. */
   http_list_items_max: 1_000_000,
   /** How long events are kept for those who come back, and how long one gathers others to be written with it. */
@@ -75,6 +91,8 @@ export const CENTER_LIMITS = {
   event_bytes_max: 256 * 1024,
   /** Events that are written or read at once. */
   events_page: 1_000,
+  /** Bytes of past events that a reader is given before it has to have taken most of them. */
+  events_past_bytes: 64 * 1024,
   /** Streams of events, of everybody and of one person. */
   events_streams_max: 500,
   events_streams_person_max: 32,
@@ -137,6 +155,11 @@ export const CENTER_LIMITS = {
   requests_under_way_operator_max: 64,
   requests_operator_per_second_max: 500,
   requests_operator_burst_max: 2_000,
+  /**
+   * Changes of one operator a second, and at once after a pause, by role: each leaves a row in the audit log. A printer has none.
+   */
+  changes_per_second_max: { printer: 0, viewer: 0.1, operator: 20, admin: 200 },
+  changes_burst_max: { printer: 0, viewer: 100, operator: 5_000, admin: 50_000 },
   /** Requests of operators under way at once. */
   requests_under_way_max: 256,
   /** How long counts for metrics hold at least, and the share of the time that counting may take. */

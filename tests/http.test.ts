@@ -214,6 +214,35 @@ test('a body over its limit is refused before it is read', async () => {
   expect(signIn.code).toBe(413);
 });
 
+test('only a document may be large', async () => {
+  const large = 2 * 1024 * 1024;
+  const { code } = await as('viewer').announce('/api/v1/printers.list', large);
+  expect(code).toBe(413);
+  const document = await as('admin').call('rules.put', { document: { rules: 'x'.repeat(large) } });
+  expect(document.code).not.toBe(413);
+});
+
+test('bodies that one person never sends to their end keep nobody else out', async () => {
+  const bytes = 16 * 1024 * 1024;
+  const sent = Array.from({ length: 60 }, () => as('viewer').hold('/api/v1/catalog.impact', bytes));
+  const refused = () => sent.map(({ answer }) => answer()).filter((answer) => answer !== undefined);
+  try {
+    await eventually(() => refused().length > 50, 'all but a few are refused');
+    for (const { code, body } of refused()) {
+      expect([code, JSON.parse(body).error.code]).toEqual([429, 'request/busy']);
+    }
+    expect((await as('operator').call('fleet.summary')).code).toBe(200);
+    const { text } = await web.send('GET', '/metrics');
+    expect(text).toMatch(/^platen_http_busy_total\{limit="bytes"\} [1-9]/m);
+  } finally {
+    for (const { stop } of sent) stop();
+  }
+  await eventually(
+    async () => (await as('viewer').call('fleet.summary')).code === 200,
+    'the viewer is let in again',
+  );
+});
+
 test('a body that is not JSON by its type is refused, and none at all stands for no parameters', async () => {
   const form = await as('admin').send('POST', '/api/v1/printers.list', 'a=b', {
     'content-type': 'text/plain',
@@ -329,6 +358,17 @@ test('passwords that are tried are answered slowly, then not looked at; others a
   expect((await signIn('nobody-at-all', 'wrong')).body.error).toEqual(
     (await signIn('the-viewer', 'wrong')).body.error,
   );
+});
+
+test('however often somebody tries from an address, others sign in from there', async () => {
+  const noise = Array.from({ length: 140 }, () =>
+    web.send('POST', '/api/v1/session', { username: 'noise', password: 'wrong' }),
+  );
+  const codes = (await Promise.all(noise)).map(({ code }) => code);
+  expect(codes).toContain(429);
+  expect(
+    (await web.signIn('the-operator', passwords.get('the-operator') ?? '')).options.cookie,
+  ).toBeDefined();
 });
 
 test('a printer signs in nowhere, whatever it knows', async () => {

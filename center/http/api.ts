@@ -8,8 +8,8 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { type ErrorBody, httpStatusOf, PlatenError, reasonOf } from '../../schemas/errors.ts';
-import { isMethod, type Method } from '../../schemas/roles.ts';
-import { checkNoNul, listColumns, parseObject } from '../../schemas/validate.ts';
+import { isMethod, METHOD_ROLES, type Method } from '../../schemas/roles.ts';
+import { checkNoNul, listColumns, paramsSchema, parseObject } from '../../schemas/validate.ts';
 import type { SignIn, Visitor } from '../accounts/sign-in.ts';
 import type { EventRecord } from '../fleet/event-record.ts';
 import { CENTER_LIMITS } from '../limits.ts';
@@ -17,6 +17,7 @@ import { show } from '../metrics.ts';
 import type { Answered, Asked } from '../operators/dispatch.ts';
 import { EventStreams, eventFilter, lastSeenId } from './event-streams.ts';
 import { LIST_TYPES, type ListPage, listStream, wantedForm } from './lists.ts';
+import { VisitorLoad } from './visitor-load.ts';
 import { Visitors } from './visitors.ts';
 
 /** What the interface is about, once the center is there. */
@@ -38,6 +39,11 @@ interface Body {
   payload: Buffer;
   params: Record<string, unknown>;
 }
+
+/** Methods that take a document: the only ones whose body may be large. */
+const WITH_DOCUMENT = (Object.keys(METHOD_ROLES) as Method[]).filter((method) =>
+  Object.hasOwn(paramsSchema(method).properties ?? {}, 'document'),
+);
 
 const NO_BODY: Body = { payload: Buffer.alloc(0), params: {} };
 
@@ -77,6 +83,15 @@ class Api {
   readonly #visitors: Visitors;
   /** Who makes a request, found before its body is read. */
   readonly #found = new WeakMap<FastifyRequest, Visitor>();
+  readonly #load = new VisitorLoad({
+    requests_max: CENTER_LIMITS.http_requests_person_max,
+    bytes_max: CENTER_LIMITS.http_bodies_person_bytes_max,
+    bytes_total_max: CENTER_LIMITS.http_bodies_bytes_max,
+    bytes_per_second_max: CENTER_LIMITS.http_body_bytes_per_second_max,
+    bytes_burst_max: CENTER_LIMITS.http_body_bytes_burst_max,
+    lists_max: CENTER_LIMITS.http_lists_person_max,
+    lists_total_max: CENTER_LIMITS.http_lists_max,
+  });
 
   constructor(options: ApiOptions) {
     this.#options = options;
@@ -91,8 +106,11 @@ class Api {
       timeWindow: 60_000,
     });
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, payload, done) => {
+    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, payload, done) => {
       const bytes = payload as Buffer;
+      // Also for what turns out to be no JSON: finding that out takes as long.
+      const visitor = this.#found.get(request);
+      if (visitor) this.#load.charge(visitor.name, bytes.length, performance.now());
       try {
         done(null, { payload: bytes, params: parseObject(bytes) } satisfies Body);
       } catch (error) {
@@ -139,7 +157,11 @@ class Api {
     });
     scope.post(
       '/session',
-      { config: { rateLimit: {} }, bodyLimit: CENTER_LIMITS.sign_in_bytes_max },
+      {
+        // By name too: somebody else's tries from the same address keep nobody out. Those are bounded by SignIn.
+        config: { rateLimit: { hook: 'preHandler', keyGenerator: nameAtAddress } },
+        bodyLimit: CENTER_LIMITS.sign_in_bytes_max,
+      },
       async (request, reply) => {
         this.#visitors.checkSignInOrigin(request);
         const { username, password } = checkSignIn((request.body as Body | undefined) ?? NO_BODY);
@@ -193,39 +215,66 @@ class Api {
     });
   }
 
+  /** Admits who was identified, by what the body may come to. */
+  readonly #admit = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { headers, routeOptions } = request;
+    const limit = routeOptions.bodyLimit ?? CENTER_LIMITS.request_payload_bytes_max;
+    const declared = Number(headers['content-length'] ?? 0);
+    const bytes = headers['transfer-encoding'] === undefined ? declared : limit;
+    // What is over the limit is refused without being read.
+    if (bytes > limit) return;
+    const done = this.#load.enter(this.#visitor(request).name, bytes, performance.now());
+    reply.raw.once('close', done);
+  };
+
   #serveMethods(scope: FastifyInstance): void {
-    const options = { onRequest: this.#identify, bodyLimit: CENTER_LIMITS.request_payload_bytes_max };
-    scope.post<{ Params: { method: string } }>('/:method', options, async (request, reply) => {
-      const answering = this.#answering();
-      const { name, role, how, id } = this.#visitor(request);
-      const { payload, params } = (request.body as Body | undefined) ?? NO_BODY;
-      const { method } = request.params;
-      const ask = (more: Record<string, unknown>) =>
-        answering.answer({
-          name,
-          role,
-          ...(how === 'token' ? { token: id } : {}),
-          method,
-          params: { ...params, ...more },
-          payload,
-        });
-      const form = wantedForm(request.headers.accept);
-      if (form === 'json' || !isMethod(method)) return sendAnswer(reply, await ask({}));
-      return this.#sendList(reply, method, form, params, ask);
+    const onRequest = [this.#identify, this.#admit];
+    const options = { onRequest, bodyLimit: CENTER_LIMITS.http_body_bytes_max };
+    scope.post<{ Params: { method: string } }>('/:method', options, (request, reply) =>
+      this.#serveMethod(request, reply, request.params.method),
+    );
+    for (const method of WITH_DOCUMENT) {
+      const large = { onRequest, bodyLimit: CENTER_LIMITS.request_payload_bytes_max };
+      scope.post(`/${method}`, large, (request, reply) => this.#serveMethod(request, reply, method));
+    }
+    show(this.#options.registry, {
+      name: 'platen_http_busy_total',
+      help: 'HTTP requests answered request/busy before their body was read, and lists not begun, by which limit.',
+      label: 'limit',
+      read: () => this.#load.refused,
     });
+  }
+
+  async #serveMethod(request: FastifyRequest, reply: FastifyReply, method: string): Promise<FastifyReply> {
+    const answering = this.#answering();
+    const { name, role, how, id } = this.#visitor(request);
+    const { payload, params } = (request.body as Body | undefined) ?? NO_BODY;
+    const ask = (more: Record<string, unknown>) =>
+      answering.answer({
+        name,
+        role,
+        ...(how === 'token' ? { token: id } : {}),
+        method,
+        params: { ...params, ...more },
+        payload,
+      });
+    const form = wantedForm(request.headers.accept);
+    if (form === 'json' || !isMethod(method)) return sendAnswer(reply, await ask({}));
+    return this.#sendList(reply, { name, method, form, params }, ask);
   }
 
   async #sendList(
     reply: FastifyReply,
-    method: Method,
-    form: 'ndjson' | 'csv',
-    params: Record<string, unknown>,
+    list: { name: string; method: Method; form: 'ndjson' | 'csv'; params: Record<string, unknown> },
     ask: (more: Record<string, unknown>) => Promise<Answered>,
   ): Promise<FastifyReply> {
+    const { name, method, form, params } = list;
     const columns = listColumns(method);
     const type = LIST_TYPES[form];
     if (!columns) throw new PlatenError('http/not-acceptable', { method, type });
     const size = columns.paged && params['limit'] === undefined ? { limit: CENTER_LIMITS.page_max } : {};
+    const done = this.#load.list(name, performance.now());
+    reply.raw.once('close', done);
     const first = await ask(size);
     if (first.status === 'error') return sendError(reply, first.error);
     const next = async (cursor: string): Promise<ListPage> => {
@@ -239,6 +288,12 @@ class Api {
     );
     return reply.type(form === 'csv' ? `${type}; charset=utf-8; header=present` : type).send(stream);
   }
+}
+
+/** Whom a request wants to sign in, and from where. */
+function nameAtAddress(request: FastifyRequest): string {
+  const { username } = ((request.body as Body | undefined) ?? NO_BODY).params;
+  return JSON.stringify([request.ip, typeof username === 'string' ? username : null]);
 }
 
 /** @throws PlatenError request/invalid */

@@ -17,6 +17,7 @@ import { listenError } from '../../schemas/listen-error.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import { type ApiOptions, serveApi } from './api.ts';
 import { boundConnections, HTTP_CONNECTIONS } from './connections.ts';
+import { Scrapes } from './scrapes.ts';
 import { Visitors } from './visitors.ts';
 
 export type Access = 'open' | 'token' | 'none';
@@ -113,8 +114,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     });
   }
   if (metrics !== 'none') {
+    const scrapes = new Scrapes(options.registry, () => performance.now());
     app.get('/metrics', async (_request, reply) =>
-      reply.header('content-type', options.registry.contentType).send(await options.registry.metrics()),
+      reply.header('content-type', options.registry.contentType).send(await scrapes.text()),
     );
   }
   if (options.api) await serveApi(app, options.api);

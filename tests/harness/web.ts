@@ -83,6 +83,26 @@ export class Web {
     });
   }
 
+  /** Begins a body and never ends it. */
+  hold(path: string, bytes: number): { answer(): { code: number; body: string } | undefined; stop(): void } {
+    const headers = this.headers({ 'content-type': 'application/json', 'content-length': String(bytes) });
+    const request = httpRequest(`${this.base}${path}`, { method: 'POST', headers, agent: false });
+    let answer: { code: number; body: string } | undefined;
+    request.on('response', (response) => {
+      let body = '';
+      response.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      response.on('end', () => {
+        answer = { code: response.statusCode ?? 0, body };
+      });
+    });
+    // Whoever is answered early, or stops, has its connection ended in the middle of the body.
+    request.on('error', () => undefined);
+    request.write('{"document":"');
+    return { answer: () => answer, stop: () => request.destroy() };
+  }
+
   call(method: string, params: object = {}, more: Record<string, string> = {}): Promise<WebAnswer> {
     return this.send('POST', `/api/v1/${method}`, params, more);
   }
