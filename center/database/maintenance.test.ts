@@ -107,7 +107,7 @@ test('entries go when they are as old as the retention by the time that passed, 
   expect(await stored()).toBeLessThan(before);
 });
 
-test('audit, troubles that ended and orders that ended go with the retention; what is open or needed stays', async () => {
+test('audit, tokens, troubles and orders that ended go with the retention; what is open or needed stays', async () => {
   const { database } = store;
   const old = new Date(clock.wall - 200 * DAY_MS);
   const fresh = new Date(clock.wall - 5 * DAY_MS);
@@ -143,10 +143,25 @@ test('audit, troubles that ended and orders that ended go with the retention; wh
      VALUES ('waits', 'p', 'offered', '{}', '{}', $1, $1)`,
     [old],
   );
-  expect(await dropHistory(database, clock.wall, 100, silent)).toBe(4);
+  await database.query(`INSERT INTO credentials (name, role, hash) VALUES ('ann', 'viewer', 'h')`);
+  const later = new Date(clock.wall + 90 * DAY_MS);
+  for (const [id, revoked, ends] of [
+    ['ended', null, old],
+    ['holds', null, later],
+    ['revoked', old, later],
+    ['revoked-now', fresh, later],
+  ]) {
+    await database.query(
+      `INSERT INTO tokens (id, hash, name, owner, role, created_at, revoked_at, ends_at)
+       VALUES ($1, $2, 't', 'ann', 'viewer', $3, $4, $5)`,
+      [id, Buffer.from(String(id)), old, revoked, ends],
+    );
+  }
+  expect(await dropHistory(database, clock.wall, 100, silent)).toBe(6);
   const left = async (table: string) =>
     (await database.query<{ id: string }>(`SELECT id::text FROM ${table} ORDER BY id`)).map(({ id }) => id);
   expect(await left('audit')).toHaveLength(1);
+  expect(await left('tokens')).toEqual(['holds', 'revoked-now']);
   expect(await left('troubles')).toEqual(
     [
       `closed-${fresh.getTime()}`,

@@ -16,6 +16,7 @@ const HISTORIES: Record<string, string> = {
   update_reports: 'received < $1',
   audit: 'at < $1',
   supply_intervals: 'until_at < $1',
+  tokens: 'least(revoked_at, ends_at) < $1',
   // Those that are open are never old.
   troubles: "state IN ('cured', 'cleared', 'closed') AND updated_at < $1",
   // A campaign that goes on, or may be taken up again, needs to know what became of its orders.

@@ -3,12 +3,26 @@
  * Pure: time is passed in.
  */
 import { PlatenError } from '../../schemas/errors.ts';
+import type { Role } from '../../schemas/roles.ts';
 
 export interface AdmissionLimits {
   under_way_max: number;
   under_way_operator_max: number;
   operator_per_second_max: number;
   operator_burst_max: number;
+  /** Changes, each of which leaves rows for as long as the retention: a viewer can do little but make tokens. */
+  changes_per_second_max: Record<Role, number>;
+  changes_burst_max: Record<Role, number>;
+}
+
+/** What a request is for admission. */
+export interface Entering {
+  operator: string;
+  role: Role;
+  /** What it costs is up to whoever asks. */
+  heavy: boolean;
+  /** It is written to the audit log when it succeeds. */
+  changes: boolean;
 }
 
 interface Asker {
@@ -17,6 +31,8 @@ interface Asker {
   heavy: boolean;
   /** Requests that may be made at once; it fills up again. */
   credit: number;
+  /** The same of changes. */
+  changesCredit: number;
   at_ms: number;
 }
 
@@ -26,7 +42,7 @@ export class Admission {
   readonly #askers = new Map<string, Asker>();
   #underWay = 0;
   /** Requests that were answered request/busy, by why. */
-  readonly refused = { all: 0, operator: 0, rate: 0, heavy: 0 };
+  readonly refused = { all: 0, operator: 0, rate: 0, heavy: 0, changes: 0 };
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
@@ -36,14 +52,16 @@ export class Admission {
    * Lets a request in. Whoever is let in calls `done` once.
    * @throws PlatenError request/busy
    */
-  enter(operator: string, heavy: boolean, now_ms: number): { done(): void } {
+  enter({ operator, role, heavy, changes }: Entering, now_ms: number): { done(): void } {
     const { under_way_max, under_way_operator_max } = this.#limits;
-    const asker = this.#asker(operator, now_ms);
+    const asker = this.#asker(operator, role, now_ms);
     if (asker.credit < 1) this.#refuse('rate');
     asker.credit -= 1;
     if (this.#underWay >= under_way_max) this.#refuse('all');
     if (asker.underWay >= under_way_operator_max) this.#refuse('operator');
     if (heavy && asker.heavy) this.#refuse('heavy');
+    if (changes && asker.changesCredit < 1) this.#refuse('changes');
+    if (changes) asker.changesCredit -= 1;
     this.#underWay += 1;
     asker.underWay += 1;
     asker.heavy ||= heavy;
@@ -61,15 +79,26 @@ export class Admission {
     throw new PlatenError('request/busy');
   }
 
-  #asker(operator: string, now_ms: number): Asker {
-    const { operator_per_second_max, operator_burst_max } = this.#limits;
+  #asker(operator: string, role: Role, now_ms: number): Asker {
+    const { operator_per_second_max, operator_burst_max, ...changes } = this.#limits;
+    const changesBurst = changes.changes_burst_max[role];
     let asker = this.#askers.get(operator);
     if (!asker) {
-      asker = { underWay: 0, heavy: false, credit: operator_burst_max, at_ms: now_ms };
+      asker = {
+        underWay: 0,
+        heavy: false,
+        credit: operator_burst_max,
+        changesCredit: changesBurst,
+        at_ms: now_ms,
+      };
       this.#askers.set(operator, asker);
     }
-    const passed_ms = Math.max(0, now_ms - asker.at_ms);
-    asker.credit = Math.min(operator_burst_max, asker.credit + (passed_ms / 1_000) * operator_per_second_max);
+    const passed_s = Math.max(0, now_ms - asker.at_ms) / 1_000;
+    asker.credit = Math.min(operator_burst_max, asker.credit + passed_s * operator_per_second_max);
+    asker.changesCredit = Math.min(
+      changesBurst,
+      asker.changesCredit + passed_s * changes.changes_per_second_max[role],
+    );
     asker.at_ms = now_ms;
     return asker;
   }

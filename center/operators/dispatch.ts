@@ -115,6 +115,8 @@ export class Dispatcher {
     under_way_operator_max: CENTER_LIMITS.requests_under_way_operator_max,
     operator_per_second_max: CENTER_LIMITS.requests_operator_per_second_max,
     operator_burst_max: CENTER_LIMITS.requests_operator_burst_max,
+    changes_per_second_max: CENTER_LIMITS.changes_per_second_max,
+    changes_burst_max: CENTER_LIMITS.changes_burst_max,
   });
 
   constructor(parts: {
@@ -202,7 +204,8 @@ export class Dispatcher {
       }
       checkNoNul(params, asked.payload);
       const caller: Caller = { name, role, ...(asked.token === undefined ? {} : { token: asked.token }) };
-      const admitted = this.admission.enter(name, definition.heavy, this.#services.now());
+      const { heavy, audited: changes } = definition;
+      const admitted = this.admission.enter({ operator: name, role, heavy, changes }, this.#services.now());
       try {
         return await this.#call(definition, caller, params);
       } finally {
