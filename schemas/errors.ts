@@ -51,6 +51,11 @@ export const ERRORS = {
     message: 'The printer has named more than {limit} {what}: "{name}" is not followed',
     hint: 'Let a name keep naming the same thing in every reading.',
   },
+  'payload/too-many-exchanges': {
+    message:
+      'More than {limit} supplies were exchanged on one day: {symbol} counts as the one that was there',
+    hint: 'Send the serial number of the supply itself, the same in every reading, or none.',
+  },
   'payload/revision-backwards': {
     message: 'Revision {revision} of session {session} is older than revision {known}',
     hint: 'Let revision grow within a session.',

@@ -6,6 +6,7 @@ import { silent, type TestStore, testStore } from '../../tests/harness/orders.ts
 import { Partitions, READINGS } from '../database/partitions.ts';
 import { FleetEvents } from '../fleet/events.ts';
 import type { Link } from '../link/link.ts';
+import { READING_LIMITS } from '../readings/limits.ts';
 import { Refusals } from './refusals.ts';
 import { Uplinks } from './uplinks.ts';
 
@@ -186,6 +187,27 @@ test('a supply with another symbol at every read is followed so far, then told, 
      FROM supply_intervals WHERE printer = 'odd'`,
   );
   expect(row).toEqual({ all: 256, left: expect.closeTo(0.86) });
+});
+
+test('supplies with other serial numbers at every read leave so many rows a day, are told, and are followed on', async () => {
+  const { exchanges_day_max } = READING_LIMITS;
+  told = [];
+  for (let index = 0; index < 5; index += 1) {
+    const supplies = many(60, (at) => ({
+      symbol: `s-${at}`,
+      kind: 'ink',
+      serial: `${index}-${at}`,
+      level: 9 - index,
+    }));
+    expect(await send('churn', { ...reading(index + 1), supplies })).toBe('taken');
+  }
+  expect(codes('churn')).toEqual(Array.from({ length: 3 }, () => 'payload/too-many-exchanges'));
+  const [row] = await opened.store.database.query(
+    `SELECT count(*) AS all, count(*) FILTER (WHERE until_at IS NULL) AS there,
+       count(*) FILTER (WHERE until_at IS NULL AND serial LIKE '4-%') AS latest
+     FROM supply_intervals WHERE printer = 'churn'`,
+  );
+  expect(row).toEqual({ all: 60 + exchanges_day_max, there: 60, latest: 60 });
 });
 
 test('names that are members of every object are names like others', async () => {

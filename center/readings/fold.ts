@@ -17,6 +17,8 @@ export interface DayCount {
   last_ms: number;
   /** Counters that began anew. */
   resets: number;
+  /** Supplies that were exchanged; missing while there are none. */
+  exchanges?: number;
   /** Days before this one without a reading: what was counted meanwhile stands on this day. */
   gap_days: number;
   /** Value at the day's end, and how much was counted on it. */
@@ -152,7 +154,7 @@ function takeSupplies(
   folded: Omit<Folded, 'outcome' | 'state'>,
 ): void {
   const { time_ms, today } = state;
-  const { supplies_max } = READING_LIMITS;
+  const { supplies_max, exchanges_day_max } = READING_LIMITS;
   for (const supply of reading.supplies ?? []) {
     const { symbol } = supply;
     const room = makeRoom(state.supplies, symbol, supplies_max, time_ms);
@@ -168,9 +170,16 @@ function takeSupplies(
       delete state.supplies[room.gone];
     }
     const known = Object.hasOwn(state.supplies, symbol) ? state.supplies[symbol] : undefined;
-    const step = supplyOn(known, supply, time_ms, today.day);
+    const mayExchange = (today.exchanges ?? 0) < exchanges_day_max;
+    const step = supplyOn(known, supply, time_ms, today.day, mayExchange);
     state.supplies[symbol] = step.state;
-    if (step.ended) folded.ended.push({ symbol, until_ms: step.state.since_ms, supply: step.ended });
+    if (step.ended) {
+      today.exchanges = (today.exchanges ?? 0) + 1;
+      folded.ended.push({ symbol, until_ms: step.state.since_ms, supply: step.ended });
+    }
+    if (step.refused && !folded.notes.some(({ code }) => code === 'payload/too-many-exchanges')) {
+      folded.notes.push(new PlatenError('payload/too-many-exchanges', { limit: exchanges_day_max, symbol }));
+    }
     if (step.changed) folded.changed.push(symbol);
     if (step.beyond && !folded.notes.some(({ code }) => code === 'payload/level-beyond-capacity')) {
       folded.notes.push(new PlatenError('payload/level-beyond-capacity', { symbol, ...step.beyond }));

@@ -5,6 +5,8 @@ export const READING_LIMITS = {
   supplies_max: 256,
   /** A name that was not in a reading for so long makes room for another. */
   name_unseen_ms_max: 35 * 86_400_000,
+  /** Exchanges of supplies that are told apart on one day; with more the serial numbers, or the levels, are broken. */
+  exchanges_day_max: 100,
   /** Agent starts whose highest number is remembered, so that a reading that comes again is known. */
   sessions_max: 8,
   /** Falls of a counter from which it may still come back. */

@@ -47,6 +47,8 @@ export interface SupplyStep {
   ended?: SupplyState;
   /** Whether anything is worth writing down. */
   changed: boolean;
+  /** It seems to be another one and is not taken for that. */
+  refused?: true;
   /** The level was above the capacity. */
   beyond?: { level: number; capacity: number };
 }
@@ -105,12 +107,16 @@ function withDay(days: SupplyState['days'], day: number, left: number): SupplySt
   return [...before, [day, left] as [number, number]].slice(-READING_LIMITS.level_days_max);
 }
 
-/** Takes what a reading says of one supply. */
+/**
+ * Takes what a reading says of one supply.
+ * @param mayExchange whether another serial number, or a level that rises, still tells an exchange
+ */
 export function supplyOn(
   before: SupplyState | undefined,
   supply: ReadingSupply,
   time_ms: number,
   day: number,
+  mayExchange = true,
 ): SupplyStep {
   const capacity = capacityOf(supply);
   const beyond =
@@ -118,7 +124,8 @@ export function supplyOn(
       ? { beyond: { level: supply.level, capacity } }
       : {};
   const left = shareLeft(supply);
-  const exchange = before && exchangeOf(before, supply, left);
+  const seems = before && exchangeOf(before, supply, left);
+  const exchange = mayExchange ? seems : undefined;
   if (!before || exchange) {
     const state: SupplyState = {
       ...told(undefined, supply),
@@ -150,5 +157,6 @@ export function supplyOn(
   };
   const { seen_ms: _now, days: _days, ...now } = state;
   const { seen_ms: _then, days: _before, ...then } = before;
-  return { state, changed: JSON.stringify(now) !== JSON.stringify(then), ...beyond };
+  const refused = seems ? ({ refused: true } as const) : {};
+  return { state, changed: JSON.stringify(now) !== JSON.stringify(then), ...refused, ...beyond };
 }
