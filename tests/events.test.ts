@@ -99,6 +99,29 @@ test('a reader whose place is no longer in the record, or never was, is told to 
   expect(old.events[0]?.event).not.toBe('reset');
 });
 
+test('a reader that missed far more than its buffer holds is given all of it, and not dropped for that', async () => {
+  const live = await read(web, '?kind=order');
+  await db.store.database.query(
+    `INSERT INTO fleet_events (at, kind, data) VALUES (now(), 'order', '{"what":"mark"}')`,
+  );
+  await eventually(() => live.events.some(({ data }) => data.what === 'mark'), 'the mark');
+  const last = live.events.at(-1)?.id ?? '';
+  live.close();
+  const missed = 400;
+  await db.store.database.query(
+    `INSERT INTO fleet_events (at, kind, data)
+     SELECT now(), 'order', json_build_object('number', n, 'text', repeat('x', 20000))::text
+     FROM generate_series(1, $1::int) AS n`,
+    [missed],
+  );
+  const back = await read(web, '?kind=order', { 'last-event-id': last });
+  await eventually(() => back.ended || back.events.length >= missed, 'what it missed');
+  expect(back.events.map(({ data }) => data.number)).toEqual(
+    Array.from({ length: missed }, (_, index) => index + 1),
+  );
+  back.close();
+});
+
 test('a reader that takes nothing is dropped, with its reason, and the others go on', async () => {
   const slow = await read(web);
   const quick = await read(web, '?kind=security');

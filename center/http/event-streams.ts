@@ -106,7 +106,24 @@ class Stream {
 
   /** Rows of the past; resolves when the reader has taken most of them. */
   async past(rows: readonly RecordedEvent[]): Promise<void> {
-    this.#send(rows);
+    let portion: RecordedEvent[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      portion.push(row);
+      bytes += row.data.length;
+      if (bytes < CENTER_LIMITS.events_past_bytes) continue;
+      this.#send(portion);
+      await this.#drained();
+      if (this.over) return;
+      portion = [];
+      bytes = 0;
+    }
+    this.#send(portion);
+    await this.#drained();
+  }
+
+  /** Resolves when the reader has taken most of what it was sent, or was dropped because it took nothing. */
+  async #drained(): Promise<void> {
     if (this.over || !this.#response.writableNeedDrain) return;
     await new Promise<void>((resolve) => {
       const done = () => {
