@@ -1,11 +1,26 @@
 /** @jest-config-loader esbuild-register */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Config } from 'jest';
 
-/** What a test file names that starts a process, a server or a database. */
+/** What a file of tests names when it starts a process, a server or a database. */
 const STARTS =
   /harness\/(product|orders|setting|fleet|printer)|node:(child_process|net|http|dgram|tls)|openStore|testStore|tests\/mosquitto|createBroker|far-sides|open-broker|raw-client/;
+
+/** Whether a file starts something, itself or by what it imports from the tests' own folders. */
+function starts(file: string, seen = new Set<string>()): boolean {
+  if (seen.has(file)) return false;
+  seen.add(file);
+  const text = readFileSync(file, 'utf8');
+  if (STARTS.test(text)) return true;
+  const imported = [...text.matchAll(/from '(\.[^']+\.ts)'/g)].map(([, path = '']) =>
+    join(dirname(file), path),
+  );
+  return imported
+    .filter((path) => path.startsWith(join(__dirname, 'tests/')))
+    .some((path) => starts(path, seen));
+}
 
 /** The test files that start nothing: `npm run test:quick` runs these alone. */
 function quickTests(): string[] {
@@ -16,9 +31,7 @@ function quickTests(): string[] {
   return listed
     .trim()
     .split('\n')
-    .filter(
-      (file) => !file.endsWith('.long.test.ts') && !STARTS.test(readFileSync(`${__dirname}/${file}`, 'utf8')),
-    )
+    .filter((file) => !file.endsWith('.long.test.ts') && !starts(join(__dirname, file)))
     .map((file) => `<rootDir>/${file}`);
 }
 
@@ -31,7 +44,7 @@ const config: Config = {
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
-      '@swc/jest',
+      '<rootDir>/tests/harness/run/transform.mjs',
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
@@ -42,7 +55,8 @@ const config: Config = {
     ...(process.env['PLATEN_TEST_LONG'] ? [] : ['\\.long\\.test\\.ts$']),
   ],
   testTimeout: 150_000,
-  reporters: ['default', '<rootDir>/tests/harness/slowest-reporter.mjs'],
+  testSequencer: '<rootDir>/tests/harness/run/longest-first.mjs',
+  reporters: ['default', '<rootDir>/tests/harness/run/slowest-reporter.mjs'],
   maxWorkers: 2,
 };
 export default config;

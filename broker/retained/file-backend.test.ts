@@ -247,8 +247,10 @@ describe('rot', () => {
   }
 
   test('a single flipped bit is put right wherever it is, told, and a copy is set aside', async () => {
-    const step = 7;
-    for (let bit = 0; bit < bytes.length * 8; bit += step) {
+    // Within the longest payload every place is like the next.
+    const [, , third = 0] = starts;
+    const alike = (bit: number) => bit > (third + 100) * 8 && bit < (third + 2_900) * 8;
+    for (let bit = 0; bit < bytes.length * 8; bit += alike(bit) ? 61 : 7) {
       const rotten = Buffer.from(bytes);
       rotten[bit >> 3] = (rotten[bit >> 3] as number) ^ (1 << (bit & 7));
       expect([bit, await readAfter(rotten)]).toEqual([bit, all]);

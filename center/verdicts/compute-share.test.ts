@@ -125,8 +125,8 @@ test('large structures do not fill the memory: the signatures remembered are bou
   const small = structureWith(engines(1));
   const first = memo.judge(small);
   expect(memo.judge(small)).toBe(first);
-  for (let round = 0; round < 3; round += 1) {
-    const large = structureWith([{ symbol: `x${round}`, kind: 'k', model: 'm'.repeat(12 * 1024 * 1024) }]);
+  for (let round = 0; round < 36; round += 1) {
+    const large = structureWith([{ symbol: `x${round}`, kind: 'k', model: 'm'.repeat(1024 * 1024) }]);
     const judgement = memo.judge(large);
     expect(memo.judge(large)).toBe(judgement);
   }

@@ -9,7 +9,7 @@ import { largeCase } from './large-instances.ts';
 import { type SatOptimum, SatOracle } from './sat-oracle.ts';
 
 // test:long looks much further.
-const RUNS = process.env['PLATEN_TEST_LONG'] ? 3_000 : 120;
+const RUNS = process.env['PLATEN_TEST_LONG'] ? 3_000 : 60;
 
 /** What is in use at the end of the best set. The steps to it are another test's matter. */
 function endOf({ catalog: document, structure, options }: Case): SatOptimum | undefined {
