@@ -42,3 +42,15 @@ test('a connection that is lost after the request was taken is no refusal', asyn
   await reply;
   await lena.close();
 });
+
+test('a request on a connection that is gone fails at once', async () => {
+  const lena = await connect();
+  const cut = expect(lena.request('printers.list')).rejects.toThrow('was lost');
+  await broker.close();
+  await cut;
+  // Its time for a reply is 30 s.
+  const from = performance.now();
+  await expect(lena.request('printers.list')).rejects.toThrow('was lost before printers.list was sent');
+  expect(performance.now() - from).toBeLessThan(5_000);
+  await lena.close();
+});

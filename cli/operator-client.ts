@@ -58,6 +58,8 @@ export class OperatorClient {
   readonly #username: string;
   readonly #timeout_ms: number;
   readonly #waiting = new Map<string, Waiting>();
+  /** It never connects again. */
+  #lost = false;
 
   private constructor(client: MqttClient, username: string, timeout_ms: number) {
     this.#client = client;
@@ -73,6 +75,7 @@ export class OperatorClient {
     });
     // MQTT 3.1.1 has no other way to say no to a publish than to end the connection.
     client.on('close', () => {
+      this.#lost = true;
       for (const { reject, timer, method, taken } of this.#waiting.values()) {
         clearTimeout(timer);
         reject(new Error(endedOver(method, taken, username)));
@@ -113,6 +116,12 @@ export class OperatorClient {
 
   /** Sends one request; resolves with its reply, whatever its status. */
   request(method: string, params: Record<string, unknown> = {}): Promise<OperatorReply> {
+    // mqtt.js would keep the publish for a connection that never comes, and the reply would fail only when its time is over.
+    if (this.#lost) {
+      return Promise.reject(
+        new Error(`the connection to the broker was lost before ${method} was sent: is platen up?`),
+      );
+    }
     const id = randomUUID();
     const reply = new Promise<OperatorReply>((resolve, reject) => {
       const timer = setTimeout(() => {
