@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { seededRandom } from '../base/random.ts';
+import { WITH_TYPES } from '../tests/harness/run/with-types.ts';
 import { DiskLog } from './disk-log.ts';
 
 const NOW = Date.parse('2026-11-22T07:00:00Z');
@@ -240,7 +241,7 @@ async function writeUntilKilled(ms: number): Promise<number> {
       for (let n = 0; n < 7; n++) log.append({ at: '2026-11-22T07:00:00Z', code: 'C-' + (log.last + 1), severity: 'error' }, 0);
       await new Promise((resolve) => setImmediate(resolve));
     }`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+  const child = spawn(process.execPath, [...WITH_TYPES, '--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let text = '';

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { WITH_TYPES } from '../tests/harness/run/with-types.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sample = join(root, 'deploy/samples/catalog.json');
@@ -13,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function platen(args: string[], input = '') {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ['--import', 'tsx', join(root, 'cli/platen.ts'), ...args],
+    [...WITH_TYPES, join(root, 'cli/platen.ts'), ...args],
     { cwd: root, input, encoding: 'utf8' },
   );
   const lines = stdout.split('\n').filter((line) => line !== '');
@@ -58,7 +59,7 @@ test('judge answers every line in order and ends well', () => {
 
 /** Reads `stopAfter` bytes slowly, then stops reading. */
 async function readSome(args: string[], stopAfter: number) {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'cli/platen.ts'), ...args], {
+  const child = spawn(process.execPath, [...WITH_TYPES, join(root, 'cli/platen.ts'), ...args], {
     cwd: root,
   });
   let stderr = '';

@@ -9,10 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { temporaryFolder } from './harness/folder.ts';
 import { type RunningProduct, startProduct } from './harness/product.ts';
+import { WITH_TYPES } from './harness/run/with-types.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const GUIDES = join(ROOT, 'docs/guides');
-const TSX = join(ROOT, 'node_modules/tsx/dist/loader.mjs');
 const BLOCK = /(?:<!-- not run: ([^>]*) -->\n)?```(\w*)\n([\s\S]*?)```/g;
 
 interface Block {
@@ -40,7 +40,7 @@ function run(
         .replaceAll('http://127.0.0.1:8080/', product.http)
     : commands;
   // `npm run -s platen -- …` without npm's own start: the command line is the same.
-  const script = `set -e\nnpm() { shift 4; "${process.execPath}" --import "${TSX}" "${ROOT}cli/platen.ts" "$@"; }\n${addresses}`;
+  const script = `set -e\nnpm() { shift 4; "${process.execPath}" ${WITH_TYPES.map((arg) => `"${arg}"`).join(' ')} "${ROOT}cli/platen.ts" "$@"; }\n${addresses}`;
   return new Promise((resolve, reject) => {
     const child = spawn('bash', ['-c', script], {
       cwd: folder,

@@ -14,6 +14,7 @@ import type { Campaign, ErrorsAck, Order, Structure, Trouble } from '../schemas/
 import { connectPacket, RawClient } from './conformance/raw-client.ts';
 import { eventually } from './harness/ear.ts';
 import { temporaryFolder } from './harness/folder.ts';
+import { prepareDatabase } from './harness/prepared.ts';
 import { sampleEntries, sampleStructure, TestPrinter } from './harness/printer.ts';
 import { type RunningProduct, startProduct } from './harness/product.ts';
 import { publishReleases, sample } from './harness/samples.ts';
@@ -39,6 +40,7 @@ let product: RunningProduct;
 let operator: OperatorClient;
 
 beforeAll(async () => {
+  await prepareDatabase(join(folder, 'server'));
   server = await startEmbeddedPostgres(join(folder, 'server'), silent);
   database = new pg.Client(server.url);
   await database.connect();

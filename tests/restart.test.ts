@@ -54,7 +54,7 @@ let first: Awaited<ReturnType<typeof seen>>;
 let admin: string;
 
 test('the first start makes credentials that only their owner can read', async () => {
-  product = await startProduct({ data });
+  product = await startProduct({ data, firstStart: true });
   admin = credentials();
   expect(statSync(join(data, 'admin.json')).mode & 0o777).toBe(0o600);
   const operator = await product.operator();

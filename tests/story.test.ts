@@ -3,15 +3,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './harness/ear.ts';
 import { temporaryFolder } from './harness/folder.ts';
+import { WITH_TYPES } from './harness/run/with-types.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const TSX = createRequire(import.meta.url).resolve('tsx');
 const STORY_MS_MAX = 90_000;
 const folder = temporaryFolder('platen-story-');
 
@@ -38,7 +37,7 @@ function npmStart(): Run {
   const bootstrap = words.indexOf('deploy/bootstrap.mjs');
   // `exec`: the shell between npm and the program must not stand in a signal's way.
   expect([words[0], words[1], words[bootstrap + 1]]).toEqual(['exec', 'node', 'run']);
-  const args = [...words.slice(2, bootstrap), '--import', TSX, ...words.slice(bootstrap + 2)];
+  const args = [...words.slice(2, bootstrap), ...WITH_TYPES, ...words.slice(bootstrap + 2)];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],

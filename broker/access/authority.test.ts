@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withLockSync } from '../../files/with-lock.ts';
+import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
 import { Authority } from './authority.ts';
 
 const DAY_MS = 86_400_000;
@@ -83,7 +84,7 @@ test('a revocation and certificates that are issued beside it, by other processe
   const children = ['x', 'y', 'z'].map(
     (name) =>
       new Promise<number | null>((resolve) => {
-        const args = ['--import', 'tsx', '--input-type=module', '-e', program, name];
+        const args = [...WITH_TYPES, '--input-type=module', '-e', program, name];
         spawn(process.execPath, args, { stdio: 'inherit' }).once('exit', resolve);
       }),
   );

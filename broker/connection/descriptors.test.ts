@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { connectPacket, publishPacket, RawClient } from '../../tests/conformance/raw-client.ts';
+import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
 import { Descriptors } from './descriptors.ts';
 
 const cli = fileURLToPath(new URL('../../cli/platen.ts', import.meta.url));
@@ -56,7 +57,7 @@ test('at the limit of descriptors the broker says so, and goes on for those that
         '-c',
         'ulimit -n 240 && exec "$@"',
         'sh',
-        ...[process.execPath, '--import', 'tsx', cli, 'broker', '--mqtt-port', '0', '--http-port', '0'],
+        ...[process.execPath, ...WITH_TYPES, cli, 'broker', '--mqtt-port', '0', '--http-port', '0'],
       ],
       {
         env: { ...process.env, NODE_OPTIONS: '', PLATEN_DATA: folder, PLATEN_LOG: 'json' },

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import { readMigrations } from './migrate.ts';
 import { openStore } from './store.ts';
 
@@ -9,6 +10,7 @@ const MIGRATION = '060-audit-without-secrets.sql';
 
 test('the migration takes secrets out of audit rows that were written before, and nothing else', async () => {
   const folder = temporaryFolder('platen-audit-');
+  await prepareDatabase(folder);
   const store = await openStore({ source: { dataFolder: folder }, log });
   try {
     const rows: [string, object, object][] = [

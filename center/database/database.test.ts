@@ -6,6 +6,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { ErrorBatch } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
 import { isLostConnection, openDatabase } from './database.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { openStore } from './store.ts';
@@ -88,7 +89,7 @@ test('the server that a killed process left behind is stopped, and what it had i
     await store.ingest.errors('p', ${JSON.stringify(batch(1))});
     console.log(store.database.embedded.pid);
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+  const child = spawn(process.execPath, [...WITH_TYPES, '--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   cleanups.push(() => {

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parse } from 'postgres-array';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import { int4Array, int8Array, numberArray, textArray } from './sql-arrays.ts';
 import { openStore } from './store.ts';
 
@@ -26,6 +27,7 @@ test('numbers come back as they were', () => {
 
 test('numbers in binary are read by the server as they were', async () => {
   const folder = temporaryFolder('platen-arrays-');
+  await prepareDatabase(folder);
   const store = await openStore({ source: { dataFolder: folder }, log: silent });
   try {
     const small = [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)];

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { ErrorBatch } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import { openStore, type Store } from '../database/store.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { ErrorsResult } from './ingest-errors.ts';
@@ -23,6 +24,7 @@ let other: Store;
 
 beforeAll(async () => {
   folder = temporaryFolder('platen-overlap-');
+  await prepareDatabase(folder);
   store = await openStore({ source: { dataFolder: folder }, log: silent });
   other = await openStore({ source: { url: store.database.url }, log: silent });
 });

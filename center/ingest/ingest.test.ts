@@ -6,6 +6,7 @@ import type { RetainedDocument } from '../../broker/retained/retained-backend.ts
 import { NESTING_LEVELS_MAX } from '../../schemas/limits.ts';
 import type { ErrorBatch, LogEntry, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import { PostgresRetained } from '../database/retained-store.ts';
 import { dropHistory, dropStreams } from '../database/retention.ts';
 import { openStore, type Store } from '../database/store.ts';
@@ -18,6 +19,7 @@ let store: Store;
 
 beforeAll(async () => {
   folder = temporaryFolder('platen-ingest-');
+  await prepareDatabase(folder);
   store = await openStore({ source: { dataFolder: folder }, log: silent });
 });
 

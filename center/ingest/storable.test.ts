@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parsePayload } from '../../schemas/validate.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import { sampleStructure } from '../../tests/harness/printer.ts';
 import { openStore, type Store } from '../database/store.ts';
 import { parseTime } from '../trouble/engine/index.ts';
@@ -13,6 +14,7 @@ let store: Store;
 
 beforeAll(async () => {
   folder = temporaryFolder('platen-storable-');
+  await prepareDatabase(folder);
   store = await openStore({ source: { dataFolder: folder }, log: silent });
 });
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomFor } from '../../base/random.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { silent, testStructure } from '../../tests/harness/orders.ts';
+import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import { openStore, type Store } from '../database/store.ts';
 import type { FirmwareQuery, Page, PageRequest } from '../queries.ts';
 
@@ -21,6 +22,7 @@ const printed: { printer: string; site: string; ring: string; date: string; page
 
 beforeAll(async () => {
   folder = temporaryFolder('platen-reports-');
+  await prepareDatabase(folder);
   store = await openStore({ source: { dataFolder: folder }, log: silent, now: () => time_ms });
   const random = randomFor(SEED, 'reports');
   const fleet = Array.from({ length: 12 }, (_, index) => ({

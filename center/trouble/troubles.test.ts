@@ -4,6 +4,7 @@ import pino from 'pino';
 import { fleetTopic } from '../../schemas/topics.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import type { Client } from '../database/database.ts';
 import { openStore, type Store } from '../database/store.ts';
 import { compileRules } from './engine/compile.ts';
@@ -21,6 +22,7 @@ let clock = T0;
 
 beforeAll(async () => {
   folder = temporaryFolder('platen-trouble-');
+  await prepareDatabase(folder);
   store = await openStore({ source: { dataFolder: folder }, log: silent, now: () => clock });
   await store.maintain();
 });

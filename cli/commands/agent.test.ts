@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { platen } from '../../tests/harness/product.ts';
+import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -32,7 +33,7 @@ test('add takes the port of the settings, and an agent that nobody hears is not 
     broker: { url: `mqtt://127.0.0.1:${port}` },
   });
   const program = fileURLToPath(new URL('../platen.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', program, 'agent', '--config', config], {
+  const child = spawn(process.execPath, [...WITH_TYPES, program, 'agent', '--config', config], {
     stdio: 'pipe',
   });
   let out = '';

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import mqtt from 'mqtt';
 import { printerTopic } from '../../schemas/topics.ts';
+import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
 
 const cli = fileURLToPath(new URL('../platen.ts', import.meta.url));
 const once = (emitter: unknown, event: string): Promise<unknown[]> => onceOf(emitter as EventEmitter, event);
@@ -34,7 +35,7 @@ const environment = (): NodeJS.ProcessEnv => ({
 });
 
 async function start(...args: string[]): Promise<Record<string, string>> {
-  const all = ['--import', 'tsx', cli, 'broker', '--mqtt-port', '0', '--http-port', '0', ...args];
+  const all = [...WITH_TYPES, cli, 'broker', '--mqtt-port', '0', '--http-port', '0', ...args];
   running = spawn(process.execPath, all, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface(running.stdout as NonNullable<ChildProcess['stdout']>);
   for (;;) {
@@ -45,7 +46,7 @@ async function start(...args: string[]): Promise<Record<string, string>> {
 }
 
 function platen(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ['--import', 'tsx', cli, ...args], {
+  return spawnSync(process.execPath, [...WITH_TYPES, cli, ...args], {
     env: environment(),
     encoding: 'utf8',
   });
@@ -124,7 +125,7 @@ test('--data is heard wherever it stands', () => {
 }, 30_000);
 
 test('at a terminal it says when it is ready, and who was refused', async () => {
-  const args = ['--import', 'tsx', cli, 'broker', '--mqtt-port', '0', '--http-port', '0', '--log', 'story'];
+  const args = [...WITH_TYPES, cli, 'broker', '--mqtt-port', '0', '--http-port', '0', '--log', 'story'];
   running = spawn(process.execPath, args, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface(running.stdout as NonNullable<ChildProcess['stdout']>);
   const [ready] = (await once(lines, 'line')) as [string];

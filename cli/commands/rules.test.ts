@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
 
 const PLATEN = fileURLToPath(new URL('../platen.ts', import.meta.url));
 let folder: string;
@@ -21,7 +22,7 @@ interface Ended {
 /** `platen rules test` as a user runs it. */
 function rulesTest(args: string[], input = ''): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', PLATEN, 'rules', 'test', ...args]);
+    const child = spawn(process.execPath, [...WITH_TYPES, PLATEN, 'rules', 'test', ...args]);
     let [out, err] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       out += text;

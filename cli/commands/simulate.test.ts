@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
 import { type Mosquitto, startMosquitto } from '../../tests/mosquitto.ts';
 import { command } from './simulate.ts';
 
@@ -29,7 +30,7 @@ interface Ended {
 }
 
 function run(args: string[], act?: (child: ChildProcess, err: () => string) => void): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'cli/platen.ts', 'simulate', ...args]);
+  const child = spawn(process.execPath, [...WITH_TYPES, 'cli/platen.ts', 'simulate', ...args]);
   children.add(child);
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => {

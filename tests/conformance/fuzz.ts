@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { seededRandom } from '../../base/random.ts';
+import { WITH_TYPES } from '../harness/run/with-types.ts';
 import {
   connectPacket,
   packet,
@@ -40,8 +41,7 @@ export async function startBroker(): Promise<Fuzzed> {
       '--expose-gc',
       '--import',
       COLLECT,
-      '--import',
-      'tsx',
+      ...WITH_TYPES,
       cli,
       'broker',
       '--mqtt-port',

@@ -26,6 +26,7 @@ import {
   uint16,
 } from '../conformance/raw-client.ts';
 import { temporaryFolder } from '../harness/folder.ts';
+import { prepareDatabase } from '../harness/prepared.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
 
 const SEED = Number(process.env['KILL_SEED'] ?? 20261125);
@@ -379,6 +380,7 @@ test.each([
 
 test('Postgres that takes its time: CONNACK and SUBACK of kept sessions wait for it and hold over a kill right behind them; clean ones wait for nothing', async () => {
   folder = temporaryFolder('platen-kept-');
+  await prepareDatabase(join(folder, 'server'));
   const server = await startEmbeddedPostgres(join(folder, 'server'), silent);
   const locker = new pg.Client(server.url);
   try {
@@ -417,7 +419,7 @@ test('Postgres that takes its time: CONNACK and SUBACK of kept sessions wait for
     port = Number(new URL(product.mqtt).port);
     const orphans = async () =>
       (await locker.query('SELECT FROM retained WHERE topic = $1', [orphan])).rowCount;
-    for (const end = Date.now() + 5_000; (await orphans()) !== 0 && Date.now() < end; ) await sleep(20);
+    for (const end = Date.now() + 30_000; (await orphans()) !== 0 && Date.now() < end; ) await sleep(20);
     expect(await orphans()).toBe(0);
     const found = async (clientId: string) => (await asking(clientId, false)).nextHex();
     expect(await found('begins')).toBe('20 0100');

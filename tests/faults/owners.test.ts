@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { temporaryFolder } from '../harness/folder.ts';
+import { WITH_TYPES } from '../harness/run/with-types.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const TSX = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
 /** A user that every Debian has and that owns nothing. */
 const ANN = { uid: 1, gid: 1, name: 'daemon' };
 const isRoot = process.getuid?.() === 0;
@@ -33,22 +33,18 @@ interface Start {
 
 /** `platen up` on the data, as root (or whoever runs the tests) or as somebody else. */
 async function up(user?: { uid: number; gid: number }): Promise<Start> {
-  const child = spawn(
-    process.execPath,
-    ['--import', TSX, join(ROOT, 'cli/platen.ts'), 'up', '--log', 'json'],
-    {
-      ...(user ? { uid: user.uid, gid: user.gid } : {}),
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...process.env,
-        PLATEN_DATA: data,
-        PLATEN_MQTT_PORT: '0',
-        PLATEN_HTTP_PORT: '0',
-        PLATEN_DEMO: '0',
-      },
+  const child = spawn(process.execPath, [...WITH_TYPES, join(ROOT, 'cli/platen.ts'), 'up', '--log', 'json'], {
+    ...(user ? { uid: user.uid, gid: user.gid } : {}),
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      PLATEN_DATA: data,
+      PLATEN_MQTT_PORT: '0',
+      PLATEN_HTTP_PORT: '0',
+      PLATEN_DEMO: '0',
     },
-  );
+  });
   running.add(child);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const start: Start = {

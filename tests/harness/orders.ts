@@ -12,6 +12,7 @@ import type { OrderService } from '../../center/update/orders/order-service.ts';
 import type { Repository } from '../../releases/repository.ts';
 import type { Remedy, Structure } from '../../schemas/types.ts';
 import { temporaryFolder } from './folder.ts';
+import { prepareDatabase } from './prepared.ts';
 
 export const silent = pino({ level: 'silent' });
 
@@ -24,6 +25,7 @@ export interface TestStore {
 /** A store on an embedded Postgres of its own. */
 export async function testStore(): Promise<TestStore> {
   const folder = temporaryFolder('platen-update-');
+  await prepareDatabase(folder);
   const store = await openStore({ source: { dataFolder: folder }, log: silent });
   return {
     store,

@@ -8,9 +8,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { OperatorClient, readCredentials } from '../../cli/operator-client.ts';
 import { temporaryFolder } from './folder.ts';
+import { prepareDatabase } from './prepared.ts';
+import { WITH_TYPES } from './run/with-types.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const TSX = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
 const READY_MS_MAX = 90_000;
 
 /** One line of pino's JSON. */
@@ -26,6 +27,8 @@ export interface ProductOptions {
   /** Behind `platen`, default `up`. */
   args?: string[];
   env?: Record<string, string>;
+  /** Let the first start on the folder make the database, as a user's does; else a prepared one is copied there. */
+  firstStart?: boolean;
 }
 
 export interface RunningProduct {
@@ -51,7 +54,7 @@ export function platen(
   options: { env?: Record<string, string>; input?: string } = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', TSX, join(ROOT, 'cli/platen.ts'), ...args], {
+    const child = spawn(process.execPath, [...WITH_TYPES, join(ROOT, 'cli/platen.ts'), ...args], {
       cwd: ROOT,
       env: { ...process.env, ...options.env },
     });
@@ -72,13 +75,15 @@ export function platen(
 /** Starts the product and waits until it is ready. */
 export async function startProduct(options: ProductOptions = {}): Promise<RunningProduct> {
   const data = options.data ?? join(temporaryFolder('platen-'), 'data');
+  const [command] = options.args ?? ['up'];
+  const embedded = options.env?.['PLATEN_DATABASE_URL'] === undefined && command !== 'broker';
+  if (embedded && !options.firstStart) await prepareDatabase(data);
   const child = spawn(
     process.execPath,
     [
       '--max-semi-space-size=64',
       '--min-semi-space-size=64',
-      '--import',
-      TSX,
+      ...WITH_TYPES,
       join(ROOT, 'cli/platen.ts'),
       ...(options.args ?? ['up']),
       '--log',

@@ -1,0 +1,7 @@
+/** Removes what a test run made for itself. */
+import { rmSync } from 'node:fs';
+
+export default function tearDown() {
+  const folder = process.env.PLATEN_TEST_RUN;
+  if (folder) rmSync(folder, { recursive: true, force: true });
+}
