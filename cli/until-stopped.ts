@@ -6,6 +6,8 @@ import { PlatenError } from '../schemas/errors.ts';
 
 /** Contract: stopped within 10 s of SIGTERM; beyond it the process ends itself and says so. */
 const STOP_MS_MAX = 9_500;
+/** How long the process may stay when nothing is left to do. */
+const EXIT_MS_MAX = 500;
 /** Ctrl-C reaches everybody at the terminal, and npm hands on what it got: that is one signal, told twice. */
 const SAME_SIGNAL_MS = 1_000;
 
@@ -41,6 +43,15 @@ function guardEnd(log: Logger): () => void {
 }
 
 /**
+ * Says that all is closed. What still holds the process then is a timer of a library: BullMQ's worker, for one, sleeps
+ * 5 s after it lost its Redis, and nothing wakes it.
+ */
+function tellStopped(log: Logger): void {
+  log.info('stopped');
+  setTimeout(() => process.exit(), EXIT_MS_MAX).unref();
+}
+
+/**
  * Opens the parts, unless the signal comes first: then the start is ended, what was opened is closed again, and there is
  * nothing to run.
  */
@@ -62,7 +73,7 @@ export async function openUnlessStopped<T>(
     return await open(stopping.signal);
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
-    log.info('stopped');
+    tellStopped(log);
     return undefined;
   } finally {
     opening = false;
@@ -76,5 +87,5 @@ export async function stopInTime(signal: string, log: Logger, close: () => Promi
   const callOff = guardEnd(log);
   await close();
   callOff();
-  log.info('stopped');
+  tellStopped(log);
 }
