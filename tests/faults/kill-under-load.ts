@@ -1,0 +1,130 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from '@jest/globals';
+import { encodeEntries, RawPrinter } from '../../bench/ingest/raw-printer.ts';
+import { openStore } from '../../center/database/store.ts';
+import { temporaryFolder } from '../harness/folder.ts';
+import { type RunningProduct, startProduct } from '../harness/product.ts';
+
+const PRINTERS = 25;
+const WINDOW = 10;
+const MESSAGES = 4_000;
+
+/** Pseudo-random, so that a failure can be repeated. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return state / 2_147_483_648;
+  };
+}
+
+/** What a printer has in its memory, cut into messages, and how many of these it may forget. */
+interface Memory {
+  id: string;
+  password: string;
+  messages: Buffer[];
+  /** The last entry of each message. */
+  upTo: number[];
+  acknowledged: number;
+}
+
+function memoryOf(id: string, password: string, next: () => number): Memory {
+  const memory: Memory = { id, password, messages: [], upTo: [], acknowledged: 0 };
+  let from = 1;
+  while (memory.messages.length < MESSAGES) {
+    const count = 1 + Math.floor(next() * 5);
+    memory.messages.push(encodeEntries(id, `log-${id}`, from, count));
+    from += count;
+    memory.upTo.push(from - 1);
+  }
+  return memory;
+}
+
+/** Sends what isn't acknowledged until the connection breaks; acknowledgements come in order. */
+async function speak(product: RunningProduct, memory: Memory): Promise<void> {
+  const { hostname, port } = new URL(product.mqtt);
+  let printer: RawPrinter | undefined;
+  try {
+    printer = await RawPrinter.connect({
+      host: hostname,
+      port: Number(port),
+      id: memory.id,
+      password: memory.password,
+      filters: [],
+      window: WINDOW,
+    });
+    await printer.send(memory.messages.slice(memory.acknowledged));
+  } catch {
+    // That is what the test is about.
+  } finally {
+    memory.acknowledged += printer?.acknowledged ?? 0;
+    printer?.close();
+  }
+}
+
+/**
+ * Kills the product under load, every other time with its database, and compares what the store holds with what was
+ * acknowledged.
+ */
+export async function killUnderLoad(kills: number, seed: number): Promise<void> {
+  const next = random(seed);
+  const folder = temporaryFolder('platen-kill-');
+  const data = join(folder, 'data');
+  const start = () => startProduct({ data });
+  let product = await start();
+  try {
+    const operator = await product.operator();
+    const ids = Array.from({ length: PRINTERS }, (_, index) => `kill-${index}`);
+    const { items } = await operator.call('printers.enroll', { printers: ids });
+    const memories = (items as { printer: string; password: string }[]).map((one) =>
+      memoryOf(one.printer, one.password, next),
+    );
+    await operator.close();
+    for (let kill = 1; kill <= kills; kill += 1) {
+      const speaking = Promise.all(memories.map((memory) => speak(product, memory)));
+      await sleep(50 + next() * 400);
+      // Every other time the database dies with it, as when the power fails.
+      if (kill % 2 === 0) {
+        const [server] = readFileSync(join(data, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split(
+          '\n',
+        );
+        process.kill(-Number(server), 'SIGKILL');
+      }
+      await product.kill();
+      await speaking;
+      product = await start();
+    }
+    expect(await product.stop()).toBe(0);
+    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    const store = await openStore({ source: { dataFolder: data }, log });
+    const rows = await store.database.query<{
+      printer: string;
+      n: number;
+      d: number;
+      low: number;
+      high: number;
+    }>(
+      `SELECT printer, count(*) AS n, count(DISTINCT seq) AS d, min(seq) AS low, max(seq) AS high
+       FROM error_entries GROUP BY 1`,
+    );
+    await store.close();
+    const found = new Map(rows.map((row) => [row.printer, row]));
+    let acknowledged = 0;
+    for (const memory of memories) {
+      const upTo = memory.upTo[memory.acknowledged - 1] ?? 0;
+      acknowledged += upTo;
+      const row = found.get(memory.id);
+      // Without holes from the first on, each once, at least as far as was acknowledged.
+      expect(row).toMatchObject({ d: row?.n, low: 1, high: row?.n });
+      expect(row?.high).toBeGreaterThanOrEqual(upTo);
+    }
+    // Enough was under way for the kills to mean something, and the load didn't run dry.
+    expect(acknowledged).toBeGreaterThan(PRINTERS * kills);
+    expect(memories.every((memory) => memory.acknowledged < MESSAGES)).toBe(true);
+  } finally {
+    product.process.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
