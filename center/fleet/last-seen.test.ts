@@ -38,7 +38,10 @@ test('a row that somebody else is writing is left for the next time', async () =
   lastSeen.hear('p-2');
   await store.database.transaction(async (client) => {
     await client.query("SELECT 1 FROM printers WHERE id = 'p-1' FOR UPDATE");
-    await Promise.race([lastSeen.flush(), sleep(10_000).then(() => Promise.reject(new Error('it waited')))]);
+    await Promise.race([
+      lastSeen.flush(),
+      sleep(10_000, undefined, { ref: false }).then(() => Promise.reject(new Error('it waited'))),
+    ]);
   });
   expect(await seen('p-2')).toBe('2026-11-30T12:00:00.000Z');
   expect(lastSeen.of('p-1')).toBe(now);

@@ -91,9 +91,13 @@ class Memory {
   }
 }
 
-async function tooLong(): Promise<never> {
-  await sleep(SILENCE_MS_MAX);
-  throw new Error('no acknowledgement');
+/** Rejects when `work` takes too long, and leaves no timer when it doesn't. */
+async function inTime(work: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  const tooLong = sleep(SILENCE_MS_MAX, undefined, { signal: done.signal }).then(() => {
+    throw new Error('no acknowledgement');
+  });
+  await Promise.race([work, tooLong]).finally(() => done.abort());
 }
 
 /** Root gives the data a small disk of their own, so that it can be full; anybody else's database says that it is. */
@@ -201,7 +205,7 @@ class ChaosRun {
         while (!this.#over) {
           sent = true;
           // A connection that ended between two windows says nothing any more.
-          await Promise.race([printer.send(memory.window()), tooLong()]);
+          await inTime(printer.send(memory.window()));
           sent = false;
           memory.forget(printer.acknowledged);
           await sleep(PACE_MS);

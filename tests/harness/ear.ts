@@ -58,6 +58,8 @@ export class Ear {
         const topics = this.heard.map((heard) => `${heard.topic} ${heard.payload}`).join('\n');
         reject(new Error(`nothing fitting on ${topic} within ${ms} ms; heard:\n${topics}`));
       }, ms);
+      // Nobody may wait any more when the test has ended.
+      timer.unref();
       this.#wake.add(wake);
     });
   }
