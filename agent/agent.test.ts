@@ -81,7 +81,7 @@ afterEach(async () => {
   await center.client.endAsync();
 });
 
-async function until<T>(what: string, probe: () => T | undefined | false, ms = 5_000): Promise<T> {
+async function until<T>(what: string, probe: () => T | undefined | false, ms = 30_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const found = probe();
@@ -242,7 +242,7 @@ test('periodic: sent when the period is over, and earlier when atEntries is reac
   const periodic = await until('periodic', () => batches()[0]);
   expect(periodic.reason).toBe('periodic');
   for (let n = 0; n < 3; n++) driver.emit({ code: 'A', severity: 'error' });
-  const early = await until('early', () => batches()[1], 300);
+  const early = await until('early', () => batches()[1], 800);
   expect(early.reason).toBe('accumulated');
   await center.say(printerTopic.policy(printer), '', true);
 });

@@ -71,8 +71,8 @@ test('a revocation ends the live connection and bars the next', async () => {
     const { presence } = await (await product.operator()).call('printers.get', { printer: 'office-7' });
     return presence === 'online';
   }, 'office-7 online');
-  const started = Date.now();
   expect((await platen(['certificate', 'revoke', 'office-7'], { env: env() })).code).toBe(0);
+  const started = Date.now();
   const refused = await eventually(async () => {
     const { presence } = await (await product.operator()).call('printers.get', { printer: 'office-7' });
     return presence === 'offline';

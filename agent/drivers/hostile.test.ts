@@ -78,10 +78,10 @@ describe('over IPP', () => {
     await expect(read('/endless')).rejects.toThrow(/longer than 4194304 bytes/);
     const started = performance.now();
     await expect(read('/drops')).rejects.toThrow(/no answer within 1000 ms/);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
     await expect(read('/elsewhere')).rejects.toThrow(/HTTP 301/);
     expect(server.asked['/endless']).toBe(1);
-    for (let i = 0; i < 100 && ended < 3; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let i = 0; i < 2_000 && ended < 3; i++) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(ended).toBe(3);
   });
 

@@ -40,7 +40,7 @@ function drive(ports: number[]) {
   });
   const pokes = setInterval(() => driver.poke(), 50);
   const until = async (what: string, holds: () => boolean) => {
-    for (let i = 0; i < 400 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+    for (let i = 0; i < 2_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
     if (!holds()) throw new Error(`not seen: ${what}; told ${JSON.stringify(told)}`);
   };
   return {
@@ -134,7 +134,7 @@ test('what wakes up with empty tables clears nothing by that', async () => {
     random: () => 0,
   });
   await driver.start({ error: (event) => told.push([reads, event]), changed: () => undefined });
-  for (let i = 0; i < 400 && reads < script.length + 2; i++)
+  for (let i = 0; i < 2_000 && reads < script.length + 2; i++)
     await new Promise((done) => setTimeout(done, 10));
   await driver.stop();
   // Told with the first read, over with the second one after the last silence.

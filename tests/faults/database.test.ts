@@ -16,7 +16,7 @@ async function readiness(http: string): Promise<{ status: number; body: string }
 }
 
 async function untilReadiness(http: string, status: number): Promise<string> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const now = await readiness(http);
     if (now.status === status) return now.body;

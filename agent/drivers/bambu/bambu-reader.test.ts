@@ -75,7 +75,7 @@ test('HMS codes come and go with their severity; an offer is a fact; a new modul
     random: () => 0,
   });
   const until = async (what: string, holds: () => boolean) => {
-    for (let i = 0; i < 200 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+    for (let i = 0; i < 2_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
     if (!holds()) throw new Error(`not seen: ${what}; told ${JSON.stringify(told)}`);
   };
   await driver.start({ error: (event) => told.push(event), changed: () => changes++ });

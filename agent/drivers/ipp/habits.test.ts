@@ -113,7 +113,7 @@ test('an error answer is no silence: nobody is told that the printer does not an
   );
   await driver.start({ error: ({ code }) => told.push(code), changed: () => {} });
   await driver.readStructure();
-  for (let i = 0; i < 100 && told.length < 1; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let i = 0; i < 1_500 && told.length < 1; i++) await new Promise((resolve) => setTimeout(resolve, 20));
   broken = true;
   const asked = () => server?.asked['/ipp/print'] ?? 0;
   const before = asked();

@@ -68,7 +68,7 @@ test('a jam raised by the engine is told and goes; other firmware after a restar
     random: () => 0,
   });
   const until = async (what: string, holds: () => boolean) => {
-    for (let i = 0; i < 200 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+    for (let i = 0; i < 2_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
     if (!holds()) throw new Error(`not seen: ${what}; told ${JSON.stringify(told)}`);
   };
   // ippeveprinter calls a reason a warning while it prints and a report once it is idle; a jam is an error by the table.

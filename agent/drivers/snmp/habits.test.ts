@@ -204,7 +204,7 @@ test('a jam of seconds is told by quick reads of an agent that drops large reque
   await driver.start({ error: (event) => told.push(event), changed: () => {} });
   await driver.readStructure();
   const until = async (count: number) => {
-    for (let i = 0; i < 200 && told.length < count; i++)
+    for (let i = 0; i < 1_200 && told.length < count; i++)
       await new Promise((resolve) => setTimeout(resolve, 25));
   };
   agent.rows = printer([JAM]);

@@ -51,7 +51,7 @@ function drive(reader: SnmpReader, stateFile?: string) {
     ...(stateFile === undefined ? {} : { stateFile }),
   });
   const until = async (what: string, holds: () => boolean) => {
-    for (let i = 0; i < 200 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+    for (let i = 0; i < 2_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
     if (!holds()) throw new Error(`not seen: ${what}; told ${JSON.stringify(told)}`);
   };
   return {
