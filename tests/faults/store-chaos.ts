@@ -143,12 +143,18 @@ class ChaosRun {
     const speaking = this.#memories.map((memory) => this.#speak(memory));
     const faults = this.#inSomeOrder();
     try {
-      for (const fault of faults) {
+      for (const [index, fault] of faults.entries()) {
         await sleep(100 + this.#random() * 900);
         const before = this.#acknowledged();
+        const began = performance.now();
         await this.#hurt(fault);
         await this.#untilReady();
         await this.#until(`entries are taken after ${fault}`, () => this.#acknowledged() > before);
+        const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+        // Where one fails, or is ended by somebody, it can be seen how far it came.
+        process.stdout.write(
+          `store chaos: ${index + 1}/${faults.length} ${fault}, ${seconds} s, ${this.#acknowledged()} acknowledged\n`,
+        );
       }
     } catch (error) {
       await this.#product?.kill();
