@@ -2,7 +2,10 @@
  * The center's Prometheus metrics. Counters are read from where they are counted when somebody scrapes, so that
  * counting costs the hot path an addition and nothing more.
  */
+import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Database } from './database/database.ts';
+import { FleetGauges, type FleetGaugesParts } from './fleet/gauges.ts';
 import type { IngestWriter } from './ingest/ingest.ts';
 
 /** Something to show: its name, help, the label it is split by, and how to read it. */
@@ -36,6 +39,84 @@ export function show(registry: Registry, { name, help, label, read }: Reading): 
       }
     },
   });
+}
+
+/** What of the center is shown. */
+export interface CenterReadings {
+  store: { readonly database: Database; readonly ingest: Pick<IngestWriter, 'onCommitted'> };
+  summary: FleetGaugesParts['summary'];
+  log: Logger;
+  now(): number;
+  record: { readonly lost: number };
+  uplinks: { readonly counts: Readonly<Record<string, number>> & { entries: number; entries_lost: number } };
+  dispatcher: { readonly admission: { readonly refused: Record<string, number> } };
+  questions: { readonly waiting: number };
+  choosing: { readonly waiting: number };
+  troubles: { readonly counts: Record<string, number> };
+  refusals: { readonly counts: ReadonlyMap<string, number> };
+}
+
+/** Shows what the center counts. */
+export function showCenter(registry: Registry, center: CenterReadings): void {
+  const { store, summary, log, now, record, uplinks } = center;
+  const { dispatcher, questions, choosing, troubles, refusals } = center;
+  showCommits(registry, store.ingest);
+  new FleetGauges({ registry, database: store.database, summary, log, now });
+  const readings: Reading[] = [
+    {
+      name: 'platen_events_lost_total',
+      help: 'Events that found no place in the record since the start; readers are told to begin anew.',
+      read: () => record.lost,
+    },
+    {
+      name: 'platen_uplinks_total',
+      help: 'Uplinks taken in, by kind.',
+      label: 'kind',
+      read: () => {
+        const { entries: _entries, entries_lost: _lost, ...kinds } = uplinks.counts;
+        return kinds;
+      },
+    },
+    {
+      name: 'platen_entries_total',
+      help: 'Log entries stored since the start.',
+      read: () => uplinks.counts.entries,
+    },
+    {
+      name: 'platen_entries_lost_total',
+      help: 'Log entries that printers overwrote before they could send them, since the start.',
+      read: () => uplinks.counts.entries_lost,
+    },
+    {
+      name: 'platen_requests_busy_total',
+      help: 'Requests of operators answered request/busy since the start, by which limit.',
+      label: 'limit',
+      read: () => dispatcher.admission.refused,
+    },
+    {
+      name: 'platen_questions_waiting',
+      help: 'Heavy questions (impact, checks of documents) without an answer yet.',
+      read: () => questions.waiting,
+    },
+    {
+      name: 'platen_choices_waiting',
+      help: 'Remedies that the thread that chooses has not found yet.',
+      read: () => choosing.waiting,
+    },
+    {
+      name: 'platen_trouble_entries_total',
+      help: 'Entries judged since the start, and what of them the rules could not take as it came, by reason.',
+      label: 'outcome',
+      read: () => troubles.counts,
+    },
+    {
+      name: 'platen_refused_total',
+      help: 'Payloads refused since the start, by error code.',
+      label: 'code',
+      read: () => Object.fromEntries(refusals.counts),
+    },
+  ];
+  for (const reading of readings) show(registry, reading);
 }
 
 /** A commit on a local disk takes milliseconds; one that waits for a database that is away, as long as that is. */

@@ -3,14 +3,15 @@
  * is that broker's business; the roles of operators are still the center's.
  */
 import type { Logger } from 'pino';
-import { type Center, createCenter } from '../center/compose.ts';
+import type { Center } from '../center/center.ts';
+import { createCenter } from '../center/compose.ts';
 import { MqttLink } from '../center/link/link-mqtt.ts';
 import { show } from '../center/metrics.ts';
 import { PlatenError } from '../schemas/errors.ts';
 import {
   address,
   centerOptions,
-  Opened,
+  closersOf,
   openHttp,
   openParts,
   readiness,
@@ -48,7 +49,7 @@ export async function openCenterProduct(
       hint: 'Give --broker mqtt://user:password@host:1883, or run platen up, which has a broker of its own.',
     });
   }
-  const opened = new Opened(log);
+  const opened = closersOf(log);
   return opened.orClose(async () => {
     const link = new MqttLink({ url: broker, name: settings.centerName, log });
     const parts = await openParts(settings, 'platen center', { log, opened, stop });

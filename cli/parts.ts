@@ -7,12 +7,13 @@ import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { Closers } from '../base/closers.ts';
 import { StoredAccounts } from '../center/accounts/accounts.ts';
 import { ensureAdmin, watchAdmin } from '../center/accounts/admin-file.ts';
 import { Sessions } from '../center/accounts/sessions.ts';
 import { SignIn } from '../center/accounts/sign-in.ts';
 import { Tokens } from '../center/accounts/tokens.ts';
-import type { Center, CenterOptions } from '../center/compose.ts';
+import type { Center, CenterOptions } from '../center/center.ts';
 import { openStore, readIdentity, type Store } from '../center/database/store.ts';
 import { type HttpServer, type Readiness, startHttp } from '../center/http/server.ts';
 import type { Link } from '../center/link/link.ts';
@@ -95,44 +96,15 @@ function diskFault(folder: string): string | undefined {
   return `only ${Math.floor((bavail * bsize) / 1024 / 1024)} MiB are free on the disk of ${folder}`;
 }
 
-/** Parts that were opened, in order; `close` closes all of them even when one fails. */
-export class Opened {
-  readonly #log: Logger;
-  readonly #closing: (() => Promise<void> | void)[] = [];
-
-  constructor(log: Logger) {
-    this.#log = log;
-  }
-
-  add(close: () => Promise<void> | void): void {
-    this.#closing.push(close);
-  }
-
-  async close(): Promise<void> {
-    for (const step of this.#closing.reverse().splice(0)) {
-      try {
-        await step();
-      } catch (error) {
-        this.#log.error({ reason: reasonOf(error) }, 'a part did not close cleanly');
-      }
-    }
-  }
-
-  /** Runs `open`; when it throws, what was opened so far is closed again. */
-  async orClose<T>(open: () => Promise<T>): Promise<T> {
-    try {
-      return await open();
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
-  }
+/** Closes what a start opened, and logs what does not close cleanly. */
+export function closersOf(log: Logger): Closers {
+  return new Closers((error) => log.error({ reason: reasonOf(error) }, 'a part did not close cleanly'));
 }
 
 /** How a start is ended before it is over. */
 export interface Opening {
   log: Logger;
-  opened: Opened;
+  opened: Closers;
   /** Aborted when the start is to end. */
   stop: AbortSignal;
 }

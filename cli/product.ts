@@ -4,11 +4,13 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { Closers } from '../base/closers.ts';
 import { Authority } from '../broker/access/authority.ts';
 import { type Broker, createBroker } from '../broker/broker.ts';
 import type { TlsEndpoint } from '../broker/listeners/sockets.ts';
 import type { StoredAccounts } from '../center/accounts/accounts.ts';
-import { type Center, createCenter } from '../center/compose.ts';
+import type { Center } from '../center/center.ts';
+import { createCenter } from '../center/compose.ts';
 import { SecurityNews } from '../center/fleet/security.ts';
 import { CENTER_LIMITS } from '../center/limits.ts';
 import { InProcessLink } from '../center/link/link-in-process.ts';
@@ -19,7 +21,7 @@ import type { BrokerFlags } from './broker-flags.ts';
 import {
   address,
   centerOptions,
-  Opened,
+  closersOf,
   openHttp,
   openParts,
   readiness,
@@ -45,7 +47,7 @@ export interface Product {
 async function openTls(
   settings: Settings,
   log: Logger,
-  opened: Opened,
+  opened: Closers,
   registry: Registry,
 ): Promise<{ authority: Authority; endpoint: TlsEndpoint } | undefined> {
   const { host, mqttsPort: port } = settings;
@@ -92,7 +94,7 @@ export async function openProduct(
   log: Logger,
   stop: AbortSignal,
 ): Promise<Product> {
-  const opened = new Opened(log);
+  const opened = closersOf(log);
   return opened.orClose(async () => {
     const parts = await openParts(settings, 'platen up', { log, opened, stop });
     const { store, accounts, adminFile, registry, repository } = parts;
@@ -134,8 +136,8 @@ export async function openProduct(
     const repositoryUrl = repositoryAddress(settings, http, log);
 
     const made = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
-    await store.ingest.allOffline();
     opened.add(() => made.stop());
+    await store.ingest.allOffline();
     await made.start();
     tellExpiry(parts, made);
     center = made;

@@ -103,6 +103,7 @@ async function platenRound(
       if (topic.endsWith('/order') && --left === 0) done();
     },
     tell: () => {},
+    conclude: () => {},
     repository: openRepository(join(folder, 'repository')),
     repositoryUrl: 'http://127.0.0.1/repository/',
     log: silent,

@@ -50,10 +50,10 @@ export class Asks {
   readonly #log: Logger;
   readonly #share = new ComputeShare();
 
-  constructor(services: Services, optionsOf: OptionsOf, log: Logger) {
+  constructor(services: Services, optionsOf: OptionsOf) {
     this.#services = services;
     this.#optionsOf = optionsOf;
-    this.#log = log;
+    this.#log = services.log;
   }
 
   /**

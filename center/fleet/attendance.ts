@@ -3,19 +3,22 @@
  * are let in again.
  */
 import { PlatenError } from '../../schemas/errors.ts';
-import type { TroubleQueries } from '../queries.ts';
+import type { Conclusion } from '../conclusions.ts';
+import type { FleetQueries, TroubleQueries } from '../queries.ts';
+import type { Campaigns } from '../update/campaigns/campaigns.ts';
+import type { Corrections } from '../update/corrections.ts';
 import type { OrderService } from '../update/orders/order-service.ts';
+import type { FleetEvents } from './events.ts';
 import type { Printers } from './printer-store.ts';
 
 export interface AttendanceSources {
+  store: { printers: Pick<Printers, 'setStanding'> };
+  events: Pick<FleetEvents, 'tell'>;
   orders: Pick<OrderService, 'store' | 'onLeft'>;
-  printers: Pick<Printers, 'setStanding'>;
-  campaigns: { onLeft(printer: string, reason: 'retired' | 'revoked'): Promise<void> };
-  /** Tells what became of a printer; counts are made anew. */
-  tell(what: string, printer: string): void;
+  campaigns: Pick<Campaigns, 'onLeft'>;
   troubles: Pick<TroubleQueries, 'close'>;
-  /** Lets what follows from a printer's verdict follow once more: it may have orders now. */
-  reconsider(printer: string): Promise<void>;
+  corrections: Pick<Corrections, 'onVerdict'>;
+  printers: Pick<FleetQueries, 'get'>;
   now(): number;
 }
 
@@ -36,6 +39,11 @@ export class Attendance {
     this.#sources = sources;
   }
 
+  /** Acts on what other parts concluded. */
+  hear(conclusion: Conclusion): void | Promise<void> {
+    if (conclusion.kind === 'reachable') return this.reconsider(conclusion.printer);
+  }
+
   /** What a printer is set aside for. */
   async setAside(printer: string): Promise<SetAsideView[]> {
     const list = await this.#sources.orders.store.admission.of(printer);
@@ -53,8 +61,8 @@ export class Attendance {
    * @param hears its agent still hears us
    */
   async left(printer: string, how: 'retired' | 'revoked', reason: string, hears: boolean): Promise<void> {
-    const { orders, campaigns, tell } = this.#sources;
-    tell(how, printer);
+    const { orders, campaigns, events } = this.#sources;
+    events.tell('presence', how, { printer });
     await orders.onLeft(printer, reason, hears);
     await campaigns.onLeft(printer, how);
   }
@@ -69,13 +77,15 @@ export class Attendance {
   /** @throws PlatenError request/not-found, request/conflict when its credentials were revoked */
   async takeBack(printer: string): Promise<void> {
     await this.#stand(printer, 'active');
-    this.#sources.tell('taken back', printer);
-    await this.#sources.reconsider(printer);
+    this.#sources.events.tell('presence', 'taken back', { printer });
+    await this.reconsider(printer);
   }
 
-  /** Something that kept a printer from having orders has passed. */
-  reconsider(printer: string): Promise<void> {
-    return this.#sources.reconsider(printer);
+  /** Something that kept a printer from having orders has passed: its verdict may lead to one now. */
+  async reconsider(printer: string): Promise<void> {
+    const { structure, verdictDocument } = (await this.#sources.printers.get(printer)) ?? {};
+    if (structure && verdictDocument)
+      this.#sources.corrections.onVerdict(printer, structure, verdictDocument);
   }
 
   async #stand(
@@ -83,8 +93,8 @@ export class Attendance {
     standing: 'active' | 'retired',
     reason?: string,
   ): Promise<{ online: boolean }> {
-    const { printers, now } = this.#sources;
-    const row = await printers.setStanding(printer, standing, new Date(now()), reason);
+    const { store, now } = this.#sources;
+    const row = await store.printers.setStanding(printer, standing, new Date(now()), reason);
     if (!row) throw new PlatenError('request/not-found', { kind: 'printer', id: printer });
     if (row.standing === 'revoked') {
       throw new PlatenError('request/conflict', {
@@ -99,7 +109,7 @@ export class Attendance {
    * @throws PlatenError request/conflict when it is not set aside
    */
   async readmit(printer: string, reason: string, by: string): Promise<SetAsideView[]> {
-    const { orders, troubles, reconsider, now } = this.#sources;
+    const { orders, troubles, now } = this.#sources;
     const lifted = await orders.store.admission.lift(printer, now());
     if (lifted.length === 0) {
       throw new PlatenError('request/conflict', { reason: `${printer} is not set aside` });
@@ -113,7 +123,7 @@ export class Attendance {
         if (!(error instanceof PlatenError)) throw error;
       }
     }
-    await reconsider(printer);
+    await this.reconsider(printer);
     return lifted.map(({ software, release, reason: why, at }) => ({ software, release, reason: why, at }));
   }
 }

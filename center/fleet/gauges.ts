@@ -13,7 +13,7 @@ import { CENTER_LIMITS } from '../limits.ts';
 export interface FleetGaugesParts {
   registry: Registry;
   database: Database;
-  summary(): Promise<FleetSummary>;
+  summary: { current(): Promise<FleetSummary> };
   log: Logger;
   now(): number;
 }
@@ -101,7 +101,7 @@ export class FleetGauges {
 
   async count(): Promise<FleetCounts> {
     const { database, summary, now } = this.#parts;
-    const { presence, verdict } = await summary();
+    const { presence, verdict } = await summary.current();
     const troubles = await countBy(
       database,
       `SELECT severity AS word, count(*)::int AS n FROM troubles WHERE state IN ('open', 'escalated') GROUP BY 1`,

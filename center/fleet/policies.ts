@@ -4,6 +4,7 @@
  */
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Policy } from '../../schemas/types.ts';
+import type { Conclusion } from '../conclusions.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link/link.ts';
 
@@ -49,10 +50,12 @@ export class Policies {
     this.#default = await this.#store.defaultPolicy();
   }
 
-  /** A printer came online: it is told a default that was set before it was there. */
-  async greet(printer: string): Promise<void> {
-    if (this.#default === undefined || this.#told.has(printer)) return;
-    await this.tell(printer);
+  /** Acts on what other parts concluded. */
+  hear(conclusion: Conclusion): void | Promise<void> {
+    if (conclusion.kind !== 'presence' || !conclusion.online) return;
+    // A printer that was not there when the default was set gets it when it comes.
+    if (this.#default === undefined || this.#told.has(conclusion.printer)) return;
+    return this.tell(conclusion.printer);
   }
 
   /** The policy that holds for a printer: its own over the fleet's default over the contract's. */

@@ -4,36 +4,80 @@
  * may be done twice.
  */
 import type { Logger } from 'pino';
+import { Serial } from '../../base/serial.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { printerTopic } from '../../schemas/topics.ts';
+import type { Conclusion } from '../conclusions.ts';
 import type { Client } from '../database/database.ts';
 import { removedName } from '../database/removed-printers.ts';
+import type { IngestWriter } from '../ingest/ingest.ts';
 import type { Link } from '../link/link.ts';
+import type { Campaigns } from '../update/campaigns/campaigns.ts';
+import type { OrderService } from '../update/orders/order-service.ts';
+import type { FleetEvents } from './events.ts';
+import type { Fleet } from './fleet.ts';
 import type { Removal, RemovalStore } from './removal-store.ts';
 
 export interface RemovalSources {
-  store: RemovalStore;
+  store: { removals: RemovalStore; ingest: Pick<IngestWriter, 'settled' | 'forget'> };
+  removed: RemovedPrinters;
   accounts: {
     isPrinter(name: string): Promise<boolean>;
     revoke(name: string): Promise<boolean>;
     forget(name: string): void;
   };
-  /** Withdraws what a printer is to do. */
-  withdraw(printer: string): Promise<void>;
-  ingest: {
-    settled(): Promise<void>;
-    forget(printers: ReadonlySet<string>): void;
-  };
+  orders: Pick<OrderService, 'onLeft'>;
+  campaigns: Pick<Campaigns, 'onLeft' | 'onRemoved' | 'settleRemoved'>;
   troubles: { forget(printer: string, write: (client: Client) => Promise<void>): Promise<void> };
-  /** Has whatever else remembers printers forget this one. */
-  forget(printer: string): void;
-  /** Ends what campaigns still wait for; `name` is what its records are called now. */
-  settle(name: string): Promise<void>;
+  fleet: Pick<Fleet, 'forget'>;
   link: Pick<Link, 'publish' | 'forget'>;
-  tell(printer: string): void;
+  events: Pick<FleetEvents, 'tell'>;
   log: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
+}
+
+/** Which printers were removed and not enrolled since: nothing of them is taken, and nothing is retained for them. */
+export class RemovedPrinters {
+  readonly #removed = new Set<string>();
+  /** Their removal was begun and is not finished. */
+  readonly #pending = new Set<string>();
+
+  /** Whether a printer was removed, or is being removed, and was not enrolled since. */
+  has(printer: string): boolean {
+    return this.#removed.has(printer);
+  }
+
+  /** Printers whose removal was begun and has not come to its end. */
+  get pending(): ReadonlySet<string> {
+    return this.#pending;
+  }
+
+  /** Their removal begins. */
+  begin(printers: readonly string[]): void {
+    for (const printer of printers) {
+      this.#removed.add(printer);
+      this.#pending.add(printer);
+    }
+  }
+
+  /** Their removal could not be begun. */
+  giveUp(printers: readonly string[]): void {
+    for (const printer of printers) {
+      this.#pending.delete(printer);
+      this.#removed.delete(printer);
+    }
+  }
+
+  finish(printer: string): void {
+    this.#pending.delete(printer);
+  }
+
+  /** Acts on what other parts concluded: printers that are enrolled are heard again. */
+  hear(conclusion: Conclusion): void {
+    if (conclusion.kind !== 'enrolled') return;
+    for (const printer of conclusion.printers) if (!this.#pending.has(printer)) this.#removed.delete(printer);
+  }
 }
 
 /** What is retained for a printer, by itself or by the center. */
@@ -41,44 +85,31 @@ const RETAINED = ['presence', 'structure', 'verdict', 'order', 'policy'] as cons
 
 export class Removals {
   readonly #sources: RemovalSources;
-  /** Of whom nothing is taken and nothing retained: until they are enrolled again. */
-  readonly #removed = new Set<string>();
-  /** Marked and not finished. */
-  readonly #pending = new Set<string>();
-  /** Ends when the removals asked for so far have ended. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** One removal after the other. */
+  readonly #serial = new Serial();
 
   constructor(sources: RemovalSources) {
     this.#sources = sources;
   }
 
-  /** Whether a printer was removed, or is being removed, and was not enrolled since. */
-  isRemoved(printer: string): boolean {
-    return this.#removed.has(printer);
-  }
-
   /** Whether its removal was begun and has not come to its end. */
   isPending(printer: string): boolean {
-    return this.#pending.has(printer);
+    return this.#sources.removed.pending.has(printer);
   }
 
-  /** Printers were enrolled: they are heard again. */
-  enrolled(printers: readonly string[]): void {
-    for (const printer of printers) if (!this.#pending.has(printer)) this.#removed.delete(printer);
-  }
-
-  /** Takes up what a process before this one did not finish; to be called before anything is heard. */
+  /** Reads which removals a process before this one did not finish; to be called before anything is heard. */
   async load(): Promise<void> {
-    this.#mark((await this.#sources.store.pending()).map(({ printer }) => printer));
+    const { store, removed } = this.#sources;
+    removed.begin((await store.removals.pending()).map(({ printer }) => printer));
   }
 
   /** Finishes it. Never rejects: the mark stays where that fails, and `printers.remove` may be asked for again. */
   async resume(): Promise<void> {
-    if (this.#pending.size === 0) return;
-    const { log } = this.#sources;
+    const { log, removed } = this.#sources;
+    if (removed.pending.size === 0) return;
     try {
-      const printers = [...this.#pending];
-      await this.#inTurn(() => this.#finish(printers));
+      const printers = [...removed.pending];
+      await this.#serial.run(() => this.#finish(printers));
       log.info({ printers }, 'the removal of printers was finished');
     } catch (error) {
       log.error({ reason: reasonOf(error) }, 'the removal of printers could not be finished');
@@ -87,62 +118,48 @@ export class Removals {
 
   /** Removes printers; resolves when their ids are free. */
   remove(printers: readonly string[]): Promise<void> {
-    return this.#inTurn(async () => {
-      const { store, now } = this.#sources;
-      const before = printers.filter((printer) => !this.#removed.has(printer));
-      this.#mark(printers);
+    return this.#serial.run(async () => {
+      const { store, removed, now } = this.#sources;
+      const fresh = printers.filter((printer) => !removed.has(printer));
+      removed.begin(printers);
       try {
-        await store.begin(printers, new Date(now()));
+        await store.removals.begin(printers, new Date(now()));
       } catch (error) {
-        for (const printer of before) {
-          this.#pending.delete(printer);
-          this.#removed.delete(printer);
-        }
+        removed.giveUp(fresh);
         throw error;
       }
       await this.#finish(printers);
     });
   }
 
-  #mark(printers: readonly string[]): void {
-    for (const printer of printers) {
-      this.#removed.add(printer);
-      this.#pending.add(printer);
-    }
-  }
-
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
-    return result;
-  }
-
   async #finish(printers: readonly string[]): Promise<void> {
-    const { store, accounts, withdraw, ingest, settle, tell } = this.#sources;
+    const { store, removed, accounts, orders, campaigns, events } = this.#sources;
     const wanted = new Set(printers);
-    const removals = (await store.pending()).filter(({ printer }) => wanted.has(printer));
+    const removals = (await store.removals.pending()).filter(({ printer }) => wanted.has(printer));
     for (const { printer } of removals) {
       // Over a foreign broker a printer may have the name of an operator here.
       if (await accounts.isPrinter(printer)) await accounts.revoke(printer);
-      await withdraw(printer);
+      await orders.onLeft(printer, 'it was removed', false);
+      await campaigns.onLeft(printer, 'removed');
     }
-    await ingest.settled();
+    await store.ingest.settled();
     for (const removal of removals) await this.#forget(removal);
-    ingest.forget(wanted);
+    store.ingest.forget(wanted);
     for (const { printer } of removals) await this.#empty(printer);
-    await store.finish(removals);
-    for (const { printer, at } of removals) await settle(removedName(printer, at));
+    await store.removals.finish(removals);
+    for (const { printer, at } of removals) await campaigns.settleRemoved(removedName(printer, at));
     for (const printer of printers) {
-      this.#pending.delete(printer);
-      tell(printer);
+      removed.finish(printer);
+      events.tell('presence', 'removed', { printer });
     }
   }
 
   async #forget(removal: Removal): Promise<void> {
-    const { store, troubles, accounts, forget } = this.#sources;
+    const { store, troubles, accounts, campaigns, fleet } = this.#sources;
     const { printer } = removal;
-    forget(printer);
-    await troubles.forget(printer, (client) => store.forget(client, removal));
+    fleet.forget(printer);
+    campaigns.onRemoved(printer);
+    await troubles.forget(printer, (client) => store.removals.forget(client, removal));
     accounts.forget(printer);
   }
 

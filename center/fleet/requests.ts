@@ -19,9 +19,9 @@ const TOPICS: Record<ReportKind, (printer: string) => string> = {
 
 export class PrinterRequests {
   readonly #link: Link;
-  readonly #fleet: () => FleetQueries;
+  readonly #fleet: FleetQueries;
 
-  constructor(link: Link, fleet: () => FleetQueries) {
+  constructor(link: Link, fleet: FleetQueries) {
     this.#link = link;
     this.#fleet = fleet;
   }
@@ -38,7 +38,7 @@ export class PrinterRequests {
     let count = 0;
     let cursor: string | undefined;
     do {
-      const page = await this.#fleet().list(
+      const page = await this.#fleet.list(
         { standing: 'active', ...filter },
         { limit: CENTER_LIMITS.request_page_printers, cursor },
       );

@@ -8,34 +8,49 @@ import { fleetTopic } from '../../schemas/topics.ts';
 import type { FleetSummary } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link/link.ts';
+import type { Troubles } from '../trouble/troubles.ts';
+import type { Campaigns } from '../update/campaigns/campaigns.ts';
+import type { FleetEvents } from './events.ts';
+import type { Printers } from './printer-store.ts';
 
 /** Counting may take at most this share of the time. */
 const COUNTING_SHARE_MAX = 0.05;
 
+export interface SummarySources {
+  store: { printers: Pick<Printers, 'counts'> };
+  troubles: Pick<Troubles, 'countOpen'>;
+  campaigns: Pick<Campaigns, 'running'>;
+  events: Pick<FleetEvents, 'touch'>;
+  link: Pick<Link, 'publish'>;
+  log: Logger;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
 export class Summary {
-  readonly #count: () => Promise<Omit<FleetSummary, 'at'>>;
-  readonly #link: Link;
-  readonly #log: Logger;
-  readonly #now: () => number;
+  readonly #sources: SummarySources;
   #timer: NodeJS.Timeout | undefined;
   #last = '';
   #dirty = false;
   #stopped = false;
 
-  constructor(parts: {
-    count: () => Promise<Omit<FleetSummary, 'at'>>;
-    link: Link;
-    log: Logger;
-    now: () => number;
-  }) {
-    this.#count = parts.count;
-    this.#link = parts.link;
-    this.#log = parts.log;
-    this.#now = parts.now;
+  /** Every fleet event changes some count. */
+  constructor(sources: SummarySources) {
+    this.#sources = sources;
+    sources.events.touch(() => this.touch());
+  }
+
+  async #count(): Promise<Omit<FleetSummary, 'at'>> {
+    const { store, troubles, campaigns } = this.#sources;
+    return {
+      ...(await store.printers.counts()),
+      troubles: { open: await troubles.countOpen() },
+      campaigns: { running: await campaigns.running() },
+    };
   }
 
   async current(): Promise<FleetSummary> {
-    return { at: new Date(this.#now()).toISOString(), ...(await this.#count()) };
+    return { at: new Date(this.#sources.now()).toISOString(), ...(await this.#count()) };
   }
 
   /** Something changed: the summary is counted and published soon. */
@@ -54,13 +69,16 @@ export class Summary {
       const counts = await this.#count();
       const text = JSON.stringify(counts);
       if (text !== this.#last) {
-        const summary: FleetSummary = { at: new Date(this.#now()).toISOString(), ...counts };
-        await this.#link.publish(fleetTopic.summary, JSON.stringify(summary), { qos: 0, retain: true });
+        const summary: FleetSummary = { at: new Date(this.#sources.now()).toISOString(), ...counts };
+        await this.#sources.link.publish(fleetTopic.summary, JSON.stringify(summary), {
+          qos: 0,
+          retain: true,
+        });
         this.#last = text;
       }
       pause_ms = (performance.now() - started) / COUNTING_SHARE_MAX;
     } catch (error) {
-      this.#log.warn(
+      this.#sources.log.warn(
         { reason: reasonOf(error) },
         'the summary was not published; the next change tries again',
       );

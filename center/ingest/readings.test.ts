@@ -26,14 +26,9 @@ beforeAll(async () => {
   opened = await testStore();
   uplinks = new Uplinks({
     ingest: opened.store.ingest,
-    conclusions: {
-      knownVerdict: () => undefined,
-      onStructure: () => undefined,
-      onEntries: () => undefined,
-      onUpdateReport: () => undefined,
-      onPresence: () => undefined,
-      onAsk: () => Promise.resolve(),
-    },
+    conclude: () => undefined,
+    knownVerdict: () => undefined,
+    ask: () => Promise.resolve(),
     refusals: new Refusals(link, silent),
     events: new FleetEvents(link, silent, Date.now),
     link,

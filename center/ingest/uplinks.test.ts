@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { printerTopic, type UplinkKind } from '../../schemas/topics.ts';
 import { silent, type TestStore, testStore, testStructure } from '../../tests/harness/orders.ts';
+import { type Conclude, Conclusions } from '../conclusions.ts';
 import { Partitions, READINGS } from '../database/partitions.ts';
 import { openStore } from '../database/store.ts';
 import { FleetEvents } from '../fleet/events.ts';
@@ -11,7 +12,7 @@ import type { Handled, Link } from '../link/link.ts';
 import { IngestWriter } from './ingest.ts';
 import { PrinterWriter } from './printer-writer.ts';
 import { Refusals } from './refusals.ts';
-import { type Conclusions, type IngestPort, Uplinks } from './uplinks.ts';
+import { type IngestPort, Uplinks } from './uplinks.ts';
 
 let opened: TestStore;
 const told: { topic: string; payload: Record<string, unknown> }[] = [];
@@ -23,21 +24,14 @@ const link: Link = {
     return Promise.resolve();
   },
 };
-const nothing: Conclusions = {
-  knownVerdict: () => undefined,
-  onStructure: () => undefined,
-  onEntries: () => undefined,
-  onUpdateReport: () => undefined,
-  onPresence: () => undefined,
-  onAsk: () => Promise.resolve(),
-};
-
-function make(ingest: IngestPort, conclusions: Partial<Conclusions> = {}, log = silent) {
+function make(ingest: IngestPort, conclude: Conclude = () => undefined, log = silent) {
   const refusals = new Refusals(link, silent);
   const events = new FleetEvents(link, silent, Date.now);
   const uplinks = new Uplinks({
     ingest,
-    conclusions: { ...nothing, ...conclusions },
+    conclude,
+    knownVerdict: () => undefined,
+    ask: () => Promise.resolve(),
     refusals,
     events,
     link,
@@ -148,10 +142,15 @@ test('what is not about the content is never refused: it is not acknowledged, or
 test('a fault in what is concluded from entries leaves them acknowledged, and is logged', async () => {
   const lines: string[] = [];
   const log = pino({ level: 'error' }, { write: (line) => void lines.push(line) });
-  const onEntries = () => {
-    throw new Error('a fault of a rule');
-  };
-  const { handle } = make(opened.store.ingest, { onEntries }, log);
+  const conclusions = new Conclusions(log);
+  conclusions.listen([
+    {
+      hear() {
+        throw new Error('a fault of a rule');
+      },
+    },
+  ]);
+  const { handle } = make(opened.store.ingest, conclusions.conclude);
   const messages = ['r0', 'r1'].map((printer) => handle(printer, 'errors', batchOf('J-7201')));
   expect(await outcomes(messages)).toEqual(['taken', 'taken']);
   expect(lines.filter((line) => line.includes('a fault of a rule'))).toHaveLength(2);

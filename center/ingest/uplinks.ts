@@ -19,6 +19,7 @@ import type {
   Verdict,
 } from '../../schemas/types.ts';
 import { parsePayload } from '../../schemas/validate.ts';
+import type { Conclude } from '../conclusions.ts';
 import type { FleetEvents } from '../fleet/events.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Handled, Link, LinkMessage } from '../link/link.ts';
@@ -68,26 +69,6 @@ export interface IngestPort {
     readings: Readings,
     bytes?: number,
   ): Promise<{ outcome: 'new' | 'again' | 'late'; notes: readonly PlatenError[] }>;
-}
-
-/** A verdict that was stored together with its structure, and the one that stood there before. */
-export interface Judged {
-  verdict: Verdict;
-  previous: Verdict | undefined;
-}
-
-/** Who concludes something from what was stored. None of these throws; each looks after its own failures. */
-export interface Conclusions {
-  /** The verdict on a structure, where it is known without judging. */
-  knownVerdict(structure: Structure): Verdict | undefined;
-  /** `judged`: the structure needs no judging any more. */
-  onStructure(printer: string, structure: Structure, judged: Judged | undefined): void;
-  onEntries(printer: string, log: string, entries: readonly LogEntry[]): void;
-  onUpdateReport(printer: string, report: UpdateReport): void;
-  onPresence(printer: string, online: boolean): void;
-  /** Its agent reaches it again. */
-  onReachable?(printer: string): void;
-  onAsk(printer: string, method: string, payload: Buffer): Promise<void>;
 }
 
 function isOfPayload(error: unknown): error is PlatenError {
@@ -204,7 +185,9 @@ class EntriesUnderWay implements Handled, EntriesTaker {
 
 export class Uplinks {
   readonly #ingest: IngestPort;
-  readonly #conclusions: Conclusions;
+  readonly #conclude: Conclude;
+  readonly #knownVerdict: (structure: Structure) => Verdict | undefined;
+  readonly #ask: (printer: string, method: string, payload: Buffer) => Promise<void>;
   readonly #refusals: Refusals;
   readonly #events: FleetEvents;
   readonly #link: Link;
@@ -234,7 +217,11 @@ export class Uplinks {
 
   constructor(parts: {
     ingest: IngestPort;
-    conclusions: Conclusions;
+    conclude: Conclude;
+    /** The verdict on a structure, where it is known without judging. */
+    knownVerdict(structure: Structure): Verdict | undefined;
+    /** Answers what a printer asks. */
+    ask(printer: string, method: string, payload: Buffer): Promise<void>;
     refusals: Refusals;
     events: FleetEvents;
     link: Link;
@@ -246,7 +233,9 @@ export class Uplinks {
     isRemoved?(printer: string): boolean;
   }) {
     this.#ingest = parts.ingest;
-    this.#conclusions = parts.conclusions;
+    this.#conclude = parts.conclude;
+    this.#knownVerdict = parts.knownVerdict.bind(parts);
+    this.#ask = parts.ask.bind(parts);
     this.#refusals = parts.refusals;
     this.#events = parts.events;
     this.#link = parts.link;
@@ -339,13 +328,7 @@ export class Uplinks {
       this.counts.entries += fresh.length;
       this.counts.entries_lost += lost;
       this.#acknowledge(printer, log, upTo);
-      if (fresh.length === 0) return;
-      try {
-        this.#conclusions.onEntries(printer, log, fresh);
-      } catch (error) {
-        // They are stored, and so are those that came with them and are told next: a fault here is no reason to end.
-        this.#log.error({ printer, log, err: error }, 'nothing was concluded from entries');
-      }
+      if (fresh.length > 0) this.#conclude({ kind: 'entries', printer, log, entries: fresh });
     },
     refused: ({ printer, topic, name }, error) => {
       const refusal = isOfPayload(error) ? error : this.#setAside(printer, 'errors', name, error);
@@ -375,7 +358,7 @@ export class Uplinks {
       case 'readings':
         return this.#readings(printer, message);
       case 'ask':
-        return this.#conclusions.onAsk(printer, method, message.payload);
+        return this.#ask(printer, method, message.payload);
     }
   }
 
@@ -388,12 +371,12 @@ export class Uplinks {
 
   async #update(printer: string, report: UpdateReport): Promise<void> {
     await this.#ingest.update(printer, report);
-    this.#conclusions.onUpdateReport(printer, report);
+    this.#conclude({ kind: 'update-report', printer, report });
   }
 
   async #structure(printer: string, structure: Structure, payload: Buffer): Promise<void> {
     checkSymbols(structure);
-    const verdict = this.#conclusions.knownVerdict(structure);
+    const verdict = this.#knownVerdict(structure);
     const { outcome, previous, judged } = await this.#ingest.structure(printer, structure, payload, verdict);
     if (outcome === 'stale') {
       throw new PlatenError('payload/revision-backwards', {
@@ -413,11 +396,12 @@ export class Uplinks {
       });
     }
     // An unchanged structure is news too: it shows that an update has, or has not, been installed.
-    this.#conclusions.onStructure(
+    this.#conclude({
+      kind: 'structure',
       printer,
       structure,
-      verdict && judged && { verdict, previous: judged.previous },
-    );
+      judged: verdict && judged && { verdict, previous: judged.previous },
+    });
   }
 
   /** Tells the cursor: once for all the messages of a log memory that one commit stored. */
@@ -463,19 +447,21 @@ export class Uplinks {
     this.#cameOrWent(printer, presence.state === 'online', flipped);
     if (device === undefined) return;
     this.#events.tell('presence', device, { printer });
-    if (device === 'reachable') this.#conclusions.onReachable?.(printer);
+    if (device === 'reachable') this.#conclude({ kind: 'reachable', printer });
   }
 
   /** The broker saw a printer's connection begin or end: presence holds also for printers that never speak of it. */
-  async connection(printer: string, connected: boolean): Promise<void> {
+  connection(printer: string, connected: boolean): void {
     if (this.#isRemoved(printer)) return;
-    const { flipped } = await this.#ingest.connection(printer, connected);
-    this.#cameOrWent(printer, connected, flipped);
+    this.#ingest.connection(printer, connected).then(
+      ({ flipped }) => this.#cameOrWent(printer, connected, flipped),
+      (error: unknown) => this.#log.warn({ printer, reason: reasonOf(error) }, 'a presence was not stored'),
+    );
   }
 
   #cameOrWent(printer: string, online: boolean, flipped: boolean): void {
     if (!flipped) return;
     this.#events.tell('presence', online ? 'online' : 'offline', { printer });
-    this.#conclusions.onPresence(printer, online);
+    this.#conclude({ kind: 'presence', printer, online });
   }
 }

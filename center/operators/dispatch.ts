@@ -27,7 +27,7 @@ import type { Services } from './services.ts';
 
 /** Writes who changed what. */
 export interface Audit {
-  record(entry: {
+  add(entry: {
     actor: string;
     role: Role;
     method: string;
@@ -229,7 +229,7 @@ export class Dispatcher {
     const { status = 'ok', data } = await definition.handle(checked, caller, this.#services);
     if (this.#checksReplies) checkReply(method, data);
     if (audited) {
-      await this.#audit.record({
+      await this.#audit.add({
         actor: caller.name,
         role: caller.role,
         method,

@@ -7,17 +7,18 @@ import type { Logger } from 'pino';
 import { Serial } from '../../base/serial.ts';
 import type { CompiledCatalog } from '../../compatibility/index.ts';
 import { reasonOf } from '../../schemas/errors.ts';
-import type { Policy, Structure } from '../../schemas/types.ts';
+import type { Policy } from '../../schemas/types.ts';
+import type { Conclusion } from '../conclusions.ts';
+import type { FleetEvents } from '../fleet/events.ts';
+import type { Policies } from '../fleet/policies.ts';
+import type { PrinterRequests } from '../fleet/requests.ts';
+import type { Catalogs } from '../verdicts/catalogs.ts';
 import { contextOf, type InRange, inRuleScope } from './engine/context.ts';
 import { REMEDY_PRINTERS_MAX } from './engine/limits.ts';
 import type { CompiledRule } from './engine/rule.ts';
-import type { TroubleNews, TroubleRow } from './rows.ts';
-
-/** Software that is wanted. */
-export interface WantedSoftware {
-  id: string;
-  range: string;
-}
+import type { TroubleRow, WantedSoftware } from './rows.ts';
+import type { TroubleStore } from './store.ts';
+import type { Troubles } from './troubles.ts';
 
 /** What a remedy by software needs of campaigns. */
 export interface RemedyCampaigns {
@@ -45,23 +46,14 @@ export interface RemedyRequest {
   cause: { kind: 'rule'; rule: string; question: string; trouble: string };
 }
 
-export interface RemedySettings {
-  /** The catalog in force. */
-  catalog(): CompiledCatalog | undefined;
-  inRange: InRange;
-  /** Printers with some software installed, a page at a time, by id. */
-  printersWith(
-    software: string,
-    after: string,
-    limit: number,
-  ): Promise<{ printer: string; structure: Structure }[]>;
-  structureOf(printer: string): Promise<Structure | undefined>;
+export interface RemedySources {
+  rows: Pick<TroubleStore, 'printersWith' | 'structuresOf'>;
+  troubles: Pick<Troubles, 'amend'>;
+  catalogs: Pick<Catalogs, 'assessor'>;
   campaigns: RemedyCampaigns;
-  request(printer: string, what: 'errors' | 'structure'): Promise<unknown>;
-  setPolicy(printer: string, policy: Policy): Promise<void>;
-  tell(what: string, details: { printer?: string; data: Record<string, unknown> }): void;
-  /** Writes what came of it beside the trouble; resolves when it is written. */
-  amend(trouble: string, proposal: Record<string, unknown>): Promise<void>;
+  requests: Pick<PrinterRequests, 'ask'>;
+  policies: Pick<Policies, 'set'>;
+  events: Pick<FleetEvents, 'tell'>;
   log: Logger;
 }
 
@@ -90,66 +82,70 @@ function byName(_name: string, value: unknown): unknown {
 }
 
 export class Remedies {
-  readonly #settings: RemedySettings;
+  readonly #sources: RemedySources;
   /** One after the other: two printers with the same trouble must not make two campaigns. */
   readonly #serial = new Serial();
   /** What is still to be written beside troubles. */
   readonly #notes = new Set<Promise<void>>();
+  #stopped = false;
 
-  constructor(settings: RemedySettings) {
-    this.#settings = settings;
+  constructor(sources: RemedySources) {
+    this.#sources = sources;
   }
 
-  /** Does what the rule says about a trouble that has opened. */
-  onNews(news: TroubleNews, row: TroubleRow, rule: CompiledRule | undefined): Promise<void> {
-    if ((news !== 'opened' && news !== 'reopened') || !rule?.remedy) return Promise.resolve();
-    return this.#serial
-      .run(() => this.#begin(row, rule))
-      .catch((error: unknown) =>
-        this.#settings.log.error({ trouble: row.id, reason: reasonOf(error) }, 'a remedy could not be begun'),
-      );
+  /** Begins the remedy of a trouble that has opened. */
+  hear(conclusion: Conclusion): void | Promise<void> {
+    if (conclusion.kind !== 'trouble' || this.#stopped) return;
+    const { news, row, rule } = conclusion;
+    if ((news !== 'opened' && news !== 'reopened') || !rule?.remedy) return;
+    return this.#serial.run(() => this.#begin(row, rule));
   }
 
-  /** Resolves when nothing is under way. */
-  async idle(): Promise<void> {
+  /** Waits for what is under way. Remedies of troubles that open from now on are begun by the next start. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
     await this.#serial.idle();
     await Promise.all(this.#notes);
   }
 
   /** Writes beside a trouble without waiting for it: troubles that open together are written together. */
   #note(trouble: string, proposal: Record<string, unknown>): void {
-    const written = this.#settings
-      .amend(trouble, proposal)
+    const written = this.#amend(trouble, proposal)
       .catch((error: unknown) =>
-        this.#settings.log.error({ trouble, reason: reasonOf(error) }, 'a remedy could not be written'),
+        this.#sources.log.error({ trouble, reason: reasonOf(error) }, 'a remedy could not be written'),
       )
       .finally(() => this.#notes.delete(written));
     this.#notes.add(written);
   }
 
+  #amend(trouble: string, proposal: Record<string, unknown>): Promise<void> {
+    return this.#sources.troubles.amend(trouble, (row) => ({ proposal: { ...row.proposal, ...proposal } }));
+  }
+
   async #begin(row: TroubleRow, rule: CompiledRule): Promise<void> {
-    const { request, setPolicy, tell } = this.#settings;
+    const { requests, policies, events } = this.#sources;
     const { notify, request: asked, policy, software } = rule.remedy ?? {};
     const printer = row.printer ?? undefined;
     if (typeof notify === 'string') {
-      tell('notify', { printer, data: { trouble: row.id, rule: rule.id, text: notify } });
+      events.tell('trouble', 'notify', { printer, data: { trouble: row.id, rule: rule.id, text: notify } });
       this.#note(row.id, { notify });
     }
     if ((asked === 'errors' || asked === 'structure') && printer !== undefined) {
-      await request(printer, asked);
+      await requests.ask(printer, asked);
       this.#note(row.id, { requested: asked });
     }
     if (typeof policy === 'object' && policy !== null && printer !== undefined) {
-      await setPolicy(printer, policy as Policy);
+      await policies.set(printer, policy as Policy);
       this.#note(row.id, { policy: policy as Record<string, unknown> });
     }
     if (software !== undefined) await this.#software(row, rule, software);
   }
 
   async #software(row: TroubleRow, rule: CompiledRule, software: unknown): Promise<void> {
-    const { amend, catalog, campaigns, tell } = this.#settings;
+    const { catalogs, campaigns, events } = this.#sources;
     const printer = row.printer ?? undefined;
-    const offered = software === 'fixes' ? fixing(catalog(), row.codes) : [software as WantedSoftware];
+    const offered =
+      software === 'fixes' ? fixing(catalogs.assessor.compiled, row.codes) : [software as WantedSoftware];
     const wanted = await this.#fitting(offered, printer);
     if (!wanted) {
       const why =
@@ -189,17 +185,17 @@ export class Remedies {
     }
     const key = `rule ${rule.id} ${question} ${wanted.id} ${wanted.range}`;
     const { campaign, outcome, why } = await campaigns.ask({ key, request, mode });
-    const told = {
+    const noted = {
       ...proposal,
       ...(campaign === undefined ? {} : { campaign }),
       ...(why === undefined ? {} : { explanation: why }),
     };
     if (outcome !== 'created') {
-      this.#note(row.id, told);
+      this.#note(row.id, noted);
       return;
     }
-    await amend(row.id, told);
-    tell('proposed', {
+    await this.#amend(row.id, noted);
+    events.tell('trouble', 'proposed', {
       printer,
       data: { trouble: row.id, rule: rule.id, campaign, targets, excluded },
     });
@@ -211,7 +207,7 @@ export class Remedies {
     printer: string | undefined,
   ): Promise<WantedSoftware | undefined> {
     if (printer === undefined) return offered[0];
-    const structure = await this.#settings.structureOf(printer);
+    const structure = (await this.#sources.rows.structuresOf([printer])).get(printer);
     if (!structure) return undefined;
     const { software } = contextOf(structure);
     return offered.find(({ id, range }) =>
@@ -219,8 +215,11 @@ export class Remedies {
     );
   }
 
+  readonly #inRange: InRange = (id, version, range) =>
+    this.#sources.catalogs.assessor.inRange(id, version, range);
+
   #lacks(id: string, version: string | undefined, range: string): boolean {
-    return version === undefined || this.#settings.inRange(id, version, range) !== true;
+    return version === undefined || this.#inRange(id, version, range) !== true;
   }
 
   /** Printers in the rule's scope that have the software and lack the cure; the one in trouble among them. */
@@ -231,14 +230,14 @@ export class Remedies {
   ): Promise<string[]> {
     const found: string[] = first === undefined ? [] : [first];
     for (let after = ''; found.length < REMEDY_PRINTERS_MAX; ) {
-      const page = await this.#settings.printersWith(wanted.id, after, PAGE);
+      const page = await this.#sources.rows.printersWith(wanted.id, after, PAGE);
       for (const { printer, structure } of page) {
         if (printer === first) continue;
         const context = contextOf(structure);
         const lacking = context.software.some(
           ({ id, version }) => id === wanted.id && this.#lacks(id, version, wanted.range),
         );
-        if (lacking && inRuleScope(rule, context, this.#settings.inRange)) found.push(printer);
+        if (lacking && inRuleScope(rule, context, this.#inRange)) found.push(printer);
       }
       const last = page.at(-1);
       if (!last || page.length < PAGE) break;

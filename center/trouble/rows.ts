@@ -7,6 +7,12 @@ import { type CompiledRule, OWN_RULES } from './engine/rule.ts';
 /** What can happen to a trouble. */
 export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
 
+/** Software that is to be installed. */
+export interface WantedSoftware {
+  id: string;
+  range: string;
+}
+
 /** Times are RFC 3339 texts; what is absent is null, as in the database. */
 export interface TroubleRow {
   id: string;

@@ -1,36 +1,40 @@
 /**
- * The trouble rules in force: checked, tried on their own tests, stored as a revision, taken up by the engine.
+ * The trouble rules in force: checked, tried on their own tests, stored as a revision, put in force.
  */
 import type { TroubleRules } from '../../schemas/types.ts';
 import type { Documents } from '../database/document-store.ts';
 import type { DocumentRevision, DocumentService } from '../queries.ts';
 import { type CompiledRules, compileRules } from './engine/index.ts';
+import { ruleQuestion } from './remedies.ts';
+
+export interface RulesSources {
+  documents: Documents;
+  /** @throws PlatenError rules/invalid, request/too-heavy, request/busy */
+  check(document: unknown): Promise<void>;
+  campaigns: { noteRules(rules: readonly { rule: string; question: string }[]): Promise<void> };
+  troubles: { use(rules: CompiledRules): Promise<void> };
+}
 
 export class Rules implements DocumentService<TroubleRules> {
-  readonly #documents: Documents;
-  readonly #use: (rules: CompiledRules) => Promise<void>;
-  readonly #check: (document: unknown) => Promise<void>;
+  readonly #sources: RulesSources;
 
-  constructor(
-    documents: Documents,
-    use: (rules: CompiledRules) => Promise<void>,
-    check: (document: unknown) => Promise<void>,
-  ) {
-    this.#documents = documents;
-    this.#use = use;
-    this.#check = check;
+  constructor(sources: RulesSources) {
+    this.#sources = sources;
   }
 
   get(name?: string): Promise<DocumentRevision<TroubleRules> | undefined> {
-    return this.#documents.get('rules', name);
+    return this.#sources.documents.get('rules', name);
   }
 
   async put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }> {
-    await this.#check(document);
+    const { check, campaigns, troubles } = this.#sources;
+    await check(document);
     const rules = document as TroubleRules;
     const compiled = compileRules(rules);
-    const { revision } = await this.#documents.put('rules', rules.rules, rules, by);
-    await this.#use(compiled.rules);
+    const { revision } = await this.#sources.documents.put('rules', rules.rules, rules, by);
+    const { rules: list } = compiled.rules;
+    await campaigns.noteRules(list.map((rule) => ({ rule: rule.id, question: ruleQuestion(rule) })));
+    await troubles.use(compiled.rules);
     return { revision, diagnostics: compiled.diagnostics };
   }
 }

@@ -62,14 +62,20 @@ async function run(rules: TroubleRules | undefined, retained = new Map<string, s
   const broker = { refuses: false };
   const troubles = new Troubles({
     store: rows,
-    setOpenTroubles: (list, client) => store.printers.setOpenTroubles(list, client),
-    publish: (topic, payload) => {
-      if (broker.refuses) return Promise.reject(new Error('the broker takes nothing'));
-      if (payload === '') retained.delete(topic);
-      else retained.set(topic, payload);
-      return Promise.resolve();
+    printers: store.printers,
+    link: {
+      publish: (topic, payload) => {
+        if (broker.refuses) return Promise.reject(new Error('the broker takes nothing'));
+        if (payload === '') retained.delete(topic);
+        else retained.set(topic, payload.toString());
+        return Promise.resolve();
+      },
     },
-    tell: (what, { printer, data }) => told.push(`${what} ${printer ?? 'fleet'} ${String(data['rule'])}`),
+    events: {
+      tell: (_kind, what, { printer, data } = {}) =>
+        told.push(`${what} ${printer ?? 'fleet'} ${String(data?.['rule'])}`),
+    },
+    conclude: () => undefined,
     inRange: semverInRange,
     log: pino({ level: 'silent' }),
     now: () => clock,

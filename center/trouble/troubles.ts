@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { softwareOf } from '../../schemas/subject.ts';
 import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
+import type { Conclusion } from '../conclusions.ts';
 import type { Client } from '../database/database.ts';
 import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
 import { type CompiledRules, compileStoredRules } from './engine/compile.ts';
@@ -18,8 +19,7 @@ import { isReadable, type PrinterState } from './engine/state-codec.ts';
 import { type Finding, Findings } from './findings.ts';
 import { LogJudge } from './log-judge.ts';
 import { PendingChanges } from './pending-changes.ts';
-import type { WantedSoftware } from './remedies.ts';
-import { CROWDED_RULE, isFinding, isOpen, type TroubleRow, troubleOf } from './rows.ts';
+import { CROWDED_RULE, isFinding, isOpen, type TroubleRow, troubleOf, type WantedSoftware } from './rows.ts';
 import { type SaverTimes, TroubleSaver } from './saver.ts';
 import type { TroubleFilter } from './store.ts';
 import { type Amendment, TroubleWriter, type TroubleWriterSettings } from './writer.ts';
@@ -80,7 +80,7 @@ export class Troubles implements TroubleQueries {
 
   /** Restores the rules in force and their memory, and judges what was received since it was stored. */
   async start(document: TroubleRules | undefined): Promise<void> {
-    const { store, now, onNews } = this.#settings;
+    const { store, now, conclude } = this.#settings;
     const withoutRemedy = await store.withoutRemedy();
     const { rules } = compileStoredRules(document ?? { rules: 'none', list: [] });
     const kept = await this.#readMemory();
@@ -91,7 +91,7 @@ export class Troubles implements TroubleQueries {
     await this.checkpoint();
     // The center before this one opened them and was killed before it began their remedies.
     for (const row of (await store.byId(withoutRemedy.map(({ id }) => id))).values()) {
-      if (isOpen(row)) this.#announceAgain(row, onNews);
+      if (isOpen(row)) conclude({ kind: 'trouble', news: 'opened', row, rule: this.#judge.rule(row.rule) });
     }
     this.#cures = setInterval(() => {
       this.settleCures(now()).catch((error: unknown) =>
@@ -99,12 +99,6 @@ export class Troubles implements TroubleQueries {
       );
     }, CURES_EVERY_MS);
     this.#cures.unref();
-  }
-
-  #announceAgain(row: TroubleRow, onNews: TroubleSettings['onNews']): void {
-    onNews?.('opened', row, this.#judge.rule(row.rule)).catch((error: unknown) =>
-      this.#log.error({ trouble: row.id, reason: reasonOf(error) }, 'a remedy could not be begun'),
-    );
   }
 
   async #readMemory(): Promise<{ known: Set<string>; states: [string, PrinterState][]; since: Date }> {
@@ -146,6 +140,26 @@ export class Troubles implements TroubleQueries {
     this.#saver.tick(now);
   }
 
+  /** Acts on what other parts concluded. */
+  hear(conclusion: Conclusion): void | Promise<void> {
+    switch (conclusion.kind) {
+      case 'entries':
+        this.onEntries(conclusion.printer, conclusion.log, conclusion.entries);
+        break;
+      case 'structure':
+        this.onStructure(conclusion.printer, conclusion.structure);
+        break;
+      case 'catalog':
+        this.#judge.forgetRanges();
+        break;
+      case 'order': {
+        const { printer, plan, trouble, execution } = conclusion.row;
+        if (execution.state === 'proven' && conclusion.before !== 'proven')
+          return this.onProven(printer, plan.steps, trouble);
+      }
+    }
+  }
+
   /** Entries that were stored, new ones only. */
   onEntries(printer: string, log: string, entries: readonly LogEntry[]): void {
     if (this.#judge.onEntries(printer, log, entries)) this.#saver.flushSoon();
@@ -153,11 +167,6 @@ export class Troubles implements TroubleQueries {
 
   onStructure(printer: string, structure: Structure): void {
     this.#judge.onStructure(printer, structure);
-  }
-
-  /** Another catalog is in force: ranges may mean something else. */
-  onCatalog(): void {
-    this.#judge.forgetRanges();
   }
 
   /**

@@ -5,7 +5,11 @@
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
 import { fleetTopic } from '../../schemas/topics.ts';
+import type { Conclude } from '../conclusions.ts';
 import type { Client } from '../database/database.ts';
+import type { FleetEvents } from '../fleet/events.ts';
+import type { Printers } from '../fleet/printer-store.ts';
+import type { Link } from '../link/link.ts';
 import type { TroubleChange } from './engine/engine.ts';
 import { PUBLISH_AT_ONCE_MAX } from './engine/limits.ts';
 import type { CompiledRule } from './engine/rule.ts';
@@ -15,18 +19,15 @@ import type { TroubleStore } from './store.ts';
 /** What the writer needs of the store and of those who listen. */
 export interface TroubleWriterSettings {
   store: TroubleStore;
-  /** Records a printer's open troubles within the transaction that changes them. */
-  setOpenTroubles(
-    list: { printer: string; open: { trouble: string; rule: string }[] }[],
-    client: Client,
-  ): Promise<void>;
-  publish(topic: string, payload: string, options: { qos: 0 | 1; retain: boolean }): Promise<void>;
-  tell(what: string, details: { printer?: string; data: Record<string, unknown> }): void;
+  /** Records printers' open troubles within the transaction that changes them. */
+  printers: Pick<Printers, 'setOpenTroubles'>;
+  link: Pick<Link, 'publish'>;
+  events: Pick<FleetEvents, 'tell'>;
+  /** Called after the commit. */
+  conclude: Conclude;
   log: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Called after the commit; a rejection is logged. */
-  onNews?(news: TroubleNews, trouble: TroubleRow, rule: CompiledRule | undefined): Promise<void>;
 }
 
 /** A row that was written, and what is news about it. */
@@ -119,7 +120,7 @@ export class TroubleWriter {
     for (const { id, rule, printer } of await this.#settings.store.openOf([...open.keys()], client)) {
       open.get(printer)?.push({ trouble: id, rule });
     }
-    await this.#settings.setOpenTroubles(
+    await this.#settings.printers.setOpenTroubles(
       [...open].map(([printer, list]) => ({ printer, open: list })),
       client,
     );
@@ -154,21 +155,11 @@ export class TroubleWriter {
 
   #announce(news: TroubleNews, row: TroubleRow): void {
     const { id, rule, severity, unit, title } = row;
-    this.#settings.tell(news, {
+    this.#settings.events.tell('trouble', news, {
       ...(row.printer === null ? {} : { printer: row.printer }),
       data: { trouble: id, rule, severity, ...(title && { title }), ...(unit && { unit }) },
     });
-    this.#hear(news, row);
-  }
-
-  #hear(news: TroubleNews, row: TroubleRow): void {
-    const { onNews, log } = this.#settings;
-    onNews?.(news, row, this.#rule(row.rule)).catch((error: unknown) =>
-      log.error(
-        { trouble: row.id, rule: row.rule, news, reason: reasonOf(error) },
-        'a remedy could not be begun',
-      ),
-    );
+    this.#settings.conclude({ kind: 'trouble', news, row, rule: this.#rule(row.rule) });
   }
 
   /** Publishes the retained documents of rows. */
@@ -177,7 +168,7 @@ export class TroubleWriter {
       const slice = rows.slice(from, from + PUBLISH_AT_ONCE_MAX);
       await Promise.all(
         slice.map((row) =>
-          this.#settings.publish(
+          this.#settings.link.publish(
             fleetTopic.trouble(row.id),
             isOpen(row) ? JSON.stringify(troubleOf(row)) : '',
             { qos: 1, retain: true },
@@ -193,7 +184,7 @@ export class TroubleWriter {
     for (let from = 0; from < ids.length; from += PUBLISH_AT_ONCE_MAX) {
       const slice = ids.slice(from, from + PUBLISH_AT_ONCE_MAX);
       await Promise.all(
-        slice.map((id) => this.#settings.publish(fleetTopic.trouble(id), '', { qos: 1, retain: true })),
+        slice.map((id) => this.#settings.link.publish(fleetTopic.trouble(id), '', { qos: 1, retain: true })),
       );
       await this.#settings.store.forgetWithdrawn(slice);
     }

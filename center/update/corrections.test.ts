@@ -39,6 +39,7 @@ beforeAll(async () => {
     database: store.database,
     queue: { postgres: store.database.url },
     tell: () => undefined,
+    conclude: () => undefined,
     publish: async (topic, payload) => {
       const name = /printers\/([^/]+)\/order$/.exec(topic)?.[1] ?? '';
       if (payload === '') retained.delete(name);
@@ -65,11 +66,12 @@ beforeAll(async () => {
     },
     silent,
   );
-  await corrections.start();
+  await orders.start();
 });
 
 afterAll(async () => {
   await corrections.stop();
+  await orders.stop();
   await opened.close();
 });
 

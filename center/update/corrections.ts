@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
+import type { Conclusion } from '../conclusions.ts';
 import type { Answer, Question } from './campaigns/campaign-asks.ts';
 import { type Misfit, misfitOf } from './campaigns/misfit.ts';
 import { correctionMode, type RolloutSettings } from './campaigns/rollout-settings.ts';
@@ -67,6 +68,24 @@ export class Corrections {
     this.#orders = orders;
     this.#sources = sources;
     this.#log = log;
+  }
+
+  /** Acts on what other parts concluded. */
+  hear(conclusion: Conclusion): void {
+    switch (conclusion.kind) {
+      case 'structure':
+        this.onStructure(conclusion.printer, conclusion.structure);
+        break;
+      case 'verdict':
+        this.onVerdict(conclusion.printer, conclusion.structure, conclusion.verdict);
+        break;
+      case 'update-report':
+        this.onUpdateReport(conclusion.printer, conclusion.report);
+        break;
+      case 'presence':
+        this.onPresence(conclusion.printer, conclusion.online);
+        break;
+    }
   }
 
   /** Does something for a printer when all that came before it is done. */
@@ -194,13 +213,9 @@ export class Corrections {
     }
   }
 
-  start(): Promise<void> {
-    return this.#orders.start();
-  }
-
+  /** Waits for what is under way. */
   async stop(): Promise<void> {
     await this.#looks;
     await Promise.all(this.#chains.values());
-    await this.#orders.stop();
   }
 }

@@ -23,10 +23,10 @@ test('a catalog that an earlier version took stays in force, and is refused when
   } as Catalog;
   const stored = { ...document, note: 'nobody read this' } as Catalog;
   await test_.store.documents.put('catalog', 'old', stored, 'ana');
-  const catalogs = new Catalogs(
-    test_.store.documents,
-    () => [],
-    {
+  const catalogs = new Catalogs({
+    documents: test_.store.documents,
+    released: () => [],
+    questions: {
       check: () => Promise.resolve(),
       impact: async () => ({
         from: '',
@@ -39,8 +39,9 @@ test('a catalog that an earlier version took stays in force, and is refused when
       }),
     },
     choosing,
-    { limit: async () => 50, hold: async () => {} },
-  );
+    confirm: { limit: async () => 50, hold: async () => {} },
+    conclude: () => undefined,
+  });
   await catalogs.load();
   expect(catalogs.assessor.releasedVersions('acme.engine')).toEqual(['2.5.0']);
   const refusal = (changed: object) => catalogs.put({ ...document, catalog: 'new', ...changed }, 'ana');

@@ -8,6 +8,7 @@ import type { ReleaseTarget } from '../../releases/targets.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
+import type { Conclude } from '../conclusions.ts';
 import type { Documents } from '../database/document-store.ts';
 import type { CatalogNames, CatalogPut, CatalogService, DocumentRevision, FirmwareAge } from '../queries.ts';
 import { firmwareAge } from '../readings/firmware.ts';
@@ -38,29 +39,23 @@ function checked(document: unknown): Catalog {
 /** Between asking and putting some printers come and go. */
 const EXPECT_FACTOR_MAX = 1.1;
 
-export class Catalogs implements CatalogService {
-  readonly #documents: Documents;
-  readonly #questions: CatalogQuestions;
-  readonly #choosing: Choosing;
-  readonly #confirm: CatalogConfirm;
+export interface CatalogSources {
+  documents: Documents;
   /** The signed releases, as they were seen last. */
-  readonly #released: () => readonly ReleaseTarget[];
+  released(): readonly ReleaseTarget[];
+  questions: CatalogQuestions;
+  choosing: Choosing;
+  confirm: CatalogConfirm;
+  conclude: Conclude;
+}
+
+export class Catalogs implements CatalogService {
+  readonly #sources: CatalogSources;
   #assessor = new CatalogAssessor('', undefined);
   #current: Catalog | undefined;
-  #changed: () => void = () => undefined;
 
-  constructor(
-    documents: Documents,
-    released: () => readonly ReleaseTarget[],
-    questions: CatalogQuestions,
-    choosing: Choosing,
-    confirm: CatalogConfirm,
-  ) {
-    this.#confirm = confirm;
-    this.#documents = documents;
-    this.#released = released;
-    this.#questions = questions;
-    this.#choosing = choosing;
+  constructor(sources: CatalogSources) {
+    this.#sources = sources;
   }
 
   /** The assessor of the catalog in force. */
@@ -72,30 +67,37 @@ export class Catalogs implements CatalogService {
     return this.#current;
   }
 
-  onChanged(listener: () => void): void {
-    this.#changed = listener;
-  }
+  /** Whether a version lies in a range, in the order that the catalog in force gives to versions. */
+  readonly inRange: CatalogAssessor['inRange'] = (software, version, range) =>
+    this.#assessor.inRange(software, version, range);
 
-  /** Takes up the stored catalog; done once at the start. */
+  /** The same for many versions and one range. */
+  readonly rangeMatcher: CatalogAssessor['rangeMatcher'] = (software, range) =>
+    this.#assessor.rangeMatcher(software, range);
+
+  /** Reads the stored catalog; done once at the start. */
   async load(): Promise<void> {
-    const revision = await this.#documents.get('catalog');
+    const revision = await this.#sources.documents.get('catalog');
     // It was checked when it was put, perhaps by an earlier version that refused less: it stays in force.
     if (revision) this.#use(revision.document, compileCatalog(revision.document).catalog);
   }
 
   #use(document: Catalog, catalog: CompiledCatalog): void {
-    this.#assessor = new CatalogAssessor(document.catalog, catalog, { choosing: this.#choosing, document });
+    this.#assessor = new CatalogAssessor(document.catalog, catalog, {
+      choosing: this.#sources.choosing,
+      document,
+    });
     this.#current = document;
   }
 
   get(name?: string): Promise<DocumentRevision<Catalog> | undefined> {
-    return this.#documents.get('catalog', name);
+    return this.#sources.documents.get('catalog', name);
   }
 
   /** Of how many printers a catalog makes misfits; undefined when it takes too long to find out. */
   async #misfits(document: unknown): Promise<number | undefined> {
     try {
-      return (await this.#questions.impact(document, this.#current)).misfits;
+      return (await this.#sources.questions.impact(document, this.#current)).misfits;
     } catch (error) {
       if (
         error instanceof PlatenError &&
@@ -113,7 +115,7 @@ export class Catalogs implements CatalogService {
    * @throws PlatenError request/conflict when it makes more misfits than expected
    */
   async put(document: unknown, by: string, expect?: { printers: number }): Promise<CatalogPut> {
-    await this.#questions.check(document);
+    await this.#sources.questions.check(document);
     const catalog = checked(document);
     const { diagnostics, catalog: compiled } = compileChecked(catalog);
     const misfits = await this.#misfits(document);
@@ -122,15 +124,15 @@ export class Catalogs implements CatalogService {
         reason: `The catalog makes misfits of ${misfits} printers, not of ${expect.printers} (catalog.impact tells of whom)`,
       });
     }
-    const most = await this.#confirm.limit();
+    const most = await this.#sources.confirm.limit();
     const held = expect === undefined && (misfits === undefined || misfits > most);
     // Before it is in force: no correction may come between.
-    if (held) await this.#confirm.hold(catalog.catalog, misfits, most);
-    const { revision } = await this.#documents.put('catalog', catalog.catalog, catalog, by);
+    if (held) await this.#sources.confirm.hold(catalog.catalog, misfits, most);
+    const { revision } = await this.#sources.documents.put('catalog', catalog.catalog, catalog, by);
     this.#use(catalog, compiled);
-    this.#changed();
+    this.#sources.conclude({ kind: 'catalog' });
     // Where it differs from what is signed it holds all the same: it may have been put before its releases are.
-    const warnings = agreementWarnings(catalog, this.#released());
+    const warnings = agreementWarnings(catalog, this.#sources.released());
     return {
       revision,
       diagnostics: [...diagnostics, ...warnings],
@@ -157,6 +159,6 @@ export class Catalogs implements CatalogService {
   }
 
   impact(document: unknown): Promise<ImpactResult> {
-    return this.#questions.impact(document, this.#current);
+    return this.#sources.questions.impact(document, this.#current);
   }
 }

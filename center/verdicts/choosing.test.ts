@@ -157,6 +157,7 @@ test('equal structures are chosen for once, and the newest verdict wins', async 
   const stored: [string, Verdict][] = [];
   const link = { start: async () => undefined, publish: async () => undefined, stop: async () => undefined };
   const verdicts = new Verdicts({
+    conclude: () => undefined,
     store: {
       // As the store does: only for the structure that the printer has now.
       putVerdict: async (printer, verdict) => {

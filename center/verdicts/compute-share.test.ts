@@ -85,6 +85,7 @@ test('of a printer that is dear to judge only the newest structure is judged whe
   const log = pino({ level: 'silent' });
   const dear_ms = CENTER_LIMITS.printer_compute_ms_free + 5;
   const verdicts = new Verdicts({
+    conclude: () => undefined,
     store: {
       putVerdict: async (_printer, verdict) => {
         judged.push(verdict);

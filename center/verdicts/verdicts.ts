@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Structure, Verdict } from '../../schemas/types.ts';
+import type { Conclude, Conclusion } from '../conclusions.ts';
 import type { FleetEvents } from '../fleet/events.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link/link.ts';
@@ -64,12 +65,6 @@ function onlyRenames(previous: Verdict, verdict: Verdict): boolean {
   );
 }
 
-/**
- * Who acts on a verdict: the order for an incompatible printer, claim 12. A revision that shows nothing new is no reason
- * to act again: what the printer refused, it would refuse every six hours.
- */
-export type VerdictListener = (printer: string, structure: Structure, verdict: Verdict) => void;
-
 export class Verdicts {
   readonly #store: VerdictStore;
   readonly #assessor: () => Assessor;
@@ -77,7 +72,7 @@ export class Verdicts {
   readonly #events: FleetEvents;
   readonly #log: Logger;
   readonly #now: () => number;
-  readonly #listeners: VerdictListener[] = [];
+  readonly #conclude: Conclude;
   /** Waiting printers with the structure if it is at hand; it is read from the store otherwise. */
   readonly #waiting = new Map<string, Structure | undefined>();
   /** Printers that have had their share of computing, with what is to be judged when their time has come. */
@@ -94,6 +89,7 @@ export class Verdicts {
     assessor: () => Assessor;
     link: Link;
     events: FleetEvents;
+    conclude: Conclude;
     log: Logger;
     now: () => number;
   }) {
@@ -101,12 +97,19 @@ export class Verdicts {
     this.#assessor = parts.assessor;
     this.#link = parts.link;
     this.#events = parts.events;
+    this.#conclude = parts.conclude;
     this.#log = parts.log;
     this.#now = parts.now;
   }
 
-  onVerdict(listener: VerdictListener): void {
-    this.#listeners.push(listener);
+  /** Acts on what other parts concluded. */
+  hear(conclusion: Conclusion): void {
+    if (conclusion.kind === 'catalog') this.judgeFleet();
+    if (conclusion.kind !== 'structure') return;
+    const { printer, structure, judged } = conclusion;
+    // A verdict names the revision it judges, so a revision that shows nothing new gets a new verdict too.
+    if (judged) this.concluded(printer, structure, judged.verdict, judged.previous);
+    else this.judge(printer, structure);
   }
 
   /**
@@ -219,9 +222,8 @@ export class Verdicts {
       const started_ms = performance.now();
       const assessment = assessor.assess(structure, took);
       took(performance.now() - started_ms);
-      if (assessment instanceof Promise)
-        this.#concludeLater(printer, structure, assessor.catalog, assessment);
-      else await this.#conclude(printer, structure, assessor.catalog, assessment);
+      if (assessment instanceof Promise) this.#storeLater(printer, structure, assessor.catalog, assessment);
+      else await this.#storeVerdict(printer, structure, assessor.catalog, assessment);
     } catch (error) {
       this.#failed(printer, error);
     }
@@ -234,22 +236,17 @@ export class Verdicts {
     );
   }
 
-  #concludeLater(
-    printer: string,
-    structure: Structure,
-    catalog: string,
-    assessment: Promise<Assessment>,
-  ): void {
+  #storeLater(printer: string, structure: Structure, catalog: string, assessment: Promise<Assessment>): void {
     const concluded = assessment
       // While stopping, what is given up is not an answer: the next start judges it.
-      .then((found) => (this.#stopped ? undefined : this.#conclude(printer, structure, catalog, found)))
+      .then((found) => (this.#stopped ? undefined : this.#storeVerdict(printer, structure, catalog, found)))
       .catch((error: unknown) => this.#failed(printer, error))
       .finally(() => this.#choosing.delete(concluded));
     this.#choosing.add(concluded);
   }
 
   /** Stores and tells a verdict, unless the printer has another structure by now: the newest verdict wins. */
-  async #conclude(
+  async #storeVerdict(
     printer: string,
     structure: Structure,
     catalog: string,
@@ -296,8 +293,9 @@ export class Verdicts {
         data: { findings: verdict.findings.length, first: first?.message, remedy: verdict.remedy },
       });
     }
+    // A revision that shows nothing new is no reason to act: what a printer refused, it would refuse every six hours.
     if (previous !== undefined && onlyRenames(previous, verdict)) return;
-    for (const listener of this.#listeners) listener(printer, structure, verdict);
+    this.#conclude({ kind: 'verdict', printer, structure, verdict });
   }
 
   async stop(): Promise<void> {

@@ -14,6 +14,7 @@ import { StoredFleet } from '../../fleet/fleet-queries.ts';
 import { OrderService } from '../orders/order-service.ts';
 import type { Question } from './campaign-asks.ts';
 import { type Campaigns, createCampaigns } from './campaigns.ts';
+import { RolloutSettingsStore } from './rollout-settings.ts';
 
 let test_: TestStore;
 let orders: OrderService;
@@ -67,11 +68,13 @@ beforeAll(async () => {
     repository,
     repositoryUrl: 'http://127.0.0.1/repository/',
     tell: () => {},
+    conclude: (conclusion) => campaigns.hear(conclusion),
     log: silent,
     now: Date.now,
   });
   campaigns = createCampaigns({
     orders,
+    rollout: new RolloutSettingsStore(store.database),
     database: store.database,
     fleet: new StoredFleet(store.printers, () => () => true),
     repository,
@@ -358,9 +361,9 @@ test('a printer that falls silent while it installs pauses the campaign at once'
   // What a printer logs for information, or logged before the campaign, is not compared.
   const [one = '', two = '', three = ''] = others;
   const at = new Date().toISOString();
-  campaigns.onEntries(one, 'log', [{ seq: 1, at, code: 'I-1', severity: 'info' }]);
-  campaigns.onEntries(two, 'log', [{ seq: 1, at: '2026-01-01T00:00:00Z', code: 'J-0', severity: 'error' }]);
-  campaigns.onEntries(three, 'log', [{ seq: 1, at, code: 'J-1', severity: 'error' }]);
+  campaigns.onEntries(one, [{ seq: 1, at, code: 'I-1', severity: 'info' }]);
+  campaigns.onEntries(two, [{ seq: 1, at: '2026-01-01T00:00:00Z', code: 'J-0', severity: 'error' }]);
+  campaigns.onEntries(three, [{ seq: 1, at, code: 'J-1', severity: 'error' }]);
   const campaign = await eventually(async () => {
     const now = await campaigns.get(id);
     return now.state === 'paused' ? now : undefined;

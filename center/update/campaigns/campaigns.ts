@@ -10,6 +10,7 @@ import { seededRandom } from '../../../base/random.ts';
 import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import { fleetTopic } from '../../../schemas/topics.ts';
 import type { Campaign, LogEntry } from '../../../schemas/types.ts';
+import type { Conclusion } from '../../conclusions.ts';
 import type { Page, PageRequest } from '../../queries.ts';
 import { authorOf, causeDocument } from '../cause.ts';
 import {
@@ -44,7 +45,7 @@ import { drawPlaces } from './draw.ts';
 import { checkCount } from './expected-count.ts';
 import { PresenceDays } from './presence-days.ts';
 import { forgetEvidence } from './release-ledger-store.ts';
-import { type CorrectionMode, RolloutSettingsStore, ruleMode } from './rollout-settings.ts';
+import { type CorrectionMode, type RolloutSettingsStore, ruleMode } from './rollout-settings.ts';
 import { SpacedCalls } from './spaced-calls.ts';
 import { StopStore, type StopView, stopView } from './stop-store.ts';
 import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targets } from './targets.ts';
@@ -82,7 +83,6 @@ export class Campaigns {
       save: (query, id, record) => this.#save(query, id, record),
       joined: (id, printers, before, after) => this.#joined(id, printers, before, after),
     });
-    settings.orders.onChange((row) => this.#changed(row));
     settings.orders.onCampaignNudge((id) => this.#rescan(id));
   }
 
@@ -331,13 +331,24 @@ export class Campaigns {
     return countRunning(this.#settings.database);
   }
 
-  /** What printers report of errors: the first of each code on each printer counts. */
-  onEntries(printer: string, _log: string, entries: readonly LogEntry[]): void {
-    for (const id of this.#watch.sight(printer, entries)) this.#look(id);
+  /** Acts on what other parts concluded. */
+  hear(conclusion: Conclusion): void {
+    switch (conclusion.kind) {
+      case 'entries':
+        this.onEntries(conclusion.printer, conclusion.entries);
+        break;
+      case 'presence':
+        this.#watch.presence(conclusion.printer, conclusion.online);
+        break;
+      case 'order':
+        this.#changed(conclusion.row);
+        break;
+    }
   }
 
-  onPresence(printer: string, online: boolean): void {
-    this.#watch.presence(printer, online);
+  /** What printers report of errors: the first of each code on each printer counts. */
+  onEntries(printer: string, entries: readonly LogEntry[]): void {
+    for (const id of this.#watch.sight(printer, entries)) this.#look(id);
   }
 
   #rows(where: string, values: unknown[] = []): Promise<CampaignRow[]> {
@@ -595,10 +606,10 @@ export class Campaigns {
 
 /** Campaigns over the printers of a fleet. */
 export function createCampaigns(
-  settings: Omit<CampaignSettings, 'targets' | 'stops' | 'rollout'> & Pick<TargetSources, 'fleet' | 'choose'>,
+  settings: Omit<CampaignSettings, 'targets' | 'stops'> & Pick<TargetSources, 'fleet' | 'choose'>,
 ): Campaigns {
   const { orders, database, repository, fleet, choose, now } = settings;
   const stops = new StopStore(database);
   const targets = new Targets({ database, fleet, executions: orders.store, repository, stops, choose, now });
-  return new Campaigns({ ...settings, stops, targets, rollout: new RolloutSettingsStore(database) });
+  return new Campaigns({ ...settings, stops, targets });
 }

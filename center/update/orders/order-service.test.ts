@@ -63,6 +63,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
       database: test_.store.database,
       queue,
       tell: () => undefined,
+      conclude: () => undefined,
       publish: async (topic, payload) => {
         published.push(topic);
         const name = /printers\/([^/]+)\/order$/.exec(topic)?.[1];

@@ -3,6 +3,7 @@ import type { Repository } from '../../../releases/repository.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
 import { printerTopic } from '../../../schemas/topics.ts';
 import type { Structure, UpdateReport } from '../../../schemas/types.ts';
+import type { Conclude } from '../../conclusions.ts';
 import {
   PAGE_ROWS,
   PUBLISHED_FLUSH_MS,
@@ -38,6 +39,7 @@ export interface UpdateSettings {
     what: string,
     details: { printer?: string; data: Record<string, unknown> },
   ): void;
+  conclude: Conclude;
   log: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -93,16 +95,12 @@ export function executionView(row: ExecutionRow): ExecutionView {
   };
 }
 
-/** Told of every change of an execution's state, after it is stored. */
-export type ExecutionListener = (row: ExecutionRow, before: string) => void | Promise<void>;
-
 export class OrderService {
   readonly store: ExecutionStore;
   readonly #settings: UpdateSettings;
   readonly #times: OrderTimes;
   readonly #queue: NudgeQueue;
   readonly #random: () => number;
-  #listeners: ExecutionListener[] = [];
   #campaignNudge: ((id: string) => Promise<void>) | undefined;
   #flush: NodeJS.Timeout | undefined;
   #underWay = new Set<Promise<unknown>>();
@@ -128,11 +126,6 @@ export class OrderService {
       }, SET_ASIDE_TOLD_MS);
       this.#tellTimer.unref();
     };
-  }
-
-  /** Hears of every change of state. */
-  onChange(listener: ExecutionListener): void {
-    this.#listeners.push(listener);
   }
 
   /** Who handles nudges of campaigns. */
@@ -344,7 +337,7 @@ export class OrderService {
             printer: row.printer,
             data: { ...executionView(row) },
           });
-          for (const listener of this.#listeners) await listener(row, before.state);
+          this.#settings.conclude({ kind: 'order', row, before: before.state });
           break;
       }
     }

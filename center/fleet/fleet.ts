@@ -1,0 +1,44 @@
+/** What is known of printers and said to them, put together: questions, requests, policies, and when each was heard. */
+import type { CenterContext } from '../context.ts';
+import type { PrinterPast } from '../queries.ts';
+import { StoredFleet } from './fleet-queries.ts';
+import { LastSeen } from './last-seen.ts';
+import { Policies } from './policies.ts';
+import { printerPast } from './printer-past.ts';
+import { PrinterRequests } from './requests.ts';
+
+export interface Fleet {
+  readonly printers: StoredFleet;
+  readonly past: PrinterPast;
+  readonly requests: PrinterRequests;
+  readonly policies: Policies;
+  readonly lastSeen: LastSeen;
+  /** A printer was removed: nothing is remembered of it. */
+  forget(printer: string): void;
+}
+
+/** @param matcher tells which versions of a software lie in a range */
+export function createFleet(
+  { store, link, log, now }: CenterContext,
+  matcher: ConstructorParameters<typeof StoredFleet>[1],
+): Fleet {
+  const lastSeen = new LastSeen(store.printers, now, log);
+  const printers = new StoredFleet(
+    store.printers,
+    matcher,
+    (printer) => lastSeen.of(printer),
+    (printer) => store.readings.latest(printer),
+  );
+  const policies = new Policies(store.policies, link);
+  return {
+    printers,
+    past: printerPast(store.database),
+    requests: new PrinterRequests(link, printers),
+    policies,
+    lastSeen,
+    forget(printer) {
+      lastSeen.forget(printer);
+      policies.forget(printer);
+    },
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * The update part put together: orders for single printers, campaigns of them, and the corrections that verdicts ask
+ * for.
+ */
+import type { Repository } from '../../releases/repository.ts';
+import type { CenterContext } from '../context.ts';
+import type { PrinterRequests } from '../fleet/requests.ts';
+import type { FleetQueries } from '../queries.ts';
+import { SET_ASIDE_RULE } from '../trouble/rows.ts';
+import type { Troubles } from '../trouble/troubles.ts';
+import type { Catalogs } from '../verdicts/catalogs.ts';
+import type { Verdicts } from '../verdicts/verdicts.ts';
+import { type Campaigns, createCampaigns } from './campaigns/campaigns.ts';
+import type { RolloutSettingsStore } from './campaigns/rollout-settings.ts';
+import { Corrections } from './corrections.ts';
+import type { SetAside } from './orders/admission.ts';
+import { budgetOf } from './orders/budget.ts';
+import { OrderService } from './orders/order-service.ts';
+
+export interface UpdateSources {
+  repository: Repository;
+  /** The repository's address as printers reach it, with a slash at its end. */
+  repositoryUrl: string;
+  /** Redis for the queue; undefined: the queue is on the store's Postgres. */
+  redisUrl: string | undefined;
+  rollout: RolloutSettingsStore;
+  printers: Pick<FleetQueries, 'list'>;
+  catalogs: Pick<Catalogs, 'assessor'>;
+  requests: Pick<PrinterRequests, 'ask'>;
+  verdicts: Pick<Verdicts, 'judge'>;
+  troubles: Pick<Troubles, 'found'>;
+}
+
+export interface Update {
+  readonly orders: OrderService;
+  readonly campaigns: Campaigns;
+  readonly corrections: Corrections;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Opens the queue of orders; nothing is done before `start`. */
+export function createUpdate(context: CenterContext, sources: UpdateSources): Update {
+  const { store, link, events, conclude, log, now } = context;
+  const { repository, repositoryUrl, redisUrl, rollout, printers, catalogs, requests, verdicts, troubles } =
+    sources;
+  const { database } = store;
+  const shared = {
+    database,
+    repository,
+    publish: link.publish.bind(link),
+    conclude,
+    log,
+    now,
+  };
+  const orders = new OrderService({
+    ...shared,
+    queue: redisUrl === undefined ? { postgres: database.url } : { redis: redisUrl },
+    tell: (kind, what, details) => events.tell(kind, what, details),
+    repositoryUrl,
+    requestStructure: async (printer) => void (await requests.ask(printer, 'structure')),
+    rejudge: (printer) => Promise.resolve(verdicts.judge(printer)),
+    budget: async () => budgetOf((await rollout.get()).budget),
+    setAside: (aside) => troubles.found(findingOf(aside)),
+  });
+  const campaigns = createCampaigns({
+    ...shared,
+    orders,
+    fleet: printers,
+    choose: (structure, wish) => catalogs.assessor.choose(structure, wish),
+    rollout,
+    tell: (what, data) => events.tell('campaign', what, { data }),
+    audit: (actor, method, params) =>
+      store.audit.add({ actor, role: 'center', method, params, outcome: 'accepted' }),
+  });
+  const corrections = new Corrections(
+    orders,
+    {
+      settings: () => rollout.get(),
+      isHeld: (catalog) => store.verdicts.isCatalogHeld(catalog),
+      ask: (question) => campaigns.ask(question),
+    },
+    log,
+  );
+  return {
+    orders,
+    campaigns,
+    corrections,
+    async start() {
+      await orders.start();
+      await campaigns.start();
+    },
+    async stop() {
+      await campaigns.stop();
+      await corrections.stop();
+      await orders.stop();
+    },
+  };
+}
+
+/** The trouble that says that a printer was set aside. */
+function findingOf({ printer, software, release, reason, at }: SetAside): Parameters<Troubles['found']>[0] {
+  return {
+    rule: SET_ASIDE_RULE,
+    title: 'Set aside: it gets no further orders for this until somebody readmits it',
+    printer,
+    key: `${software}@${release}`,
+    severity: 'major',
+    at,
+    explanation: reason,
+  };
+}
