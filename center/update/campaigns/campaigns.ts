@@ -15,11 +15,9 @@ import type { Page, PageRequest } from '../../queries.ts';
 import { authorOf, causeDocument } from '../cause.ts';
 import {
   CAMPAIGN_DISPATCH_MAX,
-  CAMPAIGN_LOOK_MS,
   CAMPAIGN_PUBLISH_MS,
   CAMPAIGN_RESCAN_MS,
   CAMPAIGN_TARGETS_MAX,
-  LOOKS_AT_ONCE_MAX,
 } from '../limits.ts';
 import { type ExecutionRow, type Query, queryIn, queryOf } from '../orders/execution-store.ts';
 import { isTouched } from '../orders/order-state.ts';
@@ -35,6 +33,7 @@ import {
   countRunning,
   listCampaigns,
 } from './campaign-lists.ts';
+import { CampaignLooks } from './campaign-looks.ts';
 import { type Preview, previewOf } from './campaign-preview.ts';
 import { retryFailed } from './campaign-retry.ts';
 import { type CampaignEvent, type CampaignRecord, campaignTransition } from './campaign-state.ts';
@@ -59,11 +58,7 @@ export class Campaigns {
   readonly #asks: CampaignAsks;
   /** How far things may go by themselves. */
   readonly rollout: RolloutSettingsStore;
-  #started = false;
-  #looking = new Map<string, Promise<void>>();
-  /** Campaigns to be looked at once more when the present look ends. */
-  #again = new Set<string>();
-  #timers = new Map<string, NodeJS.Timeout>();
+  readonly #looks = new CampaignLooks((id) => this.#lookSafely(id));
   readonly #publishing: SpacedCalls;
 
   constructor(settings: CampaignSettings) {
@@ -87,26 +82,23 @@ export class Campaigns {
   }
 
   async start(): Promise<void> {
-    this.#started = true;
+    this.#looks.start();
     await this.#presence.start(() => {
-      for (const id of this.#watch.campaigns) this.#look(id);
+      for (const id of this.#watch.campaigns) this.#looks.soon(id);
     });
     const watched =
       "state IN ('running', 'paused', 'halted') OR (state = 'finished' AND (record->>'watchUntil')::float8 > $1)";
     for (const row of await this.#rows(watched, [this.#settings.now()])) {
       await this.#watch.load(row.id, this.#settings.database);
-      this.#look(row.id);
+      this.#looks.soon(row.id);
       this.#schedule(row);
     }
   }
 
   async stop(): Promise<void> {
-    this.#started = false;
     this.#presence.stop();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#publishing.stop();
-    this.#timers.clear();
-    await Promise.allSettled([...this.#looking.values()]);
+    await this.#looks.stop();
   }
 
   /** What a campaign of this kind would do now. */
@@ -188,7 +180,7 @@ export class Campaigns {
     }
     const [row] = await this.#rows('id = $1', [id]);
     if (row) this.#schedule(row);
-    this.#look(id);
+    this.#looks.soon(id);
     await this.#publish(id);
     return this.get(id);
   }
@@ -313,7 +305,7 @@ export class Campaigns {
   /** A printer left the fleet: campaigns that have not come to it go on without it. */
   async onLeft(printer: string, reason: 'retired' | 'revoked' | 'removed'): Promise<void> {
     const rows = await leave(queryIn(this.#settings.database), printer, reason);
-    for (const { campaign } of rows) this.#look(campaign);
+    for (const { campaign } of rows) this.#looks.soon(campaign);
   }
 
   /** Nothing that comes under a removed printer's id is compared with what it did. */
@@ -323,7 +315,7 @@ export class Campaigns {
 
   /** Ends what campaigns had under way for a removed printer; its records have this name now. */
   async settleRemoved(name: string): Promise<void> {
-    for (const id of await campaignsWaitingFor(this.#settings.database, name)) this.#look(id);
+    for (const id of await campaignsWaitingFor(this.#settings.database, name)) this.#looks.soon(id);
   }
 
   /** Campaigns that run now; for the fleet's summary. */
@@ -348,7 +340,7 @@ export class Campaigns {
 
   /** What printers report of errors: the first of each code on each printer counts. */
   onEntries(printer: string, entries: readonly LogEntry[]): void {
-    for (const id of this.#watch.sight(printer, entries)) this.#look(id);
+    for (const id of this.#watch.sight(printer, entries)) this.#looks.soon(id);
   }
 
   #rows(where: string, values: unknown[] = []): Promise<CampaignRow[]> {
@@ -360,7 +352,7 @@ export class Campaigns {
     // At once: what it logs from now on is not what printers without the release log.
     if (isTouched(row.execution.state)) this.#watch.changing(row.campaign, row.printer);
     this.#publishing.soon(row.campaign);
-    if (isTouched(row.execution.state) || row.execution.endedAt !== undefined) this.#look(row.campaign);
+    if (isTouched(row.execution.state) || row.execution.endedAt !== undefined) this.#looks.soon(row.campaign);
   }
 
   /** Nudges a campaign to look for printers that have come to match. */
@@ -408,7 +400,7 @@ export class Campaigns {
         await this.#watch.add(id, fresh, database);
       }
     }
-    this.#look(id);
+    this.#looks.soon(id);
     this.#schedule(row);
   }
 
@@ -425,7 +417,7 @@ export class Campaigns {
       await this.#watch.load(id, this.#settings.database);
       if (row) this.#tellState(row, after);
     } else await this.#watch.add(id, printers, this.#settings.database);
-    this.#look(id);
+    this.#looks.soon(id);
     this.#publishing.soon(id);
     if (row) this.#schedule(row);
   }
@@ -453,7 +445,7 @@ export class Campaigns {
     this.#tellState(row, record);
     // Whoever stops it is answered when nothing of it reaches a printer any more.
     if (record.state !== 'running') await this.#withdraw(id, record);
-    this.#look(id);
+    this.#looks.soon(id);
     await this.#publish(id);
     return this.get(id);
   }
@@ -474,46 +466,20 @@ export class Campaigns {
     this.#settings.tell(state, { campaign: row.id, ...(reason ? { reason } : {}), cause });
   }
 
-  /** Looks at a campaign soon; many reasons to look make one look. */
-  #look(id: string): void {
-    if (!this.#started) return;
-    if (this.#looking.has(id)) {
-      this.#again.add(id);
-      return;
+  /** Looks at a campaign; what fails is tried again. */
+  async #lookSafely(id: string): Promise<void> {
+    try {
+      await this.#lookNow(id);
+    } catch (error) {
+      this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a campaign could not be looked at');
+      this.#looks.in(id, 1_000);
+      try {
+        // What was sighted and not stored must not count as seen.
+        await this.#watch.load(id, this.#settings.database);
+      } catch (fault) {
+        this.#log.warn({ campaign: id, reason: reasonOf(fault) }, 'a campaign could not be read');
+      }
     }
-    if (this.#timers.has(id)) return;
-    // A look holds a connection and needs others: if all connections held one, none could go on.
-    const waitMs = this.#looking.size < LOOKS_AT_ONCE_MAX ? CAMPAIGN_LOOK_MS : 5 * CAMPAIGN_LOOK_MS;
-    this.#timers.set(
-      id,
-      setTimeout(() => {
-        this.#timers.delete(id);
-        if (this.#looking.size >= LOOKS_AT_ONCE_MAX) {
-          this.#look(id);
-          return;
-        }
-        const look = this.#lookNow(id)
-          .catch(async (error: unknown) => {
-            this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a campaign could not be looked at');
-            this.#lookIn(id, 1_000);
-            // What was sighted and not stored must not count as seen.
-            await this.#watch.load(id, this.#settings.database);
-          })
-          .catch((error: unknown) =>
-            this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a campaign could not be read'),
-          )
-          .finally(() => {
-            this.#looking.delete(id);
-            if (this.#again.delete(id)) this.#look(id);
-          });
-        this.#looking.set(id, look);
-      }, waitMs),
-    );
-  }
-
-  #lookIn(id: string, ms: number): void {
-    if (!this.#started) return;
-    setTimeout(() => this.#look(id), ms).unref();
   }
 
   async #lookNow(id: string): Promise<void> {
@@ -563,9 +529,9 @@ export class Campaigns {
     if (record.state !== 'running' && counts.underWay > 0) await this.#withdraw(id, record);
     this.#hand.tellFindings(id, before, record);
     if (isOver(record, now())) this.#watch.forget(id);
-    if (allowance.againAt !== undefined) this.#lookIn(id, allowance.againAt - now());
+    if (allowance.againAt !== undefined) this.#looks.in(id, allowance.againAt - now());
     // What was allowed could not be given out (offline, busy): look whether that has changed.
-    else if (created.length < allowance.dispatch) this.#lookIn(id, 5_000);
+    else if (created.length < allowance.dispatch) this.#looks.in(id, 5_000);
   }
 
   /** Takes releases back that were stopped, whatever campaign they went out with, where they have not begun to install. */
@@ -580,7 +546,7 @@ export class Campaigns {
     await Promise.all(
       out.map(({ execution }) => orders.cancel(execution, `${releases.join(', ')} was stopped`)),
     );
-    for (const campaign of new Set(out.map((each) => each.campaign))) this.#look(campaign);
+    for (const campaign of new Set(out.map((each) => each.campaign))) this.#looks.soon(campaign);
   }
 
   /** Takes back what has not begun to install. */
