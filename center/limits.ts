@@ -73,6 +73,12 @@ export const CENTER_LIMITS = {
   sign_in_window_ms: 60_000,
   sign_in_ban_ms: 60_000,
   sign_in_wrong_ms: 400,
+  /** How long what an OpenID provider says of itself holds, how long one may take to answer, and somebody to come back. */
+  oidc_kept_ms: 3_600_000,
+  oidc_answer_ms_max: 10_000,
+  oidc_flow_ms_max: 600_000,
+  /** Address of the page that somebody goes on with after signing in. */
+  oidc_page_characters_max: 512,
   /** Body of a request that signs in. */
   sign_in_bytes_max: 4_096,
   /** Requests a minute to what needs nobody signed in: of one address; signing in: of one name at one address. */

@@ -10,6 +10,8 @@ import { Registry } from 'prom-client';
 import { Closers } from '../base/closers.ts';
 import { StoredAccounts } from '../center/accounts/accounts.ts';
 import { ensureAdmin, watchAdmin } from '../center/accounts/admin-file.ts';
+import { OidcSignIn } from '../center/accounts/oidc-sign-in.ts';
+import { OidcPeople } from '../center/accounts/oidc-store.ts';
 import { Sessions } from '../center/accounts/sessions.ts';
 import { SignIn } from '../center/accounts/sign-in.ts';
 import { Tokens } from '../center/accounts/tokens.ts';
@@ -23,7 +25,7 @@ import { expiryFault } from '../releases/expiry.ts';
 import { type LocalRepository, openLocalRepository } from '../releases/local.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import { lockDataFolder, openDataFolder } from './data-folder.ts';
-import type { Settings } from './settings.ts';
+import { oidcSettings, type Settings } from './settings.ts';
 
 /** Names an address as a client would write it. */
 export function address(scheme: string, host: string, port: number, path = ''): string {
@@ -119,6 +121,8 @@ export interface Parts {
   repository: LocalRepository;
   tokens: Tokens;
   signIn: SignIn;
+  /** Undefined where it is not set up. */
+  oidc: OidcSignIn | undefined;
 }
 
 /**
@@ -170,6 +174,11 @@ export async function openParts(
   const tokens = new Tokens(store.database, Date.now);
   const sessions = new Sessions(store.database);
   const signIn = new SignIn({ accounts, sessions, tokens, now: Date.now });
+  const provider = oidcSettings(settings);
+  const people = new OidcPeople(store.database);
+  const oidc =
+    provider &&
+    new OidcSignIn({ settings: provider, people, accounts, signIn, audit: store.audit, log, now: Date.now });
   return {
     tell: (addresses) => lock.tell(addresses),
     store,
@@ -179,6 +188,7 @@ export async function openParts(
     repository,
     tokens,
     signIn,
+    oidc,
   };
 }
 
@@ -197,7 +207,7 @@ function accessOf(setting: Settings['metrics']): 'open' | 'token' | 'none' {
  */
 export async function openHttp(
   settings: Settings,
-  { store, registry, repository, signIn }: Parts,
+  { store, registry, repository, signIn, oidc }: Parts,
   { log, opened }: Pick<Opening, 'log' | 'opened'>,
   center: () => Center | undefined,
   more: Record<string, Readiness> = {},
@@ -219,7 +229,7 @@ export async function openHttp(
     version,
     proxies: settings.httpProxies,
     access: { metrics: accessOf(settings.metrics), repository: accessOf(settings.repository) },
-    api: { signIn, publicUrl: settings.publicUrl, answering: () => center()?.door, registry, log },
+    api: { signIn, oidc, publicUrl: settings.publicUrl, answering: () => center()?.door, registry, log },
   });
   opened.add(() => http.close());
   let repositoryPort = http.port;

@@ -1,4 +1,4 @@
-import { isLoopback, readSettings } from './settings.ts';
+import { isLoopback, oidcSettings, readSettings } from './settings.ts';
 
 test('a flag wins over the environment, the environment over the default', () => {
   expect(readSettings({}, {}).mqttPort).toBe(1883);
@@ -62,3 +62,39 @@ test.each([
   ['::', false],
   ['127.example.org', false],
 ])('%s on loopback: %s', (host, loopback) => expect(isLoopback(host)).toBe(loopback));
+
+const OIDC = {
+  PLATEN_OIDC_ISSUER: 'https://login.example/realms/office',
+  PLATEN_OIDC_CLIENT: 'platen',
+  PLATEN_OIDC_ROLES: 'owners=admin, *=viewer',
+  PLATEN_PUBLIC_URL: 'https://platen.example',
+};
+
+test('OpenID Connect is set up whole', () => {
+  expect(oidcSettings(readSettings({}, OIDC))).toMatchObject({
+    redirectUri: 'https://platen.example/api/v1/oidc/callback',
+    roleClaim: 'groups',
+    roles: [
+      { value: 'owners', role: 'admin' },
+      { value: '*', role: 'viewer' },
+    ],
+  });
+  expect(oidcSettings(readSettings({}, {}))).toBeUndefined();
+});
+
+test.each([
+  [{ PLATEN_OIDC_CLIENT: '' }, 'PLATEN_OIDC_ISSUER'],
+  [{ PLATEN_OIDC_ROLES: '' }, 'PLATEN_OIDC_ISSUER'],
+  [{ PLATEN_PUBLIC_URL: '' }, 'PLATEN_OIDC_ISSUER'],
+  [{ PLATEN_OIDC_ISSUER: '' }, 'PLATEN_OIDC_CLIENT'],
+  [{ PLATEN_OIDC_ISSUER: 'http://login.example' }, 'PLATEN_OIDC_ISSUER'],
+  [{ PLATEN_OIDC_ISSUER: 'ftp://login.example' }, 'PLATEN_OIDC_ISSUER'],
+  [{ PLATEN_OIDC_ROLES: 'owners' }, 'PLATEN_OIDC_ROLES'],
+  [{ PLATEN_OIDC_ROLES: 'owners=king' }, 'PLATEN_OIDC_ROLES'],
+  [{ PLATEN_OIDC_ROLES: 'owners=printer' }, 'PLATEN_OIDC_ROLES'],
+  [{ PLATEN_OIDC_SCOPE: 'profile' }, 'PLATEN_OIDC_SCOPE'],
+])('half an OpenID Connect (%j) is an error that names %s', (change, name) => {
+  expect(() => readSettings({}, { ...OIDC, ...change })).toThrow(
+    expect.objectContaining({ code: 'setting/invalid', message: expect.stringContaining(name) }),
+  );
+});

@@ -5,7 +5,9 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { PlatenError } from '../schemas/errors.ts';
+import { parseRoleRules, type RoleRule } from '../center/accounts/oidc-roles.ts';
+import type { OidcSettings } from '../center/accounts/oidc-sign-in.ts';
+import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import { didYouMean } from '../schemas/nearest-name.ts';
 import { PRINTER_ID } from '../schemas/topics.ts';
 
@@ -24,6 +26,15 @@ export interface Settings {
   publicUrl: string | undefined;
   /** Addresses of proxies before HTTP: what they say of who asks is believed. */
   httpProxies: string[];
+  /** OpenID Connect; without an issuer there is none. */
+  oidcIssuer: string | undefined;
+  oidcClient: string | undefined;
+  oidcSecret: string | undefined;
+  oidcScope: string;
+  /** Names of claims, and which value of the second gives which role. */
+  oidcName: string;
+  oidcClaim: string;
+  oidcRoles: readonly RoleRule[];
   /** Absolute path of the data folder. */
   data: string;
   /** Undefined: the embedded Postgres under the data folder. */
@@ -104,6 +115,50 @@ const DEFINITIONS = {
     env: 'PLATEN_HTTP_PROXY',
     description: 'addresses of proxies before HTTP, divided by commas: their X-Forwarded-For is believed',
     fallback: '',
+  },
+  oidcIssuer: {
+    flag: '--oidc-issuer <url>',
+    env: 'PLATEN_OIDC_ISSUER',
+    description: 'OpenID provider that people sign in with (https://login.example/realm)',
+    fallback: undefined,
+  },
+  oidcClient: {
+    flag: '--oidc-client <id>',
+    env: 'PLATEN_OIDC_CLIENT',
+    description: 'the id that this center has at the provider',
+    fallback: undefined,
+  },
+  oidcSecret: {
+    flag: '--oidc-secret <secret>',
+    env: 'PLATEN_OIDC_SECRET',
+    description: 'its secret there, better in the environment',
+    fallback: undefined,
+  },
+  oidcScope: {
+    flag: '--oidc-scope <scopes>',
+    env: 'PLATEN_OIDC_SCOPE',
+    description: 'scopes that are asked for',
+    fallback: 'openid profile email',
+  },
+  oidcName: {
+    flag: '--oidc-name <claim>',
+    env: 'PLATEN_OIDC_NAME',
+    description: "the claim that names somebody's account",
+    fallback: 'preferred_username',
+  },
+  oidcClaim: {
+    flag: '--oidc-claim <claim>',
+    env: 'PLATEN_OIDC_CLAIM',
+    description:
+      'the claim that roles follow from; a path where it stands inside another (realm_access.roles)',
+    fallback: 'groups',
+  },
+  oidcRoles: {
+    flag: '--oidc-roles <rules>',
+    env: 'PLATEN_OIDC_ROLES',
+    description:
+      'which value of the claim gives which role: platen-admins=admin,staff=viewer; * is everybody',
+    fallback: undefined,
   },
   data: { flag: '--data <folder>', env: 'PLATEN_DATA', description: 'data folder', fallback: '.platen' },
   databaseUrl: {
@@ -247,6 +302,56 @@ function checkNames(env: NodeJS.ProcessEnv): void {
   }
 }
 
+function roleRules(text: string | undefined): RoleRule[] {
+  if (text === undefined) return [];
+  try {
+    return parseRoleRules(text);
+  } catch (error) {
+    throw wrong('oidcRoles', reasonOf(error));
+  }
+}
+
+/** OpenID Connect is set up whole or not at all. @throws PlatenError setting/invalid */
+function checkOidc({ oidcIssuer, oidcClient, oidcSecret, oidcRoles, oidcScope, publicUrl }: Settings): void {
+  if (oidcIssuer === undefined) {
+    for (const name of ['oidcClient', 'oidcSecret', 'oidcRoles'] as const) {
+      const given = { oidcClient, oidcSecret, oidcRoles: oidcRoles.length > 0 ? 'rules' : undefined }[name];
+      if (given !== undefined) throw wrong(name, 'it needs PLATEN_OIDC_ISSUER beside it');
+    }
+    return;
+  }
+  const { protocol, hostname } = new URL(oidcIssuer);
+  if (protocol === 'http:' && !isLoopback(hostname.replace(/^\[|\]$/g, ''))) {
+    throw wrong('oidcIssuer', 'a provider on another machine is asked over https:// only');
+  }
+  if (oidcClient === undefined) throw wrong('oidcIssuer', 'it needs PLATEN_OIDC_CLIENT beside it');
+  if (oidcRoles.length === 0) throw wrong('oidcIssuer', 'it needs PLATEN_OIDC_ROLES beside it');
+  if (publicUrl === undefined) {
+    throw wrong(
+      'oidcIssuer',
+      'it needs PLATEN_PUBLIC_URL beside it, which the provider sends people back to',
+    );
+  }
+  if (!oidcScope.split(' ').includes('openid')) throw wrong('oidcScope', '"openid" is missing in it');
+}
+
+/** How people sign in with an OpenID provider; undefined when they don't. */
+export function oidcSettings(settings: Settings): OidcSettings | undefined {
+  const { oidcIssuer: issuer, oidcClient: clientId, publicUrl } = settings;
+  if (issuer === undefined || clientId === undefined || publicUrl === undefined) return undefined;
+  return {
+    issuer,
+    clientId,
+    clientSecret: settings.oidcSecret,
+    scope: settings.oidcScope,
+    redirectUri: new URL('api/v1/oidc/callback', publicUrl).href,
+    homeUri: publicUrl,
+    nameClaim: settings.oidcName,
+    roleClaim: settings.oidcClaim,
+    roles: settings.oidcRoles,
+  };
+}
+
 /**
  * Reads the settings.
  * @param flags the parsed options of the command; @param env the environment
@@ -270,6 +375,13 @@ export function readSettings(flags: Record<string, unknown>, env: NodeJS.Process
     repository: exposure('repository', required('repository')),
     publicUrl: withSlash(url('publicUrl', text('publicUrl'), ['http:', 'https:'])),
     httpProxies: addresses('httpProxies', required('httpProxies')),
+    oidcIssuer: url('oidcIssuer', text('oidcIssuer'), ['https:', 'http:']),
+    oidcClient: text('oidcClient'),
+    oidcSecret: text('oidcSecret'),
+    oidcScope: required('oidcScope'),
+    oidcName: required('oidcName'),
+    oidcClaim: required('oidcClaim'),
+    oidcRoles: roleRules(text('oidcRoles')),
     data: resolve(required('data')),
     databaseUrl: url('databaseUrl', text('databaseUrl'), ['postgres:', 'postgresql:']),
     redisUrl: url('redisUrl', text('redisUrl'), ['redis:', 'rediss:']),
@@ -287,6 +399,7 @@ export function readSettings(flags: Record<string, unknown>, env: NodeJS.Process
       `"${settings.centerName}" is not made of letters, digits, dots, dashes and underscores`,
     );
   }
+  checkOidc(settings);
   if (settings.access === 'open' && !isLoopback(settings.host)) {
     throw new PlatenError('setting/open-access', { listener: settings.host });
   }

@@ -175,6 +175,31 @@ export const ERRORS = {
     hint: 'Changes with a session come from this server: set PLATEN_PUBLIC_URL to the address that people use.',
     http: 403,
   },
+  'oidc/refused': {
+    message: 'The OpenID provider did not sign anybody in: {reason}',
+    hint: 'Begin again with /api/v1/oidc/login; the log of the provider may tell more.',
+    http: 401,
+  },
+  'oidc/unavailable': {
+    message: 'The OpenID provider cannot be asked: {reason}',
+    hint: 'Try again in a moment; look whether PLATEN_OIDC_ISSUER is right and can be reached from here.',
+    http: 503,
+  },
+  'oidc/no-role': {
+    message: 'The OpenID provider gives no role here: nothing in the claim "{claim}" is in PLATEN_OIDC_ROLES',
+    hint: 'Somebody who administrates the provider puts the person into a group that is.',
+    http: 403,
+  },
+  'oidc/removed': {
+    message: 'The account "{name}" was removed',
+    hint: 'An administrator makes it again with users.put.',
+    http: 403,
+  },
+  'oidc/name-taken': {
+    message: 'The name "{name}" belongs to another account here',
+    hint: 'An administrator removes that account or gives the person another name at the OpenID provider.',
+    http: 409,
+  },
   'token/refused': {
     message: 'The token is unknown, expired or revoked',
     hint: 'Make another one with tokens.create.',

@@ -164,7 +164,7 @@ const SESSION = {
   properties: {
     name: { type: 'string' },
     role: { enum: ['viewer', 'operator', 'admin'] },
-    how: { enum: ['password', 'token'], description: 'How they signed in.' },
+    how: { enum: ['password', 'oidc', 'token'], description: 'How they signed in.' },
     expires: { type: 'string', format: 'date-time', description: 'When it ends at the latest.' },
   },
   required: ['name', 'role', 'how'],
@@ -220,7 +220,24 @@ function sessionPath(): Json {
           description: 'Signed out.',
           content: {
             'application/json': {
-              schema: { type: 'object', properties: { status: { const: 'ok' } }, required: ['status'] },
+              schema: {
+                type: 'object',
+                properties: {
+                  status: { const: 'ok' },
+                  data: {
+                    type: 'object',
+                    properties: {
+                      endSession: {
+                        type: 'string',
+                        format: 'uri',
+                        description: 'Where to sign out at the OpenID provider too.',
+                      },
+                    },
+                    required: ['endSession'],
+                  },
+                },
+                required: ['status'],
+              },
             },
           },
         },

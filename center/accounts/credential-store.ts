@@ -43,7 +43,7 @@ const TAKEN_BACK = `ON CONFLICT (id) DO UPDATE
   SET standing = 'active', standing_at = NULL, standing_reason = NULL WHERE printers.standing = 'revoked'`;
 
 /** Two administrators who take each other's rights away at once wait for one another here. */
-async function keepAnAdministrator(client: Client, leaving: string): Promise<void> {
+export async function keepAnAdministrator(client: Client, leaving: string): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT name FROM credentials WHERE role = 'admin' AND revoked_at IS NULL ORDER BY name FOR UPDATE`,
   );

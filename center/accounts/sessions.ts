@@ -6,7 +6,7 @@ import { CENTER_LIMITS } from '../limits.ts';
 
 const SECRET_BYTES = 32;
 
-export type SignedInWith = 'password';
+export type SignedInWith = 'password' | 'oidc';
 
 /** A session that holds. */
 export interface Session {

@@ -10,6 +10,7 @@ import type { Registry } from 'prom-client';
 import { type ErrorBody, httpStatusOf, PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { isMethod, METHOD_ROLES, type Method } from '../../schemas/roles.ts';
 import { checkNoNul, listColumns, paramsSchema, parseObject } from '../../schemas/validate.ts';
+import type { OidcSignIn } from '../accounts/oidc-sign-in.ts';
 import type { SignIn, Visitor } from '../accounts/sign-in.ts';
 import type { EventRecord } from '../fleet/event-record.ts';
 import { CENTER_LIMITS } from '../limits.ts';
@@ -17,6 +18,7 @@ import { show } from '../metrics.ts';
 import type { Answered, Asked } from '../operators/dispatch.ts';
 import { EventStreams, eventFilter, lastSeenId } from './event-streams.ts';
 import { LIST_TYPES, type ListPage, listStream, wantedForm } from './lists.ts';
+import { serveOidc } from './oidc-routes.ts';
 import { VisitorLoad } from './visitor-load.ts';
 import { Visitors } from './visitors.ts';
 
@@ -29,6 +31,8 @@ export interface Answering {
 export interface ApiOptions {
   signIn: SignIn;
   publicUrl: string | undefined;
+  /** Undefined where it is not set up. */
+  oidc?: OidcSignIn | undefined;
   /** Undefined until the center listens. */
   answering(): Answering | undefined;
   registry: Registry;
@@ -131,6 +135,7 @@ class Api {
       reply.header('cache-control', 'no-store');
     });
     this.#serveSession(scope);
+    if (this.#options.oidc) serveOidc(scope, this.#options.oidc, this.#visitors);
     this.#serveMethods(scope);
     this.#serveEvents(scope);
     const document = readFileSync(new URL('../../schemas/openapi.json', import.meta.url));
@@ -150,7 +155,7 @@ class Api {
   }
 
   #serveSession(scope: FastifyInstance): void {
-    const { signIn } = this.#options;
+    const { signIn, oidc } = this.#options;
     const shown = ({ name, role, how, endsAt }: Visitor) => ({
       status: 'ok',
       data: { name, role, how, expires: endsAt.toISOString() },
@@ -177,7 +182,8 @@ class Api {
       if (secret === undefined || visitor.how === 'token') throw new PlatenError('session/none');
       await signIn.end(secret, visitor);
       this.#visitors.clearCookie(reply);
-      return { status: 'ok' };
+      const endSession = visitor.how === 'oidc' ? await oidc?.endSessionUrl() : undefined;
+      return { status: 'ok', ...(endSession === undefined ? {} : { data: { endSession } }) };
     });
   }
 

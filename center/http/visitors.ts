@@ -77,6 +77,27 @@ export class Visitors {
     reply.clearCookie(this.#cookie, this.#cookieOptions());
   }
 
+  /** Remembers what the answer of an OpenID provider must fit. The browser comes back with it from another site. */
+  setFlow(reply: FastifyReply, text: string): void {
+    reply.setCookie(this.#flowCookie, text, {
+      ...this.#cookieOptions(),
+      sameSite: 'lax',
+      maxAge: CENTER_LIMITS.oidc_flow_ms_max / 1_000,
+    });
+  }
+
+  flowOf(request: FastifyRequest): string | undefined {
+    return request.cookies[this.#flowCookie];
+  }
+
+  clearFlow(reply: FastifyReply): void {
+    reply.clearCookie(this.#flowCookie, { ...this.#cookieOptions(), sameSite: 'lax' });
+  }
+
+  get #flowCookie(): string {
+    return `${this.#cookie}-oidc`;
+  }
+
   #cookieOptions() {
     return { path: '/', httpOnly: true, sameSite: 'strict', secure: this.#secure } as const;
   }
