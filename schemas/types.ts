@@ -958,6 +958,22 @@ export interface AgentPrinter {
      * SHA-256 of the one certificate that is taken.
      */
     fingerprint?: string;
+    /**
+     * Install by IPP Firmware Update (PWG working draft) on printers that offer it. Without it IPP only reads.
+     */
+    firmwareUpdate?: {
+      /**
+       * Firmware repositories that the printer may be configured with; another one is refused.
+       *
+       * @minItems 1
+       * @maxItems 16
+       */
+      repositories: string[];
+      /**
+       * Between two looks at a printer that installs; default 2000.
+       */
+      pollMs?: number;
+    };
     timeoutMs?: number;
   };
   bambu?: {

@@ -25,6 +25,10 @@ export const DRIVER_LIMITS = {
   nudgeMs: 200,
   /** Time for one IPP request. */
   ippRequestMs: 10_000,
+  /** IPP Firmware Update: between two looks, for finding what is offered, and for installing it. */
+  firmwarePollMs: 2_000,
+  firmwareLookMs: 2 * 60_000,
+  firmwareInstallMs: 60 * 60_000,
   /** Time that one SNMP request waits, before it is tried again. */
   snmpRequestMs: 2_500,
   snmpRetries: 1,

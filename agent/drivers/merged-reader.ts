@@ -7,7 +7,7 @@ import { mergeConditions, mergeWithSymbols } from '../mapping/merge.ts';
 import type { Reading } from '../mapping/reading.ts';
 import type { FoundReadings } from '../mapping/readings/found-readings.ts';
 import { besideSilent, mergeMeasured } from '../mapping/readings/merge-readings.ts';
-import { ErrorAnswer, type QuickReading, quickOf, type Reader } from './reader.ts';
+import { ErrorAnswer, type Installer, type QuickReading, quickOf, type Reader } from './reader.ts';
 
 export class MergedReader implements Reader {
   readonly kind: string;
@@ -18,6 +18,11 @@ export class MergedReader implements Reader {
   private readonly measured: (FoundReadings | undefined)[];
   /** Symbols of units that another reader names otherwise than the first. */
   private symbols: ReadonlyMap<string, string> = new Map();
+
+  /** The one that can install, where one can. */
+  get installer(): Installer | undefined {
+    return this.readers.find((reader) => reader.installer)?.installer;
+  }
 
   /** The first reader's words stand where both have some; SNMP goes first. */
   constructor(readers: Reader[]) {

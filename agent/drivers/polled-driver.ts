@@ -395,19 +395,22 @@ export class PolledDriver implements Driver {
   }
 
   cannotInstall(subject: string): DriverRefusal | undefined {
+    if (this.reader.installer) return this.reader.installer.cannotInstall(subject);
     return {
       code: 'driver/read-only',
       message: `${subject} cannot be installed from here: ${this.kind.toUpperCase()} only reads this printer. A technician (or the maker's own tool) has to install it; the verdict names the version to bring.`,
     };
   }
 
-  install(images: Image[]): Promise<void> {
+  install(images: Image[], progress: (share: number) => void): Promise<void> {
+    if (this.reader.installer) return this.reader.installer.install(images, progress);
     return Promise.reject(
       new PlatenError('agent/read-only', { subject: images[0]?.step.subject ?? '', kind: this.kind }),
     );
   }
 
   rollback(images: Image[]): Promise<void> {
+    if (this.reader.installer) return this.reader.installer.rollback(images);
     return Promise.reject(
       new PlatenError('agent/read-only', { subject: images[0]?.step.subject ?? '', kind: this.kind }),
     );
@@ -417,7 +420,12 @@ export class PolledDriver implements Driver {
     await this.readStructure();
   }
 
-  restart(): Promise<void> {
-    return Promise.reject(new PlatenError('agent/read-only', { subject: 'a restart', kind: this.kind }));
+  /** A printer that installs restarts by itself; here it only has to answer again. */
+  async restart(): Promise<void> {
+    if (this.reader.installer) {
+      await this.readFull();
+      return;
+    }
+    throw new PlatenError('agent/read-only', { subject: 'a restart', kind: this.kind });
   }
 }

@@ -2,6 +2,7 @@
  * Reads one printer through one protocol. `PolledDriver` makes a driver out of it: when to read, what has changed, what
  * to remember.
  */
+import type { Driver } from '../driver.ts';
 import type { Reading } from '../mapping/reading.ts';
 import type { FoundReadings } from '../mapping/readings/found-readings.ts';
 
@@ -24,10 +25,15 @@ export interface QuickReading
   structureMayDiffer: boolean;
 }
 
+/** Installs software where a protocol can. What it is given was verified. */
+export type Installer = Pick<Driver, 'cannotInstall' | 'install' | 'rollback'>;
+
 export interface Reader {
   readonly kind: string;
   /** What stands in messages: the address without secrets. */
   readonly url: string;
+  /** Absent: the protocol only reads, or installing is not configured. */
+  readonly installer?: Installer | undefined;
   /** Everything. Rejects when the printer doesn't answer at all; a half-answer is a reading. */
   read(): Promise<Reading>;
   /** What changes by the minute, in as few packets as possible. Only after `read` has succeeded once. */

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { DRIVER_LIMITS } from '../drivers/limits.ts';
-import { type QuickReading, quickOf, type Reader } from '../drivers/reader.ts';
+import { type Installer, type QuickReading, quickOf, type Reader } from '../drivers/reader.ts';
 import { keepFile } from '../drivers/state-file.ts';
 import type { Reading } from '../mapping/reading.ts';
 import type { FoundReadings } from '../mapping/readings/found-readings.ts';
@@ -118,6 +118,10 @@ export class FollowingReader implements Reader {
     if (this.opened.reader.readQuick) this.readQuick = () => this.quick();
     if (this.opened.reader.readReadings) this.readReadings = () => this.measured();
     if (this.opened.reader.knock) this.knock = () => this.knocked();
+  }
+
+  get installer(): Installer | undefined {
+    return this.opened.reader.installer;
   }
 
   /** Where it is read now. */

@@ -58,6 +58,8 @@ export function encodeRequest(request: {
   requested: string[];
   /** Who asks; absent: nobody is named. */
   userName?: string;
+  /** Keywords of the operation. */
+  keywords?: Record<string, string>;
 }): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt8(Number(request.version[0]), 0);
@@ -77,6 +79,7 @@ export function encodeRequest(request: {
     ...request.requested.map((name, i) =>
       attribute(TAG.keyword, i === 0 ? 'requested-attributes' : '', name),
     ),
+    ...Object.entries(request.keywords ?? {}).map(([name, word]) => attribute(TAG.keyword, name, word)),
     Buffer.from([TAG.end]),
   ]);
 }

@@ -14,6 +14,8 @@ import { takesConnections } from '../alive.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
 import { ErrorAnswer, type Reader } from '../reader.ts';
 import { decodeResponse, encodeRequest, type IppVersion, OPERATION } from './codec.ts';
+import { FIRMWARE_ATTRIBUTES } from './firmware-offer.ts';
+import { type FirmwareRequests, FirmwareUpdate, type FirmwareUpdateSettings } from './firmware-update.ts';
 
 export interface IppAccess {
   /** `ipp://host[:631][/path]` or `ipps://…`. Without a path the usual ones are tried. */
@@ -27,6 +29,8 @@ export interface IppAccess {
   verify?: boolean;
   fingerprint?: string;
   timeoutMs?: number;
+  /** IPP Firmware Update: absent, it only reads. */
+  firmwareUpdate?: FirmwareUpdateSettings;
 }
 
 /** Where printers have their queue when the address names none. */
@@ -204,6 +208,7 @@ export class IppReader implements Reader {
   /** What the System Service answered last. */
   private system: IppAnswer | undefined;
   private requestId = 0;
+  readonly installer: FirmwareUpdate | undefined;
 
   constructor(access: IppAccess, mapping: MappingTables) {
     this.access = access;
@@ -212,9 +217,23 @@ export class IppReader implements Reader {
     this.url = `${this.base.protocol}//${this.base.host}${this.base.pathname}`;
     const { pathname } = this.base;
     this.path = pathname === '' || pathname === '/' ? undefined : pathname;
+    const requests: FirmwareRequests = {
+      url: this.base,
+      attributes: () => this.readAnswer(),
+      operate: async (operation, keywords) => {
+        if (this.path === undefined) await this.findPrinter();
+        return this.ask(operation, this.path ?? '/', [], keywords);
+      },
+    };
+    this.installer = access.firmwareUpdate && new FirmwareUpdate(requests, mapping, access.firmwareUpdate);
   }
 
-  private async ask(operation: number, path: string, requested: string[]): Promise<IppAnswer> {
+  private async ask(
+    operation: number,
+    path: string,
+    requested: string[],
+    keywords: Record<string, string> = {},
+  ): Promise<IppAnswer> {
     const target = new URL(this.base);
     target.pathname = path;
     const uri = `${this.base.protocol}//${this.base.host}${path}`;
@@ -225,6 +244,7 @@ export class IppReader implements Reader {
       id: this.requestId,
       uri,
       requested,
+      keywords,
       ...(this.named ? { userName: this.access.user ?? 'platen' } : {}),
     });
     return decodeResponse(await post(target, this.access, body));
@@ -235,7 +255,7 @@ export class IppReader implements Reader {
     for (;;) {
       let answer: IppAnswer;
       try {
-        answer = await this.ask(OPERATION.getPrinterAttributes, path, this.listed ? PRINTER_ATTRIBUTES : []);
+        answer = await this.ask(OPERATION.getPrinterAttributes, path, this.listed ? this.requested : []);
       } catch (error) {
         // Some say in HTTP that they don't know the version.
         if (error instanceof HttpStatus && error.status === 400 && this.lower()) continue;
@@ -262,6 +282,10 @@ export class IppReader implements Reader {
         status,
       );
     }
+  }
+
+  private get requested(): string[] {
+    return this.installer ? [...PRINTER_ATTRIBUTES, ...FIRMWARE_ATTRIBUTES] : PRINTER_ATTRIBUTES;
   }
 
   /** The version below; false when there is none. */
@@ -316,7 +340,9 @@ export class IppReader implements Reader {
   }
 
   async read(): Promise<Reading> {
-    return ippReading(await this.readAnswer(), this.mapping);
+    const answer = await this.readAnswer();
+    this.installer?.note(answer);
+    return ippReading(answer, this.mapping);
   }
 
   alive(): Promise<boolean> {
