@@ -29,7 +29,7 @@ import type { Connection, Transport } from './transport.ts';
 import type { ReportNumbers, UnnumberedReport } from './update-reports.ts';
 import type { Updater, UpdaterFactory } from './updater-seam.ts';
 
-/** What an agent tells whoever embeds it. All are optional and must not throw. */
+/** Callbacks for the program that embeds an agent. All are optional and must not throw. */
 export interface AgentEvents {
   connected?(): void;
   /** The connection ended or an attempt failed. */
@@ -45,7 +45,7 @@ export interface AgentEvents {
 export interface AgentOptions {
   /** The printer's id: its client id and user name too. */
   printer: string;
-  /** Where the broker is: an address for mqtt.js, or a transport of one's own. */
+  /** The broker's address, for mqtt.js. Give `transport` instead to connect in another way. */
   url?: string;
   transport?: Transport;
   password?: string;
@@ -55,14 +55,14 @@ export interface AgentOptions {
   updater?: UpdaterFactory;
   /** Folder for the updater's journal. */
   folder?: string;
-  /** What holds until the center sets a policy. */
+  /** The policy until the center sets one. */
   policy?: Policy;
   clock?: Clock;
-  /** For the spread of reconnects and periodic reports; seeded in simulations. */
+  /** Spreads reconnects and periodic reports; seeded in simulations. */
   random?: () => number;
   log: Logger;
   events?: AgentEvents;
-  /** Ceiling of the first and of any wait before a reconnect, in ms. */
+  /** Ceiling of the first reconnect delay and of all later ones, in ms. */
   reconnectMs?: { first: number; most: number };
   /** MQTT keep-alive in seconds. */
   keepalive?: number;
@@ -90,7 +90,7 @@ interface WaitingAsk {
   cancelTimer(): void;
 }
 
-/** One printer's agent. `start` it, `stop` it; in between it keeps itself connected. */
+/** One printer's agent. Between `start` and `stop` it keeps itself connected. */
 export class Agent {
   readonly printer: string;
   readonly #options: AgentOptions;
@@ -112,7 +112,7 @@ export class Agent {
   #refused = 0;
   #verdict: Verdict | undefined;
   #asks = new Map<string, WaitingAsk>();
-  /** Ends the wait for the farewell's acknowledgement. */
+  /** Ends the wait for the acknowledgement of the offline presence. */
   #farewell: (() => void) | undefined;
   #suspended = false;
 
@@ -170,8 +170,8 @@ export class Agent {
   }
 
   /**
-   * Starts the driver and begins to connect. Resolves when the driver runs; connecting goes on by itself. Rejects
-   * with the driver's reason when it can't start; the agent may be started again.
+   * Starts the driver and begins to connect. Resolves when the driver runs; connecting goes on in the background.
+   * Rejects with the driver's reason when it can't start. The agent may be started again.
    */
   async start(): Promise<void> {
     if (this.#running) return;
@@ -193,7 +193,7 @@ export class Agent {
     this.#connect();
   }
 
-  /** Says goodbye, stops updater and driver, closes the log memory. */
+  /** Publishes the offline presence, stops updater and driver, and closes the log memory. */
   async stop(): Promise<void> {
     if (!this.#running) return;
     this.#running = false;
@@ -229,19 +229,19 @@ export class Agent {
     });
   }
 
-  /** Cuts the connection as a pulled plug does; the agent comes back by itself. */
+  /** Drops the connection without DISCONNECT; the agent reconnects by itself. */
   cutConnection(): void {
     this.#connection?.cut();
   }
 
-  /** The plug is pulled: the connection is cut without a word and the agent stays away until `resume`. */
+  /** Simulates a power loss: drops the connection without DISCONNECT and stays away until `resume`. */
   suspend(): void {
     this.#suspended = true;
     this.#cancelReconnect?.();
     const connection = this.#connection;
     if (!connection) return;
     connection.cut();
-    // Not when the socket says so, but now: power may come back before that.
+    // Don't wait for the socket to close: power may come back before that.
     if (this.#connection === connection) this.#lostConnection(new Error('the power is off'));
   }
 
@@ -335,7 +335,7 @@ export class Agent {
     this.#cancelReconnect = this.#clock.after(delay, () => this.#connect());
   }
 
-  /** Publishes the farewell, waits for its acknowledgement (not for ever), ends the connection. */
+  /** Publishes the offline presence, waits a bounded time for its acknowledgement, and disconnects. */
   async #leave(): Promise<void> {
     this.#cancelReconnect?.();
     const connection = this.#connection;
@@ -353,7 +353,7 @@ export class Agent {
         connection.publish(farewell.topic, farewell.payload, true, done);
       });
     }
-    // The connection may have ended by itself meanwhile, and even be replaced.
+    // Meanwhile the connection may have closed, or been replaced.
     this.#cancelReconnect?.();
     this.#connection?.end();
     this.#connection = undefined;
@@ -366,7 +366,7 @@ export class Agent {
     this.#perform(this.#core.report(report));
   }
 
-  /** Asks that were sent on the old connection, or not at all, are sent on this one: asking twice does no harm. */
+  /** Sends every open ask again on this connection. Asking twice is harmless. */
   #repeatAsks(): void {
     for (const [id, ask] of this.#asks) this.#perform(this.#core.ask(id, ask.method, ask.params) ?? []);
   }
@@ -446,7 +446,7 @@ export class Agent {
     );
   }
 
-  /** Keeps one timer, for the earliest thing the state machine waits for. */
+  /** Keeps one timer, for the next thing that the state machine waits for. */
   #schedule(): void {
     const at = this.#core.dueAt();
     if (at === this.#tickAt) return;
@@ -473,7 +473,7 @@ function transportOf(options: AgentOptions): Transport {
   return mqttTransport({ url: options.url });
 }
 
-/** The agent of one printer, not yet started. */
+/** Creates the agent of one printer without starting it. */
 export function createAgent(options: AgentOptions): Agent {
   return new Agent(options);
 }

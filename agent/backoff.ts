@@ -26,7 +26,7 @@ export class Backoff {
     return this.#random() * ceiling;
   }
 
-  /** An attempt worked. */
+  /** Call after a successful attempt. */
   reset(): void {
     this.#attempt = 0;
   }

@@ -23,9 +23,9 @@ export const systemClock: Clock = {
 
 interface Waiting {
   at: number;
-  /** Tasks of one instant run in the order in which they were asked for. */
+  /** Tasks that are due at the same instant run in the order in which they were scheduled. */
   order: number;
-  /** Undefined once it was cancelled. */
+  /** Undefined once cancelled. */
   task: (() => void) | undefined;
 }
 
@@ -33,7 +33,7 @@ function before(a: Waiting, b: Waiting): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
-/** A clock that only moves when it is told to: for deterministic tests and for simulations in virtual time. */
+/** A clock that is advanced by hand, for deterministic tests and for simulations in virtual time. */
 export class VirtualClock implements Clock {
   #now: number;
   #order = 0;
@@ -57,7 +57,7 @@ export class VirtualClock implements Clock {
     };
   }
 
-  /** Moves time on by `ms` without a pause, running what falls due in its order. For code that awaits nothing. */
+  /** Advances time by `ms` and runs due tasks in order, without yielding. For code that awaits nothing. */
   run(ms: number): void {
     const end = this.#now + ms;
     while (this.#runNext(end));
@@ -65,8 +65,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Moves time on by `ms`, running what falls due in its order. Between two tasks pending promises get their turn,
-   * so that asynchronous code under test keeps pace with the clock.
+   * Advances time by `ms` and runs due tasks in order. Pending promises run between two tasks, so that asynchronous
+   * code under test keeps pace with the clock.
    */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

@@ -49,7 +49,7 @@ export class DiskLog extends RingLog {
   #waiting: StoredEntry[] = [];
   #flushing: Promise<void> | undefined;
   #listener: () => void = () => {};
-  /** The disk failed: from now on this is a memory without a disk. */
+  /** The disk failed: from now on the log lives in memory only. */
   #failed = false;
   #closed = false;
   #checkpointTimer: NodeJS.Timeout | undefined;
@@ -67,11 +67,11 @@ export class DiskLog extends RingLog {
     this.#id = found?.log ?? randomUUID();
     this.upTo = same?.upTo ?? 0;
     this.#segments = found?.segments ?? [];
-    // The numbers of a damaged log can't be trusted: what can be read of it goes on under a new one.
+    // The numbers of a damaged log can't be trusted, so its readable entries move to a new log.
     const salvage = found ? undefined : salvageLog(this.#folder, checkpoint);
     for (const entry of found?.entries ?? []) this.keep(entry);
     this.#durable = this.ring.last;
-    // What gave way before the last end was counted then, as far as the checkpoint knows.
+    // Entries overwritten before the last stop were counted then, as far as the checkpoint knows.
     this.overwritten = Math.max(same?.lost ?? 0, this.ring.first - 1 - this.upTo, 0);
     if (salvage && (salvage.kept.length > 0 || checkpoint)) {
       const { kept, entries } = salvage;
@@ -131,7 +131,7 @@ export class DiskLog extends RingLog {
     return lost;
   }
 
-  /** Late is early enough: an acknowledgement that a power loss takes away costs sending some entries again. */
+  /** Delayed on purpose: losing an acknowledgement in a power loss only costs sending some entries again. */
   #checkpointSoon(): void {
     if (!this.#closed) this.#checkpointTimer ??= setTimeout(() => void this.#checkpoint(), CHECKPOINT_MS);
   }
@@ -141,12 +141,12 @@ export class DiskLog extends RingLog {
       .catch((error: unknown) => this.#giveUp(error))
       .finally(() => {
         this.#flushing = undefined;
-        // Something may have come between the last look and now.
+        // An entry may have been added since the last check.
         if (this.#waiting.length > 0 && !this.#failed) this.#begin();
       });
   }
 
-  /** Writes what waits and syncs, until nothing waits. */
+  /** Writes and syncs waiting entries until none are left. */
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
       const entries = this.#waiting;
@@ -163,7 +163,7 @@ export class DiskLog extends RingLog {
     }
   }
 
-  /** The segment that `entry` goes to, a new one when the present one is full. */
+  /** The segment for `entry`; a new one when the current segment is full. */
   async #segmentFor(entry: StoredEntry): Promise<FileHandle> {
     const { entriesMax, bytesMax } = this.ring.limits;
     const current = this.#segments.at(-1);
@@ -188,7 +188,7 @@ export class DiskLog extends RingLog {
     return handle;
   }
 
-  /** Deletes segments all of whose entries have given way in the ring. */
+  /** Deletes segments whose entries have all been overwritten in the ring. */
   async #dropOld(): Promise<void> {
     for (;;) {
       const [oldest, next] = this.#segments;
@@ -199,8 +199,8 @@ export class DiskLog extends RingLog {
   }
 
   /**
-   * The disk takes nothing more. The entries that the center lacks go on under a new log, because the old one will
-   * be found on disk at the next start with fewer entries than were sent, and their numbers would be given again.
+   * The disk takes no more writes. Unacknowledged entries continue under a new log: at the next start the old log on disk
+   * would have fewer entries than were sent, and would give their numbers out again.
    */
   #giveUp(error: unknown): void {
     this.#log.error(
@@ -256,7 +256,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Undefined when there is none, or a power loss tore it: then everything in memory is sent again. */
+/** Undefined when it is missing or torn by a power loss; then everything in memory is sent again. */
 function readCheckpoint(file: string): Checkpoint | undefined {
   let text: string;
   try {
@@ -271,7 +271,7 @@ function readCheckpoint(file: string): Checkpoint | undefined {
       return { log: value.log, upTo: value.upTo ?? 0, lost: value.lost ?? 0 };
     }
   } catch {
-    // An empty or torn file: the rename was durable before what was renamed.
+    // Empty or torn: the rename became durable before the file's content.
   }
   return undefined;
 }

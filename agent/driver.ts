@@ -12,7 +12,7 @@ export type PrinterStructure = Pick<Structure, 'apparatus' | 'units'> &
 export type PrinterEvent = Omit<LogEntry, 'seq'>;
 
 export interface PrinterCounters {
-  /** Life counter in pages; absent when the printer doesn't tell. */
+  /** Life counter in pages; absent when the printer has none. */
   pages?: number;
   /** Whether it prints now: nothing is installed meanwhile. */
   printing?: boolean;
@@ -21,7 +21,7 @@ export interface PrinterCounters {
 /** What the printer counts and what is left in it; the agent adds session, number, time and reason. */
 export type PrinterReadings = Omit<Readings, 'session' | 'number' | 'at' | 'reason' | 'request'>;
 
-/** What a driver tells between two reads. */
+/** Events that a driver sends between two reads. */
 export interface DriverEvents {
   /** A new error, in the order in which it happened. */
   error(event: PrinterEvent): void;
@@ -29,7 +29,7 @@ export interface DriverEvents {
   changed(): void;
   /** Counters or supplies may have changed in a way that matters: read them again. */
   readings?(): void;
-  /** The printer answers, or doesn't for longer than it sleeps. Never told by drivers that are the printer. */
+  /** The printer became reachable, or unreachable for longer than it sleeps. Not sent by drivers that run in the printer. */
   reached?(reachable: boolean): void;
 }
 
@@ -56,8 +56,8 @@ export interface Driver {
   readStructure(): Promise<PrinterStructure>;
   readCounters(): Promise<PrinterCounters>;
   /**
-   * Counters, supplies and what else is read all the time; undefined when the printer tells nothing of it. Missing:
-   * this kind of driver never does. Rejects when the printer doesn't answer.
+   * Counters, supplies and other values that change all the time; undefined when the printer has none of them. Drivers
+   * that never have readings leave the method out. Rejects when the printer doesn't answer.
    */
   readReadings?(): Promise<PrinterReadings | undefined>;
   /** Undefined when software can be installed on `subject`, else why it can't. */
@@ -67,9 +67,9 @@ export interface Driver {
    * restart. Must be safe to repeat: after a power loss the agent calls it again for the same step.
    */
   install(images: Image[], progress: (share: number) => void): Promise<void>;
-  /** Puts back what `install` replaced. */
+  /** Restores what `install` replaced. */
   rollback(images: Image[]): Promise<void>;
-  /** Whether the printer works after the installation; rejects with the reason when it doesn't. */
+  /** Checks that the printer works after the installation. Rejects with the reason when it doesn't. */
   selfTest(): Promise<void>;
   /** Restarts the printer (or the unit), as an installation demands. */
   restart(): Promise<void>;

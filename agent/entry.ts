@@ -1,6 +1,6 @@
 /**
- * Makes what a driver reports fit the wire contract. One entry that breaks the schema would make the center refuse
- * its whole batch, again and again; so it is mended where it enters.
+ * Makes a driver's events fit the wire contract. One entry that breaks the schema would make the center refuse its
+ * whole batch again and again, so entries are corrected here.
  */
 import type { PrinterEvent } from './driver.ts';
 import { ENTRY_DETAIL_BYTES_MAX } from './limits.ts';
@@ -12,7 +12,7 @@ const CODE_LENGTH_MAX = 64;
 const SYMBOL = /^[^\u0000-\u001f:]{1,64}$/;
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
-/** The instant of `at` as RFC 3339 in UTC, or of `now` where it is none. */
+/** `at` as RFC 3339 in UTC; `now` when `at` is not a time. */
 function instant(at: string, now: number): string {
   const ms = Date.parse(at);
   if (Number.isNaN(ms)) return new Date(now).toISOString();
@@ -31,7 +31,7 @@ function detailOf(detail: object): object | undefined {
   return bytes > ENTRY_DETAIL_BYTES_MAX ? { truncated: true, bytes } : detail;
 }
 
-/** `event` as the contract wants it: length of the code, form of time, symbol and counters, size of the detail. */
+/** `event` within the contract: length of the code, form of time, symbol and counters, size of the detail. */
 export function cleanEvent(event: PrinterEvent, now: number): PrinterEvent {
   const clean: PrinterEvent = {
     at: instant(event.at, now),

@@ -19,14 +19,14 @@ import {
 import type { LogMemory, StoredEntry } from './log-memory.ts';
 import type { ErrorPolicy } from './policy.ts';
 
-/** Waiting entries that take so much of the memory are sent before they are overwritten, whatever the policy. */
+/** When waiting entries take this share of the memory, they are sent before they are overwritten, whatever the policy. */
 const FULLNESS_MAX = 0.75;
 
 interface WaitingRequest {
   id: string;
   /** The next entry to send. */
   from: number;
-  /** The newest entry when the request came: what comes later is not part of the answer. */
+  /** The newest entry when the request came; later entries are not part of the answer. */
   upTo: number;
 }
 
@@ -35,7 +35,7 @@ export class ErrorReporter {
   readonly #memory: LogMemory;
   readonly #random: Random;
   #policy: ErrorPolicy;
-  /** The memory's id as the cursors mean it. */
+  /** The log id that the cursors refer to. */
   #log: string;
   #sent = 0;
   #due = 0;
@@ -78,10 +78,10 @@ export class ErrorReporter {
     this.#ackBy = Number.POSITIVE_INFINITY;
   }
 
-  /** Something was appended or became durable. */
+  /** Call when an entry was appended or became durable. */
   logged(_now: number): void {
     if (this.#log !== this.#memory.id) {
-      // The memory was reset: its numbers begin anew and every cursor with them.
+      // The memory was reset: its numbers start over, and so do all cursors.
       this.#log = this.#memory.id;
       this.#sent = this.#memory.acknowledged;
       this.#due = this.#memory.acknowledged;
@@ -97,7 +97,7 @@ export class ErrorReporter {
     this.#apply();
   }
 
-  /** False when too many requests wait already. */
+  /** False when too many requests are waiting. */
   request(request: DownlinkRequest): boolean {
     if (this.#requests.some((waiting) => waiting.id === request.id)) return true;
     if (this.#requests.length >= REQUESTS_WAITING_MAX) return false;
@@ -106,7 +106,7 @@ export class ErrorReporter {
     return true;
   }
 
-  /** The center's cursor. Where it lies behind what was taken for acknowledged, the center lost it: send again. */
+  /** The center's cursor. When it is behind what was acknowledged, the center lost entries and gets them again. */
   acknowledged(log: string, upTo: number, now: number): void {
     if (log !== this.#memory.id) return;
     const before = this.#memory.acknowledged;
@@ -119,7 +119,7 @@ export class ErrorReporter {
     this.#ackBy = this.#sent > after ? now + this.#ackTimeoutMs : Number.POSITIVE_INFINITY;
   }
 
-  /** A batch was refused. It stays unacknowledged; the pause before it is sent again grows as for a lost one. */
+  /** A batch was refused. It stays unacknowledged; the delay before it is sent again grows as for a lost batch. */
   refused(now: number): void {
     if (this.#sent > this.#memory.acknowledged) this.#ackBy = now + this.#ackTimeoutMs;
   }
@@ -162,7 +162,7 @@ export class ErrorReporter {
 
   #answer(): string | undefined {
     const request = this.#requests[0];
-    // What is not durable yet will be in a moment, and the request is looked at again then.
+    // The rest becomes durable in a moment; the request is continued then.
     if (!request || this.#memory.durable < request.upTo) return undefined;
     const entries = this.#read(request.from, request.upTo);
     const end = entries.at(-1)?.seq ?? request.upTo;
@@ -192,7 +192,7 @@ export class ErrorReporter {
     return this.#memory.read(from, Math.min(BATCH_ENTRIES_MAX, room), BATCH_ENTRIES_BYTES_MAX);
   }
 
-  /** The batch as JSON. The entries are JSON already: putting them together again would cost most of the time. */
+  /** The batch as JSON. Entries are stored as JSON; serialising them again would take most of the time. */
   #batch(entries: StoredEntry[], reason: ErrorBatch['reason'], request?: string): string {
     const asked = request === undefined ? '' : `,"request":${JSON.stringify(request)}`;
     const texts = entries.map((entry) => entry.text).join(',');
@@ -200,7 +200,7 @@ export class ErrorReporter {
     return `{"log":${JSON.stringify(this.#memory.id)},"first":${first},"reason":"${reason}"${asked},"entries":[${texts}]}`;
   }
 
-  /** What the policy makes due by itself, without the clock. */
+  /** What the policy makes due regardless of the clock. */
   #apply(): void {
     const { mode, atEntries } = this.#policy;
     if (mode === 'stream') {

@@ -27,28 +27,28 @@ export const ASKS_WAITING_MAX = 32;
 /** Bytes of a downlink that is looked at; anything larger is dropped. */
 export const DOWNLINK_BYTES_MAX = 1024 * 1024;
 
-/** How long an answer to `ask` is waited for, in ms. */
+/** Timeout of an `ask`, in ms. */
 export const ASK_TIMEOUT_MS = 30_000;
-/** Without `errors/ack` for so long after the last batch, what is not acknowledged is sent again; doubled each time. */
+/** After this long without `errors/ack`, unacknowledged entries are sent again; doubled each time. */
 export const ACK_TIMEOUT_MS = 60_000;
 export const ACK_TIMEOUT_MS_MAX = 15 * 60_000;
-/** A driver that can't read its printer is asked again after so long, doubled each time. */
+/** Delay before a failed read of the printer is tried again; doubled each time. */
 export const READ_RETRY_MS = 2_000;
 export const READ_RETRY_MS_MAX = 5 * 60_000;
 /** Reconnect: full jitter under a ceiling that doubles from the first to the second value, in ms. */
 export const RECONNECT_MS = 1_000;
 export const RECONNECT_MS_MAX = 2 * 60_000;
-/** A connection that lasted so long ends the doubling. */
+/** A connection that lasted this long resets the delay. */
 export const CONNECTION_STABLE_MS = 10_000;
 /** MQTT keep-alive in seconds. */
 export const KEEPALIVE_S = 60;
-/** How long a connection may take to be accepted, in ms. */
+/** Timeout of CONNECT, in ms. */
 export const CONNECT_TIMEOUT_MS = 30_000;
-/** How long `stop` waits for the farewell to be acknowledged, in ms. */
+/** How long `stop` waits for the offline presence to be acknowledged, in ms. */
 export const FAREWELL_MS = 2_000;
 /** Shortest period a policy may set, in ms: a wrong `PT0S` must not make a printer spin. */
 export const PERIOD_MS_MIN = 100;
-/** Update report numbers reserved on disk at once: one write for so many reports. */
+/** Update report numbers reserved on disk with one write. */
 export const REPORT_NUMBERS_RESERVED = 100;
 /** Files a log memory on disk is spread over: the oldest of them is deleted as a whole. */
 export const LOG_SEGMENTS = 4;

@@ -1,8 +1,8 @@
 /**
  * The printer's own memory of its errors: a ring, bounded in entries and bytes. The oldest entry gives way to the
- * newest; what was overwritten before the center had it is counted, and told to the center through `first`.
+ * newest. Entries overwritten before the center had them are counted, and the center learns of them through `first`.
  *
- * Entries stay after they were acknowledged, until their room is needed: the center may ask for them again.
+ * Acknowledged entries stay until their room is needed: the center may ask for them again.
  */
 import { randomUUID } from 'node:crypto';
 import type { PrinterEvent } from './driver.ts';
@@ -26,25 +26,25 @@ export interface LogMemory {
   /** The newest entry; 0 before the first one. */
   readonly last: number;
   /**
-   * The newest entry that survives a power loss. Nothing above it may be sent: an entry that the center has and the
-   * printer forgot would lend its number to another one.
+   * The newest entry that survives a power loss. Nothing above it may be sent: if the printer forgot an entry that the
+   * center has, it would give the entry's number to another one.
    */
   readonly durable: number;
   /** The center has every entry up to here, or knows that it is lost. */
   readonly acknowledged: number;
   /** Entries overwritten before the center had them. */
   readonly lost: number;
-  /** Share of the room (entries or bytes, whichever is scarcer) that entries after `seq` take, 0 to 1. */
+  /** Share of the capacity (entries or bytes, whichever is scarcer) used by entries after `seq`, 0 to 1. */
   fullness(seq: number): number;
   /** Numbers an event and keeps it. */
   append(event: PrinterEvent, now: number): StoredEntry;
   /** Entries from `seq` on (or the oldest), in order, within the limits but at least one if there is any. */
   read(seq: number, entriesMax: number, bytesMax: number): StoredEntry[];
-  /** Takes the center's cursor over; it may also go back, when the center lost what it had. */
+  /** Adopts the center's cursor. It may go back when the center lost entries. */
   acknowledge(upTo: number): void;
   /** Resolves when every entry so far is durable. */
   sync(): Promise<void>;
-  /** Called when `durable` has grown. One listener. */
+  /** Sets the one listener that is called when `durable` grows. */
   onDurable(listener: () => void): void;
   close(): Promise<void>;
 }
@@ -67,7 +67,7 @@ export function ringLimits(options: Partial<RingLimits> = {}): RingLimits {
 }
 
 /**
- * The ring itself, without a name or a place: entries with consecutive numbers in [first, last]. A slot's index is
+ * The ring itself: entries with consecutive numbers in [first, last]. A slot's index is
  * its number modulo the capacity, which grows by doubling so that thousands of almost empty rings stay small.
  */
 export class EntryRing {
@@ -172,7 +172,7 @@ export interface MemoryLogOptions extends Partial<RingLimits> {
   freeAcknowledged?: boolean;
 }
 
-/** What every log memory with a ring has in common: its numbers, what it holds, and what it has lost. */
+/** The common part of all log memories with a ring: numbering, contents, and lost entries. */
 export abstract class RingLog implements LogMemory {
   abstract readonly id: string;
   abstract readonly durable: number;
@@ -248,7 +248,7 @@ export class MemoryLog extends RingLog {
 
   async sync(): Promise<void> {}
 
-  // What lies in memory only is as durable as it will ever be, so there is never anything to tell.
+  // Nothing in memory ever becomes more durable, so the listener is never called.
   onDurable(_listener: () => void): void {}
 
   async close(): Promise<void> {}

@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
 import type { PrinterEvent } from './driver.ts';
 import type { StoredEntry } from './log-memory.ts';
 
-/** Behind the names of files that were set aside. */
+/** Suffix of files that were set aside. */
 const ASIDE = '.damaged';
 const NAME = /^segment-(\d{16})\.log$/;
 
@@ -40,7 +40,7 @@ export function segmentLine(json: string): string {
 
 /**
  * The lines of a segment that are whole, where the part without a fault ends, and the whole lines behind that. A power
- * loss leaves none of those: a line was synced before the next was written. They mean that the disk forgot something.
+ * loss leaves no whole lines there, because each line is synced before the next is written: they mean that the disk lost data.
  */
 function readLines(bytes: Buffer): { lines: string[]; goodBytes: number; behind: string[] } {
   const lines: string[] = [];
@@ -130,7 +130,7 @@ export function readLog(
   };
 }
 
-/** What is left of a log that is damaged. */
+/** What could be saved of a damaged log. */
 export interface Salvage {
   /** The entries that can still be read and that the center may lack, in order. */
   entries: PrinterEvent[];

@@ -1,8 +1,8 @@
 /**
  * The agent's transport over mqtt.js: mqtt://, mqtts://, ws://, wss://.
  *
- * Every connection is a client of its own and mqtt.js' reconnecting is off: its store would send what was under way
- * once more after a reconnect, a stale retained structure behind the new one; the agent knows better what to repeat.
+ * Every connection is a new client, and the reconnect of mqtt.js is off: its store would send in-flight messages again
+ * after a reconnect, so that a stale retained structure would replace the new one. The agent knows what to repeat.
  */
 import mqtt, { type IClientOptions } from 'mqtt';
 import { sendAtOnce } from '../base/no-delay.ts';
@@ -23,7 +23,7 @@ const CONNACK_REASONS: Record<number, string> = {
   5: 'the broker does not authorize this printer',
 };
 
-/** What a CONNACK's return code says (MQTT 3.1.1, table 3.1). */
+/** Meaning of CONNACK return codes (MQTT 3.1.1, table 3.1). */
 export function connackReason(returnCode: number): string {
   return CONNACK_REASONS[returnCode] ?? `the broker refuses with return code ${returnCode}`;
 }
@@ -88,7 +88,7 @@ export function mqttTransport(transport: MqttTransportOptions): Transport {
         end() {
           open = false;
           client.end(false);
-          // It waits for what is not acknowledged; a broker that never does must not keep the socket for ever.
+          // It waits for acknowledgements. A broker that sends none must not hold the socket for ever.
           setTimeout(() => client.end(true), FAREWELL_MS).unref();
         },
         cut() {

@@ -15,14 +15,14 @@ export interface ErrorPolicy {
   mode: 'stream' | 'periodic' | 'accumulate';
   /** Milliseconds between two periodic batches. */
   everyMs: number;
-  /** So many waiting entries are sent at once; undefined in periodic mode unless it is set. */
+  /** This many waiting entries are sent at once; undefined in periodic mode unless set. */
   atEntries: number | undefined;
 }
 
 export interface ReadingsPolicy {
   /** Milliseconds between two periodic readings. */
   everyMs: number;
-  /** Also when something changed that matters. */
+  /** Whether relevant changes are sent too. */
   onChange: boolean;
 }
 
@@ -42,7 +42,7 @@ function period(text: string | undefined, fallback: number): number {
   return ms === undefined ? fallback : Math.max(PERIOD_MS_MIN, ms);
 }
 
-/** The policy that holds. What the center says of errors, of structures or of readings replaces the agent's own as a whole. */
+/** The effective policy. The center's settings for errors, structures or readings replace the agent's own as a whole. */
 export function effectivePolicy(own: Policy | undefined, center: Policy | undefined): EffectivePolicy {
   const { every, mode = 'stream', atEntries } = center?.errors ?? own?.errors ?? {};
   const structure = center?.structure ?? own?.structure;

@@ -52,7 +52,7 @@ export class ReadingsReporter {
   #wanted: 'connect' | 'periodic' | undefined;
   #requests: string[] = [];
   #reading = false;
-  /** Something may have changed since the read that is under way began. */
+  /** Something may have changed since the current read began. */
   #again = false;
   #periodicAt = Number.POSITIVE_INFINITY;
   #retryAt = Number.POSITIVE_INFINITY;
@@ -68,7 +68,7 @@ export class ReadingsReporter {
     return Math.min(this.#periodicAt, this.#retryAt);
   }
 
-  /** A new session begins: its numbers begin anew. */
+  /** Begins a new session, whose numbers start over. */
   renew(): void {
     this.#number = 0;
   }
@@ -88,14 +88,14 @@ export class ReadingsReporter {
     this.#retryMs = READ_RETRY_MS;
   }
 
-  /** The driver says that readings may have changed. */
+  /** The driver reports that readings may have changed. */
   changed(): ReadEffect[] {
     if (!this.#policy.onChange) return [];
     if (this.#reading) this.#again = true;
     return this.#read();
   }
 
-  /** Undefined when too many requests wait already. */
+  /** Undefined when too many requests are waiting. */
   request(id: string): ReadEffect[] | undefined {
     if (this.#requests.includes(id)) return [];
     if (this.#requests.length >= REQUESTS_WAITING_MAX) return undefined;

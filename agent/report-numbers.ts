@@ -43,8 +43,8 @@ function readReserved(file: string): Reserved | undefined {
 }
 
 /**
- * Numbers that outlive the process: a block is reserved in `file` before its first number is used, and a restart
- * goes on after the block.
+ * Numbers that survive a restart: a block is reserved in `file` before its first number is used, and a restart continues
+ * after the block.
  */
 export class ReportNumbersOnDisk implements ReportNumbers {
   readonly #file: string;

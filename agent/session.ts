@@ -1,6 +1,6 @@
 /**
- * What an agent says and when: a state machine without I/O, clock or chance of its own. Events go in (connected, a
- * downlink, a new error, a structure that was read, time), effects come out (publish this, read the structure).
+ * What an agent sends and when: a state machine without I/O, clock or randomness. Events go in (connected, a downlink, a
+ * new error, a structure that was read, time); effects come out (publish this, read the structure).
  * The same machine serves a real printer over mqtt.js and thousands of simulated ones over raw sockets.
  */
 
@@ -18,7 +18,7 @@ import { ReadingsReporter } from './readings-reporter.ts';
 import { StructureReporter } from './structure-reporter.ts';
 import type { ReportNumbers, UnnumberedReport } from './update-reports.ts';
 
-/** What the machine wants done. */
+/** An effect for the caller to carry out. */
 export type Effect =
   /** Publish with QoS 1; when the broker acknowledged it, call `published(token)`. */
   | { do: 'publish'; topic: string; payload: string; retain: boolean; token: number }
@@ -26,7 +26,7 @@ export type Effect =
   | { do: 'read' }
   /** Read the readings from the driver, then call `readingsRead` or `readingsFailed`. */
   | { do: 'read-readings' }
-  /** Hand the order (or that there is none) to the updater. */
+  /** Pass the order, or undefined when there is none, to the updater. */
   | { do: 'order'; order: Order | undefined }
   | { do: 'verdict'; verdict: Verdict | undefined }
   | { do: 'answer'; answer: Answer }
@@ -40,7 +40,7 @@ export interface SessionOptions {
   /** Id of this agent start. */
   session: string;
   memory: LogMemory;
-  /** What holds where no policy from the center does. */
+  /** The policy where the center sets none. */
   policy?: Policy;
   /** The driver may tell readings. */
   readings?: boolean;
@@ -56,7 +56,7 @@ interface WaitingReport {
   token?: number;
 }
 
-/** The state machine of one agent. Not safe for use after `session` ended: a restart makes a new one. */
+/** The state machine of one agent. After a restart of the printer, `renew` begins a new session. */
 export class AgentSession {
   readonly printer: string;
   session: string;
@@ -68,7 +68,7 @@ export class AgentSession {
   readonly #prefix: string;
   #policy: EffectivePolicy;
   #connected = false;
-  /** Undefined while the driver has not said it. */
+  /** Undefined until the driver reports it. */
   #device: 'reachable' | 'unreachable' | undefined;
   #token = 0;
   #reports: WaitingReport[] = [];
@@ -101,7 +101,7 @@ export class AgentSession {
     return this.#errors.unacknowledged;
   }
 
-  /** Topic and payload of the will, and of the farewell. */
+  /** Topic and payload of the will and of the offline presence. */
   presence(state: 'online' | 'offline', now: number): { topic: string; payload: string } {
     const at = new Date(now).toISOString();
     return {
@@ -126,7 +126,7 @@ export class AgentSession {
     this.#readings?.renew();
   }
 
-  /** The broker took the connection. */
+  /** The broker accepted the connection. */
   connectedNow(now: number): Effect[] {
     this.#connected = true;
     const effects: Effect[] = [this.#publish({ ...this.presence('online', now), retain: true })];
@@ -137,7 +137,7 @@ export class AgentSession {
     return effects;
   }
 
-  /** The connection is gone: what was under way counts as not sent. */
+  /** The connection is gone: messages in flight count as not sent. */
   disconnected(): void {
     this.#connected = false;
     for (const report of this.#reports) report.token = undefined;
@@ -163,7 +163,7 @@ export class AgentSession {
     return effects;
   }
 
-  /** The driver says whether it reaches the printer: that is part of the presence. */
+  /** The driver reports whether it reaches the printer, which is part of the presence. */
   reached(reachable: boolean, now: number): Effect[] {
     const device = reachable ? 'reachable' : 'unreachable';
     if (device === this.#device) return [];
@@ -171,7 +171,7 @@ export class AgentSession {
     return this.#connected ? [this.#publish({ ...this.presence('online', now), retain: true })] : [];
   }
 
-  /** The driver says that units or versions may have changed. */
+  /** The driver reports that units or versions may have changed. */
   changed(): Effect[] {
     return this.#connected ? this.#structure.changed() : [];
   }
@@ -237,7 +237,7 @@ export class AgentSession {
     const seq = this.#numbers.next(report.execution, report.attempt);
     const waiting: WaitingReport = { key, state: report.state, payload: JSON.stringify({ ...report, seq }) };
     const last = this.#reports.at(-1);
-    // Progress within one state is no history: only the newest is worth the wait.
+    // Progress within one state is not history: only the newest report is kept.
     if (last && last.token === undefined && last.key === key && last.state === report.state)
       this.#reports.pop();
     this.#reports.push(waiting);

@@ -12,7 +12,7 @@ export interface ConnectOptions {
   username: string;
   /** Left out where the broker asks for no credentials. */
   password?: string;
-  /** Published retained with QoS 1 by the broker when the connection ends without a farewell. */
+  /** The broker publishes it retained with QoS 1 when the connection ends without DISCONNECT. */
   will: Will;
   /** Subscribed with QoS 1 as soon as the broker accepted the connection. */
   filters: string[];
@@ -22,21 +22,21 @@ export interface ConnectOptions {
   timeoutMs: number;
 }
 
-/** What a connection tells. After `closed` it tells nothing more. */
+/** Events of a connection. None follows `closed`. */
 export interface ConnectionEvents {
   /** The broker accepted the connection; subscriptions are under way. */
   connected(): void;
   message(topic: string, payload: Buffer): void;
-  /** The connection is gone, or never came about; `reason` says why unless `end` was called. */
+  /** The connection closed or was never established; `reason` says why unless `end` was called. */
   closed(reason?: Error): void;
 }
 
 export interface Connection {
   /** Publishes with QoS 1. `acknowledged` is called at most once, and not after the connection is gone. */
   publish(topic: string, payload: string, retain: boolean, acknowledged: () => void): void;
-  /** Says goodbye (DISCONNECT): the broker drops the will. */
+  /** Sends DISCONNECT: the broker drops the will. */
   end(): void;
-  /** Cuts the connection without a word, as a pulled plug does: the broker publishes the will. */
+  /** Drops the connection without DISCONNECT, as a power loss does: the broker publishes the will. */
   cut(): void;
 }
 

@@ -17,7 +17,7 @@ export interface Updater {
   stop(): Promise<void>;
 }
 
-/** What the agent offers its updater. */
+/** What the agent provides to its updater. */
 export interface UpdaterContext {
   /** The printer's id. */
   printer: string;
@@ -32,7 +32,7 @@ export interface UpdaterContext {
    * the same state only the newest is kept (progress is not history).
    */
   report(report: UnnumberedReport): void;
-  /** Ends the session and begins another, without a restart of the printer: the center believes only a new one. */
+  /** Ends the session and begins another without restarting the printer: the center only accepts proof from a new one. */
   newSession?(): Promise<void>;
   /** The structure may have changed: the agent reads it and sends it with reason `change`. */
   structureChanged(): void;
