@@ -1,10 +1,10 @@
 /**
- * Where the repository can't be reached over HTTP: the same requests as `ask/chunk` over the printer's own MQTT session,
- * with a window of pieces under way. What comes is checked like anything else that comes.
+ * Fallback when the repository can't be reached over HTTP: the same requests as `ask/chunk` over the printer's MQTT
+ * session, with a window of pieces in flight. The bytes are verified like any others.
  */
 import { CHUNK_BYTES, CHUNKS_WINDOW } from './limits.ts';
 
-/** Asks the center something; rejects when it refuses or is silent. */
+/** Asks the center; rejects when it refuses or doesn't answer. */
 export type Ask = (method: string, params: object) => Promise<object>;
 
 interface Chunk {
@@ -40,7 +40,7 @@ export function fetchOverAsk(ask: Ask, repository: string): typeof fetch {
     }
     const { size } = first;
     if (from > 0 && from >= size) return new Response(null, { status: 416 });
-    // Pieces under way, in the order of the file.
+    // Pieces in flight, in file order.
     const window: Promise<Chunk>[] = [Promise.resolve(first)];
     let next = from + CHUNK_BYTES;
     const body = new ReadableStream<Uint8Array>(
@@ -48,7 +48,7 @@ export function fetchOverAsk(ask: Ask, repository: string): typeof fetch {
         async pull(controller) {
           while (window.length < CHUNKS_WINDOW && next < size) {
             const piece = get(next);
-            // Its failure is heard when its turn comes.
+            // A failure is handled when the piece's turn comes.
             piece.catch(() => {});
             window.push(piece);
             next += CHUNK_BYTES;

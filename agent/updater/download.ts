@@ -1,6 +1,6 @@
 /**
- * Downloads one image over HTTP: resumed at the byte where it broke off (RFC 9110, 14), checked by length and
- * SHA-256, never more bytes than were signed. With a folder it survives a restart of the agent; without one (a
+ * Downloads one image over HTTP: resumes where it broke off (RFC 9110, 14), verifies length and SHA-256, and never
+ * reads more bytes than were signed. With a folder it survives a restart of the agent; without one (a
  * simulated printer) the bytes are only hashed, and it resumes while the process lives.
  */
 import { createHash, type Hash } from 'node:crypto';
@@ -34,15 +34,15 @@ export interface DownloadOptions {
   progress(bytes: number): void;
   /** From 0 to 1. */
   random(): number;
-  /** Resolves after so many ms, or at once when aborted. */
+  /** Resolves after this many ms, or at once when aborted. */
   wait(ms: number): Promise<void>;
   /** A way to get bytes when HTTP can't be used; see chunks.ts. */
   fetchImpl?: typeof fetch;
-  /** How long its speed is measured, in ms. */
+  /** Window over which the speed is measured, in ms. */
   slowMs?: number;
 }
 
-/** What is there of an image. */
+/** The part of an image that is already there. */
 interface Partial {
   bytes: number;
   hash: Hash;
@@ -79,8 +79,7 @@ async function sizeOf(file: string): Promise<number> {
 }
 
 /**
- * Whether the image at `file` is the wanted one, by its bytes and not by its size: a disk may have lost a bit since it
- * was checked.
+ * Whether the image at `file` is the wanted one. Hashes it again, because a disk may have lost a bit since it was checked.
  */
 export async function isWhole(file: string, { sha256, length }: Wanted): Promise<boolean> {
   if ((await sizeOf(file)) !== length) return false;
@@ -136,10 +135,10 @@ async function onDisk(folder: string, { sha256, length }: Wanted): Promise<Parti
   return partial;
 }
 
-/** Bytes came, but too few to ever be done. */
+/** Bytes arrive, but too slowly to ever finish. */
 class TooSlow extends Error {}
 
-/** An answer that says: not now, or not here. */
+/** An answer that means: not now, or not here. */
 class NotNow extends Error {
   readonly afterMs: number | undefined;
   constructor(message: string, afterMs?: number) {
@@ -155,7 +154,7 @@ function retryAfterMs(header: string | null): number | undefined {
     : undefined;
 }
 
-/** One request: appends what comes. Resolves when the answer ended. */
+/** One request: appends the bytes that arrive. Resolves when the response ends. */
 async function pull(partial: Partial, wanted: Wanted, options: DownloadOptions): Promise<void> {
   const { target, length } = wanted;
   const idle = new AbortController();
@@ -192,7 +191,7 @@ async function pull(partial: Partial, wanted: Wanted, options: DownloadOptions):
       const said = response.headers.get('content-range');
       const asked = partial.bytes;
       if (asked > 0) await partial.restart();
-      // A proxy that took the status off a part: appended to nothing it would be another image.
+      // A proxy turned 206 into 200: appended to nothing, the part would be another image.
       if (said !== null && !/^bytes 0-/.test(said)) {
         await body?.cancel();
         throw new NotNow(`the repository answered 200 with a part (${said}) to a request from byte ${asked}`);
@@ -245,7 +244,7 @@ export async function download(wanted: Wanted, options: DownloadOptions): Promis
   let closed = false;
   try {
     let fromZero = partial.bytes === 0;
-    // Progress counts against the best so far: an answer that begins anew each time brings bytes and gets nowhere.
+    // Progress counts against the best so far: responses that start over each time bring bytes but get nowhere.
     let best = partial.bytes;
     for (let idle = 0; ; ) {
       let trouble: { reason: string; afterMs?: number; short?: boolean; slow?: boolean } | undefined;
@@ -271,7 +270,7 @@ export async function download(wanted: Wanted, options: DownloadOptions): Promis
         const actual = partial.hash.copy().digest('hex');
         if (actual === sha256) break;
         await partial.restart();
-        // A part that was kept from before may be to blame: once more, from the first byte.
+        // A part kept from an earlier try may be corrupt: try once more from the first byte.
         if (fromZero) throw new PlatenError('update/bad-hash', { target, actual, expected: sha256 });
         fromZero = true;
         best = 0;

@@ -1,17 +1,18 @@
 /**
- * The updater's journal: what it was doing, so that it can go on after a power loss. Every entry is on disk before
- * what it announces is begun.
+ * The updater's journal, from which it continues after a power loss. An entry is on disk before the step it announces
+ * begins.
  */
 import { join } from 'node:path';
 import { readWholeJson, writeWholeSync } from '../../files/whole-file.ts';
 import type { ErrorReport, Order } from '../../schemas/types.ts';
 
-/** Where an order stands. `group` counts groups of steps that are installed together. */
+/** The state of an order. `group` counts groups of steps that are installed together. */
 export interface JournalEntry {
   order: Order;
   /**
-   * `taken` nothing touched yet; `installing` group `group` is being installed, those before are; `testing` all are;
-   * `rolling-back` group `group` is being taken back, those after are; `ended` as `outcome` says.
+   * `taken`: nothing touched yet. `installing`: group `group` is being installed, the groups before it are done.
+   * `testing`: all are installed. `rolling-back`: group `group` is being rolled back, the groups after it are done.
+   * `ended`: see `outcome`.
    */
   phase: 'taken' | 'installing' | 'testing' | 'rolling-back' | 'ended';
   group: number;
@@ -32,7 +33,7 @@ export interface Journal {
   save(state: JournalState): void;
 }
 
-/** Keeps nothing beyond the process: for simulated printers. */
+/** Lost with the process; for simulated printers. */
 export function memoryJournal(): Journal {
   let text: string | undefined;
   return {
@@ -43,7 +44,7 @@ export function memoryJournal(): Journal {
   };
 }
 
-/** A file that is replaced whole, synced before and after. */
+/** A file that is replaced as a whole and synced before and after. */
 export function fileJournal(folder: string): Journal {
   const file = join(folder, 'journal.json');
   return {

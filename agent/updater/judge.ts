@@ -1,5 +1,5 @@
 /**
- * The agent judges an order against what its own printer is made of, whatever the center thought. Pure.
+ * Judges an order against the structure of the agent's own printer, independently of the center. Pure.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import { isImageStep, isSwitch, isSwitched } from '../../schemas/order-steps.ts';
@@ -23,7 +23,7 @@ export function groupsOf(steps: readonly OrderStep[]): StepGroup[] {
   return groups;
 }
 
-/** Whether every subject of the order has its last version already. */
+/** Whether every subject of the order already has its final version. */
 export function isThere(order: Order, structure: PrinterStructure): boolean {
   const wanted = new Map(order.steps.map(({ subject, to }) => [subject, to]));
   return [...wanted].every(([subject, to]) =>
@@ -33,7 +33,7 @@ export function isThere(order: Order, structure: PrinterStructure): boolean {
   );
 }
 
-/** The last step of every subject: what the order leads to, without the bridges to it. */
+/** The last step of every subject: the order's result without the steps between. */
 export function lastSteps({ steps }: Order): OrderStep[] {
   return steps.filter((step, at) => !steps.slice(at + 1).some(({ subject }) => subject === step.subject));
 }

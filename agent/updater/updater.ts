@@ -1,9 +1,9 @@
 /**
  * The printer's side of an update: judges an order again, downloads, verifies, installs group by group under a journal,
- * tests, and takes everything back in reverse when something fails. One order at a time.
+ * tests, and rolls everything back in reverse when something fails. One order at a time.
  *
- * After a power loss it goes on from the journal: a group that was being installed is installed again (drivers must
- * take that), a rollback that was under way is finished first.
+ * After a power loss it continues from the journal: a group that was being installed is installed again (drivers must
+ * support that), and an interrupted rollback is finished first.
  */
 import { join } from 'node:path';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
@@ -42,7 +42,7 @@ export interface UpdaterOptions {
   trust?: Trust;
 }
 
-/** Why work before the installation was broken off. */
+/** Why the preparation was aborted. */
 class Withdrawn extends Error {
   readonly tell: boolean;
   constructor(tell: boolean) {
@@ -67,17 +67,17 @@ class OrderUpdater implements Updater {
   #state: JournalState;
   #wanted: Order | undefined;
   #working: Promise<void> | undefined;
-  /** The order that is being prepared, and how to break it off; undefined while it installs. */
+  /** The order that is being prepared and its abort controller; undefined while it installs. */
   #preparing: { key: string; abort: AbortController } | undefined;
   #stopped = false;
   readonly #stopping = new AbortController();
-  /** The execution for which HTTP was given up. */
+  /** The execution that fell back to MQTT. */
   #overMqtt: string | undefined;
   /** Why the journal can't be used. */
   readonly #damage: ErrorReport | undefined;
-  /** Whether what is being installed was begun before this process. */
+  /** Whether the current installation was begun by an earlier process. */
   #resumed = false;
-  /** The order has been put before us since we looked at it last. */
+  /** An order arrived since it was last handled. */
   #asked = false;
 
   constructor(context: UpdaterContext, options: UpdaterOptions) {
@@ -88,7 +88,7 @@ class OrderUpdater implements Updater {
     try {
       this.#state = this.#journal.load();
     } catch (error) {
-      // The printer is spoken for all the same; only installed is nothing, because nobody knows what was under way.
+      // The printer stays connected, but nothing is installed: the state of the last installation is unknown.
       this.#damage = errorReport(error, 'file/damaged');
       this.#state = { ended: [] };
       const { message, hint } = this.#damage;
@@ -98,7 +98,7 @@ class OrderUpdater implements Updater {
       );
     }
     const entry = this.#state.current;
-    // What was begun is ended, whether or not the order still stands; what was only taken waits for it.
+    // An installation that began is finished even if the order is gone; an order that was only taken waits for it.
     if (entry && entry.phase !== 'taken' && entry.phase !== 'ended') {
       this.#resumed = true;
       this.#begin();
@@ -130,7 +130,7 @@ class OrderUpdater implements Updater {
     if (this.#working || this.#stopped) return;
     this.#working = this.#work()
       .catch((error: unknown) => {
-        // Only the journal itself can fail here: without it nothing may be installed.
+        // Only the journal can fail here, and without it nothing may be installed.
         this.#context.log.error({ reason: reasonOf(error) }, 'the updater stopped');
         this.#stopped = true;
       })
@@ -145,7 +145,7 @@ class OrderUpdater implements Updater {
       const entry = this.#state.current;
       if (entry && entry.phase !== 'taken' && entry.phase !== 'ended') {
         await this.#finish(entry);
-        // Stopped before it went on with what the journal says: the next start does.
+        // Stopped before it continued from the journal; the next start will.
         if (this.#stopped && this.#resumed) return;
         continue;
       }
@@ -154,7 +154,7 @@ class OrderUpdater implements Updater {
       this.#asked = false;
       const key = keyOf(order);
       if (entry?.phase === 'ended' && keyOf(entry.order) === key) {
-        // It asks again, so it may not have heard.
+        // The order came again, so the report may have been lost.
         if (entry.outcome) this.#report(order, entry.outcome.state, { error: entry.outcome.error });
         return;
       }
@@ -208,7 +208,7 @@ class OrderUpdater implements Updater {
     });
   }
 
-  /** Judges, downloads and waits for the right moment: everything that can be broken off. */
+  /** Judges, downloads and waits for the right moment: everything that can still be aborted. */
   async #take(order: Order): Promise<void> {
     const abort = new AbortController();
     const { signal } = abort;
@@ -222,8 +222,8 @@ class OrderUpdater implements Updater {
       const structure = await driver.readStructure();
       this.#checkDeadline(order);
       if (isThere(order, structure)) {
-        // An attempt before this one came to its end unheard. The center believes only a new session, but whoever gives
-        // orders in which everything is there already must not be able to restart the printer with them.
+        // An earlier attempt succeeded, but its report was lost. The center only accepts a new session as proof. Orders that
+        // change nothing must not restart the printer, so only the session is renewed.
         await this.#trusted({ ...order, steps: lastSteps(order) }, structure, signal);
         signal.throwIfAborted();
         const { currentStructure, newSession, structureChanged } = this.#context;
@@ -243,15 +243,14 @@ class OrderUpdater implements Updater {
       const timezone = structure.timezone ?? 'UTC';
       do {
         await this.#untilAllowed(order, timezone, signal);
-        // Much may have happened since the order was taken: weeks pass before a window opens, a release is revoked, a
-        // disk forgets a bit.
+        // Weeks may have passed until the window opened: a release may be revoked, or the disk may have lost a bit.
         this.#checkDeadline(order);
         const now = await driver.readStructure();
         judgeOrder(order, now, driver);
         await this.#trusted(order, now, signal);
         await this.#downloadAll(order, signal, false);
         signal.throwIfAborted();
-        // And that may have taken its time.
+        // Those checks may have taken long, too.
       } while ((await this.#waitBeforeInstalling(order, timezone)) > 0);
       this.#preparing = undefined;
       this.#save({ ...entry, phase: 'installing' });
@@ -269,7 +268,7 @@ class OrderUpdater implements Updater {
     }
   }
 
-  /** Checks the order against signed metadata; a repository that can't be reached is asked again for a while. */
+  /** Checks the order against signed metadata. An unreachable repository is retried for a while. */
   async #trusted(order: Order, structure: PrinterStructure, signal: AbortSignal): Promise<void> {
     for (let tries = 1; this.#trust; tries++) {
       try {
@@ -285,7 +284,7 @@ class OrderUpdater implements Updater {
     }
   }
 
-  /** From now on this order's requests go over MQTT, if they can. */
+  /** Sends this order's further requests over MQTT, where possible. */
   #noHttp(order: Order): void {
     if (!this.#context.ask || this.#overMqtt === order.execution) return;
     this.#overMqtt = order.execution;
@@ -317,7 +316,7 @@ class OrderUpdater implements Updater {
     }
   }
 
-  /** Waits for the maintenance window and for the printer to stand still. */
+  /** Waits for the maintenance window and until the printer stops printing. */
   async #untilAllowed(order: Order, timezone: string, signal: AbortSignal): Promise<void> {
     for (let told = false; ; ) {
       const waitMs = await this.#waitBeforeInstalling(order, timezone);
@@ -330,7 +329,7 @@ class OrderUpdater implements Updater {
     }
   }
 
-  /** How long it should wait before it looks again whether it may install; 0 when it may now. */
+  /** How long to wait before checking again, in ms; 0 when it may install now. */
   async #waitBeforeInstalling(order: Order, timezone: string): Promise<number> {
     const { driver, now } = this.#context;
     if (order.window && !isOpen(order.window, timezone, now())) {
@@ -339,13 +338,13 @@ class OrderUpdater implements Updater {
     return (await driver.readCounters()).printing === true ? PRINTING_POLL_MS : 0;
   }
 
-  /** Gets and checks every image; one that is there is only checked. `told`: whether progress is reported. */
+  /** Downloads and verifies every image; those already there are only verified. `told`: whether progress is reported. */
   async #downloadAll(
     order: Order,
     signal: AbortSignal,
     told = true,
   ): Promise<Map<string, string | undefined>> {
-    // Without a folder the bytes are gone once they are checked: there is nothing that could rot.
+    // Without a folder the bytes are not kept, so nothing can have changed.
     if (!told && this.#context.folder === undefined) return new Map();
 
     const { folder, random } = this.#context;
@@ -395,11 +394,11 @@ class OrderUpdater implements Updater {
     }));
   }
 
-  /** Goes on from where the journal stands, until the order has ended. */
+  /** Continues from the journal until the order ends. */
   async #finish(entry: JournalEntry): Promise<void> {
     const groups = groupsOf(entry.order.steps);
     if (entry.phase === 'installing') {
-      // After a power loss; without one it was trusted a moment ago.
+      // Only after a power loss: otherwise it was verified a moment ago.
       const resumed = this.#resumed;
       if (resumed) await this.#trustAgain(entry);
       if (resumed && this.#stopped) return;
@@ -410,8 +409,8 @@ class OrderUpdater implements Updater {
   }
 
   /**
-   * A printer that was off while it installed may have been so for weeks. What is not trusted any more is taken back; a
-   * repository that can't be reached is no reason to stay half done.
+   * A power loss in the middle of an installation may last weeks. What is no longer trusted is rolled back. An
+   * unreachable repository is no reason to leave the installation half done.
    */
   async #trustAgain(entry: JournalEntry): Promise<void> {
     const { driver, log } = this.#context;
@@ -428,7 +427,7 @@ class OrderUpdater implements Updater {
     }
   }
 
-  /** @throws PlatenError update/bad-hash when an image is not what was signed any more */
+  /** @throws PlatenError update/bad-hash when an image no longer matches its signed hash */
   async #checkImages(images: readonly Image[]): Promise<void> {
     for (const { step, file } of images) {
       if (file === undefined || !isImageStep(step) || (await isWhole(file, step))) continue;
@@ -440,7 +439,7 @@ class OrderUpdater implements Updater {
     }
   }
 
-  /** @param begun whether the group where the journal stands may be half installed */
+  /** @param begun whether the journal's current group may be half installed */
   async #install(entry: JournalEntry, groups: StepGroup[], begun: boolean): Promise<void> {
     const { order } = entry;
     const { driver } = this.#context;
@@ -454,7 +453,7 @@ class OrderUpdater implements Updater {
         await this.#checkImages(images);
       } catch (error) {
         const failure = errorReport(error, 'update/bad-hash');
-        // Only what was begun can be taken back.
+        // Only what was begun can be rolled back.
         const last = begun && at === entry.group ? at : at - 1;
         if (last < 0) this.#end(entry, 'failed', failure);
         else this.#save({ ...entry, phase: 'rolling-back', group: last, error: failure });
@@ -517,7 +516,7 @@ class OrderUpdater implements Updater {
   }
 }
 
-/** Makes the updater of an agent. */
+/** Creates the updater of an agent. */
 export function createUpdater(options: UpdaterOptions = {}): UpdaterFactory {
   return (context) => new OrderUpdater(context, options);
 }

@@ -4,7 +4,7 @@
 import type { MaintenanceWindow } from '../../schemas/types.ts';
 
 const MINUTE_MS = 60_000;
-/** How far ahead an opening is looked for: a week and a day, so that every weekday is met. */
+/** How far ahead to look for an opening: a week and a day covers every weekday. */
 const SEARCH_MINUTES = 8 * 24 * 60;
 
 interface LocalTime {
@@ -29,7 +29,7 @@ function formatFor(timezone: string): Intl.DateTimeFormat {
     try {
       format = new Intl.DateTimeFormat('en-GB', { ...options, timeZone: timezone });
     } catch {
-      // A zone that nobody knows: UTC is at least the same everywhere.
+      // Unknown zone: UTC is at least the same everywhere.
       format = new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' });
     }
     formats.set(timezone, format);
