@@ -1,10 +1,10 @@
 /**
- * Whether a printer is there although its management says nothing: many leave SNMP asleep and still take connections.
+ * Whether a printer is there although its management doesn't answer: many printers accept connections while SNMP sleeps.
  */
 import { connect } from 'node:net';
 import { DRIVER_LIMITS } from './limits.ts';
 
-/** Ports that a printer listens on whatever it is doing: raw printing, IPP, its web page. */
+/** Ports that stay open while a printer sleeps: raw printing, IPP, its web page. */
 export const PRINTER_PORTS = [9100, 631, 80, 443];
 
 function takes(host: string, port: number): Promise<boolean> {
@@ -20,7 +20,7 @@ function takes(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** True when one of the ports takes a connection; nothing is sent over it. A refusal may come from a router: it is none. */
+/** True when one of the ports accepts a connection; nothing is sent. A refusal doesn't count: it may come from a router. */
 export async function takesConnections(host: string, ports: number[]): Promise<boolean> {
   const taken = await Promise.all(ports.map((port) => takes(host, port)));
   return taken.includes(true);

@@ -1,5 +1,5 @@
 /**
- * Reads one printer through two protocols at once. When one of them fails, its last reading stands: a printer whose
+ * Reads one printer through two protocols at once. When one of them fails, its last structure is kept: a printer whose
  * SNMP is slow today has not lost its serial numbers.
  */
 import { reasonOf } from '../../schemas/errors.ts';
@@ -14,17 +14,17 @@ export class MergedReader implements Reader {
   readonly url: string;
   private readonly readers: Reader[];
   private readonly last: (Reading | undefined)[];
-  /** What each told of counters and supplies last. */
+  /** Each reader's last counters and supplies. */
   private readonly measured: (FoundReadings | undefined)[];
-  /** Symbols of units that another reader names otherwise than the first. */
+  /** Symbols of units that the second reader names differently from the first. */
   private symbols: ReadonlyMap<string, string> = new Map();
 
-  /** The one that can install, where one can. */
+  /** The reader that can install, if there is one. */
   get installer(): Installer | undefined {
     return this.readers.find((reader) => reader.installer)?.installer;
   }
 
-  /** The first reader's words stand where both have some; SNMP goes first. */
+  /** Where both have a value, the first reader's is taken. SNMP goes first. */
   constructor(readers: Reader[]) {
     this.readers = readers;
     this.last = readers.map(() => undefined);
@@ -43,7 +43,7 @@ export class MergedReader implements Reader {
         readings.push(result.value);
       } else {
         const before = this.last[i];
-        // What it is made of stands; what it counted is as old as that reading.
+        // The structure is kept; the counters are as old as that reading.
         const { measured: _, ...rest } = before ?? {};
         if (before) readings.push({ ...(rest as Reading), conditionsWhole: false });
       }
@@ -100,7 +100,7 @@ export class MergedReader implements Reader {
     const results = await Promise.allSettled(
       this.readers.map(async (reader, i): Promise<QuickReading> => {
         if (this.last[i] === undefined) {
-          // It failed until now: its first answer may change the structure.
+          // It has failed until now, so its first answer may change the structure.
           this.last[i] = await reader.read();
           return { ...quickOf(this.last[i]), structureMayDiffer: true };
         }
@@ -132,7 +132,7 @@ export class MergedReader implements Reader {
     );
   }
 
-  /** One that answers is enough; one that can't be asked so counts as answering. */
+  /** One answer is enough. A reader without `knock` counts as answering. */
   async knock(): Promise<void> {
     await Promise.any(this.readers.map((reader) => reader.knock?.() ?? Promise.resolve()));
   }

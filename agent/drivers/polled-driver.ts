@@ -1,6 +1,6 @@
 /**
- * Makes a driver out of readers: reads at its own pace, compares, remembers on disk, backs off from a printer that
- * sleeps, and never lets one read take longer than its time.
+ * Makes a driver out of a reader: polls, compares, keeps its state on disk, backs off while a printer sleeps, and bounds
+ * the time of every read.
  */
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
@@ -32,12 +32,12 @@ export interface PolledOptions {
   pollMs: number;
   /** Between two full reads, ms. */
   fullMs: number;
-  /** A printer that is silent so long gets an entry; shorter silences are sleep. ms */
+  /** A printer silent for this long gets an entry; shorter silences are sleep. ms */
   silentMs: number;
-  /** File for what must be remembered over a restart; absent: nothing is kept. */
+  /** File for the state that survives a restart; absent: nothing is kept. */
   stateFile?: string;
   log: Logger;
-  /** Gate that many drivers share, so that a slow printer never holds a fast one. */
+  /** Shared by many drivers, so that a slow printer never delays a fast one. */
   lanes?: Lanes;
   now?: () => number;
   random?: () => number;
@@ -56,13 +56,13 @@ interface Kept {
   memory: ConditionMemory;
   /** When it last answered, ms since 1970. */
   answeredMs?: number;
-  /** Since when an entry stands that it doesn't answer. */
+  /** Since when it has an open entry for not answering. */
   silentSinceMs?: number;
 }
 
-/** How old a full read may be that answers `readStructure`. */
+/** Maximum age of a full read that answers `readStructure`. */
 const FRESH_MS = 5_000;
-/** Up-time and counters change at every read; they alone are written this often. */
+/** Up-time and counters change with every read; their changes alone are written this often. */
 const KEEP_MS = 5 * 60_000;
 
 function withTime<T>(task: Promise<T>, ms: number, what: string): Promise<T> {
@@ -87,12 +87,12 @@ export class PolledDriver implements Driver {
   private structureText: string | undefined;
   private printing: boolean | undefined;
   private pages: number | undefined;
-  /** State and conditions as they were last told, to see whether readings have to be read again. */
+  /** The last state and conditions, to see whether readings must be read again. */
   private shown: string | undefined;
-  /** A quick read has seen more than the last whole one. */
+  /** A quick read has seen changes since the last full read. */
   private outdated = false;
   private failures = 0;
-  /** Whether the log has it that another printer answers. */
+  /** Whether it was logged that another printer answers. */
   private otherTold = false;
   private running: Promise<void> | undefined;
   private fullRead: Promise<Reading> | undefined;
@@ -111,7 +111,7 @@ export class PolledDriver implements Driver {
     reader.onNudge?.(() => this.poke());
   }
 
-  /** Whether the printer answered last, and since when; for the process's own status. */
+  /** Whether the printer answers, and when it last did; for the status of the process. */
   get state(): { answering: boolean; failures: number; answeredMs?: number } {
     return {
       answering: this.failures === 0 && this.reading !== undefined,
@@ -125,7 +125,7 @@ export class PolledDriver implements Driver {
     this.stopped = false;
     this.startedMs = this.now();
     if (this.kept.silentSinceMs !== undefined) events.reached?.(false);
-    // Spread over the poll period: a thousand printers are not asked in the same second.
+    // Spread over the poll period, so that a thousand printers are not read in the same second.
     this.schedule((this.options.random ?? Math.random)() * Math.min(this.options.pollMs, 10_000));
   }
 
@@ -138,7 +138,7 @@ export class PolledDriver implements Driver {
     await this.reader.close();
   }
 
-  /** Reads at once: a trap came, or somebody asks. */
+  /** Reads at once, for example after a trap. */
   poke(): void {
     if (this.stopped || !this.events) return;
     if (this.running) {
@@ -163,7 +163,7 @@ export class PolledDriver implements Driver {
     this.timer.unref();
   }
 
-  /** The poll period, doubled for every read after the first that failed (a packet is lost now and then), a tenth of it chance. */
+  /** The poll period with 5 % jitter, doubled for every failed read after the first (single packets do get lost). */
   private pause(): number {
     const doubled = this.options.pollMs * 2 ** Math.min(Math.max(0, this.failures - 1), 8);
     const most = Math.max(this.options.pollMs, DRIVER_LIMITS.backOffMaxMs);
@@ -181,14 +181,14 @@ export class PolledDriver implements Driver {
     return lanes.run('answering', task);
   }
 
-  /** One read with everything that follows from it. Never rejects: a printer that fails is a state, not an error. */
+  /** One read and its consequences. Never rejects: a failing printer is a state, not an error. */
   private async poll(): Promise<void> {
     try {
       const due = this.reading === undefined || this.now() - this.readingMs >= this.options.fullMs;
       if (due || !this.reader.readQuick) {
         this.take(await this.readFull());
         this.outdated = false;
-        // Levels may have moved; whether that is worth a word is the agent's to say.
+        // Levels may have moved. The agent decides whether that is worth a message.
         this.events?.readings?.();
         return;
       }
@@ -196,7 +196,7 @@ export class PolledDriver implements Driver {
       const found: QuickReading = await this.inLane(() =>
         withTime(quick(), DRIVER_LIMITS.readMs, 'the read'),
       );
-      // Before its words are taken it is looked at whether it is still the same printer in the same state.
+      // First check that it is still the same printer in the same run.
       const ticks = this.kept.memory.upTime?.ticks;
       const restarted = found.upTimeTicks !== undefined && ticks !== undefined && found.upTimeTicks < ticks;
       if (found.structureMayDiffer || restarted) this.take(await this.readFull());
@@ -225,10 +225,10 @@ export class PolledDriver implements Driver {
     return this.fullRead;
   }
 
-  /** Compares with what held before and tells the difference. */
+  /** Compares with the conditions before and reports the difference. */
   private take(found: Pick<Reading, 'conditions' | 'conditionsWhole' | 'counters' | 'upTimeTicks'>): void {
     const nowMs = this.now();
-    // What wakes up shows its tables before it has filled them: the first answer after a silence clears nothing.
+    // A printer that wakes up shows its tables before it has filled them, so the first answer after a silence clears nothing.
     const waking = this.failures > 0;
     this.answered(nowMs);
     this.printing = found.counters.printing;
@@ -278,7 +278,7 @@ export class PolledDriver implements Driver {
     const nowMs = this.now();
     const reason = reasonOf(error);
     if (error instanceof ErrorAnswer) {
-      // It is there and says no. What it was told of is neither over nor new.
+      // It is there but refuses: conditions are neither cleared nor new.
       if (this.failures === 1 || this.kept.silentSinceMs !== undefined) {
         this.options.log.warn({ url: this.reader.url, reason }, 'the printer answers with an error');
       }
@@ -286,7 +286,7 @@ export class PolledDriver implements Driver {
       this.failures = 1;
       return;
     }
-    // Once a silence: a fleet has printers that are off for weeks. Another printer at the address is news within one.
+    // Log once per silence, because printers may be off for weeks; but do log another printer at the address.
     const other = error instanceof PlatenError && error.code === 'agent/other-printer';
     if (other && !this.otherTold) {
       this.options.log.warn({ url: this.reader.url, reason }, 'another printer answers; it is left alone');
@@ -295,7 +295,7 @@ export class PolledDriver implements Driver {
     }
     this.otherTold ||= other;
     const since = this.kept.answeredMs;
-    // One that never answered has no last time to tell of in an entry; that it can't be reached is known all the same.
+    // A printer that never answered gets no entry, which would need a last time. It is reported as unreachable all the same.
     if (since === undefined && nowMs - this.startedMs >= this.options.silentMs) this.events?.reached?.(false);
     if (since === undefined || this.kept.silentSinceMs !== undefined || nowMs - since < this.options.silentMs)
       return;
@@ -336,7 +336,7 @@ export class PolledDriver implements Driver {
     }
   }
 
-  /** Writes what must survive a restart: at once where `must`, else now and then. */
+  /** Writes the state that survives a restart: at once when `must`, else now and then. */
   private keep(must: boolean): void {
     const { stateFile, log } = this.options;
     if (stateFile === undefined || (!must && this.now() - this.keptAt < KEEP_MS)) return;
@@ -386,7 +386,7 @@ export class PolledDriver implements Driver {
     return this.inLane(() => withTime(read(), DRIVER_LIMITS.readMs, 'the read'));
   }
 
-  /** With what wraps of the life counter have added: 2^32 pages later it counts on. */
+  /** Adds the wraps of the life counter, so that it continues beyond 2^32. */
   private counted({ readings }: FoundReadings): PrinterReadings {
     const base = this.kept.memory.pages?.base ?? 0;
     const impressions = readings.counters?.['impressions'];
@@ -420,7 +420,7 @@ export class PolledDriver implements Driver {
     await this.readStructure();
   }
 
-  /** A printer that installs restarts by itself; here it only has to answer again. */
+  /** A printer with an installer restarts by itself; here it only has to answer again. */
   async restart(): Promise<void> {
     if (this.reader.installer) {
       await this.readFull();

@@ -6,7 +6,7 @@ import type { Driver } from '../driver.ts';
 import type { Reading } from '../mapping/reading.ts';
 import type { FoundReadings } from '../mapping/readings/found-readings.ts';
 
-/** The printer answered, with an error: that is no silence, and no reason to take it for switched off. */
+/** The printer answered with an error. It is not silent, and not switched off. */
 export class ErrorAnswer extends Error {
   override readonly name = 'ErrorAnswer';
   /** The protocol's own number of the error. */
@@ -18,44 +18,44 @@ export class ErrorAnswer extends Error {
   }
 }
 
-/** What a quick read finds: what changes by the minute. */
+/** Result of a quick read: values that change by the minute. */
 export interface QuickReading
   extends Pick<Reading, 'conditions' | 'conditionsWhole' | 'counters' | 'upTimeTicks'> {
-  /** The printer says that its configuration changed: the structure has to be read again. */
+  /** The printer reports a changed configuration: the structure must be read again. */
   structureMayDiffer: boolean;
 }
 
-/** Installs software where a protocol can. What it is given was verified. */
+/** Installs software where a protocol can. The images it is given are verified. */
 export type Installer = Pick<Driver, 'cannotInstall' | 'install' | 'rollback'>;
 
 export interface Reader {
   readonly kind: string;
-  /** What stands in messages: the address without secrets. */
+  /** The address without secrets, for messages. */
   readonly url: string;
-  /** Absent: the protocol only reads, or installing is not configured. */
+  /** Absent when the protocol only reads, or installing is not configured. */
   readonly installer?: Installer | undefined;
-  /** Everything. Rejects when the printer doesn't answer at all; a half-answer is a reading. */
+  /** Reads everything. Rejects when the printer doesn't answer at all; an incomplete answer is a reading. */
   read(): Promise<Reading>;
-  /** What changes by the minute, in as few packets as possible. Only after `read` has succeeded once. */
+  /** Reads what changes by the minute in as few packets as possible. Only after `read` has succeeded once. */
   readQuick?(): Promise<QuickReading>;
   /**
-   * Counters, supplies and what else is sent as readings, without the structure. Only after `read` has succeeded once;
-   * without it a whole read tells them.
+   * Reads counters, supplies and the other readings without the structure. Only after `read` has succeeded once. Absent: a
+   * full read is used instead.
    */
   readReadings?(): Promise<FoundReadings | undefined>;
   /**
-   * Whether it is there at all, with as little as possible: asked of a printer that has not answered yet or did not last
-   * time, before a whole read takes a place among those that do.
+   * The cheapest check that it answers at all. Used for a printer that has not answered yet or failed last time, before a
+   * full read takes a slot among the printers that do answer.
    */
   knock?(): Promise<void>;
-  /** Whether something is there that takes connections, although `read` got no answer: then the printer is asleep. */
+  /** Whether it accepts connections although `read` got no answer: then the printer is asleep. */
   alive?(): Promise<boolean>;
   /** Something happened (a trap, a pushed message): read at once. */
   onNudge?(nudge: () => void): void;
   close(): Promise<void>;
 }
 
-/** A whole reading as a quick one. */
+/** A full reading as a quick one. */
 export function quickOf(reading: Reading): QuickReading {
   const { conditions, conditionsWhole, counters, upTimeTicks } = reading;
   return {

@@ -1,6 +1,6 @@
 /**
- * Reads a Bambu printer, which is an MQTT broker itself: TLS on 8883, user `bblp`, the access code as password. It is only
- * asked (`get_version`, now and then `pushall`); nothing is ever set.
+ * Reads a Bambu printer, which is an MQTT broker itself: TLS on 8883, user `bblp`, the access code as password. Sends only
+ * requests to read (`get_version`, now and then `pushall`); never changes anything.
  */
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -15,7 +15,7 @@ export interface BambuAccess {
   port: number;
   serial: string;
   accessCode: string;
-  /** SHA-256 of the one certificate that is taken; its own is signed by nobody this machine knows. */
+  /** SHA-256 of the only certificate that is accepted; the printer's own is not signed by a known authority. */
   fingerprint?: string;
   timeoutMs?: number;
 }
@@ -62,7 +62,7 @@ export class BambuReader implements Reader {
   private async connect(): Promise<MqttClient> {
     this.client?.end(true);
     const socket = await this.secure();
-    // The stream is ours: the certificate was looked at before anything secret goes over it.
+    // Our own stream, so that the certificate is checked before any secret is sent.
     const client = new mqtt.MqttClient(() => socket, {
       protocolVersion: 4,
       username: 'bblp',
@@ -88,7 +88,7 @@ export class BambuReader implements Reader {
     });
     client.removeAllListeners('error');
     client.removeAllListeners('close');
-    // A later failure shows in `connected`: the next read connects anew.
+    // A later failure shows in `connected`, and the next read reconnects.
     client.on('error', () => client.end(true));
     this.client = client;
     return client;
@@ -148,7 +148,7 @@ export class BambuReader implements Reader {
     client.publish(`device/${this.access.serial}/request`, JSON.stringify(body), { qos: 0 });
   }
 
-  /** Waits for the next message of a kind, as long as a request may take. */
+  /** Waits for the next message of a kind, up to the request timeout. */
   private next(waiting: (() => void)[]): Promise<boolean> {
     return new Promise((resolve) => {
       const done = () => {
@@ -168,7 +168,7 @@ export class BambuReader implements Reader {
     const client = await this.connected();
     const waits = [this.next(this.versions)];
     this.request(client, { info: { sequence_id: String(this.sequence++), command: 'get_version' } });
-    // A full state is heavy work for the printer: at most every five minutes, in between it pushes by itself.
+    // A full state is heavy work for the printer: ask at most every five minutes. In between it pushes changes by itself.
     if (Date.now() - this.pushedAllMs >= DRIVER_LIMITS.bambuPushAllMs) {
       this.pushedAllMs = Date.now();
       waits.push(this.next(this.reports));
@@ -181,7 +181,7 @@ export class BambuReader implements Reader {
     return bambuReading(this.state);
   }
 
-  /** What the printer pushed since; connected means that it would have pushed. */
+  /** The pushed state. While connected, it is current. */
   async readQuick(): Promise<QuickReading> {
     await this.connected();
     const { conditions, conditionsWhole, counters } = bambuReading(this.state);
@@ -193,7 +193,7 @@ export class BambuReader implements Reader {
     };
   }
 
-  /** What it pushed since, as `readQuick`. */
+  /** From the pushed state, like `readQuick`. */
   async readReadings(): Promise<FoundReadings | undefined> {
     await this.connected();
     return bambuReading(this.state).measured;

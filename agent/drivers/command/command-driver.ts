@@ -125,7 +125,7 @@ export class CommandDriver implements Driver {
     this.events = undefined;
   }
 
-  /** Every start of the program begins with `hello`; nothing else is asked before its answer. */
+  /** Every start begins with `hello`; nothing else is sent before its answer. */
   private async greet(): Promise<void> {
     const { printer, settings } = this.options;
     try {
@@ -178,7 +178,7 @@ export class CommandDriver implements Driver {
     );
   }
 
-  /** What holds now: compared here, so that a program needs no memory of its own. */
+  /** Compares the current conditions here, so that a program needs no state of its own. */
   private takeConditions(message: Record<string, unknown>): void {
     const { data, pages, whole } = message;
     if (!Array.isArray(data)) {
@@ -226,7 +226,7 @@ export class CommandDriver implements Driver {
       const kept = JSON.parse(readFileSync(this.options.stateFile, 'utf8')) as { memory?: ConditionMemory };
       return typeof kept.memory?.held === 'object' ? kept.memory : EMPTY_MEMORY;
     } catch {
-      return EMPTY_MEMORY; // The first start, or a file that says nothing: what holds is told anew.
+      return EMPTY_MEMORY; // First start or unreadable file: current conditions are reported again.
     }
   }
 

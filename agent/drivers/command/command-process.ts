@@ -22,7 +22,7 @@ export interface CommandProcessOptions {
   told(message: Record<string, unknown>): void;
 }
 
-/** How long a program has after its stdin was closed, and after SIGTERM. */
+/** Grace periods after closing stdin, and after SIGTERM. */
 const END_MS = 2_000;
 /** Requests that wait; a program that answers none is stuck. */
 const WAITING_MAX = 64;
@@ -47,7 +47,7 @@ export class CommandProcess {
     this.spawn();
   }
 
-  /** The program has greeted: the next failure is a first one again. */
+  /** The program answered `hello`: resets the count of failures. */
   ready(): void {
     this.restartMs = this.options.restartMs;
   }
@@ -77,7 +77,7 @@ export class CommandProcess {
     child.stderr.on('data', (chunk: string) =>
       this.options.log.info({ program, stderr: chunk.slice(0, 2_000).trimEnd() }, 'the driver program says'),
     );
-    // Writing to a program that has just ended is no error of ours: its end is handled below.
+    // The program may have just exited; that is handled below.
     child.stdin.on('error', () => undefined);
     child.on('error', (error) => this.ended(child, error.message));
     child.on('close', (code, signal) => this.ended(child, `it ended with ${signal ?? code}`));

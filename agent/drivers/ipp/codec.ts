@@ -1,5 +1,5 @@
 /**
- * The binary form of IPP (RFC 8010), as far as reading a printer needs it.
+ * The binary encoding of IPP (RFC 8010), as far as the agent needs it.
  *
  * @sealsystems/ipp is the peer this is tested against, but it can't stand in the field itself: it decodes every text as
  * UTF-8, so that Latin-1 and Shift-JIS are lost before anybody sees the bytes; a value of a tag it doesn't know, or of a
@@ -35,7 +35,7 @@ export type IppVersion = '1.0' | '1.1' | '2.0';
 
 export const OPERATION = { getPrinterAttributes: 0x000b, getSystemAttributes: 0x005b } as const;
 
-/** Nesting of collections; deeper ones are a fault or an attack. */
+/** Maximum nesting of collections; deeper ones are a fault or an attack. */
 const DEPTH_MAX = 16;
 
 function attribute(tag: number, name: string, value: string): Buffer {
@@ -84,7 +84,7 @@ export function encodeRequest(request: {
   ]);
 }
 
-/** Thrown inside the decoder where the message ends; what was read until then stands. */
+/** Thrown inside the decoder where the message ends early; what was decoded before is kept. */
 class Cut extends Error {}
 
 class Cursor {
@@ -169,7 +169,7 @@ function simpleValue(tag: number, bytes: Uint8Array): IppValue {
     case TAG.integer:
     case TAG.enum:
     case 0x20:
-      // Lengths of 1 and 2 are wrong by the RFC and met in the field.
+      // Lengths of 1 and 2 violate the RFC but occur in the field.
       if (bytes.length >= 4) return view.getInt32(bytes.length - 4);
       if (bytes.length === 2) return view.getInt16(0);
       return bytes.length === 1 ? view.getInt8(0) : null;
@@ -241,7 +241,7 @@ export function decodeResponse(bytes: Uint8Array): IppAnswer {
         continue; // The next group begins.
       }
       const own = cursor.short();
-      // Members, and ends, of a collection that nobody began are no values of the attribute before them.
+      // Members and ends of a collection that never began are not values of the attribute before them.
       if (own > 0) stray = false;
       else if (tag === TAG.memberName || tag === TAG.endCollection) stray = true;
       if (own > 0) {

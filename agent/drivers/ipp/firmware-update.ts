@@ -27,11 +27,11 @@ import {
 export interface FirmwareUpdateSettings {
   /** Repositories that a printer may fetch from. */
   repositories: string[];
-  /** Between two looks at a printer that installs, ms. */
+  /** Poll interval during an update, ms. */
   pollMs?: number;
 }
 
-/** What is needed of an IPP connection. */
+/** The requests needed of an IPP connection. */
 export interface FirmwareRequests {
   readonly url: URL;
   /** The printer's attributes now. Rejects when it doesn't answer. */
@@ -68,7 +68,7 @@ export class FirmwareUpdate implements Installer {
     this.settings = settings;
   }
 
-  /** Keeps what the printer says of itself, so that an order can be judged without asking. */
+  /** Keeps the last attributes, so that an order can be judged without a request. */
   note(answer: IppAnswer): void {
     this.seen = answer;
   }
@@ -135,7 +135,7 @@ export class FirmwareUpdate implements Installer {
     });
   }
 
-  /** Asks it to look for firmware, and waits until it shows what it found. */
+  /** Asks the printer to check for new firmware and waits until it shows what it found. */
   private async look({ check }: FirmwareOperations, before: IppAnswer): Promise<IppAnswer> {
     const { status } = await this.requests.operate(check);
     if (status >= 0x0400) throw refused('Check-For-New-Printer-Firmware', status);
@@ -153,7 +153,7 @@ export class FirmwareUpdate implements Installer {
     throw new Error('the printer found no new firmware in its repository');
   }
 
-  /** It installs all that it offers: that has to be what was ordered, no more and no less. */
+  /** The printer installs everything it offers, so the offer must be exactly what was ordered. */
   private compare(found: IppAnswer, wanted: ReadonlyMap<string, string>, subjects: string): void {
     const offered = versionsOf(ippReading(offeredAnswer(found, new IppAnswer()), this.mapping).structure);
     const installed = versionsOf(ippReading(found, this.mapping).structure);
@@ -214,7 +214,7 @@ export class FirmwareUpdate implements Installer {
     throw new Error(`the printer did not come to run it in time: ${last}`);
   }
 
-  /** The printer takes back by itself what failed; that is looked at, and nothing else can be done from here. */
+  /** The printer recovers from a failure by itself. This only checks that it did; IPP can't roll back. */
   async rollback(images: Image[]): Promise<void> {
     const old = new Map(
       images.flatMap(({ step }) =>

@@ -1,5 +1,5 @@
 /**
- * Reads a printer over IPP. One request a read; the System Service (PWG 5100.22) is asked once whether it is there.
+ * Reads a printer over IPP with one request per read. The System Service (PWG 5100.22) is probed once.
  */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -33,10 +33,10 @@ export interface IppAccess {
   firmwareUpdate?: FirmwareUpdateSettings;
 }
 
-/** Where printers have their queue when the address names none. */
+/** Usual paths of the queue, for an address without one. */
 const PATHS = ['/ipp/print', '/ipp/printer', '/ipp', '/ipp/port1', '/'];
 const SYSTEM_PATH = '/ipp/system';
-/** How long a printer without a System Service isn't asked for it again. */
+/** How long to wait before probing again for a System Service. */
 const SYSTEM_RETRY_MS = 24 * 60 * 60_000;
 
 const STATUS = {
@@ -72,7 +72,7 @@ class HttpStatus extends ErrorAnswer {
 }
 
 /**
- * The body of an answer that Node refuses for its two Content-Lengths, where they agree and it came in one piece.
+ * The body of a response that Node rejects for two Content-Lengths, if they agree and it came in one piece.
  */
 function bodyOfRefused(error: Error): Buffer | undefined {
   const { code, rawPacket } = error as Error & { code?: string; rawPacket?: Buffer };
@@ -87,7 +87,7 @@ function bodyOfRefused(error: Error): Buffer | undefined {
   return lengths.every((each) => each === length) && body.length === length ? body : undefined;
 }
 
-/** An answer as it is read: some printers compress it though nobody asked for that. */
+/** The decompressed response: some printers compress it without being asked to. */
 function unpacked(bytes: Buffer, encoding: string | undefined): Buffer {
   const limit = { maxOutputLength: DRIVER_LIMITS.ippAnswerBytesMax };
   switch (encoding?.trim().toLowerCase()) {
@@ -199,9 +199,9 @@ export class IppReader implements Reader {
   private readonly base: URL;
   private path: string | undefined;
   private version: IppVersion = '2.0';
-  /** Some printers refuse whoever names himself and is not on their list. */
+  /** False for printers that refuse user names which are not on their list. */
   private named = true;
-  /** Old printers refuse the list of attributes; they are asked for everything. */
+  /** False for old printers that refuse a list of attributes; they are asked for all. */
   private listed = true;
   private systemAskedMs = Number.NEGATIVE_INFINITY;
   private systemThere = true;
@@ -250,14 +250,14 @@ export class IppReader implements Reader {
     return decodeResponse(await post(target, this.access, body));
   }
 
-  /** Get-Printer-Attributes with what this printer turned out to need: another path, version, or no list. */
+  /** Get-Printer-Attributes in the form that this printer accepts: another version, no user name, or no list. */
   private async askPrinter(path: string): Promise<IppAnswer> {
     for (;;) {
       let answer: IppAnswer;
       try {
         answer = await this.ask(OPERATION.getPrinterAttributes, path, this.listed ? this.requested : []);
       } catch (error) {
-        // Some say in HTTP that they don't know the version.
+        // Some reject an unknown IPP version with an HTTP status.
         if (error instanceof HttpStatus && error.status === 400 && this.lower()) continue;
         throw error;
       }
@@ -270,7 +270,7 @@ export class IppReader implements Reader {
         continue;
       }
       if (this.listed && status !== STATUS.notFound) {
-        // With the list the version may have been right all the same.
+        // The version may have been right, and only the list wrong.
         this.listed = false;
         this.version = '2.0';
         continue;
@@ -307,8 +307,8 @@ export class IppReader implements Reader {
       this.system = this.systemThere ? system : undefined;
       if (system.cut) answer.cut = true;
     } catch {
-      // Most printers have none; it is asked again tomorrow. One that has is only late today: what it is made of stands,
-      // and what holds is known by half.
+      // Most printers have none; probe again tomorrow. If it answered before, it is only late: keep its structure, and treat
+      // the conditions as incomplete.
       this.systemThere = this.system !== undefined;
       if (this.system) answer.cut = true;
     }
@@ -322,7 +322,7 @@ export class IppReader implements Reader {
     if (this.path !== undefined) return this.askPrinter(this.path);
     let last: unknown;
     for (const path of PATHS) {
-      // What another path took is no word about this one.
+      // What another path accepted says nothing about this one.
       this.version = '2.0';
       this.listed = true;
       this.named = true;
@@ -332,7 +332,7 @@ export class IppReader implements Reader {
         return answer;
       } catch (error) {
         last = error;
-        // No printer at this path; a printer that isn't there at all is not asked five times.
+        // No printer at this path: try the next. A printer that isn't there at all is not asked five times.
         if (!(error instanceof HttpStatus) && !/IPP status|not IPP/.test(String(error))) throw error;
       }
     }

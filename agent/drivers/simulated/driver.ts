@@ -1,5 +1,5 @@
 /**
- * The driver of a simulated printer: the model of `model.ts` living in time.
+ * The driver of a simulated printer: runs the model of `model.ts` over time.
  */
 
 import { exponential, type Random } from '../../../base/random.ts';
@@ -22,7 +22,7 @@ const SELF_TEST_MS = 500;
 const PROGRESS_STEPS = 4;
 /** How often a printer with supplies looks whether something became low or was exchanged. */
 const SUPPLIES_LOOK_MS = 1_000;
-/** Pages to print between two looks are at least this share of what the smallest supply lasts. */
+/** Between two checks at least this share of the smallest supply is used up. */
 const SUPPLIES_LOOK_SHARE = 0.01;
 
 export interface SimulatedDriverOptions {
@@ -128,7 +128,7 @@ export class SimulatedDriver implements Driver {
     for (const { step } of images) {
       const undo = this.#model.apply(step);
       if (!undo) throw new Error(`there is no ${step.subject} to install ${step.to} on`);
-      // Installed again after a power loss: what to put back is still what was there at first.
+      // Installed again after a power loss: a rollback still restores the original.
       if (!this.#undo.has(step.subject)) this.#undo.set(step.subject, undo);
     }
   }
@@ -159,7 +159,7 @@ export class SimulatedDriver implements Driver {
     await this.#sleep(this.#install.restartMs ?? RESTART_MS);
   }
 
-  // What happens to a printer from outside.
+  // Events from outside.
 
   /** An error happens now. */
   emit(event: TroubleEvent): void {
@@ -169,7 +169,7 @@ export class SimulatedDriver implements Driver {
     this.#events.error({ ...event, at: new Date(now).toISOString(), pages: this.#model.pages(now) });
   }
 
-  /** Changes the model and tells it, as a technician's hand would. `change` returns false when it changed nothing. */
+  /** Changes the model as a technician would, and reports it. `change` returns false when it changed nothing. */
   alter(change: (model: PrinterModel) => boolean): boolean {
     const changed = change(this.#model);
     if (changed) this.#events?.changed();

@@ -17,7 +17,7 @@ export interface SoftwareCondition {
   versions?: string[];
 }
 
-/** Errors that come by themselves. */
+/** Errors that occur spontaneously. */
 export interface ErrorGenerator {
   code: string;
   severity: LogEntry['severity'];
@@ -42,9 +42,9 @@ export interface InstallBehaviour {
   fails?: number;
   /** The installation works, the self-test afterwards doesn't. */
   selfTestFails?: number;
-  /** The printer is dead afterwards: no structure, no connection. */
+  /** The installation bricks the printer: no structure, no connection. */
   bricks?: number;
-  /** Putting the old version back fails. */
+  /** The rollback fails. */
   rollbackFails?: number;
   /** The installation seems to work but nothing has changed. */
   lies?: number;
@@ -166,7 +166,7 @@ export class PrinterModel {
     return index < 0 ? undefined : this.#structure.units.splice(index, 1)[0];
   }
 
-  /** Another unit in the place of `symbol`: what is given changes, the rest stays. False when there is none. */
+  /** Replaces the unit at `symbol`; fields not given stay. False when there is none. */
   swapUnit(symbol: string, change: Partial<Omit<Unit, 'symbol'>>): boolean {
     if (symbol === 'apparatus') {
       Object.assign(
@@ -196,7 +196,7 @@ export class PrinterModel {
     return true;
   }
 
-  /** Carries one step of an order out. Returns what puts it back, or undefined when the subject is not there. */
+  /** Carries out one step of an order. Returns a function that undoes it; undefined when the subject is not there. */
   apply(step: Pick<OrderStep, 'subject' | 'to'>): (() => void) | undefined {
     if (!step.subject.includes(':')) {
       const before = this.structure();

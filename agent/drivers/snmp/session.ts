@@ -1,5 +1,5 @@
 /**
- * net-snmp behind promises. One session a printer: it is a UDP socket and a few objects, and keeps SNMPv3's engine.
+ * net-snmp behind promises. One session per printer: a UDP socket, a few objects, and the SNMPv3 engine.
  */
 import snmp from 'net-snmp';
 import type { SnmpType, SnmpValue } from '../../mapping/snmp-answer.ts';
@@ -7,7 +7,7 @@ import { DRIVER_LIMITS } from '../limits.ts';
 import { ErrorAnswer } from '../reader.ts';
 import { NoAnswer, type SnmpRequests } from './walk.ts';
 
-/** How a printer lets itself be asked. */
+/** How to reach a printer over SNMP. */
 export interface SnmpAccess {
   host: string;
   port: number;
@@ -91,12 +91,12 @@ function failureOf(error: Error, access: SnmpAccess): Error {
 function openSession(access: SnmpAccess): snmp.Session {
   const options = {
     port: access.port,
-    // What is sent again, and how much of it, is decided here.
+    // This class decides about retries.
     retries: 0,
     timeout: access.timeoutMs ?? DRIVER_LIMITS.snmpRequestMs,
     transport: access.host.includes(':') ? ('udp6' as const) : ('udp4' as const),
     context: access.context ?? '',
-    // Printers answer out of order here and there; the walk looks after that itself.
+    // Some printers answer out of order; the walk handles that.
     backwardsGetNexts: true,
   };
   if (access.version !== '3') {
@@ -125,7 +125,7 @@ export function userOf(access: SnmpAccess): snmp.User {
   return user as snmp.User;
 }
 
-/** What an agent takes, as far as it is known. */
+/** Which requests an agent accepts, as far as known. */
 interface Appetite {
   /** Whether it answers GETBULK; undefined until one was answered or given up. */
   bulk: boolean | undefined;
@@ -156,7 +156,7 @@ export class SnmpSession implements SnmpRequests {
     if (access.version === '1') this.appetite.bulk = false;
   }
 
-  /** What had to be found out about this agent, in sentences. */
+  /** Peculiarities of this agent, in sentences. */
   get habits(): string[] {
     const { bulk, varbindsMax } = this.appetite;
     return [
@@ -171,7 +171,7 @@ export class SnmpSession implements SnmpRequests {
     ];
   }
 
-  /** The session, opened anew after it broke (a socket error, an SNMPv3 engine that started again). */
+  /** The session, reopened after it broke (a socket error, a restarted SNMPv3 engine). */
   private get open(): snmp.Session {
     if (!this.session) {
       const session = openSession(this.access);
@@ -202,7 +202,7 @@ export class SnmpSession implements SnmpRequests {
     } catch (error) {
       const [only, ...more] = oids;
       if (only === undefined || more.length === 0) {
-        // Version 1 says so of an object that is missing; a printer that stumbles over one has the others.
+        // Version 1 reports a missing object so. A printer that fails at one object still has the others.
         if (error instanceof NoAnswer || (this.access.version !== '1' && oids[0] === SYS_UP_TIME))
           throw error;
         return [];
@@ -223,7 +223,7 @@ export class SnmpSession implements SnmpRequests {
     const repeating = oids.length - nonRepeaters;
     const room = Math.floor((appetite.varbindsMax - nonRepeaters) / Math.max(1, repeating));
     if (room < 1 && oids.length > 1) {
-      // Not even a row of each: in pieces.
+      // Not even one row of each fits: split.
       const half = Math.ceil(oids.length / 2);
       return [
         ...(await this.bulk(oids.slice(0, half), Math.min(nonRepeaters, half), 1)),
@@ -239,7 +239,7 @@ export class SnmpSession implements SnmpRequests {
       appetite.taken = Math.max(appetite.taken, got);
       const cut = oids.flatMap((_, i) => (lists[i]?.length === 0 ? [i] : []));
       if (cut.length === 0 || got === 0) return lists;
-      // It put in as many as it could: what is missing is asked for by itself.
+      // It returned as many as fit: ask for the missing ones separately.
       if (got < oids.length) appetite.varbindsMax = Math.min(appetite.varbindsMax, got);
       const single = cut.filter((i) => i < nonRepeaters).length;
       const rest = await this.bulk(
@@ -280,14 +280,14 @@ export class SnmpSession implements SnmpRequests {
         appetite.bulk = true;
         appetite.taken = 1;
       } catch {
-        // Neither much nor little: it does not know GETBULK.
+        // Even a small one fails: it does not support GETBULK.
         appetite.bulk = false;
         return false;
       }
     }
     if (!(error instanceof NoAnswer) && statusOf(error) !== TOO_BIG) return false;
     if (error instanceof NoAnswer && asked <= appetite.taken) {
-      // As much was answered before, so a packet was lost. Should it be lost again, less is asked for.
+      // It answered as much before, so a packet was lost. If that happens again, ask for less.
       appetite.taken = asked - 1;
       return true;
     }

@@ -1,5 +1,5 @@
 /**
- * Reads a printer over SNMP: everything now and then, and between two such reads one packet for what changes.
+ * Reads a printer over SNMP: everything now and then, and in between one packet for what changes often.
  */
 
 import type { ObjectRule } from '../../../schemas/types.ts';
@@ -27,7 +27,7 @@ import { NoAnswer, type SnmpRequests, walkColumns } from './walk.ts';
 
 const columns = (entry: string, numbers: number[]) => numbers.map((number) => `${entry}.${number}`);
 
-/** Columns that are read side by side, table by table. */
+/** Columns that are walked together, table by table. */
 const GROUPS: string[][] = [
   [...columns(OID.hrDevice, [2, 3, 4, 5]), ...columns(OID.hrPrinter, [1, 2])],
   [...columns(OID.prtGeneral, [1, 2, 16, 17]), ...columns(OID.prtLocalization, [4])],
@@ -48,7 +48,7 @@ const GROUPS: string[][] = [
 
 const SYSTEM = [OID.sysDescr, OID.sysObjectId, OID.sysUpTime, OID.sysContact, OID.sysName, OID.sysLocation];
 
-/** What of it readings need: without names of units and versions. */
+/** The columns that readings need: without names and versions of units. */
 const MEASURED_GROUPS: string[][] = [
   [
     ...columns(OID.hrDevice, [5]),
@@ -70,7 +70,7 @@ const GET_MAX = 12;
 /** Rules that name columns of tables; the others name single objects. */
 const COLUMNS_OF_RULES = new Set<ObjectRule['is']>(['versions', 'version-pairs', 'counters']);
 
-/** Objects by GET, a few at a time; what there was no time for counts as broken off. */
+/** Reads objects by GET, a few at a time. When time runs out, the private objects count as broken off. */
 async function getInto(
   requests: SnmpRequests,
   oids: string[],
@@ -86,7 +86,7 @@ async function getInto(
   }
 }
 
-/** Reads what readings are made of, for a printer whose structure is known. */
+/** Reads counters and supplies of a printer whose structure is known. */
 export async function readSnmpMeasured(
   requests: SnmpRequests,
   { objects }: Tables,
@@ -105,14 +105,14 @@ export async function readSnmpMeasured(
         await walkColumns(requests, [names, oid], answer, timeIsUp);
     }
   } catch (error) {
-    // As in a whole read: what the makers add is extra.
+    // As in a full read, private objects are optional.
     answer.brokenOff.add(OID.enterprises);
     if (error instanceof NoAnswer && answer.size === 0) throw error;
   }
   return answer;
 }
 
-/** Reads everything there is to know. Rejects with NoAnswer when nothing comes. */
+/** Reads everything. Rejects with NoAnswer when nothing comes. */
 export async function readSnmp(
   requests: SnmpRequests,
   mapping: MappingTables,
@@ -120,12 +120,12 @@ export async function readSnmp(
 ): Promise<SnmpAnswer> {
   const answer = new SnmpAnswer();
   const endMs = now() + DRIVER_LIMITS.snmpReadMs;
-  // A printer that takes its time with every packet is asked no longer than this: nobody else would stop the read.
+  // Bounds the read of a printer that is slow with every packet.
   const timeIsUp = () => now() >= endMs;
   const get = (oids: string[]) => getInto(requests, oids, answer, timeIsUp);
   await get(SYSTEM);
   for (const group of GROUPS) await walkColumns(requests, group, answer, timeIsUp);
-  // Private objects are extra: a printer that refuses them is none the worse for it.
+  // Private objects are optional: a printer may refuse them.
   try {
     await get(mapping.deviceIdObjects());
     const { objects } = mapping.select(identify(answer, mapping).identity);
@@ -259,7 +259,7 @@ export class SnmpReader implements Reader {
     return enough ? result : withoutReasons(result);
   }
 
-  /** Alerts that a trap told and that are gone from the table again have happened all the same. */
+  /** An alert announced by a trap did happen, even if it has left the table again. */
   private addTrapped(answer: SnmpAnswer): void {
     // Beside the rows that are there, so that both are read.
     const device = tableDevice(answer.rows(OID.prtAlert), this.context?.device ?? '1');

@@ -1,6 +1,6 @@
 /**
- * Reads columns of tables with GETBULK, several side by side, as far as the printer goes along: smaller and smaller
- * requests when it chokes, an honest "broken off" when it stops in the middle.
+ * Walks columns of tables with GETBULK, several at once. Requests get smaller when the printer can't answer them, and a
+ * table that stops in the middle is marked as broken off.
  */
 import type { SnmpAnswer, SnmpValue } from '../../mapping/snmp-answer.ts';
 import { compareOids } from '../../mapping/snmp-answer.ts';
@@ -21,7 +21,7 @@ export interface SnmpRequests {
   ): Promise<([string, SnmpValue] | undefined)[][]>;
 }
 
-/** Thrown when a printer doesn't answer, as opposed to answering with an error. */
+/** The printer doesn't answer, as opposed to answering with an error. */
 export class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
@@ -87,7 +87,7 @@ export async function walkColumns(
     } catch (error) {
       failures++;
       if (error instanceof NoAnswer && answer.size === 0 && failures > 1) throw error;
-      // Old network cards drop what they can't build: asked for less, many answer.
+      // Old network cards drop responses that they can't build; many answer smaller requests.
       if (together > 1 || repetitions > 2) {
         together = 1;
         repetitions = Math.max(2, Math.floor(repetitions / 4));
@@ -120,7 +120,7 @@ function take(
   let { at, rows, backwards } = cursor;
   for (const item of list) {
     if (!item?.[0].startsWith(`${cursor.column}.`)) return undefined;
-    // Some agents keep their rows newest first, or sorted as text; one that goes in circles would be walked for ever.
+    // Some agents keep rows newest first, or sorted as text. A loop would be walked for ever.
     if (compareOids(item[0], at) <= 0) backwards++;
     if (
       cursor.seen.has(item[0]) ||
@@ -137,7 +137,7 @@ function take(
     rows++;
   }
   if (at !== cursor.at) return { ...cursor, at, rows, backwards, empty: 0 };
-  // Nothing came for this column: the answer was cut before it. It is asked for again, but not for ever.
+  // The response was cut before this column: ask again, a bounded number of times.
   if (cursor.empty >= EMPTY_MAX) {
     answer.brokenOff.add(cursor.entry);
     return undefined;
@@ -145,5 +145,5 @@ function take(
   return { ...cursor, empty: cursor.empty + 1 };
 }
 
-/** How often a column is asked for again for which nothing came. */
+/** How often a column without values is asked for again. */
 const EMPTY_MAX = 2;
