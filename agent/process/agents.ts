@@ -1,6 +1,6 @@
 /**
- * One process that speaks for many real printers: each with its own MQTT session, log memory and pace. What one of them
- * does (hang, answer nonsense, fail to start) stays its own.
+ * One process that represents many real printers, each with its own MQTT session, log memory and pace. A printer that
+ * hangs, answers nonsense or fails to start doesn't affect the others.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ export interface RunningAgents {
   stop(): Promise<void>;
 }
 
-/** What the configuration knows of a printer and the printer doesn't. */
+/** Adds what only the configuration knows: site, labels, time zone. */
 export function withPlace(driver: Driver, printer: AgentPrinter): Driver {
   const { site, labels, timezone } = printer;
   const place = {
@@ -52,7 +52,7 @@ export function withPlace(driver: Driver, printer: AgentPrinter): Driver {
     stop: () => driver.stop(),
     readStructure: async () => ({ ...(await driver.readStructure()), ...place }),
     readCounters: () => driver.readCounters(),
-    // Present only where the driver has it: an agent without it tells no readings.
+    // Only if the driver has it: without it an agent sends no readings.
     ...(driver.readReadings
       ? { readReadings: () => driver.readReadings?.() ?? Promise.resolve(undefined) }
       : {}),
@@ -64,7 +64,7 @@ export function withPlace(driver: Driver, printer: AgentPrinter): Driver {
   };
 }
 
-/** Starts everything. A printer that can't be started is logged and left out; the others run. */
+/** Starts all printers. One that can't be started is logged and skipped. */
 export async function startAgents(
   loaded: LoadedConfig,
   log: Logger,

@@ -13,7 +13,7 @@ import { MappingTables } from '../mapping/tables.ts';
 const POLL_DEFAULT = 'PT30S';
 const FULL_DEFAULT = 'PT15M';
 const SILENT_DEFAULT = 'PT15M';
-/** Less is no pace for a printer's network card. */
+/** A shorter period is too much for a printer's network card. */
 const POLL_MS_MIN = 1_000;
 
 export interface Pace {
@@ -25,7 +25,7 @@ export interface Pace {
 export interface LoadedConfig {
   file: string;
   config: AgentsConfig;
-  /** Absolute folder for what is kept. */
+  /** Absolute path of the data folder. */
   data: string;
   mapping: MappingTables;
   /** PEM of the broker's authority. */
@@ -42,7 +42,7 @@ function read(file: string): unknown {
   }
 }
 
-/** What a document must be besides its schema: ids once, durations that can be. */
+/** Checks beyond the schema: unique ids, valid durations. */
 function check(document: unknown, file: string): AgentsConfig {
   const fault = schemaFault('agents', document);
   if (fault !== undefined) throw new PlatenError('agent/config', { file, reason: fault });
@@ -66,7 +66,7 @@ function check(document: unknown, file: string): AgentsConfig {
   return config;
 }
 
-/** How often a printer is read: its own figures, else those of the file, else the defaults. */
+/** How often a printer is read: its own settings, else those of the file, else the defaults. */
 export function paceOf(
   config: AgentsConfig,
   printer: AgentPrinter,
@@ -144,6 +144,6 @@ export function addPrinter(file: string, printer: AgentPrinter, broker: string):
     throw new PlatenError('agent/printer-exists', { printer: printer.printer, file });
   }
   const next = check({ ...config, printers: [...config.printers, printer] }, file);
-  // Passwords and communities stand in it.
+  // It contains passwords and communities.
   writeWholeSync(file, `${JSON.stringify(next, null, 2)}\n`);
 }

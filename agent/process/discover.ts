@@ -7,7 +7,7 @@ import { tidy } from '../mapping/text.ts';
 export interface FoundPrinter {
   /** `ipp://host:631/ipp/print`. */
   url: string;
-  /** All it announces, the one in `url` too. */
+  /** All announced addresses, including `url`. */
   urls: string[];
   name: string;
   /** Make and model (`ty`). */
@@ -18,7 +18,7 @@ export interface FoundPrinter {
   addresses: string[];
 }
 
-/** More are not listed: a network that shouts so many names has another problem. */
+/** Printers listed at most. */
 export const FOUND_MAX = 10_000;
 
 /** Addresses of one printer that are kept. */
@@ -32,7 +32,7 @@ function text(txt: Record<string, unknown>, key: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
-/** A DNS-SD service as a printer; undefined when it is none that can be asked. */
+/** A DNS-SD service as a printer; undefined when it is none that can be read. */
 export function printerOfService(
   service: Pick<Service, 'name' | 'type' | 'host' | 'port' | 'txt' | 'addresses'>,
 ): FoundPrinter | undefined {
@@ -56,7 +56,7 @@ export function printerOfService(
   };
 }
 
-/** Listens for `ms` and gives every printer once; one that offers both is given with TLS. */
+/** Listens for `ms` and returns every printer once; with TLS if it offers both. */
 export async function discover(options: {
   ms: number;
   interface?: string;
@@ -64,7 +64,7 @@ export async function discover(options: {
 }): Promise<FoundPrinter[]> {
   const found = new Map<string, FoundPrinter>();
   const bonjour = new Bonjour({
-    // Bound to the interface's address, as multicast-dns does by itself, Linux delivers nothing that is sent to the group.
+    // Linux delivers no multicast to a socket bound to the interface's address, which is the default of multicast-dns.
     ...(options.interface === undefined ? {} : { interface: options.interface, bind: '0.0.0.0' }),
     ...(options.port === undefined ? {} : { port: options.port }),
   } as Partial<Service>);

@@ -1,5 +1,5 @@
 /**
- * For somebody who stands before a printer that "doesn't work": what it answers, what that becomes, what is missing.
+ * Diagnoses a printer that "doesn't work": what it answers, how that is mapped, and what is missing.
  */
 import { reasonOf } from '../../schemas/errors.ts';
 import type { PrinterEvent } from '../driver.ts';
@@ -9,7 +9,7 @@ import { type IppAnswer, textOfIpp } from '../mapping/ipp-answer.ts';
 import type { Reading } from '../mapping/reading.ts';
 import { compareOids, type SnmpAnswer, showValue } from '../mapping/snmp-answer.ts';
 
-/** A reading with the log entries that its conditions become when they are seen for the first time. */
+/** A reading with the log entries that its conditions would become when first seen. */
 export interface Diagnosis extends Reading {
   entries: PrinterEvent[];
 }
@@ -110,7 +110,7 @@ export function rawText(raw: { snmp?: SnmpAnswer; ipp?: IppAnswer }): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What somebody can do about a printer that doesn't answer, by what went wrong. */
+/** What to do about a printer that doesn't answer, by the kind of error. */
 export function adviceFor(url: string, error: unknown): string[] {
   const reason = reasonOf(error);
   const protocol = url.slice(0, url.indexOf(':'));

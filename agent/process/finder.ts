@@ -1,23 +1,23 @@
 /**
- * Where a printer that is not at its address any more may be: what announces itself by mDNS, the likeliest first.
+ * Finds candidate places of a printer that left its address: printers announced by mDNS, the likeliest first.
  */
 import { DRIVER_LIMITS } from '../drivers/limits.ts';
 import type { FoundPrinter } from './discover.ts';
 import type { KnownIdentity } from './identity.ts';
 
-/** Where a printer may be. */
+/** A candidate place of a printer. */
 export interface Place {
   host: string;
-  /** Only the model speaks for it: any other printer of that model is as likely. */
+  /** Only the model matches: any other printer of that model is as likely. */
   byModel: boolean;
   /** Its IPP addresses as it announces them. */
   urls: string[];
 }
 
-/** Places for a printer, the likeliest first; none of them is believed before it has shown who it is. */
+/** Candidate places, the likeliest first. Each must still prove its identity. */
 export type Find = (wanted: KnownIdentity) => Promise<Place[]>;
 
-/** How much speaks for a printer that announces itself: 3 its UUID, 2 its name, 1 its model, 0 nothing. */
+/** How well an announced printer matches: 3 by UUID, 2 by name, 1 by model, 0 not at all. */
 function likeness(found: FoundPrinter, wanted: KnownIdentity): number {
   if (wanted.uuid !== undefined && found.uuid?.toLowerCase() === wanted.uuid.toLowerCase()) return 3;
   if (wanted.announced !== undefined && found.name === wanted.announced) return 2;
@@ -43,14 +43,14 @@ export function placesFor(wanted: KnownIdentity, all: FoundPrinter[]): Place[] {
     .slice(0, DRIVER_LIMITS.placesMax);
 }
 
-/** One listening serves all who look at the same time, and those who come soon after it. */
+/** One mDNS search serves all concurrent callers, and those who call soon after it. */
 export function createFinder(listen: () => Promise<FoundPrinter[]>, now: () => number = Date.now): Find {
   let last: { at: number; found: Promise<FoundPrinter[]> } | undefined;
   return async (wanted) => {
     if (!last || now() - last.at >= DRIVER_LIMITS.findAgainMs) {
       const found = listen();
       last = { at: now(), found };
-      // A network that can't be listened to now may be there the next time.
+      // The network may be available the next time.
       found.catch(() => {
         if (last?.found === found) last = undefined;
       });

@@ -1,6 +1,6 @@
 /**
- * Reads one printer wherever it is: an answer is only taken from the printer that is known, and one that is not at its
- * address any more is looked for and read where it is.
+ * Reads one printer wherever it is. Answers of other printers are rejected, and a printer that left its address is
+ * searched for and read at its new place.
  */
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
@@ -20,22 +20,22 @@ export interface FollowOptions {
   open: (urls: string[]) => OpenedReader;
   /** Its addresses in the configuration. */
   urls: string[];
-  /** Serial number in the configuration: no other printer is ever spoken for. */
+  /** Serial number in the configuration: no other printer is accepted. */
   pinned?: string;
-  /** File for what was learned; absent: it is learned anew at every start. */
+  /** File for the learned identity; absent: it is learned again at every start. */
   file?: string;
-  /** Absent: a printer that moved is not looked for. */
+  /** Absent: a printer that moved is not searched for. */
   find?: Find;
-  /** Who of the process is at which host: a printer that is somebody is not asked who it is for its model alone. */
+  /** Which printer of this process is at which host: a host that is taken is not a candidate by its model alone. */
   hosts?: Map<string, object>;
   log: Logger;
   now?: () => number;
 }
 
-/** What is kept in the file. */
+/** Content of the file. */
 interface Kept {
   known: KnownIdentity;
-  /** Where it was found, and at which addresses of the configuration it was not: other ones begin anew. */
+  /** Its new addresses, and the configured ones that they replace; valid while the configuration stays the same. */
   moved?: { from: string[]; to: string[] };
 }
 
@@ -45,15 +45,15 @@ function load(file: string | undefined): Kept {
     const kept = JSON.parse(readFileSync(file, 'utf8')) as Kept;
     if (typeof kept.known?.serials === 'object' && kept.known.serials !== null) return kept;
   } catch {
-    // The first start, or a file that can't be read: it is learned again from the printer.
+    // First start or unreadable file: learn it again from the printer.
   }
   return { known: UNKNOWN_IDENTITY };
 }
 
 /**
- * The addresses of a printer at another place. SNMP keeps its port, IPP takes what is announced; TLS is never given up.
- * Undefined where the printer isn't to be asked: anybody in the network can announce its name, and would be told the
- * password before showing who it is. (A community of SNMP 2c crosses the network in the clear with every question.)
+ * The addresses of a printer at another place. SNMP keeps its port, IPP uses the announced address, and TLS is never
+ * dropped. Undefined when the printer must not be asked there: anybody can announce its name, and would be sent the
+ * password before proving its identity. (An SNMP 2c community is sent in the clear anyway.)
  */
 export function urlsAt(urls: string[], place: Place): string[] | undefined {
   const host = place.host.includes(':') ? `[${place.host}]` : place.host;
@@ -61,7 +61,7 @@ export function urlsAt(urls: string[], place: Place): string[] | undefined {
   for (const address of urls) {
     const url = new URL(address);
     if (url.protocol === 'snmp:') {
-      // Only the host: the community before it may be the same text.
+      // Replace only the host: the community may be the same text.
       url.hostname = host;
       moved.push(url.toString());
       continue;
@@ -85,22 +85,22 @@ export class FollowingReader implements Reader {
   private urls: string[];
   private known: KnownIdentity;
   private keptText: string;
-  /** Another printer answered last: until the expected one shows who it is, every read is a whole one. */
+  /** Another printer answered last: every read is a full one until the expected printer proves its identity. */
   private doubted = false;
-  /** It was found elsewhere: what the reader before knew of it is not comparable. */
+  /** It was just found elsewhere: quick reads of the new reader have nothing to compare with. */
   private fresh = false;
   private seeking: Promise<void> | undefined;
   private soughtMs = Number.NEGATIVE_INFINITY;
-  /** When it answered last, or this run began. */
+  /** When it last answered, or when this process started. */
   private answeredMs: number;
-  /** The place that is being tried. */
+  /** The candidate that is being tried. */
   private candidate: Reader | undefined;
   private nudge: (() => void) | undefined;
   private closed = false;
   readQuick?: NonNullable<Reader['readQuick']>;
   readReadings?: NonNullable<Reader['readReadings']>;
   knock?: NonNullable<Reader['knock']>;
-  /** The SNMP part, to which traps from that host go, wherever that is. */
+  /** Receives the printer's traps, wherever it is now. */
   readonly traps?: TrapSource;
 
   constructor(options: FollowOptions) {
@@ -124,7 +124,7 @@ export class FollowingReader implements Reader {
     return this.opened.reader.installer;
   }
 
-  /** Where it is read now. */
+  /** The current address. */
   get url(): string {
     return this.opened.reader.url;
   }
@@ -167,7 +167,7 @@ export class FollowingReader implements Reader {
   }
 
   private async quick(): Promise<QuickReading> {
-    // A quick read compares with the last whole one, and that may have been of the other printer.
+    // A quick read compares with the last full one, which may have been of the other printer.
     const whole = async () => ({ ...quickOf(await this.read()), structureMayDiffer: true });
     if (this.doubted || this.fresh) {
       const found = await whole();
@@ -212,14 +212,14 @@ export class FollowingReader implements Reader {
     return this.opened.reader.alive?.() ?? Promise.resolve(false);
   }
 
-  /** Looks for it in the background, now and then: silence is sleep far more often than a new address. */
+  /** Searches for it in the background, rarely: a silent printer is usually asleep, not moved. */
   private seek(): void {
     const { find } = this.options;
-    // Of a printer that never answered nothing is known by which another one could be told from it.
+    // A printer that never answered can't be recognised.
     const recognisable = this.options.pinned !== undefined || Object.keys(this.known.serials).length > 0;
     if (!find || this.seeking || this.closed || !(recognisable || this.known.uuid !== undefined)) return;
     const nowMs = this.now();
-    // Another printer at its address says that it has moved; silence says so only after a while.
+    // Another printer at its address means that it moved; silence means so only after a while.
     if (!this.doubted && nowMs - this.answeredMs < DRIVER_LIMITS.seekAfterMs) return;
     if (nowMs - this.soughtMs < DRIVER_LIMITS.seekPauseMs) return;
     this.soughtMs = nowMs;
@@ -234,7 +234,7 @@ export class FollowingReader implements Reader {
 
   private async lookAround(find: Find): Promise<void> {
     const places = await find(this.known);
-    // It may be back where the configuration has it.
+    // It may be back at its configured address.
     const free = places.filter(({ host, byModel }) => {
       const owner = this.options.hosts?.get(host);
       return !byModel || owner === undefined || owner === this;
@@ -264,7 +264,7 @@ export class FollowingReader implements Reader {
     try {
       return verdictOf(this.known, this.options.pinned, await reader.read()) === 'same';
     } catch {
-      return false; // Nobody there, or nobody who answers: the next place is tried.
+      return false; // No answer: try the next place.
     }
   }
 

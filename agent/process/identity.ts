@@ -1,10 +1,10 @@
 /**
- * By what a printer is known again: its serial numbers, as each protocol writes them, and its UUID. Pure; what was learned
- * is plain JSON.
+ * Recognises a printer by its serial numbers, as each protocol writes them, and its UUID. Pure; the learned identity is
+ * plain JSON.
  */
 import type { Reading, Source } from '../mapping/reading.ts';
 
-/** What was learned of a printer from its own answers. */
+/** The identity learned from a printer's own answers. */
 export interface KnownIdentity {
   serials: Partial<Record<Source, string>>;
   uuid?: string;
@@ -15,23 +15,23 @@ export interface KnownIdentity {
 
 export const UNKNOWN_IDENTITY: KnownIdentity = { serials: {} };
 
-/** `unknown`: the answer says too little; a half-answer without a serial number is no proof of anything. */
+/** `unknown`: the answer says too little. An incomplete answer without a serial number proves nothing. */
 export type Verdict = 'same' | 'other' | 'unknown';
 
-/** What to go by when the configuration names a serial number: learned of another printer, the rest is worth nothing. */
+/** The identity to use with a pinned serial number: what was learned of another printer is dropped. */
 export function identityFor(known: KnownIdentity, pinned: string | undefined): KnownIdentity {
   const learned = Object.values(known.serials);
   return pinned === undefined || learned.length === 0 || learned.includes(pinned) ? known : UNKNOWN_IDENTITY;
 }
 
-/** Whether an answer comes from the printer that is known, or from the one that `pinned` names. */
+/** Whether an answer comes from the known printer, or from the one that `pinned` names. */
 export function verdictOf(
   known: KnownIdentity,
   pinned: string | undefined,
   { identity }: Pick<Reading, 'identity'>,
 ): Verdict {
   const told = Object.entries(identity.serials ?? {}) as [Source, string][];
-  // One protocol of two that answers for another printer is enough: the other one may only be remembered.
+  // One protocol that identifies another printer is enough: the other's data may be from an earlier read.
   const differs = told.some(
     ([source, serial]) =>
       known.serials[source] !== undefined && serial !== known.serials[source] && serial !== pinned,
@@ -46,7 +46,7 @@ export function verdictOf(
   return identity.uuid === known.uuid ? 'same' : 'other';
 }
 
-/** What is known after an answer that was accepted. */
+/** Updates the identity from an accepted answer. */
 export function learn(known: KnownIdentity, { identity }: Pick<Reading, 'identity'>): KnownIdentity {
   const uuid = identity.uuid ?? known.uuid;
   const announced = identity.announced ?? known.announced;

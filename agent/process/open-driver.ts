@@ -1,5 +1,5 @@
 /**
- * From one printer of the configuration to its driver.
+ * Creates the driver of a configured printer.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { AgentPrinter } from '../../schemas/types.ts';
@@ -14,7 +14,7 @@ import type { TrapSource } from './traps.ts';
 
 export interface OpenedDriver {
   driver: Driver;
-  /** What receives its traps. */
+  /** Receives its traps. */
   traps?: TrapSource;
 }
 

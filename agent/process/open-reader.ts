@@ -1,5 +1,5 @@
 /**
- * From addresses to what reads the printer.
+ * Creates readers from addresses.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { AgentPrinter } from '../../schemas/types.ts';
@@ -11,7 +11,7 @@ import { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
 import type { MappingTables } from '../mapping/tables.ts';
 import type { TrapSource } from './traps.ts';
 
-/** How an address and its settings are asked over SNMP: `snmp://[community@]host[:161]`. */
+/** SNMP access from an address and its settings: `snmp://[community@]host[:161]`. */
 export function snmpAccess(address: string, settings: AgentPrinter['snmp'] = {}): SnmpAccess {
   const url = new URL(address);
   const community =
@@ -25,7 +25,7 @@ export function snmpAccess(address: string, settings: AgentPrinter['snmp'] = {})
   };
 }
 
-/** How an address and its settings are asked over IPP: `ipp[s]://[user:password@]host[:631][/path]`. */
+/** IPP access from an address and its settings: `ipp[s]://[user:password@]host[:631][/path]`. */
 export function ippAccess(address: string, settings: AgentPrinter['ipp'] = {}): IppAccess {
   const url = new URL(address);
   const own =
@@ -35,7 +35,7 @@ export function ippAccess(address: string, settings: AgentPrinter['ipp'] = {}): 
   return { ...settings, ...own, url: withoutSecrets(address) };
 }
 
-/** An address as it may be shown and logged: without a user, a community or a password. */
+/** The address without user, community or password, for display and logs. */
 export function withoutSecrets(address: string): string {
   if (!URL.canParse(address)) return address;
   const url = new URL(address);
@@ -46,7 +46,7 @@ export function withoutSecrets(address: string): string {
 
 export interface OpenedReader {
   reader: Reader;
-  /** The SNMP part, to which traps from that host go. */
+  /** The SNMP reader, which receives traps from that host. */
   snmp?: TrapSource & { reader: SnmpReader };
 }
 
@@ -63,7 +63,7 @@ export function openReader(
       const access = snmpAccess(address, printer.snmp);
       const reader = new SnmpReader(access, mapping);
       snmp = { host: access.host, reader, ...(access.version === '3' ? { user: userOf(access) } : {}) };
-      readers.unshift(reader); // SNMP's words go first: vendor codes and times.
+      readers.unshift(reader); // SNMP goes first: it has vendor codes and times.
     } else if (url.protocol === 'ipp:' || url.protocol === 'ipps:') {
       readers.push(new IppReader(ippAccess(address, printer.ipp), mapping));
     } else

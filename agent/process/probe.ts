@@ -1,5 +1,5 @@
 /**
- * One look at a printer, with the raw answer beside what it becomes.
+ * Reads a printer once and keeps the raw answer beside the reading.
  */
 import { pino } from 'pino';
 import type { AgentPrinter } from '../../schemas/types.ts';
@@ -19,14 +19,14 @@ import { ippAccess, snmpAccess } from './open-reader.ts';
 export interface Probe {
   /** Rejects when one of the addresses doesn't answer. */
   read(): Promise<Reading>;
-  /** What those that answer make together, and why the others don't. */
+  /** The merged reading of the addresses that answer, and the errors of the others. */
   readEach(): Promise<{ reading?: Reading; failures: { url: string; error: unknown }[] }>;
-  /** The answer as lines; empty where the protocol has none to show. */
+  /** The raw answer as lines; empty for protocols without one. */
   raw(): string;
   close(): Promise<void>;
 }
 
-/** Asks the addresses of a printer once each. */
+/** Reads each address of a printer once. */
 export function openProbe(printer: AgentPrinter, mapping: MappingTables): Probe {
   const closers: (() => void | Promise<void>)[] = [];
   let raw = '';
@@ -49,7 +49,7 @@ export function openProbe(printer: AgentPrinter, mapping: MappingTables): Probe 
     return ippReading(answer, mapping);
   };
   const readEach: Probe['readEach'] = async () => {
-    // SNMP first: its words stand where both have some.
+    // SNMP first: its values take precedence.
     const ordered = [...printer.urls].sort(
       (a, b) => Number(b.startsWith('snmp:')) - Number(a.startsWith('snmp:')),
     );
@@ -79,7 +79,7 @@ export function openProbe(printer: AgentPrinter, mapping: MappingTables): Probe 
   };
 }
 
-/** Runs the program once and takes what it says as a reading. */
+/** Runs the program once and returns its answer as a reading. */
 async function readCommand(
   printer: AgentPrinter,
   mapping: MappingTables,

@@ -1,6 +1,6 @@
 /**
- * How many reads run at once. Printers that don't answer have a lane of their own: each of them takes its whole time-out,
- * and none of the others waits for it. A printer that stops answering in the middle of a read gives its place back too.
+ * Limits concurrent reads. Printers that don't answer have their own lane: each takes its full timeout, and no other
+ * printer waits for it. A printer that stops answering in the middle of a read frees its slot too.
  */
 import type { Lanes } from '../drivers/polled-driver.ts';
 
@@ -11,13 +11,13 @@ interface Lane {
 }
 
 export interface LaneLimits {
-  /** Reads of printers that answered last time. */
+  /** Slots for printers that answered last time. */
   answering: number;
-  /** Reads of printers that did not. */
+  /** Slots for printers that did not. */
   silent: number;
-  /** A read that lasts longer gives its place to the next one and goes on beside it, ms. */
+  /** A read that takes longer frees its slot and continues outside, ms. */
   slowMs: number;
-  /** Reads that go on beside the lanes. */
+  /** Reads that continue outside the lanes, at most. */
   slow: number;
 }
 
@@ -34,7 +34,7 @@ export function createLanes(limits: LaneLimits = LANE_LIMITS): Lanes {
   };
   let slow = 0;
   const release = (lane: Lane) => {
-    // The place goes straight to the next one, so that nobody overtakes it.
+    // Hand the slot directly to the next one, so that nobody overtakes it.
     const next = lane.waiting.shift();
     if (next) next();
     else lane.running--;

@@ -15,7 +15,7 @@ import type { SnmpReader } from '../drivers/snmp/snmp-reader.ts';
 interface Notification {
   pdu: {
     varbinds?: { oid: string; type?: number; value?: unknown }[];
-    /** Version 3: who signed it. */
+    /** Version 3: the user that signed it. */
     user?: string;
   };
   rinfo: { address: string };
@@ -27,16 +27,16 @@ export interface TrapReceiver {
   close(): Promise<void>;
 }
 
-/** A printer by address or by name. */
+/** A printer, by address or name. */
 export interface TrapSource {
-  /** Where it is now: it may change while the process runs. */
+  /** Its current host; may change while the process runs. */
   readonly host: string;
   reader: Pick<SnmpReader, 'trap'>;
-  /** The version 3 user that the printer is asked as; it signs its notifications with the same keys. */
+  /** The version 3 user for requests to the printer; the printer signs notifications with the same keys. */
   user?: snmp.User;
 }
 
-/** Addresses of a name now; rejects where nobody knows it. */
+/** Current addresses of a name; rejects when it can't be resolved. */
 export type Resolve = (host: string) => Promise<string[]>;
 
 interface Receiver {
@@ -48,7 +48,7 @@ interface Receiver {
 /** The number that SNMP writes for version 3; 0 and 1 are 1 and 2c. */
 const VERSION_3 = 3;
 
-/** msgVersion: the first INTEGER in the outermost SEQUENCE. Undefined for what is no SNMP. */
+/** msgVersion: the first INTEGER in the outermost SEQUENCE. Undefined when it isn't SNMP. */
 function versionOf(message: Buffer): number | undefined {
   const length = message[1] ?? 0;
   const at = 2 + (length < 0x80 ? 0 : length & 0x7f);
@@ -79,8 +79,8 @@ const resolveByDns: Resolve = async (host) =>
 const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '').toLowerCase();
 
 /**
- * Who sends from which address. Names are looked up when a trap comes that needs it, and again when what is known of
- * them is old: printers get their addresses from DHCP.
+ * Maps addresses to printers. Names are resolved when a trap needs it, and again when the result is old: printers get
+ * their addresses from DHCP.
  */
 export class TrapAddresses {
   private readonly sources: TrapSource[];
@@ -99,7 +99,7 @@ export class TrapAddresses {
     this.now = now;
   }
 
-  /** Puts the printers in order by where they are now. */
+  /** Rebuilds the map from the printers' current hosts. */
   private sort(): void {
     if (this.hosts.length > 0 && this.sources.every(({ host }, i) => host === this.hosts[i])) return;
     this.hosts = this.sources.map(({ host }) => host);
@@ -112,7 +112,7 @@ export class TrapAddresses {
     }
   }
 
-  /** The printers at an address: none, one, or several behind one print server. */
+  /** The printers at an address: none, one, or several behind a print server. */
   async at(address: string): Promise<TrapSource[]> {
     this.sort();
     const key = plain(address);
@@ -129,7 +129,7 @@ export class TrapAddresses {
     return [...fixed, ...(this.found.get(key) ?? [])];
   }
 
-  /** One after the other: a thousand names at once would hold every other look-up of the process. */
+  /** One at a time: a thousand lookups at once would block all others of the process. */
   private async look(): Promise<void> {
     this.lookedMs = this.now();
     const next = new Map<string, TrapSource[]>();
@@ -138,7 +138,7 @@ export class TrapAddresses {
       try {
         addresses = await this.resolve(host);
       } catch {
-        // A name server that is away for a moment has not moved the printer: what was known of it stands.
+        // The name server may be unavailable for a moment: keep the known address.
         addresses = [...this.found].flatMap(([address, those]) =>
           those.some((source) => source.host === host) ? [address] : [],
         );
@@ -152,9 +152,9 @@ export class TrapAddresses {
 }
 
 /**
- * Listens for traps. The content is never believed alone: a trap makes the printer be read, and only an alert in it
- * that was gone by then is taken from it.
- * Rejects when the port can't be had.
+ * Listens for traps. Their content is not trusted by itself: a trap causes a read, and only an alert that has already left
+ * the table is taken from the trap.
+ * Rejects when the port is not available.
  */
 export async function receiveTraps(
   options: { host?: string; port: number },
@@ -175,8 +175,8 @@ export async function receiveTraps(
       .filter((item) => item !== undefined)
       .filter(([, value]) => value.type !== 'null');
     for (const { reader, user } of printers) {
-      // Whose alert it is can't be told where several send from one address: then they are only read. So is a printer
-      // of version 3 when somebody sends in its name without its signature.
+      // When several printers share an address, the alert can't be attributed: only read them. The same goes for an unsigned
+      // trap in the name of a version 3 printer.
       const believed = printers.length === 1 && (user === undefined || pdu.user === user.name);
       reader.trap(believed ? variables : []);
     }
@@ -209,12 +209,12 @@ export async function receiveTraps(
   for (const user of usersOf(sources, log).values()) authorizer.addUser(user);
   const [socket] = Object.values(receiver.listener.sockets);
   if (!socket) throw new Error('net-snmp opened no socket');
-  // Communities of traps are no secret that protects anything: what comes is checked by asking the printer. Version 3 has
-  // to be signed by a user of ours; net-snmp has one switch for both, which is set before it looks at a message.
+  // Communities of traps protect nothing: the content is checked by reading the printer. Version 3 must be signed by one of
+  // our users. net-snmp has one switch for both, which is set before it parses a message.
   socket.prependListener('message', (message: Buffer) => {
     authorizer.disableAuthorization = versionOf(message) !== VERSION_3;
   });
-  // net-snmp tells a port that is taken through the same callback as a broken trap; here it is told apart.
+  // net-snmp reports a port in use through the same callback as a malformed trap; tell them apart here.
   await once(socket, 'listening');
   return {
     get port() {
