@@ -1,5 +1,5 @@
 /**
- * One alert of a printer (a row of prtAlertTable, a value of printer-alert, a state reason) as a condition of ours.
+ * Maps one alert of a printer (a row of prtAlertTable, a value of printer-alert, a state reason) to a condition.
  */
 import type { Condition, Severity } from './reading.ts';
 import { TEXT_MAX } from './reading.ts';
@@ -51,13 +51,13 @@ export const ALERT_TRAINING: Record<number, string> = {
   7: 'noInterventionRequired',
 };
 
-/** An alert as a printer tells it, numbers already turned into names where they have any. */
+/** An alert as the printer reports it, with numbers replaced by names where they have any. */
 export interface RawAlert {
   /** prtAlertCode; a number of its own where the vendor defined one. */
   code?: number;
   /** Its name as printer-alert writes it (`subunitEmpty`). */
   label?: string;
-  /** IPP keyword, where the printer says it itself (a state reason). */
+  /** IPP keyword, if the printer sends one (a state reason). */
   keyword?: string;
   /** `critical`, `warning`, … or the suffix of a state reason: `error`, `warning`, `report`. */
   severity?: string;
@@ -102,7 +102,7 @@ const LEVELS = new Map<string, Severity>(
   }),
 );
 
-/** The level in a printer's own words; `criticalother` (a separator is missing) is critical all the same. */
+/** The severity from the printer's word. `criticalother` (a missing separator) is still critical. */
 function levelOf(severity: string | undefined): Severity | undefined {
   const word = severity?.toLowerCase() ?? '';
   const known = LEVELS.get(word);
@@ -147,17 +147,17 @@ function finisherKeyword(code: number | undefined, tables: Tables): string | und
   return `${word}-${plain.keyword.replace(/^(\{group\}|media)-/, '')}`;
 }
 
-/** A description as a code: without what changes while it holds (a share of toner) and a number of its own behind it. */
+/** A code from a description, without parts that change while it holds (a toner level) and without a trailing number. */
 function codeOfDescription(description: string): string {
   const words = description.replace(/\s*\{\d+\}\s*$/, '').replace(/\d+\s*%/g, '');
   return slug(/\s/.test(words) ? words : words.replace(/([a-z])([A-Z])/g, '$1-$2'));
 }
 
-/** Characters of a description that are looked at and passed on, and of a keyword (RFC 8011 has at most 255). */
+/** Maximum length of descriptions, and of keywords (RFC 8011 has at most 255). */
 const WORDS_MAX = 512;
 const KEYWORD_MAX = 255;
 
-/** Where the alert stands, as a symbol of this printer; undefined when it names no unit that is there. */
+/** Symbol of the unit that the alert is on; undefined when it names no existing unit. */
 export function unitOf(
   group: string | undefined,
   index: number | undefined,
@@ -187,7 +187,7 @@ export function unitOf(
   }
 }
 
-/** The vendor's own code in what the printer says, and what the table says it is worth. */
+/** The vendor's own code in the printer's texts, and its severity by the tables. */
 function vendorCode(
   alert: Pick<RawAlert, 'code' | 'location'> & { description: string | undefined },
   keyword: string,
@@ -211,7 +211,7 @@ function vendorCode(
   return undefined;
 }
 
-/** What an alert becomes; undefined for an ordinary state that the tables say to ignore. */
+/** Maps an alert to a condition; undefined for an ordinary state that the tables ignore. */
 export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string>): Condition | undefined {
   const description = alert.description === undefined ? undefined : clip(tidy(alert.description), WORDS_MAX);
   const rule = tables.alerts.find((candidate) => {
@@ -232,7 +232,7 @@ export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string
     return candidate.fits.description === undefined || candidate.fits.description.test(description ?? '');
   });
   const level = levelOf(alert.severity);
-  // `Ready` in words is no alert, but what the printer calls critical isn't silenced by words.
+  // A description such as `Ready` is no alert, but a description never silences a critical alert.
   const byWordsOnly = rule?.code === undefined && rule?.label === undefined;
   if (rule?.ignore && !(byWordsOnly && level === 'error')) return undefined;
   // Unmapped codes keep their own name or number.
@@ -247,7 +247,7 @@ export function conditionOf(alert: RawAlert, tables: Tables, symbols: Set<string
   let keyword =
     (alert.keyword === undefined ? rule?.keyword : undefined)?.replace('{group}', groupWord(alert.group)) ??
     own;
-  // A rule may rename the keyword once (old spellings); what the new one is worth stands in the rules behind it.
+  // A rule may rename the keyword once (old spellings); later rules give the severity of the new one.
   let worth = tables.keywords.find((candidate) => candidate.fits.pattern?.test(keyword));
   if (worth?.keyword !== undefined && worth.fits.pattern) {
     keyword = expand(worth.fits.pattern, keyword, worth.keyword) ?? keyword;

@@ -1,6 +1,6 @@
 /**
- * What a Bambu printer's messages become: modules of `get_version`, HMS codes, updates that are offered. Pure; fields are
- * looked at one by one, because the messages have no schema and change with the firmware.
+ * Maps a Bambu printer's messages: modules of `get_version`, HMS codes, offered updates. Pure. Every field is checked
+ * individually, because the messages have no schema and change with the firmware.
  */
 
 import type { Condition, FoundUnit, Reading, Severity, Source } from './reading.ts';
@@ -8,7 +8,7 @@ import { TEXT_MAX } from './reading.ts';
 import { bambuReadings, mergeAms } from './readings/bambu-readings.ts';
 import { clip, meaningful, slug } from './text.ts';
 
-/** What was heard from the printer so far; P1 printers push only what changed. */
+/** The state received so far; P1 printers push only changes. */
 export interface BambuState {
   serial: string;
   /** `info.module` of the last get_version. */
@@ -77,14 +77,14 @@ const KINDS = new Map([
   ['ams-f1', 'ams'],
 ]);
 
-/** Models by `project_name`, for firmware that tells no `product_name`. */
+/** Models by `project_name`, for firmware without `product_name`. */
 const PROJECTS = new Map([
   ['C11', 'Bambu Lab P1P'],
   ['C12', 'Bambu Lab P1S'],
   ['N1', 'Bambu Lab A1 mini'],
   ['N2S', 'Bambu Lab A1'],
 ]);
-/** Models by the board of their main processor, for firmware that tells neither. */
+/** Models by main processor board, for firmware with neither. */
 const BOARDS = new Map([
   ['rv1126 AP05', 'Bambu Lab X1 Carbon'],
   ['ap AP02', 'Bambu Lab X1E'],
@@ -106,7 +106,7 @@ function modelOf(modules: Record<string, unknown>[]): string | undefined {
   );
 }
 
-/** A version of zeros stands for none. */
+/** Undefined for a version of zeros, which is padding. */
 function versionOf(module: Record<string, unknown>): string | undefined {
   const version = text(module['sw_ver']);
   return version !== undefined && /^[0.]+$/.test(version) ? undefined : version;
@@ -155,7 +155,7 @@ function bambuConditions(state: BambuState, symbols: Set<string>): Condition[] {
   if (error !== undefined && error !== 0) {
     conditions.push({
       code: hexGroups(error),
-      // Somebody stopped the job: that is no fault of the printer.
+      // Somebody cancelled the job: not a fault of the printer.
       severity: CANCELLED.has(error) ? 'info' : 'error',
       detail: { from: 'print_error', code: error },
     });
@@ -176,8 +176,8 @@ function bambuConditions(state: BambuState, symbols: Set<string>): Condition[] {
 const CANCELLED = new Set([0x0300400c, 0x0500400e]);
 
 /**
- * Updates that are offered: as a list, or (X1) as one number for the printer, one for its AMS units and one in the module
- * itself. Boards of the printer come with its own update and are not told apart.
+ * Offered updates: as a list, or (X1) as one version for the printer, one for its AMS units and one in the module itself.
+ * Boards of the printer are part of its own update and not listed separately.
  */
 function offersOf(state: BambuState): { name: string; from: string | undefined; to: string }[] {
   const upgrade = record(state.print['upgrade_state']);
@@ -202,7 +202,7 @@ function offersOf(state: BambuState): { name: string; from: string | undefined; 
   return [...found.values()];
 }
 
-/** A report tells what changed, also within an object: what it leaves out stands. */
+/** Merges a report, which has only changes, also within objects: omitted fields keep their values. */
 export function mergeReport(print: Record<string, unknown>, changed: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(changed)) {
     const before = print[name];

@@ -4,33 +4,33 @@
  */
 
 const TICKS_WRAP = 2 ** 32;
-/** How far the printer's ticks may be off ours and still be the same run. */
+/** How far the printer's ticks may deviate from our clock within one run. */
 const DRIFT_SHARE = 0.02;
 const DRIFT_TICKS = 60_00;
 
-/** What is remembered of a printer's up-time between two reads. */
+/** A printer's up-time, kept between two reads. */
 export interface UpTimeMemory {
   ticks: number;
   /** When that was seen, ms since 1970. */
   seenMs: number;
-  /** Whether the count began again at 0 in this run of the printer. */
+  /** Whether the count has wrapped to 0 in this run of the printer. */
   wrapped: boolean;
 }
 
 export interface UpTimeStep {
   memory: UpTimeMemory;
-  /** The printer (or its network card) started again since the last read. */
+  /** The printer (or its network card) restarted since the last read. */
   restarted: boolean;
 }
 
-/** Compares the up-time with what it should be now: it went on, wrapped, or the printer started again. */
+/** Compares the up-time with its expected value: it went on, wrapped, or the printer restarted. */
 export function stepUpTime(before: UpTimeMemory | undefined, ticks: number, nowMs: number): UpTimeStep {
   if (before === undefined) return { memory: { ticks, seenMs: nowMs, wrapped: false }, restarted: false };
   const elapsed = Math.max(0, nowMs - before.seenMs) / 10;
   const tolerance = DRIFT_TICKS + elapsed * DRIFT_SHARE;
   const expected = before.ticks + elapsed;
   if (ticks >= before.ticks) {
-    // Started again so long ago that it has passed the old value: it is then behind what it should be.
+    // It may have restarted so long ago that it passed the old value; it is then behind the expected value.
     const restarted = ticks < expected - tolerance;
     return { memory: { ticks, seenMs: nowMs, wrapped: restarted ? false : before.wrapped }, restarted };
   }

@@ -1,6 +1,6 @@
 /**
- * Turns what holds now into what happened: a printer lists its conditions, a log has entries. Compares two reads, keeps
- * what it must remember as plain JSON, and neither reads a clock nor writes a file.
+ * Turns conditions into log entries: a printer lists what holds now, a log records what happened. Compares two reads and
+ * keeps its state as plain JSON; reads no clock and writes no file.
  */
 import type { PrinterEvent } from '../driver.ts';
 import { stepUpTime, timeOfTicks, type UpTimeMemory } from './clock.ts';
@@ -8,31 +8,31 @@ import { type PagesMemory, stepPages } from './counters.ts';
 import { FROM_BITS, saysTheSame } from './detected-errors.ts';
 import type { Condition, Reading } from './reading.ts';
 
-/** A condition that held at the last read, or is not gone for long enough yet. */
+/** A condition that held at the last read, or has not been gone for long enough. */
 export interface HeldCondition {
   code: string;
   severity: Condition['severity'];
   unit?: string;
   occurrence?: string;
   ticks?: number;
-  /** Keyword of an error bit that told it, without an alert. */
+  /** Keyword of the error bit, for a condition without an alert. */
   bit?: string;
   /** When it began, ms since 1970. */
   sinceMs: number;
-  /** Since when it is not seen any more; absent while it holds. */
+  /** When it was first missing; absent while it holds. */
   goneMs?: number;
   /** Times of its entries within the flap window, ms since 1970. */
   entriesMs: number[];
-  /** Occurrences that were counted and not told. */
+  /** Occurrences that were counted without an entry. */
   untold: number;
 }
 
-/** What is remembered of one printer between reads (and restarts of the agent). */
+/** The state of one printer between reads (and restarts of the agent). */
 export interface ConditionMemory {
   held: Record<string, HeldCondition>;
   upTime?: UpTimeMemory;
   pages?: PagesMemory;
-  /** When the conditions were last read as a whole, ms since 1970. */
+  /** Time of the last complete read of the conditions, ms since 1970. */
   wholeMs?: number;
   /** Conditions over the limit that were not kept. */
   surplus?: number;
@@ -49,26 +49,26 @@ export interface Comparison {
   memory: ConditionMemory;
   events: PrinterEvent[];
   restarted: boolean;
-  /** Life counter in pages, wraps counted in. */
+  /** Life counter in pages, including wraps. */
   pages?: number;
 }
 
 export const EMPTY_MEMORY: ConditionMemory = { held: {} };
 
-/** Code of the entry that tells that a condition is over; `detail.code` names it. */
+/** Code of the entry for a condition that ended; `detail.code` names it. */
 export const CLEARED = 'condition-cleared';
-/** Code of the entry that tells that the life counter began anew. */
+/** Code of the entry for a life counter that started over. */
 export const COUNTER_RESET = 'counter-reset';
 
-/** What makes two conditions the same one: its code and the place it is on, not its wording. */
+/** Identity of a condition: its code and place, not its wording. */
 function keyOf(condition: Condition): string {
   const { group, groupIndex, location } = condition.detail;
   return [condition.code, condition.unit ?? '', group ?? '', groupIndex ?? '', location ?? ''].join('|');
 }
 
 /**
- * Conditions by key; two rows that say the same get a number behind. Which of them is which tells the number that the
- * printer gave it: when the first of two goes, the second is still the second.
+ * Conditions by key; equal ones get a number as suffix. The printer's occurrence number tells them apart: when the first
+ * of two ends, the second is still the second.
  */
 function byKey(
   conditions: Condition[],
@@ -101,8 +101,8 @@ function byKey(
 }
 
 /**
- * Whether the printer numbered it anew because it happened again, not because rows moved or it was restarted. A printer
- * that tells no times may number its rows anew at every read; it is believed when another row kept its number.
+ * Whether a new occurrence number means that it happened again, and not that rows moved or the printer restarted. A
+ * printer without times may renumber its rows at every read; it is trusted when another row kept its number.
  */
 function happenedAgain(
   held: HeldCondition,
@@ -116,14 +116,14 @@ function happenedAgain(
   return stable && Number(condition.occurrence) > Number(held.occurrence ?? Number.POSITIVE_INFINITY);
 }
 
-/** No count of a printer's up-time goes further back: older than that is a clock that is wrong. */
+/** Longest span of an up-time counter: an older time comes from a wrong clock. */
 const OLDEST_MS = 497 * 24 * 60 * 60_000;
-/** How far the printer's clock, and the moment of a read, may be off. */
+/** Tolerance for the printer's clock and the time of a read. */
 const CLOCK_MS = 2 * 60_000;
 
 /**
- * When a condition that is new began, as far as that can be believed: it can't have held at the last whole read, which
- * lacked it. Printers that give the time of day for their up-time, or whose clock stands at 1970, are dated by ours.
+ * When a new condition began, if that is plausible: it can't have held at the last complete read, which lacked it. For
+ * printers that report the time of day as up-time, or whose clock is at 1970, our clock is used.
  */
 function credible(
   beganMs: number | undefined,
@@ -136,8 +136,8 @@ function credible(
 }
 
 /**
- * What only an error bit told until now, and this alert says in more words: it is the same, and told. It is taken out of
- * `known`, so that it is not told as over either.
+ * Finds a condition known only from an error bit that this alert describes in more detail. It is the same condition and
+ * already reported, so it is removed from `known` and not reported as ended either.
  */
 function takeOver(
   known: Record<string, HeldCondition>,
@@ -159,10 +159,10 @@ function isoOf(ms: number): string {
 }
 
 /**
- * Compares a reading with what held before. `nowMs` is when it was read.
- * - New, or happened again: an entry, at the time the printer tells (else now).
- * - Gone: an entry `condition-cleared`, for warnings only when it is gone for `settleMs`. A half-answer clears nothing.
- * - More than `flapEntriesMax` entries of one condition in `flapWindowMs`: counted, and told in one entry afterwards.
+ * Compares a reading with the conditions before. `nowMs` is the time of the read.
+ * - New, or happened again: an entry, at the printer's time (else now).
+ * - Gone: an entry `condition-cleared`; for warnings only after `settleMs`. An incomplete answer clears nothing.
+ * - More than `flapEntriesMax` entries of one condition in `flapWindowMs`: counted, and reported in one entry afterwards.
  */
 export function compareReading(
   before: ConditionMemory,
@@ -242,7 +242,7 @@ export function compareReading(
     };
     memory.held[key] = current;
     const serious = condition.severity === 'error' || condition.severity === 'fatal';
-    // A warning that hovers is one; an error that comes back happened again. After a loud phase the rest is told in one.
+    // A hovering warning is one entry; an error that returns is another. After flapping, the rest is reported in one entry.
     const again =
       held !== undefined &&
       ((held.goneMs !== undefined && serious) || happenedAgain(held, condition, restarted, stable));
@@ -289,7 +289,7 @@ export function compareReading(
       });
     }
     const entriesMs = held.entriesMs.filter((at) => nowMs - at < limits.flapWindowMs);
-    // Errors are kept until the window is over, so that a flapping one is known again; warnings until they settle.
+    // Errors are kept until the flap window ends, to recognise flapping; warnings until they settle.
     const keep = serious ? entriesMs.length > 0 || held.untold > 0 : !settled;
     if (keep && Object.keys(memory.held).length < limits.conditionsMax)
       memory.held[key] = { ...held, goneMs, entriesMs };

@@ -3,32 +3,32 @@
  */
 
 export interface PagesMemory {
-  /** As the printer showed it last. */
+  /** The printer's last value. */
   raw: number;
-  /** What wraps have added. */
+  /** Sum of all wraps. */
   base: number;
-  /** A lower value that was seen once: a half-awake printer shows 0, so that a fall has to be seen twice. */
+  /** A lower value seen once. A waking printer shows 0, so a fall must be seen twice. */
   fallen?: number;
 }
 
 export interface PagesStep {
   memory: PagesMemory;
-  /** Life counter with the wraps in it. */
+  /** Life counter including wraps. */
   pages: number;
-  /** The counter began anew: from and to. */
+  /** The counter started over: from and to. */
   reset?: { from: number; to: number };
 }
 
-/** Share of the range in which a counter must stand before and after, to have wrapped and not fallen. */
+/** To count as a wrap, the values before and after must lie within this share of the range's ends. */
 const WRAP_SHARE = 0.1;
 
-/** A counter that is lower by so little did not begin anew. */
+/** A counter that is lower by at most this much did not start over. */
 const JITTER_PAGES = 10;
 
 export function stepPages(before: PagesMemory | undefined, raw: number, bits?: number): PagesStep {
   if (before === undefined) return { memory: { raw, base: 0 }, pages: raw };
   if (raw >= before.raw) return { memory: { raw, base: before.base }, pages: before.base + raw };
-  // A page that was counted and taken back, or two counters that are not one: no other board.
+  // A page that was uncounted, or two slightly different counters: not a new board.
   if (raw >= Math.max(1, before.raw - JITTER_PAGES)) {
     return { memory: { raw: before.raw, base: before.base }, pages: before.base + before.raw };
   }

@@ -2,7 +2,7 @@
  * hrPrinterDetectedErrorState (RFC 2790): the bits that a printer sets, and which alerts say the same.
  */
 
-/** `detail.from` of a condition that only a bit tells. */
+/** `detail.from` of a condition known only from an error bit. */
 export const FROM_BITS = 'hrPrinterDetectedErrorState';
 
 /** hrPrinterDetectedErrorState (RFC 2790), bit 0 first, as IPP keywords. */
@@ -24,7 +24,7 @@ export const DETECTED_ERRORS: [string, string][] = [
   ['overdue-preventive-maintenance', 'warning'],
 ];
 
-/** Keywords of alerts that say the same as a detected-error bit: a tray that is empty is no second error. */
+/** Keywords of alerts with the same meaning as an error bit, so that an empty tray is not reported twice. */
 const SAME_AS_BIT = new Map<string, RegExp>(
   Object.entries({
     'media-low': /^media-low$|^input-.*low/,
@@ -43,7 +43,7 @@ const SAME_AS_BIT = new Map<string, RegExp>(
   }),
 );
 
-/** Whether an alert with this keyword says what the bit of that keyword says. */
+/** Whether an alert with this keyword means the same as the error bit. */
 export function saysTheSame(bit: string, keyword: string): boolean {
   return bit === keyword || (SAME_AS_BIT.get(bit)?.test(keyword) ?? false);
 }

@@ -1,6 +1,6 @@
 /**
- * What a printer answered over IPP: attributes by name, every value with its tag where the wire told one. Recorded
- * answers (JSON, ipptool) have no tags; the accessors take what they get.
+ * An IPP response: attributes by name, with typed values. Recorded responses (JSON, ipptool) have no type tags, so the
+ * accessors convert what they get.
  */
 import { clip, decodeText, hexOf, TEXT_OCTETS_MAX } from './text.ts';
 
@@ -27,7 +27,7 @@ export class IppAnswer {
     return this.attributes.get(name) ?? [];
   }
 
-  /** Values as text; what is not there at a place of a parallel array is an empty text. */
+  /** Values as text; a missing value of a parallel array is an empty text. */
   texts(name: string): string[] {
     return this.values(name).map(textOfIpp);
   }

@@ -1,5 +1,5 @@
 /**
- * What an IPP answer becomes: firmware arrays (PWG 5110.1), device id, finishers and trays (PWG 5100.13, 5100.9), alerts
+ * Maps an IPP response: firmware arrays (PWG 5110.1), device id, finishers and trays (PWG 5100.13, 5100.9), alerts
  * and state reasons (PWG 5100.9, RFC 8011), System Service (PWG 5100.22). Pure; every attribute may be missing or short.
  */
 import { ALERT_GROUPS, conditionOf, type RawAlert } from './alert.ts';
@@ -12,7 +12,7 @@ import { isChoiceOfTrays, namesFamily, StructureBuilder } from './structure-buil
 import { type Identity, type MappingTables, modelIn, modelName, type Tables } from './tables.ts';
 import { clip, meaningful } from './text.ts';
 
-/** What is asked for. Old printers break off on `all`, and `media-col-database` alone may have 200 kB. */
+/** Requested attributes. Old printers fail on `all`, and `media-col-database` alone may have 200 kB. */
 export const PRINTER_ATTRIBUTES = [
   'printer-make-and-model',
   'printer-device-id',
@@ -88,7 +88,7 @@ const PROTOCOL =
 
 const PROTOCOL_VERSIONS = /^[1-9]\.\d(?:\s*,\s*\d\.\d)*$/;
 
-/** Arrays that should have one length; what is missing in one is missing in that component only. */
+/** Joins the parallel arrays. They should have one length; a missing value only affects its component. */
 function firmwareOf(answer: IppAnswer, prefix: 'printer' | 'system'): Firmware[] {
   const names = answer.texts(`${prefix}-firmware-name`);
   const versions = answer.texts(`${prefix}-firmware-string-version`);
@@ -103,7 +103,7 @@ function firmwareOf(answer: IppAnswer, prefix: 'printer' | 'system'): Firmware[]
     if (said === undefined && version === undefined) continue;
     if (said !== undefined && PROTOCOL.test(said) && PROTOCOL_VERSIONS.test(version ?? '')) continue;
     // A name may carry the version when the version arrays are missing.
-    // HP names its one component by its version; with the next update it would be another component.
+    // HP names its only component by its version; the next update would make it another component.
     const name = said === version ? undefined : said;
     const split =
       name !== undefined && version === undefined
@@ -237,8 +237,8 @@ export function alertOfText(text: string, description: string | undefined): RawA
 }
 
 /**
- * The keywords among state reasons. Some hold several with commas, in capitals or with underscores. Where a driver's line
- * for its log got into them, its words are none: only what ends like a reason is one.
+ * The keywords in state reasons. Some values hold several, with commas, capitals or underscores. When a driver's log line
+ * got into them, only words that end like a reason count.
  */
 function keywordsIn(reasons: string[]): string[] {
   const words = reasons.flatMap((reason) => reason.split(',')).map((word) => word.trim());
@@ -248,7 +248,7 @@ function keywordsIn(reasons: string[]): string[] {
     .map((word) => word.toLowerCase().replaceAll('_', '-'));
 }
 
-/** A state reason as its keyword and the severity that may stand behind it. */
+/** Splits a state reason into its keyword and its optional severity. */
 function stateReason(reason: string): { keyword: string; severity?: string } {
   const text = clip(reason.trim().toLowerCase(), 255);
   const severity = ['report', 'warning', 'error'].find((word) => text.endsWith(`-${word}`));
@@ -309,7 +309,7 @@ function ippCounters(answer: IppAnswer): ReadCounters {
   return counters;
 }
 
-/** The reading of an answer; it takes a bounded time, whatever the texts in it. */
+/** Maps a response within bounded time, whatever its texts. */
 export function ippReading(answer: IppAnswer, mapping: MappingTables): Reading {
   return boundedReading(() => readingOf(answer, mapping));
 }
@@ -348,7 +348,7 @@ function readingOf(answer: IppAnswer, mapping: MappingTables): Reading {
   addTrays(answer, builder);
   const firmware = firmwareOf(answer, 'printer');
   const own = new Set(firmware.map(({ name }) => name));
-  // The system has what no single printer of it has; of what both name the printer's word stands.
+  // The system adds components that the printer doesn't list; for common ones the printer's version is taken.
   const ofSystem = firmwareOf(answer, 'system').filter(({ name }) => !own.has(name));
   for (const component of [...firmware, ...ofSystem]) {
     builder.addSoftware(component.name, component.version);

@@ -20,14 +20,14 @@ export function parseKeyedText(text: string): Map<string, string> {
   return parsePairs(withoutOwnName(text), '=');
 }
 
-/** Some printers write what the attribute is called into its values: `printer-alert[0] = code=jam;…`, `… = 'Paper jam'`. */
+/** Removes an attribute name that some printers write into the value: `printer-alert[0] = code=jam;…`, `… = 'Paper jam'`. */
 export function withoutOwnName(text: string): string {
   const rest = /^[a-z]+(?:-[a-z]+)+\[\d+\]\s*=\s*(.*)$/s.exec(text)?.[1];
   if (rest === undefined) return text;
   return /^'.*'$/s.test(rest) ? rest.slice(1, -1) : rest;
 }
 
-/** What an IEEE 1284 device id tells. */
+/** Content of an IEEE 1284 device id. */
 export interface DeviceId {
   make?: string;
   model?: string;
@@ -37,7 +37,7 @@ export interface DeviceId {
   all: Record<string, string>;
 }
 
-/** First of `keys` that says something. */
+/** The value of the first of `keys` that is not empty. */
 function pick(pairs: Map<string, string>, keys: string[]): string | undefined {
   for (const key of keys) {
     const value = pairs.get(key);

@@ -1,13 +1,13 @@
 /**
- * One printer seen through two protocols: IPP knows versions, SNMP knows serials. Units are the same when their place is,
- * or their model; every field keeps the source it came from.
+ * Merges readings of one printer through two protocols: IPP knows versions, SNMP knows serials. Units match by place or by
+ * model; every field keeps its source.
  */
 import type { InstalledSoftware } from '../../schemas/types.ts';
 import type { PrinterStructure } from '../driver.ts';
 import type { Condition, FoundUnit, Reading, Source } from './reading.ts';
 import { mergeMeasured } from './readings/merge-readings.ts';
 
-/** Whose word counts where both have one. */
+/** The source of versions when both have one. */
 const VERSIONS_FROM: Source = 'ipp';
 
 interface Merging {
@@ -34,7 +34,7 @@ function units(structure: PrinterStructure): FoundUnit[] {
   return structure.units.map((unit) => ({ ...unit, software: [...(unit.software ?? [])] }));
 }
 
-/** Adds to `mine` what only the other has, and takes the other's version where the other knows versions better. */
+/** Adds components that only the other has, and takes the other's versions where its source knows versions better. */
 function mergeSoftware(
   mine: InstalledSoftware[],
   other: InstalledSoftware[],
@@ -154,8 +154,8 @@ function freeSymbol(wanted: string, taken: FoundUnit[]): string {
 }
 
 /**
- * Conditions of both; what the second one says with the same keyword (on the same unit, or without one) is the same
- * condition. The first one's words stand: SNMP has the vendor's codes and the times.
+ * Merges conditions. A condition of the second with the same keyword (on the same unit, or without one) is the same one;
+ * the first one's is kept, because SNMP has the vendor's codes and the times.
  */
 export function mergeConditions(
   first: Condition[],
@@ -170,7 +170,7 @@ export function mergeConditions(
         candidate.keyword === condition.keyword &&
         (unit === undefined || candidate.unit === undefined || candidate.unit === unit),
     );
-    // An occurrence number is one protocol's own; mixed with the other's it would look like a new alert.
+    // Occurrence numbers are specific to a protocol; mixed, they would look like a new alert.
     const { occurrence: _, ticks: __, ...rest } = condition;
     if (!same) merged.push({ ...rest, ...(unit === undefined ? {} : { unit }) });
   }

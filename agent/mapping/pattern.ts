@@ -9,19 +9,19 @@
  */
 import { type Instruction, parsePattern } from './pattern-syntax.ts';
 
-/** What was found: the whole match, then its groups. */
+/** A match: the whole text, then the groups. */
 export type Match = (string | undefined)[];
 
 /** Steps of one search; a search that needs more finds nothing. Some 50 ms. */
 export const SEARCH_STEPS_MAX = 200_000;
-/** Characters of a text that is searched; what is behind them is not looked at. */
+/** Characters of a text that are searched; the rest is ignored. */
 export const SEARCH_CHARS_MAX = 4_096;
 
 interface Budget {
   left: number;
 }
 
-/** The budget of the read that is being mapped, when there is one. Mapping is synchronous, so one at a time is. */
+/** The step budget of the reading being mapped, if any. Mapping is synchronous, so there is one at a time. */
 let shared: Budget | undefined;
 
 /**
@@ -46,7 +46,7 @@ function isWord(char: number | undefined): boolean {
   );
 }
 
-/** A way through the pattern: where it stands, and where its groups begin and end. */
+/** A thread of the virtual machine: its instruction, and where its groups begin and end. */
 interface Way {
   at: number;
   slots: readonly number[];
@@ -77,7 +77,7 @@ class Search {
       for (const { at, slots } of here) {
         const instruction = program[at];
         if (instruction?.op === 'match') {
-          // What is preferred less than a match is not followed any more.
+          // Threads with lower priority than a match are dropped.
           found = slots;
           break;
         }
@@ -90,7 +90,7 @@ class Search {
     return found;
   }
 
-  /** Follows what takes no character, until each way stands before one (or has matched). */
+  /** Follows instructions that consume nothing, until each thread is at a character (or has matched). */
   #follow(
     program: Instruction[],
     start: number,

@@ -1,6 +1,6 @@
 /**
- * What one read of a printer becomes, whatever protocol it came by: the structure, the conditions that hold now, the
- * counters, where every field came from, and what was missing.
+ * The result of one read of a printer, independent of the protocol: structure, current conditions, counters, the source of
+ * every field, and what was missing.
  */
 import type { InstalledSoftware, LogEntry, Unit } from '../../schemas/types.ts';
 import type { PrinterStructure } from '../driver.ts';
@@ -13,18 +13,18 @@ export type Source = 'ipp' | 'snmp' | 'bambu' | 'command';
 export type Severity = LogEntry['severity'];
 
 /**
- * Something that is the case now: a row of prtAlertTable, a state reason, an HMS code. Printers list what holds, not what
+ * Something that holds now: a row of prtAlertTable, a state reason, an HMS code. Printers list what holds, not what
  * happened; `conditions.ts` turns the difference between two reads into log entries.
  */
 export interface Condition {
-  /** Our code: the vendor's own where it could be told (`J-7218`), else the IPP keyword (`media-jam`). */
+  /** Our code: the vendor's own if known (`J-7218`), else the IPP keyword (`media-jam`). */
   code: string;
   severity: Severity;
   /** Symbol of the unit it is on, where that is known. */
   unit?: string;
   /** IPP keyword of the condition, whatever the vendor calls it. */
   keyword?: string;
-  /** Tells one occurrence from the next where the printer numbers them (prtAlertIndex). */
+  /** Distinguishes occurrences, if the printer numbers them (prtAlertIndex). */
   occurrence?: string;
   /** When it began: hundredths of a second of the printer's own up-time (prtAlertTime). */
   ticks?: number;
@@ -33,7 +33,7 @@ export interface Condition {
   detail: Record<string, string | number | boolean>;
 }
 
-/** A field that was looked for and not found, for `platen agent doctor`. */
+/** A missing field, for `platen agent doctor`. */
 export interface Missing {
   /** Name of the field: `apparatus.serial`, `apparatus.software[engine].version`, `alerts`. */
   field: string;
@@ -44,7 +44,7 @@ export interface Missing {
 export interface ReadCounters {
   /** Life counter in pages as the printer shows it, not yet corrected for wraps. */
   pages?: number;
-  /** Bits of that counter: it begins at 0 again after 2^bits. Absent: it doesn't wrap. */
+  /** Width of that counter in bits: it wraps after 2^bits. Absent: it doesn't wrap. */
   pagesBits?: number;
   printing?: boolean;
 }
@@ -55,19 +55,19 @@ export interface Reading {
   /** Path of a structure field (`apparatus.serial`, `finisher.1.model`) to where it came from. */
   sources: Record<string, Source>;
   conditions: Condition[];
-  /** Whether the conditions are all that hold: a half-answer clears nothing. */
+  /** Whether the conditions are complete: an incomplete answer clears nothing. */
   conditionsWhole: boolean;
   counters: ReadCounters;
   /** Counters, supplies and what else is sent as readings. */
   measured?: FoundReadings;
   /** Hundredths of a second since the printer's management started (sysUpTime, printer-up-time). */
   upTimeTicks?: number;
-  /** Make, model and tables that were used, for the doctor; and by what it is known again behind another address. */
+  /** Make, model and mapping tables, for the doctor; and what identifies the printer at another address. */
   identity: {
     make?: string;
     model?: string;
     tables: string[];
-    /** Serial number by the protocol that told it: the two may write it differently. */
+    /** Serial number by protocol: the two may write it differently. */
     serials?: Partial<Record<Source, string>>;
     /** `printer-uuid` without its scheme. */
     uuid?: string;
@@ -77,10 +77,10 @@ export interface Reading {
   missing: Missing[];
 }
 
-/** Steps of all searches of one reading together, about 300 ms; an ordinary printer needs some ten thousand. */
+/** Pattern steps of one reading in total, about 300 ms; an ordinary printer needs some ten thousand. */
 export const READING_STEPS_MAX = 2_000_000;
 
-/** Maps an answer within the steps of one reading; where they were not enough, it says so and is not whole. */
+/** Maps an answer within the step limit. When the limit is reached, the reading says so and is incomplete. */
 export function boundedReading(map: () => Reading): Reading {
   const { result, enough } = withinSteps(READING_STEPS_MAX, map);
   if (enough) return result;
@@ -96,7 +96,7 @@ export function boundedReading(map: () => Reading): Reading {
 
 export type FoundUnit = Unit & { software: InstalledSoftware[] };
 
-/** Limits of the wire contract that texts of printers have to be cut to (schemas/wire/structure.json, errors.json). */
+/** Text lengths of the wire contract (schemas/wire/structure.json, errors.json). */
 export const TEXT_MAX = {
   code: 64,
   symbol: 64,

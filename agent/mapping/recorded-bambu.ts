@@ -44,7 +44,7 @@ function take(value: unknown, state: BambuState, depth: number): void {
   for (const inner of Object.values(fields)) take(inner, state, depth + 1);
 }
 
-/** What a recording tells of the printer; undefined when it is none of a Bambu printer. */
+/** The state in a recording; undefined when it is not of a Bambu printer. */
 export function parseRecordedBambu(bytes: Uint8Array): BambuState | undefined {
   const text = Buffer.from(bytes)
     .toString('utf8')

@@ -102,7 +102,7 @@ function numberIn(text: string): number | undefined {
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
-/** snmpwalk prints octets that are not ASCII as they are: read as latin1 the file keeps every byte. */
+/** snmpwalk prints non-ASCII octets as they are: reading the file as latin1 keeps every byte. */
 function unquote(text: string): Uint8Array {
   const inner = text.startsWith('"')
     ? text.slice(1, text.endsWith('"') && text.length > 1 ? -1 : undefined)
@@ -327,7 +327,7 @@ export function parseRecordedSnmp(bytes: Uint8Array, file: string): SnmpAnswer |
     }
     const match = /^(\S+?)\s+(?:=\s?)?(.*)$/.exec(line);
     const left = match?.[1] === undefined ? undefined : numericOid(match[1]);
-    // A new value begins with an OID; anything else goes on with the one before (strings and hex run over lines).
+    // A new value begins with an OID; any other line continues the one before (strings and hex span lines).
     if (left !== undefined && (line.includes('=') || /^\./.test(line) || quick)) {
       flush();
       oid = left;

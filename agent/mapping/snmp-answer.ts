@@ -1,6 +1,6 @@
 /**
- * What a printer answered over SNMP, as values by OID, and the objects that are read. Types are only believed as far as
- * they carry: printers send numbers as text and text as numbers.
+ * An SNMP answer as values by OID, and the objects that are read. Types are not trusted: printers send numbers as text and
+ * text as numbers.
  */
 import { clip, decodeText, hexOf, TEXT_OCTETS_MAX } from './text.ts';
 
@@ -132,7 +132,7 @@ export function textOf(value: SnmpValue | undefined, charset?: number): string |
   return clip(String(value.value), TEXT_OCTETS_MAX);
 }
 
-/** Octets of a value, for bit strings. Text that only holds hex pairs is what some gateways make of octets. */
+/** Octets of a value, for bit strings. */
 export function octetsOf(value: SnmpValue | undefined): Uint8Array | undefined {
   if (!value) return undefined;
   if (value.value instanceof Uint8Array) return value.value;
@@ -140,7 +140,7 @@ export function octetsOf(value: SnmpValue | undefined): Uint8Array | undefined {
   return undefined;
 }
 
-/** A value as something that can be shown: text where it is text, else hex. */
+/** A value for display: text if it is text, else hex. */
 export function showValue(value: SnmpValue): string {
   if (!(value.value instanceof Uint8Array)) return String(value.value);
   const text = decodeText(value.value);

@@ -1,5 +1,5 @@
 /**
- * What an SNMP answer becomes: Printer MIB (RFC 3805), Finisher MIB (RFC 3806), Host Resources (RFC 2790), Entity MIB
+ * Maps an SNMP answer: Printer MIB (RFC 3805), Finisher MIB (RFC 3806), Host Resources (RFC 2790), Entity MIB
  * and the private objects of the tables. Pure; every table may be missing, short or odd.
  */
 import { ALERT_GROUPS, ALERT_SEVERITIES, ALERT_TRAINING, conditionOf, type RawAlert } from './alert.ts';
@@ -24,7 +24,7 @@ import { isChoiceOfTrays, namesFamily, StructureBuilder } from './structure-buil
 import { expand, type Identity, type MappingTables, modelIn, modelName, type Tables } from './tables.ts';
 import { meaningful } from './text.ts';
 
-/** Whether the alerts that were read are all that the printer has. */
+/** Whether all of the printer's alerts were read. */
 export function alertsWhole(answer: SnmpAnswer, device: string): boolean {
   return !answer.brokenOff.has(OID.prtAlert) && !leftOut(answer, device).has('prtAlert');
 }
@@ -39,8 +39,8 @@ const JOINED = {
 } as const;
 
 /**
- * Rows that belong to no device that the host has, beside rows that were taken: a join that leaves something out is told.
- * Those of other devices (a print server has several printers) are somebody else's.
+ * Counts rows under a device that the host doesn't have, so that rows left out by a join are reported. Rows of the host's
+ * other devices (a print server has several printers) are not counted.
  */
 function leftOut(answer: SnmpAnswer, device: string): Map<keyof typeof JOINED, number> {
   const devices = new Set(answer.rows(OID.hrDevice).keys());
@@ -71,7 +71,7 @@ function deviceIdOf(answer: SnmpAnswer, device: string, tables: MappingTables): 
   return undefined;
 }
 
-/** Make, model and enterprise as far as the answer tells them, before any table is chosen. */
+/** Make, model and enterprise number, before any mapping table is chosen. */
 export function identify(
   answer: SnmpAnswer,
   mapping: MappingTables,
@@ -83,7 +83,7 @@ export function identify(
   const systemId = answer.text(OID.sysObjectId)?.replace(/^\./, '') ?? '';
   const enterprise = systemId.startsWith(`${OID.enterprises}.`) ? Number(systemId.split('.')[6]) : undefined;
   const model = deviceId?.model ?? description;
-  // A recording of some tables only still tells the make by whose trays it has.
+  // A partial recording may still show the make in the vendor of its trays.
   const make =
     deviceId?.make ?? (model === undefined && systemText === undefined ? vendorOfTrays(answer) : undefined);
   return {
@@ -142,7 +142,7 @@ function associatedOutputs(value: SnmpValue | undefined): number[] {
   return [...octets].filter((octet) => octet > 0);
 }
 
-/** What a full read found out and the quick reads after it need. */
+/** Results of a full read that the following quick reads need. */
 export interface SnmpContext {
   device: string;
   /** Where tables with a row a device have the printer's, and where the markers stand: see `tableDevice`. */
@@ -182,7 +182,7 @@ export function readMeasured(answer: SnmpAnswer, context: SnmpContext): FoundRea
   });
 }
 
-/** Conditions of a read: the alert table, and the detected-error bits that it leaves unsaid. */
+/** Conditions of a read: the alert table, and error bits without a matching alert. */
 export function readConditions(
   answer: SnmpAnswer,
   { device, tables, symbols, charset }: Pick<SnmpContext, 'device' | 'tables' | 'symbols' | 'charset'>,
@@ -190,7 +190,7 @@ export function readConditions(
   const conditions: Condition[] = [];
   for (const [index, row] of rowsOf(answer.rows(OID.prtAlert), device)) {
     const alert = alertOfRow(String(index), row, charset);
-    // A row without a code or a description was cut: it says nothing yet.
+    // A row without code and description was cut off: it says nothing yet.
     if (alert.code === undefined && !alert.description) continue;
     const condition = conditionOf(alert, tables, symbols);
     if (condition) conditions.push(condition);
@@ -254,7 +254,7 @@ export function readCounters(answer: SnmpAnswer, device: string, tables: Tables)
 const PRINT_SERVER =
   /ETHERNET MULTI-ENVIRONMENT|JETDIRECT|^\s*(?:ROM|EEPROM|JD\d|CIDATE|SN:|FN:|PID:|SVCID:)/i;
 
-/** The reading of an answer; it takes a bounded time, whatever the texts in it. */
+/** Maps an answer within bounded time, whatever its texts. */
 export function snmpReading(answer: SnmpAnswer, mapping: MappingTables): Reading {
   return boundedReading(() => readingOf(answer, mapping));
 }
@@ -275,7 +275,7 @@ function readingOf(answer: SnmpAnswer, mapping: MappingTables): Reading {
     privateText(answer, tables, 'model') ??
     hrDescription ??
     meaningful(textOf(general?.get(16), charset)) ??
-    // What names the print server names no printer.
+    // Parts that name the print server don't name the printer.
     systemText?.split(/[;,]/).find((part) => !PRINT_SERVER.test(part));
   const model = rawModel === undefined ? undefined : modelName(rawModel, tables, make);
   const serial =
@@ -343,7 +343,7 @@ function makeIn(texts: (string | undefined)[], tables: Tables): string | undefin
   );
 }
 
-/** Trays and bins. Name, vendor, model, version and serial stand in other columns for the two. */
+/** Trays and bins, whose tables have the same fields in different columns. */
 function addPaperUnits(
   answer: SnmpAnswer,
   device: string,
@@ -457,7 +457,7 @@ function addSoftware(
     builder.addSoftware(rule.name ?? 'Firmware', version);
     if (rule.oid === OID.sysDescr) descriptionIsKnown = true;
   }
-  // sysDescr is the last resort: network cards put their own versions there. A table that knows how knows better.
+  // sysDescr is the last resort: network cards put their own versions there. A mapping table that parses it takes precedence.
   const described = systemText === undefined || descriptionIsKnown ? [] : versionsInDescription(systemText);
   for (const { name, version } of described) {
     if (described.length > 1 || !builder.hasApparatusSoftware) builder.addSoftware(name, version);

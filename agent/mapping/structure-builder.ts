@@ -1,7 +1,7 @@
 /**
- * Builds the structure of one printer from what a protocol tells: first the hardware (places with models), then the
- * firmware components, each of which finds its unit by name. Nothing that was told is dropped: a component that no
- * table knows stays on the apparatus under its own name.
+ * Builds the structure of one printer: first the hardware (places with models), then the firmware components, each of
+ * which finds its unit by name. Nothing is dropped: a component that no table knows stays on the apparatus under its own
+ * name.
  */
 import type { InstalledSoftware } from '../../schemas/types.ts';
 import type { PrinterStructure } from '../driver.ts';
@@ -15,7 +15,7 @@ export const UNITS_MAX = 512;
 /** Firmware components of one printer. */
 export const SOFTWARE_MAX = 512;
 
-/** Rows that are a choice among trays, and none of them: `Auto Select`. */
+/** Whether a row is a choice among trays instead of a tray: `Auto Select`. */
 export function isChoiceOfTrays(name: string | undefined): boolean {
   return /^(?:auto(?:matic)?(?:[\s_-]*(?:select(?:ion)?|tray(?:[\s_-]*select)?|switch(?:ing)?))?|any(?:[\s_-]*tray)?)$/i.test(
     name?.trim() ?? '',
@@ -23,7 +23,7 @@ export function isChoiceOfTrays(name: string | undefined): boolean {
 }
 
 /**
- * Whether a device id names a family of printers, `M998-M1003`: what the printer says of itself elsewhere is its model.
+ * Whether a device id names a family of printers, `M998-M1003`. Then the model comes from elsewhere.
  */
 export function namesFamily(model: string | undefined): boolean {
   return /\b([A-Z]{1,3})\d{2,}[a-z]{0,3}-\1\d{2,}/.test(model ?? '');

@@ -21,7 +21,7 @@ import { slug, tidy } from './text.ts';
 
 type Compiled<R, K extends keyof R> = R & { fits: Record<K, Pattern | undefined> };
 
-/** What is known of a printer before its table is chosen. */
+/** What is known of a printer before its tables are chosen. */
 export interface Identity {
   make?: string;
   model?: string;
@@ -31,7 +31,7 @@ export interface Identity {
   enterprise?: number;
 }
 
-/** The entries that hold for one printer, the most particular first. */
+/** The entries that apply to one printer, the most specific first. */
 export interface Tables {
   names: string[];
   vendor?: string;
@@ -114,7 +114,7 @@ function fits(table: Loaded, identity: Identity): boolean {
   const texts = [identity.make, identity.model, identity.text].map((text) => squash(text ?? ''));
   const byMake =
     table.makes.some((make) => texts.some((text) => text.startsWith(make))) ||
-    // The make stands anywhere in sysDescr; short names would be found in other words.
+    // The make may be anywhere in sysDescr; short names would match within other words.
     table.makes.some((make) => make.length >= 5 && (texts[2] ?? '').includes(make)) ||
     (identity.enterprise !== undefined && (match.enterprise ?? []).includes(identity.enterprise));
   const makeAsked = match.make !== undefined || match.enterprise !== undefined;
@@ -134,7 +134,7 @@ function objectsOf(tables: Loaded[]): Tables['objects'] {
   });
 }
 
-/** How particular a table is: one for models goes before one for a make, that before one for all. */
+/** How specific a table is: for models, then for a make, then for all. */
 function rank(table: Loaded): number {
   const { match } = table.mapping;
   if (match?.model) return 2;
@@ -185,7 +185,7 @@ export class MappingTables {
     return selected;
   }
 
-  /** Every private object of every table: what a first read asks for before the make is known. */
+  /** The device id objects of all tables, which a first read asks for before the make is known. */
   deviceIdObjects(): string[] {
     return [
       ...new Set(

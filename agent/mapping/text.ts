@@ -1,6 +1,6 @@
 /**
- * Text as printers write it: octets whose character set nobody promises. SNMP's DisplayString should be ASCII and
- * prtLocalizationCharacterSet should name the rest; in the field there is Latin-1, Shift-JIS, UTF-16, UTF-8 cut in the
+ * Decodes texts of printers, whose character set is unreliable. SNMP's DisplayString should be ASCII, and
+ * prtLocalizationCharacterSet should name other sets; in the field there is Latin-1, Shift-JIS, UTF-16, UTF-8 cut in the
  * middle of a character, and padding with NUL. Nothing here throws: a wrong guess shows odd letters, never nothing.
  */
 
@@ -24,7 +24,7 @@ const CHARSETS: Record<number, string> = {
   2252: 'windows-1252',
 };
 
-/** Octets of one value that are read as text: the longest that printers mean (a device id) has a few hundred. */
+/** Octets of one value that are decoded; the longest real text (a device id) has a few hundred. */
 export const TEXT_OCTETS_MAX = 4_096;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -34,7 +34,7 @@ function tryDecode(label: string, bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder(label, { fatal: true }).decode(bytes);
   } catch {
-    return undefined; // Not this character set: the next one is tried.
+    return undefined; // Not this character set: try the next one.
   }
 }
 
@@ -201,14 +201,14 @@ export function meaningful(text: string | undefined, length = 256): string | und
   if (text === undefined) return undefined;
   const tidied = tidy(text);
   if (EMPTY_WORDS.has(tidied.toLowerCase())) return undefined;
-  // A row of one sign, or what somebody put over it in a recording.
+  // A row of one character, or a redaction in a recording.
   if (/^([0xX*#.\-_ ])\1*$|^[*[(<]+redacted[*\])>]+$/i.test(tidied)) return undefined;
   return clip(tidied, length);
 }
 
 /** A word for ids and symbols: lower case letters, digits, `.` and `-`. Letters outside ASCII keep their code point. */
 export function slug(text: string): string {
-  // More than a word needs is not looked at: the expressions below take the square of its length.
+  // Clipped, because the expressions below take quadratic time.
   const plain = clip(text, 512)
     .normalize('NFKD')
     .replace(/[\u0300-\u036f]/g, '')
