@@ -71,6 +71,8 @@ export class SnmpAnswer {
   readonly values = new Map<string, SnmpValue>();
   /** Subtrees that were asked for and broke off: their rows may be incomplete. */
   readonly brokenOff = new Set<string>();
+  /** Tables by entry OID, as `rows` has built them; emptied when a value changes. */
+  readonly #tables = new Map<string, SnmpRows>();
   /** Bytes of the values, as far as they are octets or text. */
   bytes = 0;
 
@@ -78,6 +80,7 @@ export class SnmpAnswer {
     if (typeof value.value === 'string' || value.value instanceof Uint8Array)
       this.bytes += value.value.length;
     this.values.set(oid.startsWith('.') ? oid.slice(1) : oid, value);
+    this.#tables.clear();
   }
 
   get size(): number {
@@ -93,8 +96,10 @@ export class SnmpAnswer {
     return textOf(this.values.get(oid), charset);
   }
 
-  /** The rows of a table by its entry OID, in the order of their index. */
+  /** The rows of a table by its entry OID, in the order of their index. Shared by all callers: don't change them. */
   rows(entry: string): SnmpRows {
+    const known = this.#tables.get(entry);
+    if (known) return known;
     const prefix = `${entry}.`;
     const found: [string, number, SnmpValue][] = [];
     for (const [oid, value] of this.values) {
@@ -113,6 +118,7 @@ export class SnmpAnswer {
       }
       row.set(column, value);
     }
+    this.#tables.set(entry, rows);
     return rows;
   }
 }

@@ -9,7 +9,7 @@ import type { Measure } from './supply-words.ts';
 
 /** Limits of schemas/wire/readings.json. */
 const COUNTERS_MAX = 64;
-const SUPPLIES_MAX = 256;
+export const SUPPLIES_MAX = 256;
 const INPUTS_MAX = 64;
 const REASONS_MAX = 64;
 const TEXT_LENGTH_MAX = 256;

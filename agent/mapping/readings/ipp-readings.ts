@@ -12,6 +12,7 @@ import {
   type FoundReadings,
   levelOf,
   ReadingsBuilder,
+  SUPPLIES_MAX,
   type SupplyState,
   stateOfLevel,
 } from './found-readings.ts';
@@ -73,32 +74,35 @@ interface FoundSupply {
 /** `printer-supply` rows, each with its description in the parallel array. */
 function suppliesOf(answer: IppAnswer): FoundSupply[] {
   const descriptions = answer.texts('printer-supply-description');
-  return answer.values('printer-supply').flatMap((value, i) => {
-    const keys = parseKeyedText(textOfIpp(value));
-    if (keys.size === 0) return [];
-    const description =
-      meaningful(descriptions[i]) ?? meaningful(keys.get('description') ?? keys.get('name'));
-    const filled = /filled|^4$/i.test(keys.get('class') ?? '');
-    const told = kindOfType(keys.get('type')) ?? kindOfWords(description);
-    const colorant = keys.get('colorantname');
-    const kind = told ?? (filled ? 'waste' : 'other');
-    const colored = kind !== 'waste' && kind !== 'fuser';
-    return [
-      {
-        symbol: `supply.${indexOf(keys, i)}`,
-        kind,
-        color: colored ? (colorOf(colorant, true) ?? colorOf(description)) : undefined,
-        description,
-        // RFC 3805 has the room that is left, ippeveprinter (and who follows it) how full it is: nobody can tell them apart.
-        level: kind === 'waste' ? undefined : numberOf(keys, 'level'),
-        capacity: numberOf(keys, 'maxcapacity'),
-        unit: keys.get('unit'),
-        low: undefined,
-        from: 'printer-supply',
-        at: `printer-supply[${i}]`,
-      },
-    ];
-  });
+  return answer
+    .values('printer-supply')
+    .slice(0, SUPPLIES_MAX + 1)
+    .flatMap((value, i) => {
+      const keys = parseKeyedText(textOfIpp(value));
+      if (keys.size === 0) return [];
+      const description =
+        meaningful(descriptions[i]) ?? meaningful(keys.get('description') ?? keys.get('name'));
+      const filled = /filled|^4$/i.test(keys.get('class') ?? '');
+      const told = kindOfType(keys.get('type')) ?? kindOfWords(description);
+      const colorant = keys.get('colorantname');
+      const kind = told ?? (filled ? 'waste' : 'other');
+      const colored = kind !== 'waste' && kind !== 'fuser';
+      return [
+        {
+          symbol: `supply.${indexOf(keys, i)}`,
+          kind,
+          color: colored ? (colorOf(colorant, true) ?? colorOf(description)) : undefined,
+          description,
+          // RFC 3805 has the room that is left, ippeveprinter (and who follows it) how full it is: nobody can tell them apart.
+          level: kind === 'waste' ? undefined : numberOf(keys, 'level'),
+          capacity: numberOf(keys, 'maxcapacity'),
+          unit: keys.get('unit'),
+          low: undefined,
+          from: 'printer-supply',
+          at: `printer-supply[${i}]`,
+        },
+      ];
+    });
 }
 
 /** `marker-*`, parallel arrays of which any may be shorter than the others. */
@@ -110,7 +114,8 @@ function markersOf(answer: IppAnswer): FoundSupply[] {
   const lows = answer.values('marker-low-levels');
   const highs = answer.values('marker-high-levels');
   const found: FoundSupply[] = [];
-  for (let i = 0; i < Math.max(names.length, levels.length, types.length); i++) {
+  const count = Math.min(Math.max(names.length, levels.length, types.length), SUPPLIES_MAX + 1);
+  for (let i = 0; i < count; i++) {
     const description = meaningful(names[i]);
     const words = kindOfWords(description);
     const kind = (words === 'waste' ? words : undefined) ?? kindOfType(types[i]) ?? words ?? 'other';

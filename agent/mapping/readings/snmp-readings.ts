@@ -22,6 +22,7 @@ import {
   type Level,
   levelOf,
   ReadingsBuilder,
+  SUPPLIES_MAX,
   type SupplyState,
   stateOfLevel,
 } from './found-readings.ts';
@@ -131,10 +132,12 @@ function addSupplies(answer: SnmpAnswer, context: SnmpReadingsContext, builder: 
   const { device, charset, model, conditionsWhole } = context;
   const table = placeOf(answer, OID.prtMarkerSupplies, device);
   if (table.broken) builder.miss('supplies', 'The printer broke off in the middle of its supplies.');
-  const colorants = rowsOf(answer.rows(OID.prtMarkerColorant), device);
+  const colorants = placeOf(answer, OID.prtMarkerColorant, device);
   const said = saidOfSupplies(answer, device);
   const found: { index: number; row: Row; description: string | undefined; kind: string }[] = [];
-  for (const [index, row] of table.rows) {
+  const technology = kindByTechnology(answer, device);
+  // One more than are kept, so that the surplus is reported.
+  for (const [index, row] of [...table.rows].slice(0, SUPPLIES_MAX + 1)) {
     // Without a level, in a table that broke off, nothing is known of it; "unknown" would be a word of the printer.
     if (table.broken && row.get(9) === undefined) continue;
     const description = meaningful(textOf(row.get(6), charset));
@@ -146,7 +149,7 @@ function addSupplies(answer: SnmpAnswer, context: SnmpReadingsContext, builder: 
       index,
       row,
       description,
-      kind: kind === 'cartridge' ? (kindByTechnology(answer, device) ?? kindOfCartridge(model)) : kind,
+      kind: kind === 'cartridge' ? (technology ?? kindOfCartridge(model)) : kind,
     });
   }
   const toners = found.filter(({ kind }) => kind === 'toner').length;
@@ -161,12 +164,11 @@ function addSupplies(answer: SnmpAnswer, context: SnmpReadingsContext, builder: 
     const numbers = description === undefined ? {} : numbersIn(description);
     const colored = kind === 'toner' || kind === 'ink' || kind === 'drum' || kind === 'developer';
     const colorant = intOf(row.get(3)) ?? 0;
-    const colorantText = colored ? textOf(colorants.get(colorant)?.get(4), charset) : undefined;
+    const colorantText = colored ? textOf(colorants.rows.get(colorant)?.get(4), charset) : undefined;
     const color = colorOf(description, colored) ?? colorOf(colorantText, true);
     const bits = kind === 'toner' && toners === 1 ? bitsOfToner(answer, device) : undefined;
     const oid = (column: number) => (row.has(column) ? table.oid(column, index) : undefined);
     const described = colorOf(description, colored) !== undefined;
-    const colorantAt = placeOf(answer, OID.prtMarkerColorant, device);
     builder.supply(
       {
         symbol: `supply.${index}`,
@@ -180,7 +182,7 @@ function addSupplies(answer: SnmpAnswer, context: SnmpReadingsContext, builder: 
       },
       {
         kind: kindOfType(intOf(row.get(5))) === undefined ? oid(6) : oid(5),
-        color: color === undefined ? undefined : described ? oid(6) : colorantAt.oid(4, colorant),
+        color: color === undefined ? undefined : described ? oid(6) : colorants.oid(4, colorant),
         model: oid(6),
         serial: numbers.serial === undefined ? undefined : oid(6),
         level: oid(9),
