@@ -153,6 +153,9 @@ export const CENTER_LIMITS = {
   question_ms_max: 30_000,
   questions_waiting_max: 16,
   question_thread_memory_mib_max: 1_024,
+  /** Connections to the database that questions have, all and those of one operator; the others are for what is stored. */
+  question_connections_max: 6,
+  question_connections_person_max: 2,
   /** A catalog that takes longer to compile is not taken: where it is used nothing else goes on meanwhile. */
   catalog_compile_ms_max: 5_000,
   /** Characters of a range in a request. */

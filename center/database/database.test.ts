@@ -7,6 +7,7 @@ import pg from 'pg';
 import type { ErrorBatch } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
+import { answering } from './answering.ts';
 import { isLostConnection, openDatabase } from './database.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { openStore } from './store.ts';
@@ -78,6 +79,28 @@ test('a server that dies is started again; nothing is acknowledged meanwhile, no
   expect(row).toEqual({ n: seq, d: seq });
   // Fresh is told for each of them once, even where the commit's answer was lost.
   expect(fresh).toBe(seq);
+});
+
+test('questions that are slow, however many, hold up nothing that is stored, and the database is not lost for it', async () => {
+  const store = await openStore({ source: { dataFolder: freshFolder() }, log });
+  cleanups.push(() => store.close());
+  const { database } = store;
+  let lost = 0;
+  database.onLost(() => {
+    lost += 1;
+  });
+  let answered = 0;
+  const questions = Array.from({ length: 13 }, (_, index) =>
+    answering(`operator-${index % 5}`, () => database.query('SELECT pg_sleep(0.5)')).then(() => {
+      answered += 1;
+    }),
+  );
+  for (let turn = 0; turn < 5; turn += 1) {
+    await database.transaction((client) => client.query('SELECT 1'));
+  }
+  expect(answered).toBe(0);
+  await Promise.all(questions);
+  expect([answered, lost]).toEqual([13, 0]);
 });
 
 test('the server that a killed process left behind is stopped, and what it had is there', async () => {

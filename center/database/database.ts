@@ -5,6 +5,8 @@
  */
 import pg from 'pg';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
+import { CENTER_LIMITS } from '../limits.ts';
+import { askedBy, TurnsByName } from './answering.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { migrate } from './migrate.ts';
 import type { StoreLog } from './store-log.ts';
@@ -25,6 +27,8 @@ const WATCH_EVERY_MS = 2_000;
 const WATCH_MS_MAX = 3_000;
 /** A statement that takes longer counts as a lost connection. */
 const STATEMENT_MS_MAX = 60_000;
+/** What the server says of a statement that it ended because it took too long. */
+const STATEMENT_CANCELLED = '57014';
 /** How long an operation waits for a lost database before it gives up. */
 const WAIT_MS_MAX = 30_000;
 
@@ -102,6 +106,9 @@ class PostgresDatabase implements Database {
   readonly url: string;
   readonly embedded: EmbeddedPostgres | undefined;
   #pool: pg.Pool;
+  /** For statements within `answering`. */
+  #questions: pg.Pool;
+  readonly #turns = new TurnsByName(CENTER_LIMITS.question_connections_person_max);
   /** Of the one connection whose statements don't wait for each other. */
   #pipeline: pg.Pool;
   #line: Line | undefined;
@@ -129,9 +136,16 @@ class PostgresDatabase implements Database {
       application_name: 'platen',
     };
     this.#pool = new pg.Pool({ ...settings, max: POOL_CONNECTIONS_MAX });
+    this.#questions = new pg.Pool({
+      ...settings,
+      max: CENTER_LIMITS.question_connections_max,
+      connectionTimeoutMillis: CENTER_LIMITS.question_ms_max,
+      statement_timeout: CENTER_LIMITS.question_ms_max,
+    });
     this.#pipeline = new pg.Pool({ ...settings, max: 1, pipeline: true });
     // An idle connection that breaks is the first sign of a lost server.
     this.#pool.on('error', (error) => this.#noticed(error));
+    this.#questions.on('error', (error) => this.#noticed(error));
     this.#pipeline.on('error', (error) => this.#noticed(error));
     this.#watch = setTimeout(() => void this.#watchOn(), WATCH_EVERY_MS);
     this.#watch.unref();
@@ -168,8 +182,22 @@ class PostgresDatabase implements Database {
     return this.borrow(async (client) => (await client.query<R>(text, values)).rows);
   }
 
-  async borrow<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const client = await this.#connect(this.#pool);
+  borrow<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const operator = askedBy();
+    if (operator === undefined) return this.#borrowFrom(this.#pool, work);
+    const answer = this.#turns.run(operator, () => this.#borrowFrom(this.#questions, work));
+    return answer.catch((error: unknown) => {
+      if ((error as { code?: unknown }).code !== STATEMENT_CANCELLED) throw error;
+      throw new PlatenError(
+        'request/too-heavy',
+        { seconds: CENTER_LIMITS.question_ms_max / 1_000 },
+        { cause: error },
+      );
+    });
+  }
+
+  async #borrowFrom<T>(pool: pg.Pool, work: (client: Client) => Promise<T>): Promise<T> {
+    const client = await (pool === this.#questions ? this.#connectForQuestion() : this.#connect(pool));
     let broken: Error | undefined;
     // A connection may break while nothing waits for it: unheard, that would end the process.
     const heard = (error: Error) => {
@@ -259,6 +287,20 @@ class PostgresDatabase implements Database {
     }
   }
 
+  /** Waiting in vain for one's turn behind other questions says nothing about the server. */
+  async #connectForQuestion(): Promise<Client> {
+    await this.whenReady();
+    try {
+      return await this.#questions.connect();
+    } catch (error) {
+      if (reasonOf(error).includes('timeout exceeded when trying to connect')) {
+        throw new PlatenError('request/busy', {}, { cause: error });
+      }
+      if (isLostConnection(error)) this.#noticed(error as Error);
+      throw error;
+    }
+  }
+
   whenReady(ms_max = WAIT_MS_MAX): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the database is closed'));
     if (!this.#lost) return Promise.resolve();
@@ -335,7 +377,7 @@ class PostgresDatabase implements Database {
     clearTimeout(this.#probe);
     clearTimeout(this.#watch);
     for (const settle of [...this.#waiting]) settle(new Error('the database is closed'));
-    await Promise.all([this.#pool.end(), this.#pipeline.end()]);
+    await Promise.all([this.#pool.end(), this.#questions.end(), this.#pipeline.end()]);
     await this.embedded?.stop();
   }
 }

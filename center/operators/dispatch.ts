@@ -18,6 +18,7 @@ import {
   parseObject,
   parsePayload,
 } from '../../schemas/validate.ts';
+import { answering } from '../database/answering.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link/link.ts';
 import { sendAnswer } from '../link/send-answer.ts';
@@ -226,7 +227,8 @@ export class Dispatcher {
   ): Promise<Answered> {
     const { method, audited } = definition;
     const checked = checkParams(method, params);
-    const { status = 'ok', data } = await definition.handle(checked, caller, this.#services);
+    const work = () => definition.handle(checked, caller, this.#services);
+    const { status = 'ok', data } = audited ? await work() : await answering(caller.name, work);
     if (this.#checksReplies) checkReply(method, data);
     if (audited) {
       await this.#audit.add({
