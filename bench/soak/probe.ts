@@ -11,10 +11,11 @@ const MIB = 2 ** 20;
 const ROWS: Record<string, string> = {
   rows_orders_open: 'SELECT count(*)::int FROM executions WHERE ended_at IS NULL',
   rows_orders_to_publish: 'SELECT count(*)::int FROM executions WHERE publish_due',
-  rows_targets_open: `SELECT count(*)::int FROM campaign_targets WHERE state IN ('waiting', 'dispatched')`,
+  // An aborted campaign may be taken up again: its printers go on waiting, and are no leak.
+  rows_targets_open: `SELECT count(*)::int FROM campaign_targets t JOIN campaigns c ON c.id = t.campaign
+    WHERE t.state IN ('waiting', 'dispatched') AND c.state <> 'aborted'`,
   rows_targets_of_ended: `SELECT count(*)::int FROM campaign_targets t JOIN campaigns c ON c.id = t.campaign
-    WHERE t.state IN ('waiting', 'dispatched') AND c.state NOT IN ('running', 'paused', 'proposed', 'halted')
-      AND c.updated_at < now() - interval '2 minutes'`,
+    WHERE t.state = 'dispatched' AND c.state IN ('finished', 'aborted') AND c.updated_at < now() - interval '2 minutes'`,
   rows_campaigns_running: `SELECT count(*)::int FROM campaigns WHERE state = 'running'`,
   rows_troubles_open: `SELECT count(*)::int FROM troubles WHERE state IN ('open', 'escalated')`,
   rows_sessions: 'SELECT count(*)::int FROM sessions',
