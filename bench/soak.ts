@@ -7,7 +7,7 @@
  * fitted to every figure after the warm-up (bench/soak/trend.ts), and the figure is flat or it isn't. The minutes
  * are appended to `bench/results/soak-minutes.csv` as they come. Ctrl-C ends it early and records what there is.
  */
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomFor } from '../base/random.ts';
@@ -230,6 +230,7 @@ async function soak(
     process.off('SIGINT', end);
     process.off('SIGTERM', end);
     for (const close of closing.reverse()) await close();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
