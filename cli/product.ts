@@ -55,7 +55,7 @@ async function openTls(
   const authority = await Authority.open(join(settings.data, 'tls'), Date.now);
   opened.add(() => authority.close());
   authority.onFailed((error) =>
-    log.error({ reason: reasonOf(error) }, 'the list of certificates is damaged'),
+    log.error({ reason: reasonOf(error) }, 'the list of client certificates cannot be read'),
   );
   const { key, cert } = await authority.server(serverHosts(settings));
   show(registry, {
@@ -116,7 +116,10 @@ export async function openProduct(
         tls?.authority.revokeEarlier(name, enrolment);
       } catch (error) {
         // They are refused all the same, by their enrolment: only the list doesn't show it.
-        log.error({ name, reason: reasonOf(error) }, 'its certificates are not marked as revoked');
+        log.error(
+          { name, reason: reasonOf(error) },
+          'the certificates of this name could not be marked as revoked',
+        );
       }
     });
     tls?.authority.onRevoked((name) => broker.revoke(name, 'certificate-revoked'));
@@ -163,7 +166,8 @@ export async function openProduct(
       const printer = name === undefined ? Promise.resolve(false) : accounts.isPrinter(name);
       printer.then(
         (is) => security.tell(refusal, is),
-        (error: unknown) => log.warn({ name, reason: reasonOf(error) }, 'a refusal was not told'),
+        (error: unknown) =>
+          log.warn({ name, reason: reasonOf(error) }, 'a refusal was not published as an event'),
       );
     });
     // Before it listens: a listener that fails leaves others, and timers, that have to be closed.

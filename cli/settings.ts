@@ -94,14 +94,15 @@ const DEFINITIONS = {
   metrics: {
     flag: '--metrics <open|token|port>',
     env: 'PLATEN_METRICS',
-    description: 'who reads /metrics: everybody, holders of a token, or whoever reaches a port of its own',
+    description:
+      'who may read /metrics: everybody (open), holders of a token, or everybody on a separate port',
     fallback: 'open',
   },
   repository: {
     flag: '--repository <open|token|port>',
     env: 'PLATEN_REPOSITORY',
     description:
-      'who reads /repository/: everybody, holders of a token, or whoever reaches a port of its own',
+      'who may read /repository/: everybody (open), holders of a token, or everybody on a separate port',
     fallback: 'open',
   },
   publicUrl: {
@@ -113,7 +114,7 @@ const DEFINITIONS = {
   httpProxies: {
     flag: '--http-proxy <addresses>',
     env: 'PLATEN_HTTP_PROXY',
-    description: 'addresses of proxies before HTTP, divided by commas: their X-Forwarded-For is believed',
+    description: 'addresses of reverse proxies, separated by commas: their X-Forwarded-For is trusted',
     fallback: '',
   },
   oidcIssuer: {
@@ -195,19 +196,20 @@ const DEFINITIONS = {
   retentionDays: {
     flag: '--retention-days <days>',
     env: 'PLATEN_RETENTION_DAYS',
-    description: 'how long log entries, records, and troubles and orders that ended are kept',
+    description: 'how long log entries, audit records, closed troubles and finished orders are kept',
     fallback: '400',
   },
   broker: {
     flag: '--broker <url>',
     env: 'PLATEN_BROKER',
-    description: 'MQTT broker to work over: mqtt:// or mqtts://, with the user and password of the center',
+    description: 'MQTT broker to connect to, mqtt:// or mqtts://, with the user and password of the center',
     fallback: undefined,
   },
   centerName: {
     flag: '--name <name>',
     env: 'PLATEN_CENTER_NAME',
-    description: 'names this center at the broker: the same at every start, another for every center',
+    description:
+      'client id of this center at the broker: the same at every start, a different one for each center',
     fallback: 'center',
   },
 } as const satisfies Record<keyof Settings, SettingDefinition>;

@@ -36,7 +36,7 @@ async function onDatabase(
 
 /** `platen admin`: what only somebody at the server may do, with or without a running center. */
 export function command(): Command {
-  const admin = new Command('admin').description('what only somebody at the server may do');
+  const admin = new Command('admin').description('recovery commands for whoever is logged in on the server');
   const reset = new Command('reset').description(
     'give the administrator "admin" a new password, written to admin.json; connections with the old one end',
   );

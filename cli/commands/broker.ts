@@ -68,7 +68,7 @@ export function command(): Command {
     await run(readSettings(broker.opts(), process.env), readBrokerFlags(broker), memory);
   });
   const add = new Command('add')
-    .description('give somebody credentials; the password is printed once')
+    .description('add credentials; the password is printed once')
     .argument('<name>')
     .addOption(new Option('--role <role>').choices(ROLES).default('printer'));
   addSettings(add, ['data']);
@@ -79,7 +79,7 @@ export function command(): Command {
     process.stdout.write(`${password}\n`);
   });
   const remove = new Command('remove')
-    .description("take somebody's credentials away; live connections end")
+    .description('remove credentials and end live connections')
     .argument('<name>');
   addSettings(remove, ['data']);
   remove.action((name: string) => {
@@ -151,7 +151,7 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
     (error) => log.error({ err: error }, 'the credentials could not be read'),
   );
   tls?.authority.onFailed((error) =>
-    log.error({ reason: reasonOf(error) }, 'the list of certificates is damaged'),
+    log.error({ reason: reasonOf(error) }, 'the list of client certificates cannot be read'),
   );
   tls?.authority.onRevoked((name) => broker.revoke(name, 'certificate-revoked'));
   ready = true;

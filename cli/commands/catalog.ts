@@ -34,13 +34,15 @@ export function command(): Command {
   const catalog = new Command('catalog').description('check a catalog, or see what a new one would change');
   catalog
     .command('check')
-    .description('tell what is wrong with a catalog, with the JSON path; exit 1 when it has errors')
+    .description(
+      'check a catalog and print each fault with its JSON path; exits with 1 when there are errors',
+    )
     .argument('<file>', 'the catalog, a JSON document')
     .option('--json', 'as one JSON object')
     .action(check);
   catalog
     .command('impact')
-    .description('tell what a new catalog would change, by count and example')
+    .description('show what a new catalog would change, with counts and examples')
     .requiredOption('--from <file>', 'the catalog as it is')
     .requiredOption('--to <file>', 'the catalog as it would be')
     .requiredOption('--structures <file>', 'structures, one JSON document a line; - for standard input')

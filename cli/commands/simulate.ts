@@ -137,7 +137,7 @@ async function simulate(flags: SimulateFlags): Promise<void> {
     if (durationGiven === undefined) {
       throw new PlatenError('setting/invalid', {
         name: '--duration',
-        reason: 'a record needs to know how much virtual time goes by',
+        reason: '--record needs to know how much virtual time to run',
         hint: 'For example --duration P30D.',
       });
     }
