@@ -45,7 +45,7 @@ export interface BrokerLimits {
   printerBytesPerSecondMax: number;
   /** Messages an operator may publish per second, over all its connections. 0 = unbounded. */
   operatorPublishesPerSecondMax: number;
-  /** Bytes an operator may send per second, over all its connections. 0 = unbounded. */
+  /** Bytes an operator may send per second, over all its connections: parsing a request takes up to 75 ms a MiB. 0 = unbounded. */
   operatorBytesPerSecondMax: number;
   /** How far an operator may run ahead of its rates. */
   operatorBurstSeconds: number;
@@ -149,7 +149,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   printerBytesPerSecondMax: 128 * KIB,
   printerBurstSeconds: 300,
   operatorPublishesPerSecondMax: 2_000,
-  operatorBytesPerSecondMax: 32 * MIB,
+  operatorBytesPerSecondMax: 4 * MIB,
   operatorBurstSeconds: 10,
   packetsPerSecondMax: 200,
   packetBurstSeconds: 10,
