@@ -205,6 +205,40 @@ test('supplies with other serial numbers at every read leave so many rows a day,
   expect(row).toEqual({ all: 60 + exchanges_day_max, there: 60, latest: 60 });
 });
 
+test('a supply of which nothing new is told is not written again', async () => {
+  const supplies = [
+    {
+      symbol: 'supply.black',
+      kind: 'toner',
+      color: 'black',
+      serial: 'A',
+      measure: 'percent' as const,
+      level: 50,
+    },
+  ];
+  const version = async () =>
+    (
+      await opened.store.database.query(`SELECT xmin::text FROM supply_intervals WHERE printer = 'steady'`)
+    )[0];
+  await send('steady', reading(1, { supplies }));
+  const first = await version();
+  await send('steady', reading(2, { supplies }));
+  expect(await version()).toEqual(first);
+  await send('steady', reading(3, { supplies: [{ ...supplies[0]!, level: 49 }] }));
+  expect(await version()).not.toEqual(first);
+});
+
+test('10,000 supplies are more than a reading may hold, and the next reading is taken', async () => {
+  const supplies = many(10_000, (index) => ({ symbol: `s${index}`, kind: 'ink' }));
+  expect(await send('heap', { ...reading(1), supplies, counters: { impressions: 5 } })).toBe('refused');
+  expect(codes('heap')).toEqual(['payload/too-large']);
+  // Fewer than fill the payload, and still too many.
+  expect(await send('heap', { ...reading(1), supplies: supplies.slice(0, 1_000) })).toBe('refused');
+  expect(codes('heap').at(-1)).toBe('payload/schema');
+  expect(await send('heap', reading(1, { counters: { impressions: 5 } }))).toBe('taken');
+  expect(await numbers('heap')).toEqual([1]);
+});
+
 test('names that are members of every object are names like others', async () => {
   const json = JSON.stringify(reading(1)).replace(
     /}$/,

@@ -155,8 +155,21 @@ export function supplyOn(
     ...(before.exchange ? { exchange: before.exchange } : {}),
     ...(forecast ? { forecast } : {}),
   };
-  const { seen_ms: _now, days: _days, ...now } = state;
-  const { seen_ms: _then, days: _before, ...then } = before;
   const refused = seems ? ({ refused: true } as const) : {};
-  return { state, changed: JSON.stringify(now) !== JSON.stringify(then), ...refused, ...beyond };
+  return { state, changed: !sameShown(before, state), ...refused, ...beyond };
+}
+
+/** Whether nothing differs that is shown. Members have no order: the database gives them back in one of its own. */
+function sameShown(before: SupplyState, after: SupplyState): boolean {
+  const { seen_ms: _then, days: _before, forecast: earlier, ...then } = before;
+  const { seen_ms: _now, days: _days, forecast: later, ...now } = after;
+  return sameMembers(then, now) && sameMembers(earlier ?? {}, later ?? {});
+}
+
+function sameMembers(left: object, right: object): boolean {
+  const members = Object.entries(left);
+  return (
+    members.length === Object.keys(right).length &&
+    members.every(([name, value]) => (right as Record<string, unknown>)[name] === value)
+  );
 }
