@@ -11,7 +11,7 @@ const PURE = [
   '^mqtt/',
   '^center/trouble/engine/',
   '^center/statistics/',
-  '^center/readings/(counter|fold|forecast|limits|local-day|supply)\\.ts$',
+  '^center/readings/(counter|fold|forecast|limits|local-day|signs|supply)\\.ts$',
   '^center/update/limits\\.ts$',
   '^center/update/campaigns/(campaign-state|code-guard|guard|draw)\\.ts$',
   '^center/update/orders/order-state\\.ts$',

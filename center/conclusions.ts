@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { reasonOf } from '../schemas/errors.ts';
 import type { LogEntry, Structure, UpdateReport, Verdict } from '../schemas/types.ts';
+import type { ReadingSigns } from './readings/signs.ts';
 import type { CompiledRule } from './trouble/engine/rule.ts';
 import type { TroubleNews, TroubleRow } from './trouble/rows.ts';
 import type { ExecutionRow } from './update/orders/execution-store.ts';
@@ -20,6 +21,8 @@ export type Conclusion =
   | { kind: 'structure'; printer: string; structure: Structure; judged: Judged | undefined }
   /** Entries were stored; only those that are new. */
   | { kind: 'entries'; printer: string; log: string; entries: readonly LogEntry[] }
+  /** A new reading was stored. */
+  | { kind: 'reading'; printer: string; signs: ReadingSigns }
   /** A report about an order was stored. */
   | { kind: 'update-report'; printer: string; report: UpdateReport }
   /** A printer came or went. */

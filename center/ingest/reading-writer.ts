@@ -11,6 +11,7 @@ import { jsonbArray, numberArray, textArray } from '../database/sql-arrays.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import { type DayCount, type Folded, foldReading, type ReadingState } from '../readings/fold.ts';
 import { dateOfDay } from '../readings/local-day.ts';
+import { type Derived, type ReadingSigns, signsOf } from '../readings/signs.ts';
 import type { EndedSupply, SupplyState } from '../readings/supply.ts';
 import { type Committed, GroupCommit } from './group-commit.ts';
 import { storableJson, storableTime } from './storable.ts';
@@ -27,6 +28,8 @@ export interface ReadingResult {
   outcome: Folded['outcome'];
   /** What of it was bounded, for its printer to be told. */
   notes: readonly PlatenError[];
+  /** What rules look at in it; missing unless it is new. */
+  signs?: ReadingSigns;
 }
 
 /** Any number that nobody else takes an advisory lock with: centers on one database write readings one after the other. */
@@ -44,10 +47,10 @@ const READ_KNOWN = {
 
 const WRITE_RAW = {
   name: 'platen-write-readings',
-  text: `INSERT INTO readings (printer, received, at, session, number, document)
-    SELECT r.printer, $6, r.at, r.session, r.number, r.document
-    FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::int8[], $5::jsonb[])
-      AS r (printer, at, session, number, document)`,
+  text: `INSERT INTO readings (printer, received, at, session, number, document, derived)
+    SELECT r.printer, $7, r.at, r.session, r.number, r.document, r.derived
+    FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::int8[], $5::jsonb[], $6::jsonb[])
+      AS r (printer, at, session, number, document, derived)`,
 };
 
 const WRITE_STATES = {
@@ -92,7 +95,14 @@ interface KnownRow {
 
 /** What a batch comes to, each row once. */
 interface Changes {
-  raw: { printer: string; at: string; session: string; number: number; document: string }[];
+  raw: {
+    printer: string;
+    at: string;
+    session: string;
+    number: number;
+    document: string;
+    derived: Derived | undefined;
+  }[];
   states: Map<string, ReadingState>;
   days: Map<string, { printer: string; day: DayCount }>;
   supplies: Map<string, SupplyRow>;
@@ -204,16 +214,16 @@ export class ReadingWriter {
       const stored = JSON.parse(json) as Readings;
       const before = changes.states.get(printer) ?? known.get(printer)?.state ?? undefined;
       const folded = foldReading(before, stored, received_ms, known.get(printer)?.timezone ?? undefined);
-      const { outcome, state, notes } = folded;
+      const { outcome, state, notes, derived } = folded;
       if (outcome === 'again') return { outcome, notes };
       const { session, number, at } = stored;
-      changes.raw.push({ printer, at: storableTime(at), session, number, document: json });
+      changes.raw.push({ printer, at: storableTime(at), session, number, document: json, derived });
       changes.states.set(printer, state);
       if (outcome === 'new') {
         changes.days.set(`${printer} ${state.today.day}`, { printer, day: state.today });
         rowsOfSupplies(changes, printer, folded);
       }
-      return { outcome, notes };
+      return { outcome, notes, ...(derived ? { signs: signsOf(stored, derived) } : {}) };
     });
     await this.#store(client, changes, new Date(received_ms));
     return results;
@@ -229,6 +239,7 @@ export class ReadingWriter {
         textArray(raw.map(({ session }) => session)),
         numberArray(raw.map(({ number }) => number)),
         jsonbArray(raw.map(({ document }) => Buffer.from(document))),
+        jsonbArray(raw.map(({ derived }) => (derived ? Buffer.from(JSON.stringify(derived)) : null))),
         received,
       ],
     });

@@ -23,6 +23,7 @@ import type { Conclude } from '../conclusions.ts';
 import type { FleetEvents } from '../fleet/events.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Handled, Link, LinkMessage } from '../link/link.ts';
+import type { ReadingSigns } from '../readings/signs.ts';
 import { FailedMessages } from './failed-messages.ts';
 import { NewLogs } from './new-logs.ts';
 import type { PresenceResult } from './printer-states.ts';
@@ -68,7 +69,7 @@ export interface IngestPort {
     printer: string,
     readings: Readings,
     bytes?: number,
-  ): Promise<{ outcome: 'new' | 'again' | 'late'; notes: readonly PlatenError[] }>;
+  ): Promise<{ notes: readonly PlatenError[]; signs?: ReadingSigns }>;
 }
 
 function isOfPayload(error: unknown): error is PlatenError {
@@ -365,7 +366,8 @@ export class Uplinks {
   async #readings(printer: string, { topic, payload }: LinkMessage): Promise<void> {
     const readings = parsePayload('readings', payload);
     checkNames(readings, payload);
-    const { notes } = await this.#ingest.readings(printer, readings, payload.length);
+    const { notes, signs } = await this.#ingest.readings(printer, readings, payload.length);
+    if (signs) this.#conclude({ kind: 'reading', printer, signs });
     for (const note of notes) this.#refusals.refuse(printer, 'readings', topic, note);
   }
 

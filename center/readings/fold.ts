@@ -7,6 +7,7 @@ import type { ReadingFacts, ReadingInput, Readings } from '../../schemas/types.t
 import { type CounterState, countOn } from './counter.ts';
 import { READING_LIMITS } from './limits.ts';
 import { localDay } from './local-day.ts';
+import type { Derived } from './signs.ts';
 import { type EndedSupply, type SupplyState, supplyOn } from './supply.ts';
 
 /** What was counted on one day in the printer's zone. */
@@ -52,7 +53,11 @@ export interface Folded {
   changed: string[];
   /** What of the reading was bounded. */
   notes: PlatenError[];
+  /** What rules need to know of the readings before this one; missing unless it is new. */
+  derived?: Derived;
 }
+
+const DAY_MS = 86_400_000;
 
 /** The moment that a reading counts for: the printer's own time where it can be right, and never before the last one. */
 function timeOf(at: string, received_ms: number, before_ms: number | undefined): number {
@@ -230,5 +235,21 @@ export function foldReading(
   if (reading.facts !== undefined) state.facts = { ...before?.facts, ...reading.facts };
   takeCounters(state, reading, folded.notes);
   takeSupplies(state, reading, folded);
-  return { outcome: 'new', state, ...folded };
+  return { outcome: 'new', state, ...folded, derived: derivedOf(reading, before, state) };
+}
+
+function derivedOf(reading: Readings, before: ReadingState | undefined, state: ReadingState): Derived {
+  const exchanged: string[] = [];
+  const ends: [string, number][] = [];
+  for (const { symbol } of reading.supplies ?? []) {
+    const now = Object.hasOwn(state.supplies, symbol) ? state.supplies[symbol] : undefined;
+    const then = before && Object.hasOwn(before.supplies, symbol) ? before.supplies[symbol] : undefined;
+    if (now && then && now.since_ms !== then.since_ms) exchanged.push(symbol);
+    if (now?.forecast) ends.push([symbol, Math.round(now.forecast.from_ms + now.forecast.days * DAY_MS)]);
+  }
+  return {
+    t: state.time_ms,
+    ...(exchanged.length > 0 ? { x: exchanged } : {}),
+    ...(ends.length > 0 ? { e: ends } : {}),
+  };
 }

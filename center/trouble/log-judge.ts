@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { LogEntry, Structure } from '../../schemas/types.ts';
+import type { ReadingSigns } from '../readings/signs.ts';
 import { type CompiledRules, compileRules } from './engine/compile.ts';
 import { contextOf, type InRange } from './engine/context.ts';
 import { type TroubleChange, TroubleEngine } from './engine/engine.ts';
@@ -47,6 +48,7 @@ interface Arrivals {
   batches: StoredBatch[];
   entries: number;
   structures: Map<string, Structure>;
+  readings: { printer: string; signs: ReadingSigns }[];
   /** Too many entries came: they are read from the store. */
   overflowed: boolean;
 }
@@ -128,6 +130,21 @@ export class LogJudge {
     this.#unjudged.add(printer, log, entries);
     if (this.#unjudged.size >= JUDGED_TOGETHER_MAX) this.#judgeAll();
     return true;
+  }
+
+  /** A reading that was stored, new ones only. */
+  onReading(printer: string, signs: ReadingSigns): void {
+    const arrivals = this.#arrivals;
+    if (!arrivals) {
+      if (!this.#engine.looksAtReadings) return;
+      this.#dirty.add(printer);
+      this.#conclude(this.#engine.applyReading(printer, signs));
+    } else if (arrivals.entries >= WAITING_ENTRIES_MAX) {
+      arrivals.overflowed = true;
+    } else {
+      arrivals.entries += 1;
+      arrivals.readings.push({ printer, signs });
+    }
   }
 
   onStructure(printer: string, structure: Structure): void {
@@ -290,23 +307,34 @@ export class LogJudge {
     const judge = ({ printer, log: memory, entries }: StoredBatch) => {
       for (const change of engine.apply(printer, memory, entries)) changes.push(change);
     };
+    const judgeReading = (printer: string, signs: ReadingSigns) => {
+      for (const change of engine.applyReading(printer, signs)) changes.push(change);
+    };
+    const judgeSince = async () => {
+      await store.eachBatch(since, judge);
+      if (engine.looksAtReadings) await store.eachReading(since, judgeReading);
+    };
     if (fresh.size > 0) {
       engine.only = fresh;
       for (const { rule, printer, key, at } of await store.cuts()) engine.cut(rule, printer, key, at);
       await store.eachBatch(back, judge);
+      const readsNew = [...fresh].some((index) => rules.groups[index]?.time !== 'entries');
+      if (readsNew) await store.eachReading(new Date(now() - rules.readsBackMs), judgeReading);
       engine.only = undefined;
+      engine.restartReadings();
     }
     for (const [printer, state] of states) engine.importState(printer, state);
     // Imported cohorts may lack structures that were reported since.
     if (rules.rules.some((rule) => rule.cohort)) await readStructures();
     const announced = (await store.changedSince(since)).filter(({ rule }) => !rebuilt.has(rule));
     engine.recall(announced.map(viewOfRow));
-    await store.eachBatch(since, judge);
+    await judgeSince();
     while (arrivals.overflowed) {
       arrivals.overflowed = false;
       arrivals.batches = [];
+      arrivals.readings = [];
       arrivals.entries = 0;
-      await store.eachBatch(since, judge);
+      await judgeSince();
     }
     this.#rules = rules;
     this.#byId = new Map(rules.rules.map((rule) => [rule.id, rule]));
@@ -319,6 +347,7 @@ export class LogJudge {
       this.#unjudged.add(printer, memory, entries);
     }
     this.#judgeAll();
+    for (const { printer, signs } of arrivals.readings) this.onReading(printer, signs);
     for (const printer of engine.printerIds()) this.#dirty.add(printer);
     for (const [printer] of states) this.#dirty.add(printer);
     this.#dirty.add('');
@@ -331,5 +360,5 @@ export class LogJudge {
 }
 
 function newArrivals(): Arrivals {
-  return { batches: [], entries: 0, structures: new Map(), overflowed: false };
+  return { batches: [], entries: 0, structures: new Map(), readings: [], overflowed: false };
 }

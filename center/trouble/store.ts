@@ -1,11 +1,12 @@
 /** The rows of troubles, of the rules' memory, and of the entries to be judged again. */
-import type { LogEntry, Structure, Trouble } from '../../schemas/types.ts';
+import type { LogEntry, Readings, Structure, Trouble } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import { isNotRemoved } from '../database/removed-printers.ts';
 import { textArray } from '../database/sql-arrays.ts';
 import { storableJson, storableText } from '../ingest/storable.ts';
 import type { Page, PageRequest } from '../queries.ts';
+import { type Derived, type ReadingSigns, signsOf } from '../readings/signs.ts';
 import { type TroubleRow, troubleOf } from './rows.ts';
 
 export interface TroubleFilter {
@@ -311,6 +312,19 @@ export class TroubleStore {
           batch.entries.push(entryOf(row));
         }
         if (batch) take(batch);
+      },
+    );
+  }
+
+  /** New readings received since `since`, in the order in which they were counted. */
+  async eachReading(since: Date, take: (printer: string, signs: ReadingSigns) => void): Promise<void> {
+    await this.#fetch<{ printer: string; document: Readings; derived: Derived }>(
+      `SELECT r.printer, r.document, r.derived FROM readings r
+       WHERE r.received >= $1 AND r.derived IS NOT NULL AND ${isNotRemoved('r.printer')}
+       ORDER BY r.received, (r.derived->>'t')::numeric, r.number`,
+      [since],
+      (rows) => {
+        for (const { printer, document, derived } of rows) take(printer, signsOf(document, derived));
       },
     );
   }

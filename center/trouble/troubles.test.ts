@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pino from 'pino';
 import { fleetTopic } from '../../schemas/topics.ts';
-import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
+import type { LogEntry, Readings, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import type { Client } from '../database/database.ts';
@@ -299,7 +299,7 @@ test('new rules are judged over what is in the log, unchanged ones go on, remove
 });
 
 test('a proven update followed by quiet cures', async () => {
-  clock = T0 + 500 * HOUR;
+  clock += 100 * HOUR;
   const { troubles, told } = await run(jams);
   const structure = { at: new Date(clock).toISOString(), apparatus: { model: 'C3' }, units: [] };
   troubles.onStructure('d', structure as unknown as Structure);
@@ -342,3 +342,100 @@ test.each([
     await second.troubles.stop();
   },
 );
+
+/** Stores a reading as the center does, and lets it be judged. */
+async function readOn(
+  troubles: Troubles,
+  printer: string,
+  number: number,
+  more: Partial<Readings>,
+): Promise<void> {
+  const at = new Date(clock).toISOString();
+  const { signs } = await store.ingest.readings(printer, { session: 's', number, at, ...more });
+  if (signs) troubles.onReading(printer, signs);
+}
+
+const toner = (level: number, serial = 'A') => ({
+  supplies: [
+    { symbol: 'supply.black', kind: 'toner', color: 'black', serial, measure: 'percent' as const, level },
+  ],
+});
+const onReadings: TroubleRules = {
+  rules: 'readings',
+  list: [
+    { id: 'toner', by: ['printer', 'unit'], when: { supply: { kind: 'toner', level: { lt: 10 } } } },
+    { id: 'service', when: { counter: { name: 'impressions', every: 100 } } },
+    { id: 'paper', when: { reason: { is: 'media-empty', for: 'PT2H' } } },
+  ],
+};
+
+test('readings killed at any moment and gone on from give the troubles of a replay, each told once', async () => {
+  clock += 100 * HOUR;
+  const told: string[] = [];
+  const replay = new Replay(compileRules(onReadings).rules);
+  let running = await run(onReadings);
+  let dice = 11;
+  const next = () => {
+    dice = (dice * 1103515245 + 12345) % 2147483648;
+    return dice / 2147483648;
+  };
+  const printers = ['r1', 'r2', 'r3'].map((printer) => ({ printer, level: 60, serial: 1, pages: 0 }));
+  for (let number = 1; number <= 40; number += 1) {
+    clock += HOUR;
+    for (const one of printers) {
+      one.pages += Math.floor(next() * 40);
+      one.level -= Math.floor(next() * 6);
+      if (one.level < 3) Object.assign(one, { level: 100, serial: one.serial + 1 });
+      const more: Partial<Readings> = {
+        counters: { impressions: one.pages },
+        reasons: next() < 0.6 ? ['media-empty-error'] : [],
+        ...toner(one.level, String(one.serial)),
+      };
+      await readOn(running.troubles, one.printer, number, more);
+      replay.take({
+        printer: one.printer,
+        readings: { session: 's', number, at: new Date(clock).toISOString(), ...more },
+      });
+    }
+    if (next() < 0.2) running.troubles.tick(clock);
+    if (next() < 0.2) await running.troubles.checkpoint();
+    if (next() > 0.8) {
+      running.rows.dead = true;
+      told.push(...running.told);
+      running = await run(onReadings);
+    }
+  }
+  running.troubles.tick(clock);
+  await running.troubles.checkpoint();
+  told.push(...running.told);
+  const line = (one: { rule: string; printer?: string | null; openedAt: string; closedAt?: string | null }) =>
+    `${one.rule} ${one.printer} ${Date.parse(one.openedAt)} ${Date.parse(one.closedAt ?? '')}`;
+  const found = (await all(running.troubles)).filter(({ printer }) =>
+    printers.some((one) => one.printer === printer),
+  );
+  const expected = replay.finish(clock).map(({ text }) => JSON.parse(text) as TroubleLine);
+  expect(found.map(line).sort()).toEqual(expected.map(line).sort());
+  expect(new Set(expected.map(({ rule }) => rule))).toEqual(new Set(['toner', 'service', 'paper']));
+  expect(told.filter((one) => one.startsWith('opened')).length).toBe(expected.length);
+  for (const troubles of started.splice(0)) await troubles.stop();
+});
+
+test('a new rule sees what the readings of the last day told, and forgets no other', async () => {
+  clock += 100 * HOUR;
+  const { troubles, told: toldOfAll } = await run(onReadings);
+  const told = () => toldOfAll.filter((one) => one.includes(' s1 '));
+  await readOn(troubles, 's1', 1, { counters: { impressions: 150 }, reasons: ['jam'], ...toner(40) });
+  clock += HOUR;
+  await readOn(troubles, 's1', 2, { counters: { impressions: 160 }, ...toner(9) });
+  await troubles.checkpoint();
+  expect(told()).toEqual(['opened s1 toner']);
+  const list = [...onReadings.list, { id: 'jam', when: { reason: { is: 'jam' } } }];
+  await troubles.use(compileRules({ rules: 'more', list } as TroubleRules).rules);
+  expect(told()).toEqual(['opened s1 toner', 'opened s1 jam']);
+  clock += HOUR;
+  await readOn(troubles, 's1', 3, { counters: { impressions: 201 }, reasons: [], ...toner(95, 'B') });
+  troubles.tick(clock);
+  await troubles.checkpoint();
+  expect(told().slice(2).sort()).toEqual(['cleared s1 jam', 'cleared s1 toner', 'opened s1 service']);
+  await troubles.stop();
+});

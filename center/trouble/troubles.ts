@@ -12,6 +12,7 @@ import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/t
 import type { Conclusion } from '../conclusions.ts';
 import type { Client } from '../database/database.ts';
 import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
+import type { ReadingSigns } from '../readings/signs.ts';
 import { type CompiledRules, compileStoredRules } from './engine/compile.ts';
 import type { InRange } from './engine/context.ts';
 import { KEYS_PER_RULE_AND_PRINTER_MAX } from './engine/limits.ts';
@@ -146,6 +147,9 @@ export class Troubles implements TroubleQueries {
       case 'entries':
         this.onEntries(conclusion.printer, conclusion.log, conclusion.entries);
         break;
+      case 'reading':
+        this.onReading(conclusion.printer, conclusion.signs);
+        break;
       case 'structure':
         this.onStructure(conclusion.printer, conclusion.structure);
         break;
@@ -163,6 +167,11 @@ export class Troubles implements TroubleQueries {
   /** Entries that were stored, new ones only. */
   onEntries(printer: string, log: string, entries: readonly LogEntry[]): void {
     if (this.#judge.onEntries(printer, log, entries)) this.#saver.flushSoon();
+  }
+
+  /** A reading that was stored, new ones only. */
+  onReading(printer: string, signs: ReadingSigns): void {
+    this.#judge.onReading(printer, signs);
   }
 
   onStructure(printer: string, structure: Structure): void {

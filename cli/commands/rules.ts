@@ -88,7 +88,7 @@ async function replayLog(rules: CompiledRules, path: string): Promise<Replayed> 
   const { late, crowded, setBack } = replay.engine;
   const seconds = (performance.now() - started) / 1000;
   tell(
-    `${path}: ${replay.entries} entries and ${replay.structures} structures in ${seconds.toFixed(1)} s ` +
+    `${path}: ${replay.entries} entries${replay.readings > 0 ? `, ${replay.readings} readings` : ''} and ${replay.structures} structures in ${seconds.toFixed(1)} s ` +
       `(${Math.round(replay.entries / seconds)} entries a second), ${lines.length} troubles`,
   );
   if (late > 0) {
@@ -179,6 +179,7 @@ async function run(options: TestOptions): Promise<void> {
     Object.assign(summary, {
       entries: replay.entries,
       structures: replay.structures,
+      readings: replay.readings,
       late: replay.engine.late,
       crowded: replay.engine.crowded,
       setBack: replay.engine.setBack,
@@ -213,7 +214,10 @@ export function command(): Command {
       'Runs the tests beside the rules, replays a log of JSON lines and prints the troubles in order of their opening.',
     )
     .requiredOption('--rules <file>', 'the rule document')
-    .option('--log <file>', 'JSON lines: entries with printer and log, structures ("-": standard input)')
+    .option(
+      '--log <file>',
+      'JSON lines: entries with printer and log, readings, structures ("-": standard input)',
+    )
     .option('--expect <file>', 'JSON lines: the troubles that --log must give')
     .option('--json', 'end with one JSON object of counts and coverage')
     .action(test);

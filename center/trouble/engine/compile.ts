@@ -4,9 +4,10 @@ import { durationMs } from '../../../schemas/duration.ts';
 import type { TroubleRules } from '../../../schemas/types.ts';
 import { findPolicyFault, findSchemaFault, withoutUnknownMembers } from '../../../schemas/validate.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics.ts';
-import { GE_MAX, LATE_DEFAULT_MS, REBUILD_MAX_MS } from './limits.ts';
+import { GE_MAX, LATE_DEFAULT_MS, READS_BACK_MS, REBUILD_MAX_MS } from './limits.ts';
+import { READING_CONDITIONS } from './reading-when.ts';
 import { BY, type By, type CompiledRule, type LaneSort, OWN_RULES } from './rule.ts';
-import { compileWhen } from './when.ts';
+import { type CompiledWhen, compileWhen } from './when.ts';
 import { bothDemands, compileGlob, compileWhere } from './where.ts';
 
 /** Rules that are judged together because one keeps another silent, in the order in which they are judged. */
@@ -21,6 +22,8 @@ export interface RuleGroup {
   usesPages: boolean;
   /** What the lanes within a printer are told apart by. */
   sort: LaneSort;
+  /** What its members look at: how far time has come is told by entries, by readings, or by both. */
+  time: 'entries' | 'readings' | 'both';
 }
 
 export interface CompiledRules {
@@ -35,6 +38,8 @@ export interface CompiledRules {
   pagesMaxMs: number;
   /** Longest time for which an entry can matter, ms; bounded by `REBUILD_MAX_MS`. */
   horizonMaxMs: number;
+  /** How far back readings are read to make the memory of new rules, ms; 0 when no rule looks at readings. */
+  readsBackMs: number;
 }
 
 export interface Compilation {
@@ -57,6 +62,16 @@ export class RuleIndex {
   private readonly exact = new Map<string, RulePlace[]>();
   private readonly prefixes = new Map<number, Map<string, RulePlace[]>>();
   private readonly any: RulePlace[] = [];
+  private readonly reading = new Map<number, RuleGroup>();
+
+  /** Marks a group as one to which readings, too, tell how far time has come. */
+  addReading(index: number, group: RuleGroup): void {
+    this.reading.set(index, group);
+  }
+
+  readsWith(group: number): RuleGroup | undefined {
+    return this.reading.get(group);
+  }
 
   add(place: RulePlace): void {
     const { demand } = place.rule;
@@ -127,6 +142,7 @@ function compileWith(document: TroubleRules, diagnostics: Diagnostics): Compilat
   const groups = groupRules(rules, byId, diagnostics);
   const index = new RuleIndex();
   groups.forEach((group, groupIndex) => {
+    if (group.time !== 'entries') index.addReading(groupIndex, group);
     group.rules.forEach((rule, place) => {
       index.add({ rule, group: groupIndex, place, sort: group.sort });
     });
@@ -139,6 +155,7 @@ function compileWith(document: TroubleRules, diagnostics: Diagnostics): Compilat
     lateMaxMs: rules.reduce((max, rule) => Math.max(max, rule.lateMs), 0),
     pagesMaxMs: rules.reduce((max, rule) => Math.max(max, rule.pagesMs), 0),
     horizonMaxMs: rules.reduce((max, rule) => Math.max(max, Math.min(rule.horizonMs, REBUILD_MAX_MS)), 0),
+    readsBackMs: rules.some(({ reads }) => reads.length > 0) ? READS_BACK_MS : 0,
   };
   return { rules: compiled, diagnostics: diagnostics.list, errors: diagnostics.errors };
 }
@@ -152,6 +169,7 @@ function emptyRules(): CompiledRules {
     lateMaxMs: 0,
     pagesMaxMs: 0,
     horizonMaxMs: 0,
+    readsBackMs: 0,
   };
 }
 
@@ -180,14 +198,15 @@ function compileRule(
   const remedy = rule.remedy as Record<string, unknown> | undefined;
   if (remedy) checkRemedy(remedy, `${path}/remedy`, diagnostics);
   const severity = severities(rule.severity, `${path}/severity`, diagnostics);
-  const clear = clearing(rule.clear, `${path}/clear`, diagnostics);
+  const cleared = clearing(rule.clear, `${path}/clear`, diagnostics);
   const thresholds = Math.min(GE_MAX, Math.max(0, ...severity.map(({ from }) => Math.ceil(from))));
   const when = compileWhen(rule.when, `${path}/when`, diagnostics, thresholds);
+  const clear = cleared ?? clearedByReadings(when);
   const where = compileWhere(rule.where, `${path}/where`, diagnostics);
   const by = keptBy(rule.by, `${path}/by`, diagnostics);
   const perPrinter = by.includes('printer');
   if (!perPrinter) {
-    for (const name of ['rate', 'silence', 'bucket']) {
+    for (const name of ['rate', 'silence', 'bucket', ...READING_CONDITIONS]) {
       if (when.names.has(name)) diagnostics.error(`${path}/by`, `${name} needs "printer" in by`);
     }
   }
@@ -219,6 +238,7 @@ function compileRule(
     innerFixed: when.innerFixed,
     innerOnly: when.innerOnly,
     fields: when.fields,
+    reads: when.reads,
     scope: {
       models: globs && ((model) => globs.some((matches) => matches(model))),
       kind: scope?.kind,
@@ -287,6 +307,12 @@ function severities(
   return result;
 }
 
+/** What only readings say is over when they say so. */
+function clearedByReadings({ conditions, negated }: CompiledWhen): CompiledRule['clear'] {
+  const signs = conditions.filter((_condition, index) => !negated[index]);
+  return signs.length > 0 && signs.every(({ standing }) => standing) ? { quietMs: 0 } : undefined;
+}
+
 function clearing(clear: unknown, path: string, diagnostics: Diagnostics): CompiledRule['clear'] {
   if (clear === undefined) return undefined;
   const { quiet, lt, over } = clear as Record<string, unknown>;
@@ -347,7 +373,13 @@ function groupRules(
     needs: list.length > 1 ? 1 : (list[0]?.needs ?? 1),
     usesPages: list.some((rule) => rule.pagesMs > 0),
     sort: list.length > 1 ? 'one' : sortOf(list[0]?.by ?? []),
+    time: timeOf(list),
   }));
+}
+
+function timeOf(list: CompiledRule[]): RuleGroup['time'] {
+  if (list.every(({ reads }) => reads.length === 0)) return 'entries';
+  return list.every(({ reads, conditions }) => reads.length === conditions.length) ? 'readings' : 'both';
 }
 
 function sortOf(by: By[]): LaneSort {

@@ -5,7 +5,7 @@
  * passing of time (`absent`, `silence`) does so after every event of that instant was seen.
  */
 import type { Odometer } from './odometer.ts';
-import { grown, type Sighting } from './sighting.ts';
+import { grown, OF_READING, type Sighting } from './sighting.ts';
 
 /** Plain, JSON-serialisable state of a condition for one key. */
 export interface ConditionState {
@@ -39,6 +39,8 @@ export interface Condition {
   lasting?: boolean;
   /** Once its level is above 0 it holds until a sighting ends it, however long after its horizon. */
   stays?: boolean;
+  /** A state that readings tell: while any of its marks stands it matters, also when its trouble was closed by hand. */
+  standing?: boolean;
   /** The last instant at which it holds when time alone goes on; Infinity when it doesn't hold, or never ends. */
   ends(state: ConditionState): number;
 }
@@ -57,7 +59,7 @@ function inWindow(marks: Sighting[], from: number): Sighting[] {
 }
 
 function passes(sighting: Sighting, bit: number): boolean {
-  return bit < 0 || (sighting.mask & (1 << bit)) !== 0;
+  return bit < 0 ? (sighting.mask & OF_READING) === 0 : (sighting.mask & (1 << bit)) !== 0;
 }
 
 // A list whose oldest members are dropped: cut back only now and then, so that adding is cheap.

@@ -1,7 +1,7 @@
 /** What the rules know of a printer's structure. */
 import semver from 'semver';
 import type { LogEntry } from '../../../schemas/types.ts';
-import type { RuleIndex } from './compile.ts';
+import type { RuleGroup, RuleIndex } from './compile.ts';
 import { CODES_CACHED_MAX } from './limits.ts';
 import type { CompiledRule, LaneSort } from './rule.ts';
 import { allOf, type Facts, type Test } from './where.ts';
@@ -18,6 +18,7 @@ export interface PrinterContext {
 export interface StructureLike {
   at?: string;
   site?: string;
+  timezone?: string;
   apparatus?: { model?: string; software?: { id: string; version?: string }[] };
   units?: { symbol: string; kind: string; model: string; software?: { id: string; version?: string }[] }[];
 }
@@ -75,6 +76,8 @@ export interface Match {
   innerOnly: boolean;
   /** Fields whose values are counted. */
   fields: CompiledRule['fields'];
+  /** The group, where readings tell it how far time has come, too. */
+  reads: RuleGroup | undefined;
   /** The next rule for the same code and severity. */
   next: Match | undefined;
 }
@@ -159,6 +162,7 @@ export class ContextClass {
         cohort: rule.cohort !== undefined,
         innerOnly: rule.innerOnly,
         fields: rule.fields,
+        reads: this.index.readsWith(group),
         next: undefined,
       };
       if (last) last.next = match;
@@ -168,7 +172,8 @@ export class ContextClass {
     return first;
   }
 
-  private fits(rule: CompiledRule): boolean {
+  /** Whether the printer's model is in the rule's scope. */
+  fits(rule: CompiledRule): boolean {
     const { models } = rule.scope;
     if (!models) return true;
     return this.context.model !== undefined && models(this.context.model);

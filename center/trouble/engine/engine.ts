@@ -6,6 +6,7 @@
  * of entries taken and on `now`, not on how the entries were cut into batches, ordered or repeated.
  */
 import type { LogEntry } from '../../../schemas/types.ts';
+import type { ReadingSigns } from '../../readings/signs.ts';
 import { CohortRules } from './cohort-rules.ts';
 import type { CompiledRules } from './compile.ts';
 import { type InRange, type Match, maskOf, type PrinterContext, semverInRange } from './context.ts';
@@ -17,6 +18,14 @@ import { ENGINE_LIMITS, type EngineLimits } from './limits.ts';
 import type { Odometer } from './odometer.ts';
 import type { UnitLanes } from './printer-lanes.ts';
 import type { PrinterRecord } from './printer-record.ts';
+import {
+  isNews,
+  newReadingMemory,
+  type ReadingMemory,
+  type ReadingSighting,
+  readingMatches,
+  sightingsOf,
+} from './reading-rules.ts';
 import { Settlement } from './settlement.ts';
 import type { Sighting } from './sighting.ts';
 import {
@@ -74,6 +83,7 @@ export class TroubleEngine {
   private readonly settlement: Settlement;
   private readonly teller = new Teller();
   private readonly cohorts: CohortRules;
+  private readonly reading: ReturnType<typeof readingMatches>;
   private readonly facts: Facts = {
     printer: '',
     code: '',
@@ -104,6 +114,7 @@ export class TroubleEngine {
     this.table = new LaneTable({ rules, limits, prompt, settlement, onCrowded });
     this.contexts = new ContextClasses(rules.index, inRange);
     this.cohorts = new CohortRules(rules, inRange);
+    this.reading = readingMatches(rules);
   }
 
   /** Sightings that were refused because their key was one too many. */
@@ -171,7 +182,8 @@ export class TroubleEngine {
         mask = maskOf(match.rule, facts);
         if (mask === 0 && match.innerOnly) continue;
       }
-      if (at < record.watermark - match.lateMs) {
+      // Readings, too, tell how far time has come to rules that look at both.
+      if (at < (match.reads ? record.newest(match.reads) : record.watermark) - match.lateMs) {
         this.late += 1;
         continue;
       }
@@ -203,12 +215,92 @@ export class TroubleEngine {
     }
   }
 
+  /**
+   * Judges a reading. One that was judged before changes nothing; they come in their order.
+   * @returns what changed, in the order of the lanes touched; nothing without `prompt`
+   */
+  applyReading(printer: string, signs: ReadingSigns): TroubleChange[] {
+    if (this.reading.matches.length === 0) return [];
+    const record = this.table.printer(printer);
+    record.readings ??= newReadingMemory();
+    const memory = record.readings;
+    if (!isNews(memory, signs)) return [];
+    memory.time = signs.time_ms;
+    memory.session = signs.session;
+    memory.number = signs.number;
+    const known = record.contextAt(signs.time_ms) ?? this.contexts.unknown;
+    for (const match of this.reading.matches) {
+      if (this.only && !this.only.has(match.group)) continue;
+      const { rule } = match;
+      if (!known.fits(rule)) continue;
+      for (const sighting of sightingsOf(rule.reads, signs, memory)) {
+        const unit = sighting.supply?.unit;
+        const { kind } = rule.scope;
+        if (kind !== undefined && (unit === undefined || kindOf(known.context, unit) !== kind)) continue;
+        if (match.software && !known.hasSoftware(rule, unit)) continue;
+        this.sightReading(record, match, signs, sighting, known.context);
+      }
+    }
+    for (const name of this.reading.counters) {
+      if (Object.hasOwn(signs.counters, name)) memory.counters[name] = signs.counters[name] as number;
+    }
+    return this.prompt ? this.teller.tell() : [];
+  }
+
+  private sightReading(
+    record: PrinterRecord,
+    match: Match,
+    { time_ms, session, number }: ReadingSigns,
+    { supply, mask, begins, code }: ReadingSighting,
+    context: PrinterContext,
+  ): void {
+    const { facts } = this;
+    const symbol = supply?.symbol;
+    this.describe(record.id, { seq: number, code, severity: 'info', unit: symbol }, context);
+    let lane: Lane | undefined;
+    if (match.sort === 'unit') lane = record.lanes.units.get(symbol ?? '')?.lanes.get(match.group);
+    else if (match.sort === 'one') lane = record.lanes.one(match.group);
+    else lane = this.table.keyed(record, match, facts);
+    if (!lane && !begins) return;
+    const key = keyOf(match.rule, facts);
+    if (!begins && lane?.scopes && !lane.scopes.has(`${match.place} ${key}`)) return;
+    lane ??= this.table.begin(record, match, facts);
+    if (!lane) return;
+    this.sight(record, match, lane, {
+      at: time_ms,
+      printer: record.id,
+      // Several supplies of one reading are sightings of their own.
+      log: `${session}\u001f${symbol ?? ''}`,
+      seq: number,
+      code,
+      rule: match.place,
+      key: lane.key ?? key,
+      mask,
+      pages: -1,
+      values: [symbol ?? '', session],
+    });
+  }
+
+  /** Whether some rule looks at readings. */
+  get looksAtReadings(): boolean {
+    return this.reading.matches.length > 0;
+  }
+
+  /** Readings judged so far may come again: memory of the rules that are in force is imported next. */
+  restartReadings(): void {
+    for (const { readings } of this.table.printers.values()) {
+      if (readings) Object.assign(readings, { time: Number.NEGATIVE_INFINITY, session: '', number: 0 });
+    }
+  }
+
   /** A printer's clock was set back to `at`: entries dated later are not believed any more. */
   private mendClock(record: PrinterRecord, at: number): void {
     this.setBack += 1;
     record.watermark = at;
     record.odometer?.forgetAfter(at);
     for (const lane of record.lanes.values()) {
+      // Readings count for the moment in which they came where the printer's clock can't be right.
+      if (lane.group.time === 'readings') continue;
       if (lane.forgetAfter(at) && this.prompt) this.teller.touch(lane);
     }
   }
@@ -216,7 +308,9 @@ export class TroubleEngine {
   /** The newest believed event time of all printers, ms. */
   get newestTime(): number {
     let newest = Number.NEGATIVE_INFINITY;
-    for (const { watermark } of this.table.printers.values()) newest = Math.max(newest, watermark);
+    for (const { watermark, readings } of this.table.printers.values()) {
+      newest = Math.max(newest, watermark, readings?.time ?? Number.NEGATIVE_INFINITY);
+    }
     return newest;
   }
 
@@ -262,7 +356,8 @@ export class TroubleEngine {
       return;
     // Settle before the newest is added: then what waits is often old enough, and the live state is the settled one.
     if (lane.pending.length >= lane.settleAt) {
-      this.settlement.settle(lane, match.perPrinter ? printer.watermark - lane.group.lateMs : undefined);
+      const newest = match.perPrinter ? printer.newest(lane.group) - lane.group.lateMs : undefined;
+      this.settlement.settle(lane, newest);
     }
     if (!lane.add(sighting)) {
       this.late += 1;
@@ -313,7 +408,7 @@ export class TroubleEngine {
       const found = this.table.laneFor(view.rule, view.scope.printer, view.key);
       if (!found) continue;
       const { lane, place, record } = found;
-      const horizon = record ? record.watermark - lane.group.lateMs : Number.NEGATIVE_INFINITY;
+      const horizon = record ? record.newest(lane.group) - lane.group.lateMs : Number.NEGATIVE_INFINITY;
       const known = lane.told?.has(view.id) === true;
       if (!known && (openedAt < horizon || lane.final(place, view.key, openedAt))) continue;
       lane.told ??= new Map();
@@ -368,6 +463,7 @@ export class TroubleEngine {
     return (
       record !== undefined &&
       record.watermark === Number.NEGATIVE_INFINITY &&
+      record.readings === undefined &&
       record.contexts.length <= 1 &&
       record.lanes.size === 0
     );
@@ -392,6 +488,7 @@ export class TroubleEngine {
         context: shared.context,
       })),
       readings: record?.odometer && packReadings(record.odometer.readings),
+      ...(record?.readings ? { reads: readsOf(record.readings) } : {}),
       lanes: [...lanes].map((lane) => exportLane(lane)),
       ...(record || this.cohorts.size === 0 ? {} : { cohorts: this.cohorts.export() }),
     };
@@ -414,6 +511,15 @@ export class TroubleEngine {
       }
       for (const { from, context } of state.contexts) {
         this.setContext(record, context, from ?? Number.NEGATIVE_INFINITY);
+      }
+      if (state.reads && this.reading.matches.length > 0) {
+        const [time, session, number, counters] = state.reads;
+        record.readings = {
+          time,
+          session,
+          number,
+          counters: { ...record.readings?.counters, ...counters },
+        };
       }
       if (record.odometer) {
         for (const [at, log, seq, pages] of readingsOf(state)) record.odometer.add(at, log, seq, pages);
@@ -451,6 +557,10 @@ export class TroubleEngine {
     all.push(...this.cohorts.finish());
     return inOrder(this.rules, all, (trouble) => trouble);
   }
+}
+
+function readsOf({ time, session, number, counters }: ReadingMemory): NonNullable<PrinterState['reads']> {
+  return [Number.isFinite(time) ? time : 0, session, number, counters];
 }
 
 function kindOf({ units }: PrinterContext, unit: string): string | undefined {

@@ -217,11 +217,30 @@ export class Lane {
    */
   cut(rule: number, key: string, at: number): void {
     const name = `${rule} ${key}`;
+    const standing = this.standing(name);
     this.cuts ??= new Map();
     this.cuts.set(name, Math.max(at, this.cuts.get(name) ?? at));
     this.settledState?.remove(name);
     this.pending = this.pending.filter((sighting) => nameOf(sighting) !== name || sighting.at > at);
     this.live = undefined;
+    if (standing) this.settled.add(standing, name);
+  }
+
+  /** The key as it is new, but for the states that readings told: they last, whatever somebody says of the trouble. */
+  private standing(name: string): Slot | undefined {
+    if (!this.group.rules.some(({ reads }) => reads.length > 0)) return undefined;
+    const live = this.current();
+    const slot = live.byName ? live.byName.get(name) : live.slots[0];
+    if (!slot) return undefined;
+    const { rule, state } = slot;
+    const fresh = newKeyState(rule, state.key, state.scope);
+    rule.conditions.forEach((condition, index) => {
+      const own = state.conditions[index];
+      // Those that wait for their time to come begin anew, too: they have not held yet.
+      if (condition.standing && own && own.level > 0)
+        fresh.conditions[index] = { marks: own.marks.slice(), level: own.level };
+    });
+    return fresh.conditions.some(({ level }) => level > 0) ? { rule, state: fresh } : undefined;
   }
 
   /**
@@ -283,12 +302,12 @@ export class Lane {
 
   private slotIdle({ rule, state }: Slot, at: number): boolean {
     if (state.trouble && state.trouble.closedAt === undefined) return false;
-    if (rule.conditions.length > 1) {
-      const kept = rule.conditions.some(
-        (condition, index) => condition.stays && (state.conditions[index]?.level ?? 0) > 0,
-      );
-      if (kept) return false;
-    }
+    const kept = rule.conditions.some((condition, index) => {
+      const own = state.conditions[index];
+      if (condition.standing) return (own?.marks.length ?? 0) > 0;
+      return rule.conditions.length > 1 && condition.stays && (own?.level ?? 0) > 0;
+    });
+    if (kept) return false;
     return Math.max(state.lastSign, this.floor, this.passed) + rule.horizonMs < at;
   }
 

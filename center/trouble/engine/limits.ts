@@ -28,6 +28,11 @@ export const CODES_CACHED_MAX = 20_000;
 export const LATE_DEFAULT_MS = 3_600_000;
 /** How far back the log is read when state has to be rebuilt, ms. */
 export const REBUILD_MAX_MS = 30 * 86_400_000;
+/**
+ * How far back readings are read when state has to be rebuilt, ms: whatever lasts is told by each of them again, and
+ * there are millions.
+ */
+export const READS_BACK_MS = 86_400_000;
 /** How far ahead of the center's clock an entry's time may lie to be believed, ms. */
 export const EARLY_MAX_MS = 86_400_000;
 /**

@@ -1,8 +1,10 @@
 /** What the engine holds of one printer: how far its time has come, its structures, its page counter and its lanes. */
+import type { RuleGroup } from './compile.ts';
 import type { ContextClass } from './context.ts';
 import { SET_BACK_MIN_MS } from './limits.ts';
 import { Odometer } from './odometer.ts';
 import { PrinterLanes } from './printer-lanes.ts';
+import type { ReadingMemory } from './reading-rules.ts';
 
 /** Lanes of one printer at which it is first looked whether some can be let go. */
 const SWEEP_MIN = 16;
@@ -20,6 +22,8 @@ export class PrinterRecord {
   readonly contexts: { from: number; shared: ContextClass }[] = [];
   readonly odometer: Odometer | undefined;
   readonly lanes = new PrinterLanes();
+  /** Missing while no rule looks at readings, or none came. */
+  readings: ReadingMemory | undefined;
   /** Keys that its entries began, by group of rules; those of rules that are kept by printer are let go again. */
   private begun = NONE_BEGUN;
   /** Number of lanes at which it is worth looking for some to let go. */
@@ -71,6 +75,13 @@ export class PrinterRecord {
     this.watermark = at;
     this.newestLog = log;
     this.newestSeq = seq;
+  }
+
+  /** How far time has come for a group of rules, ms. */
+  newest({ time }: RuleGroup): number {
+    if (time === 'entries') return this.watermark;
+    const read = this.readings?.time ?? Number.NEGATIVE_INFINITY;
+    return time === 'readings' ? read : Math.max(this.watermark, read);
   }
 
   /** How many keys its entries began for a group of rules. */

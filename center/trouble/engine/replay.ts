@@ -2,7 +2,10 @@
  * Replays a log of JSON lines: entries of the wire contract with `printer` and `log`, and structures. Lines are taken
  * one at a time; only what the rules need is held.
  */
-import type { LogEntry } from '../../../schemas/types.ts';
+import type { LogEntry, Readings } from '../../../schemas/types.ts';
+import { findSchemaFault } from '../../../schemas/validate.ts';
+import { foldReading, type ReadingState } from '../../readings/fold.ts';
+import { signsOf } from '../../readings/signs.ts';
 import type { CompiledRules } from './compile.ts';
 import { contextOf, type InRange, type StructureLike } from './context.ts';
 import { TroubleEngine } from './engine.ts';
@@ -49,6 +52,9 @@ export class Replay {
   readonly engine: TroubleEngine;
   entries = 0;
   structures = 0;
+  readings = 0;
+  private readonly folded = new Map<string, ReadingState>();
+  private readonly zones = new Map<string, string>();
   private readonly rules: CompiledRules;
   /** What has ended, as the text of its line: a trouble with its evidence takes many times the room. */
   private readonly ended: FinishedLine[] = [];
@@ -66,7 +72,7 @@ export class Replay {
 
   /**
    * Takes one line, parsed.
-   * @throws ReplayError when it is neither an entry nor a structure
+   * @throws ReplayError when it is neither an entry nor a reading nor a structure
    */
   take(line: unknown): void {
     if (typeof line !== 'object' || line === null || Array.isArray(line)) refuse('a JSON object is expected');
@@ -75,6 +81,10 @@ export class Replay {
     if (!isText(printer)) refuse('"printer" is missing or not a name');
     if (value['structure'] !== undefined) {
       this.structure(printer, value['structure']);
+      return;
+    }
+    if (value['readings'] !== undefined) {
+      this.reading(printer, value['readings']);
       return;
     }
     const { log, seq, code, severity, unit, pages, detail } = value;
@@ -105,6 +115,23 @@ export class Replay {
     this.engine.judge(printer, log, entry, at);
   }
 
+  /** A reading as the wire has it; `session` and `number` may be left out. It counts for the moment that it names. */
+  private reading(printer: string, value: unknown): void {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      refuse('"readings" is not an object');
+    }
+    const before = this.folded.get(printer);
+    const number = (before?.sessions.at(-1)?.[1] ?? 0) + 1;
+    const reading = { session: 'replay', number, ...value } as Readings;
+    const fault = findSchemaFault('readings', reading);
+    if (fault) refuse(`"readings"${fault.path === '/' ? '' : ` ${fault.path}`}: ${fault.message}`);
+    this.readings += 1;
+    const at = parseMoment(reading.at);
+    const { state, derived } = foldReading(before, reading, at, this.zones.get(printer));
+    this.folded.set(printer, state);
+    if (derived) this.engine.applyReading(printer, signsOf(reading, derived));
+  }
+
   private structure(printer: string, value: unknown): void {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       refuse('"structure" is not an object');
@@ -126,6 +153,7 @@ export class Replay {
       if (Number.isNaN(from)) refuse('"structure.at" is not an RFC 3339 time');
     }
     this.structures += 1;
+    if (isText(structure.timezone)) this.zones.set(printer, structure.timezone);
     this.engine.context(printer, contextOf(structure), from);
   }
 

@@ -1,5 +1,6 @@
 /** A rule as the engine runs it. */
 import type { Condition } from './conditions.ts';
+import type { ReadingTest } from './reading-when.ts';
 import type { CodeDemand, Facts, Test } from './where.ts';
 
 /** Rule ids that begin so are the center's own: rules that come and go say nothing of their troubles. */
@@ -37,6 +38,8 @@ export interface CompiledRule {
     kind: string | undefined;
     software: { id: string; range: string } | undefined;
   };
+  /** What readings are asked for it. */
+  reads: ReadingTest[];
   conditions: Condition[];
   formula: Formula;
   /** Which conditions stand under an odd number of `not`s. */

@@ -65,7 +65,7 @@ export class Settlement {
   /** Settles all lanes of a printer, and drops those that cannot matter any more. */
   sweep(printer: PrinterRecord): void {
     printer.lanes.sweep((lane) => {
-      const horizon = printer.watermark - lane.group.lateMs;
+      const horizon = printer.newest(lane.group) - lane.group.lateMs;
       if (lane.pending.length > 0) this.settle(lane, horizon);
       const { passed } = lane;
       this.#report(lane, lane.rest(horizon));

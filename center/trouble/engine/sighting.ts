@@ -21,6 +21,14 @@ export interface Sighting {
   values: readonly (string | undefined)[];
 }
 
+/** Set in the mask of what a reading shows, above all inner `where`s: conditions that count entries don't take it. */
+export const OF_READING = 1 << 30;
+
+/** The log that a sighting is of; of a reading its session. */
+export function logOf({ log, mask, values }: Sighting): string {
+  return (mask & OF_READING) === 0 ? log : (values[1] ?? '');
+}
+
 /** The one order in which entries are judged: event time, then printer, log and seq. */
 export function compareSightings(left: Sighting, right: Sighting): number {
   if (left.at !== right.at) return left.at - right.at;

@@ -88,6 +88,8 @@ export interface PrinterState {
   newest?: readonly [string, number];
   contexts: { from: number | null; context: PrinterContext }[];
   readings?: ReadingColumns | [number, string, number, number][];
+  /** How far the readings have come that rules looked at: time, session, number, counters. */
+  reads?: readonly [number, string, number, Record<string, number>];
   lanes: LaneJson[];
   /** Of rules that compare cohorts, with the fleet's state only. */
   cohorts?: { fingerprint: string; state: CohortState; alarms: TroubleView[] }[];

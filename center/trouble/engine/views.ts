@@ -4,7 +4,7 @@ import type { CohortAlarm } from './cohort.ts';
 import type { CompiledRules } from './compile.ts';
 import type { KeyScope, TroubleLife } from './key-state.ts';
 import type { CohortOptions, CompiledRule } from './rule.ts';
-import type { Sighting } from './sighting.ts';
+import { logOf, type Sighting } from './sighting.ts';
 import { formatTime, parseMoment } from './time.ts';
 
 /** A trouble as it is told. */
@@ -68,7 +68,9 @@ export function viewOf(trouble: LaneTrouble, before?: TroubleView): TroubleView 
     escalated: life.severity > life.firstSeverity,
     count: life.count,
     measure: life.measure,
-    evidence: kept ? before.evidence : life.evidence.map(({ printer, log, seq }) => ({ printer, log, seq })),
+    evidence: kept
+      ? before.evidence
+      : life.evidence.map((one) => ({ printer: one.printer, log: logOf(one), seq: one.seq })),
     codes: kept ? before.codes : codesOf(life.evidence),
     lastAt: life.newest?.at ?? life.openedAt,
     reopened: life.reopened,
@@ -125,7 +127,12 @@ export function changeOf(
 function sameEvidence({ evidence }: TroubleView, life: LaneTrouble['life']): boolean {
   return evidence.every((one, index) => {
     const other = life.evidence[index];
-    return one.seq === other?.seq && one.log === other.log && one.printer === other.printer;
+    return (
+      other !== undefined &&
+      one.seq === other.seq &&
+      one.log === logOf(other) &&
+      one.printer === other.printer
+    );
   });
 }
 

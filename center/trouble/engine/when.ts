@@ -15,6 +15,7 @@ import {
 import type { Diagnostics } from './diagnostics.ts';
 import { GE_MAX, INNER_WHERES_MAX, SEQUENCE_MAX, WAITING_MAX } from './limits.ts';
 import { rate } from './rate.ts';
+import { compileReadingCondition, READING_CONDITIONS, type ReadingTest } from './reading-when.ts';
 import type { CohortOptions, Formula } from './rule.ts';
 import {
   ANY_CODE,
@@ -43,11 +44,15 @@ export interface CompiledWhen {
   cohort: CohortOptions | undefined;
   /** Longest window in which pages are counted, ms; 0 when none are. */
   pagesMs: number;
+  /** What readings are asked. */
+  reads: ReadingTest[];
   /** Primitives used. */
   names: Set<string>;
 }
 
 type Json = Record<string, unknown>;
+
+const noEntry: Test = () => false;
 
 const COMBINATORS = ['all', 'any', 'not'];
 const PRIMITIVES = [
@@ -62,7 +67,7 @@ const PRIMITIVES = [
   'silence',
   'cohort',
 ];
-const CONDITIONS = [...PRIMITIVES, ...COMBINATORS];
+const CONDITIONS = [...PRIMITIVES, ...READING_CONDITIONS, ...COMBINATORS];
 const DEPTH_MAX = 16;
 /** Members of each primitive. */
 const MEMBERS: Record<string, string[]> = {
@@ -139,6 +144,7 @@ export function compileWhen(
     demand: ANY_CODE,
     cohort: undefined,
     pagesMs: 0,
+    reads: [],
     names: new Set(),
   };
   const demands: CodeDemand[] = [];
@@ -178,6 +184,17 @@ export function compileWhen(
     demands.push(ANY_CODE);
     result.innerOnly = false;
     return -1;
+  }
+
+  function readingCondition(name: string, raw: unknown, here: string): Condition {
+    const [on, off] = [result.inner.length, result.inner.length + 1];
+    if (off >= INNER_WHERES_MAX) diagnostics.error(here, 'a rule looks at too many things');
+    // The answers of readings stand beside those of inner wheres; no entry gives them.
+    else result.inner.push(noEntry, noEntry);
+    result.names.add(name);
+    const { condition, test } = compileReadingCondition(name, raw, here, { on, off }, diagnostics);
+    result.reads.push(test);
+    return condition;
   }
 
   function primitive(name: string, raw: unknown, here: string): Condition | undefined {
@@ -305,8 +322,14 @@ export function compileWhen(
     }
     if (name === 'cohort' && depth > 0)
       diagnostics.error(there, 'cohort cannot be combined with other conditions');
-    const condition = primitive(name, value, there);
+    const condition = READING_CONDITIONS.includes(name)
+      ? readingCondition(name, value, there)
+      : primitive(name, value, there);
     if (!condition) return { all: [] };
+    const [read] = result.reads.slice(-1);
+    if (odd && name === 'counter' && read?.of === 'every') {
+      diagnostics.error(there, 'a counter passes a mark in a moment: "every" cannot stand under "not"');
+    }
     result.conditions.push(condition);
     result.negated.push(odd);
     return result.conditions.length - 1;
