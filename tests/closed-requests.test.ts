@@ -8,6 +8,8 @@ import { useProduct } from './harness/setting.ts';
 const setting = useProduct({ releases: true });
 const ENGINE = { id: 'acme.engine' };
 const EAST = { idPrefix: 'east-' };
+/** The ISO weekday in three days: far from today in every time zone. */
+const FAR_DAY = new Date(Date.now() + 3 * 86_400_000).getUTCDay() || 7;
 let printers: string[] = [];
 
 beforeAll(async () => {
@@ -82,6 +84,36 @@ describe.each(['campaigns.preview', 'campaigns.create'])('%s', (method) => {
       '/options/window/from',
     ],
     [
+      { software: ENGINE, filter: EAST, options: { promoteBelow: 0 } },
+      'request/invalid',
+      '/options/promoteBelow',
+    ],
+    [
+      { software: ENGINE, filter: EAST, options: { promoteBelow: 1 } },
+      'request/invalid',
+      '/options/promoteBelow',
+    ],
+    [
+      { software: ENGINE, filter: EAST, expect: { targets: 1, tolerance: -1 } },
+      'request/invalid',
+      '/expect/tolerance',
+    ],
+    [{ software: ENGINE, filter: EAST, options: { canaries: 0 } }, 'request/invalid', '/options/canaries'],
+    [
+      { software: ENGINE, filter: EAST, options: { deadline: 'PT0S' } },
+      'request/invalid',
+      '/options/deadline PT0S is too short',
+    ],
+    [
+      {
+        software: ENGINE,
+        filter: EAST,
+        options: { window: { from: '02:00', to: '02:01', days: [FAR_DAY] }, deadline: 'PT1H' },
+      },
+      'request/invalid',
+      '/options/window does not open before the deadline PT1H',
+    ],
+    [
       { software: ENGINE, filter: EAST, options: { window: { from: '01:00', to: '02:00', days: [] } } },
       'request/invalid',
       '/options/window/days',
@@ -141,10 +173,12 @@ test('a campaign that is asked for in full runs: by release, by software, for na
   const { targets } = await operator.call('campaigns.preview', { software, filter: EAST });
   expect(targets).toBe(3);
   const canaries = { software, filter: EAST, options: { canaries: 4 } };
-  expect(await refusal('campaigns.create', canaries)).toMatchObject({
-    code: 'request/invalid',
-    message: expect.stringContaining('4 canaries are more than the 3 printers'),
-  });
+  for (const method of ['campaigns.preview', 'campaigns.create']) {
+    expect(await refusal(method, canaries)).toMatchObject({
+      code: 'request/invalid',
+      message: expect.stringContaining('4 canaries are more than the 3 printers'),
+    });
+  }
   expect(await refusal('campaigns.create', { software, filter: EAST, expect: { targets: 5 } })).toMatchObject(
     {
       code: 'request/conflict',

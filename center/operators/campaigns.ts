@@ -1,5 +1,6 @@
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import { checkCount } from '../update/campaigns/expected-count.ts';
+import { checkTimes } from '../update/campaigns/request-times.ts';
 import { campaignRequest } from './campaign-request.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
@@ -10,6 +11,7 @@ export const campaignsPreview = defineMethod(
   'reads',
   async (params, _caller, services) => {
     const { request, warnings } = await campaignRequest(params, services);
+    warnings.push(...checkTimes(request.options, services.now()));
     const preview = await services.campaigns.preview(request);
     checkCount(request, preview.targets);
     return { data: { ...preview, ...(warnings.length > 0 ? { warnings } : {}) } };
@@ -22,6 +24,7 @@ export const campaignsCreate = defineMethod(
   'changes',
   async (params, caller, services) => {
     const { request, warnings } = await campaignRequest(params, services);
+    warnings.push(...checkTimes(request.options, services.now()));
     const campaign = await services.campaigns.create(request, caller.name);
     return { status: 'accepted', data: { ...campaign, ...(warnings.length > 0 ? { warnings } : {}) } };
   },
