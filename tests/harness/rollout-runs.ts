@@ -3,7 +3,8 @@
  */
 import fc from 'fast-check';
 import { DEFAULT_BUDGET } from '../../center/update/orders/budget.ts';
-import { type Behaviour, RolloutWorld } from './rollout-world.ts';
+import type { Behaviour } from './rollout-records.ts';
+import { RolloutWorld } from './rollout-world.ts';
 
 const BAD = 'engine@2';
 const HOUR_MS = 3_600_000;

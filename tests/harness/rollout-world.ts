@@ -8,21 +8,14 @@ import { hostFor } from '../../center/update/campaigns/campaign-asks.ts';
 import { recordFor } from '../../center/update/campaigns/campaign-intake.ts';
 import {
   type CampaignEvent,
-  type CampaignRecord,
   campaignTransition,
   DEFAULT_PACE,
 } from '../../center/update/campaigns/campaign-state.ts';
-import {
-  type Applicant,
-  type Load,
-  type Place,
-  withinBounds,
-} from '../../center/update/campaigns/dispatch-bounds.ts';
+import { type Applicant, type Place, withinBounds } from '../../center/update/campaigns/dispatch-bounds.ts';
 import { drawPlaces } from '../../center/update/campaigns/draw.ts';
 import {
   exposeRelease,
   feedRelease,
-  goodOf,
   harmOf,
   newEvidence,
   type ReleaseEvidence,
@@ -30,78 +23,21 @@ import {
 import { confirmLimit, DEFAULT_ROLLOUT } from '../../center/update/campaigns/rollout-settings.ts';
 import { type Stop, stopFor } from '../../center/update/campaigns/stops.ts';
 import type { Cause } from '../../center/update/cause.ts';
-import { DEFAULT_BUDGET, type PastOrder, spentBudget } from '../../center/update/orders/budget.ts';
+import { DEFAULT_BUDGET, spentBudget } from '../../center/update/orders/budget.ts';
+import {
+  type Behaviour,
+  type Order,
+  type Printer,
+  releaseLoad,
+  type SimCampaign,
+  sitesOf,
+  strataLoad,
+  type Target,
+  type WorldOptions,
+} from './rollout-records.ts';
 
 const STEP_MS = 15_000;
 const UNTOUCHED = 'offered';
-
-/** How a release behaves on printers. */
-export interface Behaviour {
-  /** Share of installations that are rolled back. */
-  fails: number;
-  /** Share of those that are proven and are gone at the next start. */
-  flaps: number;
-  /** Share of installations after which the printer is silent. */
-  silent: number;
-}
-
-interface Printer {
-  id: string;
-  online: boolean;
-  revoked: boolean;
-  stratum: string;
-  site: string;
-  installed: string;
-  past: PastOrder[];
-  order?: Order;
-  /** Releases that failed on it. */
-  barred: Set<string>;
-}
-
-interface Order {
-  campaign: SimCampaign;
-  printer: Printer;
-  release: string;
-  state: 'offered' | 'installing' | 'ended';
-  outcome?: 'good' | 'bad' | 'none';
-  beginsAt: number;
-  endsAt: number;
-  exposure?: number;
-  number?: number;
-  silent: boolean;
-}
-
-interface Target {
-  printer: Printer;
-  place: number;
-  state: 'waiting' | 'dispatched' | 'ended' | 'excluded';
-  reason?: string;
-  outcome?: 'good' | 'bad' | 'none';
-}
-
-export interface SimCampaign {
-  id: number;
-  question: string | undefined;
-  release: string;
-  cause: Cause;
-  record: CampaignRecord;
-  targets: Map<string, Target>;
-  waiting: Target[];
-  out: Set<Order>;
-  /** Orders of which something is to be taken in. */
-  news: Set<Order>;
-  stopped: number;
-  excluded: number;
-  strata: Map<string, { good: number }>;
-}
-
-export interface WorldOptions {
-  printers: number;
-  strata: number;
-  sites: number;
-  seed: number;
-  behaviour: Record<string, Behaviour>;
-}
 
 export class RolloutWorld {
   readonly printers: Printer[] = [];
@@ -562,14 +498,16 @@ export class RolloutWorld {
     if (applicants.length === 0) return 0;
     this.#dispatchedAt = this.#dispatchedAt.filter((at) => at > this.at - 60_000);
     const { pace } = campaign.record;
-    const sites = this.#sites(new Set(applicants.map(({ site = '' }) => site)));
+    const sites = sitesOf(this.printers, new Set(applicants.map(({ site = '' }) => site)));
     const { admitted } = withinBounds(
       applicants,
       wanted,
       {
         inMinute: this.#dispatchedAt.length,
-        strata: this.#strata(campaign),
-        releases: new Map([[campaign.release, this.#releaseLoad(campaign.release)]]),
+        strata: strataLoad(campaign),
+        releases: new Map([
+          [campaign.release, releaseLoad(campaign.release, this.ledger.get(campaign.release), this.#orders)],
+        ]),
         sites,
         pools: new Map(),
       },
@@ -630,42 +568,6 @@ export class RolloutWorld {
         throw new Error(`${printer.id} gets ${release}, which ${stop.by} stopped: ${stop.reason}`);
       }
     }
-  }
-
-  #strata(campaign: SimCampaign): Map<string, Load> {
-    const loads = new Map<string, Load>();
-    for (const [stratum, { good }] of campaign.strata) loads.set(stratum, { active: 0, out: 0, good });
-    for (const { printer, state } of campaign.out) {
-      const load = loads.get(printer.stratum) ?? { active: 0, out: 0, good: 0 };
-      load.out++;
-      if (state === 'installing' || printer.online) load.active++;
-      loads.set(printer.stratum, load);
-    }
-    return loads;
-  }
-
-  #releaseLoad(release: string): Load {
-    const evidence = this.ledger.get(release);
-    const load: Load = { active: 0, out: 0, good: evidence ? goodOf(evidence) : 0 };
-    for (const order of this.#orders) {
-      if (order.release !== release) continue;
-      load.out++;
-      if (order.state === 'installing' || order.printer.online) load.active++;
-    }
-    return load;
-  }
-
-  #sites(names: ReadonlySet<string>): Map<string, Place> {
-    const sites = new Map<string, Place>();
-    for (const { site, online, order, revoked } of this.printers) {
-      if (revoked || !names.has(site)) continue;
-      const place = sites.get(site) ?? { printers: 0, underWay: 0, working: 0 };
-      place.printers++;
-      if (order) place.underWay++;
-      else if (online) place.working++;
-      sites.set(site, place);
-    }
-    return sites;
   }
 }
 
