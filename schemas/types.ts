@@ -1905,6 +1905,70 @@ export interface CampaignWindow {
   days?: number[];
 }
 /**
+ * Parameters of `campaigns.excluded`.
+ */
+export interface CampaignsExcludedParams {
+  software?: {
+    id: string;
+    range?: string;
+  };
+  /**
+   * One release, id@version; a staged one is named by it.
+   */
+  release?: string;
+  /**
+   * Whatever makes each printer compatible.
+   */
+  remedy?: 'each';
+  filter?: PrinterFilter;
+  /**
+   * Named printers instead of a filter.
+   *
+   * @minItems 1
+   * @maxItems 10000
+   */
+  printers?: string[];
+  /**
+   * The whole fleet, said in so many words.
+   */
+  fleet?: true;
+  /**
+   * The trouble that it cures; without software it is what the trouble's remedy proposes.
+   */
+  trouble?: string;
+  options?: CampaignOptions;
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  /**
+   * A campaign that is there, instead of what one would be.
+   */
+  id?: string;
+  /**
+   * Only these.
+   */
+  reason?:
+    | 'no-plan'
+    | 'pinned'
+    | 'busy'
+    | 'no-report'
+    | 'quarantined'
+    | 'unavailable'
+    | 'withdrawn'
+    | 'stopped'
+    | 'no-structure'
+    | 'revoked'
+    | 'retired'
+    | 'unreachable'
+    | 'set-aside'
+    | 'removed';
+}
+/**
  * Parameters of `campaigns.get`.
  */
 export interface CampaignsGetParams {
@@ -1999,6 +2063,51 @@ export interface CampaignsResumeParams {
    * Why what was halted or aborted may go on: lifts the stop, and the campaign begins again with canaries. Needed for those.
    */
   reason?: string;
+}
+/**
+ * Parameters of `campaigns.retry`.
+ */
+export interface CampaignsRetryParams {
+  id: string;
+  /**
+   * Only these; missing: every printer that failed.
+   *
+   * @minItems 1
+   * @maxItems 1000
+   */
+  printers?: string[];
+}
+/**
+ * Parameters of `campaigns.series`.
+ */
+export interface CampaignsSeriesParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  id: string;
+}
+/**
+ * Parameters of `campaigns.targets`.
+ */
+export interface CampaignsTargetsParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  id: string;
+  /**
+   * Only those.
+   */
+  state?: 'waiting' | 'dispatched' | 'ended' | 'excluded';
 }
 /**
  * Parameters of `catalog.get`.
@@ -2763,6 +2872,28 @@ export interface CampaignsCreateReply {
   warnings?: string[];
 }
 /**
+ * The printers that a campaign leaves out, or would leave out, each with the reason.
+ */
+export interface CampaignsExcludedReply {
+  items: ExcludedPrinter[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+  /**
+   * What is worth knowing of whom the request concerned.
+   */
+  warnings?: string[];
+}
+export interface ExcludedPrinter {
+  printer: string;
+  reason: string;
+  /**
+   * The reason in words.
+   */
+  why: string;
+}
+/**
  * One campaign, with a page of its printers and what became of each.
  */
 export interface CampaignsGetReply {
@@ -2890,6 +3021,106 @@ export interface CampaignsPreviewReply {
  * Lets a campaign go on.
  */
 export type CampaignsResumeReply = Campaign;
+/**
+ * Gives printers that failed another order. None of them counts as evidence twice; budgets and stops hold.
+ */
+export interface CampaignsRetryReply {
+  id: string;
+  /**
+   * Of the campaign.
+   */
+  state: string;
+  /**
+   * How many.
+   */
+  retried: number;
+  /**
+   * The first 1,000 of them.
+   */
+  printers: string[];
+}
+/**
+ * The outcomes of a campaign in the order in which its printers began to install, and the guard's evidence for harm after each.
+ */
+export interface CampaignsSeriesReply {
+  items: CampaignPoint[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+  /**
+   * Evidence for harm now.
+   */
+  evidence: number;
+  /**
+   * The line: the campaign halts when the evidence reaches it.
+   */
+  haltAt: number;
+  /**
+   * The failure rate that is tolerated.
+   */
+  tolerated: number;
+}
+export interface CampaignPoint {
+  /**
+   * Place in the order, from 0.
+   */
+  exposure: number;
+  printer: string;
+  /**
+   * `neither` says nothing of the release.
+   */
+  outcome: 'good' | 'bad' | 'neither' | 'pending';
+  /**
+   * Evidence for harm after it.
+   */
+  evidence: number;
+  /**
+   * How its order ended last.
+   */
+  ended?: string;
+}
+/**
+ * The printers of a campaign by id: where each one stands, and why nothing more happens to it.
+ */
+export interface CampaignsTargetsReply {
+  items: CampaignTarget[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+  /**
+   * Of the campaign.
+   */
+  state: string;
+  stage: 'canaries' | 'waves';
+  /**
+   * Why the campaign as a whole gives no further orders.
+   */
+  why?: string;
+}
+export interface CampaignTarget {
+  printer: string;
+  state: 'waiting' | 'dispatched' | 'ended' | 'excluded';
+  /**
+   * The state of its order, how that ended, or the reason why it is left out.
+   */
+  is: string;
+  /**
+   * Why nothing more happens to it, or what happens now, in words.
+   */
+  why: string;
+  online: boolean;
+  /**
+   * Its order.
+   */
+  execution?: string;
+  error?: ErrorReport;
+  /**
+   * The place in which it began to install, from 0.
+   */
+  exposure?: number;
+}
 /**
  * The catalog in force, or an older revision.
  */
@@ -3898,11 +4129,15 @@ export interface MethodParams {
   'audit.list': AuditListParams;
   'campaigns.abort': CampaignsAbortParams;
   'campaigns.create': CampaignsCreateParams;
+  'campaigns.excluded': CampaignsExcludedParams;
   'campaigns.get': CampaignsGetParams;
   'campaigns.list': CampaignsListParams;
   'campaigns.pause': CampaignsPauseParams;
   'campaigns.preview': CampaignsPreviewParams;
   'campaigns.resume': CampaignsResumeParams;
+  'campaigns.retry': CampaignsRetryParams;
+  'campaigns.series': CampaignsSeriesParams;
+  'campaigns.targets': CampaignsTargetsParams;
   'catalog.get': CatalogGetParams;
   'catalog.impact': CatalogImpactParams;
   'catalog.put': CatalogPutParams;
@@ -3949,11 +4184,15 @@ export interface MethodReplies {
   'audit.list': AuditListReply;
   'campaigns.abort': CampaignsAbortReply;
   'campaigns.create': CampaignsCreateReply;
+  'campaigns.excluded': CampaignsExcludedReply;
   'campaigns.get': CampaignsGetReply;
   'campaigns.list': CampaignsListReply;
   'campaigns.pause': CampaignsPauseReply;
   'campaigns.preview': CampaignsPreviewReply;
   'campaigns.resume': CampaignsResumeReply;
+  'campaigns.retry': CampaignsRetryReply;
+  'campaigns.series': CampaignsSeriesReply;
+  'campaigns.targets': CampaignsTargetsReply;
   'catalog.get': CatalogGetReply;
   'catalog.impact': CatalogImpactReply;
   'catalog.put': CatalogPutReply;

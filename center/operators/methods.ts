@@ -2,6 +2,7 @@
  * Every request method there is.
  */
 import { auditList } from './audit-list.ts';
+import { campaignsExcluded, campaignsRetry, campaignsSeries, campaignsTargets } from './campaign-printers.ts';
 import {
   campaignsAbort,
   campaignsCreate,
@@ -39,11 +40,15 @@ const ALL = [
   auditList,
   campaignsAbort,
   campaignsCreate,
+  campaignsExcluded,
   campaignsGet,
   campaignsList,
   campaignsPause,
   campaignsPreview,
   campaignsResume,
+  campaignsRetry,
+  campaignsSeries,
+  campaignsTargets,
   catalogGet,
   catalogImpact,
   catalogPut,

@@ -16,6 +16,8 @@ export const PUBLISHED_FLUSH_MS = 250;
 export const CANDIDATES_PAGE = 500;
 /** Printers of one campaign. */
 export const CAMPAIGN_TARGETS_MAX = 200_000;
+/** Pages of candidates that are looked at for one page of printers that would be left out. */
+export const EXCLUDED_PAGES_MAX = 20;
 /** Orders that one look at a campaign gives out. */
 export const CAMPAIGN_DISPATCH_MAX = 500;
 /** Different error codes that are watched in one campaign. */

@@ -24,7 +24,7 @@ import { type CampaignRow, causeOf } from './campaign-view.ts';
 import type { CohortWatch } from './cohort-watch.ts';
 import { type Applicant, withinBounds } from './dispatch-bounds.ts';
 import { fleetLoad, lockDispatch } from './dispatch-load.ts';
-import { DEFAULT_GUARD } from './guard.ts';
+import { DEFAULT_GUARD, isTold } from './guard.ts';
 import { harmOf } from './release-ledger.ts';
 import { LedgerEdit } from './release-ledger-store.ts';
 import type { RolloutSettingsStore } from './rollout-settings.ts';
@@ -135,6 +135,7 @@ export class CampaignHand {
       // A printer that began to install and whose end says nothing must not hold up those after it.
       // One that was tried again has its number and its outcome already: it is no new evidence.
       const failing = outcome === undefined ? null : outcome === 'bad';
+      const isKnown = exposure !== null && isTold(record.guard, exposure);
       if (exposure !== null) happen({ type: 'outcome', exposure, failed: failing });
       if (exposure !== null) this.#watch.changed(row.id, printer, outcome === 'good');
       const blamed = failing && blamedReleases(plan, execution);
@@ -155,7 +156,8 @@ export class CampaignHand {
         if (exposure === null) happen({ type: 'withdrawn', count: 1 });
       }
       await query(
-        `UPDATE campaign_targets SET state = $3, exposure = $4, outcome = $5, ended = $6, tries = $7, runs_since = $8
+        `UPDATE campaign_targets SET state = $3, exposure = $4, outcome = CASE WHEN $9 THEN outcome ELSE $5 END,
+           ended = $6, tries = $7, runs_since = $8
          WHERE campaign = $1 AND printer = $2`,
         [
           row.id,
@@ -167,6 +169,7 @@ export class CampaignHand {
           // An order that the campaign itself withdrew was no try.
           state === 'rejected' ? tries + 1 : tries,
           outcome === 'good' ? new Date(this.#settings.now()) : null,
+          isKnown,
         ],
       );
     }

@@ -1,26 +1,51 @@
 /** Another try for the printers of a campaign that failed. */
 import { PlatenError } from '../../../schemas/errors.ts';
-import type { Query } from '../orders/execution-store.ts';
+import { type Query, queryOf, type UpdateDatabase } from '../orders/execution-store.ts';
 import type { CampaignRecord } from './campaign-state.ts';
 
+/** Ends of an order after which there is nothing to be tried again. */
+const SETTLED = ['proven', 'already', 'moved'];
+
 /**
- * Lets every printer that failed have another order, its quarantine lifted. A campaign that was finished is paused
- * until it is resumed.
- * @throws PlatenError request/not-found
+ * Lets printers that failed have another order, their quarantine lifted; budgets and stops hold as for every order. A
+ * campaign that was finished is paused until it is resumed.
+ * @param printers those that are meant; undefined: every one that failed
+ * @returns the printers that are to be tried again
+ * @throws PlatenError request/not-found, request/conflict for a printer that has not failed
  */
-export async function retryFailed(query: Query, id: string, by: string, now: number): Promise<void> {
+export function retryFailed(
+  { database, now }: { database: UpdateDatabase; now(): number },
+  id: string,
+  by: string,
+  printers?: readonly string[],
+): Promise<string[]> {
+  return database.transaction((client) => retryIn(queryOf(client), id, by, now(), printers));
+}
+
+async function retryIn(
+  query: Query,
+  id: string,
+  by: string,
+  now: number,
+  printers: readonly string[] | undefined,
+): Promise<string[]> {
   const [row] = await query<{ record: CampaignRecord }>(
     'SELECT record FROM campaigns WHERE id = $1 FOR UPDATE',
     [id],
   );
   if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
-  const again = await query<{ printer: string; execution: string; exposure: string | null }>(
+  const again = await query<{ printer: string; execution: string | null; exposure: string | null }>(
     `UPDATE campaign_targets SET state = 'waiting', tries = 0
-     WHERE campaign = $1 AND state = 'ended' AND ended NOT IN ('proven', 'already', 'moved')
+     WHERE campaign = $1 AND state = 'ended' AND ended <> ALL($2) AND ($3::text[] IS NULL OR printer = ANY($3))
      RETURNING printer, execution, exposure`,
-    [id],
+    [id, SETTLED, printers ?? null],
   );
-  if (again.length === 0) return;
+  const tried = again.map(({ printer }) => printer);
+  const other = printers?.find((printer) => !tried.includes(printer));
+  if (other !== undefined) {
+    throw new PlatenError('request/conflict', { reason: `"${other}" has not failed in this campaign` });
+  }
+  if (again.length === 0) return [];
   await query('DELETE FROM quarantine WHERE execution = ANY($1)', [again.map((each) => each.execution)]);
   const { record } = row;
   const next: CampaignRecord = {
@@ -38,4 +63,5 @@ export async function retryFailed(query: Query, id: string, by: string, now: num
     next.state,
     new Date(now),
   ]);
+  return tried;
 }

@@ -68,7 +68,8 @@ export async function rememberStop(
 async function failedReleases(query: Query, campaign: string): Promise<string[]> {
   const failed = await query<{ plan: ExecutionPlan; record: Execution }>(
     `SELECT e.plan, e.record FROM campaign_targets t JOIN executions e ON e.id = t.execution
-     WHERE t.campaign = $1 AND t.outcome = 'bad'`,
+     -- Of one that was tried again with success the order is another than the one that failed.
+     WHERE t.campaign = $1 AND t.outcome = 'bad' AND t.ended <> 'proven'`,
     [campaign],
   );
   return [...new Set(failed.flatMap(({ plan, record }) => blamedReleases(plan, record)))].sort();

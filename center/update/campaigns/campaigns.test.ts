@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { choose, compileCatalog } from '../../../compatibility/index.ts';
 import { openLocalRepository } from '../../../releases/local.ts';
 import type { Campaign, Order, UpdateReport } from '../../../schemas/types.ts';
-import { checkSchema } from '../../../schemas/validate.ts';
+import { checkReply, checkSchema } from '../../../schemas/validate.ts';
 import {
   eventually,
   silent,
@@ -499,4 +499,102 @@ test('what was halted or aborted is not begun again by a rule, until its stop is
   await expect(campaigns.release('acme.engine@2.5.0', 'ana', 'again')).rejects.toMatchObject({
     code: 'request/not-found',
   });
+});
+
+test('a retry gives printers that failed another order, and the series is the guard replayed', async () => {
+  const names = await fleet('replay', 40);
+  let failing = 2;
+  behave = (printer, order) => (failing-- > 0 ? bad(printer, order) : good(printer, order));
+  const { id } = await campaigns.create(
+    {
+      software: { id: 'acme.engine', range: '>=2.6' },
+      filter: { idPrefix: 'replay' },
+      options: { seed: 5, tolerated: 0.2 },
+    },
+    'ana',
+  );
+  expect((await ended(id)).state).toBe('paused');
+  await campaigns.resume(id, 'ana');
+  const first = await ended(id);
+  expect([first.state, first.counts]).toEqual(['finished', { proven: 38, 'rolled-back': 2 }]);
+  const { evidence } = first.guard as { evidence: number };
+  const { questions } = campaigns;
+  const whole = { limit: 1_000, cursor: undefined };
+  const before = await questions.series(id, whole);
+  checkReply('campaigns.series', before);
+  expect(before.items).toHaveLength(40);
+  expect(before.items.filter(({ outcome }) => outcome === 'bad')).toHaveLength(2);
+  expect(before.items.at(-1)?.evidence).toBe(evidence);
+  expect(before.evidence).toBe(evidence);
+  const paged = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await questions.series(id, { limit: 7, cursor });
+    paged.push(...page.items);
+    if (page.next === undefined) break;
+    cursor = page.next;
+  }
+  expect(paged).toEqual(before.items);
+
+  const failed = before.items.filter(({ outcome }) => outcome === 'bad').map(({ printer }) => printer);
+  const proven = names.find((name) => !failed.includes(name)) ?? '';
+  await expect(campaigns.retry(id, 'ana', [proven])).rejects.toThrow(`"${proven}" has not failed`);
+  expect(await campaigns.retry(id, 'ana', failed.slice(0, 1))).toEqual(failed.slice(0, 1));
+  const second = await eventually(async () => {
+    const campaign = await campaigns.get(id);
+    return campaign.counts['proven'] === 39 && campaign.state === 'finished' ? campaign : undefined;
+  }, 30_000);
+  expect(second.counts).toEqual({ proven: 39, 'rolled-back': 1 });
+  // What failed once has failed: the evidence is what it was, and so is its replay.
+  expect(second.guard).toMatchObject({ failures: 2, exposed: 40, evidence: evidence });
+  const after = await questions.series(id, whole);
+  expect(after.items.map(({ outcome }) => outcome)).toEqual(before.items.map(({ outcome }) => outcome));
+  expect(after.items.find(({ printer }) => printer === failed[0])?.ended).toBe('proven');
+  expect(await campaigns.retry(id, 'ana')).toEqual(failed.slice(1));
+  await eventually(
+    async () => ((await campaigns.get(id)).counts['proven'] === 40 ? true : undefined),
+    30_000,
+  );
+  await expect(campaigns.retry(id, 'ana')).rejects.toThrow('The campaign is finished');
+});
+
+test('each printer of a campaign says why nothing happens to it, and who is left out is told in full', async () => {
+  const names = await fleet('why', 8);
+  const { database } = test_.store;
+  await database.query(`UPDATE printers SET labels = '{"update": "pinned"}' WHERE id = ANY($1)`, [
+    names.slice(0, 5),
+  ]);
+  behave = () => ({ reports: [] });
+  const wish = { software: { id: 'acme.engine', range: '>=2.6' }, filter: { idPrefix: 'why' } };
+  const { questions } = campaigns;
+  const would = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await questions.wouldLeaveOut(wish, undefined, { limit: 2, cursor });
+    checkReply('campaigns.excluded', page);
+    would.push(...page.items);
+    if (page.next === undefined) break;
+    cursor = page.next;
+  }
+  expect(would.map(({ printer, reason }) => [printer, reason])).toEqual(
+    names.slice(0, 5).map((printer) => [printer, 'pinned']),
+  );
+  expect(await questions.wouldLeaveOut(wish, 'busy', { limit: 9, cursor: undefined })).toEqual({ items: [] });
+  const { id } = await campaigns.create({ ...wish, options: { seed: 6 } }, 'ana');
+  const page = { limit: 100, cursor: undefined };
+  const told = await eventually(async () => {
+    const targets = await questions.targets(id, undefined, page);
+    return targets.items.some(({ is }) => is === 'offered') ? targets : undefined;
+  });
+  checkReply('campaigns.targets', told);
+  expect(told.why).toContain('the canaries come first');
+  const whys = (state: string) => told.items.filter((each) => each.state === state).map(({ why }) => why);
+  expect(whys('dispatched')).toEqual(['its order is there; it has not answered yet']);
+  expect(new Set(whys('waiting'))).toEqual(new Set([told.why]));
+  expect(whys('excluded')).toEqual(Array(5).fill('its label "update" says "pinned"'));
+  const leftOut = await questions.leftOut(id, undefined, { limit: 3, cursor: undefined });
+  expect(leftOut.items).toHaveLength(3);
+  expect((await questions.leftOut(id, 'pinned', { limit: 3, cursor: leftOut.next })).items).toHaveLength(2);
+  await campaigns.pause(id, 'ana');
+  const paused = await questions.targets(id, 'waiting', page);
+  expect(paused.items[0]?.why).toBe('the campaign is paused: paused by ana (campaigns.resume)');
+  await campaigns.abort(id, 'ana');
 });

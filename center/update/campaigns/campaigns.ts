@@ -35,6 +35,7 @@ import {
 } from './campaign-lists.ts';
 import { CampaignLooks } from './campaign-looks.ts';
 import { type Preview, previewOf } from './campaign-preview.ts';
+import { CampaignQuestions } from './campaign-questions.ts';
 import { retryFailed } from './campaign-retry.ts';
 import { type CampaignEvent, type CampaignRecord, campaignTransition } from './campaign-state.ts';
 import { rememberStop } from './campaign-stops.ts';
@@ -56,6 +57,8 @@ export class Campaigns {
   readonly #presence: PresenceDays;
   readonly #hand: CampaignHand;
   readonly #asks: CampaignAsks;
+  /** What is asked of them printer by printer. */
+  readonly questions: CampaignQuestions;
   /** How far things may go by themselves. */
   readonly rollout: RolloutSettingsStore;
   readonly #looks = new CampaignLooks((id) => this.#lookSafely(id));
@@ -64,6 +67,7 @@ export class Campaigns {
   constructor(settings: CampaignSettings) {
     this.#settings = settings;
     this.#log = settings.log;
+    this.questions = new CampaignQuestions(settings.database, settings.targets, settings.now);
     this.#watch = new CohortWatch(settings.now);
     this.#presence = new PresenceDays(settings);
     this.#hand = new CampaignHand(settings, this.#watch);
@@ -199,13 +203,28 @@ export class Campaigns {
     { retry = false, reason }: { retry?: boolean; reason?: string } = {},
   ): Promise<Campaign> {
     await this.#checkReason(id, reason);
-    if (retry) {
-      const { database, now } = this.#settings;
-      await database.transaction((client) => retryFailed(queryOf(client), id, by, now()));
-    }
+    if (retry) await retryFailed(this.#settings, id, by);
     if (reason !== undefined) await this.#lift(id, by, reason);
     const at = this.#settings.now();
     return this.#request(id, by, { type: 'lift' }, { type: 'resume', at }, { type: 'start' });
+  }
+
+  /**
+   * Gives printers that failed (these, or all) another order; what they have told as evidence stays as it is. A finished
+   * campaign goes on.
+   * @throws PlatenError request/not-found, request/conflict
+   */
+  async retry(id: string, by: string, printers?: readonly string[]): Promise<string[]> {
+    await this.#checkReason(id, undefined);
+    const { state } = await this.get(id);
+    const tried = await retryFailed(this.#settings, id, by, printers);
+    if (state === 'finished') {
+      await this.#watch.load(id, this.#settings.database);
+      await this.#request(id, by, { type: 'resume', at: this.#settings.now() });
+    }
+    this.#looks.soon(id);
+    this.#publishing.soon(id);
+    return tried;
   }
 
   /** Whoever resumes what was stopped says why. @throws PlatenError request/conflict */

@@ -5,6 +5,7 @@ import {
   feed,
   guardVerdict,
   harmEvidence,
+  harmSeries,
   isHarmful,
   newGuard,
   outcomesToPromote,
@@ -135,4 +136,26 @@ test('what a small fleet can show', () => {
   const five = reachableBelow(DEFAULT_GUARD, 5);
   expect(five).toBeGreaterThan(0.4);
   expect(five).toBeLessThan(0.7);
+});
+
+test('the series of the evidence is what the guard says after each exposure, whatever came in which order', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = seeded(seed);
+    const outcomes = Array.from({ length: 60 }, () => {
+      const drawn = random();
+      return drawn < 0.15 ? undefined : drawn < 0.25 ? null : drawn < 0.45;
+    });
+    const series = [...harmSeries(DEFAULT_GUARD, outcomes)];
+    for (const [last, evidence] of series.entries()) {
+      let guard = newGuard(DEFAULT_GUARD);
+      for (let exposure = 0; exposure <= last; exposure++) guard = expose(guard);
+      // Later exposures first: the order of the telling must not matter.
+      for (let exposure = last; exposure >= 0; exposure--) {
+        const failed = outcomes[exposure];
+        if (failed !== undefined) guard = feed(guard, exposure, failed);
+      }
+      const difference = Math.log(evidence) - Math.log(harmEvidence(guard));
+      expect([seed, last, difference]).toEqual([seed, last, expect.closeTo(0, 9)]);
+    }
+  }
 });

@@ -116,9 +116,7 @@ export function expose(guard: FailureGuard): FailureGuard {
  * @param failed null when the outcome says nothing of the release: it is left out of the evidence
  */
 export function feed(guard: FailureGuard, exposure: number, failed: boolean | null): FailureGuard {
-  if (exposure < guard.fed || exposure >= guard.exposed || Object.hasOwn(guard.waiting, String(exposure))) {
-    return guard;
-  }
+  if (exposure >= guard.exposed || isTold(guard, exposure)) return guard;
   const waiting: Record<string, boolean | null> = { ...guard.waiting, [String(exposure)]: failed };
   let { fed, failures, neither, logHalt, safe } = guard;
   for (let next = waiting[String(fed)]; next !== undefined; next = waiting[String(fed)]) {
@@ -203,6 +201,30 @@ function logHarm(guard: FailureGuard): number {
 /** Evidence that the failure rate exceeds the tolerated one. */
 export function harmEvidence(guard: FailureGuard): number {
   return evidenceOf([logHarm(guard)]);
+}
+
+/**
+ * The evidence for harm after each exposure in turn: what `harmEvidence` says of all exposures up to it.
+ * @param outcomes by exposure; null says nothing of the release, undefined is not known yet
+ */
+export function* harmSeries(
+  settings: Pick<GuardSettings, 'tolerated'>,
+  outcomes: Iterable<boolean | null | undefined>,
+): Generator<number> {
+  let logs = haltPriors(haltGrid(settings.tolerated).length);
+  /** Set behind the first missing outcome: the highest that is certain whatever the missing ones come to. */
+  let highest: number | undefined;
+  for (const failed of outcomes) {
+    if (failed === undefined) highest ??= logMeanExp(logs);
+    logs = afterOutcome(logs, settings.tolerated, failed === undefined ? false : failed);
+    if (highest !== undefined && failed === true) highest = Math.max(highest, logMeanExp(logs));
+    yield evidenceOf([highest ?? logMeanExp(logs)]);
+  }
+}
+
+/** Whether the outcome of an exposure was told. */
+export function isTold({ fed, waiting }: FailureGuard, exposure: number): boolean {
+  return exposure < fed || Object.hasOwn(waiting, String(exposure));
 }
 
 /** Whether the evidence reaches 1/α. */

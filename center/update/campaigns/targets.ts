@@ -137,19 +137,31 @@ export class Targets {
 
   /** The printers that match a request, a page at a time. */
   async *candidates(request: CampaignRequest): AsyncGenerator<Candidate[]> {
-    const { fleet } = this.#sources;
-    if (request.printers) {
-      for (let at = 0; at < request.printers.length; at += CANDIDATES_PAGE) {
-        yield await this.named(request.printers.slice(at, at + CANDIDATES_PAGE));
-      }
-      return;
-    }
-    for (let cursor: string | undefined; ; ) {
-      const page = await fleet.list(request.filter ?? {}, { limit: CANDIDATES_PAGE, cursor });
-      yield await this.named(page.items.map((item) => item.printer));
+    for (let from: string | undefined; ; ) {
+      const page = await this.candidatePage(request, from);
+      yield page.candidates;
       if (page.next === undefined) return;
-      cursor = page.next;
+      from = page.next;
     }
+  }
+
+  /** One page of the printers that match a request, and from where the next one goes on. */
+  async candidatePage(
+    request: CampaignRequest,
+    from: string | undefined,
+  ): Promise<{ candidates: Candidate[]; next?: string }> {
+    if (request.printers) {
+      const begin = Number(from ?? 0);
+      const end = begin + CANDIDATES_PAGE;
+      const candidates = await this.named(request.printers.slice(begin, end));
+      return { candidates, ...(end < request.printers.length ? { next: String(end) } : {}) };
+    }
+    const page = await this.#sources.fleet.list(request.filter ?? {}, {
+      limit: CANDIDATES_PAGE,
+      cursor: from,
+    });
+    const candidates = await this.named(page.items.map((item) => item.printer));
+    return { candidates, ...(page.next === undefined ? {} : { next: page.next }) };
   }
 
   /** These printers, as far as they are known. */
