@@ -16,6 +16,7 @@ import type {
   StructureHistoryItem,
   TimelineItem,
   Trouble,
+  TroubleGroup,
   Verdict,
 } from '../schemas/types.ts';
 
@@ -224,6 +225,12 @@ export interface TroubleQueries {
     filter: { printer?: string; rule?: string; state?: Trouble['state']; open?: boolean },
     page: PageRequest,
   ): Promise<Page<Trouble>>;
+  /** How many there are by rule, by site, or by both: a page of groups by name. */
+  groups(
+    filter: { printer?: string; rule?: string; state?: Trouble['state']; open?: boolean },
+    by: readonly ('rule' | 'site')[],
+    page: PageRequest,
+  ): Promise<{ groups: TroubleGroup[]; next?: string }>;
   get(id: string): Promise<Trouble | undefined>;
   /** @throws PlatenError request/not-found, request/conflict */
   close(id: string, note: string, by: string): Promise<Trouble>;

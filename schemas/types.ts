@@ -2753,6 +2753,13 @@ export interface TroublesListParams {
    * Only those that are open or escalated.
    */
   open?: boolean;
+  /**
+   * Counts instead of troubles: `groups`, one for each rule, each site, or each pair of them.
+   *
+   * @minItems 1
+   * @maxItems 2
+   */
+  groupBy?: ('rule' | 'site')[];
 }
 /**
  * Parameters of `users.list`.
@@ -4086,7 +4093,7 @@ export interface TokensRevokeReply {
  */
 export type TroublesCloseReply = Trouble;
 /**
- * Troubles, newest first.
+ * Troubles, newest first; or how many there are by rule and site.
  */
 export interface TroublesListReply {
   items: Trouble[];
@@ -4094,6 +4101,36 @@ export interface TroublesListReply {
    * Cursor of the following page; missing on the last one.
    */
   next?: string;
+  /**
+   * With `groupBy`, by name; `items` is empty then.
+   */
+  groups?: TroubleGroup[];
+}
+export interface TroubleGroup {
+  rule?: string;
+  /**
+   * Of the rule; missing where there are several.
+   */
+  title?: string;
+  /**
+   * Empty for troubles of printers without one, and of the fleet.
+   */
+  site?: string;
+  troubles: number;
+  printers: number;
+  severities: string[];
+  /**
+   * When the first of them was opened.
+   */
+  oldest: string;
+  /**
+   * When the last of them was opened.
+   */
+  newest: string;
+  /**
+   * Id of the newest.
+   */
+  example: string;
 }
 /**
  * Operators' accounts and their roles.

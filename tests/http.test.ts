@@ -100,7 +100,7 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
   'catalog.impact': [{ document: sample('catalog.json') }],
   'rules.get': [{}],
   'rules.put': [{ document: { rules: 'x', list: [{ id: 'a', when: { nonsense: 1 } }] } }],
-  'troubles.list': [{}, { rule: 'none' }],
+  'troubles.list': [{ groupBy: ['rule', 'site'], open: true }, { groupBy: ['model'] }, {}, { rule: 'none' }],
   'troubles.close': [{ id: 'none' }],
   'releases.list': [{}],
   'releases.release': [{ software: 'acme.engine', version: '2.5.0', reason: 'x' }],

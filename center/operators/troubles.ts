@@ -3,10 +3,14 @@ import { checkRule } from './known-names.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-/** Troubles, newest first. */
+/** Troubles, newest first; or how many there are by rule and site. */
 export const troublesList = defineMethod('troubles.list', 'reads', async (params, _caller, services) => {
   if (params.rule !== undefined) await checkRule(params.rule, services);
-  return { data: { ...(await services.troubles.list(params, pageOf(params))) } };
+  const { groupBy, ...filter } = params;
+  if (groupBy !== undefined) {
+    return { data: { items: [], ...(await services.troubles.groups(filter, groupBy, pageOf(params))) } };
+  }
+  return { data: { ...(await services.troubles.list(filter, pageOf(params))) } };
 });
 
 /** Closes a trouble by hand, with a note. */

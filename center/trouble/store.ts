@@ -1,5 +1,5 @@
 /** The rows of troubles, of the rules' memory, and of the entries to be judged again. */
-import type { LogEntry, Readings, Structure, Trouble } from '../../schemas/types.ts';
+import type { LogEntry, Readings, Structure, Trouble, TroubleGroup } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import { isNotRemoved } from '../database/removed-printers.ts';
@@ -14,6 +14,19 @@ export interface TroubleFilter {
   rule?: string;
   state?: Trouble['state'];
   open?: boolean;
+}
+
+/** What a filter asks of `troubles t`. */
+function conditionsOf(filter: TroubleFilter) {
+  const where: string[] = [];
+  const values: unknown[] = [];
+  const value = (one: unknown) => `$${values.push(one)}`;
+  if (filter.printer !== undefined) where.push(`t.printer = ${value(filter.printer)}`);
+  if (filter.rule !== undefined) where.push(`t.rule = ${value(filter.rule)}`);
+  if (filter.state !== undefined) where.push(`t.state = ${value(filter.state)}`);
+  if (filter.open === true) where.push(`t.state IN ('open', 'escalated')`);
+  if (filter.open === false) where.push(`t.state NOT IN ('open', 'escalated')`);
+  return { where, values, value };
 }
 
 /** Entries of one printer's log as they were stored, in the order of their arrival. */
@@ -171,14 +184,7 @@ export class TroubleStore {
 
   /** Newest first. */
   async list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>> {
-    const where: string[] = [];
-    const values: unknown[] = [];
-    const value = (one: unknown) => `$${values.push(one)}`;
-    if (filter.printer !== undefined) where.push(`printer = ${value(filter.printer)}`);
-    if (filter.rule !== undefined) where.push(`rule = ${value(filter.rule)}`);
-    if (filter.state !== undefined) where.push(`state = ${value(filter.state)}`);
-    if (filter.open === true) where.push(`state IN ('open', 'escalated')`);
-    if (filter.open === false) where.push(`state NOT IN ('open', 'escalated')`);
+    const { where, values, value } = conditionsOf(filter);
     if (page.cursor !== undefined) {
       const [at, id] = keyOf('troubles', page.cursor, ['time', 'text']);
       where.push(`(opened_at, id) < (${value(at)}::timestamptz, ${value(id)})`);
@@ -193,6 +199,51 @@ export class TroubleStore {
     const next =
       rows.length > page.limit && last ? cursorOf('troubles', [last.opened_at, last.id]) : undefined;
     return { items: items.map(troubleOf), ...(next === undefined ? {} : { next }) };
+  }
+
+  /** How many troubles there are by rule, by site, or by both: a page of groups by name. */
+  async groups(
+    filter: TroubleFilter,
+    by: readonly ('rule' | 'site')[],
+    page: PageRequest,
+  ): Promise<{ groups: TroubleGroup[]; next?: string }> {
+    const { where, values, value } = conditionsOf(filter);
+    const rule = by.includes('rule') ? 't.rule' : `'' COLLATE "C"`;
+    const site = by.includes('site') ? `coalesce(p.site, '')` : `'' COLLATE "C"`;
+    if (page.cursor !== undefined) {
+      const [afterRule, afterSite] = keyOf('trouble groups', page.cursor, ['text', 'text']);
+      where.push(`(${rule}, ${site}) > (${value(afterRule)}, ${value(afterSite)})`);
+    }
+    const rows = await this.#database.query<
+      Omit<TroubleGroup, 'oldest' | 'newest'> & { rule: string; site: string; oldest: Date; newest: Date }
+    >(
+      `SELECT ${rule} AS rule, ${site} AS site, max(t.title) AS title, count(*)::int AS troubles,
+              count(DISTINCT t.printer)::int AS printers, array_agg(DISTINCT t.severity) AS severities,
+              min(t.opened_at) AS oldest, max(t.opened_at) AS newest,
+              (array_agg(t.id ORDER BY t.opened_at DESC, t.id DESC))[1] AS example
+       FROM troubles t LEFT JOIN printers p ON p.id = t.printer
+       ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
+       GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ${value(page.limit + 1)}`,
+      values,
+    );
+    const shown = rows.slice(0, page.limit);
+    const last = shown.at(-1);
+    const groups = shown.map((row): TroubleGroup => {
+      const { rule: ofRule, site: ofSite, title, oldest, newest, ...counts } = row;
+      return {
+        ...(by.includes('rule') ? { rule: ofRule, ...(title ? { title } : {}) } : {}),
+        ...(by.includes('site') ? { site: ofSite } : {}),
+        ...counts,
+        oldest: oldest.toISOString(),
+        newest: newest.toISOString(),
+      };
+    });
+    return {
+      groups,
+      ...(rows.length > page.limit && last
+        ? { next: cursorOf('trouble groups', [last.rule, last.site]) }
+        : {}),
+    };
   }
 
   /** Troubles whose retained document is behind, a page at a time. */

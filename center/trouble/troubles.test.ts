@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pino from 'pino';
 import { fleetTopic } from '../../schemas/topics.ts';
 import type { LogEntry, Readings, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
+import { checkReply } from '../../schemas/validate.ts';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import type { Client } from '../database/database.ts';
@@ -438,4 +439,66 @@ test('a new rule sees what the readings of the last day told, and forgets no oth
   await troubles.checkpoint();
   expect(told().slice(2).sort()).toEqual(['cleared s1 jam', 'cleared s1 toner', 'opened s1 service']);
   await troubles.stop();
+});
+
+test('troubles are counted by rule and site, in pages', async () => {
+  const { database } = store;
+  await database.query(
+    `INSERT INTO printers (id, site) VALUES ('g-1', 'berlin'), ('g-2', 'berlin'), ('g-3', 'paris'), ('g-4', NULL)`,
+  );
+  const rows = [
+    ['g-a', 'zz-jam', 'g-1', 'open', 'minor', 1],
+    ['g-b', 'zz-jam', 'g-1', 'escalated', 'major', 2],
+    ['g-c', 'zz-jam', 'g-2', 'open', 'minor', 3],
+    ['g-d', 'zz-jam', 'g-3', 'open', 'minor', 4],
+    ['g-e', 'zz-fuser', 'g-4', 'open', 'minor', 5],
+    ['g-f', 'zz-fuser', 'g-3', 'closed', 'minor', 6],
+  ];
+  for (const [id, rule, printer, state, severity, hours] of rows) {
+    const at = new Date(T0 + Number(hours) * HOUR);
+    await database.query(
+      `INSERT INTO troubles (id, rule, title, key, printer, scope, state, severity, count, opened_at, updated_at, last_at,
+         evidence, codes, publish_due)
+       VALUES ($1, $2, 'Title of ' || $2, 'k', $3, '{}', $4, $5, 1, $6, $6, $6, '[]', '[]', false)`,
+      [id, rule, printer, state, severity, at],
+    );
+  }
+  const troubleStore = new TroubleStore(database);
+  const groups = async (by: ('rule' | 'site')[], limit: number, filter = {}) => {
+    const all = [];
+    for (let cursor: string | undefined; ; ) {
+      const page = await troubleStore.groups(filter, by, { limit, cursor });
+      checkReply('troubles.list', { items: [], ...page });
+      all.push(...page.groups);
+      if (page.next === undefined) return all.filter(({ rule = 'zz' }) => rule.startsWith('zz'));
+      cursor = page.next;
+    }
+  };
+  const open = await groups(['rule', 'site'], 1, { open: true });
+  expect(open.map(({ rule, site, troubles, printers }) => [rule, site, troubles, printers])).toEqual([
+    ['zz-fuser', '', 1, 1],
+    ['zz-jam', 'berlin', 3, 2],
+    ['zz-jam', 'paris', 1, 1],
+  ]);
+  expect(open[1]).toEqual({
+    rule: 'zz-jam',
+    title: 'Title of zz-jam',
+    site: 'berlin',
+    troubles: 3,
+    printers: 2,
+    severities: ['major', 'minor'],
+    oldest: new Date(T0 + HOUR).toISOString(),
+    newest: new Date(T0 + 3 * HOUR).toISOString(),
+    example: 'g-c',
+  });
+  const byRule = await groups(['rule'], 100);
+  expect(byRule.map(({ rule, troubles }) => [rule, troubles])).toEqual([
+    ['zz-fuser', 2],
+    ['zz-jam', 4],
+  ]);
+  const bySite = await groups(['site'], 100, { rule: 'zz-jam' });
+  expect(bySite.map(({ site, troubles, rule }) => [site, troubles, rule])).toEqual([
+    ['berlin', 3, undefined],
+    ['paris', 1, undefined],
+  ]);
 });

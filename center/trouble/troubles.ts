@@ -8,7 +8,7 @@
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { softwareOf } from '../../schemas/subject.ts';
-import type { LogEntry, Structure, Trouble, TroubleRules } from '../../schemas/types.ts';
+import type { LogEntry, Structure, Trouble, TroubleGroup, TroubleRules } from '../../schemas/types.ts';
 import type { Conclusion } from '../conclusions.ts';
 import type { Client } from '../database/database.ts';
 import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
@@ -246,6 +246,14 @@ export class Troubles implements TroubleQueries {
 
   list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>> {
     return this.#settings.store.list(filter, page);
+  }
+
+  groups(
+    filter: TroubleFilter,
+    by: readonly ('rule' | 'site')[],
+    page: PageRequest,
+  ): Promise<{ groups: TroubleGroup[]; next?: string }> {
+    return this.#settings.store.groups(filter, by, page);
   }
 
   countOpen(): Promise<number> {
