@@ -68,9 +68,9 @@ function upgrade(software: Product[], exhausted = () => false): Choice {
 test.each([11, 19, 43])('a bridge is found among %i pieces of software', (pieces) => {
   const software = [...bridged, ...bystanders(pieces - bridged.length)];
   const times = [0, 1, 2, 3, 4].map(() => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     upgrade(software);
-    return performance.now() - started;
+    return process.cpuUsage(started).user / 1_000;
   });
   const { outcome, remedy } = upgrade(software);
   expect(outcome).toBe('chosen');
@@ -81,7 +81,7 @@ test.each([11, 19, 43])('a bridge is found among %i pieces of software', (pieces
     ['apparatus:engine', '2.0.0'],
     ['apparatus:finisher', '2.0.0'],
   ]);
-  // The fastest: a machine that does other things too would be measured by the others.
+  // Of the processor, and the fastest: others are not to be measured.
   expect(Math.min(...times)).toBeLessThan(100);
 });
 

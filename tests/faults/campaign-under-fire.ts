@@ -4,8 +4,7 @@
  * downloads and installations. In the end every printer is proven, rolled back, or told
  * with the reason; none is lost, and none carries out an order twice.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -19,6 +18,7 @@ import { openLocalRepository } from '../../releases/local.ts';
 import { customOf } from '../../releases/targets.ts';
 import { tufTrust } from '../../releases/trust.ts';
 import type { Campaign, Catalog, Order } from '../../schemas/types.ts';
+import { temporaryFolder } from '../harness/folder.ts';
 import { freePort, testRedis } from '../harness/orders.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
 import { type NetworkCuts, networkCuts } from './network-cuts.ts';
@@ -145,7 +145,7 @@ function mortalUpdater(
 
 /** Runs one campaign under fire to its end. */
 export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
-  const folder = mkdtempSync(join(tmpdir(), 'platen-fire-'));
+  const folder = temporaryFolder('platen-fire-');
   const data = join(folder, 'data');
   let redis = fire.redis ? await testRedis() : undefined;
   const env = {
