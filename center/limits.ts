@@ -181,6 +181,10 @@ export const CENTER_LIMITS = {
   page_max: 1_000,
   /** Greatest page of inventory documents, which hold whole structures. */
   page_inventory_max: 20,
+  /** Printers of a list that are counted; of more the total is an estimate. */
+  exact_total_max: 10_000,
+  /** Time for a statement with a filter: one that no index answers looks at every printer. */
+  filter_ms_max: 5_000,
   /** Printers that one request (policy.set, structure.request …) is applied to a page at a time. */
   request_page_printers: 500,
   /** Troubles, history entries and options in one answer to a printer. */

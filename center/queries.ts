@@ -30,6 +30,25 @@ export interface Page<Item> {
 export interface PageRequest {
   limit: number;
   cursor: string | undefined;
+  /** Whether the answer says how many items the whole list has. */
+  counted?: boolean;
+}
+
+/** A filter as an object, as a text, or both: then both hold. */
+export interface FleetFilter extends PrinterFilter {
+  where?: string;
+}
+
+/** What a list of printers can be sorted by; what has no value stands at the end, whatever the direction. */
+export const PRINTER_SORTS = ['id', 'model', 'site', 'seen', 'verdict', 'troubles'] as const;
+export type PrinterSortKey = (typeof PRINTER_SORTS)[number];
+/** `-` before it: descending. */
+export type PrinterSort = PrinterSortKey | `-${PrinterSortKey}`;
+
+export interface PrinterPage extends Page<PrinterItem> {
+  total?: number;
+  /** Whether it was counted; otherwise it is an estimate. */
+  exact?: boolean;
 }
 
 /** One printer in a list. */
@@ -102,9 +121,10 @@ export interface StoredEntry {
 
 /** Questions about the fleet, answered by the store. */
 export interface FleetQueries {
-  list(filter: PrinterFilter, page: PageRequest): Promise<Page<PrinterItem>>;
+  /** @throws PlatenError request/where, request/filter-too-slow, request/invalid for a cursor of another list */
+  list(filter: FleetFilter, page: PageRequest, sort?: PrinterSort): Promise<PrinterPage>;
   /** How many printers match. */
-  count(filter: PrinterFilter): Promise<number>;
+  count(filter: FleetFilter): Promise<number>;
   /** Of these ids those that no printer has. */
   missing(printers: readonly string[]): Promise<string[]>;
   get(printer: string): Promise<PrinterDetails | undefined>;

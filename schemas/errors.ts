@@ -93,6 +93,16 @@ export const ERRORS = {
     hint: 'See docs/reference/operators.md.',
     http: 400,
   },
+  'request/where': {
+    message: 'The filter is wrong at column {column}: {reason}',
+    hint: 'See docs/reference/where.md.',
+    http: 400,
+  },
+  'request/filter-too-slow': {
+    message: 'The filter takes longer than {seconds} s: it has to look at every printer',
+    hint: 'Name something that is indexed beside it, such as model, site, a label or the beginning of an id.',
+    http: 503,
+  },
   'request/not-allowed': {
     message: 'The role {role} may not call {method}: it needs the role {needed}',
     hint: 'Ask an administrator.',

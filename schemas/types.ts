@@ -1750,6 +1750,10 @@ export interface CampaignsCreateParams {
   remedy?: 'each';
   filter?: PrinterFilter;
   /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
+  /**
    * Named printers instead of a filter.
    *
    * @minItems 1
@@ -2021,6 +2025,10 @@ export interface CampaignsPreviewParams {
   remedy?: 'each';
   filter?: PrinterFilter;
   /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
+  /**
    * Named printers instead of a filter.
    *
    * @minItems 1
@@ -2147,6 +2155,10 @@ export interface ErrorsRequestParams {
   printer?: string;
   filter?: PrinterFilter;
   /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
+  /**
    * The whole fleet, said in so many words.
    */
   fleet?: true;
@@ -2165,6 +2177,10 @@ export interface FleetSummaryParams {}
 export interface PolicySetParams {
   printer?: string;
   filter?: PrinterFilter;
+  /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
   /**
    * The whole fleet, said in so many words.
    */
@@ -2255,6 +2271,48 @@ export interface PrintersListParams {
    */
   cursor?: string;
   filter?: PrinterFilter;
+  /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
+  /**
+   * Order; `-` before it: descending. Default `id`. Printers without a value stand at the end. `seen` is up to a minute old.
+   */
+  sort?:
+    | 'id'
+    | '-id'
+    | 'model'
+    | '-model'
+    | 'site'
+    | '-site'
+    | 'seen'
+    | '-seen'
+    | 'verdict'
+    | '-verdict'
+    | 'troubles'
+    | '-troubles';
+  /**
+   * Only these members of each item, in this order in CSV; `printer` is always there.
+   *
+   * @minItems 1
+   * @maxItems 14
+   */
+  columns?: (
+    | 'printer'
+    | 'presence'
+    | 'verdict'
+    | 'openTroubles'
+    | 'labels'
+    | 'model'
+    | 'serial'
+    | 'site'
+    | 'lastSeen'
+    | 'device'
+    | 'deviceSince'
+    | 'standing'
+    | 'standingAt'
+    | 'standingReason'
+  )[];
 }
 /**
  * Parameters of `printers.orders`.
@@ -2422,6 +2480,10 @@ export interface ReadingsRequestParams {
   printer?: string;
   filter?: PrinterFilter;
   /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
+  /**
    * The whole fleet, said in so many words.
    */
   fleet?: true;
@@ -2505,6 +2567,10 @@ export interface ReportsInventoryParams {
    */
   printer?: string;
   filter?: PrinterFilter;
+  /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
 }
 /**
  * Parameters of `reports.pages`.
@@ -2686,6 +2752,10 @@ export interface RulesPutParams {
 export interface StructureRequestParams {
   printer?: string;
   filter?: PrinterFilter;
+  /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
   /**
    * The whole fleet, said in so many words.
    */
@@ -3412,7 +3482,7 @@ export interface SupplyNow {
   endsLatest?: string;
 }
 /**
- * Printers of a filter, in the order of their ids.
+ * Printers of a filter, in an order.
  */
 export interface PrintersListReply {
   items: PrinterItem[];
@@ -3420,15 +3490,23 @@ export interface PrintersListReply {
    * Cursor of the following page; missing on the last one.
    */
   next?: string;
+  /**
+   * How many match, when the first page was asked for: up to 10,000 exactly, beyond that the estimate of the database.
+   */
+  total: number;
+  /**
+   * Whether `total` was counted.
+   */
+  exact: boolean;
 }
 export interface PrinterItem {
   /**
    * Its id.
    */
   printer: string;
-  presence: 'online' | 'offline';
-  verdict: 'compatible' | 'incompatible' | 'unknown' | 'none';
-  openTroubles: number;
+  presence?: 'online' | 'offline';
+  verdict?: 'compatible' | 'incompatible' | 'unknown' | 'none';
+  openTroubles?: number;
   labels?: {
     [k: string]: string;
   };

@@ -68,7 +68,19 @@ afterAll(async () => {
 /** What methods are asked with beside nothing at all. No answer here depends on what was asked before. */
 const QUESTIONS: Partial<Record<Method, object[]>> = {
   'fleet.summary': [{}],
-  'printers.list': [{}, { limit: 3 }, { filter: { site: 'nowhere' } }, { fliter: {} }, { cursor: '!' }],
+  'printers.list': [
+    {},
+    { limit: 3 },
+    { filter: { site: 'nowhere' } },
+    { fliter: {} },
+    { cursor: '!' },
+    { where: 'id=p-0* presence=online', sort: '-seen' },
+    { where: 'modle=C360' },
+    { where: 'model=C36' },
+    { where: 'id=p', filter: {} },
+    { columns: ['model', 'site'] },
+    { sort: 'age' },
+  ],
   'printers.get': [{ printer: 'p-00' }, { printer: 'nobody' }, {}],
   'printers.errors': [{ printer: 'p-00' }],
   'printers.timeline': [
@@ -106,7 +118,12 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
   'releases.release': [{ software: 'acme.engine', version: '2.5.0', reason: 'x' }],
   'rollout.get': [{}],
   'rollout.set': [{ corrections: 'automatic' }, { corrections: 'never' }],
-  'campaigns.preview': [{ software: { id: 'acme.engine' }, fleet: true }, {}],
+  'campaigns.preview': [
+    { software: { id: 'acme.engine' }, fleet: true },
+    { software: { id: 'acme.engine' }, where: 'presence=online' },
+    { software: { id: 'acme.engine' }, where: '' },
+    {},
+  ],
   'campaigns.create': [{}],
   'campaigns.pause': [{ id: 'none' }],
   'campaigns.resume': [{ id: 'none' }],

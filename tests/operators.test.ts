@@ -86,7 +86,36 @@ test.each([
 });
 
 test.each([
+  ['id=op-1*', 10],
+  ['model=C360 site=berlin-3 label.ring=canary', 1],
+  ['verdict=compatible,none presence=offline', 24],
+  ['software:acme.engine>=2.5.0', 1],
+  ['software:acme.engine<2.5.0', 0],
+  ['seen<PT1H', 1],
+  ['text~OP-00', 1],
+])('where %s finds %i', async (where, count) => {
+  const { items, total, exact } = await admin.call('printers.list', { where });
+  expect(items).toHaveLength(count);
+  expect({ total, exact }).toEqual({ total: count, exact: true });
+});
+
+test('a list has the columns that were chosen', async () => {
+  const { items } = await admin.call('printers.list', { where: 'id=op-00', columns: ['model', 'site'] });
+  expect(items).toEqual([{ printer: 'op-00', model: 'C360', site: 'berlin-3' }]);
+});
+
+test.each([
   ['nonsense', {}, 'request/unknown-method'],
+  ['printers.list', { where: 'modle=C360' }, 'request/where'],
+  ['printers.list', { where: 'model=C36' }, 'request/unknown-model'],
+  ['printers.list', { where: 'trouble:jamm' }, 'request/unknown-rule'],
+  ['printers.list', { where: 'software:acme.engin' }, 'request/unknown-software'],
+  ['printers.list', { where: 'software:acme.engine=">=>"' }, 'request/invalid'],
+  ['printers.list', { where: 'id=a', filter: {} }, 'request/invalid'],
+  ['printers.list', { sort: 'age' }, 'request/invalid'],
+  ['campaigns.preview', { software: { id: 'acme.engine' }, where: '' }, 'request/invalid'],
+  ['campaigns.preview', { software: { id: 'acme.engine' }, where: 'id=x*' }, 'request/conflict'],
+  ['structure.request', { where: 'id=op-00', fleet: true }, 'request/invalid'],
   ['printers.get', {}, 'request/invalid'],
   ['printers.get', { printer: 'nobody' }, 'request/not-found'],
   ['printers.list', { limit: 0 }, 'request/invalid'],

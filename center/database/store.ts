@@ -4,6 +4,7 @@
 import { reasonOf } from '../../schemas/errors.ts';
 import { Credentials } from '../accounts/credential-store.ts';
 import { PolicyRows } from '../fleet/policy-store.ts';
+import { PrinterLists } from '../fleet/printer-lists.ts';
 import { Printers } from '../fleet/printer-store.ts';
 import { RemovalStore } from '../fleet/removal-store.ts';
 import { IngestWriter } from '../ingest/ingest.ts';
@@ -44,6 +45,7 @@ export interface Store {
   readonly policies: PolicyRows;
   readonly audit: Audit;
   readonly printers: Printers;
+  readonly lists: PrinterLists;
   readonly readings: ReadingRows;
   readonly reports: ReportRows;
   readonly removals: RemovalStore;
@@ -93,6 +95,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     policies: new PolicyRows(database),
     audit: new Audit(database),
     printers: new Printers(database),
+    lists: new PrinterLists(database),
     readings: new ReadingRows(database),
     reports: new ReportRows(database),
     removals: new RemovalStore(database),

@@ -1,19 +1,22 @@
-/** The questions that operators ask of the fleet, in the words of the request methods, over `printers.ts`. */
-import type { FleetSummary, PrinterFilter } from '../../schemas/types.ts';
+/** What operators ask of the fleet, in the words of the request methods: the SQL is in `printer-*.ts`. */
+import type { FleetSummary } from '../../schemas/types.ts';
+import { parseWhere, type Term, termsOfFilter } from '../../schemas/where.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import type {
+  FleetFilter,
   FleetQueries,
   LatestReadings,
   Page,
   PageRequest,
   PrinterDetails,
   PrinterItem,
+  PrinterPage,
+  PrinterSort,
   StoredEntry,
 } from '../queries.ts';
-import type { PrinterRow, Printers, PrinterFilter as RowFilter } from './printer-store.ts';
-
-/** Whether a version of a software lies in a range: the catalog knows in which order its versions stand. */
-export type RangeMatcher = (software: string, range: string) => (version: string) => boolean;
+import type { CompiledFilter, Place, PrinterLists, RangeMatcher, Total } from './printer-lists.ts';
+import type { PrinterRow } from './printer-row.ts';
+import type { Printers } from './printer-store.ts';
 
 const CHANGES_SHOWN = 50;
 
@@ -36,9 +39,53 @@ function itemOf(row: PrinterRow): PrinterItem {
   };
 }
 
+/** The terms of a filter, whichever way it was written. */
+export function termsOf({ where, ...filter }: FleetFilter): Term[] {
+  return [...termsOfFilter(filter), ...(where === undefined ? [] : parseWhere(where))];
+}
+
+/** What a cursor holds of the values that a list is sorted by. */
+const PLACE_KINDS = {
+  id: 'text',
+  model: 'text',
+  site: 'text',
+  seen: 'time',
+  verdict: 'text',
+  troubles: 'number',
+} as const;
+/** Stands in a cursor for a value that is missing, beside the word that says so. */
+const NO_VALUE = { text: '', time: '1970-01-01T00:00:00Z', number: '0' } as const;
+
+function kindOf(sort: PrinterSort): 'text' | 'time' | 'number' {
+  return PLACE_KINDS[sort.replace('-', '') as keyof typeof PLACE_KINDS];
+}
+
+/** The total is kept in the cursor: all pages of a list then say the same, and only the first one counts. */
+function cursorAt({ value, id }: Place, sort: PrinterSort, total: Total | undefined): string {
+  return cursorOf(`printers ${sort}`, [
+    value === null ? 'none' : 'value',
+    value ?? NO_VALUE[kindOf(sort)],
+    id,
+    total?.total ?? -1,
+    total?.exact ? 1 : 0,
+  ]);
+}
+
+/** @throws PlatenError request/invalid for a cursor of another list or another order */
+function placeOf(cursor: string, sort: PrinterSort): { place: Place; total?: Total } {
+  const kinds = ['text', kindOf(sort), 'text', 'number', 'number'] as const;
+  const [there, value = '', id = '', total, exact] = keyOf(`printers ${sort}`, cursor, kinds);
+  return {
+    place: { value: there === 'none' ? null : value, id },
+    ...(Number(total) < 0 ? {} : { total: { total: Number(total), exact: exact === '1' } }),
+  };
+}
+
 export class StoredFleet implements FleetQueries {
   readonly #printers: Printers;
+  readonly #lists: PrinterLists;
   readonly #matcher: RangeMatcher;
+  readonly #now: () => number;
   readonly #heard: (printer: string) => number | undefined;
   readonly #readings: (printer: string) => Promise<LatestReadings | undefined>;
 
@@ -47,12 +94,15 @@ export class StoredFleet implements FleetQueries {
    * @param readings the latest that a printer said of what it counts and holds
    */
   constructor(
-    printers: Printers,
+    { printers, lists }: { printers: Printers; lists: PrinterLists },
     matcher: RangeMatcher,
+    now: () => number,
     heard: (printer: string) => number | undefined = () => undefined,
     readings: (printer: string) => Promise<LatestReadings | undefined> = () => Promise.resolve(undefined),
   ) {
     this.#printers = printers;
+    this.#lists = lists;
+    this.#now = now;
     this.#matcher = matcher;
     this.#heard = heard;
     this.#readings = readings;
@@ -64,46 +114,31 @@ export class StoredFleet implements FleetQueries {
     return itemOf(later ? { ...row, lastSeen: new Date(heard).toISOString() } : row);
   }
 
-  async list(filter: PrinterFilter, page: PageRequest): Promise<Page<PrinterItem>> {
-    const after = page.cursor === undefined ? undefined : keyOf('printers', page.cursor, ['text'])[0];
+  async list(filter: FleetFilter, page: PageRequest, sort: PrinterSort = 'id'): Promise<PrinterPage> {
+    const compiled = await this.#compile(filter);
+    const from = page.cursor === undefined ? undefined : placeOf(page.cursor, sort);
+    const total = page.counted ? (from?.total ?? (await this.#lists.total(compiled))) : undefined;
     // One more than asked for tells whether there is a next page.
-    const rows = await this.#printers.list(await this.#rowFilter(filter), page.limit + 1, after);
-    const items = rows.slice(0, page.limit).map((row) => this.#itemOf(row));
-    const last = items.at(-1);
+    const listed = await this.#lists.list(compiled, sort, page.limit + 1, from?.place);
+    const shown = listed.slice(0, page.limit);
+    const last = shown.at(-1);
     return {
-      items,
-      ...(rows.length > page.limit && last ? { next: cursorOf('printers', [last.printer]) } : {}),
+      items: shown.map(({ row }) => this.#itemOf(row)),
+      ...(listed.length > page.limit && last ? { next: cursorAt(last.place, sort, total) } : {}),
+      ...total,
     };
   }
 
-  async count(filter: PrinterFilter): Promise<number> {
-    return this.#printers.count(await this.#rowFilter(filter));
+  async count(filter: FleetFilter): Promise<number> {
+    return this.#lists.count(await this.#compile(filter));
   }
 
   missing(printers: readonly string[]): Promise<string[]> {
     return this.#printers.missing(printers);
   }
 
-  async #rowFilter(filter: PrinterFilter): Promise<RowFilter> {
-    const result: RowFilter = {};
-    if (filter.idPrefix !== undefined) result.idPrefix = filter.idPrefix;
-    if (filter.model !== undefined) result.model = filter.model;
-    if (filter.site !== undefined) result.site = filter.site;
-    if (filter.label !== undefined) result.labels = filter.label as Record<string, string>;
-    if (filter.verdict !== undefined) result.verdict = filter.verdict;
-    if (filter.presence !== undefined) result.online = filter.presence === 'online';
-    if (filter.trouble !== undefined) result.openTrouble = filter.trouble;
-    if (filter.standing !== undefined) result.standing = filter.standing;
-    if (filter.rule !== undefined) result.rule = filter.rule;
-    if (filter.software) {
-      const { id, range } = filter.software;
-      result.software = { id };
-      if (range !== undefined) {
-        const inRange = this.#matcher(id, range);
-        result.software.versions = (await this.#printers.versionsOf(id)).filter(inRange);
-      }
-    }
-    return result;
+  #compile(filter: FleetFilter): Promise<CompiledFilter> {
+    return this.#lists.compile(termsOf(filter), this.#matcher, this.#now());
   }
 
   async get(printer: string): Promise<PrinterDetails | undefined> {

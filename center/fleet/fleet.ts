@@ -24,8 +24,9 @@ export function createFleet(
 ): Fleet {
   const lastSeen = new LastSeen(store.printers, now, log);
   const printers = new StoredFleet(
-    store.printers,
+    store,
     matcher,
+    now,
     (printer) => lastSeen.of(printer),
     (printer) => store.readings.latest(printer),
   );

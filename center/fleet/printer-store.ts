@@ -1,54 +1,13 @@
 /**
- * What operators ask of printers: lists by what they are looked for, one printer with all that is known, its entries,
- * and counts over the fleet. Built for a million printers: lists page by id along an index.
+ * What is stored of printers: one with all that is known, its entries, counts over the fleet. Lists are in
+ * `printer-lists.ts`.
  */
 import { Tally } from '../../schemas/tally.ts';
 import type { LogEntry, Structure, Verdict } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import type { StructureChange } from '../ingest/structure-changes.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-
-/** Whether a printer takes part. Those that don't are shown, and neither counted nor updated. */
-export type Standing = 'active' | 'retired' | 'revoked';
-
-export interface PrinterFilter {
-  /** The id begins with it. */
-  idPrefix?: string;
-  model?: string;
-  site?: string;
-  /** Every one of these labels has this value. */
-  labels?: Record<string, string>;
-  verdict?: Verdict['status'] | 'none';
-  online?: boolean;
-  openTrouble?: boolean;
-  /** Has an open trouble of this rule. */
-  rule?: string;
-  /** Takes part, or why it doesn't. */
-  standing?: Standing;
-  /** Has this software installed, in one of these versions when they are given. */
-  software?: { id: string; versions?: string[] };
-}
-
-export interface PrinterRow {
-  id: string;
-  online: boolean;
-  session?: string;
-  presenceAt?: string;
-  lastSeen?: string;
-  model?: string;
-  serial?: string;
-  site?: string;
-  labels: Record<string, string>;
-  timezone?: string;
-  verdict?: Verdict['status'];
-  openTroubles: number;
-  standing: Standing;
-  standingAt?: string;
-  standingReason?: string;
-  /** What its agent last said of the device, when it speaks of it at all. */
-  device?: 'reachable' | 'unreachable';
-  deviceAt?: string;
-}
+import { fromRow, PRINTER_COLUMNS, type PrinterRow, type Row, type Standing } from './printer-row.ts';
 
 export interface PrinterDetails extends PrinterRow {
   structure?: Structure;
@@ -76,116 +35,11 @@ export interface FleetCounts {
   model: Record<string, number>;
 }
 
-interface Row {
-  id: string;
-  online: boolean;
-  session: string | null;
-  presence_at: Date | null;
-  last_seen: Date | null;
-  model: string | null;
-  serial: string | null;
-  site: string | null;
-  labels: Record<string, string>;
-  timezone: string | null;
-  verdict: Verdict['status'] | null;
-  open_troubles: number;
-  standing: Standing;
-  standing_at: Date | null;
-  standing_reason: string | null;
-  device: 'reachable' | 'unreachable' | null;
-  device_at: Date | null;
-}
-
-const COLUMNS = `p.id, p.online, p.session, p.presence_at, p.last_seen, p.model, p.serial, p.site, p.labels,
-  p.timezone, p.verdict, p.open_troubles, p.standing, p.standing_at, p.standing_reason, p.device, p.device_at`;
-
-function fromRow(row: Row): PrinterRow {
-  return {
-    id: row.id,
-    online: row.online,
-    labels: row.labels,
-    openTroubles: row.open_troubles,
-    standing: row.standing,
-    ...(row.standing_at === null ? {} : { standingAt: row.standing_at.toISOString() }),
-    ...(row.standing_reason === null ? {} : { standingReason: row.standing_reason }),
-    ...(row.device === null ? {} : { device: row.device }),
-    ...(row.device_at === null ? {} : { deviceAt: row.device_at.toISOString() }),
-    ...(row.session === null ? {} : { session: row.session }),
-    ...(row.presence_at === null ? {} : { presenceAt: row.presence_at.toISOString() }),
-    ...(row.last_seen === null ? {} : { lastSeen: row.last_seen.toISOString() }),
-    ...(row.model === null ? {} : { model: row.model }),
-    ...(row.serial === null ? {} : { serial: row.serial }),
-    ...(row.site === null ? {} : { site: row.site }),
-    ...(row.timezone === null ? {} : { timezone: row.timezone }),
-    ...(row.verdict === null ? {} : { verdict: row.verdict }),
-  };
-}
-
-/** The first text that sorts after everything that begins with `prefix`, byte by byte. */
-function prefixEnd(prefix: string): string {
-  return `${prefix}\u{10FFFF}`;
-}
-
-function conditions(filter: PrinterFilter): { where: string[]; values: unknown[] } {
-  const where: string[] = [];
-  const values: unknown[] = [];
-  const value = (one: unknown) => `$${values.push(one)}`;
-  if (filter.idPrefix !== undefined && filter.idPrefix !== '') {
-    where.push(`p.id >= ${value(filter.idPrefix)} AND p.id < ${value(prefixEnd(filter.idPrefix))}`);
-  }
-  if (filter.model !== undefined) where.push(`p.model = ${value(filter.model)}`);
-  if (filter.site !== undefined) where.push(`p.site = ${value(filter.site)}`);
-  if (filter.labels !== undefined) where.push(`p.labels @> ${value(JSON.stringify(filter.labels))}::jsonb`);
-  if (filter.verdict === 'none') where.push('p.verdict IS NULL');
-  else if (filter.verdict !== undefined) where.push(`p.verdict = ${value(filter.verdict)}`);
-  if (filter.online !== undefined) where.push(`p.online = ${value(filter.online)}`);
-  if (filter.standing !== undefined) where.push(`p.standing = ${value(filter.standing)}`);
-  if (filter.openTrouble !== undefined) {
-    where.push(filter.openTrouble ? 'p.open_troubles > 0' : 'p.open_troubles = 0');
-  }
-  if (filter.rule !== undefined) {
-    where.push(
-      `EXISTS (SELECT 1 FROM printer_troubles t WHERE t.printer = p.id AND t.rule = ${value(filter.rule)})`,
-    );
-  }
-  if (filter.software) {
-    const versions = filter.software.versions;
-    const inVersions = versions ? ` AND i.version = ANY(${value(versions)})` : '';
-    where.push(
-      `EXISTS (SELECT 1 FROM installed_software i
-        WHERE i.printer = p.id AND i.software = ${value(filter.software.id)}${inVersions})`,
-    );
-  }
-  return { where, values };
-}
-
 export class Printers {
   readonly #database: Database;
 
   constructor(database: Database) {
     this.#database = database;
-  }
-
-  /** A page of printers in the order of their ids, those after `after`. */
-  async list(filter: PrinterFilter, limit: number, after?: string): Promise<PrinterRow[]> {
-    const { where, values } = conditions(filter);
-    if (after !== undefined) where.push(`p.id > $${values.push(after)}`);
-    const rows = await this.#database.query<Row>(
-      `SELECT ${COLUMNS} FROM printers p ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
-       ORDER BY p.id LIMIT $${values.push(limit)}`,
-      values,
-    );
-    return rows.map(fromRow);
-  }
-
-  /** How many printers match. */
-  async count(filter: PrinterFilter): Promise<number> {
-    const { where, values } = conditions(filter);
-    const [row] = await this.#database.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM printers p ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}`,
-      values,
-    );
-    return row?.n ?? 0;
   }
 
   /** Of these ids those that no printer has. */
@@ -198,26 +52,12 @@ export class Printers {
     return rows.map(({ id }) => id);
   }
 
-  /** Which versions of a software are installed anywhere: a range is resolved to versions with it. */
-  async versionsOf(software: string): Promise<string[]> {
-    const rows = await this.#database.query<{ version: string }>(
-      `WITH RECURSIVE v AS (
-         (SELECT version FROM installed_software WHERE software = $1 AND version IS NOT NULL ORDER BY version LIMIT 1)
-         UNION ALL
-         SELECT (SELECT i.version FROM installed_software i WHERE i.software = $1 AND i.version > v.version
-                 ORDER BY i.version LIMIT 1) FROM v WHERE v.version IS NOT NULL)
-       SELECT version FROM v WHERE version IS NOT NULL`,
-      [software],
-    );
-    return rows.map((row) => row.version);
-  }
-
   /** All that is known of a printer, or undefined when there is none of this id. */
   async get(id: string): Promise<PrinterDetails | undefined> {
     const [row] = await this.#database.query<
       Row & { document: Structure | null; received: Date | null; judged: Verdict | null }
     >(
-      `SELECT ${COLUMNS}, s.document, s.received, v.document AS judged FROM printers p
+      `SELECT ${PRINTER_COLUMNS}, s.document, s.received, v.document AS judged FROM printers p
        LEFT JOIN structures s ON s.printer = p.id LEFT JOIN verdicts v ON v.printer = p.id WHERE p.id = $1`,
       [id],
     );

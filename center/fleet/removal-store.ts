@@ -16,6 +16,7 @@ const DELETED = [
   'presence_history',
   'verdict_history',
   'installed_software',
+  'printer_units',
   'verdicts',
   'trouble_states',
   'quarantine',

@@ -3,10 +3,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { printerTopic } from '../../schemas/topics.ts';
-import type { DownlinkRequest, PrinterFilter } from '../../schemas/types.ts';
+import type { DownlinkRequest } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from '../link/link.ts';
-import type { FleetQueries } from '../queries.ts';
+import type { FleetFilter, FleetQueries } from '../queries.ts';
+import { termsOf } from './fleet-queries.ts';
 
 /** What a printer can be asked to report. */
 export type ReportKind = 'structure' | 'errors' | 'readings';
@@ -33,13 +34,19 @@ export class PrinterRequests {
     return request.id;
   }
 
-  /** Does something for every printer of a filter that takes part, page by page; gives how many there were. */
-  async forEach(filter: PrinterFilter, action: (printer: string) => Promise<unknown>): Promise<number> {
+  /**
+   * Does something for every printer of a filter, page by page: those that take part, unless the filter says otherwise.
+   * @returns how many there were
+   */
+  async forEach(filter: FleetFilter, action: (printer: string) => Promise<unknown>): Promise<number> {
+    const standing = termsOf(filter).some(({ field }) => field === 'standing')
+      ? {}
+      : ({ standing: 'active' } as const);
     let count = 0;
     let cursor: string | undefined;
     do {
       const page = await this.#fleet.list(
-        { standing: 'active', ...filter },
+        { ...standing, ...filter },
         { limit: CENTER_LIMITS.request_page_printers, cursor },
       );
       await Promise.all(page.items.map(({ printer }) => action(printer)));

@@ -77,7 +77,20 @@ export const WRITE_PRINTERS = {
         AND NOT EXISTS (SELECT 1 FROM software s WHERE s.printer = i.printer AND s.subject = i.subject)),
     installed AS (
       INSERT INTO installed_software (printer, subject, software, version) SELECT * FROM software
-      ON CONFLICT (printer, subject) DO UPDATE SET software = excluded.software, version = excluded.version)
+      ON CONFLICT (printer, subject) DO UPDATE SET software = excluded.software, version = excluded.version),
+    units AS (
+      SELECT * FROM unnest($40::text[], $41::text[], $42::text[], $43::text[]) AS u (printer, symbol, model, serial)),
+    dismounted AS (
+      DELETE FROM printer_units i WHERE i.printer = ANY($14::text[])
+        AND NOT EXISTS (SELECT 1 FROM units u WHERE u.printer = i.printer AND u.symbol = i.symbol)),
+    mounted AS (
+      INSERT INTO printer_units AS i (printer, symbol, model, serial) SELECT * FROM units
+      ON CONFLICT (printer, symbol) DO UPDATE SET model = excluded.model, serial = excluded.serial
+        WHERE (i.model, i.serial) IS DISTINCT FROM (excluded.model, excluded.serial)),
+    searchable AS (
+      INSERT INTO printer_search AS i (printer, serials)
+      SELECT printer, coalesce(string_agg(serial, E'\\n' ORDER BY symbol), '') FROM units GROUP BY printer
+      ON CONFLICT (printer) DO UPDATE SET serials = excluded.serials WHERE i.serials <> excluded.serials)
     INSERT INTO verdicts (printer, session, revision, catalog, status, document, at)
     SELECT judged.*, now() FROM judged WHERE true
     ON CONFLICT (printer) DO UPDATE SET session = excluded.session, revision = excluded.revision,
@@ -100,6 +113,7 @@ export function writeValues(changes: PrinterChange[], now: Date): (string | Buff
   const shown = (pick: (document: Structure) => string | null): string =>
     textArray(rows.map(({ structure }) => (structure ? pick(structure.document) : null)));
   const software = changes.flatMap(installedSoftware);
+  const units = changes.flatMap(mountedUnits);
   return [
     textArray(rows.map(({ printer }) => printer)),
     textArray(rows.map(({ fresh }) => flag(fresh))),
@@ -143,6 +157,10 @@ export function writeValues(changes: PrinterChange[], now: Date): (string | Buff
     textArray(judged.map(({ verdict }) => verdict.status)),
     jsonArray(judged.map(({ verdict }) => Buffer.from(storableJson(verdict)))),
     textArray(rows.map(({ presence }) => presence?.device ?? null)),
+    textArray(units.map((row) => row[0])),
+    textArray(units.map((row) => row[1])),
+    textArray(units.map((row) => row[2])),
+    textArray(units.map((row) => row[3])),
   ];
 }
 
@@ -173,4 +191,18 @@ function installedSoftware({ printer, structure, history }: PrinterChange): Soft
     }
   }
   return [...rows.values()];
+}
+
+type UnitRow = [printer: string, symbol: string, model: string, serial: string | null];
+
+/** The apparatus and the units of a printer whose parts changed. */
+function mountedUnits({ printer, structure, history }: PrinterChange): UnitRow[] {
+  if (!structure || history.length === 0) return [];
+  const { apparatus, units } = structure.document;
+  return [{ ...apparatus, symbol: 'apparatus' }, ...units].map(({ symbol, model, serial }) => [
+    printer,
+    storableText(symbol),
+    storableText(model),
+    textOrNull(serial),
+  ]);
 }

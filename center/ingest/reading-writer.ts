@@ -62,6 +62,13 @@ const WRITE_STATES = {
     SET at = excluded.at, received = excluded.received, document = excluded.document`,
 };
 
+/** Host and address are what a text search finds a printer by. */
+const WRITE_FACTS = {
+  name: 'platen-write-reading-facts',
+  text: `UPDATE printer_search s SET facts = f.facts FROM unnest($1::text[], $2::text[]) AS f (printer, facts)
+    WHERE s.printer = f.printer AND s.facts <> f.facts`,
+};
+
 const WRITE_DAYS = {
   name: 'platen-write-printer-days',
   text: `INSERT INTO printer_days (
@@ -253,6 +260,15 @@ export class ReadingWriter {
         received,
       ],
     });
+    const facts = known.flatMap(([printer, { facts: { hostname = '', address = '' } = {} }]) =>
+      hostname === '' && address === '' ? [] : [[printer, `${hostname}\n${address}`] as const],
+    );
+    if (facts.length > 0) {
+      await client.query({
+        ...WRITE_FACTS,
+        values: [textArray(facts.map(([printer]) => printer)), textArray(facts.map(([, text]) => text))],
+      });
+    }
     if (days.size > 0) await client.query({ ...WRITE_DAYS, values: dayValues([...days.values()]) });
     if (supplies.size > 0) {
       await client.query({ ...WRITE_SUPPLIES, values: supplyValues([...supplies.values()]) });

@@ -4,11 +4,14 @@
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { PrinterFilter } from '../../schemas/types.ts';
+import { termsOf } from '../fleet/fleet-queries.ts';
+import type { FleetFilter } from '../queries.ts';
 import { checkFilter, checkPrinters, type NameSources } from './known-names.ts';
 
 /** The parameters that say whom. */
 export interface AddresseeParams {
   filter?: PrinterFilter;
+  where?: string;
   printers?: string[];
   fleet?: true;
 }
@@ -16,15 +19,27 @@ export interface AddresseeParams {
 /** Printers as the fleet's queries take them: named, or by a filter, an empty one for all. */
 export interface Addressees {
   printers?: string[];
-  filter: PrinterFilter;
+  filter: FleetFilter;
   /** What is worth saying before anything runs. */
   warnings: string[];
 }
 
-/** Whether a filter holds nothing that a printer could fail to match. */
-function saysNothing({ idPrefix, label, ...rest }: PrinterFilter): boolean {
-  const labels = Object.keys(label ?? {}).length;
-  return Object.keys(rest).length === 0 && labels === 0 && (idPrefix ?? '') === '';
+/**
+ * The filter of a list: an object, a text, or nothing for everything.
+ * @throws PlatenError request/invalid for both, request/where, request/unknown-*
+ */
+export async function filterOf(
+  { filter, where }: Pick<AddresseeParams, 'filter' | 'where'>,
+  sources: NameSources,
+): Promise<FleetFilter> {
+  if (filter !== undefined && where !== undefined) {
+    throw new PlatenError('request/invalid', {
+      reason: '/ "filter" and "where" say the same: one of them only',
+    });
+  }
+  const wanted = where === undefined ? { ...filter } : { where };
+  await checkFilter(wanted, sources);
+  return wanted;
 }
 
 /** What has to be said, in the words of an error. */
@@ -43,8 +58,8 @@ export async function addresseesOf(
   choices: readonly string[],
   sources: NameSources,
 ): Promise<Addressees> {
-  const { filter, printers, fleet } = params;
-  const said = [filter, printers, fleet].filter((each) => each !== undefined).length;
+  const { filter, where, printers, fleet } = params;
+  const said = [filter, where, printers, fleet].filter((each) => each !== undefined).length;
   if (said !== 1) {
     const many = said > 1 ? ', one of them only' : '';
     throw new PlatenError('request/invalid', { reason: `/ ${wayToSay(choices)}${many}` });
@@ -54,16 +69,16 @@ export async function addresseesOf(
     return { printers: [...new Set(printers)], filter: {}, warnings: [] };
   }
   if (fleet) return { filter: {}, warnings: [] };
-  if (!filter || saysNothing(filter)) {
+  const wanted = await filterOf(params, sources);
+  if (termsOf(wanted).length === 0) {
     throw new PlatenError('request/invalid', {
-      reason: '/filter is empty, which would be every printer: say "fleet": true for that',
+      reason: `/${where === undefined ? 'filter' : 'where'} is empty, which would be every printer: say "fleet": true for that`,
     });
   }
-  await checkFilter(filter, sources);
-  const [matching, all] = [await sources.fleet.count(filter), await sources.fleet.count({})];
+  const [matching, all] = [await sources.fleet.count(wanted), await sources.fleet.count({})];
   if (matching === 0) {
     throw new PlatenError('request/conflict', { reason: `No printer matches the filter, of ${all}` });
   }
   const everybody = matching === all && all > 1;
-  return { filter, warnings: everybody ? [`The filter matches every printer, all ${all}`] : [] };
+  return { filter: wanted, warnings: everybody ? [`The filter matches every printer, all ${all}`] : [] };
 }

@@ -44,7 +44,7 @@ async function wantedOf(params: CampaignsCreateParams, sources: NameSources): Pr
   if (remedy !== undefined) return {};
   if (software === undefined && trouble === undefined) {
     throw new PlatenError('request/invalid', {
-      reason: `/ ${WHAT}; and whom: "filter", "printers" or "fleet": true`,
+      reason: `/ ${WHAT}; and whom: "filter", "where", "printers" or "fleet": true`,
     });
   }
   const wanted = software ?? (await softwareOf(trouble ?? '', sources));
@@ -62,7 +62,11 @@ export async function campaignRequest(
 ): Promise<{ request: CampaignRequest; warnings: string[] }> {
   const { title, trouble, expect, options } = params;
   const { software, staged } = await wantedOf(params, sources);
-  const { printers, filter, warnings } = await addresseesOf(params, ['"filter"', '"printers"'], sources);
+  const { printers, filter, warnings } = await addresseesOf(
+    params,
+    ['"filter"', '"where"', '"printers"'],
+    sources,
+  );
   return {
     warnings,
     request: {

@@ -5,6 +5,10 @@
 import { type ErrorCode, PlatenError } from '../../schemas/errors.ts';
 import { didYouMean } from '../../schemas/nearest-name.ts';
 import type { PrinterFilter } from '../../schemas/types.ts';
+import type { Term } from '../../schemas/where.ts';
+import { rangesOf } from '../fleet/filter-sql.ts';
+import { termsOf } from '../fleet/fleet-queries.ts';
+import type { FleetFilter } from '../queries.ts';
 import type { Services } from './services.ts';
 
 /** What is looked at to say what is known. */
@@ -82,27 +86,42 @@ export async function checkRule(rule: string, sources: NameSources): Promise<voi
   if (items.length === 0) throw unknown('request/unknown-rule', rule, known);
 }
 
-/**
- * Checks the names in a filter. A filter may name what only some printer has: software that no catalog lists, say.
- * @throws PlatenError request/unknown-software, request/unknown-model, request/unknown-rule, request/invalid
- */
-export async function checkFilter(filter: PrinterFilter, sources: NameSources): Promise<void> {
-  const { software, model, rule } = filter;
-  if (software) {
-    const known = softwareIds(sources);
-    if (!known.has(software.id) && !(await isAnywhere({ software: { id: software.id } }, sources))) {
-      throw unknown('request/unknown-software', software.id, known);
-    }
-    if (software.range !== undefined) sources.catalog.checkRange(software.id, software.range);
-  }
-  if (model !== undefined) {
-    const known = new Set(sources.catalog.names().models);
+/** The values of a term that are names as a whole. */
+function namesIn({ values }: Term): string[] {
+  return values.filter(({ prefix }) => !prefix).map(({ text }) => text);
+}
+
+async function checkModels(models: readonly string[], sources: NameSources): Promise<void> {
+  const known = new Set(sources.catalog.names().models);
+  for (const model of models) {
     if (!known.has(model) && !(await isAnywhere({ model }, sources))) {
       for (const seen of Object.keys((await sources.summary.current()).model)) known.add(seen);
       throw unknown('request/unknown-model', model, known);
     }
   }
-  if (rule !== undefined) await checkRule(rule, sources);
+}
+
+/**
+ * Checks the names in a filter. A filter may name what only some printer has: software that no catalog lists, say.
+ * @throws PlatenError request/where, request/unknown-software, request/unknown-model, request/unknown-rule,
+ *   request/invalid for a range that is none
+ */
+export async function checkFilter(filter: FleetFilter, sources: NameSources): Promise<void> {
+  const terms = termsOf(filter);
+  for (const term of terms) {
+    if (term.field === 'model' && term.operator !== '~') await checkModels(namesIn(term), sources);
+    if (term.field === 'trouble') {
+      for (const rule of namesIn(term)) if (rule !== 'any') await checkRule(rule, sources);
+    }
+    if (term.field === 'software') {
+      const { name: id = '' } = term;
+      const known = softwareIds(sources);
+      if (!known.has(id) && !(await isAnywhere({ software: { id } }, sources))) {
+        throw unknown('request/unknown-software', id, known);
+      }
+    }
+  }
+  for (const { software, range } of rangesOf(terms)) sources.catalog.checkRange(software, range);
 }
 
 /**

@@ -6,13 +6,13 @@ import { defineMethod } from './method.ts';
 /** Sets how one printer, the printers of a filter, or the fleet by default report. */
 export const policySet = defineMethod('policy.set', 'changes', async (params, _caller, services) => {
   const { policies, requests } = services;
-  const { printer, filter, fleet } = params;
-  const said = [printer, filter, fleet, params.default].filter(
+  const { printer, filter, where, fleet } = params;
+  const said = [printer, filter, where, fleet, params.default].filter(
     (each) => each !== undefined && each !== false,
   );
   if (said.length !== 1) {
     throw new PlatenError('request/invalid', {
-      reason: '/ needs exactly one of "printer", "filter", "fleet": true, "default": true',
+      reason: '/ needs exactly one of "printer", "filter", "where", "fleet": true, "default": true',
     });
   }
   if (params.printer !== undefined) {
@@ -24,7 +24,7 @@ export const policySet = defineMethod('policy.set', 'changes', async (params, _c
     await policies.setDefault(params.policy);
     return { data: { printers: await requests.forEach({}, (printer) => policies.tell(printer)) } };
   }
-  const whom = await addresseesOf(params, ['"printer"', '"filter"'], services);
+  const whom = await addresseesOf(params, ['"printer"', '"filter"', '"where"'], services);
   const printers = await requests.forEach(whom.filter, (one) => policies.set(one, params.policy));
   return { data: { printers, ...(whom.warnings.length > 0 ? { warnings: whom.warnings } : {}) } };
 });

@@ -1,9 +1,19 @@
-import { checkFilter } from './known-names.ts';
+import type { PrintersListParams } from '../../schemas/types.ts';
+import type { PrinterItem } from '../queries.ts';
+import { filterOf } from './addressees.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-/** Printers of a filter, in the order of their ids. */
+/** An item with the members that were asked for. */
+function chosen(item: PrinterItem, columns: PrintersListParams['columns']): Partial<PrinterItem> {
+  if (!columns) return item;
+  const { printer } = item;
+  return { printer, ...Object.fromEntries(columns.map((name) => [name, item[name]])) };
+}
+
+/** Printers of a filter, in an order. */
 export const printersList = defineMethod('printers.list', 'reads', async (params, _caller, services) => {
-  if (params.filter) await checkFilter(params.filter, services);
-  return { data: { ...(await services.fleet.list(params.filter ?? {}, pageOf(params))) } };
+  const filter = await filterOf(params, services);
+  const page = await services.fleet.list(filter, { ...pageOf(params), counted: true }, params.sort);
+  return { data: { ...page, items: page.items.map((item) => chosen(item, params.columns)) } };
 });

@@ -15,17 +15,17 @@ async function askFor(
   since?: Since,
 ): Promise<MethodReply> {
   const { requests } = services;
-  const { printer, filter, fleet } = params;
+  const { printer, filter, where, fleet } = params;
   if (printer !== undefined) {
-    if (filter !== undefined || fleet !== undefined) {
+    if (filter !== undefined || where !== undefined || fleet !== undefined) {
       throw new PlatenError('request/invalid', {
-        reason: '/ say whom: "printer", "filter" or "fleet": true, one of them only',
+        reason: '/ say whom: "printer", "filter", "where" or "fleet": true, one of them only',
       });
     }
     await checkPrinters([printer], services);
     return { status: 'accepted', data: { request: await requests.ask(printer, what, since) } };
   }
-  const whom = await addresseesOf({ filter, fleet }, ['"printer"', '"filter"'], services);
+  const whom = await addresseesOf({ filter, where, fleet }, ['"printer"', '"filter"', '"where"'], services);
   const printers = await requests.forEach(whom.filter, (one) => requests.ask(one, what));
   const { warnings } = whom;
   return { status: 'accepted', data: { printers, ...(warnings.length > 0 ? { warnings } : {}) } };

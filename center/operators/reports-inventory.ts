@@ -4,7 +4,8 @@ import { CENTER_LIMITS } from '../limits.ts';
 import { cyclonedxInventory } from '../readings/inventory/cyclonedx.ts';
 import { glpiInventory } from '../readings/inventory/glpi.ts';
 import type { InventoryPrinter } from '../readings/inventory/inventory.ts';
-import { checkFilter, checkPrinters } from './known-names.ts';
+import { filterOf } from './addressees.ts';
+import { checkPrinters } from './known-names.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
@@ -13,21 +14,23 @@ export const reportsInventory = defineMethod(
   'reports.inventory',
   'reads',
   async (params, _caller, services) => {
-    const { form, printer, filter } = params;
+    const { form, printer, filter, where } = params;
     const { fleet, now } = services;
     const document = (one: InventoryPrinter) =>
       form === 'glpi' ? glpiInventory(one) : cyclonedxInventory(one, randomUUID(), now());
     if (printer !== undefined) {
-      if (filter !== undefined) {
-        throw new PlatenError('request/invalid', { reason: '/ "printer" or "filter", one of them only' });
+      if (filter !== undefined || where !== undefined) {
+        throw new PlatenError('request/invalid', {
+          reason: '/ "printer", "filter" or "where", one of them only',
+        });
       }
       await checkPrinters([printer], services);
     }
-    if (filter) await checkFilter(filter, services);
+    const wanted = await filterOf({ filter, where }, services);
     const { limit, cursor } = pageOf(params);
     const page =
       printer === undefined
-        ? await fleet.list(filter ?? {}, { limit: Math.min(limit, CENTER_LIMITS.page_inventory_max), cursor })
+        ? await fleet.list(wanted, { limit: Math.min(limit, CENTER_LIMITS.page_inventory_max), cursor })
         : { items: [{ printer }] };
     const items: { printer: string; document: Record<string, unknown> }[] = [];
     for (const one of page.items) {

@@ -76,7 +76,7 @@ beforeAll(async () => {
     orders,
     rollout: new RolloutSettingsStore(store.database),
     database: store.database,
-    fleet: new StoredFleet(store.printers, () => () => true),
+    fleet: new StoredFleet(store, () => () => true, Date.now),
     repository,
     choose: (structure, wish) => choose(catalog, structure, wish),
     publish: async (topic, payload) => {

@@ -9,8 +9,8 @@ import { attainable, signatureOf } from '../../../compatibility/index.ts';
 import type { Repository } from '../../../releases/repository.ts';
 import { durationMs } from '../../../schemas/duration.ts';
 import { softwareOf } from '../../../schemas/subject.ts';
-import type { CampaignOptions, PrinterFilter, Remedy, Structure, Verdict } from '../../../schemas/types.ts';
-import type { FleetQueries } from '../../queries.ts';
+import type { CampaignOptions, Remedy, Structure, Verdict } from '../../../schemas/types.ts';
+import type { FleetFilter, FleetQueries } from '../../queries.ts';
 import { type Cause, releasesOf } from '../cause.ts';
 import { CANDIDATES_PAGE } from '../limits.ts';
 import { type AttendanceRow, absenceOf, type Refusal } from '../orders/admission.ts';
@@ -27,7 +27,7 @@ export interface CampaignRequest {
   title?: string;
   /** What is to be installed; absent: whatever makes each printer compatible. */
   software?: { id: string; range?: string };
-  filter?: PrinterFilter;
+  filter?: FleetFilter;
   /** The trouble it cures. */
   trouble?: string;
   options?: CampaignOptions;
