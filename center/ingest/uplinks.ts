@@ -11,7 +11,6 @@ import { type ParsedTopic, PRINTER_ID, printerTopic, type UplinkKind } from '../
 import type {
   ErrorBatch,
   ErrorsAck,
-  LogEntry,
   Presence,
   Readings,
   Structure,
@@ -23,54 +22,17 @@ import type { Conclude } from '../conclusions.ts';
 import type { FleetEvents } from '../fleet/events.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Handled, Link, LinkMessage } from '../link/link.ts';
-import type { ReadingSigns } from '../readings/signs.ts';
 import { FailedMessages } from './failed-messages.ts';
+import type { IngestWriter } from './ingest.ts';
+import type { ErrorsResult, ErrorsTaker } from './ingest-errors.ts';
 import { NewLogs } from './new-logs.ts';
-import type { PresenceResult } from './printer-states.ts';
 import type { Refusals } from './refusals.ts';
 
-/** What became of a batch of entries. */
-interface EntriesStored {
-  upTo: number;
-  /** Entries that were not stored before. */
-  fresh: readonly LogEntry[];
-  lost: number;
-}
-
-/** Who is told what became of a batch of entries. */
-interface EntriesTaker {
-  stored(result: EntriesStored): void;
-  failed(error: unknown): void;
-}
-
-/** The durable side, in `store/ingest.ts`. Every promise resolves after the commit. */
-export interface IngestPort {
-  /** `payload` is the document as it came; a verdict that is known already becomes durable with it. */
-  structure(
-    printer: string,
-    document: Structure,
-    payload?: Buffer,
-    verdict?: Verdict,
-  ): Promise<{
-    outcome: 'new' | 'same' | 'stale';
-    previous?: { session: string; revision: number };
-    judged?: { previous?: Verdict };
-  }>;
-  /** Whether a log memory was met since the start. */
-  knowsLog(printer: string, log: string): boolean;
-  /** Tells `taker` after the commit. */
-  takeErrors(printer: string, batch: ErrorBatch, taker: EntriesTaker, bytes?: number): void;
-  /** `changed` is false for the will of an older session and for a repetition; `flipped`: it came or went. */
-  presence(printer: string, presence: Presence): Promise<PresenceResult>;
-  connection(printer: string, connected: boolean): Promise<PresenceResult>;
-  update(printer: string, report: UpdateReport): Promise<unknown>;
-  /** `notes`: what of it was bounded, for its printer to be told. */
-  readings(
-    printer: string,
-    readings: Readings,
-    bytes?: number,
-  ): Promise<{ notes: readonly PlatenError[]; signs?: ReadingSigns }>;
-}
+/** The durable side. Every promise resolves, and every taker is called, after the commit. */
+export type IngestPort = Pick<
+  IngestWriter,
+  'structure' | 'knowsLog' | 'takeErrors' | 'presence' | 'connection' | 'update' | 'readings'
+>;
 
 function isOfPayload(error: unknown): error is PlatenError {
   return error instanceof PlatenError && error.code.startsWith('payload/');
@@ -137,13 +99,13 @@ interface Ack {
 
 /** Hears what became of messages of entries. */
 interface EntriesListener {
-  stored(message: EntriesUnderWay, result: EntriesStored): void;
+  stored(message: EntriesUnderWay, result: ErrorsResult): void;
   /** Whether it failed for its content: then it was counted and told. */
   refused(message: EntriesUnderWay, error: unknown): boolean;
 }
 
 /** A message of entries on its way to the store: told to the broker, like a promise, but without what that costs. */
-class EntriesUnderWay implements Handled, EntriesTaker {
+class EntriesUnderWay implements Handled, ErrorsTaker {
   readonly printer: string;
   readonly log: string;
   readonly topic: string;
@@ -170,7 +132,7 @@ class EntriesUnderWay implements Handled, EntriesTaker {
     if (this.#untold) queueMicrotask(this.#untold);
   }
 
-  stored(result: EntriesStored): void {
+  stored(result: ErrorsResult): void {
     this.#listener.stored(this, result);
     this.#settled?.(undefined);
   }
