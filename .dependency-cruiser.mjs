@@ -16,7 +16,7 @@ const PURE = [
   '^center/update/campaigns/(campaign-state|code-guard|guard|draw)\\.ts$',
   '^center/update/orders/order-state\\.ts$',
   '^center/ingest/(log-cursor|printer-states|structure-changes|storable)\\.ts$',
-  '^agent/(session|error-reporter|readings-reporter|structure-reporter|update-reports|backoff|policy|log-memory|entry|limits|driver)\\.ts$',
+  '^agent/(session|error-reporter|readings-reporter|report-schedule|structure-reporter|update-reports|backoff|policy|log-memory|entry|limits|driver)\\.ts$',
   '^agent/mapping/',
 ];
 

@@ -6,11 +6,9 @@ import type { Random } from '../base/random.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import type { Readings } from '../schemas/types.ts';
 import type { PrinterReadings } from './driver.ts';
-import { READ_RETRY_MS, READ_RETRY_MS_MAX, REQUESTS_WAITING_MAX } from './limits.ts';
 import type { ReadingsPolicy } from './policy.ts';
+import { ReportSchedule } from './report-schedule.ts';
 
-/** Periodic readings come up to this share early, so that a fleet that started together drifts apart. */
-const JITTER = 0.1;
 /** A level that moved by this share of its capacity is a change. */
 const LEVEL_STEP = 0.05;
 
@@ -43,29 +41,25 @@ function differs(before: Remarkable, now: Remarkable): boolean {
   return false;
 }
 
+function effects(reads: boolean): ReadEffect[] {
+  return reads ? [{ do: 'read-readings' }] : [];
+}
+
 export class ReadingsReporter {
   readonly #topic: string;
-  readonly #random: Random;
-  #policy: ReadingsPolicy;
+  readonly #schedule: ReportSchedule;
+  #onChange: boolean;
   #number = 0;
   #sent: Remarkable | undefined;
-  #wanted: 'connect' | 'periodic' | undefined;
-  #requests: string[] = [];
-  #reading = false;
-  /** Something may have changed since the current read began. */
-  #again = false;
-  #periodicAt = Number.POSITIVE_INFINITY;
-  #retryAt = Number.POSITIVE_INFINITY;
-  #retryMs = READ_RETRY_MS;
 
-  constructor(printer: string, policy: ReadingsPolicy, random: Random) {
+  constructor(printer: string, { everyMs, onChange }: ReadingsPolicy, random: Random) {
     this.#topic = printerTopic.readings(printer);
-    this.#policy = policy;
-    this.#random = random;
+    this.#onChange = onChange;
+    this.#schedule = new ReportSchedule({ everyMs, random, changeOutranksPeriod: false });
   }
 
   get dueAt(): number {
-    return Math.min(this.#periodicAt, this.#retryAt);
+    return this.#schedule.dueAt;
   }
 
   /** Begins a new session, whose numbers start over. */
@@ -74,57 +68,31 @@ export class ReadingsReporter {
   }
 
   connected(): ReadEffect[] {
-    this.#wanted = 'connect';
-    return this.#read();
+    return effects(this.#schedule.connected());
   }
 
   disconnected(): void {
-    this.#wanted = undefined;
-    this.#requests = [];
-    this.#reading = false;
-    this.#again = false;
-    this.#periodicAt = Number.POSITIVE_INFINITY;
-    this.#retryAt = Number.POSITIVE_INFINITY;
-    this.#retryMs = READ_RETRY_MS;
+    this.#schedule.disconnected();
   }
 
   /** The driver reports that readings may have changed. */
   changed(): ReadEffect[] {
-    if (!this.#policy.onChange) return [];
-    if (this.#reading) this.#again = true;
-    return this.#read();
+    return effects(this.#onChange && this.#schedule.changed());
   }
 
   /** Undefined when too many requests are waiting. */
   request(id: string): ReadEffect[] | undefined {
-    if (this.#requests.includes(id)) return [];
-    if (this.#requests.length >= REQUESTS_WAITING_MAX) return undefined;
-    this.#requests.push(id);
-    return this.#read();
+    const reads = this.#schedule.request(id);
+    return reads === undefined ? undefined : effects(reads);
   }
 
-  setPolicy(policy: ReadingsPolicy, now: number): void {
-    const { everyMs } = this.#policy;
-    this.#policy = policy;
-    if (policy.everyMs !== everyMs && this.#periodicAt !== Number.POSITIVE_INFINITY) this.#schedule(now);
+  setPolicy({ everyMs, onChange }: ReadingsPolicy, now: number): void {
+    this.#onChange = onChange;
+    this.#schedule.setPeriod(everyMs, now);
   }
 
   tick(now: number): ReadEffect[] {
-    // The printer's clock was put back: without this, nothing would be due for as long as it jumped.
-    if (this.#periodicAt !== Number.POSITIVE_INFINITY && this.#periodicAt - now > this.#policy.everyMs) {
-      this.#schedule(now);
-    }
-    if (this.#retryAt !== Number.POSITIVE_INFINITY && this.#retryAt - now > READ_RETRY_MS_MAX) {
-      this.#retryAt = now;
-    }
-    if (now >= this.#retryAt) {
-      this.#retryAt = Number.POSITIVE_INFINITY;
-      return this.#read();
-    }
-    if (now < this.#periodicAt) return [];
-    this.#schedule(now);
-    this.#wanted ??= 'periodic';
-    return this.#read();
+    return effects(this.#schedule.tick(now));
   }
 
   /**
@@ -136,15 +104,8 @@ export class ReadingsReporter {
     session: string,
     now: number,
   ): { messages: { topic: string; payload: string }[]; again: boolean } {
-    const wanted = this.#wanted;
-    const requests = this.#requests;
-    this.#wanted = undefined;
-    this.#requests = [];
-    this.#reading = false;
-    this.#retryMs = READ_RETRY_MS;
-    const again = this.#again;
-    this.#again = false;
-    this.#schedule(now);
+    const { wanted, requests, again } = this.#schedule.done();
+    this.#schedule.restart(now);
     const messages: { topic: string; payload: string }[] = [];
     if (read) {
       const remarkable = remarkableOf(read);
@@ -156,31 +117,14 @@ export class ReadingsReporter {
         messages.push({ topic: this.#topic, payload: JSON.stringify(document) });
       };
       if (wanted) send(wanted);
-      else if (this.#policy.onChange && (!this.#sent || differs(this.#sent, remarkable))) send('change');
+      else if (this.#onChange && (!this.#sent || differs(this.#sent, remarkable))) send('change');
       for (const id of requests) send('request', id);
     }
-    if (again) this.#reading = true;
     return { messages, again };
   }
 
   /** The read failed. Returns after how many ms it is tried again. */
   failed(now: number): number {
-    this.#reading = false;
-    this.#again = false;
-    const delay = this.#retryMs;
-    this.#retryAt = now + delay;
-    this.#retryMs = Math.min(READ_RETRY_MS_MAX, delay * 2);
-    return delay;
-  }
-
-  #read(): ReadEffect[] {
-    if (this.#reading) return [];
-    this.#reading = true;
-    this.#retryAt = Number.POSITIVE_INFINITY;
-    return [{ do: 'read-readings' }];
-  }
-
-  #schedule(now: number): void {
-    this.#periodicAt = now + this.#policy.everyMs * (1 - JITTER * this.#random());
+    return this.#schedule.failed(now);
   }
 }

@@ -7,44 +7,35 @@ import type { Random } from '../base/random.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import type { Structure } from '../schemas/types.ts';
 import type { PrinterStructure } from './driver.ts';
-import { READ_RETRY_MS, READ_RETRY_MS_MAX, REQUESTS_WAITING_MAX } from './limits.ts';
 import type { StructurePolicy } from './policy.ts';
-
-/** Periodic reports come up to this share early, so that a fleet that started together drifts apart. */
-const JITTER = 0.1;
+import { ReportSchedule } from './report-schedule.ts';
 
 interface ReadEffect {
   do: 'read';
 }
 
+function effects(reads: boolean): ReadEffect[] {
+  return reads ? [{ do: 'read' }] : [];
+}
+
 export class StructureReporter {
   readonly #topic: string;
-  readonly #random: Random;
-  #policy: StructurePolicy;
+  readonly #schedule: ReportSchedule;
   #revision = 0;
   #last: Structure | undefined;
   /** What was sent last, without what differs in every message: to see whether anything changed. */
   #lastContent = '';
-  /** Why a structure is wanted; the strongest reason wins, requests are answered one by one. */
-  #wanted: 'connect' | 'change' | 'periodic' | undefined;
-  #requests: string[] = [];
-  #reading = false;
-  #changedMeanwhile = false;
-  #periodicAt = Number.POSITIVE_INFINITY;
-  #retryAt = Number.POSITIVE_INFINITY;
-  #retryMs = READ_RETRY_MS;
 
-  constructor(printer: string, policy: StructurePolicy, random: Random) {
+  constructor(printer: string, { everyMs }: StructurePolicy, random: Random) {
     this.#topic = printerTopic.structure(printer);
-    this.#policy = policy;
-    this.#random = random;
+    this.#schedule = new ReportSchedule({ everyMs, random, changeOutranksPeriod: true });
   }
 
   get last(): Structure | undefined {
     return this.#last;
   }
   get dueAt(): number {
-    return Math.min(this.#periodicAt, this.#retryAt);
+    return this.#schedule.dueAt;
   }
 
   renew(): void {
@@ -52,58 +43,29 @@ export class StructureReporter {
   }
 
   connected(): ReadEffect[] {
-    this.#wanted = 'connect';
-    return this.#read();
+    return effects(this.#schedule.connected());
   }
 
-  /** Nothing is owed any more: the next connection begins with a structure anyway. */
   disconnected(): void {
-    this.#wanted = undefined;
-    this.#requests = [];
-    this.#reading = false;
-    this.#changedMeanwhile = false;
-    this.#periodicAt = Number.POSITIVE_INFINITY;
-    this.#retryAt = Number.POSITIVE_INFINITY;
-    this.#retryMs = READ_RETRY_MS;
+    this.#schedule.disconnected();
   }
 
   changed(): ReadEffect[] {
-    // What is being read now may be older than the change.
-    if (this.#reading) this.#changedMeanwhile = true;
-    else if (this.#wanted !== 'connect') this.#wanted = 'change';
-    return this.#read();
+    return effects(this.#schedule.changed());
   }
 
   /** Undefined when too many requests wait already. */
   request(id: string): ReadEffect[] | undefined {
-    if (this.#requests.includes(id)) return [];
-    if (this.#requests.length >= REQUESTS_WAITING_MAX) return undefined;
-    this.#requests.push(id);
-    return this.#read();
+    const reads = this.#schedule.request(id);
+    return reads === undefined ? undefined : effects(reads);
   }
 
-  setPolicy(policy: StructurePolicy, now: number): void {
-    if (policy.everyMs === this.#policy.everyMs) return;
-    this.#policy = policy;
-    if (this.#periodicAt !== Number.POSITIVE_INFINITY) this.#schedule(now);
+  setPolicy({ everyMs }: StructurePolicy, now: number): void {
+    this.#schedule.setPeriod(everyMs, now);
   }
 
   tick(now: number): ReadEffect[] {
-    // The printer's clock was put back: without this, nothing would be due for as long as it jumped.
-    if (this.#periodicAt !== Number.POSITIVE_INFINITY && this.#periodicAt - now > this.#policy.everyMs) {
-      this.#schedule(now);
-    }
-    if (this.#retryAt !== Number.POSITIVE_INFINITY && this.#retryAt - now > READ_RETRY_MS_MAX) {
-      this.#retryAt = now;
-    }
-    if (now >= this.#retryAt) {
-      this.#retryAt = Number.POSITIVE_INFINITY;
-      return this.#read();
-    }
-    if (now < this.#periodicAt) return [];
-    this.#schedule(now);
-    this.#wanted ??= 'periodic';
-    return this.#read();
+    return effects(this.#schedule.tick(now));
   }
 
   /** The messages that `read` makes due, and whether the driver must be read again. */
@@ -112,8 +74,7 @@ export class StructureReporter {
     session: string,
     now: number,
   ): { messages: { topic: string; payload: string }[]; again: boolean } {
-    this.#reading = false;
-    this.#retryMs = READ_RETRY_MS;
+    const { wanted, requests, again } = this.#schedule.done();
     const content = JSON.stringify(read);
     const messages: { topic: string; payload: string }[] = [];
     const send = (reason: Structure['reason'], request?: string) => {
@@ -130,42 +91,16 @@ export class StructureReporter {
       this.#lastContent = content;
       messages.push({ topic: this.#topic, payload: JSON.stringify(this.#last) });
     };
-    const wanted = this.#wanted;
-    const requests = this.#requests;
-    this.#wanted = undefined;
-    this.#requests = [];
     if (wanted === 'connect' || wanted === 'periodic') send(wanted);
-    // A change is told even when it came to light through another reason's read; no change is not told.
+    // A change is reported even when another reason's read found it; a read that finds none reports none.
     else if (content !== this.#lastContent) send('change');
     for (const id of requests) send('request', id);
-    if (messages.length > 0) this.#schedule(now);
-    const again = this.#changedMeanwhile;
-    if (again) {
-      this.#changedMeanwhile = false;
-      this.#wanted = 'change';
-      this.#reading = true;
-    }
+    if (messages.length > 0) this.#schedule.restart(now);
     return { messages, again };
   }
 
   /** The read failed. Returns after how many ms it is tried again. */
   failed(now: number): number {
-    this.#reading = false;
-    this.#changedMeanwhile = false;
-    const delay = this.#retryMs;
-    this.#retryAt = now + delay;
-    this.#retryMs = Math.min(READ_RETRY_MS_MAX, delay * 2);
-    return delay;
-  }
-
-  #read(): ReadEffect[] {
-    if (this.#reading) return [];
-    this.#reading = true;
-    this.#retryAt = Number.POSITIVE_INFINITY;
-    return [{ do: 'read' }];
-  }
-
-  #schedule(now: number): void {
-    this.#periodicAt = now + this.#policy.everyMs * (1 - JITTER * this.#random());
+    return this.#schedule.failed(now);
   }
 }
