@@ -3,6 +3,8 @@ import type { ImpactResult } from '../compatibility/index.ts';
 import type { Role } from '../schemas/roles.ts';
 import type {
   Catalog,
+  FirmwareItem,
+  PagesItem,
   Policy,
   PrinterFilter,
   PrinterOrder,
@@ -14,6 +16,7 @@ import type {
   Readings,
   Structure,
   StructureHistoryItem,
+  SupplyItem,
   TimelineItem,
   Trouble,
   TroubleGroup,
@@ -271,24 +274,6 @@ export interface PagesQuery {
   sort: '-pages' | 'pages' | 'name';
 }
 
-/** Pages of one printer, or of all of a site, a model or a label. */
-export interface PagesItem {
-  /** Of the printer, site, model or label; empty for printers without one. */
-  name: string;
-  pages: number;
-  printers: number;
-  readings: number;
-  /** The first and the last reading in the time; by printer in its zone, else UTC. */
-  first?: string;
-  last?: string;
-  /** Counters that began anew. */
-  resets: number;
-  /** Days that stand for others without a reading before them. */
-  gaps: number;
-  /** Days of printers without a reading. */
-  silentDays: number;
-}
-
 export interface SuppliesQuery {
   now_ms: number;
   sort: 'ends' | 'left' | 'printer';
@@ -299,33 +284,9 @@ export interface SuppliesQuery {
   printer?: string | undefined;
 }
 
-/** A supply that is in its printer. */
-export interface SupplyItem extends Omit<ReadingSupply, 'symbol'> {
-  printer: string;
-  printerModel?: string;
-  site?: string;
-  symbol: string;
-  /** Share of the capacity, where it is known: now, and when this one was first seen. */
-  left?: number;
-  since: string;
-  sinceLeft?: number;
-  /** Why it is taken for another one than before. */
-  exchange?: 'serial' | 'level';
-  /** When it will be empty, and in how many days, with an interval that holds the truth in four of five cases. */
-  ends?: string;
-  daysLeft?: { days: number; low?: number; high?: number };
-}
-
 /** What the catalog says of an installed version. */
-export interface FirmwareAge {
-  /** Of the release; `unlisted`: the catalog has none of this version. */
-  status: 'released' | 'staged' | 'withdrawn' | 'unlisted';
-  /** How many released ones are newer; missing where the versions have no order. */
-  behind?: number;
-  /** The newest released one, and the newest to which steps lead from here. */
-  newest?: string;
-  allowed?: string;
-}
+export type FirmwareAge = Pick<FirmwareItem, 'behind' | 'newest' | 'allowed'> &
+  Required<Pick<FirmwareItem, 'status'>>;
 
 export interface FirmwareQuery {
   by: 'software' | 'model' | 'site';
@@ -333,18 +294,6 @@ export interface FirmwareQuery {
   model?: string | undefined;
   site?: string | undefined;
   sort: '-printers' | 'printers' | 'name' | '-behind';
-}
-
-/** One version of one software, in the whole fleet or at a model or site. */
-export interface FirmwareItem extends Partial<FirmwareAge> {
-  /** Of the model or site; empty for printers without one. */
-  name?: string;
-  software: string;
-  /** Missing where printers don't say it. */
-  version?: string;
-  printers: number;
-  /** Parts that it is on: a printer can have several. */
-  installed: number;
 }
 
 export interface ReportQueries {

@@ -1,8 +1,9 @@
 /** The report of installed software: which versions stand where, and how old they are by the catalog. */
 import { PlatenError } from '../../schemas/errors.ts';
+import type { FirmwareItem } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
 import { cursorOf, type KeyPart, keyOf } from '../database/page-cursor.ts';
-import type { FirmwareAge, FirmwareItem, FirmwareQuery, Page, PageRequest } from '../queries.ts';
+import type { FirmwareAge, FirmwareQuery, Page, PageRequest } from '../queries.ts';
 import { READING_LIMITS } from './limits.ts';
 
 interface FirmwareRow {

@@ -1,15 +1,9 @@
 /** Reports over what readings came to: pages by day, supplies that are in their printers. */
+
+import type { PagesItem, SupplyItem } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
-import type {
-  Page,
-  PageRequest,
-  PagesItem,
-  PagesQuery,
-  ReportQueries,
-  SuppliesQuery,
-  SupplyItem,
-} from '../queries.ts';
+import type { Page, PageRequest, PagesQuery, ReportQueries, SuppliesQuery } from '../queries.ts';
 import { FirmwareRows } from './firmware-store.ts';
 import { READING_LIMITS } from './limits.ts';
 import { dateOfDay, localDay, localTime } from './local-day.ts';
@@ -221,7 +215,7 @@ function itemOf(row: SupplyRow, now_ms: number): SupplyItem {
     printerModel: row.printer_model ?? undefined,
     site: site ?? undefined,
     symbol,
-    ...(shown as Pick<SupplyItem, 'kind'>),
+    ...(shown as Pick<SupplyItem, 'kind' | 'known'>),
     left: share(row.last_left),
     since: timeOf(since_at),
     sinceLeft: share(row.since_left),
