@@ -21,7 +21,7 @@ export const systemClock: Clock = {
   },
 };
 
-interface Waiting {
+interface Timer {
   at: number;
   /** Tasks that are due at the same instant run in the order in which they were scheduled. */
   order: number;
@@ -29,7 +29,7 @@ interface Waiting {
   task: (() => void) | undefined;
 }
 
-function before(a: Waiting, b: Waiting): boolean {
+function before(a: Timer, b: Timer): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
@@ -38,7 +38,7 @@ export class VirtualClock implements Clock {
   #now: number;
   #order = 0;
   /** Binary heap, the earliest first. */
-  readonly #heap: Waiting[] = [];
+  readonly #heap: Timer[] = [];
 
   constructor(start = Date.parse('2026-01-01T00:00:00Z')) {
     this.#now = start;
@@ -49,7 +49,7 @@ export class VirtualClock implements Clock {
   }
 
   after(ms: number, task: () => void): () => void {
-    const entry: Waiting = { at: this.#now + Math.max(0, ms), order: this.#order++, task };
+    const entry: Timer = { at: this.#now + Math.max(0, ms), order: this.#order++, task };
     this.#heap.push(entry);
     this.#up(this.#heap.length - 1);
     return () => {
@@ -81,7 +81,7 @@ export class VirtualClock implements Clock {
     for (;;) {
       const next = this.#heap[0];
       if (!next || next.at > end) return false;
-      const last = this.#heap.pop() as Waiting;
+      const last = this.#heap.pop() as Timer;
       if (last !== next) {
         this.#heap[0] = last;
         this.#down(0);
@@ -116,7 +116,7 @@ export class VirtualClock implements Clock {
 
   /** Swaps the two unless `upper` comes before `lower` already. True when it did. */
   #swapUnless(upper: number, lower: number): boolean {
-    const [a, b] = [this.#heap[upper] as Waiting, this.#heap[lower] as Waiting];
+    const [a, b] = [this.#heap[upper] as Timer, this.#heap[lower] as Timer];
     if (before(a, b)) return false;
     this.#heap[upper] = b;
     this.#heap[lower] = a;

@@ -35,7 +35,7 @@ export function readCredentials(file: string): AdminCredentials {
   }
 }
 
-interface Waiting {
+interface PendingRequest {
   resolve(reply: OperatorReply): void;
   reject(error: Error): void;
   timer: NodeJS.Timeout;
@@ -57,7 +57,7 @@ export class OperatorClient {
   readonly #client: MqttClient;
   readonly #username: string;
   readonly #timeout_ms: number;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<string, PendingRequest>();
   /** It never connects again. */
   #lost = false;
 

@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { ConnectQueue, type Waiting } from './connect-queue.ts';
+import { ConnectQueue, type WaitingConnect } from './connect-queue.ts';
 
 let clients = 0;
 let room = Number.POSITIVE_INFINITY;
@@ -15,7 +15,7 @@ function connectQueue(limits: Partial<typeof DEFAULT_LIMITS>): ConnectQueue {
 
 function visitor(address = '10.0.0.1') {
   const events: string[] = [];
-  const waiting: Waiting & { gone: boolean } = {
+  const waiting: WaitingConnect & { gone: boolean } = {
     address,
     gone: false,
     begin: () => events.push('begin'),

@@ -8,7 +8,7 @@ import type { BrokerLimits } from '../limits.ts';
 import { type Stranger, type StrangerDrop, Strangers } from './strangers.ts';
 
 /** A socket that waits. `begin` is called at its turn, or `turnAway` when there is no room for it. */
-export interface Waiting {
+export interface WaitingConnect {
   address: string;
   begin(): void;
   turnAway(reason: string): void;
@@ -78,18 +78,18 @@ const UNLIMITED: ProcessState = { clients: () => 0, room: () => Number.POSITIVE_
 
 /** The waiting sockets of one address, first in, first out. */
 class AddressQueue {
-  #list: Waiting[] = [];
+  #list: WaitingConnect[] = [];
   #head = 0;
 
   get length(): number {
     return this.#list.length - this.#head;
   }
 
-  push(connection: Waiting): void {
+  push(connection: WaitingConnect): void {
     this.#list.push(connection);
   }
 
-  get first(): Waiting | undefined {
+  get first(): WaitingConnect | undefined {
     return this.#list[this.#head];
   }
 
@@ -100,7 +100,7 @@ class AddressQueue {
     this.#head = 0;
   }
 
-  pop(): Waiting | undefined {
+  pop(): WaitingConnect | undefined {
     return this.length > 0 ? this.#list.pop() : undefined;
   }
 }
@@ -153,7 +153,7 @@ export class ConnectQueue {
   }
 
   /** A socket was accepted. It begins now, later, or is turned away. */
-  enter(connection: Waiting, now: number): void {
+  enter(connection: WaitingConnect, now: number): void {
     const { address } = connection;
     const reason = this.#refusal(address);
     if (reason !== undefined) {
@@ -198,7 +198,7 @@ export class ConnectQueue {
   advance(now: number): void {
     while (this.#waiting > 0) {
       const [address, queue] = this.#queues.entries().next().value as [string, AddressQueue];
-      const next = queue.first as Waiting;
+      const next = queue.first as WaitingConnect;
       if (!next.gone && !this.#take(now)) return;
       queue.shift();
       this.#waiting--;

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { listenError } from '../../schemas/listen-error.ts';
-import type { ConnectQueue, Waiting } from '../connection/connect-queue.ts';
+import type { ConnectQueue, WaitingConnect } from '../connection/connect-queue.ts';
 import type { Origin } from '../connection/connection.ts';
 import type { Stranger } from '../connection/strangers.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
@@ -154,7 +154,7 @@ export class Sockets {
 }
 
 /** A socket before MQTT. One object and two listeners, because a storm brings thousands a second. */
-class Entrant implements Waiting {
+class Entrant implements WaitingConnect {
   /** The socket's address, or the one from the header of a trusted proxy. */
   address: string;
   readonly #socket: Socket;

@@ -51,7 +51,7 @@ interface InFlight {
   unwritten?: boolean;
 }
 
-interface Waiting {
+interface QueuedMessage {
   /** As above. */
   sequence: number;
   message: Message;
@@ -94,7 +94,7 @@ export class Session {
   #heldBack = false;
   readonly #owner: SessionOwner;
   #inFlight: Map<number, InFlight> | undefined;
-  #waiting: Waiting[] = [];
+  #waiting: QueuedMessage[] = [];
   #waitingHead = 0;
   #waitingBytes = 0;
   #replays: Replay[] | undefined;
@@ -249,7 +249,7 @@ export class Session {
       if (!this.#pumpReplay(outlet)) return;
     }
     while (this.waiting > 0) {
-      const head = this.#waiting[this.#waitingHead] as Waiting;
+      const head = this.#waiting[this.#waitingHead] as QueuedMessage;
       // Rights may have changed since it was queued.
       const allowed = this.#owner.mayReceive(this, head.message.topic);
       if (allowed && !this.#sendable(outlet, head.qos)) return;
@@ -371,7 +371,7 @@ export class Session {
       }
       if (this.#inFlight.size === 0) this.#inFlight = undefined;
     }
-    const rest: Waiting[] = [];
+    const rest: QueuedMessage[] = [];
     for (const entry of this.#waiting.slice(this.#waitingHead)) {
       const { message, qos, group } = entry;
       if (mine(group)) {
@@ -466,7 +466,7 @@ export class Session {
 
   /** A message could not be sent: it goes back to its place in the queue. */
   #queueAgain({ sequence, message, qos, group }: InFlight): void {
-    const before = (entry: Waiting) => entry.sequence > sequence;
+    const before = (entry: QueuedMessage) => entry.sequence > sequence;
     const rest = this.#waiting.slice(this.#waitingHead);
     const at = rest.findIndex(before);
     rest.splice(at < 0 ? rest.length : at, 0, { sequence, message: message as Message, qos, group });
@@ -503,7 +503,7 @@ export class Session {
     return this.journal?.putMessage(sequence, { topic, payload, qos, retain, released, id });
   }
 
-  #enqueue(entry: Waiting): void {
+  #enqueue(entry: QueuedMessage): void {
     if (this.journal && entry.qos > 0 && entry.sequence === 0) {
       entry.sequence = this.journal.next();
       const durable = this.#record({ ...entry, retain: false, released: false }, 0);
@@ -523,7 +523,7 @@ export class Session {
   }
 
   /** A message could not be written: it is removed from the queue, or from the window if it isn't sent yet. */
-  #giveUp(entry: Waiting): void {
+  #giveUp(entry: QueuedMessage): void {
     const at = this.#waiting.indexOf(entry, this.#waitingHead);
     if (at >= 0) {
       this.#waiting.splice(at, 1);
@@ -539,7 +539,7 @@ export class Session {
     }
   }
 
-  #keepOffline(entry: Waiting): void {
+  #keepOffline(entry: QueuedMessage): void {
     const { offlineMessagesMax, offlineBytesMax, offlineFull } = this.#owner.limits;
     while (
       this.waiting >= offlineMessagesMax ||
@@ -551,7 +551,7 @@ export class Session {
         if (entry.sequence > 0) this.journal?.removeMessage(entry.sequence);
         return;
       }
-      this.journal?.removeMessage((this.#waiting[this.#waitingHead] as Waiting).sequence);
+      this.journal?.removeMessage((this.#waiting[this.#waitingHead] as QueuedMessage).sequence);
       this.#shift();
     }
     this.#enqueue(entry);
@@ -563,7 +563,7 @@ export class Session {
   }
 
   #shift(): void {
-    const head = this.#waiting[this.#waitingHead] as Waiting;
+    const head = this.#waiting[this.#waitingHead] as QueuedMessage;
     this.#queue(-head.message.bytes);
     this.#waitingHead++;
     // Moving the rest now and then keeps both the shift and the memory cheap.

@@ -25,7 +25,7 @@ export interface RecordBounds {
   last: number;
 }
 
-interface Waiting {
+interface PendingEvent {
   at: Date;
   kind: string;
   printer: string | null;
@@ -43,7 +43,7 @@ export class EventRecord {
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #written = new Set<() => void>();
-  #waiting: Waiting[] = [];
+  #waiting: PendingEvent[] = [];
   /** Events that found no place since the last that was written. */
   #lost = 0;
   #timer: NodeJS.Timeout | undefined;

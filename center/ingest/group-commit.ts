@@ -43,7 +43,7 @@ export interface GroupCommitOptions<T, R> {
 export type Committed = (duration_s: number, items: number) => void;
 
 /** An item, and who is told what becomes of it. */
-export interface Waiting<T, R> {
+export interface PendingItem<T, R> {
   readonly item: T;
   resolve(result: R): void;
   reject(error: unknown): void;
@@ -59,7 +59,7 @@ const UNDER_WAY_MAX = 3;
 
 export class GroupCommit<T, R> {
   #options: GroupCommitOptions<T, R>;
-  #queue: Waiting<T, R>[] = [];
+  #queue: PendingItem<T, R>[] = [];
   #queueWeight = 0;
   #queueBytes = 0;
   /** Batches that are being written. */
@@ -97,7 +97,7 @@ export class GroupCommit<T, R> {
   }
 
   /** The same without a promise: nobody is told anything before this has returned, unless the item is refused. */
-  give(waiting: Waiting<T, R>, patience_ms = 0): void {
+  give(waiting: PendingItem<T, R>, patience_ms = 0): void {
     const { waiting_max, waitingBytes_max = Number.POSITIVE_INFINITY } = this.#options;
     if (this.#closed) {
       waiting.reject(new Error('the store is closed'));
@@ -115,11 +115,11 @@ export class GroupCommit<T, R> {
     }
   }
 
-  #weigh({ item }: Waiting<T, R>): number {
+  #weigh({ item }: PendingItem<T, R>): number {
     return this.#options.weigh?.(item) ?? 1;
   }
 
-  #bytesOf({ item }: Waiting<T, R>): number {
+  #bytesOf({ item }: PendingItem<T, R>): number {
     return this.#options.bytesOf?.(item) ?? 0;
   }
 
@@ -159,7 +159,7 @@ export class GroupCommit<T, R> {
     if (this.#queue.length > 0) this.#begin();
   }
 
-  #written(batch: Waiting<T, R>[], settle: () => void): void {
+  #written(batch: PendingItem<T, R>[], settle: () => void): void {
     const { gather_ms = 0 } = this.#options;
     this.#underWay -= 1;
     if (gather_ms > 0 && batch.length >= CROWD_ITEMS && !this.#closed) {
@@ -181,7 +181,7 @@ export class GroupCommit<T, R> {
     setImmediate(settle);
   }
 
-  #take(): Waiting<T, R>[] {
+  #take(): PendingItem<T, R>[] {
     let taken = 0;
     let count = 0;
     for (const waiting of this.#queue) {
@@ -198,7 +198,7 @@ export class GroupCommit<T, R> {
   }
 
   /** Gives what tells the outcome to those who wait; never rejects. */
-  async #writeBatch(batch: Waiting<T, R>[]): Promise<() => void> {
+  async #writeBatch(batch: PendingItem<T, R>[]): Promise<() => void> {
     let able: (() => void) | undefined;
     const began_ms = performance.now();
     try {

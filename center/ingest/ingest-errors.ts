@@ -21,7 +21,7 @@ import {
   textElement,
 } from '../database/sql-arrays.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import { type Committed, GroupCommit, type Waiting } from './group-commit.ts';
+import { type Committed, GroupCommit, type PendingItem } from './group-commit.ts';
 import {
   append,
   emptyCursor,
@@ -52,7 +52,7 @@ export interface ErrorsTaker {
 }
 
 /** A batch on its way, with who waits for it: one object, because there is one for each message. */
-class Submission implements Waiting<Submission, ErrorsResult> {
+class Submission implements PendingItem<Submission, ErrorsResult> {
   readonly printer: string;
   readonly batch: ErrorBatch;
   /** Numbers of batches that it travelled in and of which it isn't known whether they were committed. */

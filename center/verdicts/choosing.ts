@@ -27,7 +27,7 @@ export interface Chosen {
   ms: number;
 }
 
-interface Waiting extends Job {
+interface WaitingJob extends Job {
   answer(chosen: Chosen): void;
   refuse(reason: Error): void;
 }
@@ -42,14 +42,14 @@ function gaveUp(explanation: string, ms = 0): Chosen {
 export class Choosing {
   readonly #log: Logger;
   readonly #entry: URL;
-  readonly #verdicts: Waiting[] = [];
-  readonly #others: Waiting[] = [];
+  readonly #verdicts: WaitingJob[] = [];
+  readonly #others: WaitingJob[] = [];
   /** Verdicts that went before others since one of those had its turn. */
   #ahead = 0;
   #thread: Worker | undefined;
   /** The catalog that the thread has. */
   #given: Catalog | undefined;
-  #current: Waiting | undefined;
+  #current: WaitingJob | undefined;
   #currentSince_ms = 0;
   #overdue: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -78,7 +78,7 @@ export class Choosing {
   }
 
   /** The next job: a verdict's, but not so many in a row that nobody else gets an answer. */
-  #take(): Waiting | undefined {
+  #take(): WaitingJob | undefined {
     const other = this.#verdicts.length === 0 || this.#ahead >= VERDICTS_AHEAD_MAX;
     const job = (other ? this.#others.shift() : undefined) ?? this.#verdicts.shift();
     this.#ahead = job?.verdict && this.#others.length > 0 ? this.#ahead + 1 : 0;
@@ -99,7 +99,7 @@ export class Choosing {
     }
   }
 
-  #give(job: Waiting): void {
+  #give(job: WaitingJob): void {
     this.#current = job;
     this.#currentSince_ms = performance.now();
     try {
@@ -136,7 +136,7 @@ export class Choosing {
     return thread;
   }
 
-  #done(tell: (job: Waiting) => void): void {
+  #done(tell: (job: WaitingJob) => void): void {
     clearTimeout(this.#overdue);
     const job = this.#current;
     this.#current = undefined;

@@ -15,7 +15,7 @@ export interface StructurePages {
   structurePage(after: string, limit: number): Promise<{ printer: string; structure: Structure }[]>;
 }
 
-interface Waiting {
+interface PendingQuestion {
   resolve(answer: Record<string, unknown>): void;
   reject(error: Error): void;
 }
@@ -24,7 +24,7 @@ export class Questions {
   readonly #entry: URL;
   readonly #ms_max: number;
   #thread: Worker | undefined;
-  #asked: Waiting | undefined;
+  #asked: PendingQuestion | undefined;
   /** The catalog that the thread was given last with a question what would be. */
   #given: Catalog | undefined;
   /** The question that is being answered, and those behind it. */

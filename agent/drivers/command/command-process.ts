@@ -5,7 +5,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Logger } from 'pino';
 import { DRIVER_LIMITS } from '../limits.ts';
 
-interface Waiting {
+interface PendingCall {
   resolve(result: unknown): void;
   reject(error: Error): void;
   progress: ((share: number) => void) | undefined;
@@ -30,7 +30,7 @@ const WAITING_MAX = 64;
 export class CommandProcess {
   private readonly options: CommandProcessOptions;
   private child: ChildProcessWithoutNullStreams | undefined;
-  private readonly waiting = new Map<number, Waiting>();
+  private readonly waiting = new Map<number, PendingCall>();
   private nextId = 1;
   private stopped = true;
   private timer: ReturnType<typeof setTimeout> | undefined;

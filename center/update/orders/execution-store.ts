@@ -76,7 +76,7 @@ export interface NewExecution {
 /** An event, or what to make of the row as it then stands (undefined: nothing). */
 export type EventFor = OrderEvent | ((row: ExecutionRow) => OrderEvent | undefined);
 
-interface Waiting {
+interface PendingTransition {
   id: string;
   event: EventFor;
   tries: number;
@@ -119,7 +119,7 @@ function fromRow(row: Row): ExecutionRow {
 export class ExecutionStore {
   readonly #database: UpdateDatabase;
   readonly #times: OrderTimes;
-  #waiting: Waiting[] = [];
+  #waiting: PendingTransition[] = [];
   #busy = false;
   #published: string[] = [];
 
@@ -312,7 +312,7 @@ export class ExecutionStore {
     });
   }
 
-  async #run(batch: Waiting[]): Promise<void> {
+  async #run(batch: PendingTransition[]): Promise<void> {
     const ids = [...new Set(batch.map((each) => each.id))];
     const read = await this.#database.query<Row>(
       `SELECT ${COLUMNS}, (SELECT p.standing FROM printers p WHERE p.id = e.printer) AS standing
@@ -320,9 +320,9 @@ export class ExecutionStore {
       [ids],
     );
     const rows = new Map(read.map((row) => [row.id, fromRow(row)]));
-    const results = new Map<Waiting, Applied | undefined>();
+    const results = new Map<PendingTransition, Applied | undefined>();
     const changed = new Map<string, { row: ExecutionRow; publish: boolean; quarantine: boolean }>();
-    const waitingFor = new Map<string, Waiting[]>();
+    const waitingFor = new Map<string, PendingTransition[]>();
     for (const each of batch) {
       const row = rows.get(each.id);
       const event = row && (typeof each.event === 'function' ? each.event(row) : each.event);
@@ -350,7 +350,7 @@ export class ExecutionStore {
       results.set(each, { row: rows.get(row.id) as ExecutionRow, before, effects });
     }
     const written = await this.#write([...changed.values()]);
-    const again: Waiting[] = [];
+    const again: PendingTransition[] = [];
     for (const [id, waiting] of waitingFor) {
       if (written.has(id)) continue;
       for (const each of waiting) {
