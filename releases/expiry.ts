@@ -10,9 +10,9 @@ export interface RoleExpiry {
   expiresMs: number;
 }
 
-/** Days before the end at which it is told; 0: it has come. */
+/** Days before the end at which it is announced; 0: it has come. */
 export const TOLD_DAYS = [30, 7, 1, 0] as const;
-/** Roles that are signed anew every few days are told of only when that has stopped. */
+/** Roles that are signed anew every few days are announced only when that has stopped. */
 const FIRST_TOLD_DAYS: Record<string, number> = { timestamp: 1, snapshot: 7 };
 
 /** The mark that a role has passed: the least of `TOLD_DAYS` that its time left is not above; undefined before all. */
@@ -21,8 +21,8 @@ export function markOf({ role, expiresMs }: RoleExpiry, nowMs: number): number |
   return TOLD_DAYS.filter((days) => days <= first && expiresMs - nowMs <= days * DAY_MS).at(-1);
 }
 
-/** What was told of each role: its version and the mark. */
-export type Told = ReadonlyMap<string, { version: number; mark: number }>;
+/** What was announced of each role: its version and the mark. */
+export type AnnouncedExpiries = ReadonlyMap<string, { version: number; mark: number }>;
 
 export interface ExpiryNews {
   role: string;
@@ -32,12 +32,12 @@ export interface ExpiryNews {
   days: number;
 }
 
-/** What is to be told now, and what will have been told then. */
+/** What is to be announced now, and what will have been announced then. */
 export function expiryNews(
   expiries: readonly RoleExpiry[],
-  told: Told,
+  announced: AnnouncedExpiries,
   nowMs: number,
-): { news: ExpiryNews[]; told: Told } {
+): { news: ExpiryNews[]; announced: AnnouncedExpiries } {
   const news: ExpiryNews[] = [];
   const next = new Map<string, { version: number; mark: number }>();
   for (const expiry of expiries) {
@@ -45,12 +45,12 @@ export function expiryNews(
     const mark = markOf(expiry, nowMs);
     if (mark === undefined) continue;
     next.set(role, { version, mark });
-    const before = told.get(role);
+    const before = announced.get(role);
     if (before?.version === version && before.mark <= mark) continue;
     const days = Math.max(0, Math.floor((expiresMs - nowMs) / DAY_MS));
     news.push({ role, version, expires: new Date(expiresMs).toISOString(), days });
   }
-  return { news, told: next };
+  return { news, announced: next };
 }
 
 /** What somebody should do about, in a sentence; undefined while nothing is near its end. */

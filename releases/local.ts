@@ -10,7 +10,7 @@ import type { Logger } from 'pino';
 import { writeWhole } from '../files/whole-file.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import { DEFAULT_EXPIRY, RepositoryEditor } from './editor.ts';
-import { type ExpiryNews, expiryNews, type Told } from './expiry.ts';
+import { type AnnouncedExpiries, type ExpiryNews, expiryNews } from './expiry.ts';
 import { generateKeyPem, type SigningKey, signingKey } from './keys.ts';
 import { openRepository, type Repository } from './repository.ts';
 import type { ReleaseCustom, ReleaseTarget } from './targets.ts';
@@ -103,7 +103,7 @@ export async function openLocalRepository(
   const timestampFile = join(dir, 'metadata', 'timestamp.json');
   let seenMs = statSync(timestampFile).mtimeMs;
   let hear: (news: ExpiryNews) => void = () => undefined;
-  let told: Told = new Map();
+  let announced: AnnouncedExpiries = new Map();
   /** What was said of a renewal that failed, so that it is said once. */
   let fault = '';
   const renew = async () => {
@@ -135,8 +135,8 @@ export async function openLocalRepository(
         fault = reasonOf(error);
       }
     }
-    const found = expiryNews(repository.expiries(), told, now());
-    told = found.told;
+    const found = expiryNews(repository.expiries(), announced, now());
+    announced = found.announced;
     for (const news of found.news) {
       log.warn({ ...news }, 'a signature of the release repository comes to its end; sign it anew');
       hear(news);
@@ -148,8 +148,8 @@ export async function openLocalRepository(
     look,
     onExpiring: (listener) => {
       hear = listener;
-      // What was found before somebody listened is told now.
-      told = new Map();
+      // What was found before somebody listened is announced now.
+      announced = new Map();
     },
     tend: (log) => {
       let busy = false;

@@ -3,7 +3,7 @@ import { playRecorded } from '../recorded.ts';
 import { FIELD_PRINTERS } from './field-printers.ts';
 import { IPP_AND_BAMBU_PRINTERS } from './ipp-and-bambu-printers.ts';
 import { OWN_PRINTERS } from './own-printers.ts';
-import type { Told } from './recording.ts';
+import type { ExpectedReadings } from './recording.ts';
 
 // Counters and supplies of printers of many makes. `field`: the values stand in recordings of real printers; `own`: they
 // are ours.
@@ -11,7 +11,7 @@ import type { Told } from './recording.ts';
 const mapping = new MappingTables();
 const PRINTERS = [...FIELD_PRINTERS, ...OWN_PRINTERS, ...IPP_AND_BAMBU_PRINTERS];
 
-function told(recording: string): Told {
+function told(recording: string): ExpectedReadings {
   const { measured } = playRecorded(Buffer.from(recording), 'recorded', mapping).reading;
   const { counters, supplies, inputs, state, reasons } = measured?.readings ?? {};
   return {

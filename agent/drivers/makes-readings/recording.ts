@@ -70,7 +70,7 @@ export const TONER = 3;
 export const PERCENT = 19;
 export const IMPRESSIONS = 7;
 
-export interface Told {
+export interface ExpectedReadings {
   counters?: Record<string, number>;
   /** `symbol kind [color] level/capacity measure known state [serial]`, `-` for what is not told. */
   supplies?: string[];
@@ -80,4 +80,9 @@ export interface Told {
   reasons?: string[];
 }
 
-export type TestedPrinter = [title: string, source: 'field' | 'own', recording: string, expected: Told];
+export type TestedPrinter = [
+  title: string,
+  source: 'field' | 'own',
+  recording: string,
+  expected: ExpectedReadings,
+];

@@ -43,7 +43,7 @@ function compiled() {
   return one;
 }
 
-function story(): { printer: string; line: object }[] {
+function fleetLog(): { printer: string; line: object }[] {
   const lines: { printer: string; line: object }[] = [];
   for (let index = 0; index < 200; index += 1) {
     const printer = `p${index}`;
@@ -61,7 +61,7 @@ function story(): { printer: string; line: object }[] {
 
 test('a release that makes a code more frequent opens a trouble of the fleet, with what it rests on', () => {
   const replay = new Replay(compiled());
-  for (const { line } of story()) replay.take(line);
+  for (const { line } of fleetLog()) replay.take(line);
   const views = replay.engine.finish(Number.MAX_SAFE_INTEGER);
   expect(views).toMatchObject([{ rule: 'worse', scope: { code: 'J-1' }, codes: ['J-1'] }]);
   expect(views[0]?.explanation).toMatch(/acme\.engine 2\.6\.0 makes J-1 more frequent/);
@@ -70,11 +70,11 @@ test('a release that makes a code more frequent opens a trouble of the fleet, wi
 
 test('in whatever order the printers report, with restarts, the alarm is the same', () => {
   const whole = new Replay(compiled());
-  for (const { line } of story()) whole.take(line);
+  for (const { line } of fleetLog()) whole.take(line);
   const [expected] = whole.engine.finish(Number.MAX_SAFE_INTEGER);
   fc.assert(
     fc.property(fc.array(fc.nat(), { minLength: 200, maxLength: 400 }), (dice) => {
-      const lines = story();
+      const lines = fleetLog();
       const structures = lines.filter(({ line }) => 'structure' in line);
       const entries = lines
         .filter(({ line }) => !('structure' in line))
@@ -99,7 +99,7 @@ test('in whatever order the printers report, with restarts, the alarm is the sam
 test('in the running center the alarm is told once time has gone past late', () => {
   const engine = new TroubleEngine(compiled());
   const told: string[] = [];
-  for (const { printer, line } of story()) {
+  for (const { printer, line } of fleetLog()) {
     if ('structure' in line) engine.context(printer, contextFor(line.structure), T0);
     else engine.apply(printer, 'l', [line as never]);
   }
@@ -120,7 +120,7 @@ function contextFor(value: unknown) {
 test('of a log that is replayed whole only the first events wait, and the alarm is the same', () => {
   const plain = new Replay(compiled());
   const noisy = new Replay(compiled());
-  for (const { line } of story()) {
+  for (const { line } of fleetLog()) {
     plain.take(line);
     noisy.take(line);
     if ('structure' in line) continue;

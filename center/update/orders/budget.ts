@@ -110,7 +110,7 @@ function days(ms: number): string {
  * is told once, with the times of the first.
  * @param next the first step that is asked for now: it shows where the printer stands after the last of them
  */
-function story(orders: readonly PastOrder[], next: Step, now: number): string {
+function historyOf(orders: readonly PastOrder[], next: Step, now: number): string {
   const told = new Map<string, { text: string; count: number }>();
   for (const [index, order] of orders.entries()) {
     const { state, endedAt = order.at } = order.execution;
@@ -154,17 +154,17 @@ export function spentBudget(
     const mine = recent.filter((order) => concerns(order, software, release));
     const installed = mine.filter((order) => installsOf(order) > 0);
     if (installed.length >= budget.installations) {
-      const reason = `${name} was installed ${often(installed.length)} in ${within}: ${story(installed, first, now)}`;
+      const reason = `${name} was installed ${often(installed.length)} in ${within}: ${historyOf(installed, first, now)}`;
       return { software, release, what: 'installations', reason };
     }
     const downloads = mine.reduce((sum, { execution }) => sum + (execution.downloads ?? 0), 0);
     if (downloads >= budget.downloads) {
-      const reason = `${name} was downloaded ${often(downloads)} in ${within}: ${story(mine, first, now)}`;
+      const reason = `${name} was downloaded ${often(downloads)} in ${within}: ${historyOf(mine, first, now)}`;
       return { software, release, what: 'downloads', reason };
     }
     const ended = mine.filter(({ execution }) => execution.state !== 'cancelled');
     if (ended.length >= budget.orders) {
-      const reason = `${name} was ordered ${often(ended.length)} in ${within}: ${story(ended, first, now)}`;
+      const reason = `${name} was ordered ${often(ended.length)} in ${within}: ${historyOf(ended, first, now)}`;
       return { software, release, what: 'orders', reason };
     }
   }
