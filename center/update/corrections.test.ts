@@ -20,6 +20,8 @@ const ENGINE = 'engine:acme.engine';
 let opened: TestStore;
 let orders: OrderService;
 let corrections: Corrections;
+/** How often the database was asked who has an order. */
+let lookups = 0;
 /** What each printer was judged on. */
 const judged = new Map<string, { structure: Structure; verdict: Verdict }>();
 /** What is retained, by printer. */
@@ -36,7 +38,13 @@ beforeAll(async () => {
     })),
   );
   orders = new OrderService({
-    database: store.database,
+    database: {
+      query: (text, values) => {
+        if (text.includes('WHERE printer = ANY($1::text[]) AND ended_at IS NULL')) lookups += 1;
+        return store.database.query(text, values);
+      },
+      transaction: (work) => store.database.transaction(work),
+    },
     queue: { postgres: store.database.url },
     tell: () => undefined,
     conclude: () => undefined,
@@ -105,6 +113,18 @@ async function ordered(printer: string, states: UpdateReport['state'][]): Promis
 function reportOf({ execution, attempt }: Order, seq: number, state: UpdateReport['state']): UpdateReport {
   return { execution, attempt, seq, state };
 }
+
+test('the database is asked once who of those that report has an order', async () => {
+  const order = await ordered('asks', ['installing', 'self-testing', 'claimed']);
+  lookups = 0;
+  for (let n = 0; n < 100; n += 1) corrections.onStructure(`idle-${n}`, testStructure('2.4.0', 's1'));
+  // The session that was judged neither proves nor disproves it.
+  corrections.onStructure('asks', testStructure('2.4.0', 's1'));
+  corrections.onPresence('asks', true);
+  await corrections.stop();
+  expect(lookups).toBe(1);
+  expect((await orders.store.get(order.execution))?.execution.state).toBe('claimed');
+});
 
 test('a structure from before the claim is not taken for one that disproves it', async () => {
   const order = await ordered('claims', ['installing', 'self-testing']);

@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Serial, SerialByKey } from '../../base/serial.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import type { Conclusion } from '../conclusions.ts';
@@ -40,7 +41,8 @@ export interface CorrectionSources {
 /** What came from a printer. */
 interface Task {
   what: string;
-  work: () => Promise<unknown>;
+  /** @param executions those of the printer that had not ended when it came */
+  work: (executions: readonly string[]) => Promise<unknown>;
   /** It moves an order on that is there; without one nothing is to be done. */
   forOrder: boolean;
 }
@@ -49,7 +51,7 @@ export class Corrections {
   readonly #orders: OrderService;
   readonly #log: Logger;
   /** Work by printer, one after the other: a verdict must not overtake the structure it was made on. */
-  readonly #chains = new Map<string, Promise<void>>();
+  readonly #turns = new SerialByKey();
   /**
    * What came, in its order, from printers of which it isn't known yet whether they have an order. In a storm nearly
    * none of them has.
@@ -58,7 +60,7 @@ export class Corrections {
   /** Those of them that the database is being asked about. */
   #asked = new Map<string, Task[]>();
   /** Ends when it is known of all that came until now; looks follow one another. */
-  #looks: Promise<void> = Promise.resolve();
+  readonly #looks = new Serial();
 
   readonly #sources: CorrectionSources;
   #wishes: Wish[] = [];
@@ -92,20 +94,15 @@ export class Corrections {
   #then(printer: string, what: string, work: () => Promise<unknown>): void {
     const waiting = this.#arrivals.get(printer) ?? this.#asked.get(printer);
     if (waiting) waiting.push({ what, work, forOrder: false });
-    else this.#chain(printer, what, work);
+    else this.#inTurn(printer, what, work);
   }
 
-  #chain(printer: string, what: string, work: () => Promise<unknown>): void {
-    const before = this.#chains.get(printer) ?? Promise.resolve();
-    const done = before
-      .then(work)
+  #inTurn(printer: string, what: string, work: () => Promise<unknown>): void {
+    this.#turns
+      .run(printer, work)
       .catch((error: unknown) =>
         this.#log.error({ printer, what, reason: reasonOf(error) }, 'an order was not moved on'),
-      )
-      .then(() => {
-        if (this.#chains.get(printer) === done) this.#chains.delete(printer);
-      });
-    this.#chains.set(printer, done);
+      );
   }
 
   onVerdict(printer: string, structure: Structure, verdict: Verdict): void {
@@ -170,7 +167,7 @@ export class Corrections {
   }
 
   onStructure(printer: string, structure: Structure): void {
-    this.#ifOrdered(printer, 'structure', () => this.#orders.onStructure(printer, structure));
+    this.#ifOrdered(printer, 'structure', (executions) => this.#orders.onStructure(structure, executions));
   }
 
   onUpdateReport(printer: string, report: UpdateReport): void {
@@ -179,18 +176,22 @@ export class Corrections {
 
   onPresence(printer: string, online: boolean): void {
     // Going changes nothing: an order waits for progress, however it is missing.
-    if (online) this.#ifOrdered(printer, 'presence', () => this.#orders.onPresence(printer, true));
+    if (online) this.#ifOrdered(printer, 'presence', (executions) => this.#orders.onOnline(executions));
   }
 
   /** The same as `#then`, for what concerns only a printer that has an order. */
-  #ifOrdered(printer: string, what: string, work: () => Promise<unknown>): void {
+  #ifOrdered(printer: string, what: string, work: (executions: readonly string[]) => Promise<unknown>): void {
     const task = { what, work, forOrder: true };
     const waiting = this.#arrivals.get(printer);
     if (waiting) {
       waiting.push(task);
       return;
     }
-    if (this.#arrivals.size === 0) this.#looks = this.#looks.then(() => this.#look());
+    if (this.#arrivals.size === 0) {
+      this.#looks
+        .run(() => this.#look())
+        .catch((error: unknown) => this.#log.error({ reason: reasonOf(error) }, 'orders were not moved on'));
+    }
     this.#arrivals.set(printer, [task]);
   }
 
@@ -200,22 +201,24 @@ export class Corrections {
     const asked = this.#arrivals;
     this.#asked = asked;
     this.#arrivals = new Map();
-    let ordered = new Set<string>();
+    let ordered = new Map<string, string[]>();
     try {
-      ordered = await this.#orders.store.printersBusy([...asked.keys()]);
+      ordered = await this.#orders.store.activeIds([...asked.keys()]);
     } catch (error) {
       this.#log.error({ printers: asked.size, reason: reasonOf(error) }, 'orders were not moved on');
     }
     this.#asked = new Map();
     for (const [printer, tasks] of asked) {
-      const has = ordered.has(printer);
-      for (const { what, work, forOrder } of tasks) if (has || !forOrder) this.#chain(printer, what, work);
+      const executions = ordered.get(printer);
+      for (const { what, work, forOrder } of tasks) {
+        if (executions || !forOrder) this.#inTurn(printer, what, () => work(executions ?? []));
+      }
     }
   }
 
   /** Waits for what is under way. */
   async stop(): Promise<void> {
-    await this.#looks;
-    await Promise.all(this.#chains.values());
+    await this.#looks.idle();
+    await this.#turns.idle();
   }
 }

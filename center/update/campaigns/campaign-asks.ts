@@ -3,6 +3,7 @@
  * same software) always goes to the same campaign, so that what it learned on some printers holds for those that come
  * later, and what was stopped stays stopped.
  */
+import { SerialByKey } from '../../../base/serial.ts';
 import { PlatenError } from '../../../schemas/errors.ts';
 import { CANDIDATES_PAGE } from '../limits.ts';
 import type { Query } from '../orders/execution-store.ts';
@@ -64,7 +65,7 @@ export class CampaignAsks {
   readonly #settings: CampaignSettings;
   readonly #host: AskHost;
   /** Two that ask the same at once must not make two campaigns. */
-  readonly #chains = new Map<string, Promise<unknown>>();
+  readonly #serial = new SerialByKey();
 
   constructor(settings: CampaignSettings, host: AskHost) {
     this.#settings = settings;
@@ -73,15 +74,7 @@ export class CampaignAsks {
 
   /** Brings printers to the campaign of a question; the first that asks makes it. */
   ask(question: Question, by: string): Promise<Answer> {
-    const before = this.#chains.get(question.key) ?? Promise.resolve();
-    const answer = before.then(() => this.#ask(question, by));
-    const settled = answer
-      .catch(() => undefined)
-      .finally(() => {
-        if (this.#chains.get(question.key) === settled) this.#chains.delete(question.key);
-      });
-    this.#chains.set(question.key, settled);
-    return answer;
+    return this.#serial.run(question.key, () => this.#ask(question, by));
   }
 
   /**

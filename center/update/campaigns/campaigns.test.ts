@@ -113,9 +113,11 @@ function onOrder(printer: string, order: Order): void {
   if (reports.includes('installing')) installed.push(printer);
   setTimeout(() => {
     send(printer, order, reports, 1, code)
-      .then(() =>
-        shows === undefined ? undefined : orders.onStructure(printer, testStructure(shows, `after-${key}`)),
-      )
+      .then(async () => {
+        if (shows === undefined) return;
+        const executions = (await orders.store.active([printer])).map(({ id }) => id);
+        await orders.onStructure(testStructure(shows, `after-${key}`), executions);
+      })
       .catch(() => {});
   }, 2);
 }

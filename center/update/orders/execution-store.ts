@@ -98,8 +98,6 @@ interface Row {
 /** Printers asked for in one statement, and those that may wait for their turn. */
 const ACTIVE_LOOKUP_MAX = 2_000;
 const ACTIVE_WAITING_MAX = 200_000;
-/** How long such a question waits for others; who asks has nobody waiting for it. */
-const ACTIVE_PATIENCE_MS = 50;
 
 const COLUMNS = 'id, printer, campaign, trouble, version, record, plan';
 
@@ -195,16 +193,13 @@ export class ExecutionStore {
     return row && fromRow(row);
   }
 
-  /** The executions of one printer that have not ended, asked for together with other printers'. */
-  async activeOf(printer: string): Promise<ExecutionRow[]> {
-    const rows = await this.#active.submit([printer], ACTIVE_PATIENCE_MS);
-    return rows.filter((row) => row.printer === printer);
-  }
-
-  /** Those of these printers that have an execution that has not ended; the set may hold others too. */
-  async printersBusy(printers: readonly string[]): Promise<Set<string>> {
-    const rows = await this.#active.submit(printers);
-    return new Set(rows.map((row) => row.printer));
+  /** Ids of executions that have not ended, by printer: of these printers, perhaps also of others. */
+  async activeIds(printers: readonly string[]): Promise<Map<string, string[]>> {
+    const ids = new Map<string, string[]>();
+    for (const { id, printer } of await this.#active.submit(printers)) {
+      ids.set(printer, [...(ids.get(printer) ?? []), id]);
+    }
+    return ids;
   }
 
   /** The executions of these printers that have not ended. */

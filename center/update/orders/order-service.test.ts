@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type LocalRepository, openLocalRepository } from '../../../releases/local.ts';
-import type { Order, Remedy, UpdateReport } from '../../../schemas/types.ts';
+import type { Order, Remedy, Structure, UpdateReport } from '../../../schemas/types.ts';
 import { checkSchema } from '../../../schemas/validate.ts';
 import {
   eventually,
@@ -45,6 +45,11 @@ const REMEDY: Pick<Remedy, 'software' | 'steps'> = {
     ['engine:acme.engine', '2.6.1'],
   ],
 };
+
+/** A printer shows a structure. */
+async function shows(service: OrderService, printer: string, structure: Structure): Promise<void> {
+  await service.onStructure(structure, (await service.store.activeIds([printer])).get(printer) ?? []);
+}
 
 describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
   let service: OrderService;
@@ -127,9 +132,9 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
     expect(await state(order.execution)).toBe('claimed');
     expect(requested).toContain(name);
     // The session that was judged proves nothing.
-    await service.onStructure(name, testStructure('2.6.1', 's1'));
+    await shows(service, name, testStructure('2.6.1', 's1'));
     expect(await state(order.execution)).toBe('claimed');
-    await service.onStructure(name, testStructure('2.6.1', 's2'));
+    await shows(service, name, testStructure('2.6.1', 's2'));
     expect(await state(order.execution)).toBe('proven');
     expect(orders.has(name)).toBe(false);
     // A late word changes nothing.
@@ -186,7 +191,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
       await service.onUpdateReport(name, report(order, 2, 'claimed'));
       const shown = testStructure(engine, 's2');
       shown.apparatus.software = [{ id: 'acme.controller', version: controller }];
-      await service.onStructure(name, shown);
+      await shows(service, name, shown);
       expect(await state(order.execution)).toBe(end);
     }
     expect(rejudged).toEqual([printer('partial')]);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { Serial, SerialByKey } from '../../../base/serial.ts';
 import type { Repository } from '../../../releases/repository.ts';
 import { reasonOf } from '../../../schemas/errors.ts';
 import { printerTopic } from '../../../schemas/topics.ts';
@@ -108,10 +109,10 @@ export class OrderService {
   #wakes = new Set<number>();
   #sweeping: NodeJS.Timeout | undefined;
   #tellTimer: NodeJS.Timeout | undefined;
-  /** Ends when the troubles of those set aside so far are open. */
-  #telling: Promise<unknown> = Promise.resolve();
-  /** The last publish of each printer's order that is under way: two of them must not overtake one another. */
-  #publishing = new Map<string, Promise<void>>();
+  /** Opens the troubles of those set aside, one batch after the other. */
+  readonly #setAsides = new Serial();
+  /** Publishes of one printer's order must not overtake one another. */
+  readonly #publishing = new SerialByKey();
 
   constructor(settings: UpdateSettings) {
     this.#settings = settings;
@@ -205,9 +206,7 @@ export class OrderService {
 
   /** Opens the troubles that tell which printers were set aside, one after the other. */
   #tellSetAside(): Promise<void> {
-    const told = this.#telling.then(() => this.#tellUntold());
-    this.#telling = told.catch(() => undefined);
-    return told;
+    return this.#setAsides.run(() => this.#tellUntold());
   }
 
   async #tellUntold(): Promise<void> {
@@ -237,8 +236,9 @@ export class OrderService {
     );
   }
 
-  async onStructure(printer: string, structure: Structure): Promise<void> {
-    for (const { id } of await this.store.activeOf(printer)) {
+  /** @param executions those of the structure's printer that had not ended when it came */
+  async onStructure(structure: Structure, executions: readonly string[]): Promise<void> {
+    for (const id of executions) {
       await this.#apply(id, ({ plan }) => ({
         type: 'structure',
         at: this.#settings.now(),
@@ -248,10 +248,9 @@ export class OrderService {
     }
   }
 
-  /** A printer came online: what waited for it may go on. */
-  async onPresence(printer: string, online: boolean): Promise<void> {
-    if (!online) return;
-    for (const { id } of await this.store.activeOf(printer)) {
+  /** A printer came online: its executions, which waited for it, may go on. */
+  async onOnline(executions: readonly string[]): Promise<void> {
+    for (const id of executions) {
       await this.#apply(id, { type: 'online', at: this.#settings.now() });
     }
   }
@@ -344,16 +343,7 @@ export class OrderService {
   }
 
   #publish(row: ExecutionRow): Promise<void> {
-    const { printer } = row;
-    const done = (this.#publishing.get(printer) ?? Promise.resolve())
-      // What became of the one before is told to those who wait for it.
-      .catch(() => {})
-      .then(() => this.#publishNow(row))
-      .finally(() => {
-        if (this.#publishing.get(printer) === done) this.#publishing.delete(printer);
-      });
-    this.#publishing.set(printer, done);
-    return done;
+    return this.#publishing.run(row.printer, () => this.#publishNow(row));
   }
 
   async #publishNow(row: ExecutionRow): Promise<void> {
