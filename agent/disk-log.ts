@@ -2,11 +2,13 @@
  * A log memory on disk, for real printers: it survives the end of the process and a power loss. Entries that were
  * appended while the disk was busy become durable together, with one write and one sync.
  */
+
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { Serial } from '../base/serial.ts';
 import { writeWhole } from '../files/whole-file.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { PrinterEvent } from './driver.ts';
@@ -53,7 +55,7 @@ export class DiskLog extends RingLog {
   #failed = false;
   #closed = false;
   #checkpointTimer: NodeJS.Timeout | undefined;
-  #checkpointing: Promise<void> = Promise.resolve();
+  readonly #checkpoints = new Serial();
 
   constructor(options: DiskLogOptions) {
     const limits = ringLimits(options);
@@ -227,12 +229,11 @@ export class DiskLog extends RingLog {
     if (this.#failed) return Promise.resolve();
     const checkpoint: Checkpoint = { log: this.#id, upTo: this.upTo, lost: this.overwritten };
     const file = checkpointFile(this.#folder);
-    this.#checkpointing = this.#checkpointing
-      .then(() => writeWhole(file, JSON.stringify(checkpoint), { synced: false }))
+    return this.#checkpoints
+      .run(() => writeWhole(file, JSON.stringify(checkpoint), { synced: false }))
       .catch((error: unknown) => {
         this.#log.warn({ reason: reasonOf(error) }, 'the acknowledgement cannot be kept on disk');
       });
-    return this.#checkpointing;
   }
 }
 

@@ -2,7 +2,9 @@
  * An updater for load tests. It trusts every order and downloads nothing, but installs, restarts, self-tests and reports
  * like a real one. The real checks are in `agent/updater/`.
  */
+
 import type { Updater, UpdaterContext } from '../agent/updater-seam.ts';
+import { Serial } from '../base/serial.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { Order, OrderStep } from '../schemas/types.ts';
 
@@ -20,7 +22,7 @@ function groupsOf(steps: OrderStep[]): OrderStep[][] {
 class TrustingUpdater implements Updater {
   readonly #context: UpdaterContext;
   #currentOrder = '';
-  #work: Promise<void> = Promise.resolve();
+  readonly #serial = new Serial();
   #stopped = false;
 
   constructor(context: UpdaterContext) {
@@ -32,12 +34,13 @@ class TrustingUpdater implements Updater {
     const key = `${order.execution}/${order.attempt}`;
     if (key === this.#currentOrder || order.cancel || this.#stopped) return;
     this.#currentOrder = key;
-    this.#work = this.#work.then(() => this.#install(order));
+    // Installing reports its own failures and never rejects.
+    void this.#serial.run(() => this.#install(order));
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#work;
+    await this.#serial.idle();
   }
 
   async #install(order: Order): Promise<void> {

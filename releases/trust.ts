@@ -3,6 +3,7 @@
  * tuf-js as the client), and of an order only what agrees with that. Whoever holds the center, the broker or the
  * repository's host can withhold software, but can't make a printer install what its vendor did not sign for it.
  */
+
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { DownloadHTTPError } from 'tuf-js/dist/error.js';
 import type { PrinterStructure } from '../agent/driver.ts';
 import { METADATA_BYTES_MAX, METADATA_FETCH_MS_MAX, ROOT_ROTATIONS_MAX } from '../agent/updater/limits.ts';
 import type { Trust } from '../agent/updater/updater.ts';
+import { Serial } from '../base/serial.ts';
 import { compileCatalog } from '../compatibility/compile.ts';
 import { judge } from '../compatibility/judge.ts';
 import { inRange, schemeOf } from '../compatibility/versions.ts';
@@ -320,12 +322,10 @@ export const trustNobody: Trust = () => Promise.reject(new PlatenError('update/n
 export function tufTrust(options: TrustOptions): Trust {
   const root = Buffer.isBuffer(options.root) ? options.root : readFileSync(options.root.file);
   // Two refreshes at the same time would write the same files.
-  let chain: Promise<unknown> = Promise.resolve();
+  const serial = new Serial();
   return (order, structure, signal, fetchBy) => {
     const folder = options.folder ?? passingFolder(root);
-    const work = chain.then(() => check(root, folder, order, structure, signal, fetchBy ?? fetch));
-    chain = work.catch(() => {});
-    return work;
+    return serial.run(() => check(root, folder, order, structure, signal, fetchBy ?? fetch));
   };
 }
 

@@ -2,6 +2,7 @@
  * Partitions of what arrives all the time (log entries, readings): made ahead of time and for whatever arrives, dropped
  * whole when everything in them is older than the retention.
  */
+import { Serial } from '../../base/serial.ts';
 import type { Database } from './database.ts';
 import type { StoreLog } from './store-log.ts';
 
@@ -48,7 +49,7 @@ export class Partitions {
   /** Up to this time, and from that one, everything that arrives has its place: no look at the names is needed. */
   #from_ms = Number.POSITIVE_INFINITY;
   #to_ms = Number.NEGATIVE_INFINITY;
-  #making: Promise<void> = Promise.resolve();
+  readonly #serial = new Serial();
 
   constructor(database: Database, of: PartitionedTable = ENTRIES) {
     this.#database = database;
@@ -62,9 +63,7 @@ export class Partitions {
 
   /** Makes the partitions around and ahead of a time. Several processes may do it at once. */
   ensure(time_ms: number): Promise<void> {
-    const making = this.#making.catch(() => undefined).then(() => this.#make(time_ms));
-    this.#making = making;
-    return making;
+    return this.#serial.run(() => this.#make(time_ms));
   }
 
   /** One that was known is missing all the same. */

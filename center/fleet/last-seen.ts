@@ -2,7 +2,9 @@
  * When each printer was last heard of. Every uplink moves it, which costs the way in no more than an entry in a map:
  * what changed is written together, once a minute, and whoever asks meanwhile is told what is not written yet.
  */
+
 import type { Logger } from 'pino';
+import { Serial } from '../../base/serial.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 
@@ -21,7 +23,7 @@ export class LastSeen {
   /** Being written. */
   #writing = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
-  #flushing: Promise<void> = Promise.resolve();
+  readonly #flushes = new Serial();
 
   constructor(store: LastSeenStore, now: () => number, log: Logger) {
     this.#store = store;
@@ -58,8 +60,7 @@ export class LastSeen {
 
   /** Writes what was heard until now, a page at a time. Never rejects: it stays to be written. */
   flush(): Promise<void> {
-    this.#flushing = this.#flushing.then(() => this.#flush());
-    return this.#flushing;
+    return this.#flushes.run(() => this.#flush());
   }
 
   async #flush(): Promise<void> {

@@ -2,7 +2,9 @@
  * Questions whose cost their author decides: a catalog or rules to be checked, the impact of a catalog. They are
  * answered in a thread of their own, one after the other, each within a time.
  */
+
 import { Worker } from 'node:worker_threads';
+import { Serial } from '../../base/serial.ts';
 import type { ImpactResult } from '../../compatibility/index.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog, Structure } from '../../schemas/types.ts';
@@ -28,7 +30,7 @@ export class Questions {
   /** The catalog that the thread was given last with a question what would be. */
   #given: Catalog | undefined;
   /** The question that is being answered, and those behind it. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #serial = new Serial();
   #waiting = 0;
   #stopped = false;
 
@@ -99,10 +101,8 @@ export class Questions {
       throw new PlatenError('request/busy');
     }
     this.#waiting += 1;
-    const mine = this.#turn.then(() => this.#within(work));
-    this.#turn = mine.catch(() => undefined);
     try {
-      return await mine;
+      return await this.#serial.run(() => this.#within(work));
     } finally {
       this.#waiting -= 1;
       // An idle thread keeps no process alive.

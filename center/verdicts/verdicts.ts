@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
+import { Serial } from '../../base/serial.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Structure, Verdict } from '../../schemas/types.ts';
@@ -81,7 +82,7 @@ export class Verdicts {
   /** Printers whose remedy is being chosen; nobody else waits for them. */
   readonly #choosing = new Set<Promise<void>>();
   #working: Promise<void> | undefined;
-  #rejudging: Promise<void> | undefined;
+  readonly #rejudging = new Serial();
   #stopped = false;
 
   constructor(parts: {
@@ -162,7 +163,14 @@ export class Verdicts {
 
   /** Judges the whole fleet again in the background, after the catalog changed or a start. */
   judgeFleet(): void {
-    this.#rejudging = (this.#rejudging ?? Promise.resolve()).then(() => this.#judgeFleet());
+    this.#rejudging
+      .run(() => this.#judgeFleet())
+      .catch((error: unknown) =>
+        this.#log.error(
+          { reason: reasonOf(error) },
+          'the fleet was not judged again; the next start does it',
+        ),
+      );
   }
 
   async #judgeFleet(): Promise<void> {
@@ -302,7 +310,7 @@ export class Verdicts {
     this.#stopped = true;
     for (const { timer } of this.#held.values()) clearTimeout(timer);
     await this.#working;
-    await this.#rejudging;
+    await this.#rejudging.idle();
     await Promise.all(this.#choosing);
   }
 }
