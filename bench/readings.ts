@@ -44,7 +44,7 @@ function idOf(index: number): string {
   return `bench-${String(index).padStart(6, '0')}`;
 }
 
-/** A colour printer of an office: what `docs/reference/readings.md` shows, with four toners and four trays. */
+/** A colour printer of an office: the readings of `docs/reference/contract.md`, with four toners and four trays. */
 class Fleet {
   readonly #random = randomFor(SEED, 'fleet');
   readonly #pages = new Float64Array(PRINTERS).map(() => Math.floor(this.#random() * 500_000));
