@@ -1,5 +1,5 @@
 /**
- * Filament, nozzles and state of a Bambu printer from its reports. Pure. Fields are looked at one by one: the messages
+ * Filament, nozzles and state of a Bambu printer from its reports. Pure. Every field is checked individually: the messages
  * have no schema and change with the firmware.
  */
 import type { Condition } from '../reading.ts';
@@ -36,7 +36,7 @@ function number(value: unknown): number | undefined {
   return typeof value === 'string' && /^-?\d{1,15}$/.test(value.trim()) ? Number(value) : undefined;
 }
 
-/** Zeros stand for a spool without a tag, whose `remain` nobody measured. */
+/** A tag of zeros means a spool without a tag, whose `remain` is not measured. */
 function tagOf(value: unknown): string | undefined {
   const tag = text(value);
   return tag === undefined || /^0+$/.test(tag) ? undefined : tag;
@@ -58,7 +58,7 @@ function colorOfTray(value: unknown): string | undefined {
   return color === undefined ? undefined : `#${color.toLowerCase()}`;
 }
 
-/** Merges lists of things with an `id`: what a delta names is replaced, the rest stands. */
+/** Merges lists of items with an `id`: items in the delta are replaced, others are kept. */
 function mergeById(
   before: unknown,
   changed: unknown,
@@ -137,7 +137,7 @@ function addFilament(print: Record<string, unknown>, symbols: Set<string>, build
   const outside = Array.isArray(print['vir_slot']) ? list(print['vir_slot']) : [print['vt_tray']];
   outside.forEach((item, at) => {
     const slot = record(item);
-    // A holder beside the printer without anything in it is no slot that lacks something.
+    // An empty external spool holder is not a slot with missing filament.
     if (text(slot['tray_type']) === undefined) return;
     const path = Array.isArray(print['vir_slot']) ? `print.vir_slot[${at}]` : 'print.vt_tray';
     addSlot(slot, `filament.external.${number(slot['id']) ?? at}`, undefined, path, builder);

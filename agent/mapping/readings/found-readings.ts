@@ -1,6 +1,6 @@
 /**
- * What a printer tells of counters, supplies and trays, gathered value by value with where each came from. Values that the
- * wire contract would refuse are bounded or left out here, and said: one of them would have the whole reading refused.
+ * Collects a printer's counters, supplies and trays, each value with its source. Values that break the wire contract are
+ * bounded or left out here and reported as missing: a single one would make the center refuse the whole reading.
  */
 import type { ReadingFacts, ReadingInput, ReadingSupply, Readings } from '../../../schemas/types.ts';
 import type { PrinterReadings } from '../../driver.ts';
@@ -17,14 +17,14 @@ const REASON_LENGTH_MAX = 128;
 
 /** A capacity of so few units is a scale of steps: "three of four". */
 const STEPS_MAX = 5;
-/** A level so many times its capacity is a fault of the printer and means nothing. */
+/** A level beyond this multiple of its capacity is a fault of the printer and means nothing. */
 const ABSURD_FACTOR = 2;
 
 export interface FoundReadings {
   readings: PrinterReadings;
   /** Path of a value (`counters.impressions`, `supply.1.level`, `state`) to its OID, attribute or JSON path. */
   from: Record<string, string>;
-  /** What was there and could not be used, or was asked for and not had. */
+  /** Values that could not be used or could not be read. */
   missing: { field: string; because: string }[];
 }
 
@@ -55,8 +55,8 @@ export function levelOf(level: number | undefined, capacity: number | undefined,
 }
 
 /**
- * The state of a supply: what the printer says of it, else what its level shows. `trusted`: all that the printer complains
- * of was read, so that silence means that it is well.
+ * The state of a supply: the printer's own word, else what its level shows. `trusted`: all alerts were read, so a supply
+ * without one is ok.
  */
 export function stateOfLevel(
   { level, known }: Level,
@@ -106,7 +106,7 @@ export class ReadingsBuilder {
     for (const [part, origin] of Object.entries(from)) this.note(`${symbol}.${part}`, origin);
   }
 
-  /** A counter; the first value of a name stands. Negative and unsafe numbers are said and left out. */
+  /** Adds a counter; the first value of a name is kept. Negative and unsafe numbers are left out and reported. */
   counter(name: string, value: number | undefined, from: string): void {
     if (value === undefined || this.counters.has(name)) return;
     if (!Number.isSafeInteger(value) || value < 0) {
@@ -173,7 +173,7 @@ export class ReadingsBuilder {
     this.note('state', from);
   }
 
-  /** All reasons that hold; only called when they are known whole, so that an empty list means that there is none. */
+  /** Sets all reasons. Call it only when they are complete: an empty list means that there are none. */
   because(reasons: Iterable<string>, from: string): void {
     this.reasons = [
       ...new Set([...(this.reasons ?? []), ...[...reasons].map((reason) => clip(reason, REASON_LENGTH_MAX))]),
@@ -199,7 +199,7 @@ export class ReadingsBuilder {
   }
 }
 
-/** The same without its reasons, where not all of them could be read. */
+/** Drops the reasons, when not all of them could be read. */
 export function withoutReasons(found: FoundReadings): FoundReadings {
   const { reasons: _, ...readings } = found.readings;
   const from = Object.fromEntries(Object.entries(found.from).filter(([path]) => path !== 'reasons'));

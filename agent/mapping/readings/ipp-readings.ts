@@ -42,7 +42,7 @@ function numberOf(keys: Map<string, string>, name: string): number | undefined {
   return value !== undefined && /^-?\d{1,15}$/.test(value.trim()) ? Number(value) : undefined;
 }
 
-/** What a state reason says of a supply of one kind: `toner-low`, `marker-supply-empty`, `waste-toner-full`. */
+/** State of a supply by the end of a state reason: `toner-low`, `marker-supply-empty`, `waste-toner-full`. */
 const REASON_STATES: [pattern: RegExp, state: SupplyState][] = [
   [/missing$/, 'missing'],
   [/(?:almost-full|near-full|low|near-empty|almost-empty|near-eol)$/, 'low'],
@@ -50,7 +50,7 @@ const REASON_STATES: [pattern: RegExp, state: SupplyState][] = [
   [/full$/, 'full'],
 ];
 
-/** The state that the reasons give to the only supply of a kind; of several nobody knows which one is meant. */
+/** The state by the reasons, for the only supply of its kind; with several it is unknown which one is meant. */
 function saidOfKind(kind: string, alone: boolean, reasons: string[]): SupplyState | undefined {
   if (!alone) return undefined;
   const words = kind === 'waste' ? ['marker-waste', 'waste'] : kind === 'drum' ? ['opc'] : [kind];
@@ -93,7 +93,7 @@ function suppliesOf(answer: IppAnswer): FoundSupply[] {
           kind,
           color: colored ? (colorOf(colorant, true) ?? colorOf(description)) : undefined,
           description,
-          // RFC 3805 has the room that is left, ippeveprinter (and who follows it) how full it is: nobody can tell them apart.
+          // RFC 3805 counts the room left; ippeveprinter and others count how full it is. They can't be told apart.
           level: kind === 'waste' ? undefined : numberOf(keys, 'level'),
           capacity: numberOf(keys, 'maxcapacity'),
           unit: keys.get('unit'),
@@ -120,7 +120,7 @@ function markersOf(answer: IppAnswer): FoundSupply[] {
     const words = kindOfWords(description);
     const kind = (words === 'waste' ? words : undefined) ?? kindOfType(types[i]) ?? words ?? 'other';
     const level = intOfIpp(levels[i]);
-    // What is in a waste box is told as how full it is, but only where the limit says so; many tell what is left.
+    // A waste box counts how full it is if it has a high limit; otherwise the direction is unknown.
     const high = intOfIpp(highs[i]) ?? 100;
     const filling = kind === 'waste' && high > 0 && high < 100;
     const room = level === undefined || level < 0 || !filling ? level : Math.max(0, 100 - level);
@@ -148,7 +148,7 @@ function joined(supplies: FoundSupply[], markers: FoundSupply[]): FoundSupply[] 
   if (supplies.length !== markers.length) return supplies;
   return supplies.map((supply, i) => {
     const marker = markers[i];
-    // A pair that differs in what it is belongs to two orders of the same list.
+    // Different kinds at one position: the two lists are ordered differently.
     if (!marker || (marker.kind !== supply.kind && marker.kind !== 'other' && supply.kind !== 'other'))
       return supply;
     const unknown = supply.level === undefined || supply.level < 0;

@@ -1,5 +1,5 @@
 /**
- * Counters and supplies of one printer that is read through two protocols. The first one's symbols and numbers stand, so
+ * Merges counters and supplies of one printer read through two protocols. The first one's symbols and numbers are kept, so
  * that a place keeps its name; the second adds what the first doesn't know.
  */
 import type { ReadingInput, ReadingSupply } from '../../../schemas/types.ts';
@@ -23,7 +23,7 @@ function pairsOf(first: ReadingSupply[], second: ReadingSupply[]): Map<ReadingSu
   return pairs;
 }
 
-/** Level, capacity and measure belong together: they are taken from one of the two as a whole. */
+/** Level, capacity and measure belong together and come from the same side. */
 function leveled<T extends ReadingSupply | ReadingInput>(mine: T, other: T): T {
   if (isMeasured(mine.known) || !isMeasured(other.known)) return mine;
   const { level: _, capacity: __, ...rest } = mine;
@@ -75,7 +75,7 @@ export function mergeMeasured(
   }
   const kinds = new Set(supplies.map(({ kind }) => kind));
   for (const supply of theirs.supplies ?? []) {
-    // Of a kind that the first knows, this is the same one under other words.
+    // The first already has this kind, so it is probably the same supply under another name.
     if (kinds.has(supply.kind) || (kinds.size > 0 && supply.kind === 'other')) continue;
     let { symbol } = supply;
     for (let n = 2; supplies.some((each) => each.symbol === symbol); n++) symbol = `${supply.symbol}-${n}`;
@@ -120,9 +120,10 @@ export function mergeMeasured(
 }
 
 /**
- * What may be said while one of two protocols gives no answer. What the silent one told last time is left out: its numbers
- * are another count than the other's, and its places have other names.
- * @param silent what it told last; `first`: its word stood before the other's
+ * What to send while one of two protocols doesn't answer. Values that it provided last time are left out: the other
+ * protocol counts differently and names places differently.
+ * @param silent its last values
+ * @param first whether it is the first protocol, whose values take precedence
  */
 export function besideSilent(
   found: FoundReadings | undefined,

@@ -1,7 +1,7 @@
 /**
  * Counters, supplies, trays and facts in an SNMP answer: Printer MIB (RFC 3805), Host Resources (RFC 2790), IF-MIB, and
- * the makers' own counters as far as the tables know them. Pure. What could not be had is left out and said, because a
- * missing value says nothing, and an empty list would say that the printer has none.
+ * the makers' own counters known to the tables. Pure. What could not be read is left out and reported as missing: a missing
+ * value says nothing, but an empty list would say that the printer has none.
  */
 import type { Condition } from '../reading.ts';
 import {
@@ -61,7 +61,7 @@ function placeOf(answer: SnmpAnswer, entry: string, device: string): Place {
 
 const MARKER_SUPPLIES_GROUP = 11;
 
-/** PrtAlertCodeTC, and what an alert of the group markerSupplies with it says of its supply. */
+/** State of a supply by PrtAlertCodeTC of an alert in the group markerSupplies. */
 const STATE_BY_ALERT = new Map<number, SupplyState>([
   [9, 'missing'], // subunitMissing
   [10, 'low'], // subunitLifeAlmostOver
@@ -86,7 +86,7 @@ const STATE_BY_ALERT = new Map<number, SupplyState>([
   [1114, 'empty'], // markerDeveloperEmpty
   [1115, 'missing'], // markerTonerCartridgeMissing
 ]);
-/** The worse of two states that are said of one supply. */
+/** States from the best to the worst. */
 const WORSE: SupplyState[] = ['ok', 'low', 'full', 'empty', 'missing'];
 
 function saidOfSupplies(answer: SnmpAnswer, device: string): Map<number, SupplyState> {
@@ -102,7 +102,7 @@ function saidOfSupplies(answer: SnmpAnswer, device: string): Map<number, SupplyS
   return said;
 }
 
-/** What the detected-error bits say of the toner; it is one supply's only where the printer has no other. */
+/** State of the toner by the detected-error bits; only unambiguous when the printer has one toner. */
 function bitsOfToner(answer: SnmpAnswer, device: string): SupplyState | undefined {
   const bits = octetsOf(deviceRow(answer.rows(OID.hrPrinter), device)?.get(2))?.[0] ?? 0;
   if (bits & 0x10) return 'empty';
@@ -119,7 +119,7 @@ function kindByTechnology(answer: SnmpAnswer, device: string): string | undefine
   return undefined;
 }
 
-/** A cartridge that says no more than that: what it holds is told by how the printer marks, or by its name. */
+/** Kind of a cartridge whose description says no more than that, by the printer's name. */
 export function kindOfCartridge(model: string | undefined): string {
   const name = clip(model ?? '', 256);
   if (/laser|\bLBP|\bLED\b/i.test(name)) return 'toner';
@@ -138,7 +138,7 @@ function addSupplies(answer: SnmpAnswer, context: SnmpReadingsContext, builder: 
   const technology = kindByTechnology(answer, device);
   // One more than are kept, so that the surplus is reported.
   for (const [index, row] of [...table.rows].slice(0, SUPPLIES_MAX + 1)) {
-    // Without a level, in a table that broke off, nothing is known of it; "unknown" would be a word of the printer.
+    // The table broke off before its level: "unknown" would be the printer's word, so leave the supply out.
     if (table.broken && row.get(9) === undefined) continue;
     const description = meaningful(textOf(row.get(6), charset));
     const words = kindOfWords(description);
@@ -195,7 +195,7 @@ function addSupplies(answer: SnmpAnswer, context: SnmpReadingsContext, builder: 
 
 const UNIT_SHEETS = 8;
 
-/** What is in a tray, in sheets; another unit says only whether there is something. */
+/** Content of a tray in sheets; other units only show whether there is something. */
 function sheetsOf(row: Row): Level {
   const unit = intOf(row.get(8));
   const level = intOf(row.get(10));
@@ -242,7 +242,7 @@ function addCounters(
     builder.counter(unit === UNIT_SHEETS ? 'sheets' : 'impressions', life, table.oid(4, index));
     break;
   }
-  // A sum that lacks a part would look like a counter that fell.
+  // A sum without one of its parts would look like a reset.
   const whole = !answer.brokenOff.has(OID.enterprises);
   const sums = new Map<string, { value: number; from: string[] }>();
   for (const rule of tables.objects) {
