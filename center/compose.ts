@@ -77,6 +77,7 @@ async function compose(options: CenterOptions, closers: Closers): Promise<Center
     ...context,
     ...fleet,
     fleet: printers,
+    labels: store.labels,
     whatIf: new WhatIfService(catalogs, judging.questions, printers, now),
     attendance,
     removals,

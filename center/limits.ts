@@ -181,6 +181,10 @@ export const CENTER_LIMITS = {
   page_max: 1_000,
   /** Greatest page of inventory documents, which hold whole structures. */
   page_inventory_max: 20,
+  /** Values of a facet when nothing is said. */
+  facet_values_default: 20,
+  /** Labels of one printer that operators set; structures have at most as many. */
+  labels_set_max: 32,
   /** Printers of a list that are counted; of more the total is an estimate. */
   exact_total_max: 10_000,
   /** Time for a statement with a filter: one that no index answers looks at every printer. */

@@ -22,6 +22,7 @@ import type {
   TroubleGroup,
   Verdict,
 } from '../schemas/types.ts';
+import type { PrinterConditions } from './fleet/filter-sql.ts';
 
 /** A page of a list: `next` is the cursor of the following page, absent on the last one. */
 export interface Page<Item> {
@@ -47,6 +48,31 @@ export const PRINTER_SORTS = ['id', 'model', 'site', 'seen', 'verdict', 'trouble
 export type PrinterSortKey = (typeof PRINTER_SORTS)[number];
 /** `-` before it: descending. */
 export type PrinterSort = PrinterSortKey | `-${PrinterSortKey}`;
+
+/** How many printers match. */
+export interface Total {
+  total: number;
+  /** Whether it was counted; otherwise it is the estimate of the database. */
+  exact: boolean;
+}
+
+/** The most frequent values of one field. */
+export interface Facet {
+  field: string;
+  /** `where`: the term that finds them. */
+  values: { value?: string; printers: number; where: string }[];
+  /** Values beyond those. */
+  more: number;
+}
+
+/** Printers that are made of the same. */
+export interface ConfigurationItem {
+  configuration: string;
+  printers: number;
+  model?: string;
+  example: string;
+  verdict: Record<string, number>;
+}
 
 export interface PrinterPage extends Page<PrinterItem> {
   total?: number;
@@ -128,6 +154,14 @@ export interface FleetQueries {
   list(filter: FleetFilter, page: PageRequest, sort?: PrinterSort): Promise<PrinterPage>;
   /** How many printers match. */
   count(filter: FleetFilter): Promise<number>;
+  /** The same, counted only up to a bound. */
+  total(filter: FleetFilter): Promise<Total>;
+  /** The ids of all that match. */
+  ids(filter: FleetFilter): Promise<string[]>;
+  /** A filter as part of a statement. */
+  conditions(filter: FleetFilter): Promise<PrinterConditions>;
+  facets(filter: FleetFilter, fields: readonly string[], limit: number): Promise<Facet[]>;
+  configurations(filter: FleetFilter, page: PageRequest): Promise<Page<ConfigurationItem>>;
   /** Of these ids those that no printer has. */
   missing(printers: readonly string[]): Promise<string[]>;
   get(printer: string): Promise<PrinterDetails | undefined>;
@@ -245,7 +279,13 @@ export interface CatalogService extends DocumentService<Catalog> {
 
 export interface TroubleQueries {
   list(
-    filter: { printer?: string; rule?: string; state?: Trouble['state']; open?: boolean },
+    filter: {
+      printer?: string;
+      rule?: string;
+      state?: Trouble['state'];
+      open?: boolean;
+      printers?: PrinterConditions | undefined;
+    },
     page: PageRequest,
   ): Promise<Page<Trouble>>;
   /** How many there are by rule, by site, or by both: a page of groups by name. */
@@ -261,6 +301,8 @@ export interface TroubleQueries {
 
 /** What is asked of pages: days are those of each printer's zone. */
 export interface PagesQuery {
+  /** Only of these. */
+  printers?: PrinterConditions | undefined;
   /** First and last day, both included, as YYYY-MM-DD. */
   from: string;
   to: string;
@@ -275,6 +317,8 @@ export interface PagesQuery {
 }
 
 export interface SuppliesQuery {
+  /** Only of these. */
+  printers?: PrinterConditions | undefined;
   now_ms: number;
   sort: 'ends' | 'left' | 'printer';
   endsWithinDays?: number | undefined;
@@ -289,6 +333,8 @@ export type FirmwareAge = Pick<FirmwareItem, 'behind' | 'newest' | 'allowed'> &
   Required<Pick<FirmwareItem, 'status'>>;
 
 export interface FirmwareQuery {
+  /** Only of these. */
+  printers?: PrinterConditions | undefined;
   by: 'software' | 'model' | 'site';
   software?: string | undefined;
   model?: string | undefined;

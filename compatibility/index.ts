@@ -8,6 +8,6 @@ export { Impact, type ImpactResult, impact } from './impact.ts';
 export { judge } from './judge.ts';
 export { Memo } from './memo.ts';
 export { checkOptions } from './options.ts';
-export { signatureOf } from './signature.ts';
+export { configurationOf, signatureOf } from './signature.ts';
 export type { CompiledCatalog } from './tables.ts';
 export type * from './types.ts';

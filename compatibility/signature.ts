@@ -2,6 +2,7 @@
  * The signature of a structure: equal for structures that are judged and cured alike. Serials, sites and labels are
  * not in it; symbols are, because findings name them.
  */
+import { createHash } from 'node:crypto';
 import type { InstalledSoftware } from '../schemas/types.ts';
 import type { PrinterStructureLike } from './types.ts';
 
@@ -108,4 +109,9 @@ const fields = new SignatureFields();
 /** The signature of a structure, to remember verdicts by. */
 export function signatureOf(structure: PrinterStructureLike): string {
   return fields.gather(structure).text();
+}
+
+/** The short name of everything that is judged and cured alike: what campaigns draw from, and fleets are counted by. */
+export function configurationOf(structure: PrinterStructureLike): string {
+  return createHash('sha256').update(signatureOf(structure)).digest('hex').slice(0, 12);
 }

@@ -12,6 +12,8 @@ const OWN = 'admin';
 export const METHOD_ROLES = {
   'fleet.summary': READ,
   'printers.list': READ,
+  'printers.facets': READ,
+  'configurations.list': READ,
   'printers.get': READ,
   'printers.errors': READ,
   'printers.timeline': READ,
@@ -21,6 +23,7 @@ export const METHOD_ROLES = {
   'printers.enroll': OWN,
   'printers.revoke': OWN,
   'printers.remove': OWN,
+  'printers.label': RUN,
   'printers.readmit': RUN,
   'printers.retire': RUN,
   'structure.request': RUN,

@@ -2149,6 +2149,24 @@ export interface CatalogPutParams {
   };
 }
 /**
+ * Parameters of `configurations.list`.
+ */
+export interface ConfigurationsListParams {
+  /**
+   * How many items at most; default 100.
+   */
+  limit?: number;
+  /**
+   * `data.next` of the reply before.
+   */
+  cursor?: string;
+  filter?: PrinterFilter;
+  /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
+}
+/**
  * Parameters of `errors.request`.
  */
 export interface ErrorsRequestParams {
@@ -2253,10 +2271,72 @@ export interface PrintersErrorsParams {
   until?: string;
 }
 /**
+ * Parameters of `printers.facets`.
+ */
+export interface PrintersFacetsParams {
+  filter?: PrinterFilter;
+  /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
+  /**
+   * What is counted: `model`, `site`, `verdict`, `presence`, `standing`, `trouble` (rules), `severity`, `unit` (models), `label.NAME`, `software:ID` (versions). Default `model`, `site`, `verdict`, `presence`, `trouble`.
+   *
+   * @minItems 1
+   * @maxItems 16
+   */
+  fields?: string[];
+  /**
+   * How many values of each at most, the most frequent first; default 20.
+   */
+  limit?: number;
+}
+/**
  * Parameters of `printers.get`.
  */
 export interface PrintersGetParams {
   printer: string;
+}
+/**
+ * Parameters of `printers.label`.
+ */
+export interface PrintersLabelParams {
+  printer?: string;
+  /**
+   * Named printers.
+   *
+   * @minItems 1
+   * @maxItems 10000
+   */
+  printers?: string[];
+  filter?: PrinterFilter;
+  /**
+   * The same as a text, instead of `filter`: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
+  /**
+   * The whole fleet, said in so many words.
+   */
+  fleet?: true;
+  /**
+   * Labels with their values; they stand over those that printers report.
+   */
+  set?: {
+    [k: string]: string;
+  };
+  /**
+   * Names of labels that were set; what a printer itself reports shows again.
+   *
+   * @minItems 1
+   * @maxItems 32
+   */
+  remove?: string[];
+  /**
+   * Refuse when another number of printers would be labelled.
+   */
+  expect?: {
+    printers: number;
+  };
 }
 /**
  * Parameters of `printers.list`.
@@ -2545,6 +2625,11 @@ export interface ReportsFirmwareParams {
    * Default `-printers`: on most printers first. `-behind`: the oldest first.
    */
   sort?: '-printers' | 'printers' | 'name' | '-behind';
+  filter?: PrinterFilter;
+  /**
+   * Only of these printers: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
 }
 /**
  * Parameters of `reports.inventory`.
@@ -2616,6 +2701,11 @@ export interface ReportsPagesParams {
    * Default `-pages`: most pages first.
    */
   sort?: '-pages' | 'pages' | 'name';
+  filter?: PrinterFilter;
+  /**
+   * Only of these printers: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
 }
 /**
  * Parameters of `reports.supplies`.
@@ -2647,6 +2737,11 @@ export interface ReportsSuppliesParams {
    * Default `ends`: those first that end first.
    */
   sort?: 'ends' | 'left' | 'printer';
+  filter?: PrinterFilter;
+  /**
+   * Only of these printers: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
 }
 /**
  * Parameters of `rollout.get`.
@@ -2830,6 +2925,11 @@ export interface TroublesListParams {
    * @maxItems 2
    */
   groupBy?: ('rule' | 'site')[];
+  filter?: PrinterFilter;
+  /**
+   * Only of these printers: `model=C360 verdict!=compatible`; see where.md.
+   */
+  where?: string;
 }
 /**
  * Parameters of `users.list`.
@@ -3256,6 +3356,34 @@ export interface Diagnostic {
   message: string;
 }
 /**
+ * What printers are made of: distinct configurations, those of most printers first.
+ */
+export interface ConfigurationsListReply {
+  items: ConfigurationItem[];
+  /**
+   * Cursor of the following page; missing on the last one.
+   */
+  next?: string;
+}
+export interface ConfigurationItem {
+  /**
+   * Its short name; strata of campaigns are named alike.
+   */
+  configuration: string;
+  printers: number;
+  model?: string;
+  /**
+   * A printer that has it.
+   */
+  example: string;
+  /**
+   * Verdict to number of printers.
+   */
+  verdict: {
+    [k: string]: number;
+  };
+}
+/**
  * Asks printers to report their log now.
  */
 export interface ErrorsRequestReply {
@@ -3332,6 +3460,38 @@ export interface StoredEntry {
    * The printer's own words.
    */
   detail?: {};
+}
+/**
+ * Values with how many of a filter's printers have them.
+ */
+export interface PrintersFacetsReply {
+  /**
+   * Printers of the filter: up to 10,000 exactly, beyond that the estimate of the database.
+   */
+  total: number;
+  /**
+   * Whether `total` was counted.
+   */
+  exact: boolean;
+  facets: Facet[];
+}
+export interface Facet {
+  field: string;
+  values: {
+    /**
+     * Missing: of printers without one.
+     */
+    value?: string;
+    printers: number;
+    /**
+     * The term that finds them.
+     */
+    where: string;
+  }[];
+  /**
+   * Further values that are not shown.
+   */
+  more: number;
 }
 /**
  * Everything that is known of one printer.
@@ -3480,6 +3640,16 @@ export interface SupplyNow {
   ends?: string;
   endsEarliest?: string;
   endsLatest?: string;
+}
+/**
+ * Sets labels of printers, and removes labels that were set.
+ */
+export interface PrintersLabelReply {
+  printers: number;
+  /**
+   * What is worth knowing of whom the request concerned.
+   */
+  warnings?: string[];
 }
 /**
  * Printers of a filter, in an order.
@@ -4256,12 +4426,15 @@ export interface MethodParams {
   'catalog.get': CatalogGetParams;
   'catalog.impact': CatalogImpactParams;
   'catalog.put': CatalogPutParams;
+  'configurations.list': ConfigurationsListParams;
   'errors.request': ErrorsRequestParams;
   'fleet.summary': FleetSummaryParams;
   'policy.set': PolicySetParams;
   'printers.enroll': PrintersEnrollParams;
   'printers.errors': PrintersErrorsParams;
+  'printers.facets': PrintersFacetsParams;
   'printers.get': PrintersGetParams;
+  'printers.label': PrintersLabelParams;
   'printers.list': PrintersListParams;
   'printers.orders': PrintersOrdersParams;
   'printers.readmit': PrintersReadmitParams;
@@ -4311,12 +4484,15 @@ export interface MethodReplies {
   'catalog.get': CatalogGetReply;
   'catalog.impact': CatalogImpactReply;
   'catalog.put': CatalogPutReply;
+  'configurations.list': ConfigurationsListReply;
   'errors.request': ErrorsRequestReply;
   'fleet.summary': FleetSummaryReply;
   'policy.set': PolicySetReply;
   'printers.enroll': PrintersEnrollReply;
   'printers.errors': PrintersErrorsReply;
+  'printers.facets': PrintersFacetsReply;
   'printers.get': PrintersGetReply;
+  'printers.label': PrintersLabelReply;
   'printers.list': PrintersListReply;
   'printers.orders': PrintersOrdersReply;
   'printers.readmit': PrintersReadmitReply;

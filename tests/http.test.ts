@@ -81,6 +81,18 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
     { columns: ['model', 'site'] },
     { sort: 'age' },
   ],
+  'printers.facets': [
+    { where: 'id=p-0*', fields: ['model', 'label.ring', 'software:acme.engine'] },
+    { fields: ['nonsense'] },
+    { fields: ['model', 'model'] },
+  ],
+  'configurations.list': [{ where: 'presence=online' }, { where: 'x' }],
+  'printers.label': [
+    { printer: 'p-02', set: { ring: 'first' }, expect: { printers: 1 } },
+    { where: 'id=p-02', set: { ring: 'first' }, expect: { printers: 2 } },
+    { printer: 'p-02' },
+    { set: { ring: 'x' } },
+  ],
   'printers.get': [{ printer: 'p-00' }, { printer: 'nobody' }, {}],
   'printers.errors': [{ printer: 'p-00' }],
   'printers.timeline': [
@@ -112,7 +124,14 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
   'catalog.impact': [{ document: sample('catalog.json') }],
   'rules.get': [{}],
   'rules.put': [{ document: { rules: 'x', list: [{ id: 'a', when: { nonsense: 1 } }] } }],
-  'troubles.list': [{ groupBy: ['rule', 'site'], open: true }, { groupBy: ['model'] }, {}, { rule: 'none' }],
+  'troubles.list': [
+    { groupBy: ['rule', 'site'], open: true },
+    { groupBy: ['model'] },
+    {},
+    { where: 'model=C360' },
+    { where: 'modle=C360' },
+    { rule: 'none' },
+  ],
   'troubles.close': [{ id: 'none' }],
   'releases.list': [{}],
   'releases.release': [{ software: 'acme.engine', version: '2.5.0', reason: 'x' }],
@@ -147,8 +166,8 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
   'users.remove': [{ name: 'nobody' }],
   'reports.firmware': [{ by: 'model', sort: '-behind' }],
   'reports.inventory': [{ form: 'glpi' }, { form: 'glpi', printer: 'nobody' }],
-  'reports.pages': [{ from: 'yesterday' }],
-  'reports.supplies': [{ limit: 0 }],
+  'reports.pages': [{ where: 'model=C360' }, { from: 'yesterday' }],
+  'reports.supplies': [{ where: 'model=C360 presence=online' }, { limit: 0 }],
 };
 
 /** A reply without what is another one each time it is asked. */

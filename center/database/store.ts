@@ -3,6 +3,8 @@
  */
 import { reasonOf } from '../../schemas/errors.ts';
 import { Credentials } from '../accounts/credential-store.ts';
+import { FacetRows } from '../fleet/facet-store.ts';
+import { LabelRows } from '../fleet/label-store.ts';
 import { PolicyRows } from '../fleet/policy-store.ts';
 import { PrinterLists } from '../fleet/printer-lists.ts';
 import { Printers } from '../fleet/printer-store.ts';
@@ -46,6 +48,8 @@ export interface Store {
   readonly audit: Audit;
   readonly printers: Printers;
   readonly lists: PrinterLists;
+  readonly facets: FacetRows;
+  readonly labels: LabelRows;
   readonly readings: ReadingRows;
   readonly reports: ReportRows;
   readonly removals: RemovalStore;
@@ -86,6 +90,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const writer = new PrinterWriter(database, stamp);
   const ingest = new IngestWriter(database, writer, { entries: partitions, readings }, stamp);
   const verdicts = new VerdictRows(database, writer);
+  const lists = new PrinterLists(database);
   return {
     database,
     ingest,
@@ -95,7 +100,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     policies: new PolicyRows(database),
     audit: new Audit(database),
     printers: new Printers(database),
-    lists: new PrinterLists(database),
+    lists,
+    facets: new FacetRows(database, lists),
+    labels: new LabelRows(database),
     readings: new ReadingRows(database),
     reports: new ReportRows(database),
     removals: new RemovalStore(database),

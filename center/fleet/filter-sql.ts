@@ -14,6 +14,12 @@ export interface FilterContext {
   param(value: unknown): string;
 }
 
+/**
+ * A filter whose names are resolved: gives its conditions on a row `p` of `printers`, which all have to hold. Its values
+ * become parameters through `param`, as those of the statement that it stands in.
+ */
+export type PrinterConditions = (param: (value: unknown) => string) => string[];
+
 /** A condition that is true for what a term's values name, whatever its operator negates. */
 interface Condition {
   sql: string;

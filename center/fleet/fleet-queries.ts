@@ -3,6 +3,8 @@ import type { FleetSummary } from '../../schemas/types.ts';
 import { parseWhere, type Term, termsOfFilter } from '../../schemas/where.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import type {
+  ConfigurationItem,
+  Facet,
   FleetFilter,
   FleetQueries,
   LatestReadings,
@@ -13,8 +15,11 @@ import type {
   PrinterPage,
   PrinterSort,
   StoredEntry,
+  Total,
 } from '../queries.ts';
-import type { CompiledFilter, Place, PrinterLists, RangeMatcher, Total } from './printer-lists.ts';
+import type { FacetRows } from './facet-store.ts';
+import type { PrinterConditions } from './filter-sql.ts';
+import type { Place, PrinterLists, RangeMatcher } from './printer-lists.ts';
 import type { PrinterRow } from './printer-row.ts';
 import type { Printers } from './printer-store.ts';
 
@@ -84,6 +89,7 @@ function placeOf(cursor: string, sort: PrinterSort): { place: Place; total?: Tot
 export class StoredFleet implements FleetQueries {
   readonly #printers: Printers;
   readonly #lists: PrinterLists;
+  readonly #facets: FacetRows;
   readonly #matcher: RangeMatcher;
   readonly #now: () => number;
   readonly #heard: (printer: string) => number | undefined;
@@ -94,7 +100,7 @@ export class StoredFleet implements FleetQueries {
    * @param readings the latest that a printer said of what it counts and holds
    */
   constructor(
-    { printers, lists }: { printers: Printers; lists: PrinterLists },
+    { printers, lists, facets }: { printers: Printers; lists: PrinterLists; facets: FacetRows },
     matcher: RangeMatcher,
     now: () => number,
     heard: (printer: string) => number | undefined = () => undefined,
@@ -102,6 +108,7 @@ export class StoredFleet implements FleetQueries {
   ) {
     this.#printers = printers;
     this.#lists = lists;
+    this.#facets = facets;
     this.#now = now;
     this.#matcher = matcher;
     this.#heard = heard;
@@ -115,7 +122,7 @@ export class StoredFleet implements FleetQueries {
   }
 
   async list(filter: FleetFilter, page: PageRequest, sort: PrinterSort = 'id'): Promise<PrinterPage> {
-    const compiled = await this.#compile(filter);
+    const compiled = await this.conditions(filter);
     const from = page.cursor === undefined ? undefined : placeOf(page.cursor, sort);
     const total = page.counted ? (from?.total ?? (await this.#lists.total(compiled))) : undefined;
     // One more than asked for tells whether there is a next page.
@@ -130,14 +137,30 @@ export class StoredFleet implements FleetQueries {
   }
 
   async count(filter: FleetFilter): Promise<number> {
-    return this.#lists.count(await this.#compile(filter));
+    return this.#lists.count(await this.conditions(filter));
+  }
+
+  async total(filter: FleetFilter): Promise<Total> {
+    return this.#lists.total(await this.conditions(filter));
+  }
+
+  async ids(filter: FleetFilter): Promise<string[]> {
+    return this.#lists.ids(await this.conditions(filter));
+  }
+
+  async facets(filter: FleetFilter, fields: readonly string[], limit: number): Promise<Facet[]> {
+    return this.#facets.facets(await this.conditions(filter), fields, limit);
+  }
+
+  async configurations(filter: FleetFilter, page: PageRequest): Promise<Page<ConfigurationItem>> {
+    return this.#facets.configurations(await this.conditions(filter), page);
   }
 
   missing(printers: readonly string[]): Promise<string[]> {
     return this.#printers.missing(printers);
   }
 
-  #compile(filter: FleetFilter): Promise<CompiledFilter> {
+  conditions(filter: FleetFilter): Promise<PrinterConditions> {
     return this.#lists.compile(termsOf(filter), this.#matcher, this.#now());
   }
 

@@ -6,8 +6,8 @@ import { PlatenError } from '../../schemas/errors.ts';
 import type { Term } from '../../schemas/where.ts';
 import type { Client, Database } from '../database/database.ts';
 import { CENTER_LIMITS } from '../limits.ts';
-import type { PrinterSort, PrinterSortKey } from '../queries.ts';
-import { filterConditions, rangesOf } from './filter-sql.ts';
+import type { PrinterSort, PrinterSortKey, Total } from '../queries.ts';
+import { filterConditions, type PrinterConditions, rangesOf } from './filter-sql.ts';
 import { fromRow, PRINTER_COLUMNS, type PrinterRow, type Row } from './printer-row.ts';
 
 interface SortColumn {
@@ -44,24 +44,51 @@ export interface ListedPrinter {
   place: Place;
 }
 
-/** How many match. */
-export interface Total {
-  total: number;
-  /** Otherwise it is the planner's estimate. */
-  exact: boolean;
-}
-
 /** Whether a version of a software lies in a range: the catalog knows in which order its versions stand. */
 export type RangeMatcher = (software: string, range: string) => (version: string) => boolean;
 
-/** A filter as it stands in statements. */
-interface Compiled {
-  conditions: string[];
-  values: unknown[];
-}
-
 function whereClause(conditions: readonly string[]): string {
   return conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+}
+
+type PlacedRow = Row & { place: string | null };
+
+function keyOfSort(sort: PrinterSort): PrinterSortKey {
+  return sort.replace('-', '') as PrinterSortKey;
+}
+
+/** `FROM printers p WHERE …` with the values of its parameters. */
+function fromPrinters(filter: PrinterConditions): { from: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const conditions = filter((value) => `$${values.push(value)}`);
+  return { from: `FROM printers p ${whereClause(conditions)}`, values };
+}
+
+/** A page of the printers that have a value of what is sorted by, or of those that have none. */
+export function pageOf(
+  filter: PrinterConditions,
+  sort: PrinterSort,
+  part: 'value' | 'none',
+  limit: number,
+  after: Place | undefined,
+): { text: string; values: unknown[] } {
+  const { column, type, text, nullable } = SORT_COLUMNS[keyOfSort(sort)];
+  const [direction, beyond] = sort.startsWith('-') ? ['DESC', '<'] : ['ASC', '>'];
+  const values: unknown[] = [];
+  const param = (value: unknown) => `$${values.push(value)}`;
+  const conditions = filter(param);
+  const byId = part === 'none' || column === 'p.id';
+  if (part === 'none') conditions.push(`${column} IS NULL`);
+  if (after === undefined) {
+    if (part === 'value' && nullable) conditions.push(`${column} IS NOT NULL`);
+  } else if (byId) conditions.push(`p.id ${beyond} ${param(after.id)}`);
+  else conditions.push(`(${column}, p.id) ${beyond} (${param(after.value)}::${type}, ${param(after.id)})`);
+  const order = byId ? `p.id ${direction}` : `${column} ${direction}, p.id ${direction}`;
+  return {
+    text: `SELECT ${PRINTER_COLUMNS}, ${text} AS place FROM printers p ${whereClause(conditions)}
+           ORDER BY ${order} LIMIT ${limit}`,
+    values,
+  };
 }
 
 /** Postgres ends a statement that takes too long with it. */
@@ -100,65 +127,42 @@ export class PrinterLists {
   }
 
   /** A filter whose ranges are resolved to the versions that are installed anywhere. */
-  async compile(terms: readonly Term[], matcher: RangeMatcher, now_ms: number): Promise<Compiled> {
+  async compile(terms: readonly Term[], matcher: RangeMatcher, now_ms: number): Promise<PrinterConditions> {
     const installed = new Map<string, string[]>();
     for (const { software } of rangesOf(terms)) {
       if (!installed.has(software)) installed.set(software, await this.#versionsOf(software));
     }
-    const values: unknown[] = [];
-    const conditions = filterConditions(terms, {
-      now_ms,
-      param: (value) => `$${values.push(value)}`,
-      versions: (software, range) => (installed.get(software) ?? []).filter(matcher(software, range)),
-    });
-    return { conditions, values };
+    const versions = (software: string, range: string) =>
+      (installed.get(software) ?? []).filter(matcher(software, range));
+    return (param) => filterConditions(terms, { now_ms, param, versions });
   }
 
   /** A page of printers in an order, those after `after`. */
-  async list(filter: Compiled, sort: PrinterSort, limit: number, after?: Place): Promise<ListedPrinter[]> {
-    const descending = sort.startsWith('-');
-    const { column, type, text, nullable } = SORT_COLUMNS[sort.replace('-', '') as PrinterSortKey];
-    const [direction, beyond] = descending ? ['DESC', '<'] : ['ASC', '>'];
-    const page = (conditions: string[], values: unknown[], order: string, most: number) => ({
-      text: `SELECT ${PRINTER_COLUMNS}, ${text} AS place FROM printers p
-             ${whereClause([...filter.conditions, ...conditions])} ORDER BY ${order} LIMIT ${most}`,
-      values: [...filter.values, ...values],
-    });
-    const at = filter.values.length;
+  async list(
+    filter: PrinterConditions,
+    sort: PrinterSort,
+    limit: number,
+    after?: Place,
+  ): Promise<ListedPrinter[]> {
+    const { nullable } = SORT_COLUMNS[keyOfSort(sort)];
     return this.bounded(async (client) => {
-      const rows: (Row & { place: string | null })[] = [];
-      if (after === undefined || after.value !== null) {
-        const order = column === 'p.id' ? `p.id ${direction}` : `${column} ${direction}, p.id ${direction}`;
-        const behind =
-          column === 'p.id'
-            ? `p.id ${beyond} $${at + 1}`
-            : `(${column}, p.id) ${beyond} ($${at + 2}::${type}, $${at + 1})`;
-        const key = after === undefined ? [] : column === 'p.id' ? [after.id] : [after.id, after.value];
-        const conditions = [
-          ...(after === undefined ? [] : [behind]),
-          ...(nullable && after === undefined ? [`${column} IS NOT NULL`] : []),
-        ];
-        rows.push(...(await client.query(page(conditions, key, order, limit))).rows);
+      const rows: PlacedRow[] = [];
+      if (after?.value !== null) {
+        const { text, values } = pageOf(filter, sort, 'value', limit, after);
+        rows.push(...(await client.query<PlacedRow>(text, values)).rows);
       }
       if (nullable && rows.length < limit) {
-        const behind = after?.value === null ? [`p.id ${beyond} $${at + 1}`] : [];
-        const key = after?.value === null ? [after.id] : [];
-        const order = `p.id ${direction}`;
-        rows.push(
-          ...(await client.query(page([`${column} IS NULL`, ...behind], key, order, limit - rows.length)))
-            .rows,
-        );
+        const from = after?.value === null ? after : undefined;
+        const { text, values } = pageOf(filter, sort, 'none', limit - rows.length, from);
+        rows.push(...(await client.query<PlacedRow>(text, values)).rows);
       }
       return rows.map((row) => ({ row: fromRow(row), place: { value: row.place, id: row.id } }));
     });
   }
 
   /** How many match: counted up to a bound, estimated beyond it. */
-  async total(
-    { conditions, values }: Compiled,
-    exactMax: number = CENTER_LIMITS.exact_total_max,
-  ): Promise<Total> {
-    const from = `FROM printers p ${whereClause(conditions)}`;
+  async total(filter: PrinterConditions, exactMax: number = CENTER_LIMITS.exact_total_max): Promise<Total> {
+    const { from, values } = fromPrinters(filter);
     return this.bounded(async (client) => {
       const counted = await client.query<{ n: number }>(
         `SELECT count(*)::int AS n FROM (SELECT 1 ${from} LIMIT ${exactMax + 1}) counted`,
@@ -176,13 +180,20 @@ export class PrinterLists {
   }
 
   /** How many match, exactly, however many they are. */
-  async count({ conditions, values }: Compiled): Promise<number> {
+  async count(filter: PrinterConditions): Promise<number> {
+    const { from, values } = fromPrinters(filter);
     return this.bounded(async (client) => {
-      const { rows } = await client.query<{ n: number }>(
-        `SELECT count(*)::int AS n FROM printers p ${whereClause(conditions)}`,
-        values,
-      );
+      const { rows } = await client.query<{ n: number }>(`SELECT count(*)::int AS n ${from}`, values);
       return rows[0]?.n ?? 0;
+    });
+  }
+
+  /** The ids of all that match, in their order. */
+  async ids(filter: PrinterConditions): Promise<string[]> {
+    const { from, values } = fromPrinters(filter);
+    return this.bounded(async (client) => {
+      const { rows } = await client.query<{ id: string }>(`SELECT p.id ${from} ORDER BY p.id`, values);
+      return rows.map(({ id }) => id);
     });
   }
 
@@ -200,5 +211,3 @@ export class PrinterLists {
     return rows.map((row) => row.version);
   }
 }
-
-export type { Compiled as CompiledFilter };

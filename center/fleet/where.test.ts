@@ -314,6 +314,107 @@ test.each(PRINTER_SORTS.flatMap((key) => [key, `-${key}`] as const))(
   },
 );
 
+/** What the values of a field are counted from. */
+const FACETS: Record<string, (printer: OraclePrinter) => readonly (string | undefined)[]> = {
+  model: ({ model }) => [model],
+  site: ({ site }) => [site],
+  verdict: ({ verdict }) => [verdict],
+  presence: ({ online }) => [online ? 'online' : 'offline'],
+  trouble: ({ troubles }) => troubles.map(({ rule }) => rule),
+  severity: ({ troubles }) => troubles.map(({ severity }) => severity),
+  unit: ({ units }) => units.map(({ model }) => model),
+  'label.ring': ({ labels }) => [labels['ring']],
+  'software:acme.engine': ({ software }) =>
+    software.filter(({ id }) => id === 'acme.engine').map(({ version }) => version),
+};
+
+test.each(['', 'presence=online', 'model=C360* troubles<2'])(
+  `facets of %j count what the oracle counts, and each value's term finds as many (seed ${SEED})`,
+  async (where) => {
+    const terms = parseWhere(where);
+    const matching = printers.filter((printer) => finds(terms, printer, NOW_MS));
+    const facets = await fleet.facets({ where }, Object.keys(FACETS), 100);
+    expect(facets.map(({ field }) => field)).toEqual(Object.keys(FACETS));
+    for (const { field, values, more } of facets) {
+      const expected = new Map<string | undefined, number>();
+      for (const printer of matching) {
+        for (const value of new Set(FACETS[field]?.(printer)))
+          expected.set(value, (expected.get(value) ?? 0) + 1);
+      }
+      expect(new Map(values.map(({ value, printers: count }) => [value, count]))).toEqual(expected);
+      expect(more).toBe(0);
+      for (const { value, printers: count, where: term } of values) {
+        // An installed version that nobody knows is not the same as none at all.
+        if (value === undefined && field.startsWith('software')) continue;
+        const odd = value === 'odd' && field.startsWith('software');
+        if (!odd)
+          expect({ term, found: await fleet.count({ where: `${where} ${term}` }) }).toEqual({
+            term,
+            found: count,
+          });
+      }
+    }
+    const [most] = await fleet.facets({ where }, ['model'], 1);
+    expect(most?.values).toHaveLength(1);
+    expect(most?.more).toBe(new Set(matching.map(({ model }) => model)).size - 1);
+  },
+);
+
+test('configurations are what printers share that are made of the same', async () => {
+  const groups = new Map<string, string[]>();
+  for (const { id, model, units, software } of printers) {
+    if (model === undefined) continue;
+    const key = JSON.stringify([model, units.map((unit) => unit.model), software]);
+    groups.set(key, [...(groups.get(key) ?? []), id]);
+  }
+  // As they are after an upgrade from a version that had no names for them.
+  await store.database.query('UPDATE printers SET configuration = NULL WHERE random() < 0.5');
+  const found: number[] = [];
+  const examples: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await fleet.configurations({}, { limit: 7, cursor });
+    found.push(...page.items.map((item) => item.printers));
+    examples.push(...page.items.map(({ example }) => example));
+    for (const { printers: count, verdict } of page.items) {
+      expect(Object.values(verdict).reduce((sum, one) => sum + one, 0)).toBe(count);
+    }
+    cursor = page.next;
+  } while (cursor !== undefined);
+  const sizes = [...groups.values()].map((ids) => ids.length).sort((a, b) => b - a);
+  expect(found).toEqual(sizes);
+  expect(new Set(examples)).toEqual(new Set([...groups.values()].map((ids) => ids.sort()[0])));
+});
+
+test('labels that are set stand over those that a printer reports, until they are removed', async () => {
+  const id = 'labelled';
+  const shown = (revision: number, labels: Record<string, string>): Structure => ({
+    session: 's',
+    revision,
+    at: '2026-11-22T07:00:00Z',
+    reason: 'change',
+    apparatus: { model: 'C360' },
+    units: [],
+    labels,
+  });
+  const labels = async () => (await fleet.get(id))?.labels;
+  await store.ingest.structure(id, shown(1, { ring: 'broad', floor: '3' }));
+  expect(await store.labels.change([id], { set: { ring: 'first', owner: 'ann' }, remove: [] })).toBe(1);
+  expect(await labels()).toEqual({ ring: 'first', floor: '3', owner: 'ann' });
+  expect(await idsOf('label.ring=first label.owner=ann label.floor=3')).toEqual([id]);
+  await store.ingest.structure(id, shown(2, { ring: 'broad', floor: '4' }));
+  expect(await labels()).toEqual({ ring: 'first', floor: '4', owner: 'ann' });
+  await store.labels.change([id], { set: {}, remove: ['ring', 'owner', 'none'] });
+  expect(await labels()).toEqual({ ring: 'broad', floor: '4' });
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`l${at}`, '']));
+  await expect(store.labels.change([id], { set: many, remove: [] })).rejects.toMatchObject({
+    code: 'request/conflict',
+  });
+  expect(await labels()).toEqual({ ring: 'broad', floor: '4' });
+  await store.database.query('DELETE FROM printers WHERE id = $1', [id]);
+  await store.database.query('DELETE FROM structures WHERE printer = $1', [id]);
+});
+
 test('a cursor of another order is refused', async () => {
   const { next } = await fleet.list({}, { limit: 3, cursor: undefined }, 'model');
   const again = fleet.list({}, { limit: 3, cursor: next }, 'site');
@@ -337,6 +438,7 @@ test('what a printer has no more finds it no more', async () => {
   expect(await idsOf('text~old-77')).toEqual([]);
   expect(await idsOf('unit:FIN-NEW text~NEW-8')).toEqual([id]);
   await store.database.query('DELETE FROM printers WHERE id = $1', [id]);
+  await store.database.query('DELETE FROM structures WHERE printer = $1', [id]);
 });
 
 test('beyond a bound the total is an estimate and says so', async () => {
@@ -350,7 +452,7 @@ test('beyond a bound the total is an estimate and says so', async () => {
 test('a filter that takes too long is ended with a code of its own', async () => {
   const lists = new PrinterLists(store.database, 100);
   const impatient = new StoredFleet(
-    { printers: store.printers, lists },
+    { ...store, lists },
     () => () => true,
     () => NOW_MS,
   );

@@ -288,7 +288,10 @@ class Api {
       if (answer.status === 'error') throw new Error(`${answer.error.code}: ${answer.error.message}`);
       return answer.data as unknown as ListPage;
     };
-    const stream = listStream(first.data as unknown as ListPage, next, form, columns.names);
+    // What was asked for has been checked by the method: here it is a list of names.
+    const chosen = params['columns'] as string[] | undefined;
+    const names = chosen === undefined ? columns.names : [...new Set(['printer', ...chosen])];
+    const stream = listStream(first.data as unknown as ListPage, next, form, names);
     stream.on('error', (error) =>
       this.#options.log.warn({ method, reason: reasonOf(error) }, 'a list was not sent to its end'),
     );

@@ -1,4 +1,5 @@
 /** The statement that writes the changes of many printers, and its values. */
+import { configurationOf } from '../../compatibility/index.ts';
 import type { Structure } from '../../schemas/types.ts';
 import { jsonArray, jsonbArray, numberArray, textArray } from '../database/sql-arrays.ts';
 import type { HistoryEntry, PrinterChange } from './printer-states.ts';
@@ -12,19 +13,21 @@ export const WRITE_PRINTERS = {
   name: 'platen-write-printers',
   text: `WITH given AS (
       SELECT * FROM unnest($1::text[], $2::boolean[], $3::boolean[], $4::text[], $5::timestamptz[], $6::boolean[],
-                           $7::text[], $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::text[], $39::text[])
-        AS g (id, fresh, online, session, at, seen, model, serial, site, labels, timezone, verdict, device)),
+                           $7::text[], $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::text[], $39::text[],
+                           $44::text[])
+        AS g (id, fresh, online, session, at, seen, model, serial, site, labels, timezone, verdict, device,
+              configuration)),
     made AS (
       INSERT INTO printers (id, online, session, presence_at, last_seen, model, serial, site, labels, timezone, verdict,
-                            device, device_at)
+                            device, device_at, configuration)
       SELECT id, coalesce(online, false), session, at, CASE WHEN seen THEN $13::timestamptz END, model, serial, site,
-             coalesce(labels, '{}'), timezone, verdict, device, CASE WHEN device IS NOT NULL THEN $13::timestamptz END
+             coalesce(labels, '{}'), timezone, verdict, device, CASE WHEN device IS NOT NULL THEN $13::timestamptz END, configuration
       FROM given WHERE fresh
       -- Enrolled at this very moment: there is nothing else in its row yet.
       ON CONFLICT (id) DO UPDATE SET online = excluded.online, session = excluded.session,
         presence_at = excluded.presence_at, last_seen = excluded.last_seen, model = excluded.model,
         serial = excluded.serial, site = excluded.site, labels = excluded.labels, timezone = excluded.timezone,
-        verdict = excluded.verdict, device = excluded.device, device_at = excluded.device_at),
+        verdict = excluded.verdict, device = excluded.device, device_at = excluded.device_at, configuration = excluded.configuration),
     changed AS (
       UPDATE printers p SET
         online = coalesce(g.online, p.online),
@@ -37,7 +40,9 @@ export const WRITE_PRINTERS = {
         model = coalesce(g.model, p.model),
         serial = CASE WHEN g.model IS NULL THEN p.serial ELSE g.serial END,
         site = CASE WHEN g.model IS NULL THEN p.site ELSE g.site END,
-        labels = coalesce(g.labels, p.labels),
+        -- What operators set stands over what the printer reports.
+        labels = coalesce(g.labels || p.set_labels, p.labels),
+        configuration = coalesce(g.configuration, p.configuration),
         timezone = CASE WHEN g.model IS NULL THEN p.timezone ELSE g.timezone END,
         verdict = coalesce(g.verdict, p.verdict)
       FROM given g WHERE p.id = g.id AND NOT g.fresh),
@@ -161,6 +166,11 @@ export function writeValues(changes: PrinterChange[], now: Date): (string | Buff
     textArray(units.map((row) => row[1])),
     textArray(units.map((row) => row[2])),
     textArray(units.map((row) => row[3])),
+    textArray(
+      rows.map(({ structure, history }) =>
+        structure && history.length > 0 ? configurationOf(structure.document) : null,
+      ),
+    ),
   ];
 }
 

@@ -4,14 +4,15 @@
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { PrinterFilter } from '../../schemas/types.ts';
+import type { PrinterConditions } from '../fleet/filter-sql.ts';
 import { termsOf } from '../fleet/fleet-queries.ts';
 import type { FleetFilter } from '../queries.ts';
 import { checkFilter, checkPrinters, type NameSources } from './known-names.ts';
 
 /** The parameters that say whom. */
 export interface AddresseeParams {
-  filter?: PrinterFilter;
-  where?: string;
+  filter?: PrinterFilter | undefined;
+  where?: string | undefined;
   printers?: string[];
   fleet?: true;
 }
@@ -40,6 +41,15 @@ export async function filterOf(
   const wanted = where === undefined ? { ...filter } : { where };
   await checkFilter(wanted, sources);
   return wanted;
+}
+
+/** The same as part of a statement; undefined where nothing is said. */
+export async function conditionsOf(
+  said: Pick<AddresseeParams, 'filter' | 'where'>,
+  sources: NameSources,
+): Promise<PrinterConditions | undefined> {
+  if (said.filter === undefined && said.where === undefined) return undefined;
+  return sources.fleet.conditions(await filterOf(said, sources));
 }
 
 /** What has to be said, in the words of an error. */

@@ -18,7 +18,9 @@ import type { MethodDefinition } from './method.ts';
 import { policySet } from './policy-set.ts';
 import { printersEnroll } from './printers-enroll.ts';
 import { printersErrors } from './printers-errors.ts';
+import { configurationsList, printersFacets } from './printers-facets.ts';
 import { printersGet } from './printers-get.ts';
+import { printersLabel } from './printers-label.ts';
 import { printersList } from './printers-list.ts';
 import { printersOrders, printersStructures, printersTimeline } from './printers-past.ts';
 import { printersReadmit } from './printers-readmit.ts';
@@ -52,12 +54,15 @@ const ALL = [
   catalogGet,
   catalogImpact,
   catalogPut,
+  configurationsList,
   errorsRequest,
   fleetSummary,
   policySet,
   printersEnroll,
   printersErrors,
+  printersFacets,
   printersGet,
+  printersLabel,
   printersList,
   printersOrders,
   printersReadmit,

@@ -1,5 +1,6 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import { dateOfDay, dayOfDate, localDay } from '../readings/local-day.ts';
+import { conditionsOf } from './addressees.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
@@ -8,33 +9,35 @@ const MONTH_DAYS = 30;
 const FIRST_ZONE = 'Pacific/Kiritimati';
 
 /** Pages that were printed between two days, by printer, site, model or a label. */
-export const reportsPages = defineMethod(
-  'reports.pages',
-  'reads',
-  async (params, _caller, { reports, now }) => {
-    const { by = 'printer', sort = '-pages', counter = 'impressions', label, site, model } = params;
-    const to = params.to ?? dateOfDay(localDay(now(), FIRST_ZONE));
-    const from = params.from ?? dateOfDay(dayOfDate(to) - (MONTH_DAYS - 1));
-    if (from > to) throw new PlatenError('request/invalid', { reason: '/from is after "to"' });
-    if ((by === 'label') !== (label !== undefined)) {
-      throw new PlatenError('request/invalid', {
-        reason: '/label is the name of the label, with "by": "label" only',
-      });
-    }
-    const query = { from, to, now_ms: now(), by, sort, counter, label, site, model };
-    return { data: { from, to, ...(await reports.pages(query, pageOf(params))) } };
-  },
-);
+export const reportsPages = defineMethod('reports.pages', 'reads', async (params, _caller, services) => {
+  const { reports, now } = services;
+  const { by = 'printer', sort = '-pages', counter = 'impressions', label, site, model } = params;
+  const to = params.to ?? dateOfDay(localDay(now(), FIRST_ZONE));
+  const from = params.from ?? dateOfDay(dayOfDate(to) - (MONTH_DAYS - 1));
+  if (from > to) throw new PlatenError('request/invalid', { reason: '/from is after "to"' });
+  if ((by === 'label') !== (label !== undefined)) {
+    throw new PlatenError('request/invalid', {
+      reason: '/label is the name of the label, with "by": "label" only',
+    });
+  }
+  const printers = await conditionsOf(params, services);
+  const query = { printers, from, to, now_ms: now(), by, sort, counter, label, site, model };
+  return { data: { from, to, ...(await reports.pages(query, pageOf(params))) } };
+});
 
 /** Which versions are installed where, how old they are, and how far they may go up. */
 export const reportsFirmware = defineMethod(
   'reports.firmware',
   'reads',
-  async (params, _caller, { reports, catalog }) => {
+  async (params, _caller, services) => {
+    const { reports, catalog } = services;
+    const printers = await conditionsOf(params, services);
     const { by = 'software', sort = '-printers', software, model, site } = params;
     const ageOf = (id: string, version: string) => catalog.firmwareAge(id, version);
     return {
-      data: { ...(await reports.firmware({ by, sort, software, model, site }, pageOf(params), ageOf)) },
+      data: {
+        ...(await reports.firmware({ printers, by, sort, software, model, site }, pageOf(params), ageOf)),
+      },
     };
   },
 );
@@ -43,9 +46,11 @@ export const reportsFirmware = defineMethod(
 export const reportsSupplies = defineMethod(
   'reports.supplies',
   'reads',
-  async (params, _caller, { reports, now }) => {
+  async (params, _caller, services) => {
+    const { reports, now } = services;
+    const printers = await conditionsOf(params, services);
     const { sort = 'ends', endsWithinDays, site, kind, color, printer } = params;
-    const query = { now_ms: now(), sort, endsWithinDays, site, kind, color, printer };
+    const query = { printers, now_ms: now(), sort, endsWithinDays, site, kind, color, printer };
     return { data: { ...(await reports.supplies(query, pageOf(params))) } };
   },
 );

@@ -5,6 +5,7 @@ import type { TroubleRules } from '../../schemas/types.ts';
 import type { Tokens } from '../accounts/tokens.ts';
 import type { Attendance } from '../fleet/attendance.ts';
 import type { FleetEvents } from '../fleet/events.ts';
+import type { LabelRows } from '../fleet/label-store.ts';
 import type { Policies } from '../fleet/policies.ts';
 import type { Removals } from '../fleet/removals.ts';
 import type { PrinterRequests } from '../fleet/requests.ts';
@@ -37,6 +38,7 @@ export interface Services {
   removals: Removals;
   accounts: Accounts;
   tokens: Tokens;
+  labels: LabelRows;
   policies: Policies;
   requests: PrinterRequests;
   catalog: CatalogService;

@@ -63,6 +63,7 @@ export class FirmwareRows {
     if (software !== undefined) where.push(`i.software = ${value(software, 'text')}`);
     if (model !== undefined) where.push(`p.model = ${value(model, 'text')}`);
     if (site !== undefined) where.push(`p.site = ${value(site, 'text')}`);
+    where.push(...(query.printers?.((one) => `$${values.push(one)}`) ?? []));
     const name = { software: `''`, model: `coalesce(p.model, '')`, site: `coalesce(p.site, '')` }[by];
     const ages = sort === '-behind' ? await this.#ages(software, ageOf) : undefined;
     const aged = ages

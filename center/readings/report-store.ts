@@ -122,6 +122,7 @@ export class ReportRows implements ReportQueries {
     const where = [`(p.standing = 'active' OR d.printer IS NOT NULL)`];
     if (query.site !== undefined) where.push(`p.site = ${value(query.site, 'text')}`);
     if (query.model !== undefined) where.push(`p.model = ${value(query.model, 'text')}`);
+    where.push(...(query.printers?.((one) => `$${values.push(one)}`) ?? []));
     let beyond = 'true';
     if (page.cursor !== undefined) {
       const [pages, name] = keyOf(list, page.cursor, ['number', 'text']);
@@ -171,6 +172,18 @@ export class ReportRows implements ReportQueries {
     const [after, printer, symbol] =
       page.cursor === undefined ? [] : keyOf(list, page.cursor, ['text', 'text', 'text']);
     const within = query.endsWithinDays;
+    const values: unknown[] = [
+      query.site ?? null,
+      query.kind ?? null,
+      query.color ?? null,
+      query.printer ?? null,
+      within === undefined ? null : new Date(query.now_ms + within * DAY_MS),
+      after ?? null,
+      printer ?? null,
+      symbol ?? null,
+      page.limit + 1,
+    ];
+    const conditions = query.printers?.((one) => `$${values.push(one)}`) ?? [];
     const rows = await this.#database.query<SupplyRow>(
       `SELECT s.printer, p.timezone, p.model AS printer_model, p.site, s.symbol, s.since_at, s.since_left, s.last_left,
          s.ends_at, s.ends_low, s.ends_high, s.document, ${sort} COLLATE "C" AS sort
@@ -178,20 +191,10 @@ export class ReportRows implements ReportQueries {
        WHERE s.until_at IS NULL AND p.standing = 'active'
          AND ($1::text IS NULL OR p.site = $1) AND ($2::text IS NULL OR s.kind = $2)
          AND ($3::text IS NULL OR s.color = $3) AND ($4::text IS NULL OR s.printer = $4)
-         AND ($5::timestamptz IS NULL OR s.ends_at <= $5)
+         AND ($5::timestamptz IS NULL OR s.ends_at <= $5)${conditions.map((one) => ` AND ${one}`).join('')}
          AND ($6::text IS NULL OR (${sort} COLLATE "C", s.printer, s.symbol) > ($6, $7, $8))
        ORDER BY sort, s.printer, s.symbol LIMIT $9`,
-      [
-        query.site ?? null,
-        query.kind ?? null,
-        query.color ?? null,
-        query.printer ?? null,
-        within === undefined ? null : new Date(query.now_ms + within * DAY_MS),
-        after ?? null,
-        printer ?? null,
-        symbol ?? null,
-        page.limit + 1,
-      ],
+      values,
     );
     const shown = rows.slice(0, page.limit);
     const last = shown.at(-1);

@@ -4,6 +4,7 @@ import type { Client, Database } from '../database/database.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import { isNotRemoved } from '../database/removed-printers.ts';
 import { textArray } from '../database/sql-arrays.ts';
+import type { PrinterConditions } from '../fleet/filter-sql.ts';
 import { storableJson, storableText } from '../ingest/storable.ts';
 import type { Page, PageRequest } from '../queries.ts';
 import { type Derived, type ReadingSigns, signsOf } from '../readings/signs.ts';
@@ -14,6 +15,8 @@ export interface TroubleFilter {
   rule?: string;
   state?: Trouble['state'];
   open?: boolean;
+  /** Only of these. */
+  printers?: PrinterConditions | undefined;
 }
 
 /** What a filter asks of `troubles t`. */
@@ -26,6 +29,12 @@ function conditionsOf(filter: TroubleFilter) {
   if (filter.state !== undefined) where.push(`t.state = ${value(filter.state)}`);
   if (filter.open === true) where.push(`t.state IN ('open', 'escalated')`);
   if (filter.open === false) where.push(`t.state NOT IN ('open', 'escalated')`);
+  if (filter.printers) {
+    const conditions = filter.printers(value);
+    if (conditions.length > 0) {
+      where.push(`t.printer IN (SELECT p.id FROM printers p WHERE ${conditions.join(' AND ')})`);
+    }
+  }
   return { where, values, value };
 }
 

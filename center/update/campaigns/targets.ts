@@ -3,9 +3,8 @@
  * with the reason.
  */
 
-import { createHash } from 'node:crypto';
 import type { Choice, ChooseOptions } from '../../../compatibility/index.ts';
-import { attainable, signatureOf } from '../../../compatibility/index.ts';
+import { attainable, configurationOf } from '../../../compatibility/index.ts';
 import type { Repository } from '../../../releases/repository.ts';
 import { durationMs } from '../../../schemas/duration.ts';
 import { softwareOf } from '../../../schemas/subject.ts';
@@ -229,9 +228,7 @@ export class Targets {
     const silentMs = durationOr(request.options?.silentAfter, 30 * DAY_MS);
     const consider = async (candidate: Candidate): Promise<Considered> => {
       const { printer, structure } = candidate;
-      const stratum = structure
-        ? createHash('sha256').update(signatureOf(structure)).digest('hex').slice(0, 12)
-        : '';
+      const stratum = structure ? configurationOf(structure) : '';
       const out = (reason: Exclusion, why: string): Considered => ({
         kind: 'excluded',
         printer,
