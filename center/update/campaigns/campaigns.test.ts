@@ -552,10 +552,10 @@ test('a retry gives printers that failed another order, and the series is the gu
   expect(after.items.map(({ outcome }) => outcome)).toEqual(before.items.map(({ outcome }) => outcome));
   expect(after.items.find(({ printer }) => printer === failed[0])?.ended).toBe('proven');
   expect(await campaigns.retry(id, 'ana')).toEqual(failed.slice(1));
-  await eventually(
-    async () => ((await campaigns.get(id)).counts['proven'] === 40 ? true : undefined),
-    30_000,
-  );
+  await eventually(async () => {
+    const { counts, state } = await campaigns.get(id);
+    return counts['proven'] === 40 && state === 'finished' ? true : undefined;
+  }, 30_000);
   await expect(campaigns.retry(id, 'ana')).rejects.toThrow('The campaign is finished');
 });
 
