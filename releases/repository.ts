@@ -62,8 +62,10 @@ export interface Repository {
   list(): ReleaseTarget[];
   /** Until when the signatures hold, the earliest first; empty before the ceremony. */
   expiries(): RoleExpiry[];
-  /** Reads the metadata again, after another process published. */
+  /** Reads the metadata again, after something was published. */
   reload(): void;
+  /** Hears every `reload`. */
+  onReloaded(listener: () => void): void;
 }
 
 /** All metadata of a repository, loaded. */
@@ -153,6 +155,7 @@ export function openRepository(dir: string): Repository {
   mkdirSync(dir, { recursive: true });
   let loaded: Loaded | undefined;
   let releases = new Map<string, ReleaseTarget>();
+  const listeners: (() => void)[] = [];
   const reload = () => {
     loaded = loadMetadata(dir);
     releases = new Map();
@@ -163,6 +166,7 @@ export function openRepository(dir: string): Repository {
         if (release && !releases.has(path)) releases.set(path, release);
       }
     }
+    for (const listener of listeners) listener();
   };
   reload();
   return {
@@ -175,5 +179,6 @@ export function openRepository(dir: string): Repository {
     list: () => [...releases.values()],
     expiries: () => (loaded ? expiriesOf(loaded) : []),
     reload,
+    onReloaded: (listener) => void listeners.push(listener),
   };
 }

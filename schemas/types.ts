@@ -3149,6 +3149,10 @@ export interface CampaignPrinter {
    * Code and message of the order that failed.
    */
   error: {} | null;
+  /**
+   * Why it is left out, or waits for another order.
+   */
+  why: string | null;
 }
 /**
  * Campaigns, newest first.

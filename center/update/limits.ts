@@ -49,6 +49,12 @@ export const AGREEMENT_WARNINGS_MAX = 100;
 export const STOP_STRATA_MAX = 1000;
 /** That a printer was set aside is told after so many ms: by then the transaction that did it has mostly ended. */
 export const SET_ASIDE_TOLD_MS = 100;
+/** A campaign whose last printers are held by others looks this often whether they are free, in ms. */
+export const BUSY_LOOK_MS = 5_000;
+/** How long what failed to take back withdrawn releases waits before it tries again, in ms. */
+export const WITHDRAWN_RETRY_MS = 5_000;
+/** Length of the reason for a campaign's state, as its schema allows it. */
+export const REASON_CHARACTERS_MAX = 1024;
 /** Orders that say nothing of the release before a campaign is paused because of them, and their share. */
 export const UNRELATED_MIN = 8;
 export const UNRELATED_SHARE_MAX = 0.2;

@@ -68,6 +68,7 @@ export function createUpdate(context: CenterContext, sources: UpdateSources): Up
     orders,
     fleet: printers,
     choose: (structure, wish) => catalogs.assessor.choose(structure, wish),
+    isWithdrawn: (software, version) => catalogs.assessor.isWithdrawn(software, version),
     rollout,
     tell: (what, data) => events.tell('campaign', what, { data }),
     audit: (actor, method, params) =>

@@ -91,6 +91,14 @@ export class CatalogAssessor implements Assessor {
       .reverse();
   }
 
+  /** Whether the catalog lists a release as withdrawn. */
+  isWithdrawn(software: string, version: string): boolean {
+    const products = this.#compiled?.productsOf.get(software) ?? [];
+    return products.some(({ releases }) =>
+      releases.some((release) => release.version === version && release.status === 'withdrawn'),
+    );
+  }
+
   /** Models that the slots of an apparatus accept for a kind of unit. */
   modelsFor(apparatus: string, kind: string): string[] {
     const slots = this.#compiled?.apparatus.get(apparatus)?.slots ?? [];

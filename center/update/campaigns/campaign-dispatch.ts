@@ -17,7 +17,6 @@ import {
   type CampaignRecord,
   campaignTransition,
   DEFAULT_PACE,
-  outcomeOf,
 } from './campaign-state.ts';
 import { blamedReleases } from './campaign-stops.ts';
 import { type CampaignRow, causeOf } from './campaign-view.ts';
@@ -25,11 +24,13 @@ import type { CohortWatch } from './cohort-watch.ts';
 import { type Applicant, withinBounds } from './dispatch-bounds.ts';
 import { fleetLoad, lockDispatch } from './dispatch-load.ts';
 import { DEFAULT_GUARD, isTold } from './guard.ts';
+import { outcomeOf } from './order-outcome.ts';
 import { harmOf } from './release-ledger.ts';
 import { LedgerEdit } from './release-ledger-store.ts';
 import type { RolloutSettingsStore } from './rollout-settings.ts';
 import type { StopStore } from './stop-store.ts';
 import { stopFor } from './stops.ts';
+import { busyTargets, type RevisedTarget, reviseTargets } from './target-rows.ts';
 import { durationOr, type Targets } from './targets.ts';
 
 export interface CampaignSettings
@@ -39,9 +40,38 @@ export interface CampaignSettings
   stops: StopStore;
   rollout: RolloutSettingsStore;
   tell(what: string, data: Record<string, unknown>): void;
-  /** Writes down what began by itself, beside what people asked for. */
-  audit(actor: string, method: 'campaigns.create', params: Record<string, unknown>): Promise<void>;
+  /** Whether the catalog in force says that a release is withdrawn. */
+  isWithdrawn?(software: string, version: string): boolean;
+  /** Writes down what began or was halted by itself, beside what people asked for. */
+  audit(
+    actor: string,
+    method: 'campaigns.create' | 'campaigns.halt',
+    params: Record<string, unknown>,
+  ): Promise<void>;
 }
+
+/** How many of a campaign's printers are in which state; see the event `tick`. */
+export interface Counts {
+  targets: number;
+  waiting: number;
+  underWay: number;
+  active: number;
+  stopped: number;
+  withdrawn: number;
+  busy: number;
+  cancelled: number;
+}
+
+const NO_COUNTS: Counts = {
+  targets: 0,
+  waiting: 0,
+  underWay: 0,
+  active: 0,
+  stopped: 0,
+  withdrawn: 0,
+  busy: 0,
+  cancelled: 0,
+};
 
 /** Stores an observation. @returns false when it was stored before */
 async function stored(
@@ -238,52 +268,79 @@ export class CampaignHand {
     }
   }
 
-  async counts(
-    query: Query,
-    id: string,
-  ): Promise<{ targets: number; waiting: number; underWay: number; active: number; stopped: number }> {
-    const [row] = await query<{
-      targets: number;
-      waiting: number;
-      underWay: number;
-      active: number;
-      stopped: number;
-    }>(
+  /** How many of a campaign's printers are in which state. */
+  async counts(query: Query, id: string): Promise<Counts> {
+    const [row] = await query<Counts>(
       `SELECT count(*) FILTER (WHERE t.state <> 'excluded')::int AS targets,
               count(*) FILTER (WHERE t.state = 'excluded' AND t.reason = 'stopped')::int AS stopped,
+              count(*) FILTER (WHERE t.state = 'excluded' AND t.reason = 'withdrawn')::int AS withdrawn,
+              count(*) FILTER (WHERE t.state = 'excluded' AND t.reason = 'busy')::int AS busy,
               count(*) FILTER (WHERE t.state = 'waiting')::int AS waiting,
               count(*) FILTER (WHERE t.state = 'dispatched')::int AS "underWay",
+              count(*) FILTER (WHERE t.state = 'dispatched' AND e.record ? 'cancel')::int AS cancelled,
               count(*) FILTER (WHERE t.state = 'dispatched' AND (e.state IN ('installing', 'self-testing', 'claimed')
                 OR e.ended_at IS NOT NULL OR (e.state <> 'deferred' AND p.online IS NOT FALSE)))::int AS active
        FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution LEFT JOIN printers p ON p.id = t.printer
        WHERE t.campaign = $1`,
       [id],
     );
-    return row ?? { targets: 0, waiting: 0, underWay: 0, active: 0, stopped: 0 };
+    return row ?? NO_COUNTS;
+  }
+
+  /** Takes in printers that another campaign or order kept from this one and that are free by now. */
+  async takeFreed(query: Query, row: CampaignRow): Promise<void> {
+    const { targets } = this.#settings;
+    const busy = await busyTargets(query, row.id);
+    const candidates = await targets.named(busy.map(({ printer }) => printer));
+    const considered = new Map(
+      (await targets.consider(candidates, row.request, row.id)).map((each) => [each.printer, each]),
+    );
+    const { withdrawn: gone = {} } = row.record;
+    await reviseTargets(query, row.id, busy, considered, (release) => gone[release]);
+  }
+
+  /** Without those for whom something was stopped since they were considered. They are left out the next time. */
+  async #unstopped(query: Query, row: CampaignRow, applicants: Applicant[]): Promise<Applicant[]> {
+    const { stops } = this.#settings;
+    const held = await stops.held(query);
+    if (held.length === 0) return applicants;
+    const cause = causeOf(row);
+    const ruleSince = await stops.sinceOf(cause);
+    return applicants.filter(
+      ({ releases, stratum }) => stopFor(held, { releases, stratum, cause, ruleSince }) === undefined,
+    );
+  }
+
+  /** Printers that wait here while they have an order of something else. */
+  async #heldByOthers(query: Query, id: string): Promise<number> {
+    const [row] = await query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM executions e JOIN campaign_targets t ON t.printer = e.printer
+       WHERE e.ended_at IS NULL AND t.campaign = $1 AND t.state = 'waiting'`,
+      [id],
+    );
+    return row?.n ?? 0;
   }
 
   /** The next printers of the draw that have no order, and perhaps some more. */
-  async #next(query: Query, row: CampaignRow, wanted: number): Promise<string[]> {
-    const pick = (where: string, limit: number) =>
-      query<{ printer: string }>(
-        `SELECT t.printer FROM campaign_targets t LEFT JOIN printers p ON p.id = t.printer
+  async #next(query: Query, row: CampaignRow, wanted: number): Promise<RevisedTarget[]> {
+    const pick = (where: string, limit: number, first = '') =>
+      query<RevisedTarget>(
+        `SELECT t.printer, t.releases FROM campaign_targets t LEFT JOIN printers p ON p.id = t.printer
          LEFT JOIN executions e ON e.printer = t.printer AND e.ended_at IS NULL
          WHERE t.campaign = $1 AND t.state = 'waiting' AND e.id IS NULL AND ${where}
-         ORDER BY t.place, t.printer LIMIT $2`,
+         ORDER BY ${first} t.place, t.printer LIMIT $2`,
         [row.id, limit],
       );
     const spare = wanted + DISPATCH_SPARE;
-    if (row.record.stage !== 'canaries') return (await pick('true', spare)).map(({ printer }) => printer);
-    let next = await pick('p.online', spare);
-    // Where nobody is there, one finds its order when it comes.
-    if (next.length === 0) {
-      const [out] = await query<{ n: number }>(
-        "SELECT count(*)::int AS n FROM campaign_targets WHERE campaign = $1 AND state = 'dispatched'",
-        [row.id],
-      );
-      if (out?.n === 0) next = await pick('p.online IS NOT TRUE', 1);
-    }
-    return next.map(({ printer }) => printer);
+    if (row.record.stage !== 'canaries') return pick('true', spare);
+    const next = await pick('p.online', spare);
+    if (next.length > 0) return next;
+    // Where nobody is there, the one that was heard of last finds its order when it comes.
+    const [out] = await query<{ n: number }>(
+      "SELECT count(*)::int AS n FROM campaign_targets WHERE campaign = $1 AND state = 'dispatched'",
+      [row.id],
+    );
+    return out?.n === 0 ? pick('p.online IS NOT TRUE', 1, 'p.last_seen DESC NULLS LAST,') : [];
   }
 
   /** Gives the next printers of the draw their orders, as each of them must be now and as the fleet's bounds allow. */
@@ -297,8 +354,12 @@ export class CampaignHand {
     const { options } = row.request;
     const wanted = Math.min(count, CAMPAIGN_DISPATCH_MAX);
     const next = await this.#next(query, row, wanted);
-    if (next.length === 0) return { created: [], waits: {} };
-    const candidates = new Map((await targets.named(next)).map((each) => [each.printer, each]));
+    const held = next.length < wanted ? await this.#heldByOthers(query, row.id) : 0;
+    const busy: Record<string, number> = held > 0 ? { busy: held } : {};
+    if (next.length === 0) return { created: [], waits: busy };
+    const candidates = new Map(
+      (await targets.named(next.map(({ printer }) => printer))).map((each) => [each.printer, each]),
+    );
     const considered = new Map(
       (await targets.consider([...candidates.values()], row.request, row.id)).map((each) => [
         each.printer,
@@ -306,43 +367,30 @@ export class CampaignHand {
       ]),
     );
     const applicants: Applicant[] = [];
-    for (const printer of next) {
+    const others: RevisedTarget[] = [];
+    for (const target of next) {
+      const { printer } = target;
       const each = considered.get(printer);
       const candidate = candidates.get(printer);
-      if (!each || !candidate) {
-        // It was removed since it was chosen.
-        await query(
-          `UPDATE campaign_targets SET state = 'excluded', reason = 'removed'
-           WHERE campaign = $1 AND printer = $2 AND state = 'waiting'`,
-          [row.id, printer],
-        );
-        continue;
-      }
-      if (each.kind !== 'target') {
-        const [state, reason] = each.kind === 'fine' ? ['ended', null] : ['excluded', each.reason];
-        await query(
-          `UPDATE campaign_targets SET state = $3, reason = $4, ended = $5 WHERE campaign = $1 AND printer = $2`,
-          [row.id, each.printer, state, reason, state === 'ended' ? 'already' : null],
-        );
+      if (each?.kind !== 'target' || !candidate) {
+        others.push(target);
         continue;
       }
       const { online, site, labels } = candidate;
       const { stratum, releases } = each;
       applicants.push({ printer, online, stratum, releases, site, pool: labels['pool'] });
     }
+    const { withdrawn: gone = {} } = row.record;
+    await reviseTargets(query, row.id, others, considered, (release) => gone[release]);
     await lockDispatch(query);
+    const allowed = await this.#unstopped(query, row, applicants);
     const at = now();
     const { pace, stage } = row.record;
-    const { admitted, waits } = withinBounds(
-      applicants,
-      wanted,
-      await fleetLoad(query, row.id, applicants, at),
-      {
-        ...(await rollout.get()).dispatch,
-        unproven: Math.max(pace.canariesAtOnce, stage === 'waves' ? (options?.wave ?? 0) : 0),
-        growth: Math.max(pace.growth, DEFAULT_PACE.growth),
-      },
-    );
+    const { admitted, waits } = withinBounds(allowed, wanted, await fleetLoad(query, row.id, allowed, at), {
+      ...(await rollout.get()).dispatch,
+      unproven: Math.max(pace.canariesAtOnce, stage === 'waves' ? (options?.wave ?? 0) : 0),
+      growth: Math.max(pace.growth, DEFAULT_PACE.growth),
+    });
     const spreadMs = durationOr(options?.spread, 0);
     const deadlineAt = at + durationOr(options?.deadline, ORDER_MS_DEFAULT);
     const planned = [];
@@ -383,7 +431,7 @@ export class CampaignHand {
         created.map((each) => releasesOf(each.plan.steps).join('\n')),
       ],
     );
-    return { created, waits };
+    return { created, waits: { ...waits, ...busy } };
   }
 }
 

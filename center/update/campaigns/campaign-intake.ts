@@ -5,7 +5,7 @@ import type { CampaignOptions } from '../../../schemas/types.ts';
 import type { Query } from '../orders/execution-store.ts';
 import { type CampaignRecord, DEFAULT_PACE, newCampaign } from './campaign-state.ts';
 import { DEFAULT_GUARD } from './guard.ts';
-import type { CampaignRequest, Candidate, Targets } from './targets.ts';
+import { type CampaignRequest, type Candidate, type Exclusion, PASSING, type Targets } from './targets.ts';
 
 /** A printer that takes part, or is left out with the reason. */
 export interface IntakeRow {
@@ -13,6 +13,8 @@ export interface IntakeRow {
   stratum: string;
   state: 'waiting' | 'excluded';
   reason: string | null;
+  /** The reason in words. */
+  why: string | null;
   releases: string[];
 }
 
@@ -30,8 +32,8 @@ export async function* intake(
       if (kind === 'fine') return [];
       const { printer, stratum } = each;
       return kind === 'excluded'
-        ? [{ printer, stratum, state: 'excluded', reason: each.reason, releases: [] }]
-        : [{ printer, stratum, state: 'waiting', reason: null, releases: each.releases }];
+        ? [{ printer, stratum, state: 'excluded', reason: each.reason, why: each.why, releases: [] }]
+        : [{ printer, stratum, state: 'waiting', reason: null, why: null, releases: each.releases }];
     });
     yield { rows, fine: considered.length - rows.length };
   }
@@ -57,14 +59,14 @@ export async function writeTargets(
     [campaign, coming],
   );
   const written = await query<{ printer: string; state: string }>(
-    `INSERT INTO campaign_targets AS t (campaign, printer, stratum, place, state, reason, releases)
-     SELECT $1, printer, stratum, place, state, reason, array_remove(string_to_array(releases, E'\\n'), '')
-     FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[])
-       AS n(printer, stratum, place, state, reason, releases)
+    `INSERT INTO campaign_targets AS t (campaign, printer, stratum, place, state, reason, why, releases)
+     SELECT $1, printer, stratum, place, state, reason, why, array_remove(string_to_array(releases, E'\\n'), '')
+     FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[])
+       AS n(printer, stratum, place, state, reason, why, releases)
      ON CONFLICT (campaign, printer) DO UPDATE
-       SET state = excluded.state, reason = excluded.reason, releases = excluded.releases,
+       SET state = excluded.state, reason = excluded.reason, why = excluded.why, releases = excluded.releases,
            stratum = excluded.stratum, execution = NULL, tries = 0
-       WHERE t.state IN ('excluded', 'ended') AND excluded.state = 'waiting'
+       WHERE t.state = 'excluded' OR (t.state = 'ended' AND excluded.state = 'waiting')
      RETURNING printer, state`,
     [
       campaign,
@@ -73,11 +75,41 @@ export async function writeTargets(
       rows.map((row) => places(row.printer)),
       rows.map((row) => row.state),
       rows.map((row) => row.reason),
+      rows.map((row) => row.why),
       rows.map((row) => row.releases.join('\n')),
     ],
   );
   const fresh = written.filter(({ state }) => state === 'waiting').map(({ printer }) => printer);
   return { fresh, back: known?.back ?? 0 };
+}
+
+/**
+ * Takes in printers that match a campaign now and did not before, or whose reason to be left out has passed.
+ * @param joined is told of those that take part from now on
+ */
+export async function joinMatching(
+  query: Query,
+  targets: Targets,
+  { id, request }: { id: string; request: CampaignRequest },
+  places: () => number,
+  joined: (printers: string[]) => Promise<void>,
+): Promise<void> {
+  for await (const page of targets.candidates(request)) {
+    const known = await query<{ printer: string; state: string; reason: string | null }>(
+      'SELECT printer, state, reason FROM campaign_targets WHERE campaign = $1 AND printer = ANY($2)',
+      [id, page.map((each) => each.printer)],
+    );
+    const settled = new Set(
+      known
+        .filter(({ state, reason }) => state !== 'excluded' || !PASSING.includes(reason as Exclusion))
+        .map(({ printer }) => printer),
+    );
+    const open = page.filter(({ printer }) => !settled.has(printer));
+    for await (const { rows } of intake(targets, [open], request, id)) {
+      const coming = rows.filter(({ state }) => state === 'waiting');
+      await joined((await writeTargets(query, id, coming, places)).fresh);
+    }
+  }
 }
 
 /** A new campaign's record, as its options have it. */
@@ -107,7 +139,7 @@ export function leave(
   reason: 'retired' | 'revoked' | 'removed',
 ): Promise<{ campaign: string }[]> {
   return query(
-    `UPDATE campaign_targets t SET state = 'excluded', reason = $2 FROM campaigns c
+    `UPDATE campaign_targets t SET state = 'excluded', reason = $2, why = 'it was ' || $2 FROM campaigns c
      WHERE t.printer = $1 AND t.state = 'waiting' AND c.id = t.campaign
        AND c.state NOT IN ('finished', 'aborted') RETURNING t.campaign`,
     [printer, reason],

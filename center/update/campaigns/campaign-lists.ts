@@ -59,8 +59,11 @@ export function campaignPrinters(
 ): Promise<Record<string, unknown>[]> {
   return database.query(
     `SELECT t.printer, t.state, coalesce(e.state, t.ended, t.reason, t.state) AS "is", t.execution,
-              e.record->'error' AS error
+              e.record->'error' AS error,
+              coalesce(t.why, CASE WHEN t.state = 'waiting' AND o.id IS NOT NULL
+                                   THEN 'it has the order ' || o.id || coalesce(' of the campaign ' || o.campaign, '') END) AS why
        FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution
+       LEFT JOIN executions o ON o.printer = t.printer AND o.ended_at IS NULL
        WHERE t.campaign = $1 AND t.printer > $2 ORDER BY t.printer LIMIT $3`,
     [id, after, limit],
   );

@@ -54,6 +54,11 @@ export class CampaignLooks {
     this.#looking.set(id, look);
   }
 
+  /** Waits for the look at a campaign that is under way. */
+  async underWay(id: string): Promise<void> {
+    await this.#looking.get(id);
+  }
+
   /** Looks again after `ms`. */
   in(id: string, ms: number): void {
     if (this.#started) setTimeout(() => this.soon(id), ms).unref();

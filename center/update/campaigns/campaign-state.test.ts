@@ -10,10 +10,10 @@ import {
   campaignTransition,
   DEFAULT_PACE,
   newCampaign,
-  outcomeOf,
   type Pace,
 } from './campaign-state.ts';
 import { DEFAULT_GUARD } from './guard.ts';
+import { outcomeOf } from './order-outcome.ts';
 
 interface World {
   campaign: CampaignRecord;
@@ -327,4 +327,31 @@ test('a campaign of which only those are left that wait for a stop is halted and
   const world = begin(5);
   happen(world, { type: 'tick', at: 0, waiting: 0, underWay: 0, active: 0, stopped: 5 });
   expect(world.campaign).toMatchObject({ state: 'halted', halt: 'stop' });
+});
+
+const QUIET = { waiting: 0, underWay: 0, active: 0 };
+
+test('a campaign whose release was withdrawn is halted with the reason, without waiting for whoever is away', () => {
+  const world = begin(5);
+  happen(world, { type: 'release-withdrawn', releases: { 'acme.engine@2.5.0': 'jams more' } });
+  // One installs: its outcome is waited for. One is away with an order that was taken back: it is not.
+  happen(world, { type: 'tick', at: 0, waiting: 0, underWay: 2, active: 1, withdrawn: 3, cancelled: 1 });
+  expect(world.campaign.state).toBe('running');
+  happen(world, { type: 'tick', at: 0, waiting: 0, underWay: 1, active: 0, withdrawn: 4, cancelled: 1 });
+  expect(world.campaign).toMatchObject({
+    state: 'halted',
+    halt: 'withdrawn',
+    reason: 'acme.engine@2.5.0 was withdrawn (jams more): 4 printers are left out',
+  });
+  happen(world, { type: 'lift' });
+  expect(world.campaign.withdrawn).toBeUndefined();
+});
+
+test('a campaign waits for printers that others have, and is not finished without them', () => {
+  const world = begin(5);
+  const { againAt } = happen(world, { type: 'tick', at: 7, ...QUIET, busy: 1 });
+  expect(world.campaign.state).toBe('running');
+  expect(againAt).toBeGreaterThan(7);
+  happen(world, { type: 'tick', at: 9, ...QUIET });
+  expect(world.campaign.state).toBe('finished');
 });

@@ -11,8 +11,13 @@
  */
 
 import type { Observation } from '../../statistics/code-watch.ts';
-import { CODES_WATCHED_AFTER_MS, UNRELATED_MIN, UNRELATED_SHARE_MAX } from '../limits.ts';
-import type { OrderState } from '../orders/order-state.ts';
+import {
+  BUSY_LOOK_MS,
+  CODES_WATCHED_AFTER_MS,
+  REASON_CHARACTERS_MAX,
+  UNRELATED_MIN,
+  UNRELATED_SHARE_MAX,
+} from '../limits.ts';
 import {
   type CohortGuard,
   type Finding,
@@ -87,8 +92,13 @@ export interface CampaignRecord {
   suspectedBrick?: string;
   /** What was asked for, before it was fitted to the number of targets; absent in records of an older version. */
   asked?: { canaries: number; promoteBelow: number };
-  /** What halted it: its own evidence, what is known of the release elsewhere, or a stop that holds for its printers. */
-  halt?: 'failures' | 'codes' | 'release' | 'stop';
+  /**
+   * What halted it: its own evidence, what is known of the release elsewhere, a stop that holds for its printers, or the
+   * withdrawal of what they were to get.
+   */
+  halt?: 'failures' | 'codes' | 'release' | 'stop' | 'withdrawn';
+  /** Releases of it that were withdrawn meanwhile, and why. */
+  withdrawn?: Record<string, string>;
   /** Why printers wait although more are allowed: reason to number. */
   waits?: Record<string, number>;
   /** Orders that ended without saying anything of the release: how many, by error code or state. */
@@ -119,9 +129,22 @@ export type CampaignEvent =
   /**
    * Look what is to be done: `waiting` have no order, `underWay` have one that has not ended; `active` are those of
    * them that can be expected to go on now (installing, or neither offline nor waiting for their maintenance window).
-   * `stopped` are left out because what they would get was stopped.
+   * `stopped` are left out because what they would get was stopped, `withdrawn` because it was withdrawn, and `busy`
+   * because another campaign or order has them. `cancelled` of those under way were asked to stop.
    */
-  | { type: 'tick'; at: number; waiting: number; underWay: number; active: number; stopped?: number }
+  | {
+      type: 'tick';
+      at: number;
+      waiting: number;
+      underWay: number;
+      active: number;
+      stopped?: number;
+      withdrawn?: number;
+      busy?: number;
+      cancelled?: number;
+    }
+  /** Releases that it brings were withdrawn. */
+  | { type: 'release-withdrawn'; releases: Readonly<Record<string, string>> }
   /** Printers came to a campaign that was finished: its evidence holds. */
   | { type: 'reopen' }
   /** The release was found harmful over all campaigns that have it. */
@@ -143,49 +166,6 @@ export interface Allowance {
 }
 
 const ENDED: ReadonlySet<CampaignState> = new Set<CampaignState>(['finished', 'aborted']);
-
-/**
- * Codes that tell of the printer, the way to it or the order, and not of the release. An attempt that ends with one of
- * them is no evidence, whether it failed before the printer was touched or put everything back.
- */
-const UNRELATED_CODES: ReadonlySet<string> = new Set([
-  'update/unreachable',
-  'update/no-space',
-  'update/busy',
-  'update/timeout',
-  'update/repository-busy',
-  'update/interrupted',
-  'update/wrong-printer',
-  'update/replayed',
-  'update/structure-changed',
-  'update/unknown-subject',
-  'update/expired',
-  'update/deadline',
-]);
-
-/**
- * What an execution's end says about the release; undefined: nothing (cancelled, refused, not reached, no space).
- * @param suspectedBrick it fell silent after it had begun to install
- */
-export function outcomeOf(
-  state: OrderState,
-  errorCode: string | undefined,
-  suspectedBrick = false,
-): 'good' | 'bad' | undefined {
-  switch (state) {
-    case 'proven':
-      return 'good';
-    case 'silent':
-      return suspectedBrick ? 'bad' : undefined;
-    case 'partial':
-      return 'bad';
-    case 'rolled-back':
-    case 'failed':
-      return errorCode !== undefined && UNRELATED_CODES.has(errorCode) ? undefined : 'bad';
-    default:
-      return undefined;
-  }
-}
 
 /** Enough canaries to be promoted if none fails, unless there are too few targets for that. */
 function canaryStage(
@@ -409,6 +389,11 @@ export function campaignTransition(
       return { campaign: stop(campaign, 'halted', event.reason, 'release'), allowance: none };
     case 'lift':
       return { campaign: lifted(campaign), allowance: none };
+    case 'release-withdrawn':
+      return {
+        campaign: { ...campaign, withdrawn: { ...campaign.withdrawn, ...event.releases } },
+        allowance: none,
+      };
     case 'waits': {
       const same = JSON.stringify(event.waits) === JSON.stringify(campaign.waits ?? {});
       return { campaign: same ? campaign : { ...campaign, waits: event.waits }, allowance: none };
@@ -470,7 +455,14 @@ export function campaignTransition(
 function lifted(campaign: CampaignRecord): CampaignRecord {
   const { state, guard, asked = { canaries: 0, promoteBelow: guard.settings.promoteBelow } } = campaign;
   if (state !== 'halted' && state !== 'aborted') return campaign;
-  const { halt: _halt, reason: _reason, suspectedBrick: _brick, waits: _waits, ...rest } = campaign;
+  const {
+    halt: _halt,
+    reason: _reason,
+    suspectedBrick: _brick,
+    waits: _waits,
+    withdrawn: _gone,
+    ...rest
+  } = campaign;
   const { canaries, promoteBelow } = canaryStage(campaign.targets, asked, campaign.pace, guard.settings);
   return {
     ...rest,
@@ -489,12 +481,38 @@ function lifted(campaign: CampaignRecord): CampaignRecord {
   };
 }
 
+/** Why a campaign ends whose release was withdrawn, for people. */
+function withdrawnReason(releases: Readonly<Record<string, string>> = {}, printers: number): string {
+  const said = Object.entries(releases).map(([release, why]) => `${release} was withdrawn (${why})`);
+  const what = said.length > 0 ? said.join(', ') : 'what they were to get was withdrawn';
+  return `${what}: ${printers} ${printers === 1 ? 'printer is' : 'printers are'} left out`.slice(
+    0,
+    REASON_CHARACTERS_MAX,
+  );
+}
+
 function tick(
   campaign: CampaignRecord,
-  { at, waiting, underWay, active, stopped = 0 }: Extract<CampaignEvent, { type: 'tick' }>,
+  {
+    at,
+    waiting,
+    underWay,
+    active,
+    stopped = 0,
+    withdrawn = 0,
+    busy = 0,
+    cancelled = 0,
+  }: Extract<CampaignEvent, { type: 'tick' }>,
 ): { campaign: CampaignRecord; allowance: Allowance } {
   if (campaign.state !== 'running') return { campaign, allowance: { dispatch: 0 } };
+  // Whoever is away with an order that was taken back holds up nobody.
+  if (waiting === 0 && busy === 0 && withdrawn > 0 && underWay <= cancelled) {
+    const reason = withdrawnReason(campaign.withdrawn, withdrawn);
+    return { campaign: stop(campaign, 'halted', reason, 'withdrawn'), allowance: { dispatch: 0 } };
+  }
   if (waiting === 0 && underWay === 0) {
+    // Those whom others have get their turn.
+    if (busy > 0) return { campaign, allowance: { dispatch: 0, againAt: at + BUSY_LOOK_MS } };
     if (stopped > 0) {
       const reason = `${stopped} printers wait for what was stopped: releases.release lifts it`;
       return { campaign: stop(campaign, 'halted', reason, 'stop'), allowance: { dispatch: 0 } };

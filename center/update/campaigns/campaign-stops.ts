@@ -40,6 +40,8 @@ export async function rememberStop(
   if (record.state === before || (record.state !== 'halted' && record.state !== 'aborted')) return [];
   // What was halted by a stop, or with the release as a whole, is remembered already.
   if (record.halt === 'stop' || (record.state === 'halted' && record.halt === 'release')) return [];
+  // A withdrawn release needs no stop: the repository or the catalog refuses it to everyone.
+  if (record.state === 'halted' && record.halt === 'withdrawn') return [];
   const reason = record.reason ?? record.state;
   const common = { campaign: row.id, cause: causeOf(row), reason, by, at };
   if (record.state === 'halted') {

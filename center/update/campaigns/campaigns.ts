@@ -13,17 +13,12 @@ import type { Campaign, LogEntry } from '../../../schemas/types.ts';
 import type { Conclusion } from '../../conclusions.ts';
 import type { Page, PageRequest } from '../../queries.ts';
 import { authorOf, causeDocument } from '../cause.ts';
-import {
-  CAMPAIGN_DISPATCH_MAX,
-  CAMPAIGN_PUBLISH_MS,
-  CAMPAIGN_RESCAN_MS,
-  CAMPAIGN_TARGETS_MAX,
-} from '../limits.ts';
+import { CAMPAIGN_PUBLISH_MS, CAMPAIGN_RESCAN_MS, CAMPAIGN_TARGETS_MAX } from '../limits.ts';
 import { type ExecutionRow, type Query, queryIn, queryOf } from '../orders/execution-store.ts';
 import { isTouched } from '../orders/order-state.ts';
 import { type Answer, CampaignAsks, type Question } from './campaign-asks.ts';
 import { CampaignHand, type CampaignSettings } from './campaign-dispatch.ts';
-import { type IntakeRow, intake, leave, recordFor, writeTargets } from './campaign-intake.ts';
+import { type IntakeRow, intake, joinMatching, leave, recordFor, writeTargets } from './campaign-intake.ts';
 import {
   CAMPAIGN_COLUMNS,
   type CampaignFilter,
@@ -48,7 +43,9 @@ import { forgetEvidence } from './release-ledger-store.ts';
 import { type CorrectionMode, type RolloutSettingsStore, ruleMode } from './rollout-settings.ts';
 import { SpacedCalls } from './spaced-calls.ts';
 import { StopStore, type StopView, stopView } from './stop-store.ts';
-import { type CampaignRequest, type Exclusion, PASSING, type TargetSources, Targets } from './targets.ts';
+import { type CampaignRequest, type TargetSources, Targets } from './targets.ts';
+import { withdrawCampaign, withdrawReleases } from './withdrawals.ts';
+import { WithdrawnReleases } from './withdrawn-releases.ts';
 
 export class Campaigns {
   readonly #settings: CampaignSettings;
@@ -63,6 +60,7 @@ export class Campaigns {
   readonly rollout: RolloutSettingsStore;
   readonly #looks = new CampaignLooks((id) => this.#lookSafely(id));
   readonly #publishing: SpacedCalls;
+  readonly #withdrawn: WithdrawnReleases;
 
   constructor(settings: CampaignSettings) {
     this.#settings = settings;
@@ -82,7 +80,12 @@ export class Campaigns {
       save: (query, id, record) => this.#save(query, id, record),
       joined: (id, printers, before, after) => this.#joined(id, printers, before, after),
     });
+    this.#withdrawn = new WithdrawnReleases(settings, {
+      save: (query, id, record) => this.#save(query, id, record),
+      soon: (id) => this.#looks.soon(id),
+    });
     settings.orders.onCampaignNudge((id) => this.#rescan(id));
+    settings.repository.onReloaded(() => this.#withdrawn.look());
   }
 
   async start(): Promise<void> {
@@ -97,11 +100,13 @@ export class Campaigns {
       this.#looks.soon(row.id);
       this.#schedule(row);
     }
+    this.#withdrawn.start();
   }
 
   async stop(): Promise<void> {
     this.#presence.stop();
     this.#publishing.stop();
+    await this.#withdrawn.stop();
     await this.#looks.stop();
   }
 
@@ -137,9 +142,11 @@ export class Campaigns {
     const waiting = rows.filter((row) => row.state === 'waiting');
     if (waiting.length === 0) {
       const stopped = rows.filter(({ reason }) => reason === 'stopped').length;
+      const withdrawn = rows.filter(({ reason }) => reason === 'withdrawn').length;
       const excluded =
         (rows.length > 0 ? `, ${rows.length} are left out (campaigns.preview says why)` : '') +
-        (stopped > 0 ? `; for ${stopped} the release was stopped (releases.release lifts that)` : '');
+        (stopped > 0 ? `; for ${stopped} the release was stopped (releases.release lifts that)` : '') +
+        (withdrawn > 0 ? `; for ${withdrawn} the release was withdrawn` : '');
       throw new PlatenError('request/conflict', {
         reason: `No printer takes part: ${fine} have nothing to do${excluded}`,
       });
@@ -354,6 +361,9 @@ export class Campaigns {
       case 'order':
         this.#changed(conclusion.row);
         break;
+      case 'catalog':
+        this.onReleases();
+        break;
     }
   }
 
@@ -402,23 +412,9 @@ export class Campaigns {
       if (waits || row.record.state !== 'finished') this.#schedule(row);
       return;
     }
-    for await (const page of targets.candidates(row.request)) {
-      const known = await database.query<{ printer: string; state: string; reason: string | null }>(
-        'SELECT printer, state, reason FROM campaign_targets WHERE campaign = $1 AND printer = ANY($2)',
-        [id, page.map((each) => each.printer)],
-      );
-      const settled = new Set(
-        known
-          .filter(({ state, reason }) => state !== 'excluded' || !PASSING.includes(reason as Exclusion))
-          .map(({ printer }) => printer),
-      );
-      const open = page.filter(({ printer }) => !settled.has(printer));
-      for await (const { rows } of intake(targets, [open], row.request, id)) {
-        const coming = rows.filter(({ state }) => state === 'waiting');
-        const { fresh } = await writeTargets(queryIn(database), id, coming, random);
-        await this.#watch.add(id, fresh, database);
-      }
-    }
+    await joinMatching(queryIn(database), targets, row, random, (fresh) =>
+      this.#watch.add(id, fresh, database),
+    );
     this.#looks.soon(id);
     this.#schedule(row);
   }
@@ -463,7 +459,12 @@ export class Campaigns {
     if (['aborted', 'finished', 'halted'].includes(before)) await this.#watch.load(id, database);
     this.#tellState(row, record);
     // Whoever stops it is answered when nothing of it reaches a printer any more.
-    if (record.state !== 'running') await this.#withdraw(id, record);
+    if (record.state !== 'running') {
+      await this.#looks.underWay(id);
+      await this.#withdraw(id, record);
+    }
+    // Those who were left out for what has passed come back before it is looked at, which would halt it again.
+    if (record.state === 'running' && (before === 'halted' || before === 'aborted')) await this.#rescan(id);
     this.#looks.soon(id);
     await this.#publish(id);
     return this.get(id);
@@ -513,7 +514,11 @@ export class Campaigns {
       const taken = await this.#hand.takeOutcomes(query, row);
       let { record } = taken;
       record = await this.#hand.takeEvents(query, id, record);
-      const { targets, ...counts } = await this.#hand.counts(query, id);
+      let { targets, ...counts } = await this.#hand.counts(query, id);
+      if (record.state === 'running' && counts.busy > 0 && counts.waiting === 0) {
+        await this.#hand.takeFreed(query, { ...row, record });
+        ({ targets, ...counts } = await this.#hand.counts(query, id));
+      }
       // Printers that joined belong to it from now on.
       if (targets !== record.targets) {
         record = campaignTransition(record, { type: 'targets', count: targets }).campaign;
@@ -521,15 +526,18 @@ export class Campaigns {
       const ticked = campaignTransition(record, { type: 'tick', at: now(), ...counts });
       record = ticked.campaign;
       let created: ExecutionRow[] = [];
+      let waits: Record<string, number> = counts.waiting > 0 ? (record.waits ?? {}) : {};
       if (ticked.allowance.dispatch > 0) {
         const given = await this.#hand.dispatch(client, { ...row, record }, ticked.allowance.dispatch);
         created = given.created;
-        record = campaignTransition(record, { type: 'waits', waits: given.waits }).campaign;
+        waits = given.waits;
         if (created.length > 0) {
           const event: CampaignEvent = { type: 'dispatched', at: now(), count: created.length };
           record = campaignTransition(record, event).campaign;
         }
       }
+      if (counts.busy > 0) waits = { ...waits, busy: (waits['busy'] ?? 0) + counts.busy };
+      record = campaignTransition(record, { type: 'waits', waits }).campaign;
       if (record !== row.record) await this.#save(query, id, record);
       const halted = await rememberStop(query, stops, row, record, {
         by: 'guard',
@@ -543,8 +551,13 @@ export class Campaigns {
     const { row, before, record, created, allowance, counts, stopped } = done;
     await orders.dispatch(created);
     if (record.state !== before.state) this.#tellState(row, record);
+    if (record.state === 'halted' && before.state !== 'halted') await this.#auditHalt(row, record);
     if (record !== before) this.#publishing.soon(id);
-    if (stopped.length > 0) await this.#withdrawStopped(stopped);
+    if (stopped.length > 0) {
+      const why = `${stopped.join(', ')} was stopped`;
+      const { campaigns } = await withdrawReleases(this.#settings, stopped, why);
+      for (const campaign of campaigns) this.#looks.soon(campaign);
+    }
     if (record.state !== 'running' && counts.underWay > 0) await this.#withdraw(id, record);
     this.#hand.tellFindings(id, before, record);
     if (isOver(record, now())) this.#watch.forget(id);
@@ -553,34 +566,20 @@ export class Campaigns {
     else if (created.length < allowance.dispatch) this.#looks.in(id, 5_000);
   }
 
-  /** Takes releases back that were stopped, whatever campaign they went out with, where they have not begun to install. */
-  async #withdrawStopped(releases: string[]): Promise<void> {
-    const { orders, database } = this.#settings;
-    const out = await database.query<{ execution: string; campaign: string }>(
-      `SELECT t.execution, t.campaign FROM campaign_targets t JOIN executions e ON e.id = t.execution
-       WHERE t.state = 'dispatched' AND t.releases && $1 AND e.ended_at IS NULL
-         AND e.state NOT IN ('installing', 'self-testing', 'claimed')`,
-      [releases],
-    );
-    await Promise.all(
-      out.map(({ execution }) => orders.cancel(execution, `${releases.join(', ')} was stopped`)),
-    );
-    for (const campaign of new Set(out.map((each) => each.campaign))) this.#looks.soon(campaign);
+  /** What the center halted stands in the audit beside what people did. */
+  #auditHalt(row: CampaignRow, { reason = '' }: CampaignRecord): Promise<void> {
+    const cause = causeDocument(causeOf(row));
+    return this.#settings.audit('guard', 'campaigns.halt', { campaign: row.id, reason, cause });
+  }
+
+  /** Releases were published, revoked or changed in the catalog: what was withdrawn goes to nobody any more. */
+  onReleases(): void {
+    this.#withdrawn.look();
   }
 
   /** Takes back what has not begun to install. */
-  async #withdraw(id: string, record: CampaignRecord): Promise<void> {
-    const { orders } = this.#settings;
-    for (let after = ''; ; ) {
-      const rows = await orders.store.activePage(after, CAMPAIGN_DISPATCH_MAX, id);
-      const open = rows.filter(
-        ({ execution: { cancel, state } }) => cancel === undefined && !isTouched(state),
-      );
-      const why = record.reason ?? `the campaign is ${record.state}`;
-      await Promise.all(open.map((row) => orders.cancel(row.id, why)));
-      after = rows.at(-1)?.id ?? '';
-      if (rows.length < CAMPAIGN_DISPATCH_MAX) return;
-    }
+  #withdraw(id: string, { reason, state }: CampaignRecord): Promise<void> {
+    return withdrawCampaign(this.#settings.orders, id, reason ?? `the campaign is ${state}`);
   }
 
   async #publish(id: string): Promise<void> {

@@ -4,7 +4,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Cause } from '../cause.ts';
 import { STOP_STRATA_MAX } from '../limits.ts';
-import type { Query, UpdateDatabase } from '../orders/execution-store.ts';
+import { type Query, queryIn, type UpdateDatabase } from '../orders/execution-store.ts';
+import { lockDispatch } from './dispatch-load.ts';
 import type { Stop } from './stops.ts';
 
 /** A stop as lists show it. */
@@ -45,16 +46,20 @@ export class StopStore {
   }
 
   /** Every stop that holds now, the oldest first. */
-  async held(): Promise<(Stop & { cause: Cause })[]> {
-    const rows = await this.#database.query<Row>(
+  async held(query: Query = queryIn(this.#database)): Promise<(Stop & { cause: Cause })[]> {
+    const rows = await query<Row>(
       `SELECT ${COLUMNS} FROM release_stops WHERE lifted_at IS NULL ORDER BY at, id`,
     );
     return rows.map(fromRow);
   }
 
-  /** Writes a stop, in the transaction that stops the campaign. Nothing is written when there is nothing to name. */
+  /**
+   * Writes a stop, in the transaction that stops the campaign. Nothing is written when there is nothing to name. No orders
+   * are made until that transaction ends: whoever makes some afterwards sees the stop.
+   */
   async add(query: Query, stop: Omit<Stop, 'id'> & { cause: Cause }): Promise<void> {
     if (stop.releases.length === 0) return;
+    await lockDispatch(query);
     const strata = stop.strata && stop.strata.length <= STOP_STRATA_MAX ? stop.strata : null;
     await query(
       `INSERT INTO release_stops (id, kind, releases, strata, campaign, cause, reason, stopped_by, at)

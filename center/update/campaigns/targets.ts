@@ -48,6 +48,7 @@ export type Exclusion =
   | 'no-report'
   | 'quarantined'
   | 'unavailable'
+  | 'withdrawn'
   | 'stopped'
   | 'no-structure'
   | Refusal['why'];
@@ -58,6 +59,7 @@ export const PASSING: readonly Exclusion[] = [
   'no-report',
   'no-structure',
   'unavailable',
+  'withdrawn',
   'no-plan',
   'stopped',
   'revoked',
@@ -254,7 +256,7 @@ export class Targets {
       const steps = orderSteps(structure, remedy, (software, version) =>
         this.#sources.repository.target(software, version),
       );
-      if (!steps.ok) return out('unavailable', steps.reason);
+      if (!steps.ok) return out(steps.withdrawn ? 'withdrawn' : 'unavailable', steps.reason);
       const releases = releasesOf(steps.steps);
       const stop = stopFor(stops, { releases, stratum, cause, ruleSince });
       if (stop)

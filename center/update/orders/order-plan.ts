@@ -26,7 +26,10 @@ export interface ExecutionPlan {
   cause?: OrderCause;
 }
 
-export type PlanOutcome = { ok: true; steps: OrderStep[] } | { ok: false; reason: string; missing?: string };
+export type PlanOutcome =
+  | { ok: true; steps: OrderStep[] }
+  /** `withdrawn`: a release of it was revoked. */
+  | { ok: false; reason: string; missing?: string; withdrawn?: true };
 
 /**
  * The steps of an order. A remedy's step is `[subject, version]`, or several such pairs in one list when they must be
@@ -70,6 +73,7 @@ export function orderSteps(
         return {
           ok: false,
           reason: `${software} ${to} was revoked: ${release.custom.revoked}`,
+          withdrawn: true,
         };
       }
       const from = now.has(subject) ? now.get(subject) : (installedVersion(structure, subject) ?? undefined);

@@ -342,6 +342,11 @@ export class OrderService {
     }
   }
 
+  /** Waits until what is being published for a printer is out. Whoever publishes it hears whether it failed. */
+  async published(printer: string): Promise<void> {
+    await this.#publishing.get(printer)?.catch(() => undefined);
+  }
+
   #publish(row: ExecutionRow): Promise<void> {
     return this.#publishing.run(row.printer, () => this.#publishNow(row));
   }

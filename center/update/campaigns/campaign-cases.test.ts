@@ -1,0 +1,284 @@
+/**
+ * Campaigns in hard cases, over the real services and a real database: releases that are withdrawn, several that want
+ * one printer, an abort while orders go out, canaries of a fleet that is offline.
+ */
+import { CampaignFleet, good, idle } from '../../../tests/harness/campaign-fleet.ts';
+import { eventually } from '../../../tests/harness/orders.ts';
+
+let world: CampaignFleet;
+const engine = (range: string) => ({ id: 'acme.engine', range });
+
+beforeAll(async () => {
+  world = await CampaignFleet.open();
+});
+afterAll(() => world.close());
+beforeEach(async () => {
+  world.behave = idle;
+  world.beforeOrder = () => undefined;
+  // What a test aborted must not stop what the next one does by itself.
+  for (const { releases } of await world.campaigns.stops()) {
+    for (const release of releases)
+      await world.campaigns.release(release, 'ana', 'next test').catch(() => []);
+  }
+});
+
+/** Waits until a campaign's counts are as `is` wants them. */
+const counts = (id: string, is: (counts: Record<string, number>) => boolean) =>
+  eventually(async () => {
+    const campaign = await world.campaigns.get(id);
+    return is(campaign.counts) ? campaign : undefined;
+  });
+/** What became of each printer, and why. */
+const fates = async (id: string) =>
+  new Map((await world.campaigns.printers(id, 100)).map((row) => [String(row['printer']), row]));
+const order = async (printer: string) => (await world.orders.store.active([printer]))[0];
+
+describe('a release that is withdrawn while its campaign runs', () => {
+  test.each([
+    ['in the catalog', '2.6.1', 'the catalog says so'],
+    ['in the repository', '2.7.0', 'jams more'],
+  ])('%s: its orders are taken back, the campaign is halted and says why', async (where, version, why) => {
+    const prefix = where.replaceAll(' ', '-');
+    const release = `acme.engine@${version}`;
+    const options = { staged: ['acme.engine@2.7.0'] };
+    const names = await world.printers(prefix, 12, '2.5.0');
+    const { id } = await world.campaigns.create(
+      { software: engine(version), filter: { idPrefix: prefix }, options },
+      'ana',
+    );
+    const proposed = await world.printers(`later-${prefix}`, 2, '2.5.0');
+    const later = await world.campaigns.create(
+      { software: engine(version), printers: proposed, options: { ...options, propose: true } },
+      'ana',
+    );
+    const { counts: before } = await counts(id, ({ accepted = 0 }) => accepted >= 3);
+    expect(before['waiting']).toBe(9);
+    if (where === 'in the catalog') world.withdraw(version);
+    else await world.revoke(version, why);
+
+    const halted = await world.ended(id);
+    expect(halted).toMatchObject({
+      state: 'halted',
+      reason: `${release} was withdrawn (${why}): 12 printers are left out`,
+      excluded: { withdrawn: 12 },
+    });
+    for (const name of names) expect(await order(name)).toBeUndefined();
+    expect((await fates(id)).get(names[0] ?? '')).toMatchObject({
+      is: 'withdrawn',
+      why: `${release} was withdrawn: ${why}`,
+    });
+    expect(world.told).toContainEqual({
+      what: 'release-withdrawn',
+      data: expect.objectContaining({
+        campaign: id,
+        releases: [release],
+        printers: 9,
+        orders: 3,
+      }),
+    });
+    expect(world.told).toContainEqual({
+      what: 'halted',
+      data: expect.objectContaining({ campaign: id, reason: halted.reason }),
+    });
+    await eventually(() =>
+      world.audited.some(({ method, params }) => method === 'campaigns.halt' && params['campaign'] === id),
+    );
+    // Nobody starts another one, and what was only proposed is halted when somebody agrees to it.
+    await expect(
+      world.campaigns.create({ software: engine(version), printers: names, options }, 'ana'),
+    ).rejects.toMatchObject({ code: 'request/conflict' });
+    await world.campaigns.resume(later.id, 'ben');
+    expect(await world.ended(later.id)).toMatchObject({ state: 'halted', excluded: { withdrawn: 2 } });
+
+    // It was a mistake: with a reason a person lets the campaign go on.
+    if (where !== 'in the catalog') return;
+    world.withdraw();
+    world.behave = good;
+    await expect(world.campaigns.resume(id, 'ana')).rejects.toThrow(/reason/);
+    await world.campaigns.resume(id, 'ana', { reason: 'a typing error in the catalog' });
+    expect(await world.ended(id)).toMatchObject({ state: 'finished', counts: { proven: 12 } });
+  });
+
+  test('printers for which another release is right get that one', async () => {
+    await world.printers('mixed', 3);
+    const { id } = await world.campaigns.create(
+      { software: engine('>=2.5'), filter: { idPrefix: 'mixed' } },
+      'ana',
+    );
+    await counts(id, ({ accepted = 0 }) => accepted === 1);
+    world.behave = good;
+    world.withdraw('2.6.1');
+    const campaign = await world.ended(id);
+    expect([campaign.state, campaign.counts]).toEqual(['finished', { proven: 3 }]);
+    for (const name of ['mixed-0000', 'mixed-0001', 'mixed-0002'])
+      expect(await world.shows(name)).toBe('2.5.0');
+    world.withdraw();
+  });
+});
+
+describe('several that want one printer', () => {
+  test('one order at a time: the first has it, the others are told who, and nothing is lost', async () => {
+    const [name = ''] = await world.printers('crowd', 1);
+    let installing = 0;
+    let most = 0;
+    world.behave = (printer, given) => {
+      most = Math.max(most, ++installing);
+      setTimeout(() => installing--, 5);
+      return good(printer, given);
+    };
+    // Held until all four have asked.
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    world.beforeOrder = (printer, payload) => (printer === name && payload !== '' ? gate : undefined);
+    const filter = { idPrefix: 'crowd' };
+    const cause = { kind: 'rule', rule: 'jams', question: 'q', trouble: 't' } as const;
+    const first = await world.campaigns.create({ software: engine('2.5.0'), filter }, 'ana');
+    const [second, rule] = await Promise.all([
+      world.campaigns
+        .create({ software: engine('2.6.1'), printers: [name, 'crowd-none'] }, 'ben')
+        .catch(String),
+      world.campaigns.ask({
+        key: 'rule jams',
+        mode: 'automatic',
+        request: { software: engine('2.6.1'), printers: [name], cause },
+      }),
+      world.misfit(name, '2.5.0'),
+    ]);
+    // Those that ask while another has it are told so at once.
+    expect(String(second)).toMatch(/No printer takes part/);
+    expect(rule).toMatchObject({ outcome: 'nobody', why: expect.stringMatching(/No printer takes part/) });
+    const preview = await world.campaigns.preview({ software: engine('2.6.1'), filter });
+    expect(preview.examples).toEqual([
+      { printer: name, reason: 'busy', why: expect.stringMatching(/order|campaign/) },
+    ]);
+    go();
+    await eventually(async () => ((await world.shows(name)) === '2.5.0' ? true : undefined));
+    await world.ended(first.id);
+    await eventually(async () => ((await order(name)) === undefined ? true : undefined));
+    expect(world.installed.filter((each) => each === name)).toHaveLength(1);
+    expect(most).toBe(1);
+  });
+
+  test('a campaign waits for the printers that another has, says so, and gets them when they are free', async () => {
+    const [name = '', other = ''] = await world.printers('turns', 2);
+    const first = await world.campaigns.create({ software: engine('2.5.0'), printers: [name] }, 'ana');
+    await counts(first.id, ({ accepted = 0 }) => accepted === 1);
+    world.behave = (printer, given) => (printer === name ? idle : good)(printer, given);
+    const second = await world.campaigns.create(
+      { software: engine('2.6.1'), filter: { idPrefix: 'turns' } },
+      'ben',
+    );
+    const waiting = await eventually(async () => {
+      const now = await world.campaigns.get(second.id);
+      return now.counts['proven'] === 1 && now.waits?.['busy'] === 1 ? now : undefined;
+    });
+    expect(waiting).toMatchObject({ state: 'running', excluded: { busy: 1 } });
+    const { id = '' } = (await order(name)) ?? {};
+    expect((await fates(second.id)).get(name)).toMatchObject({
+      is: 'busy',
+      why: `it has the order ${id} of the campaign ${first.id} already`,
+    });
+    expect(await world.shows(other)).toBe('2.6.1');
+    // The first lets it go; the second gets it without being asked again.
+    world.behave = good;
+    await world.campaigns.abort(first.id, 'ana');
+    const campaign = await world.ended(second.id);
+    expect([campaign.state, campaign.counts]).toEqual(['finished', { proven: 2 }]);
+    expect(await world.shows(name)).toBe('2.6.1');
+  });
+
+  test('a correction and a campaign that have the same printer take turns, and the one that waits says for what', async () => {
+    const [name = ''] = await world.printers('both', 1);
+    await world.misfit(name, '2.5.0');
+    const correction = await eventually(() => order(name));
+    const given = await eventually(async () =>
+      (await order(name))?.execution.state === 'accepted' ? true : undefined,
+    );
+    expect(given).toBe(true);
+    await expect(
+      world.campaigns.create({ software: engine('2.6.1'), printers: [name] }, 'ana'),
+    ).rejects.toMatchObject({ code: 'request/conflict' });
+    expect(
+      (await world.campaigns.preview({ software: engine('2.6.1'), printers: [name] })).examples,
+    ).toMatchObject([
+      {
+        reason: 'busy',
+        why: `it has the order ${correction.id} of the campaign ${correction.campaign} already`,
+      },
+    ]);
+    await world.campaigns.abort(correction.campaign ?? '', 'ana');
+  });
+});
+
+test('an abort is answered when nothing is on its way any more, also what a pause is taking back', async () => {
+  const names = await world.printers('gate', 4);
+  let go = () => {};
+  const gate = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  // The broker is slow: what goes out waits at the gate.
+  world.beforeOrder = (printer) => (printer.startsWith('gate') ? gate : undefined);
+  const { id } = await world.campaigns.create(
+    { software: engine('2.5.0'), filter: { idPrefix: 'gate' } },
+    'ana',
+  );
+  await eventually(async () => {
+    const active = await world.orders.store.active(names);
+    return active.some(({ execution }) => execution.state === 'offered') ? true : undefined;
+  });
+  const paused = world.campaigns.pause(id, 'ana');
+  await eventually(async () => {
+    const active = await world.orders.store.active(names);
+    return active.every(({ execution }) => execution.cancel !== undefined) ? true : undefined;
+  });
+  let answered = false;
+  const aborted = world.campaigns.abort(id, 'ben').then(() => {
+    answered = true;
+  });
+  await eventually(async () => ((await world.campaigns.get(id)).state === 'aborted' ? true : undefined));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(answered).toBe(false);
+  go();
+  await Promise.all([paused, aborted]);
+  const out = world.published.filter(({ printer }) => printer.startsWith('gate')).length;
+  expect(out).toBeGreaterThan(0);
+  await eventually(async () => ((await world.orders.store.active(names)).length === 0 ? true : undefined));
+  // Whatever went out after the reply takes an order back.
+  const after = world.published.filter(({ printer }) => printer.startsWith('gate')).slice(out);
+  expect(after.filter(({ payload }) => payload !== '' && !payload.includes('"cancel":true'))).toEqual([]);
+});
+
+describe('canaries', () => {
+  test('are drawn among those that are there; where nobody is, from those that were heard of last', async () => {
+    const off = await world.printers('off', 5, '2.4.0', false);
+    await world.store.database.query(
+      `UPDATE printers SET last_seen = now() - interval '1 day' WHERE id LIKE 'off-%' AND id <> 'off-0003'`,
+    );
+    const { id } = await world.campaigns.create(
+      { software: engine('2.5.0'), filter: { idPrefix: 'off' } },
+      'ana',
+    );
+    const active = await eventually(async () => {
+      const rows = await world.orders.store.active(off);
+      return rows.length > 0 ? rows : undefined;
+    });
+    expect(active.map(({ printer }) => printer)).toEqual(['off-0003']);
+    await world.campaigns.abort(id, 'ana');
+    const mixed = await world.printers('half', 12, '2.4.0', false);
+    await world.store.database.query(
+      "UPDATE printers SET online = true WHERE id IN ('half-0002', 'half-0007')",
+    );
+    const half = await world.campaigns.create(
+      { software: engine('2.5.0'), filter: { idPrefix: 'half' } },
+      'ana',
+    );
+    const out = await eventually(async () => {
+      const rows = await world.orders.store.active(mixed);
+      return rows.length === 2 ? rows : undefined;
+    });
+    expect(out.map(({ printer }) => printer).sort()).toEqual(['half-0002', 'half-0007']);
+    await world.campaigns.abort(half.id, 'ana');
+  });
+});
