@@ -18,7 +18,7 @@ const engineOf = (id: string, fixes?: string) => ({
 });
 const CATALOG = {
   catalog: 'rollout-1',
-  apparatus: ['RULE', 'MISFIT', 'JOIN'].map((model) => ({
+  apparatus: ['RULE', 'MISFIT', 'JOIN', 'SITE'].map((model) => ({
     model,
     slots: [{ kind: 'engine', models: ['EN-36'], min: 1, max: 1 }],
   })),
@@ -27,6 +27,7 @@ const CATALOG = {
     engineOf('acme.ruled', 'J-7201'),
     engineOf('acme.misfit'),
     engineOf('acme.joined'),
+    engineOf('acme.sited'),
     { id: 'acme.base', vendor: 'acme', scheme: 'semver', releases: [{ version: '1.0.0' }] },
   ],
 } satisfies Catalog;
@@ -241,3 +242,42 @@ test('printers that join a campaign in its waves begin with canaries', async () 
   expect(campaign).toMatchObject({ state: 'running', guard: { stage: 'canaries' } });
   expect(first.names).toHaveLength(3);
 }, 240_000);
+
+test('no more of a site than its share is under way at once, whatever a campaign allows', async () => {
+  const ear = await setting.listen(ORDERS);
+  const group = await begin({
+    name: 'site',
+    count: 4,
+    model: 'SITE',
+    site: 'hall-4',
+    engine: { 'acme.sited': '2.4.0' },
+  });
+  await known('SITE', 4);
+  const { id } = await setting.operator.call('campaigns.create', {
+    software: { id: 'acme.sited', range: '2.5.0' },
+    filter: { model: 'SITE' },
+    options: { canaries: 4, canariesAtOnce: 4 },
+  });
+  const get = async () =>
+    (await setting.operator.call('campaigns.get', { id: String(id) })) as unknown as Campaign;
+  let waited = 0;
+  await eventually(
+    async () => {
+      const { state, waits = {} } = await get();
+      waited = Math.max(waited, waits['site-share'] ?? 0);
+      return state === 'finished';
+    },
+    'the site is done',
+    60_000,
+  );
+  expect(waited).toBeGreaterThanOrEqual(1);
+  // Two of four at once: the first events of a third come after an end.
+  let out = 0;
+  let most = 0;
+  for (const { what, printer = '' } of ear.all<FleetEvent>(ORDERS)) {
+    if (!group.names.includes(printer)) continue;
+    if (what === 'offered') most = Math.max(most, ++out);
+    if (what === 'proven') out--;
+  }
+  expect([most, out, ordered(ear, group).length]).toEqual([2, 0, 4]);
+}, 120_000);

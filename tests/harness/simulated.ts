@@ -27,6 +27,7 @@ export interface Group {
   /** Share of installations whose self-test fails. */
   fails?: number;
   takes?: string;
+  site?: string;
 }
 
 const software = (versions: Record<string, string> = {}) =>
@@ -42,6 +43,7 @@ export async function simulate(setting: Setting, group: Group): Promise<Simulate
       {
         name: group.name,
         count: group.count,
+        ...(group.site === undefined ? {} : { sites: [group.site] }),
         apparatus: { model: group.model, software: software(group.apparatus) },
         units: [{ symbol: 'engine', kind: 'engine', model: 'EN-36', software: software(group.engine) }],
         install: { takes: group.takes ?? 'PT1S', restart: 'PT1S', selfTestFails: group.fails ?? 0 },
