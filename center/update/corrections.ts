@@ -1,8 +1,8 @@
 /**
- * Corrections that follow from a verdict (claim 12): where versions don't fit and the remedy is software alone, or a
- * spare that is in the printer is to be switched to (claim 16), the printer is brought to the campaign of its pair of
- * misfit and cure. A remedy that needs hands (another unit) is told in the verdict and left to people. What printers
- * tell of their orders passes through here too, because a verdict must not overtake it.
+ * Corrections that follow from verdicts (claim 12). When the remedy is software alone, or a spare unit that is already in
+ * the printer (claim 16), the printer joins the campaign for its misfit and cure. A remedy that needs hands is left to
+ * people: the verdict names it. Structures and reports about orders pass through here too, so that a verdict never
+ * overtakes them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -15,14 +15,14 @@ import { type Misfit, misfitOf } from './campaigns/misfit.ts';
 import { correctionMode, type RolloutSettings } from './campaigns/rollout-settings.ts';
 import type { OrderService } from './orders/order-service.ts';
 
-/** How long those that came wait for others: one question to the database is for all of them. */
+/** How long messages are collected before one query finds the orders of all their printers. */
 const LOOK_PATIENCE_MS = 50;
 
-/** How long a misfit waits for others with the same question. */
+/** How long misfits are collected before their campaigns are asked. */
 const ASK_PATIENCE_MS = 30;
 const TITLE_CHARACTERS_MAX = 200;
 
-/** A printer whose verdict asks for something. */
+/** A printer whose verdict asks for a correction. */
 interface Wish {
   printer: string;
   structure: Structure;
@@ -30,15 +30,15 @@ interface Wish {
   misfit: Misfit;
 }
 
-/** What corrections need of the rest. */
+/** What corrections need from other parts. */
 export interface CorrectionSources {
   settings(): Promise<RolloutSettings>;
-  /** Whether what follows from this catalog waits for a person. */
+  /** Whether corrections under this catalog wait for approval. */
   isHeld(catalog: string): Promise<boolean>;
   ask(question: Question): Promise<Answer>;
 }
 
-/** What came from a printer. */
+/** Work that a message from a printer causes. */
 interface Task {
   what: string;
   /** @param executions those of the printer that had not ended when it came */
@@ -57,7 +57,7 @@ export class Corrections {
    * none of them has.
    */
   #arrivals = new Map<string, Task[]>();
-  /** Those of them that the database is being asked about. */
+  /** The part of it that the query in progress is about. */
   #asked = new Map<string, Task[]>();
   /** Ends when it is known of all that came until now; looks follow one another. */
   readonly #looks = new Serial();
@@ -90,7 +90,7 @@ export class Corrections {
     }
   }
 
-  /** Does something for a printer when all that came before it is done. */
+  /** Runs work for a printer after everything that came from it before. */
   #then(printer: string, what: string, work: () => Promise<unknown>): void {
     const waiting = this.#arrivals.get(printer) ?? this.#asked.get(printer);
     if (waiting) waiting.push({ what, work, forOrder: false });
@@ -113,7 +113,7 @@ export class Corrections {
     );
   }
 
-  /** Asks for a printer's correction, together with those of others. */
+  /** Asks for a printer's correction, in a batch with others. */
   #correct(wish: Wish): Promise<void> {
     this.#wishes.push(wish);
     this.#correcting ??= sleep(ASK_PATIENCE_MS).then(() => {
@@ -195,7 +195,7 @@ export class Corrections {
     this.#arrivals.set(printer, [task]);
   }
 
-  /** Finds out who of those that came has an order, and moves that on. */
+  /** Finds which of the collected printers have an order, and runs their work. */
   async #look(): Promise<void> {
     await sleep(LOOK_PATIENCE_MS);
     const asked = this.#arrivals;
@@ -205,7 +205,10 @@ export class Corrections {
     try {
       ordered = await this.#orders.store.activeIds([...asked.keys()]);
     } catch (error) {
-      this.#log.error({ printers: asked.size, reason: reasonOf(error) }, 'orders were not moved on');
+      this.#log.error(
+        { printers: asked.size, reason: reasonOf(error) },
+        'messages about orders were not processed',
+      );
     }
     this.#asked = new Map();
     for (const [printer, tasks] of asked) {

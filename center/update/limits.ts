@@ -1,70 +1,70 @@
 /** Limits of orders and campaigns. */
 
-/** Transitions that are read and written in one statement. */
+/** Transitions read and written in one statement. */
 export const BATCH_TRANSITIONS_MAX = 500;
-/** How often a transition is tried again when others changed the row meanwhile. */
+/** Retries of a transition whose row was changed by somebody else. */
 export const TRANSITION_TRIES_MAX = 50;
-/** Rows read at once when everything is gone through (start, pause, abort). */
+/** Rows per page when all orders are scanned (start, pause, abort). */
 export const PAGE_ROWS = 1000;
-/** Jobs that are worked on at the same time; each mostly waits for its batch. */
+/** Jobs in progress at the same time; each mostly waits for its batch. */
 export const JOBS_CONCURRENT_MAX = 256;
-/** How long an order may take unless told otherwise. */
+/** Default deadline of an order, in ms. */
 export const ORDER_MS_DEFAULT = 7 * 24 * 3_600_000;
-/** How often what was published is noted, in ms. */
+/** Interval at which published versions are recorded, in ms. */
 export const PUBLISHED_FLUSH_MS = 250;
-/** Printers looked at together when a campaign's targets are found. */
+/** Printers per page when a campaign looks for its targets. */
 export const CANDIDATES_PAGE = 500;
-/** Printers of one campaign. */
+/** Most printers of one campaign. */
 export const CAMPAIGN_TARGETS_MAX = 200_000;
-/** Pages of candidates that are looked at for one page of printers that would be left out. */
+/** Pages of candidates read at most for one page of printers that would be left out. */
 export const EXCLUDED_PAGES_MAX = 20;
-/** Orders that one look at a campaign gives out. */
+/** Most orders that one look at a campaign dispatches. */
 export const CAMPAIGN_DISPATCH_MAX = 500;
-/** Different error codes that are watched in one campaign. */
+/** Most error codes watched in one campaign. */
 export const CAMPAIGN_CODES_MAX = 256;
-/** How often a printer that is not as it was judged is judged again within one campaign. */
+/** How often a campaign judges a printer again that rejected its order as outdated. */
 export const TARGET_TRIES_MAX = 3;
-/** Many reasons to look at a campaign within so many ms make one look. */
+/** Reasons to look at a campaign are collected for this long, in ms. */
 export const CAMPAIGN_LOOK_MS = 20;
-/** A campaign's document is published at most so often, in ms. */
+/** Shortest interval between two publishes of a campaign's document, in ms. */
 export const CAMPAIGN_PUBLISH_MS = 1000;
-/** How often a running campaign looks for printers that have come to match, in ms. */
+/** Interval at which a running campaign looks for printers that match now, in ms. */
 export const CAMPAIGN_RESCAN_MS = 60_000;
-/** Campaigns that are looked at in the same moment. */
+/** Campaigns looked at concurrently. */
 export const LOOKS_AT_ONCE_MAX = 4;
-/** Looks at executions that are due within so many ms of each other are one look. */
+/** Wake-ups due within this time of each other share one job, in ms. */
 export const WAKE_GRAIN_MS = 250;
-/** Times remembered for which a look is planned. */
+/** Most wake-up times remembered. */
 export const WAKES_REMEMBERED_MAX = 10_000;
-/** How often what is due is looked for without having been asked to, in ms. */
+/** Interval of the sweep for due executions, in case the queue lost its jobs, in ms. */
 export const SWEEP_EVERY_MS = 30_000;
-/** Bytes of images kept in memory in all, and of one image. */
+/** Size of the image cache, and of the largest image in it. */
 export const IMAGE_CACHE_BYTES_MAX = 128 << 20;
 export const IMAGE_CACHED_BYTES_MAX = 32 << 20;
-/** Bytes of one piece of an image over MQTT: 64 KiB in base64. */
+/** Size of one chunk of an image over MQTT: 64 KiB in base64. */
 export const CHUNK_BYTES_MAX = 48 * 1024;
-/** Disagreements with signed metadata that the answer to a catalog tells one by one. */
+/** Most disagreements with signed metadata listed in the answer to a catalog. */
 export const AGREEMENT_WARNINGS_MAX = 100;
-/** Configurations that one stop names; one that was for more holds for all. */
+/** Most configurations one stop lists; a stop with more holds for all. */
 export const STOP_STRATA_MAX = 1000;
-/** That a printer was set aside is told after so many ms: by then the transaction that did it has mostly ended. */
+/** Delay before a set-aside is announced, in ms: by then its transaction has usually committed. */
 export const SET_ASIDE_TOLD_MS = 100;
-/** A campaign whose last printers are held by others looks this often whether they are free, in ms. */
+/** Interval at which a campaign checks whether busy printers are free, in ms. */
 export const BUSY_LOOK_MS = 5_000;
-/** How long what failed to take back withdrawn releases waits before it tries again, in ms. */
+/** Delay before a failed withdrawal is retried, in ms. */
 export const WITHDRAWN_RETRY_MS = 5_000;
-/** Length of the reason for a campaign's state, as its schema allows it. */
+/** Longest reason of a campaign's state, as its schema allows. */
 export const REASON_CHARACTERS_MAX = 1024;
-/** Orders that say nothing of the release before a campaign is paused because of them, and their share. */
+/** Inconclusive orders that pause a campaign: at least this many, and more than this share. */
 export const UNRELATED_MIN = 8;
 export const UNRELATED_SHARE_MAX = 0.2;
-/** Printers looked at beyond those that are to get an order: some of the first may have to wait. */
+/** Extra printers considered for dispatch, because some of the first may have to wait. */
 export const DISPATCH_SPARE = 64;
-/** How long the codes of a campaign's printers are watched after it has finished, in ms. */
+/** How long error codes are watched after a campaign has finished, in ms. */
 export const CODES_WATCHED_AFTER_MS = 7 * 24 * 3_600_000;
-/** How far back printers are compared with their own past, in ms. */
+/** How far back a printer's own past is used for comparison, in ms. */
 export const CODES_PAST_MS = 7 * 24 * 3_600_000;
-/** What a printer logs within so long of a start or its update is left out, in ms, unless a campaign says otherwise. */
+/** Default time after a start or an update in which errors are ignored, in ms. */
 export const CODES_SETTLE_MS = 10 * 60_000;
-/** How often it is noted which printers are on, in ms. */
+/** Interval at which online printers are recorded, in ms. */
 export const PRESENCE_DAYS_EVERY_MS = 3_600_000;

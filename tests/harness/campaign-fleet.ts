@@ -354,7 +354,9 @@ export class CampaignFleet {
     this.#off.delete(printer);
     const order = this.#retained.get(printer);
     if (order) this.#onOrder(printer, order);
-    await this.#toService((life) => life.orders.onPresence(printer, true));
+    await this.#toService(async ({ orders }) => {
+      await orders.onOnline((await orders.store.active([printer])).map(({ id }) => id));
+    });
   }
 
   /** Forgets orders, campaigns and everything that was concluded about releases. Only between two lives. */

@@ -1,7 +1,6 @@
 /**
- * Campaigns that start by themselves. The same question (the same misfit with the same cure, or the same rule with the
- * same software) always goes to the same campaign, so that what it learned on some printers holds for those that come
- * later, and what was stopped stays stopped.
+ * Campaigns that start automatically. The same question (the same misfit and cure, or the same rule and software) always
+ * goes to the same campaign. So its evidence holds for printers that come later, and what was stopped stays stopped.
  */
 import { SerialByKey } from '../../../base/serial.ts';
 import { PlatenError } from '../../../schemas/errors.ts';
@@ -14,19 +13,19 @@ import { type CampaignRecord, campaignTransition } from './campaign-state.ts';
 import type { CampaignRow } from './campaign-view.ts';
 import { type CampaignRequest, PASSING } from './targets.ts';
 
-/** A question that wants printers to get something. */
+/** A request by a rule or a verdict that printers get a release. */
 export interface Question {
-  /** Names it. */
+  /** Identifies the question. */
   key: string;
   /** With the printers and the cause. */
   request: CampaignRequest & Required<Pick<CampaignRequest, 'printers' | 'cause'>>;
-  /** `propose`: a person has to agree. */
+  /** `propose`: needs approval. */
   mode: 'automatic' | 'propose';
-  /** Even if a campaign of it goes on: so many printers at once need a person. */
+  /** Needs approval even if its campaign is running: it concerns too many printers at once. */
   confirm?: boolean;
 }
 
-/** What became of it. */
+/** The outcome of a question. */
 export interface Answer {
   campaign?: string;
   outcome: 'created' | 'joined' | 'nobody';
@@ -34,17 +33,17 @@ export interface Answer {
   why?: string;
 }
 
-/** What the campaigns do for asks. */
+/** What asks need from the campaigns. */
 export interface AskHost {
   create(request: CampaignRequest, by: string, question: string): Promise<{ id: string }>;
-  /** Printers came to it. */
+  /** Called when printers have joined. */
   joined(id: string, printers: string[], before: CampaignRecord, after: CampaignRecord): Promise<void>;
   save(query: Query, id: string, record: CampaignRecord): Promise<void>;
 }
 
 /**
- * The campaign that a question goes to; undefined: it needs one of its own.
- * @param campaigns those of this question, the newest first
+ * The campaign a question goes to; undefined: it needs a new one.
+ * @param campaigns the campaigns of this question, newest first
  */
 export function hostFor<C extends { state: CampaignRecord['state'] }>(
   campaigns: readonly C[],
@@ -52,9 +51,9 @@ export function hostFor<C extends { state: CampaignRecord['state'] }>(
   confirm: boolean,
 ): C | undefined {
   const states: CampaignRecord['state'][] = confirm ? [] : ['running', 'paused', 'halted'];
-  // What a person agreed to once is not agreed to for ever.
+  // An approval covers the printers it was given for, not later ones.
   if (!confirm && mode === 'automatic') states.push('finished');
-  // Whoever comes while a person is asked waits for the answer too.
+  // Printers that come while approval is pending wait for it too.
   return (
     campaigns.find(({ state }) => state === 'proposed') ??
     campaigns.find(({ state }) => states.includes(state))
@@ -72,14 +71,14 @@ export class CampaignAsks {
     this.#host = host;
   }
 
-  /** Brings printers to the campaign of a question; the first that asks makes it. */
+  /** Adds printers to the campaign of a question; the first ask creates it. */
   ask(question: Question, by: string): Promise<Answer> {
     return this.#serial.run(question.key, () => this.#ask(question, by));
   }
 
   /**
-   * Asks once more for those who were left out of a campaign for a reason that may have passed.
-   * @returns whether somebody still waits for that
+   * Asks again for printers that were left out for a reason that may have passed.
+   * @returns whether there were any
    */
   async askAgain(
     id: string,
@@ -111,7 +110,7 @@ export class CampaignAsks {
       return { campaign: id, outcome: 'created' };
     } catch (error) {
       if (!(error instanceof PlatenError && error.code === 'request/conflict')) throw error;
-      // Those who wait for what was aborted are kept with it, so that lifting the stop finds them.
+      // Keep them with the aborted campaign, so that lifting the stop finds them.
       const aborted = rows.find(({ state }) => state === 'aborted');
       if (aborted) await this.#join(aborted.id, request);
       return { ...(aborted ? { campaign: aborted.id } : {}), outcome: 'nobody', why: error.message };
@@ -154,7 +153,7 @@ export class CampaignAsks {
   }
 }
 
-/** Printers whose misfit is another one by now no longer wait for the cure of the one before. */
+/** Printers whose misfit has changed no longer wait for the earlier cure. */
 async function leaveOthers(query: Query, id: string, printers: readonly string[]): Promise<void> {
   if (printers.length === 0) return;
   await query(

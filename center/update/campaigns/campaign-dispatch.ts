@@ -1,6 +1,6 @@
 /**
- * What a look at a campaign does in the database, under the lock on its row: takes in what became of its orders and
- * which codes were seen, counts, and gives the next printers their orders.
+ * What a look at a campaign does in the database, under the lock on its row: it takes in outcomes and error codes, counts
+ * printers by state, and dispatches the next orders.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -42,7 +42,7 @@ export interface CampaignSettings
   tell(what: string, data: Record<string, unknown>): void;
   /** Whether the catalog in force says that a release is withdrawn. */
   isWithdrawn?(software: string, version: string): boolean;
-  /** Writes down what began or was halted by itself, beside what people asked for. */
+  /** Records in the audit what started or was halted automatically. */
   audit(
     actor: string,
     method: 'campaigns.create' | 'campaigns.halt',
@@ -50,7 +50,7 @@ export interface CampaignSettings
   ): Promise<void>;
 }
 
-/** How many of a campaign's printers are in which state; see the event `tick`. */
+/** A campaign's printers by state; see the event `tick`. */
 export interface Counts {
   targets: number;
   waiting: number;
@@ -73,7 +73,7 @@ const NO_COUNTS: Counts = {
   cancelled: 0,
 };
 
-/** Stores an observation. @returns false when it was stored before */
+/** Stores an observation. @returns false if it was stored before */
 async function stored(
   query: Query,
   id: string,
@@ -100,7 +100,7 @@ export class CampaignHand {
     this.#watch = watch;
   }
 
-  /** What became of orders since the last look. */
+  /** Takes in the outcomes of orders since the last look. */
   async takeOutcomes(query: Query, row: CampaignRow): Promise<{ record: CampaignRecord; stopped: string[] }> {
     const changed = await query<{
       printer: string;
@@ -109,7 +109,7 @@ export class CampaignHand {
       plan: ExecutionPlan;
       exposure: number | null;
       tries: number;
-      /** It had an outcome before and is tried again. */
+      /** It had an outcome before and is retried. */
       told: boolean;
       state: Execution['state'];
       record: Execution;
@@ -127,7 +127,7 @@ export class CampaignHand {
     if (changed.length === 0) return { record, stopped: [] };
     const ledger = await LedgerEdit.open(
       query,
-      // Whoever tolerates more than usual decides for that campaign; it says nothing for others.
+      // A person who tolerates more failures than usual decides for this campaign only.
       isTolerant(row) ? [] : changed.flatMap(({ releases }) => releases),
       changed.map(({ execution }) => execution),
     );
@@ -162,8 +162,8 @@ export class CampaignHand {
         ]);
         continue;
       }
-      // A printer that began to install and whose end says nothing must not hold up those after it.
-      // One that was tried again has its number and its outcome already: it is no new evidence.
+      // A printer that started to install and ended inconclusively must not hold up the outcomes after it.
+      // A retried printer keeps its number and first outcome: it is no new evidence.
       const failing = outcome === undefined ? null : outcome === 'bad';
       const isKnown = exposure !== null && isTold(record.guard, exposure);
       if (exposure !== null) happen({ type: 'outcome', exposure, failed: failing });
@@ -172,9 +172,9 @@ export class CampaignHand {
       ledger.feed(releases, each.execution, blamed);
       for (const release of blamed || []) failed.add(release);
       if (execution.suspectedBrick) happen({ type: 'brick', printer });
-      // What was withdrawn or was not as judged gets another order, unless the campaign is over.
+      // A cancelled or outdated order is replaced, unless the campaign is over.
       const again =
-        // What a printer refuses it refuses again; a misfit that is another by now asks anew by its verdict.
+        // A printer that rejected a correction would reject it again; a changed misfit gets a new verdict.
         (state === 'cancelled' || (state === 'rejected' && row.request.misfit === undefined)) &&
         (exposure === null || told) &&
         tries < TARGET_TRIES_MAX &&
@@ -182,7 +182,7 @@ export class CampaignHand {
       if (again) happen({ type: 'withdrawn', count: 1 });
       else if (outcome === undefined && record.state !== 'aborted') {
         happen({ type: 'unrelated', why: execution.error?.code ?? state });
-        // It took the place of one that would tell something: another printer may have it.
+        // It used up a place without giving evidence: another printer may have it.
         if (exposure === null) happen({ type: 'withdrawn', count: 1 });
       }
       await query(
@@ -196,7 +196,7 @@ export class CampaignHand {
           exposure,
           outcome ?? null,
           state,
-          // An order that the campaign itself withdrew was no try.
+          // An order that was withdrawn doesn't count as a try.
           state === 'rejected' ? tries + 1 : tries,
           outcome === 'good' ? new Date(this.#settings.now()) : null,
           isKnown,
@@ -216,9 +216,9 @@ export class CampaignHand {
   }
 
   /**
-   * Remembers that a release does harm.
-   * @param failed it failed just now: then a stop that this campaign was allowed to pass by holds no longer
-   * @returns false when nothing has to be stopped
+   * Stores a stop for a harmful release.
+   * @param failed it failed in this look: a stop that this campaign may ignore is then not enough
+   * @returns false if a stop holds already
    */
   async #stopRelease(
     query: Query,
@@ -246,7 +246,7 @@ export class CampaignHand {
     return true;
   }
 
-  /** What was observed of codes since the last look. */
+  /** Takes in error codes seen since the last look. */
   async takeEvents(query: Query, id: string, before: CampaignRecord): Promise<CampaignRecord> {
     let record = before;
     const happen = (event: CampaignEvent) => {
@@ -259,7 +259,7 @@ export class CampaignHand {
     return record;
   }
 
-  /** Tells what the codes have newly shown. */
+  /** Announces new findings from error codes. */
   tellFindings(id: string, before: CampaignRecord, record: CampaignRecord): void {
     for (const finding of record.findings.slice(before.findings.length)) {
       const { says, ...what } = finding;
@@ -268,7 +268,7 @@ export class CampaignHand {
     }
   }
 
-  /** How many of a campaign's printers are in which state. */
+  /** Counts a campaign's printers by state. */
   async counts(query: Query, id: string): Promise<Counts> {
     const [row] = await query<Counts>(
       `SELECT count(*) FILTER (WHERE t.state <> 'excluded')::int AS targets,
@@ -287,7 +287,7 @@ export class CampaignHand {
     return row ?? NO_COUNTS;
   }
 
-  /** Takes in printers that another campaign or order kept from this one and that are free by now. */
+  /** Takes back printers that were busy with another campaign or order and are free now. */
   async takeFreed(query: Query, row: CampaignRow): Promise<void> {
     const { targets } = this.#settings;
     const busy = await busyTargets(query, row.id);
@@ -299,7 +299,7 @@ export class CampaignHand {
     await reviseTargets(query, row.id, busy, considered, (release) => gone[release]);
   }
 
-  /** Without those for whom something was stopped since they were considered. They are left out the next time. */
+  /** Drops printers whose release was stopped since they were considered; the next look leaves them out. */
   async #unstopped(query: Query, row: CampaignRow, applicants: Applicant[]): Promise<Applicant[]> {
     const { stops } = this.#settings;
     const held = await stops.held(query);
@@ -311,7 +311,7 @@ export class CampaignHand {
     );
   }
 
-  /** Printers that wait here while they have an order of something else. */
+  /** How many waiting printers have an order of another campaign. */
   async #heldByOthers(query: Query, id: string): Promise<number> {
     const [row] = await query<{ n: number }>(
       `SELECT count(*)::int AS n FROM executions e JOIN campaign_targets t ON t.printer = e.printer
@@ -321,7 +321,7 @@ export class CampaignHand {
     return row?.n ?? 0;
   }
 
-  /** The next printers of the draw that have no order, and perhaps some more. */
+  /** The next printers of the draw without an order, and some spare ones. */
   async #next(query: Query, row: CampaignRow, wanted: number): Promise<RevisedTarget[]> {
     const pick = (where: string, limit: number, first = '') =>
       query<RevisedTarget>(
@@ -335,7 +335,7 @@ export class CampaignHand {
     if (row.record.stage !== 'canaries') return pick('true', spare);
     const next = await pick('p.online', spare);
     if (next.length > 0) return next;
-    // Where nobody is there, the one that was heard of last finds its order when it comes.
+    // If none is online, the printer seen last gets an order and finds it when it returns.
     const [out] = await query<{ n: number }>(
       "SELECT count(*)::int AS n FROM campaign_targets WHERE campaign = $1 AND state = 'dispatched'",
       [row.id],
@@ -343,7 +343,7 @@ export class CampaignHand {
     return out?.n === 0 ? pick('p.online IS NOT TRUE', 1, 'p.last_seen DESC NULLS LAST,') : [];
   }
 
-  /** Gives the next printers of the draw their orders, as each of them must be now and as the fleet's bounds allow. */
+  /** Dispatches orders to the next printers of the draw, planned for their current structure, within the fleet's bounds. */
   async dispatch(
     client: PoolClient,
     row: CampaignRow,
@@ -417,7 +417,7 @@ export class CampaignHand {
         },
       });
     }
-    // A printer that somebody else gave an order meanwhile gets none, and waits.
+    // A printer that got another order meanwhile gets none and keeps waiting.
     const created = await orders.store.create(planned, client);
     await query(
       `UPDATE campaign_targets t
@@ -435,7 +435,7 @@ export class CampaignHand {
   }
 }
 
-/** Whether a person chose to tolerate more failures than is usual. */
+/** Whether a person chose to tolerate more failures than the default. */
 function isTolerant({ request }: CampaignRow): boolean {
   return (request.options?.tolerated ?? 0) > DEFAULT_GUARD.tolerated;
 }

@@ -1,5 +1,5 @@
 /**
- * How printers come to a campaign: those that match when it begins, and those that join later.
+ * How printers enter a campaign: those that match at its creation, and those that join later.
  */
 import type { CampaignOptions } from '../../../schemas/types.ts';
 import type { Query } from '../orders/execution-store.ts';
@@ -7,7 +7,7 @@ import { type CampaignRecord, DEFAULT_PACE, newCampaign } from './campaign-state
 import { DEFAULT_GUARD } from './guard.ts';
 import { type CampaignRequest, type Candidate, type Exclusion, PASSING, type Targets } from './targets.ts';
 
-/** A printer that takes part, or is left out with the reason. */
+/** A printer that takes part, or is left out for a reason. */
 export interface IntakeRow {
   printer: string;
   stratum: string;
@@ -40,10 +40,9 @@ export async function* intake(
 }
 
 /**
- * Writes printers to a campaign. One that waits, has an order or was left out for good stays as it is; one whose order
- * ended before comes back, which is told so that its order counts once more. It keeps its number and its outcome: the
- * same printer is no evidence twice.
- * @returns how many take part that did not, and how many of them come back
+ * Writes printers to a campaign. Printers that wait or have an order are unchanged. A printer whose order ended comes back
+ * and keeps its number and outcome, because the same printer is no evidence twice.
+ * @returns the printers that newly take part, and how many of them came back
  */
 export async function writeTargets(
   query: Query,
@@ -84,8 +83,8 @@ export async function writeTargets(
 }
 
 /**
- * Takes in printers that match a campaign now and did not before, or whose reason to be left out has passed.
- * @param joined is told of those that take part from now on
+ * Adds printers that match a campaign now and did not before, or whose reason to be left out has passed.
+ * @param joined called with the printers that newly take part
  */
 export async function joinMatching(
   query: Query,
@@ -112,7 +111,7 @@ export async function joinMatching(
   }
 }
 
-/** A new campaign's record, as its options have it. */
+/** The record of a new campaign with these options. */
 export function recordFor(targets: number, options: CampaignOptions = {}): CampaignRecord {
   const { canaries, canariesAtOnce, wave, growth, atOnce, perMinute, tolerated, promoteBelow } = options;
   const given = <T extends object>(members: T): Partial<T> =>
@@ -131,7 +130,7 @@ export function recordFor(targets: number, options: CampaignOptions = {}): Campa
 
 /**
  * Leaves a printer out of every campaign in which it waits.
- * @returns these campaigns
+ * @returns those campaigns
  */
 export function leave(
   query: Query,

@@ -1,4 +1,4 @@
-/** Campaigns as lists and counts read them. */
+/** Queries for lists and counts of campaigns. */
 import type { Campaign } from '../../../schemas/types.ts';
 import { cursorOf, keyOf } from '../../database/page-cursor.ts';
 import type { Page, PageRequest } from '../../queries.ts';
@@ -13,7 +13,7 @@ export interface CampaignFilter {
 /** Columns of a campaign's row. */
 export const CAMPAIGN_COLUMNS = 'id, record, request, seed, created_at, updated_at, created_by';
 
-/** Campaigns for which a condition holds. */
+/** Campaigns that meet an SQL condition. */
 export async function campaignRows(
   database: UpdateDatabase,
   where: string,
@@ -50,7 +50,7 @@ export async function listCampaigns(
   };
 }
 
-/** A page of a campaign's printers with what became of each. */
+/** A page of a campaign's printers with the outcome of each. */
 export function campaignPrinters(
   database: UpdateDatabase,
   id: string,
@@ -69,7 +69,7 @@ export function campaignPrinters(
   );
 }
 
-/** Campaigns that run now. */
+/** Number of running campaigns. */
 export async function countRunning(database: UpdateDatabase): Promise<number> {
   const [row] = await database.query<{ n: number }>(
     "SELECT count(*)::int AS n FROM campaigns WHERE state = 'running'",
@@ -77,7 +77,7 @@ export async function countRunning(database: UpdateDatabase): Promise<number> {
   return row?.n ?? 0;
 }
 
-/** The campaigns that wait for something of a printer. */
+/** The campaigns that wait for the outcome of a printer's order. */
 export async function campaignsWaitingFor(database: UpdateDatabase, printer: string): Promise<string[]> {
   const rows = await database.query<{ campaign: string }>(
     "SELECT campaign FROM campaign_targets WHERE printer = $1 AND state IN ('waiting', 'dispatched')",

@@ -1,20 +1,20 @@
-/** What a campaign would do, without doing it. */
+/** What a campaign would do. */
 import type { CampaignRequest, Exclusion, Targets } from './targets.ts';
 
 export interface Preview {
   targets: number;
-  /** Have nothing to do: they run what is wanted, or haven't the software. */
+  /** Printers with nothing to do: they run the wanted version, or don't have the software. */
   fine: number;
   configurations: { stratum: string; printers: number; example: string }[];
   excluded: Record<string, number>;
-  /** A few of each reason, with the reason in words. */
+  /** A few printers for each reason, with the reason in words. */
   examples: { printer: string; reason: Exclusion; why: string }[];
 }
 
 const EXAMPLES_MAX = 5;
 const CONFIGURATIONS_MAX = 100;
 
-/** Considers every printer that a request matches. */
+/** Considers every printer that matches a request. */
 export async function previewOf(targets: Targets, request: CampaignRequest): Promise<Preview> {
   const preview: Preview = { targets: 0, fine: 0, configurations: [], excluded: {}, examples: [] };
   const strata = new Map<string, { stratum: string; printers: number; example: string }>();

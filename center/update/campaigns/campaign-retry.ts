@@ -1,4 +1,4 @@
-/** Another try for the printers of a campaign that failed. */
+/** Retries the printers of a campaign that failed. */
 import { PlatenError } from '../../../schemas/errors.ts';
 import { type Query, queryOf, type UpdateDatabase } from '../orders/execution-store.ts';
 import type { CampaignRecord } from './campaign-state.ts';
@@ -7,9 +7,9 @@ import type { CampaignRecord } from './campaign-state.ts';
 const SETTLED = ['proven', 'already', 'moved'];
 
 /**
- * Lets printers that failed have another order, their quarantine lifted; budgets and stops hold as for every order. A
- * campaign that was finished is paused until it is resumed.
- * @param printers those that are meant; undefined: every one that failed
+ * Queues another order for printers that failed and lifts their quarantine; budgets and stops apply as to every order. A
+ * finished campaign becomes paused until it is resumed.
+ * @param printers the printers to try again; undefined: every one that failed
  * @returns the printers that are to be tried again
  * @throws PlatenError request/not-found, request/conflict for a printer that has not failed
  */
@@ -50,9 +50,9 @@ async function retryIn(
   const { record } = row;
   const next: CampaignRecord = {
     ...record,
-    // An order that never touched its printer gave its place back when it ended.
+    // An order that never touched its printer gave back its place when it ended.
     dispatched: Math.max(0, record.dispatched - again.filter(({ exposure }) => exposure !== null).length),
-    // They keep their numbers and outcomes: what failed once says nothing new of the release.
+    // They keep their numbers and first outcomes: a retry is no new evidence.
     ...(record.state === 'finished'
       ? { state: 'paused' as const, reason: `${again.length} printers are to be tried again, asked by ${by}` }
       : {}),

@@ -1,13 +1,13 @@
 /**
- * The life of a campaign as a pure function of (state, event): how many printers may be exposed, when it is promoted
- * from canaries to waves, and what stops it. Which printers these are, and what is sent to them, is the service's.
+ * The life of a campaign as a pure function of (state, event): how many printers may be exposed, when canaries are
+ * promoted to waves, and what stops it. The service decides which printers these are.
  *
  * Invariants
- * - Nothing is dispatched unless it is running; never more than `allowed` in all.
- * - `halted`, `finished` and `aborted` are left only by an operator's explicit request.
- * - The canaries end only with the evidence that their failure rate is below the bound, or by an operator.
- * - Printers that join are worth no evidence: the stage is the one that the evidence allows for all of them, and the
- *   share that is exposed grows from the number that has outcomes.
+ * - Orders are only dispatched while the campaign is running, and never more than `allowed` in all.
+ * - Only an operator's explicit request leaves `halted` and `aborted`.
+ * - The canary stage ends only with evidence that the failure rate is below the bound, or by an operator.
+ * - Printers that join bring no evidence. The stage follows from the evidence over all printers, and the exposed share
+ *   grows from the number of printers with an outcome.
  */
 
 import type { Observation } from '../../statistics/code-watch.ts';
@@ -41,20 +41,20 @@ import {
 
 export type CampaignState = 'proposed' | 'running' | 'paused' | 'halted' | 'finished' | 'aborted';
 
-/** How a campaign goes forward; all of it has defaults. */
+/** The pace of a campaign; every member has a default. */
 export interface Pace {
-  /** Printers that get it first; more are drawn, as many at a time, while the evidence is inconclusive. */
+  /** Printers that get it first. While the evidence is inconclusive, as many more are drawn again. */
   canaries: number;
-  /** At most this share of the targets may be canaries. */
+  /** Largest share of the targets that may be canaries. */
   canaryShareMax: number;
-  /** Canaries that are under way at the same time. */
+  /** Canaries under way at the same time. */
   canariesAtOnce: number;
-  /** Size of the first wave after the canaries, and by how much each one is larger than the one before. */
+  /** Size of the first wave, and the factor by which each wave is larger than the one before. */
   wave: number;
   growth: number;
-  /** Orders that may be under way at the same time in waves; also bounds concurrent downloads. */
+  /** Orders under way at the same time in waves; this also bounds concurrent downloads. */
   atOnce: number;
-  /** Orders given out a minute at most; 0 is no bound. */
+  /** Most orders dispatched per minute; 0: no limit. */
   perMinute: number;
 }
 
@@ -68,7 +68,7 @@ export const DEFAULT_PACE: Pace = {
   perMinute: 0,
 };
 
-/** What is kept of a campaign; JSON. Times are milliseconds since the epoch. */
+/** The stored state of a campaign, as JSON. Times are ms since the epoch. */
 export interface CampaignRecord {
   state: CampaignState;
   /** Why it is in this state. */
@@ -77,60 +77,60 @@ export interface CampaignRecord {
   pace: Pace;
   guard: FailureGuard;
   cohort: CohortGuard;
-  /** Printers it was begun with. */
+  /** Number of targets. */
   targets: number;
-  /** Given an order so far. */
+  /** Orders dispatched so far. */
   dispatched: number;
-  /** May be given an order, in all. */
+  /** Orders allowed in all. */
   allowed: number;
-  /** Size of the present wave. */
+  /** Size of the current wave. */
   wave: number;
-  /** When `perMinute` began to count, and how many since. */
+  /** Start of the current minute of `perMinute`, and orders since. */
   minuteAt: number;
   inMinute: number;
   /** A printer that fell silent while it installed. */
   suspectedBrick?: string;
-  /** What was asked for, before it was fitted to the number of targets; absent in records of an older version. */
+  /** The requested values, before they were fitted to the number of targets; absent in older records. */
   asked?: { canaries: number; promoteBelow: number };
   /**
-   * What halted it: its own evidence, what is known of the release elsewhere, a stop that holds for its printers, or the
-   * withdrawal of what they were to get.
+   * What halted it: its own evidence, evidence from all campaigns, a stop that holds for its printers, or a withdrawn
+   * release.
    */
   halt?: 'failures' | 'codes' | 'release' | 'stop' | 'withdrawn';
-  /** Releases of it that were withdrawn meanwhile, and why. */
+  /** Its releases that were withdrawn while it ran, and why. */
   withdrawn?: Record<string, string>;
-  /** Why printers wait although more are allowed: reason to number. */
+  /** Printers that wait although more orders are allowed, by reason. */
   waits?: Record<string, number>;
-  /** Orders that ended without saying anything of the release: how many, by error code or state. */
+  /** Orders that ended inconclusively, by error code or state. */
   unrelated: Record<string, number>;
-  /** Those of them since the campaign was last started that somebody should look into. */
+  /** Inconclusive orders since the last start that deserve attention. */
   unrelatedSince: number;
-  /** What the codes have shown, once each. */
+  /** Findings from error codes, each once. */
   findings: Finding[];
-  /** Codes are watched until then although it has finished. */
+  /** Error codes are watched until then, although it has finished. */
   watchUntil?: number;
 }
 
 export type CampaignEvent =
-  /** Printers began to install. */
+  /** A printer started to install. */
   | { type: 'exposed' }
-  /** `failed` is null when the outcome says nothing of the release. */
+  /** `failed` is null if the outcome is inconclusive. */
   | { type: 'outcome'; exposure: number; failed: boolean | null }
-  /** An order ended without saying anything of the release; `why` is its error code or its state. */
+  /** An order ended inconclusively; `why` is its error code or state. */
   | { type: 'unrelated'; why: string }
   | { type: 'brick'; printer: string }
   | { type: 'observed'; seen: Observation }
-  /** A printer has the release; `paired` when it has a past to be compared with. */
+  /** A printer has the release now; `paired` if its own past can be compared. */
   | { type: 'changed'; paired: boolean }
   | { type: 'dispatched'; at: number; count: number }
   | { type: 'targets'; count: number }
-  /** Orders were withdrawn before they touched a printer: these are to be given out once more. */
+  /** Orders were withdrawn before they touched a printer: they may be dispatched again. */
   | { type: 'withdrawn'; count: number }
   /**
-   * Look what is to be done: `waiting` have no order, `underWay` have one that has not ended; `active` are those of
-   * them that can be expected to go on now (installing, or neither offline nor waiting for their maintenance window).
-   * `stopped` are left out because what they would get was stopped, `withdrawn` because it was withdrawn, and `busy`
-   * because another campaign or order has them. `cancelled` of those under way were asked to stop.
+   * Decide what to do next. `waiting` printers have no order, `underWay` have one that has not ended. `active` of those can
+   * go on now: they install, or are neither offline nor waiting for a maintenance window. `stopped`, `withdrawn` and `busy`
+   * printers are left out because their release was stopped or withdrawn, or another campaign or order has them.
+   * `cancelled` of those under way were asked to cancel.
    */
   | {
       type: 'tick';
@@ -143,13 +143,13 @@ export type CampaignEvent =
       busy?: number;
       cancelled?: number;
     }
-  /** Releases that it brings were withdrawn. */
+  /** Some of its releases were withdrawn. */
   | { type: 'release-withdrawn'; releases: Readonly<Record<string, string>> }
-  /** Printers came to a campaign that was finished: its evidence holds. */
+  /** Printers joined a finished campaign; its evidence still holds. */
   | { type: 'reopen' }
-  /** The release was found harmful over all campaigns that have it. */
+  /** The evidence from all campaigns shows that the release is harmful. */
   | { type: 'halt'; reason: string }
-  /** A person lifted the stop: everything begins again with canaries and without evidence. */
+  /** A person lifted the stop: start again with canaries and no evidence. */
   | { type: 'lift' }
   | { type: 'waits'; waits: Record<string, number> }
   | { type: 'start' }
@@ -157,17 +157,17 @@ export type CampaignEvent =
   | { type: 'resume'; at: number }
   | { type: 'abort'; reason: string };
 
-/** What a tick says may be done. */
+/** What a tick allows. */
 export interface Allowance {
-  /** So many more printers may be given an order now. */
+  /** Orders that may be dispatched now. */
   dispatch: number;
-  /** Look again at that time, whatever happens. */
+  /** Look again at this time. */
   againAt?: number;
 }
 
 const ENDED: ReadonlySet<CampaignState> = new Set<CampaignState>(['finished', 'aborted']);
 
-/** Enough canaries to be promoted if none fails, unless there are too few targets for that. */
+/** Enough canaries for a promotion if none fails, as far as there are targets. */
 function canaryStage(
   targets: number,
   { canaries: wanted, promoteBelow }: { canaries: number; promoteBelow: number },
@@ -176,11 +176,11 @@ function canaryStage(
 ): { canaries: number; promoteBelow: number } {
   const share = Math.max(1, Math.floor(targets * pace.canaryShareMax));
   const canaries = Math.max(1, Math.min(wanted || outcomesToPromote({ ...settings, promoteBelow }), share));
-  // A small fleet can't show as much: it is promoted when it showed what it can, that no canary failed.
+  // A small fleet can't show as much: it is promoted if none of its canaries failed.
   return { canaries, promoteBelow: Math.max(promoteBelow, reachableBelow(settings, canaries) + 1e-6) };
 }
 
-/** A new campaign over so many printers. */
+/** A new campaign with this many targets. */
 export function newCampaign(
   targets: number,
   pace: Pace,
@@ -208,7 +208,7 @@ export function newCampaign(
   };
 }
 
-/** The stage that the evidence allows when the number of targets is another. */
+/** The stage that the evidence allows for a new number of targets. */
 function retargeted(campaign: CampaignRecord, targets: number): CampaignRecord {
   const { asked, guard, pace } = campaign;
   if (targets <= campaign.targets || asked === undefined) return { ...campaign, targets };
@@ -221,7 +221,7 @@ function retargeted(campaign: CampaignRecord, targets: number): CampaignRecord {
         : campaign.allowed;
     return { ...next, allowed };
   }
-  // More printers can show more, and must: what was enough for few is not enough for them.
+  // A larger fleet can show more, and must: what was enough for few is not enough now.
   const settings = { ...guard.settings, promoteBelow };
   const safe = upperBound({ ...guard, settings }) <= promoteBelow;
   const judgedAnew = { ...next, guard: { ...guard, settings, safe } };
@@ -250,7 +250,7 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 
-/** Failures and outcomes as words, with those that came out of order. */
+/** Failures and outcomes in words, including those out of order. */
 function failuresKnown(guard: FailureGuard): string {
   const waiting = Object.values(guard.waiting).filter((failed) => failed !== null);
   const failures = guard.failures + waiting.filter((failed) => failed).length;
@@ -258,12 +258,12 @@ function failuresKnown(guard: FailureGuard): string {
 }
 
 /**
- * Pauses when too many orders end without saying anything of the release: something else is wrong, and going on would
- * use up the fleet without learning anything.
+ * Pauses when too many orders end inconclusively. Something else is wrong, and going on would use up printers without
+ * learning anything.
  */
 function unrelated(campaign: CampaignRecord, why: string): CampaignRecord {
   const counts = { ...campaign.unrelated, [why]: (campaign.unrelated[why] ?? 0) + 1 };
-  // Nobody can do anything about printers that were never switched on.
+  // Printers that were never switched on need no attention.
   const since = campaign.unrelatedSince + (why === 'update/deadline' ? 0 : 1);
   const next = { ...campaign, unrelated: counts, unrelatedSince: since };
   const ended = outcomesOf(campaign.guard) + since;
@@ -278,7 +278,7 @@ function unrelated(campaign: CampaignRecord, why: string): CampaignRecord {
   );
 }
 
-/** What the guard makes of its evidence. */
+/** Halts if the guard's evidence shows harm. */
 function judged(campaign: CampaignRecord): CampaignRecord {
   const { guard } = campaign;
   if (guardVerdict(guard) === 'harmful') {
@@ -292,7 +292,7 @@ function judged(campaign: CampaignRecord): CampaignRecord {
   return campaign;
 }
 
-/** What the codes show after one more observation. Each finding is kept once, in the words that it had first. */
+/** Takes in one observation of a code. Each finding is kept once, in its first wording. */
 function observed(campaign: CampaignRecord, seen: Observation): CampaignRecord {
   const cohort = observe(campaign.cohort, seen);
   const fresh = findings(cohort).filter(
@@ -304,11 +304,11 @@ function observed(campaign: CampaignRecord, seen: Observation): CampaignRecord {
   return worse ? stop(next, 'halted', worse.says, 'codes') : next;
 }
 
-/** Opens the next wave. */
+/** Starts the next wave. */
 function nextWave(campaign: CampaignRecord): CampaignRecord {
   const { pace, guard } = campaign;
   const grown = campaign.wave === 0 ? pace.wave : Math.max(1, Math.ceil(campaign.wave * pace.growth));
-  // A campaign that lives long must not grow by its age, but by what it has shown.
+  // Waves grow with the evidence, not with the age of the campaign.
   const wave = Math.min(grown, Math.max(pace.wave, Math.ceil(outcomesOf(guard) * pace.growth)));
   return {
     ...campaign,
@@ -318,7 +318,7 @@ function nextWave(campaign: CampaignRecord): CampaignRecord {
   };
 }
 
-/** Whether this stage goes on, ends or gets stuck; called when everything that was allowed has been given out and ended. */
+/** Extends, ends or pauses the stage; called when all allowed orders were dispatched and have ended. */
 function stageEnded(campaign: CampaignRecord, underWay: number): CampaignRecord {
   const verdict = guardVerdict(campaign.guard);
   if (verdict === 'safe') return nextWave(campaign);
@@ -328,7 +328,7 @@ function stageEnded(campaign: CampaignRecord, underWay: number): CampaignRecord 
   if (campaign.stage === 'canaries' && campaign.dispatched < most) {
     return { ...campaign, allowed: Math.min(campaign.dispatched + pace.canaries, most, targets) };
   }
-  // Those that are away with an order in hand may still tell: their deadline ends the wait, not their absence.
+  // Printers that are away with an order may still report: wait for their deadline.
   if (underWay > 0) return campaign;
   return stop(
     campaign,
@@ -338,7 +338,7 @@ function stageEnded(campaign: CampaignRecord, underWay: number): CampaignRecord 
 }
 
 /**
- * What becomes of a campaign.
+ * Applies an event.
  * @returns the same object when nothing changes
  */
 export function campaignTransition(
@@ -434,7 +434,7 @@ export function campaignTransition(
         suspectedBrick: undefined,
         unrelatedSince: 0,
       };
-      // An operator who resumes what was inconclusive takes the decision that the evidence could not.
+      // By resuming an inconclusive campaign the operator decides to go on.
       const stuck =
         campaign.reason?.startsWith('inconclusive') === true && campaign.dispatched >= campaign.allowed;
       return { campaign: stuck ? nextWave(resumed) : resumed, allowance: none };
@@ -451,7 +451,7 @@ export function campaignTransition(
   }
 }
 
-/** Begins once more, with the stage that a campaign without evidence has. */
+/** Starts again in the stage of a campaign without evidence. */
 function lifted(campaign: CampaignRecord): CampaignRecord {
   const { state, guard, asked = { canaries: 0, promoteBelow: guard.settings.promoteBelow } } = campaign;
   if (state !== 'halted' && state !== 'aborted') return campaign;
@@ -481,7 +481,7 @@ function lifted(campaign: CampaignRecord): CampaignRecord {
   };
 }
 
-/** Why a campaign ends whose release was withdrawn, for people. */
+/** The reason for a halt because of withdrawn releases, in words. */
 function withdrawnReason(releases: Readonly<Record<string, string>> = {}, printers: number): string {
   const said = Object.entries(releases).map(([release, why]) => `${release} was withdrawn (${why})`);
   const what = said.length > 0 ? said.join(', ') : 'what they were to get was withdrawn';
@@ -505,13 +505,13 @@ function tick(
   }: Extract<CampaignEvent, { type: 'tick' }>,
 ): { campaign: CampaignRecord; allowance: Allowance } {
   if (campaign.state !== 'running') return { campaign, allowance: { dispatch: 0 } };
-  // Whoever is away with an order that was taken back holds up nobody.
+  // Don't wait for printers that are away with a cancelled order.
   if (waiting === 0 && busy === 0 && withdrawn > 0 && underWay <= cancelled) {
     const reason = withdrawnReason(campaign.withdrawn, withdrawn);
     return { campaign: stop(campaign, 'halted', reason, 'withdrawn'), allowance: { dispatch: 0 } };
   }
   if (waiting === 0 && underWay === 0) {
-    // Those whom others have get their turn.
+    // Busy printers get their turn when they are free.
     if (busy > 0) return { campaign, allowance: { dispatch: 0, againAt: at + BUSY_LOOK_MS } };
     if (stopped > 0) {
       const reason = `${stopped} printers wait for what was stopped: releases.release lifts it`;
@@ -525,9 +525,9 @@ function tick(
   }
   let next = campaign;
   if (waiting > 0 && campaign.dispatched >= campaign.allowed) {
-    // A wave need not be waited for to its last straggler once it is known to be harmless.
+    // Once the release is known to be harmless, don't wait for the last stragglers of a wave.
     const known = campaign.stage === 'waves' && guardVerdict(campaign.guard) === 'safe';
-    // Those that were exposed and have no outcome yet are part of the evidence.
+    // Exposed printers without an outcome are part of the evidence.
     const open = next.guard.exposed - next.guard.fed;
     if ((active === 0 && open === 0) || (known && active <= Math.max(1, campaign.wave * 0.1))) {
       next = stageEnded(campaign, underWay);

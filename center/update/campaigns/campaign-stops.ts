@@ -1,5 +1,5 @@
 /**
- * What is remembered when a campaign is halted or aborted, written in the same transaction, and what lifting it does.
+ * Stores the stop that follows from a halt or an abort, in the same transaction.
  */
 
 import { releasesOf } from '../cause.ts';
@@ -11,8 +11,8 @@ import { type CampaignRow, causeOf } from './campaign-view.ts';
 import type { StopStore } from './stop-store.ts';
 
 /**
- * The releases that a failed order speaks against: those of the step at which it ended, and those that belong together
- * with it. What was installed before that step did its work.
+ * The releases that a failed order is evidence against: those of the step at which it ended, and of steps installed
+ * together with it. Earlier steps succeeded.
  */
 export function blamedReleases(plan: ExecutionPlan, execution: Pick<Execution, 'step'>): string[] {
   const failing = plan.steps[Math.min(execution.step, plan.steps.length - 1)];
@@ -25,9 +25,9 @@ export function blamedReleases(plan: ExecutionPlan, execution: Pick<Execution, '
 }
 
 /**
- * Remembers why a campaign ended as it did, so that nothing starts the same again by itself.
- * @param known releases that were stopped in this same look, whatever campaign brought them
- * @returns releases that the guard stopped with it
+ * Stores a stop, so that nothing starts the same again automatically.
+ * @param known releases that were already stopped in this look
+ * @returns releases that the guard stopped
  */
 export async function rememberStop(
   query: Query,
@@ -38,7 +38,7 @@ export async function rememberStop(
 ): Promise<string[]> {
   const before = row.record.state;
   if (record.state === before || (record.state !== 'halted' && record.state !== 'aborted')) return [];
-  // What was halted by a stop, or with the release as a whole, is remembered already.
+  // A halt by a stop, or by the evidence from all campaigns, has its stop already.
   if (record.halt === 'stop' || (record.state === 'halted' && record.halt === 'release')) return [];
   // A withdrawn release needs no stop: the repository or the catalog refuses it to everyone.
   if (record.state === 'halted' && record.halt === 'withdrawn') return [];

@@ -1,5 +1,5 @@
 /**
- * Campaigns as they are stored, and as operators see them.
+ * Campaigns as stored, and as operators see them.
  */
 
 import type { Campaign } from '../../../schemas/types.ts';
@@ -21,7 +21,7 @@ export interface CampaignRow {
   created_by: string;
 }
 
-/** Who wants what a campaign does. */
+/** The cause of a campaign. */
 export function causeOf(row: Pick<CampaignRow, 'request' | 'created_by'>): Cause {
   return row.request.cause ?? { kind: 'person', by: row.created_by };
 }
@@ -80,7 +80,7 @@ export async function campaignDocument(database: UpdateDatabase, row: CampaignRo
       exposed: guard.exposed,
       outcomes: outcomesOf(guard),
       failures: guard.failures,
-      // Orders that ended without saying anything of the release, by what they ended with.
+      // Orders that ended inconclusively, by error code or state.
       unrelated: record.unrelated,
       tolerated: guard.settings.tolerated,
       evidence: harmEvidence(guard),

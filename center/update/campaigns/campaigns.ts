@@ -1,7 +1,6 @@
 /**
- * Runs campaigns. Everything that a campaign decides follows from what is in the database when it is looked at, under a
- * lock on its row; events only say that it is time to look. So a kill at any moment loses nothing, and looking twice
- * does nothing twice.
+ * Runs campaigns. Every decision follows from the database, read under a lock on the campaign's row; events only trigger a
+ * look. So a kill at any moment loses nothing, and looking twice is harmless.
  */
 
 import { randomInt, randomUUID } from 'node:crypto';
@@ -54,9 +53,9 @@ export class Campaigns {
   readonly #presence: PresenceDays;
   readonly #hand: CampaignHand;
   readonly #asks: CampaignAsks;
-  /** What is asked of them printer by printer. */
+  /** Questions about single printers of campaigns. */
   readonly questions: CampaignQuestions;
-  /** How far things may go by themselves. */
+  /** How far rules and verdicts may go without approval. */
   readonly rollout: RolloutSettingsStore;
   readonly #looks = new CampaignLooks((id) => this.#lookSafely(id));
   readonly #publishing: SpacedCalls;
@@ -110,18 +109,18 @@ export class Campaigns {
     await this.#looks.stop();
   }
 
-  /** What a campaign of this kind would do now. */
+  /** What a campaign with this request would do now. */
   preview(request: CampaignRequest): Promise<Preview> {
     return previewOf(this.#settings.targets, request);
   }
 
-  /** Brings printers to the campaign of a question that somebody or something has; the first to ask makes it. */
+  /** Adds printers to the campaign of a question; the first ask creates it. */
   ask(question: Question): Promise<Answer> {
     return this.#asks.ask(question, authorOf(question.request.cause));
   }
 
   /**
-   * Creates a campaign over the printers that match now.
+   * Creates a campaign for the printers that match now.
    * @throws PlatenError request/conflict when no printer takes part
    */
   async create(request: CampaignRequest, by: string, question?: string): Promise<Campaign> {
@@ -201,8 +200,8 @@ export class Campaigns {
   }
 
   /**
-   * Lets a proposed, paused or inconclusive campaign go on; with a reason also a halted or aborted one, which lifts the
-   * stop and begins with canaries. `retry`: printers that failed get an order once more, and leave quarantine.
+   * Resumes a proposed or paused campaign; with a reason also a halted or aborted one, which lifts its stop and starts again
+   * with canaries. `retry`: printers that failed leave quarantine and get another order.
    */
   async resume(
     id: string,
@@ -217,8 +216,8 @@ export class Campaigns {
   }
 
   /**
-   * Gives printers that failed (these, or all) another order; what they have told as evidence stays as it is. A finished
-   * campaign goes on.
+   * Queues another order for printers that failed: these, or all. The evidence they gave stands. A finished campaign
+   * continues.
    * @throws PlatenError request/not-found, request/conflict
    */
   async retry(id: string, by: string, printers?: readonly string[]): Promise<string[]> {
@@ -234,7 +233,7 @@ export class Campaigns {
     return tried;
   }
 
-  /** Whoever resumes what was stopped says why. @throws PlatenError request/conflict */
+  /** Resuming a stopped campaign needs a reason. @throws PlatenError request/conflict */
   async #checkReason(id: string, reason: string | undefined): Promise<void> {
     const [row] = await this.#rows('id = $1', [id]);
     if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
@@ -250,25 +249,24 @@ export class Campaigns {
     return this.#request(id, by, { type: 'abort', reason: `aborted by ${by}` });
   }
 
-  /** What a rule may do by itself. */
+  /** What a rule may start without approval. */
   async ruleMode(rule: string, auto: boolean): Promise<CorrectionMode> {
     return ruleMode(await this.rollout.get(), rule, auto);
   }
 
-  /** Rules were put in force: one that means or does something new is a new question from now on. */
+  /** New rules are in force. A rule whose meaning or remedy changed is a new question. */
   noteRules(rules: readonly { rule: string; question: string }[]): Promise<void> {
     return this.#settings.stops.noteRules(rules, this.#settings.now());
   }
 
-  /** Every stop that holds. */
+  /** Stops in force. */
   async stops(): Promise<StopView[]> {
     return (await this.#settings.stops.held()).map(stopView);
   }
 
   /**
-   * Lifts what was stopped of a release, whoever stopped it. Campaigns that started by themselves and were halted by it
-   * begin again, with canaries.
-   * @throws PlatenError request/not-found when nothing of it is stopped
+   * Lifts the stops of a release. Campaigns that started automatically and were halted start again with canaries.
+   * @throws PlatenError request/not-found when no stop of the release holds
    */
   async release(release: string, by: string, reason: string): Promise<StopView[]> {
     const { database, stops, now, tell } = this.#settings;
@@ -297,7 +295,7 @@ export class Campaigns {
     const { database, stops, now, tell } = this.#settings;
     const lifted = await database.transaction(async (client) => {
       const query = queryOf(client);
-      // Numbers, outcomes and what was seen of codes belong to the evidence that is given up.
+      // Numbers, outcomes and observed codes belong to the evidence that is dropped.
       for (const table of ['campaign_events', 'campaign_compared'])
         await query(`DELETE FROM ${table} WHERE campaign = $1`, [id]);
       await query('UPDATE campaign_targets SET exposure = NULL, outcome = NULL WHERE campaign = $1', [id]);
@@ -323,28 +321,28 @@ export class Campaigns {
     return listCampaigns(this.#settings.database, filter, page);
   }
 
-  /** A page of a campaign's printers with what became of each. */
+  /** A page of a campaign's printers with the outcome of each. */
   printers(id: string, limit: number, after = ''): Promise<Record<string, unknown>[]> {
     return campaignPrinters(this.#settings.database, id, limit, after);
   }
 
-  /** A printer left the fleet: campaigns that have not come to it go on without it. */
+  /** A printer left the fleet: campaigns in which it waits go on without it. */
   async onLeft(printer: string, reason: 'retired' | 'revoked' | 'removed'): Promise<void> {
     const rows = await leave(queryIn(this.#settings.database), printer, reason);
     for (const { campaign } of rows) this.#looks.soon(campaign);
   }
 
-  /** Nothing that comes under a removed printer's id is compared with what it did. */
+  /** Forgets a removed printer: its id may be given to another one. */
   onRemoved(printer: string): void {
     this.#watch.forgetPrinter(printer);
   }
 
-  /** Ends what campaigns had under way for a removed printer; its records have this name now. */
+  /** Settles the orders that campaigns had out for a removed printer, whose records have this name now. */
   async settleRemoved(name: string): Promise<void> {
     for (const id of await campaignsWaitingFor(this.#settings.database, name)) this.#looks.soon(id);
   }
 
-  /** Campaigns that run now; for the fleet's summary. */
+  /** Number of running campaigns, for the fleet's summary. */
   running(): Promise<number> {
     return countRunning(this.#settings.database);
   }
@@ -378,13 +376,13 @@ export class Campaigns {
 
   #changed(row: ExecutionRow): void {
     if (row.campaign === undefined) return;
-    // At once: what it logs from now on is not what printers without the release log.
+    // Immediately: from now on it no longer counts as a printer without the release.
     if (isTouched(row.execution.state)) this.#watch.changing(row.campaign, row.printer);
     this.#publishing.soon(row.campaign);
     if (isTouched(row.execution.state) || row.execution.endedAt !== undefined) this.#looks.soon(row.campaign);
   }
 
-  /** Nudges a campaign to look for printers that have come to match. */
+  /** Queues a nudge to look for printers that match by then. */
   #schedule(row: Pick<CampaignRow, 'id' | 'request'>): void {
     if (row.request.options?.join === false) return;
     this.#settings.orders.queue
@@ -398,7 +396,7 @@ export class Campaigns {
       .catch((error: unknown) => this.#log.warn({ reason: reasonOf(error) }, 'a campaign was not nudged'));
   }
 
-  /** Printers that match now and did not before, or whose reason to be left out has passed. */
+  /** Adds printers that match now, or whose reason to be left out has passed. */
   async #rescan(id: string): Promise<void> {
     const [row] = await this.#rows(
       "id = $1 AND (state IN ('running', 'paused') OR state = 'finished' AND question IS NOT NULL)",
@@ -419,7 +417,7 @@ export class Campaigns {
     this.#schedule(row);
   }
 
-  /** Printers came to a campaign. */
+  /** Handles printers that have joined a campaign. */
   async #joined(
     id: string,
     printers: string[],
@@ -437,7 +435,7 @@ export class Campaigns {
     if (row) this.#schedule(row);
   }
 
-  /** Lets an operator's events happen. @throws PlatenError request/not-found, request/conflict */
+  /** Applies an operator's events. @throws PlatenError request/not-found, request/conflict */
   async #request(id: string, by: string, ...events: CampaignEvent[]): Promise<Campaign> {
     const { database, stops, now } = this.#settings;
     const { row, record, before } = await database.transaction(async (client) => {
@@ -455,15 +453,15 @@ export class Campaigns {
       await rememberStop(query, stops, row, record, { by, at: now() });
       return { row, record, before: row.record.state };
     });
-    // What is over is no longer watched, and a lifted stop begins with new evidence.
+    // A campaign that is over isn't watched, and a lifted stop starts with new evidence.
     if (['aborted', 'finished', 'halted'].includes(before)) await this.#watch.load(id, database);
     this.#tellState(row, record);
-    // Whoever stops it is answered when nothing of it reaches a printer any more.
+    // Reply only when no order of it can reach a printer any more.
     if (record.state !== 'running') {
       await this.#looks.underWay(id);
       await this.#withdraw(id, record);
     }
-    // Those who were left out for what has passed come back before it is looked at, which would halt it again.
+    // Take back printers whose reason has passed before the next look, which would halt the campaign again.
     if (record.state === 'running' && (before === 'halted' || before === 'aborted')) await this.#rescan(id);
     this.#looks.soon(id);
     await this.#publish(id);
@@ -486,15 +484,15 @@ export class Campaigns {
     this.#settings.tell(state, { campaign: row.id, ...(reason ? { reason } : {}), cause });
   }
 
-  /** Looks at a campaign; what fails is tried again. */
+  /** One look. A failed look is retried. */
   async #lookSafely(id: string): Promise<void> {
     try {
       await this.#lookNow(id);
     } catch (error) {
-      this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a campaign could not be looked at');
+      this.#log.warn({ campaign: id, reason: reasonOf(error) }, 'a look at a campaign failed');
       this.#looks.in(id, 1_000);
       try {
-        // What was sighted and not stored must not count as seen.
+        // Codes that were seen but not stored must be seen again.
         await this.#watch.load(id, this.#settings.database);
       } catch (fault) {
         this.#log.warn({ campaign: id, reason: reasonOf(fault) }, 'a campaign could not be read');
@@ -519,7 +517,7 @@ export class Campaigns {
         await this.#hand.takeFreed(query, { ...row, record });
         ({ targets, ...counts } = await this.#hand.counts(query, id));
       }
-      // Printers that joined belong to it from now on.
+      // Printers that joined count from now on.
       if (targets !== record.targets) {
         record = campaignTransition(record, { type: 'targets', count: targets }).campaign;
       }
@@ -562,22 +560,22 @@ export class Campaigns {
     this.#hand.tellFindings(id, before, record);
     if (isOver(record, now())) this.#watch.forget(id);
     if (allowance.againAt !== undefined) this.#looks.in(id, allowance.againAt - now());
-    // What was allowed could not be given out (offline, busy): look whether that has changed.
+    // Some allowed orders could not be dispatched (offline, busy): check again soon.
     else if (created.length < allowance.dispatch) this.#looks.in(id, 5_000);
   }
 
-  /** What the center halted stands in the audit beside what people did. */
+  /** Records a halt by the center in the audit. */
   #auditHalt(row: CampaignRow, { reason = '' }: CampaignRecord): Promise<void> {
     const cause = causeDocument(causeOf(row));
     return this.#settings.audit('guard', 'campaigns.halt', { campaign: row.id, reason, cause });
   }
 
-  /** Releases were published, revoked or changed in the catalog: what was withdrawn goes to nobody any more. */
+  /** Releases or the catalog changed: takes back what was withdrawn. */
   onReleases(): void {
     this.#withdrawn.look();
   }
 
-  /** Takes back what has not begun to install. */
+  /** Cancels orders that have not started to install. */
   #withdraw(id: string, { reason, state }: CampaignRecord): Promise<void> {
     return withdrawCampaign(this.#settings.orders, id, reason ?? `the campaign is ${state}`);
   }
@@ -588,7 +586,7 @@ export class Campaigns {
   }
 }
 
-/** Campaigns over the printers of a fleet. */
+/** Creates the campaigns of a fleet. */
 export function createCampaigns(
   settings: Omit<CampaignSettings, 'targets' | 'stops'> & Pick<TargetSources, 'fleet' | 'choose'>,
 ): Campaigns {

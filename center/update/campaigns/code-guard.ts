@@ -1,10 +1,10 @@
 /**
- * Whether a release makes an error code more frequent, over all codes at once. Pure, and valid although one looks all
- * the time: each comparison is an e-process (docs/reference/updates.md, "Guards").
+ * Whether a release makes any error code more frequent. Pure. Each comparison is an e-process, so it stays valid under
+ * continuous monitoring (docs/reference/updates.md, "Guards").
  *
- * A campaign is halted only when both comparisons say so: printers with the release beside those without it, and
- * printers with their own past. Each has causes that fool it and not the other one, so an innocent release is halted
- * with a chance of at most α as long as one of the two holds. Where only one speaks, that is told and halts nothing.
+ * A campaign is halted only if two comparisons agree: printers with the release against those without it, and printers
+ * against their own past. Different causes mislead the two, so an innocent release is halted with a chance of at most α as
+ * long as one of them is valid. A finding of one comparison alone is announced and halts nothing.
  */
 import type { Observation } from '../../statistics/code-watch.ts';
 import { evidenceNeeded, evidenceOf } from '../../statistics/e-process.ts';
@@ -13,32 +13,31 @@ import { afterFirstEvent, newFirstEventLogs } from '../../statistics/first-event
 export interface CohortGuard {
   alpha: number;
   codes: Record<string, CodeEvidence>;
-  /** Printers that have the release, and how many of them have a past to be compared with. */
+  /** Printers that have the release, and how many of them have a past to compare with. */
   changed: number;
   paired: number;
-  /** Whether the busy printers came first, or last: a draw does neither. */
+  /** Whether busy printers came first, or last: a random draw does neither. */
   draw: { early: number[]; late: number[] };
 }
 
 export interface CodeEvidence {
-  /** The code is the nth that was seen: its share of α is α/(n(n+1)), so that all of them together have α. */
+  /** This code was the nth seen. It gets α/(n(n+1)), so that all codes together get α. */
   rank: number;
-  /** First events beside each other. */
+  /** First events with and without the release. */
   events: { with: number; without: number };
   logs: number[];
-  /** Printers whose first event came sooner after the update than in the week before, and the others. */
+  /** Printers whose first event came sooner after the update than in the week before, and the rest. */
   own: { after: number; before: number; logs: number[] };
-  /** Where the events of printers with the release were. */
+  /** Sites of the events of printers with the release. */
   sites: Record<string, number>;
 }
 
-/** What the evidence says of a code, or of the draw. */
+/** What the evidence shows about a code, or about the draw. */
 export interface Finding {
   /**
-   * `worse`: both comparisons say that the release makes it more frequent. `since`: more frequent than in the week
-   * before; too few printers are without the release to compare with, or they log it more often as well. `differs`:
-   * printers with the release log it more often, but no more often than before. `draw`: busy printers came first, or
-   * last.
+   * `worse`: both comparisons show that the release makes the code more frequent. `since`: it is more frequent than in the
+   * week before, but printers without the release are too few or log it more often too. `differs`: printers with the
+   * release log it more often than others, but not more than before. `draw`: busy printers came first, or last.
    */
   kind: 'worse' | 'since' | 'differs' | 'draw';
   code?: string;
@@ -55,12 +54,12 @@ export function newCohortGuard(alpha: number): CohortGuard {
   };
 }
 
-/** A printer has the release from now on; `paired` when it has a past to be compared with. */
+/** A printer has the release from now on; `paired` if it has a past to compare with. */
 export function printerChanged(guard: CohortGuard, paired: boolean): CohortGuard {
   return { ...guard, changed: guard.changed + 1, paired: guard.paired + (paired ? 1 : 0) };
 }
 
-/** What the guard knows after one more observation. */
+/** The guard after one more observation. */
 export function observe(guard: CohortGuard, seen: Observation): CohortGuard {
   if (seen.kind === 'draw') {
     return {
@@ -109,7 +108,7 @@ function counted(sites: Record<string, number>, site: string | undefined): Recor
   return site === undefined ? sites : { ...sites, [site]: (sites[site] ?? 0) + 1 };
 }
 
-/** Evidence for each code, and what it must reach. */
+/** Evidence for each code, and its threshold. */
 export function cohortEvidence(guard: CohortGuard): {
   code: string;
   evidence: number;
@@ -127,17 +126,17 @@ export function cohortEvidence(guard: CohortGuard): {
   }));
 }
 
-/** Evidence that the draw was none: that busy printers came first, or last. */
+/** Evidence that the draw was not random: busy printers came first, or last. */
 export function drawEvidence(guard: CohortGuard): number {
   return (evidenceOf(guard.draw.early) + evidenceOf(guard.draw.late)) / 2;
 }
 
-/** Most printers with the release can be compared with their own past. */
+/** Whether most printers with the release have a past to compare with. */
 function hasPast(guard: CohortGuard): boolean {
   return guard.paired > 0 && guard.paired * 2 >= guard.changed;
 }
 
-/** Everything that the evidence shows now. */
+/** All findings that the evidence shows now. */
 export function findings(guard: CohortGuard): Finding[] {
   const found: Finding[] = [];
   const drawn = drawEvidence(guard) < 1 / guard.alpha;
@@ -178,14 +177,14 @@ export function findings(guard: CohortGuard): Finding[] {
   return found;
 }
 
-/** The site where most of it was, if there is one. */
+/** The site with most of the events, if there is one. */
 function place(evidence: CodeEvidence | undefined): string[] {
   const [most] = Object.entries(evidence?.sites ?? {}).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   if (!evidence || !most || most[1] * 2 <= evidence.events.with) return [];
   return [`${most[1]} of them at the site ${most[0]}`];
 }
 
-/** What halts a campaign. */
+/** The findings that halt a campaign. */
 export function worseCode(guard: CohortGuard): Finding | undefined {
   return findings(guard).find(({ kind }) => kind === 'worse');
 }

@@ -1,7 +1,7 @@
 /**
- * Keeps, for the campaigns whose codes are watched, which of their printers have the release, can log at this moment and
- * have shown which code. A log entry costs a look-up in memory; only what is an observation touches the database. What
- * is compared with what stands in ../../statistics/code-watch.ts.
+ * Tracks the printers of campaigns whose error codes are watched: who has the release, who can log now, and who has shown
+ * which code. A log entry costs a lookup in memory; only observations touch the database. The comparisons are in
+ * ../../statistics/code-watch.ts.
  */
 import type { LogEntry } from '../../../schemas/types.ts';
 import { CodeWatch, type Observation } from '../../statistics/code-watch.ts';
@@ -11,7 +11,7 @@ import type { CampaignRecord } from './campaign-state.ts';
 import { daysOf } from './presence-days.ts';
 import { durationOr } from './targets.ts';
 
-/** An observation with the printer that it is of, or a printer that has the release from now on. */
+/** An observation of a printer, or a printer that has the release from now on. */
 export type Sighting = Observation | { kind: 'changed'; printer: string; paired: boolean };
 
 interface Watched {
@@ -29,7 +29,7 @@ interface TargetRow {
   days: number | null;
 }
 
-/** Whether nothing is watched any more. Most printers have a release only at the end: what it does shows after it. */
+/** Whether watching has ended. It goes on after the campaign, because most printers get the release near its end. */
 export function isOver(record: CampaignRecord, now: number): boolean {
   return record.state === 'aborted' || (record.state === 'finished' && (record.watchUntil ?? 0) <= now);
 }
@@ -37,19 +37,19 @@ export function isOver(record: CampaignRecord, now: number): boolean {
 export class CohortWatch {
   readonly #now: () => number;
   readonly #campaigns = new Map<string, Watched>();
-  /** Printer to the campaigns that watch it. */
+  /** Campaigns that watch a printer, by printer. */
   readonly #of = new Map<string, Set<string>>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Campaigns that are watched. */
+  /** Ids of the watched campaigns. */
   get campaigns(): string[] {
     return [...this.#campaigns.keys()];
   }
 
-  /** Begins to watch a campaign, from what is stored of it. */
+  /** Starts to watch a campaign from its stored observations. */
   async load(id: string, database: UpdateDatabase): Promise<void> {
     this.forget(id);
     const [campaign] = await database.query<{ created_at: Date; settle: string | null }>(
@@ -89,7 +89,7 @@ export class CohortWatch {
     }
   }
 
-  /** Takes in printers that have joined. */
+  /** Adds printers that have joined. */
   async add(id: string, printers: readonly string[], database: UpdateDatabase): Promise<void> {
     const watched = this.#campaigns.get(id);
     if (!watched || printers.length === 0) return;
@@ -103,7 +103,7 @@ export class CohortWatch {
     database: UpdateDatabase,
     printers: readonly string[] | undefined,
   ): Promise<void> {
-    // Printers that are left out get no release: nothing can be compared with them.
+    // Excluded printers never get the release, so they are not comparable.
     const rows = await database.query<TargetRow>(
       `SELECT t.printer, p.model, p.site, p.online, d.day, d.days
        FROM campaign_targets t JOIN printers p ON p.id = t.printer LEFT JOIN presence_days d ON d.printer = t.printer
@@ -127,7 +127,7 @@ export class CohortWatch {
     }
   }
 
-  /** What printers logged before, an hour's events of one code as one. */
+  /** Loads earlier log entries; events of one code within an hour count once. */
   async #past(
     id: string,
     { watch, createdAt }: Watched,
@@ -156,7 +156,7 @@ export class CohortWatch {
     this.#campaigns.delete(id);
   }
 
-  /** The printer is removed: no campaign watches it any more. */
+  /** The printer was removed: no campaign watches it. */
   forgetPrinter(printer: string): void {
     for (const id of this.#of.get(printer) ?? []) {
       const watched = this.#campaigns.get(id);
@@ -167,13 +167,13 @@ export class CohortWatch {
     this.#of.delete(printer);
   }
 
-  /** The printer begins to install the release. */
+  /** The printer starts to install the release. */
   changing(id: string, printer: string): void {
     const watched = this.#campaigns.get(id);
     watched?.waiting.push(...watched.watch.changing(printer, this.#now()));
   }
 
-  /** The printer's order has ended after it began to install: it has the release, or is compared no longer. */
+  /** An order that had started to install ended: the printer has the release, or is no longer compared. */
   changed(id: string, printer: string, has: boolean): void {
     const watched = this.#campaigns.get(id);
     if (!watched) return;
@@ -187,7 +187,7 @@ export class CohortWatch {
     }
   }
 
-  /** Takes note of log entries. @returns the campaigns for which there was something new */
+  /** Takes in log entries. @returns the campaigns with a new observation */
   sight(printer: string, entries: readonly Pick<LogEntry, 'code' | 'severity' | 'at'>[]): string[] {
     const found: string[] = [];
     const now = this.#now();
@@ -197,7 +197,7 @@ export class CohortWatch {
       const before = watched.waiting.length;
       for (const { code, severity, at: text } of entries) {
         if (severity === 'info') continue;
-        // A clock that is ahead can't tell of what is to come.
+        // Entries from a clock that is ahead count as now.
         const at = Math.min(Date.parse(text), now);
         if (at < watched.createdAt) watched.watch.past(printer, code, at);
         else watched.waiting.push(...watched.watch.sight(printer, code, at));
@@ -207,7 +207,7 @@ export class CohortWatch {
     return found;
   }
 
-  /** What was observed since it was asked last. */
+  /** Observations since the last call. */
   take(id: string): Sighting[] {
     const watched = this.#campaigns.get(id);
     if (!watched) return [];

@@ -1,12 +1,10 @@
 /**
- * Which of the printers that a campaign may give orders to get one now. Whatever campaigns, rules and corrections want
- * together, the fleet's bounds hold. Pure.
+ * Selects which printers get an order now. These bounds hold over all campaigns, rules and corrections together. Pure.
  *
- * - So many orders a minute over the whole fleet.
- * - So much of a site, or of the printers that share a label `pool`, under way at once, and never its last working
- *   printer as long as it has more than one.
- * - A configuration, and a release, that has not proved itself goes to a few at a time; the number grows with what it
- *   has proved.
+ * - Orders per minute over the whole fleet.
+ * - The share of a site, or of the printers with the same label `pool`, that is under way at once, and never the last
+ *   working printer of a place with more than one.
+ * - An unproven configuration or release goes to a few printers at a time; the number grows with successful outcomes.
  */
 
 /** A printer whose turn it is. */
@@ -19,17 +17,17 @@ export interface Applicant {
   pool?: string;
 }
 
-/** Orders that are out, and what came of those that ended. */
+/** Orders under way, and successful outcomes. */
 export interface Load {
-  /** Out, of printers that can be expected to go on now. */
+  /** Under way on printers that can go on now. */
   active: number;
-  /** Out in all. */
+  /** Under way in all. */
   out: number;
-  /** Ended well. */
+  /** Successful outcomes. */
   good: number;
 }
 
-/** A site, or the printers of a pool. */
+/** A site or a pool. */
 export interface Place {
   printers: number;
   /** Have an order. */
@@ -38,9 +36,9 @@ export interface Place {
   working: number;
 }
 
-/** The fleet as it is at this moment. */
+/** The load on the fleet now. */
 export interface FleetLoad {
-  /** Orders of the last minute. */
+  /** Orders created in the last minute. */
   inMinute: number;
   strata: ReadonlyMap<string, Load>;
   releases: ReadonlyMap<string, Load>;
@@ -52,9 +50,9 @@ export interface DispatchLimits {
   perMinute: number;
   siteShare: number;
   keepLast: boolean;
-  /** Orders that may be out for what has proved nothing yet. */
+  /** Most orders under way for an unproven configuration or release. */
   unproven: number;
-  /** By how much the number that is out may exceed what has ended well. */
+  /** Orders under way per successful outcome. */
   growth: number;
 }
 
@@ -68,7 +66,7 @@ export type Waits =
   | 'configuration-unproven'
   | 'release-unproven';
 
-/** Orders to printers that are away may be so many times those to printers that are there. */
+/** Limit of all orders under way, as a multiple of the limit of active ones. */
 const AWAY_FACTOR = 4;
 
 /** Whether one more order fits. */
@@ -84,11 +82,11 @@ function placeWaits(
 ): 'share' | 'last' | undefined {
   if (place === undefined || place.printers <= 1) return undefined;
   if (place.underWay >= Math.max(1, Math.floor(place.printers * limits.siteShare))) return 'share';
-  // One that is off is not what keeps the place working.
+  // A printer that is offline is not the one that keeps the place working.
   return limits.keepLast && online && place.working <= 1 ? 'last' : undefined;
 }
 
-/** Takes up to `wanted` of the applicants, in their order. */
+/** Admits up to `wanted` applicants, in order. */
 export function withinBounds(
   applicants: readonly Applicant[],
   wanted: number,

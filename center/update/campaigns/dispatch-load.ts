@@ -1,26 +1,26 @@
 /**
- * The fleet as it is when orders are given out, read from the database: what the bounds on dispatch look at.
+ * Reads the load on the fleet from the database, for the bounds on dispatch.
  */
 import { durationMs } from '../../../schemas/duration.ts';
 import type { Query } from '../orders/execution-store.ts';
 import type { Applicant, FleetLoad, Load, Place } from './dispatch-bounds.ts';
 import { provenOn } from './release-ledger-store.ts';
 
-/** Names the lock that those who give out orders hold, one after the other. */
+/** Key of the advisory lock for dispatch. */
 const DISPATCH_LOCK = 41_012;
-/** A printer that was not heard of for so long is not one that a site has. */
+/** A printer silent for longer doesn't count as part of its site. */
 const KNOWN_WITHIN_MS = durationMs('P30D') ?? 0;
 
-/** Orders that can be expected to go on now. */
+/** Orders that can go on now. */
 const ACTIVE = `(e.state IN ('installing', 'self-testing', 'claimed')
   OR e.ended_at IS NOT NULL OR (e.state <> 'deferred' AND p.online IS NOT FALSE))`;
 
-/** Waits until nobody else gives out orders; until the transaction ends nobody will. */
+/** Takes the dispatch lock until the transaction ends: nobody else creates orders meanwhile. */
 export async function lockDispatch(query: Query): Promise<void> {
   await query('SELECT pg_advisory_xact_lock($1)', [DISPATCH_LOCK]);
 }
 
-/** The load on everything that these applicants would add to. */
+/** The load on all configurations, releases, sites and pools of these applicants. */
 export async function fleetLoad(
   query: Query,
   campaign: string,
@@ -54,7 +54,7 @@ function unique(list: readonly string[]): string[] {
   return [...new Set(list)];
 }
 
-/** Names with the number of applicants that have them. */
+/** Number of applicants by name. */
 function counted(
   applicants: readonly Applicant[],
   nameOf: (applicant: Applicant) => string | undefined,
@@ -98,8 +98,8 @@ async function releasesLoad(query: Query, releases: string[]): Promise<Map<strin
 }
 
 /**
- * How many printers these places have, and of them those at work, counted no further than matters: one more than there
- * are applicants.
+ * The printers of these places. Working printers are counted up to one more than the applicants: more makes no
+ * difference.
  */
 async function places(
   query: Query,

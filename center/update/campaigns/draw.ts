@@ -1,9 +1,9 @@
 /**
- * Drawing lots: in which order a campaign's printers get the release. Pure; a campaign keeps its seed, so that a draw
- * can be repeated and shown.
+ * The random order in which a campaign's printers get the release. Pure. The campaign stores the seed, so that a draw can
+ * be repeated.
  */
 
-/** What a printer and its configuration are called in a draw. */
+/** A printer in a draw. */
 export interface Lot {
   printer: string;
   /** Printers of the same configuration share a stratum. */
@@ -11,8 +11,8 @@ export interface Lot {
 }
 
 /**
- * A place in [0, 1) for each printer. Sorted by it, every beginning of the list is a random sample in which each
- * configuration has its share: within a stratum the printers are shuffled and spread evenly, from a random start.
+ * A place in [0, 1) for each printer. Sorted by place, every prefix of the list is a random sample in which each
+ * configuration has its share: each stratum is shuffled and spread evenly from a random start.
  */
 export function drawPlaces(lots: readonly Lot[], random: () => number): Map<string, number> {
   const strata = new Map<string, string[]>();

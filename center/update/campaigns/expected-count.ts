@@ -1,11 +1,11 @@
-/** Whether a campaign's number of printers is what was thought when it was asked for. Pure. */
+/** Checks a campaign's number of printers against the request. Pure. */
 import { PlatenError } from '../../../schemas/errors.ts';
 import type { CampaignRequest } from './targets.ts';
 
 /**
- * Compares how many printers would take part with what the request expects and with its canaries.
- * @throws PlatenError request/conflict when the number is another than expected, request/invalid for more canaries than
- *   printers
+ * Compares the number of targets with `expect` and with the canaries.
+ * @throws PlatenError request/conflict when the number differs from the expected one, request/invalid for more canaries
+ *   than printers
  */
 export function checkCount(request: Pick<CampaignRequest, 'expect' | 'options'>, targets: number): void {
   const { expect, options } = request;

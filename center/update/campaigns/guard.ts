@@ -1,19 +1,19 @@
 /**
- * Whether a campaign does harm, and whether it has been shown that it doesn't. Pure, and valid although one looks after
- * every single outcome: both statistics are e-processes, so by Ville's inequality the chance that one of them ever
- * reaches 1/α when its hypothesis holds is at most α (see docs/reference/updates.md).
+ * Whether a campaign does harm, and whether it is shown to be harmless. Pure. Both statistics are e-processes, so they stay
+ * valid when checked after every outcome: by Ville's inequality the chance that one ever reaches 1/α under its hypothesis
+ * is at most α (docs/reference/updates.md).
  *
- * Outcomes count in the order in which the printers were exposed to the release: failures tend to be told sooner than
- * successes, and counted as they come they would look more frequent than they are. What is still missing before one
- * that is known is taken for whatever keeps the guarantee: a success when harm is looked for, a failure otherwise.
+ * Outcomes count in the order of exposure. Failures are often reported sooner than successes, so in order of arrival they
+ * would look too frequent. A missing outcome before a known one counts as whatever keeps the guarantee: a success when
+ * testing for harm, a failure otherwise.
  */
 
 import { evidenceOf, logMeanExp } from '../../statistics/e-process.ts';
 
 export interface GuardSettings {
-  /** Failure rate that is tolerated: halted when it is shown to be exceeded. */
+  /** Tolerated failure rate: halted when it is shown to be exceeded. */
   tolerated: number;
-  /** Chance of halting a campaign whose failure rate is tolerated. */
+  /** Chance of halting a campaign whose failure rate is within the tolerated one. */
   alpha: number;
   /** Promoted when the failure rate is shown to be below it. */
   promoteBelow: number;
@@ -28,31 +28,31 @@ export const DEFAULT_GUARD: GuardSettings = {
   promoteAlpha: 0.05,
 };
 
-/** What has been seen. JSON: it is stored with the campaign. */
+/** The evidence so far. Stored with the campaign as JSON. */
 export interface FailureGuard {
   settings: GuardSettings;
-  /** Printers exposed so far; the next one gets this number. */
+  /** Printers exposed so far; also the number of the next one. */
   exposed: number;
   /** All exposures below this number have an outcome. */
   fed: number;
   failures: number;
-  /** How many of the fed outcomes say nothing of the release. They are no evidence. */
+  /** How many of the fed outcomes are inconclusive and so no evidence. */
   neither: number;
-  /** Outcomes that wait for those of earlier exposures: number to whether it failed; null says nothing. */
+  /** Outcomes that wait for earlier exposures, by number: whether it failed; null: inconclusive. */
   waiting: Record<string, boolean | null>;
-  /** log of each factor of the halting e-process, by rate of `haltGrid`. */
+  /** Log of each factor of the halting e-process, by rate of `haltGrid`. */
   logHalt: number[];
   /**
-   * The rate was once shown to be below the bound. It stays shown: Ville's inequality is about the highest value that
-   * the evidence ever has, and what goes wrong later is the halting process's to see.
+   * The rate was shown to be below the bound. It stays shown: Ville's inequality bounds the highest value of the evidence,
+   * and later failures are for the halting process to find.
    */
   safe: boolean;
 }
 
-/** Rates above the tolerated one: where the evidence for harm is looked for. */
+/** Rates above the tolerated one, at which harm is tested. */
 function haltGrid(tolerated: number): number[] {
   const rates: number[] = [];
-  // Odds that double: any rate above the tolerated one is near enough to one of them.
+  // Doubling odds: every rate above the tolerated one is close enough to one of them.
   for (let odds = tolerated / (1 - tolerated); rates.length < 24; ) {
     odds *= 2;
     const rate = odds / (1 + odds);
@@ -63,20 +63,19 @@ function haltGrid(tolerated: number): number[] {
 }
 
 /**
- * How much each rate of the grid counts, from the lowest up; the rest count as much as the last. A release that fails
- * on a tenth of the printers takes longest to find, so most of the weight lies there; one that fails on most of them
- * is found within a few printers anyway.
+ * Weight of each rate of the grid, from the lowest; the rest have the last weight. A release that fails on a tenth of the
+ * printers takes longest to find, so it gets most of the weight. One that fails on most printers is found quickly anyway.
  */
 const HALT_WEIGHTS = [1, 4, 4, 1.5, 1, 0.3, 0.2, 0.1];
 
-/** Logs of the weights, scaled so that the mean of the factors begins at 1. */
+/** Logs of the weights, scaled so that the mean of the factors starts at 1. */
 function haltPriors(rates: number): number[] {
   const weights = Array.from({ length: rates }, (_, at) => HALT_WEIGHTS[at] ?? HALT_WEIGHTS.at(-1) ?? 1);
   const sum = weights.reduce((all, weight) => all + weight, 0);
   return weights.map((weight) => Math.log((weight * rates) / sum));
 }
 
-/** What an outcome adds to the log of each factor: good and bad, by tolerated rate. Computed once. */
+/** What a good and a bad outcome add to the log of each factor, by tolerated rate. Computed once. */
 const STEPS = new Map<number, { good: number[]; bad: number[] }>();
 
 function haltSteps(tolerated: number): { good: number[]; bad: number[] } {
@@ -106,14 +105,14 @@ export function newGuard(settings: GuardSettings): FailureGuard {
   };
 }
 
-/** One more printer is exposed: its number is the old `exposed`. */
+/** One more printer is exposed; its number is the old `exposed`. */
 export function expose(guard: FailureGuard): FailureGuard {
   return { ...guard, exposed: guard.exposed + 1 };
 }
 
 /**
- * The outcome of an exposure. One that was told already changes nothing.
- * @param failed null when the outcome says nothing of the release: it is left out of the evidence
+ * Takes in the outcome of an exposure. A second outcome of the same exposure changes nothing.
+ * @param failed null if the outcome is inconclusive and so no evidence
  */
 export function feed(guard: FailureGuard, exposure: number, failed: boolean | null): FailureGuard {
   if (exposure >= guard.exposed || isTold(guard, exposure)) return guard;
@@ -125,7 +124,7 @@ export function feed(guard: FailureGuard, exposure: number, failed: boolean | nu
     fed++;
     if (next === null) neither++;
     else if (next) failures++;
-    // Once shown, it need not be shown again.
+    // Once shown, it stays shown.
     if (!safe) safe = isSafe(guard.settings, fed - neither, failures);
   }
   const after = { ...guard, fed, failures, neither, logHalt, safe, waiting };
@@ -140,8 +139,8 @@ function afterOutcome(logs: number[], tolerated: number, failed: boolean | null)
 }
 
 /**
- * What is known beyond the first missing outcome: at each outcome of one kind, how many of both kinds there are up to
- * it when every missing one is taken for the other kind.
+ * The evidence beyond the first missing outcome: at each outcome of one kind, the counts of both kinds up to it if every
+ * missing one is of the other kind.
  */
 function* ahead(
   guard: FailureGuard,
@@ -150,7 +149,7 @@ function* ahead(
   let { failures, neither } = guard;
   let missing = 0;
   let next = guard.fed;
-  // Keys that are whole numbers come in their order.
+  // Integer keys iterate in ascending order.
   for (const key in guard.waiting) {
     const exposure = Number(key);
     const failed = guard.waiting[key];
@@ -165,8 +164,8 @@ function* ahead(
 }
 
 /**
- * Whether the bound is shown whatever the exposures without an outcome come to: each of them is taken for a failure.
- * What is shown this way is shown by the outcomes in their order too, so that waiting for them would change nothing.
+ * Whether the bound is shown even if every missing outcome is a failure. Then it will be shown by the outcomes in order
+ * too, so there is no need to wait for them.
  */
 function isSafeAhead(guard: FailureGuard): boolean {
   const { settings } = guard;
@@ -179,8 +178,8 @@ function isSafeAhead(guard: FailureGuard): boolean {
 const HARM = new WeakMap<FailureGuard, number>();
 
 /**
- * ln of the evidence for harm: the highest that is certain whatever the exposures without an outcome come to. Each of
- * them is taken for a success, so that one printer that takes long can't hide the failures of those after it.
+ * ln of the evidence for harm that is certain whatever the missing outcomes are: each counts as a success. So one slow
+ * printer can't hide the failures after it.
  */
 function logHarm(guard: FailureGuard): number {
   const known = HARM.get(guard);
@@ -232,12 +231,12 @@ export function isHarmful(guard: FailureGuard): boolean {
   return logHarm(guard) >= -Math.log(guard.settings.alpha);
 }
 
-/** Outcomes that are evidence: good and bad ones. */
+/** Number of conclusive outcomes, good and bad. */
 export function outcomesOf(guard: Pick<FailureGuard, 'fed' | 'neither'>): number {
   return guard.fed - guard.neither;
 }
 
-/** Rates below `rate`, as shares of it: where the evidence for harmlessness is looked for. */
+/** Rates below `rate`, as shares of it, at which harmlessness is tested. */
 const SHARES = [0, 0.05, 0.1, 0.2, 0.4, 0.7];
 
 /** ln of the evidence that the failure rate is below `rate`, after `fed` outcomes with `failures` among them. */
@@ -252,8 +251,8 @@ function logSafety(fed: number, failures: number, rate: number): number {
 }
 
 /**
- * Upper bound of the failure rate, at confidence 1 − `promoteAlpha`, valid at every moment: the smallest rate that the
- * evidence excludes. 1 when nothing is excluded.
+ * Upper bound of the failure rate at confidence 1 − `promoteAlpha`, valid at any time: the smallest rate that the evidence
+ * excludes. 1 if none is excluded.
  */
 export function upperBound(guard: Pick<FailureGuard, 'fed' | 'failures' | 'neither' | 'settings'>): number {
   const wanted = -Math.log(guard.settings.promoteAlpha);
@@ -274,7 +273,7 @@ function isSafe(settings: GuardSettings, fed: number, failures: number): boolean
   return logSafety(fed, failures, settings.promoteBelow) >= -Math.log(settings.promoteAlpha);
 }
 
-/** How many outcomes without any failure it takes to promote. */
+/** Outcomes without a failure that it takes to promote. */
 export function outcomesToPromote(settings: GuardSettings): number {
   for (let fed = 1; fed < 1_000_000; fed++) {
     if (isSafe(settings, fed, 0)) return fed;
@@ -282,12 +281,12 @@ export function outcomesToPromote(settings: GuardSettings): number {
   return 1_000_000;
 }
 
-/** The smallest rate that `outcomes` without any failure can show to be undercut: what a small fleet can promise. */
+/** The smallest bound that this many outcomes without a failure can show: what a small fleet can promise. */
 export function reachableBelow(settings: GuardSettings, outcomes: number): number {
   return upperBound({ fed: outcomes, failures: 0, neither: 0, settings });
 }
 
-/** What the evidence says now. `open`: neither. */
+/** The verdict of the evidence now. `open`: neither. */
 export function guardVerdict(guard: FailureGuard): 'harmful' | 'safe' | 'open' {
   if (isHarmful(guard)) return 'harmful';
   return guard.safe ? 'safe' : 'open';

@@ -1,6 +1,6 @@
 /**
- * What a verdict asks for by itself: the pair of what is wrong and what mends it. Printers with the same pair are one
- * question, so that what went wrong on one of them speaks for the others. Pure.
+ * What a verdict asks for: the pair of broken rules and the releases that fix them. Printers with the same pair share one
+ * question, so that a failure on one counts for the others. Pure.
  */
 
 import { softwareOf } from '../../../schemas/subject.ts';
@@ -8,17 +8,17 @@ import type { Remedy, Verdict } from '../../../schemas/types.ts';
 import { hashOf } from '../cause.ts';
 
 export interface Misfit {
-  /** Names the pair. */
+  /** Identifies the pair. */
   key: string;
-  /** Broken rules of the catalog. */
+  /** Catalog rules that are broken. */
   wrong: string[];
-  /** Releases and switched units that mend it. */
+  /** Releases and switched units that fix it. */
   mends: string[];
   remedy: Remedy;
 }
 
 /**
- * @returns undefined when the printer fits, nothing is known that would mend it, or hands are needed
+ * @returns undefined when the printer fits, no remedy is known, or the remedy needs hands
  */
 export function misfitOf(verdict: Verdict): Misfit | undefined {
   const { remedy } = verdict;

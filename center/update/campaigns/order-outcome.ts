@@ -1,9 +1,9 @@
-/** What the end of an order says about the release that it brought. Pure. */
+/** What the end of an order shows about its release. Pure. */
 import type { OrderState } from '../orders/order-state.ts';
 
 /**
- * Codes that tell of the printer, the way to it or the order, and not of the release. An attempt that ends with one of
- * them is no evidence, whether it failed before the printer was touched or put everything back.
+ * Codes about the printer, the network or the order, not the release. An attempt that ends with one of them is no evidence,
+ * whether it failed before the printer was touched or rolled back.
  */
 const UNRELATED_CODES: ReadonlySet<string> = new Set([
   'update/unreachable',
@@ -21,8 +21,8 @@ const UNRELATED_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What an execution's end says about the release; undefined: nothing (cancelled, refused, not reached, no space).
- * @param suspectedBrick it fell silent after it had begun to install
+ * The outcome of an execution; undefined: inconclusive (cancelled, rejected, not reached, no space).
+ * @param suspectedBrick it fell silent after it had started to install
  */
 export function outcomeOf(
   state: OrderState,

@@ -1,6 +1,6 @@
 /**
- * Notes on which days printers were on, so that a campaign can tell a quiet printer from one that was off. A row is
- * written at most once a day; when nothing changes the statement only reads.
+ * Records the days on which printers were online, so that a campaign can tell a quiet printer from one that was off. A row
+ * is written at most once a day; otherwise the statement only reads.
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../../../schemas/errors.ts';
@@ -8,10 +8,10 @@ import { dayOf } from '../../statistics/code-watch.ts';
 import { PRESENCE_DAYS_EVERY_MS } from '../limits.ts';
 import type { UpdateDatabase } from '../orders/execution-store.ts';
 
-/** Days that are kept: two weeks, and two for the ends. */
+/** Days kept: two weeks, plus one at each end. */
 const DAYS = 16;
 
-/** Notes who is on now. */
+/** Records which printers are online now. */
 export async function notePresence(database: UpdateDatabase, now: number): Promise<void> {
   await database.query(
     `INSERT INTO presence_days AS d (printer, day, days)
@@ -26,7 +26,7 @@ export async function notePresence(database: UpdateDatabase, now: number): Promi
   );
 }
 
-/** The days that a row of `presence_days` tells. */
+/** The days in a row of `presence_days`. */
 export function daysOf(row: { day: number | null; days: number | null }): number[] {
   const { day, days } = row;
   if (day === null || days === null) return [];
@@ -35,7 +35,7 @@ export function daysOf(row: { day: number | null; days: number | null }): number
     .map((back) => day - back);
 }
 
-/** Notes every hour who is on, and says so. */
+/** Records every hour which printers are online. */
 export class PresenceDays {
   readonly #settings: { database: UpdateDatabase; log: Logger; now(): number };
   #timer: NodeJS.Timeout | undefined;
@@ -48,7 +48,7 @@ export class PresenceDays {
     const { database, log, now } = this.#settings;
     const note = async () => {
       await notePresence(database, now()).catch((error: unknown) =>
-        log.warn({ reason: reasonOf(error) }, 'it was not noted which printers are on'),
+        log.warn({ reason: reasonOf(error) }, 'online printers were not recorded'),
       );
       noted();
     };

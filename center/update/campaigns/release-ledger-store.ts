@@ -1,13 +1,13 @@
 /**
- * The evidence about releases in Postgres, taken up and written in the transaction of a look at a campaign.
+ * The evidence about releases in Postgres, read and written in the transaction of a look at a campaign.
  */
 import type { Query } from '../orders/execution-store.ts';
 import { exposeRelease, feedRelease, goodOf, newEvidence, type ReleaseEvidence } from './release-ledger.ts';
 
-/** The evidence of some releases, for one transaction: changes are gathered and written together. */
+/** The evidence of some releases in one transaction. Changes are collected and written together. */
 export class LedgerEdit {
   readonly #evidence: Map<string, ReleaseEvidence>;
-  /** `release execution` to the number of the exposure. */
+  /** Number of the exposure by `release execution`. */
   readonly #numbers: Map<string, number>;
   readonly #changed = new Set<string>();
   readonly #exposed: { release: string; execution: string; number: number }[] = [];
@@ -18,13 +18,13 @@ export class LedgerEdit {
     this.#numbers = numbers;
   }
 
-  /** Takes up what is known, and keeps others from changing it until the transaction ends. */
+  /** Reads the evidence and locks it until the transaction ends. */
   static async open(
     query: Query,
     releases: readonly string[],
     executions: readonly string[],
   ): Promise<LedgerEdit> {
-    // Always in the same order, so that two looks don't wait for one another.
+    // Always lock in the same order, so that two looks never deadlock.
     const names = [...new Set(releases)].sort();
     await query(
       `INSERT INTO release_evidence (release, record) SELECT r, $2 FROM unnest($1::text[]) r ORDER BY r
@@ -45,7 +45,7 @@ export class LedgerEdit {
     );
   }
 
-  /** An order began to install these releases. */
+  /** An order started to install these releases. */
   expose(releases: readonly string[], execution: string): void {
     for (const release of releases) {
       const known = this.#evidence.get(release);
@@ -58,7 +58,7 @@ export class LedgerEdit {
     }
   }
 
-  /** An order ended. `blamed` are the releases that failed; false: none; null: its end says nothing. */
+  /** An order ended. `blamed` are the releases that failed; false: none; null: inconclusive. */
   feed(releases: readonly string[], execution: string, blamed: readonly string[] | false | null): void {
     for (const release of releases) {
       const number = this.#numbers.get(`${release} ${execution}`);
@@ -100,7 +100,7 @@ export class LedgerEdit {
   }
 }
 
-/** On how many printers each of these releases was proven. */
+/** Number of printers on which each release was proven. */
 export async function provenOn(query: Query, releases: readonly string[]): Promise<Map<string, number>> {
   const rows = await query<{ release: string; record: ReleaseEvidence }>(
     'SELECT release, record FROM release_evidence WHERE release = ANY($1)',
@@ -109,7 +109,7 @@ export async function provenOn(query: Query, releases: readonly string[]): Promi
   return new Map(rows.map(({ release, record }) => [release, goodOf(record)]));
 }
 
-/** Gives up what is known of releases: a person lets them go to printers again. */
+/** Drops the evidence about releases after a person lifted their stop. */
 export async function forgetEvidence(query: Query, releases: readonly string[]): Promise<void> {
   await query('DELETE FROM release_evidence WHERE release = ANY($1)', [releases]);
   await query('DELETE FROM release_exposures WHERE release = ANY($1)', [releases]);

@@ -1,6 +1,6 @@
 /**
- * What is known of each release over all campaigns that have it. A campaign's own guard sees its own printers; a release
- * that many small campaigns bring to one printer each is seen here. Pure.
+ * The evidence about each release over all campaigns. A campaign's own guard sees only its own printers; this one also
+ * catches a release that many small campaigns bring to one printer each. Pure.
  */
 import {
   DEFAULT_GUARD,
@@ -21,12 +21,12 @@ export function newEvidence(): ReleaseEvidence {
   return { guard: newGuard(DEFAULT_GUARD) };
 }
 
-/** A printer began to install it. @returns the number under which its outcome is told */
+/** A printer started to install it. @returns the number of the exposure */
 export function exposeRelease(evidence: ReleaseEvidence): { evidence: ReleaseEvidence; number: number } {
   return { evidence: { guard: expose(evidence.guard) }, number: evidence.guard.exposed };
 }
 
-/** What became of an exposure; null: nothing that speaks for or against the release. */
+/** The outcome of an exposure; null: inconclusive. */
 export function feedRelease(
   evidence: ReleaseEvidence,
   number: number,
@@ -36,12 +36,12 @@ export function feedRelease(
   return guard === evidence.guard ? evidence : { guard };
 }
 
-/** Printers on which it was proven. */
+/** Number of printers on which it was proven. */
 export function goodOf({ guard }: ReleaseEvidence): number {
   return outcomesOf(guard) - guard.failures;
 }
 
-/** Why a release is to be stopped; undefined: nothing speaks against it. */
+/** Why a release must be stopped; undefined: no evidence of harm. */
 export function harmOf({ guard }: ReleaseEvidence): string | undefined {
   if (guardVerdict(guard) !== 'harmful') return undefined;
   const percent = `${guard.settings.tolerated * 100} %`;

@@ -1,6 +1,6 @@
 /**
- * How far things may go by themselves: whether corrections start automatically, when many of them wait for a person,
- * how much of the fleet may be under way at once, and how often one printer may be given the same. Pure, but for the store at its end.
+ * How far updates may go without approval: whether corrections start automatically, when too many of them wait, how much of
+ * the fleet may be under way at once, and the budget of one printer. Pure, except for the store at the end.
  */
 import type { RolloutSetParams, Structure } from '../../../schemas/types.ts';
 import { type BudgetSettings, DEFAULT_BUDGET_SETTINGS } from '../orders/budget.ts';
@@ -8,10 +8,10 @@ import type { UpdateDatabase } from '../orders/execution-store.ts';
 
 export type CorrectionMode = 'automatic' | 'propose' | 'off';
 
-/** Printers that differ in what may happen by itself; the members that are there all have to match. */
+/** Printers or rules with a mode of their own. All members that are present must match. */
 export interface RolloutException {
   mode: CorrectionMode;
-  /** A rule: of a catalog, as its findings name it, or of troubles. */
+  /** A catalog rule as findings name it, or a trouble rule. */
   rule?: string;
   idPrefix?: string;
   model?: string;
@@ -20,21 +20,21 @@ export interface RolloutException {
 }
 
 export interface RolloutSettings {
-  /** What a verdict's correction does. */
+  /** How corrections start. */
   corrections: CorrectionMode;
-  /** The first that matches counts. */
+  /** The first match counts. */
   exceptions: RolloutException[];
-  /** A catalog whose corrections concern more printers than both of these waits for a person. */
+  /** Corrections of a catalog wait for approval above both of these. */
   confirmAbove: { printers: number; share: number };
   dispatch: {
-    /** Orders offered a minute, over the whole fleet. */
+    /** Orders per minute over the whole fleet. */
     perMinute: number;
-    /** Share of a site's or a pool's printers that may be under way at once; one always may. */
+    /** Share of a site or pool that may be under way at once; one printer always may. */
     siteShare: number;
-    /** The last working printer of a site or pool gets no order while there is more than one printer in it. */
+    /** The last working printer of a site or pool with more than one printer gets no order. */
     keepLast: boolean;
   };
-  /** How often one printer may be given the same, before it is set aside. */
+  /** The budget of one printer. */
   budget: BudgetSettings;
 }
 
@@ -46,7 +46,7 @@ export const DEFAULT_ROLLOUT: RolloutSettings = {
   budget: DEFAULT_BUDGET_SETTINGS,
 };
 
-/** `change` over `base`: each member that is given replaces what was there. */
+/** `base` with the members of `change` replaced. */
 export function mergeRollout(base: RolloutSettings, change: RolloutSetParams): RolloutSettings {
   return {
     corrections: change.corrections ?? base.corrections,
@@ -57,7 +57,7 @@ export function mergeRollout(base: RolloutSettings, change: RolloutSetParams): R
   };
 }
 
-/** Whether an exception is for this printer and one of these rules. */
+/** Whether an exception matches this printer and one of these rules. */
 function matches(
   { mode: _mode, rule, idPrefix, model, site, label = {} }: RolloutException,
   printer: string,
@@ -73,7 +73,7 @@ function matches(
   );
 }
 
-/** What may be done by itself about a misfit with these broken rules. */
+/** How the correction of a misfit with these broken rules starts. */
 export function correctionMode(
   settings: RolloutSettings,
   printer: string,
@@ -85,7 +85,7 @@ export function correctionMode(
   );
 }
 
-/** What a trouble rule may do by itself: what it says, unless an exception for the rule says otherwise. */
+/** How the remedy of a trouble rule starts: as the rule says, unless an exception names it. */
 export function ruleMode(settings: RolloutSettings, rule: string, auto: boolean): CorrectionMode {
   const exception = settings.exceptions.find(
     (each) =>
@@ -99,7 +99,7 @@ export function ruleMode(settings: RolloutSettings, rule: string, auto: boolean)
   return auto ? 'automatic' : 'propose';
 }
 
-/** Corrections for how many printers a catalog may start without being asked. */
+/** How many corrections a catalog may start without approval. */
 export function confirmLimit(settings: RolloutSettings, printers: number): number {
   const { printers: least, share } = settings.confirmAbove;
   return Math.max(least, Math.floor(printers * share));
@@ -119,7 +119,7 @@ export class RolloutSettingsStore {
     return mergeRollout(DEFAULT_ROLLOUT, row?.document ?? {});
   }
 
-  /** Changes the members that are given. @returns what holds now */
+  /** Changes the given members. @returns the settings in force */
   async set(change: RolloutSetParams): Promise<RolloutSettings> {
     const next = mergeRollout(await this.get(), change);
     await this.#database.query(

@@ -1,4 +1,4 @@
-/** Calls something for each id soon, and for the same id at most once in a while. */
+/** Calls a function for ids, at most once per interval for the same id. */
 export class SpacedCalls {
   readonly #everyMs: number;
   readonly #now: () => number;
@@ -12,7 +12,7 @@ export class SpacedCalls {
     this.#call = call;
   }
 
-  /** Calls for this id when its time has come; many such wishes make one call. */
+  /** Schedules a call for this id; several requests make one call. */
   soon(id: string): void {
     if (this.#stopped) return;
     const state = this.#states.get(id) ?? { last: 0 };
@@ -27,7 +27,7 @@ export class SpacedCalls {
     this.#states.set(id, state);
   }
 
-  /** Nothing is called from now on. */
+  /** Makes no further calls. */
   stop(): void {
     this.#stopped = true;
     for (const { timer } of this.#states.values()) clearTimeout(timer);

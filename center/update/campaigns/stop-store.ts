@@ -8,7 +8,7 @@ import { type Query, queryIn, type UpdateDatabase } from '../orders/execution-st
 import { lockDispatch } from './dispatch-load.ts';
 import type { Stop } from './stops.ts';
 
-/** A stop as lists show it. */
+/** A stop as operators see it. */
 export interface StopView extends Omit<Stop, 'at'> {
   at: string;
   cause: Cause;
@@ -45,7 +45,7 @@ export class StopStore {
     this.#database = database;
   }
 
-  /** Every stop that holds now, the oldest first. */
+  /** Stops in force, oldest first. */
   async held(query: Query = queryIn(this.#database)): Promise<(Stop & { cause: Cause })[]> {
     const rows = await query<Row>(
       `SELECT ${COLUMNS} FROM release_stops WHERE lifted_at IS NULL ORDER BY at, id`,
@@ -54,8 +54,8 @@ export class StopStore {
   }
 
   /**
-   * Writes a stop, in the transaction that stops the campaign. Nothing is written when there is nothing to name. No orders
-   * are made until that transaction ends: whoever makes some afterwards sees the stop.
+   * Stores a stop in the transaction that stops the campaign; a stop without releases is not stored. The transaction holds
+   * the dispatch lock from here on, so orders created after it see the stop.
    */
   async add(query: Query, stop: Omit<Stop, 'id'> & { cause: Cause }): Promise<void> {
     if (stop.releases.length === 0) return;
@@ -79,8 +79,8 @@ export class StopStore {
   }
 
   /**
-   * Lifts the stops of a campaign, or those that name a release.
-   * @returns those that held until now
+   * Lifts the stops of a campaign, or of a release.
+   * @returns the lifted stops
    */
   async lift(
     query: Query,
@@ -101,7 +101,7 @@ export class StopStore {
     return rows.map(fromRow);
   }
 
-  /** Remembers when rules got their present meaning. */
+  /** Records when rules got their current meaning. */
   async noteRules(rules: readonly { rule: string; question: string }[], at: number): Promise<void> {
     await this.#database.query(
       `INSERT INTO rule_questions (rule, question, since)
@@ -110,7 +110,7 @@ export class StopStore {
     );
   }
 
-  /** When the rule of a cause got its present meaning; undefined when it is not known, or no rule asks. */
+  /** When the rule of a cause got its current meaning; undefined if unknown or not a rule. */
   async sinceOf(cause: Cause): Promise<number | undefined> {
     if (cause.kind !== 'rule') return undefined;
     const [row] = await this.#database.query<{ since: Date }>(
@@ -121,7 +121,7 @@ export class StopStore {
   }
 }
 
-/** A stop as an operator sees it. */
+/** Converts a stop for operators. */
 export function stopView({ at, ...stop }: Stop & { cause: Cause }): StopView {
   return { ...stop, at: new Date(at).toISOString() };
 }

@@ -1,10 +1,10 @@
 /**
- * Whether something that was stopped may go to a printer. Pure.
+ * Whether a stop keeps a release from a printer. Pure.
  *
- * - What the guard halted speaks against the release: it holds whoever asks, on every configuration.
- * - What a person aborted is that person's word: it holds for everything that starts by itself, on the configurations
- *   that the campaign was for. A person may ask again.
- * - A rule that was changed after the stop is another question.
+ * - A stop by the guard is evidence against the release. It holds for every cause and configuration.
+ * - A stop by a person (an abort) holds for everything that starts automatically, on the configurations of the campaign. A
+ *   person may ask again.
+ * - A rule that changed after the stop is a new question.
  */
 import type { Cause } from '../cause.ts';
 
@@ -12,7 +12,7 @@ export interface Stop {
   id: string;
   kind: 'guard' | 'person';
   releases: string[];
-  /** Configurations; undefined: every one. */
+  /** Configurations; undefined: all. */
   strata?: string[];
   campaign?: string;
   reason: string;
@@ -21,16 +21,16 @@ export interface Stop {
   at: number;
 }
 
-/** Who asks for a release, and for which printer. */
+/** A request for releases for a printer. */
 export interface Asked {
   releases: readonly string[];
   stratum: string;
   cause: Cause;
-  /** When the rule got its present meaning; undefined: always, or it is no rule. */
+  /** When the rule got its current meaning; undefined: unknown, or not a rule. */
   ruleSince?: number;
 }
 
-/** The stop that forbids it, the oldest one; undefined: it may go. */
+/** The oldest stop that applies; undefined: none. */
 export function stopFor(stops: readonly Stop[], asked: Asked): Stop | undefined {
   return stops.find((stop) => holds(stop, asked));
 }

@@ -1,20 +1,20 @@
-/** Rows of campaigns' printers that are judged once more: where orders are given out, and when something has changed. */
+/** Updates the rows of campaign printers that are judged again, at dispatch or after a change. */
 import type { Query } from '../orders/execution-store.ts';
 import type { Considered } from './targets.ts';
 
-/** Printers looked at together for a reason to leave them out that may have passed. */
+/** Printers per page. */
 const REVISED_MAX = 500;
 
-/** A printer of a campaign that has no order of it, with the releases that it was to get. */
+/** A printer of a campaign without an order of it, and the releases it was planned to get. */
 export interface RevisedTarget {
   printer: string;
   releases: string[];
 }
 
 /**
- * Writes what a campaign's printers are now: they wait, have nothing to do, or are left out. A printer without a plan
- * because its release was withdrawn is left out with that reason.
- * @param withdrawn why a release was withdrawn; undefined: it was not
+ * Writes the new state of a campaign's printers: waiting, nothing to do, or left out. A printer that has no plan because its
+ * release was withdrawn is left out with that reason.
+ * @param withdrawn why a release was withdrawn; undefined if it wasn't
  */
 export async function reviseTargets(
   query: Query,
@@ -70,7 +70,7 @@ export async function reviseTargets(
   );
 }
 
-/** Some of the printers that another campaign or order kept from this one. */
+/** Some of the printers that are busy with another campaign or order. */
 export function busyTargets(query: Query, campaign: string): Promise<RevisedTarget[]> {
   return query(
     `SELECT printer, releases FROM campaign_targets

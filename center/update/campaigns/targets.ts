@@ -1,6 +1,6 @@
 /**
- * Which printers a campaign concerns: each candidate is judged and planned anew, and those that are left out are told
- * with the reason.
+ * Which printers take part in a campaign. Each candidate is judged and planned for its current structure; those left out
+ * get a reason.
  */
 
 import type { Choice, ChooseOptions } from '../../../compatibility/index.ts';
@@ -21,22 +21,22 @@ import { type Stop, stopFor } from './stops.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
-/** What a campaign is asked to do. */
+/** The request for a campaign. */
 export interface CampaignRequest {
   title?: string;
-  /** What is to be installed; absent: whatever makes each printer compatible. */
+  /** What to install; absent: whatever makes each printer compatible. */
   software?: { id: string; range?: string };
   filter?: FleetFilter;
   /** The trouble it cures. */
   trouble?: string;
   options?: CampaignOptions;
-  /** How many printers are thought to take part; with another number nothing is created. */
+  /** The expected number of targets; with another number nothing is created. */
   expect?: { targets: number; tolerance?: number };
-  /** Named printers instead of a filter: those for which a trouble's remedy is appropriate. */
+  /** Named printers instead of a filter. */
   printers?: string[];
-  /** Why; absent: a person asked. */
+  /** The cause; absent: a person asked. */
   cause?: Cause;
-  /** The misfits with this pair, as their verdicts have them now, instead of what a choice would give. */
+  /** Key of a misfit: use the remedies of current verdicts instead of the resolver. */
   misfit?: string;
 }
 
@@ -53,7 +53,7 @@ export type Exclusion =
   | 'no-structure'
   | Refusal['why'];
 
-/** Exclusions that may pass by themselves. */
+/** Reasons that may pass without a change to the campaign. */
 export const PASSING: readonly Exclusion[] = [
   'busy',
   'no-report',
@@ -75,22 +75,22 @@ export interface Candidate {
   labels: Record<string, string>;
   site: string | undefined;
   structure: Structure | undefined;
-  /** Why it takes part in nothing. */
+  /** Why it takes part in no campaign. */
   absence?: Refusal;
 }
 
 export type Considered =
-  /** It takes part; its configuration is its stratum. */
+  /** It takes part. Its stratum is its configuration. */
   | {
       kind: 'target';
       printer: string;
       stratum: string;
       structure: Structure;
       remedy: Remedy;
-      /** What it gets, as stops name it. */
+      /** The releases it gets, as stops name them. */
       releases: string[];
     }
-  /** Nothing to do: it hasn't the software, or runs what is wanted already. */
+  /** Nothing to do: it doesn't have the software, or runs the wanted version. */
   | { kind: 'fine'; printer: string }
   | { kind: 'excluded'; printer: string; reason: Exclusion; why: string; stratum: string };
 
@@ -106,7 +106,7 @@ export interface TargetSources {
   now(): number;
 }
 
-/** What the resolver is asked for. */
+/** The resolver's options for a request. */
 export function choiceFor(request: CampaignRequest): ChooseOptions {
   const { software, options } = request;
   return {
@@ -118,7 +118,7 @@ export function choiceFor(request: CampaignRequest): ChooseOptions {
   };
 }
 
-/** A duration in ms; the schema has checked its look. */
+/** A duration in ms; the schema has checked its form. */
 export function durationOr(text: string | undefined, ms: number): number {
   return (text === undefined ? undefined : durationMs(text)) ?? ms;
 }
@@ -136,7 +136,7 @@ export class Targets {
     this.#sources = sources;
   }
 
-  /** The printers that match a request, a page at a time. */
+  /** The printers that match a request, page by page. */
   async *candidates(request: CampaignRequest): AsyncGenerator<Candidate[]> {
     for (let from: string | undefined; ; ) {
       const page = await this.candidatePage(request, from);
@@ -165,7 +165,7 @@ export class Targets {
     return { candidates, ...(page.next === undefined ? {} : { next: page.next }) };
   }
 
-  /** These printers, as far as they are known. */
+  /** The known ones of these printers. */
   async named(printers: string[]): Promise<Candidate[]> {
     const rows = await this.#sources.database.query<
       {
@@ -196,7 +196,7 @@ export class Targets {
 
   /**
    * Judges candidates for a campaign.
-   * @param campaign its id, so that its own hold on a printer doesn't count; undefined for a preview
+   * @param campaign its id, so that its own orders don't count as busy; undefined for a preview
    */
   async consider(
     candidates: readonly Candidate[],
@@ -214,7 +214,7 @@ export class Targets {
             `SELECT t.printer, t.campaign FROM campaign_targets t JOIN campaigns c ON c.id = t.campaign
              WHERE t.printer = ANY($1) AND t.state IN ('waiting', 'dispatched')
                AND c.state IN ('running', 'paused') AND c.id <> $2
-               -- Of two that began in the same moment the first has it: each would leave it to the other.
+               -- Of two campaigns created at once the first has it; otherwise each would leave it to the other.
                AND NOT EXISTS (SELECT 1 FROM campaigns mine
                                WHERE mine.id = $2 AND (mine.created_at, mine.id) < (c.created_at, c.id))
                AND c.request->>'misfit' IS NULL AND $3::text IS NULL`,
@@ -278,8 +278,8 @@ export class Targets {
   }
 
   /**
-   * Leaves out those who would get no order for what is planned, whoever asks for it.
-   * @param asking nothing is to be done, so nobody is set aside
+   * Leaves out printers that are not admitted to an order.
+   * @param asking a preview: sets nobody aside
    */
   async #admitted(considered: Considered[], asking: boolean): Promise<Considered[]> {
     const { executions, repository, now } = this.#sources;
@@ -300,8 +300,8 @@ export class Targets {
   }
 
   /**
-   * How the remedy of each printer is found: what its verdict says, or what the resolver chooses. The function gives
-   * undefined for a printer that has nothing to do.
+   * A function that finds the remedy of a printer, from its verdict or from the resolver; undefined when the printer has
+   * nothing to do.
    */
   async #remedies(
     request: CampaignRequest,
@@ -333,7 +333,7 @@ export class Targets {
         return { why: 'its present structure has not been judged yet' };
       }
       const misfit = misfitOf(verdict);
-      // It fits, or it has another question by now, which has its own campaign.
+      // It fits by now, or has another misfit, which has its own campaign.
       return misfit !== undefined && misfit.key === request.misfit ? { remedy: misfit.remedy } : undefined;
     };
   }

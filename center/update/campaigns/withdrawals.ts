@@ -1,4 +1,4 @@
-/** Takes back orders that have not begun to install: of a campaign that stops, and of releases that must not go out. */
+/** Cancels orders that have not started to install: of a campaign that stops, or of a release that must not go out. */
 import { CAMPAIGN_DISPATCH_MAX } from '../limits.ts';
 import type { UpdateDatabase } from '../orders/execution-store.ts';
 import type { OrderService } from '../orders/order-service.ts';
@@ -11,8 +11,8 @@ export interface WithdrawalSources {
 }
 
 /**
- * Takes back a campaign's orders. When it resolves, nothing of them is on its way to a printer any more: what another
- * request or a look is taking back at this moment is waited for too.
+ * Cancels a campaign's orders. When it resolves, no order is on its way to a printer: it also waits for orders that another
+ * request or a look is cancelling.
  */
 export async function withdrawCampaign(orders: OrderService, id: string, why: string): Promise<void> {
   for (let after = ''; ; ) {
@@ -29,8 +29,8 @@ export async function withdrawCampaign(orders: OrderService, id: string, why: st
 }
 
 /**
- * Takes releases back, whatever campaign they went out with.
- * @returns the campaigns concerned, and how many orders were asked back
+ * Cancels the orders of these releases in all campaigns.
+ * @returns the campaigns concerned, and the number of orders
  */
 export async function withdrawReleases(
   { orders, database }: WithdrawalSources,

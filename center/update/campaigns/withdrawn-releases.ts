@@ -1,7 +1,7 @@
 /**
- * Releases that are withdrawn while campaigns bring them to printers: revoked in the signed repository, or withdrawn in
- * the catalog. Orders that have not begun to install are taken back, and printers that wait get what is right for them
- * now or are left out. A campaign that has nobody left is halted by its next look, with the reason.
+ * Releases that are withdrawn while campaigns install them: revoked in the signed repository, or withdrawn in the catalog.
+ * Orders that have not started to install are cancelled. Waiting printers are planned again, or left out. A campaign with no
+ * printer left is halted by its next look, with the reason.
  */
 import { reasonOf } from '../../../schemas/errors.ts';
 import { WITHDRAWN_RETRY_MS } from '../limits.ts';
@@ -16,10 +16,10 @@ import { withdrawReleases } from './withdrawals.ts';
 /** Release (`software@version`) to why it was withdrawn. */
 type Withdrawn = Readonly<Record<string, string>>;
 
-/** Why a release was withdrawn; undefined: it was not. */
+/** Why a release was withdrawn; undefined if it wasn't. */
 type WhyWithdrawn = (release: string) => string | undefined;
 
-/** `why` for releases as campaigns name them: `software@version`; a switched unit is no release. */
+/** `why` for names as campaigns use them: `software@version`. A switched unit is no release. */
 function byName(why: (software: string, version: string) => string | undefined): WhyWithdrawn {
   return (release) => {
     const at = release.lastIndexOf('@');
@@ -29,7 +29,7 @@ function byName(why: (software: string, version: string) => string | undefined):
   };
 }
 
-/** Campaigns that would still bring a withdrawn release to somebody. */
+/** Campaigns with a withdrawn release, and its printers waiting or under way. */
 async function withdrawnInCampaigns(
   database: UpdateDatabase,
   why: WhyWithdrawn,
@@ -50,7 +50,7 @@ async function withdrawnInCampaigns(
   return found;
 }
 
-/** What campaigns do for it. */
+/** What it needs from the campaigns. */
 export interface WithdrawnHost {
   save(query: Query, id: string, record: CampaignRecord): Promise<void>;
   /** Looks at a campaign soon. */
@@ -62,7 +62,7 @@ export class WithdrawnReleases {
   readonly #host: WithdrawnHost;
   readonly #why: WhyWithdrawn;
   #started = false;
-  /** One change after the other. */
+  /** The scan in progress; scans run one after the other. */
   #work: Promise<void> = Promise.resolve();
 
   constructor(settings: CampaignSettings, host: WithdrawnHost) {
@@ -76,7 +76,7 @@ export class WithdrawnReleases {
     });
   }
 
-  /** Begins with what was withdrawn while the center was down. */
+  /** Starts with releases that were withdrawn while the center was down. */
   start(): void {
     this.#started = true;
     this.look();
@@ -87,7 +87,7 @@ export class WithdrawnReleases {
     await this.#work;
   }
 
-  /** Looks whether campaigns bring what was withdrawn, and takes it back. */
+  /** Finds campaigns with withdrawn releases, and takes those back. */
   look(): void {
     if (!this.#started) return;
     this.#work = this.#work.then(async () => {
@@ -96,7 +96,7 @@ export class WithdrawnReleases {
       } catch (error) {
         this.#settings.log.warn(
           { reason: reasonOf(error) },
-          'withdrawn releases are taken back a little later',
+          'taking back withdrawn releases failed; trying again',
         );
         setTimeout(() => this.look(), WITHDRAWN_RETRY_MS).unref();
       }
@@ -110,7 +110,7 @@ export class WithdrawnReleases {
       const reason = names.map((name) => `${name} was withdrawn: ${releases[name]}`).join('; ');
       const printers = await this.#leaveOut(id, releases);
       const { orders } = await withdrawReleases(this.#settings, names, reason);
-      // Those whose orders install already end as they end.
+      // Orders that install already are left to end.
       if (printers + orders === 0) continue;
       log.warn({ campaign: id, printers, orders }, reason);
       tell('release-withdrawn', { campaign: id, releases: names, reason, printers, orders });
@@ -119,8 +119,8 @@ export class WithdrawnReleases {
   }
 
   /**
-   * Judges the printers of a campaign that wait for withdrawn releases anew, and remembers what was withdrawn.
-   * @returns how many are left out
+   * Judges the printers again that wait for withdrawn releases, and records what was withdrawn.
+   * @returns how many printers are left out
    */
   #leaveOut(id: string, withdrawn: Withdrawn): Promise<number> {
     const { database, targets } = this.#settings;

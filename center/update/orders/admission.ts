@@ -1,7 +1,7 @@
 /**
- * Who may be given an order at all: asked at the one place where orders are made, and by whoever wants to know
- * beforehand. A printer that left the fleet, whose device cannot be reached, or that was set aside gets none; one that
- * has spent its budget is set aside here.
+ * Whether a printer may get an order at all. Checked where orders are created, and by previews. A printer that left the
+ * fleet, whose device is unreachable, or that was set aside gets none. A printer that has spent its budget is set aside
+ * here.
  */
 import { textArray } from '../../database/sql-arrays.ts';
 import { type Budget, type PastOrder, type Spent, softwareOf, spentBudget } from './budget.ts';
@@ -14,7 +14,7 @@ export interface Refusal {
   reason: string;
 }
 
-/** A release, or with '' and '' everything, that a printer is set aside for. */
+/** A release that a printer is set aside for; empty software and release: every order. */
 export interface SetAside {
   printer: string;
   software: string;
@@ -26,7 +26,7 @@ export interface SetAside {
 
 type Ask = <R extends object>(text: string, values?: unknown[]) => Promise<R[]>;
 
-/** What a printer's row says of whether it takes part. */
+/** The columns of a printer's row that decide whether it takes part. */
 export interface AttendanceRow {
   standing: 'active' | 'retired' | 'revoked' | null;
   standing_reason: string | null;
@@ -40,13 +40,13 @@ interface Row extends AttendanceRow {
   past: { at: number; execution: PastOrder['execution']; steps: PastOrder['steps'] }[] | null;
 }
 
-/** What is asked for: who, and which steps. */
+/** An order that somebody wants for a printer. */
 export interface Wish {
   printer: string;
   plan: Pick<ExecutionPlan, 'steps'>;
 }
 
-/** Why a printer gets no order, whatever is asked for. */
+/** Why a printer gets no order of any kind. */
 export function absenceOf(row: AttendanceRow): Refusal | undefined {
   const because = row.standing_reason === null ? '' : `: ${row.standing_reason}`;
   if (row.standing === 'revoked') return { why: 'revoked', reason: `its credentials were revoked${because}` };
@@ -65,14 +65,14 @@ function asideOf(row: Row, steps: Wish['plan']['steps']): Refusal | undefined {
 }
 
 export class Admission {
-  /** Called when printers were set aside; perhaps before the transaction that did it has ended. */
+  /** Called when printers were set aside, possibly before that transaction commits. */
   onSetAside: () => void = () => undefined;
   readonly #ask: Ask;
   readonly #budget: () => Promise<Budget>;
 
   /**
-   * @param ask queries outside of any transaction
-   * @param budget what holds now
+   * @param ask runs a query outside any transaction
+   * @param budget the budget in force
    */
   constructor(ask: Ask, budget: () => Promise<Budget>) {
     this.#ask = ask;
@@ -80,14 +80,14 @@ export class Admission {
   }
 
   /**
-   * Which of these printers get no order, and why. Asking changes nothing.
+   * Which of these printers get no order, and why. Changes nothing.
    * @param now ms since the epoch
    */
   async refusals(wishes: readonly Wish[], now: number, ask: Ask = this.#ask): Promise<Map<string, Refusal>> {
     return (await this.#look(wishes, now, ask)).refused;
   }
 
-  /** The same where the orders are made: whoever has spent a budget is set aside, within the same transaction. */
+  /** Like `refusals`, and sets printers aside that have spent a budget, in the caller's transaction. */
   async admit(wishes: readonly Wish[], now: number, ask: Ask = this.#ask): Promise<Map<string, Refusal>> {
     const { refused, spent } = await this.#look(wishes, now, ask);
     if (spent.size > 0) {
@@ -148,14 +148,14 @@ export class Admission {
     return { refused, spent };
   }
 
-  /** What printers were set aside for and no trouble tells of yet. */
+  /** Set-asides that no trouble announces yet. */
   async untold(limit: number): Promise<SetAside[]> {
     return (await this.#list('trouble IS NULL ORDER BY printer, software LIMIT $1', [limit])).map(
       ({ trouble: _trouble, ...rest }) => rest,
     );
   }
 
-  /** This trouble tells of it. */
+  /** Records the trouble that announces a set-aside. */
   async told({ printer, software, release }: SetAside, trouble: string): Promise<void> {
     await this.#ask(
       'UPDATE set_aside SET trouble = $4 WHERE printer = $1 AND software = $2 AND release = $3',
@@ -163,7 +163,7 @@ export class Admission {
     );
   }
 
-  /** What a printer is set aside for, with the trouble that tells of it. */
+  /** What a printer is set aside for, with the trouble that announces it. */
   of(printer: string): Promise<(SetAside & { trouble: string | null })[]> {
     return this.#list('printer = $1 ORDER BY at, software, release', [printer]);
   }
@@ -181,8 +181,8 @@ export class Admission {
   }
 
   /**
-   * Lets printers have orders again: what they had until now counts no more towards their budgets.
-   * @returns what they had been set aside for
+   * Readmits a printer: its earlier orders no longer count towards its budgets.
+   * @returns what it was set aside for
    */
   async lift(printer: string, now: number): Promise<(SetAside & { trouble: string | null })[]> {
     const lifted = await this.of(printer);

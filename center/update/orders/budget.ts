@@ -1,29 +1,28 @@
 /**
- * How often one printer may be given the same release. An update that undoes itself (proven, and gone at the next
- * start) would otherwise be ordered again for ever: each verdict asks for what the one before asked for. Pure: what
- * was ordered before and the time come with the question.
+ * How often one printer may get the same release. Without a budget, an update that undoes itself (proven, gone after the
+ * next restart) would be ordered forever, because every verdict asks for it again. Pure.
  */
 import type { OrderStep } from '../../../schemas/types.ts';
 import type { Execution } from './order-state.ts';
 
 export interface Budget {
-  /** Orders that installed a release, whatever came of them; per printer and release. */
+  /** Orders that installed a release, with any outcome; per printer and release. */
   installations: number;
-  /** Times that a release was downloaded; per printer and release. */
+  /** Downloads of a release; per printer and release. */
   downloads: number;
-  /** Orders for a release that came to an end without being withdrawn; per printer and release. */
+  /** Orders for a release that ended without being cancelled; per printer and release. */
   orders: number;
-  /** Steps that orders installed, each of which restarts the printer; per printer. */
+  /** Installed steps, each of which restarts the printer; per printer. */
   restarts: number;
-  /** What lies further back counts no more, in ms. */
+  /** How far back orders count, in ms. */
   withinMs: number;
 }
 
 const DAY_MS = 24 * 3_600_000;
 
-/** The same as people set it. */
+/** The budget as people set it. */
 export interface BudgetSettings extends Omit<Budget, 'withinMs'> {
-  /** What lies further back counts no more. */
+  /** How far back orders count. */
   days: number;
 }
 
@@ -43,15 +42,15 @@ export const DEFAULT_BUDGET: Budget = budgetOf(DEFAULT_BUDGET_SETTINGS);
 
 type Step = Pick<OrderStep, 'subject' | 'from' | 'to'>;
 
-/** An order that a printer had before. */
+/** An earlier order of the printer. */
 export interface PastOrder {
-  /** When it was made, ms since the epoch. */
+  /** Creation, ms since the epoch. */
   at: number;
   execution: Pick<Execution, 'state' | 'step' | 'installs' | 'downloads' | 'endedAt' | 'suspectedBrick'>;
   steps: readonly Step[];
 }
 
-/** Why a printer gets no further order for a release; with software '' it gets none at all. */
+/** Why a printer gets no further order for a release; empty software: no order at all. */
 export interface Spent {
   software: string;
   release: string;
@@ -60,21 +59,21 @@ export interface Spent {
   reason: string;
 }
 
-/** Ends that say that the printer was changed, also where it never said that it installs. */
+/** End states in which the printer was changed, even if it never reported `installing`. */
 const CHANGED = new Set<Execution['state']>(['proven', 'partial', 'rolled-back']);
 
-/** The software that a step installs, or the unit that it switches. */
+/** The software a step installs, or the unit it switches. */
 export function softwareOf({ subject }: Pick<Step, 'subject'>): string {
   return subject.slice(subject.indexOf(':') + 1);
 }
 
-/** How many steps of an order began to install. */
+/** How many steps of an order started to install. */
 function installsOf({ execution }: PastOrder): number {
   const least = CHANGED.has(execution.state) || execution.suspectedBrick === true ? 1 : 0;
   return Math.max(execution.installs ?? 0, least);
 }
 
-/** The steps of an order that it came to: one that failed at its first says nothing of its second. */
+/** The steps an order reached. One that failed at its first step says nothing about its second. */
 function reached({ execution, steps }: PastOrder): readonly Step[] {
   return execution.state === 'proven' ? steps : steps.slice(0, execution.step + 1);
 }
@@ -83,7 +82,7 @@ function concerns(order: PastOrder, software: string, release: string): boolean 
   return reached(order).some((step) => step.to === release && softwareOf(step) === software);
 }
 
-/** A time of day, with its date unless that is today's. */
+/** A time of day, with the date unless it is today. */
 function moment(at: number, now: number): string {
   const text = new Date(at).toISOString();
   const today = new Date(now).toISOString().slice(0, 10);
@@ -106,9 +105,9 @@ function days(ms: number): string {
 }
 
 /**
- * What came of each installation, in words: "proven at 10:02, back at 1.0 at 10:31, twice". What came of several alike
- * is told once, with the times of the first.
- * @param next the first step that is asked for now: it shows where the printer stands after the last of them
+ * The outcomes in words: "proven at 10:02, back at 1.0 at 10:31, twice". Equal outcomes appear once, with the times of
+ * the first.
+ * @param next the first step wanted now: it shows what the printer runs after the last order
  */
 function historyOf(orders: readonly PastOrder[], next: Step, now: number): string {
   const told = new Map<string, { text: string; count: number }>();
@@ -129,7 +128,7 @@ function historyOf(orders: readonly PastOrder[], next: Step, now: number): strin
 }
 
 /**
- * Whether a printer has spent a budget that an order with these steps would draw on.
+ * The budget that an order with these steps would exceed, if any.
  * @param past its orders, oldest first
  */
 export function spentBudget(
@@ -145,7 +144,7 @@ export function spentBudget(
     const reason = `Orders restarted it ${often(restarts)} in ${within}`;
     return { software: '', release: '', what: 'restarts', reason };
   }
-  // Of several versions passed on the way the last one is what was asked for.
+  // When the order passes several versions, the last one is what was asked for.
   for (const step of [...steps].reverse()) {
     const software = softwareOf(step);
     const release = step.to;

@@ -1,7 +1,7 @@
 /**
- * Executions in Postgres. Every change is a transition of the pure machine, written with compare-and-set: whoever
- * worked from an older version loses and looks again. Changes that come at the same moment are read and written
- * together, in one statement each, so that a campaign over thousands of printers costs few round trips.
+ * Executions in Postgres. Every change is a transition of the pure state machine, written with compare-and-set; a
+ * transition from an outdated version is retried. Concurrent changes are batched, one statement to read and one to write,
+ * so that a campaign over thousands of printers costs few round trips.
  */
 
 import type { PoolClient } from 'pg';
@@ -23,7 +23,7 @@ import {
   wakeAt,
 } from './order-state.ts';
 
-/** What is needed of the store. */
+/** What orders and campaigns need from the database. */
 export interface UpdateDatabase {
   query<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
   transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T>;
@@ -31,13 +31,13 @@ export interface UpdateDatabase {
 
 export type Query = <R extends object>(text: string, values?: unknown[]) => Promise<R[]>;
 
-/** Statements of a transaction. */
+/** Runs statements in a transaction. */
 export function queryOf(client: PoolClient): Query {
   return async <R extends object>(text: string, values: unknown[] = []) =>
     (await client.query<R>(text, values)).rows;
 }
 
-/** Statements outside a transaction. */
+/** Runs statements outside a transaction. */
 export function queryIn(database: UpdateDatabase): Query {
   return (text, values) => database.query(text, values);
 }
@@ -51,7 +51,7 @@ export interface ExecutionRow {
   version: number;
   execution: Execution;
   plan: ExecutionPlan;
-  /** The printer has left the fleet: known where an event is decided, and only there. */
+  /** The printer has left the fleet. Only set where an event is decided. */
   left?: boolean;
 }
 
@@ -73,7 +73,7 @@ export interface NewExecution {
   offerAt?: number;
 }
 
-/** An event, or what to make of the row as it then stands (undefined: nothing). */
+/** An event, or a function that chooses one from the current row (undefined: none). */
 export type EventFor = OrderEvent | ((row: ExecutionRow) => OrderEvent | undefined);
 
 interface PendingTransition {
@@ -95,7 +95,7 @@ interface Row {
   standing?: string | null;
 }
 
-/** Printers asked for in one statement, and those that may wait for their turn. */
+/** Printers per lookup of active executions, and how many may wait. */
 const ACTIVE_LOOKUP_MAX = 2_000;
 const ACTIVE_WAITING_MAX = 200_000;
 
@@ -121,7 +121,7 @@ export class ExecutionStore {
   #busy = false;
   #published: string[] = [];
 
-  /** Active executions of lists of printers: asked for together, and waiting for a lost database. */
+  /** Batched lookups of active executions; they wait while the database is lost. */
   readonly #active: GroupCommit<readonly string[], ExecutionRow[]>;
   readonly admission: Admission;
 
@@ -145,16 +145,15 @@ export class ExecutionStore {
   }
 
   /**
-   * Creates executions. A printer that has one already gets none, and neither does one that is not admitted: its id is
-   * missing in the answer.
+   * Creates executions. Printers that already have one, or are not admitted, get none and are missing from the result.
    */
   async create(list: readonly NewExecution[], client?: PoolClient): Promise<ExecutionRow[]> {
     return (await this.createOrRefuse(list, client)).created;
   }
 
   /**
-   * The same, telling why printers were not admitted. Every order begins here, so whoever must not have one is held
-   * back here, whichever way it was asked for.
+   * Like `create`, and tells why printers were not admitted. Every order is created here, so admission is checked here
+   * whatever asked for it.
    */
   async createOrRefuse(
     wanted: readonly NewExecution[],
@@ -202,7 +201,7 @@ export class ExecutionStore {
     return ids;
   }
 
-  /** The executions of these printers that have not ended. */
+  /** The active executions of these printers. */
   async active(printers: readonly string[]): Promise<ExecutionRow[]> {
     const rows = await this.#database.query<Row>(
       `SELECT ${COLUMNS} FROM executions WHERE printer = ANY($1::text[]) AND ended_at IS NULL`,
@@ -211,7 +210,7 @@ export class ExecutionStore {
     return rows.map(fromRow);
   }
 
-  /** A page of executions that have not ended, by id. */
+  /** A page of active executions, ordered by id. */
   async activePage(after: string, limit: number, campaign?: string): Promise<ExecutionRow[]> {
     const rows = await this.#database.query<Row>(
       `SELECT ${COLUMNS} FROM executions
@@ -221,7 +220,7 @@ export class ExecutionStore {
     return rows.map(fromRow);
   }
 
-  /** Executions that are due to be looked at, the longest due first; and whether their printers are online. */
+  /** Executions whose timer is due, longest due first, and whether their printers are online. */
   async due(atMs: number, limit: number): Promise<{ id: string; printer: string; online: boolean }[]> {
     return this.#database.query(
       `SELECT e.id, e.printer, coalesce(p.online, true) AS online
@@ -231,7 +230,7 @@ export class ExecutionStore {
     );
   }
 
-  /** When the next execution is due; undefined when none is. */
+  /** When the next timer is due; undefined when there is none. */
   async nextDue(): Promise<number | undefined> {
     const [row] = await this.#database.query<{ at: Date | null }>(
       'SELECT min(wake_at) AS at FROM executions WHERE ended_at IS NULL',
@@ -239,7 +238,7 @@ export class ExecutionStore {
     return row?.at?.getTime();
   }
 
-  /** Executions of printers that left the fleet and that have not ended. */
+  /** Active executions of printers that left the fleet. */
   async leftBehind(): Promise<{ id: string; printer: string; online: boolean; standing: string }[]> {
     return this.#database.query(
       `SELECT e.id, e.printer, p.online, p.standing FROM executions e JOIN printers p ON p.id = e.printer
@@ -247,7 +246,7 @@ export class ExecutionStore {
     );
   }
 
-  /** Executions whose retained order is not known to be in line with their row. */
+  /** Executions whose retained order may be out of date. */
   async publishDue(after: string, limit: number): Promise<ExecutionRow[]> {
     const rows = await this.#database.query<Row>(
       `SELECT ${COLUMNS} FROM executions WHERE publish_due AND id > $1 ORDER BY id LIMIT $2`,
@@ -256,12 +255,12 @@ export class ExecutionStore {
     return rows.map(fromRow);
   }
 
-  /** Remembers that the retained order of `row` was published as of its version. */
+  /** Records that the retained order of this version of the row was published. */
   published(row: ExecutionRow): void {
     this.#published.push(row.id, String(row.version));
   }
 
-  /** Writes what `published` remembers; called now and then, and with every batch of transitions. */
+  /** Writes what `published` recorded. */
   async flushPublished(): Promise<void> {
     const list = this.#published;
     if (list.length === 0) return;
@@ -273,15 +272,15 @@ export class ExecutionStore {
         [list.filter((_, at) => at % 2 === 0), list.filter((_, at) => at % 2 === 1)],
       );
     } catch (error) {
-      // They stay due: published once more at the next start, which does no harm.
+      // They stay due and are published again at the next start, which is harmless.
       this.#published.unshift(...list);
       throw error;
     }
   }
 
   /**
-   * Lets an event happen to an execution.
-   * @returns undefined when there is no such execution, or `event` found nothing to do
+   * Applies an event to an execution.
+   * @returns undefined when there is no such execution or `event` chose none
    */
   apply(id: string, event: EventFor): Promise<Applied | undefined> {
     return new Promise((resolve, reject) => {
@@ -293,7 +292,7 @@ export class ExecutionStore {
   #kick(): void {
     if (this.#busy || this.#waiting.length === 0) return;
     this.#busy = true;
-    // What else arrives in this turn of the event loop travels along.
+    // Whatever else arrives in this turn of the event loop joins the batch.
     setImmediate(() => {
       const batch = this.#waiting.splice(0, BATCH_TRANSITIONS_MAX);
       this.#run(batch)
@@ -358,7 +357,7 @@ export class ExecutionStore {
     for (const [each, applied] of results) each.resolve(applied);
   }
 
-  /** Writes rows whose version is still the one before. @returns the ids that were written */
+  /** Writes rows whose version has not changed since. @returns the ids written */
   async #write(list: { row: ExecutionRow; publish: boolean; quarantine: boolean }[]): Promise<Set<string>> {
     if (list.length === 0) return new Set();
     const values = [
@@ -385,7 +384,7 @@ export class ExecutionStore {
     if (quarantined.length === 0) {
       return new Set((await this.#database.query<{ id: string }>(update, values)).map((row) => row.id));
     }
-    // The quarantine is part of the transition: it must not be lost between the two.
+    // The quarantine belongs to the transition: both commit or neither.
     return this.#database.transaction(async (client) => {
       const written = new Set((await client.query<{ id: string }>(update, values)).rows.map((row) => row.id));
       for (const { row } of quarantined.filter((each) => written.has(each.row.id))) {
@@ -408,7 +407,7 @@ export class ExecutionStore {
     });
   }
 
-  /** Whether a release may not be offered to a printer, and why. */
+  /** Releases that are quarantined on these printers, and why. */
   async quarantined(
     printers: readonly string[],
   ): Promise<Map<string, { software: string; release: string; reason: string }[]>> {

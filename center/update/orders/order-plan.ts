@@ -1,5 +1,5 @@
 /**
- * From a remedy to the order document that a printer gets. Pure.
+ * Turns a remedy into the order document for a printer. Pure.
  */
 
 import type { ReleaseTarget } from '../../../releases/targets.ts';
@@ -14,27 +14,27 @@ import type {
 } from '../../../schemas/types.ts';
 import { type Execution, isEnd } from './order-state.ts';
 
-/** What an execution is to do; fixed when it is created. */
+/** What an execution does; fixed at creation. */
 export interface ExecutionPlan {
   steps: OrderStep[];
-  /** The structure that was judged: proof must come from a later session. */
+  /** The judged structure. Proof must come from a later session. */
   structure: { session: string; revision: number };
   window?: MaintenanceWindow;
-  /** Downloads start no earlier (milliseconds since the epoch): they are spread. */
+  /** Earliest start of the download, ms since the epoch, to spread the load. */
   notBefore?: number;
-  /** Who or what wanted it. */
+  /** Who or what asked for it. */
   cause?: OrderCause;
 }
 
 export type PlanOutcome =
   | { ok: true; steps: OrderStep[] }
-  /** `withdrawn`: a release of it was revoked. */
+  /** `withdrawn`: one of its releases was revoked. */
   | { ok: false; reason: string; missing?: string; withdrawn?: true };
 
 /**
- * The steps of an order. A remedy's step is `[subject, version]`, or several such pairs in one list when they must be
+ * The steps of an order. A step of a remedy is `[subject, version]`, or several such pairs in one list when they must be
  * installed together.
- * @param find the signed target of a release
+ * @param find looks up the signed target of a release
  */
 export function orderSteps(
   structure: Structure,
@@ -46,7 +46,7 @@ export function orderSteps(
   let group = 0;
   const lists =
     remedy.steps.length > 0 ? remedy.steps : remedy.software.map(({ subject, to }) => [subject, to]);
-  // Spares that are in the printer are switched to by the order itself; where, the remedy says.
+  // The order switches to spare units at the point that the remedy names.
   const switches = (remedy.structure ?? []).filter(({ switchTo }) => switchTo !== undefined);
   const switchAfter = (done: number) => {
     for (const { symbol, switchTo = '', afterSteps = 0 } of switches) {
@@ -94,8 +94,8 @@ export function orderSteps(
 }
 
 /**
- * The retained order of an execution, or undefined when there is none (planned, or ended).
- * @param repository base address, with a slash at its end
+ * The retained order of an execution; undefined while it is planned and after it ended.
+ * @param repository base URL with a trailing slash
  */
 export function orderDocument(
   id: string,

@@ -29,12 +29,12 @@ import { type Nudge, type NudgeAt, type NudgeQueue, openQueue, type QueueConnect
 export interface UpdateSettings {
   database: UpdateDatabase;
   queue: QueueConnection;
-  /** Publishes; resolves when the broker has it. */
+  /** Resolves when the broker has the message. */
   publish(topic: string, payload: string, options: { qos: 0 | 1; retain: boolean }): Promise<void>;
   repository: Repository;
-  /** Address of the repository as printers reach it, with a slash at its end. */
+  /** Base URL of the repository for printers, with a trailing slash. */
   repositoryUrl: string;
-  /** Tells what became of an order. */
+  /** Announces what became of an order. */
   tell(
     kind: 'order' | 'campaign',
     what: string,
@@ -44,28 +44,28 @@ export interface UpdateSettings {
   log: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** From 0 to 1; Math.random unless told otherwise. */
+  /** From 0 to 1; default Math.random. */
   random?(): number;
   times?: Partial<OrderTimes>;
-  /** How often a printer may be given the same release, as it is set now. */
+  /** The budget in force. */
   budget?(): Promise<Budget>;
-  /** Opens a trouble that tells that a printer was set aside; gives its id. May be called twice for one. */
+  /** Opens the trouble that announces a set-aside and returns its id. May be called twice for one. */
   setAside?(aside: SetAside): Promise<string>;
   /** Asks a printer for its structure. */
   requestStructure?(printer: string): Promise<void>;
-  /** The printer is not what its order was made for: judge and plan it again. */
+  /** Judges a printer again whose order no longer fits it. */
   rejudge?(printer: string): Promise<void>;
-  /** Whether a printer is connected; asked when it has been silent for long. */
+  /** Whether a printer is connected; asked after long silence. */
   online?(printer: string): Promise<boolean>;
 }
 
-/** What operators see of an execution. */
+/** An execution as operators see it. */
 export interface ExecutionView {
   execution: string;
   printer: string;
   campaign?: string;
   trouble?: string;
-  /** Who or what wanted it. */
+  /** Who or what asked for it. */
   cause?: ExecutionPlan['cause'];
   state: string;
   attempt: number;
@@ -105,7 +105,7 @@ export class OrderService {
   #campaignNudge: ((id: string) => Promise<void>) | undefined;
   #flush: NodeJS.Timeout | undefined;
   #underWay = new Set<Promise<unknown>>();
-  /** Times for which a nudge is in the queue already. */
+  /** Wake-up times that are queued already. */
   #wakes = new Set<number>();
   #sweeping: NodeJS.Timeout | undefined;
   #tellTimer: NodeJS.Timeout | undefined;
@@ -129,7 +129,7 @@ export class OrderService {
     };
   }
 
-  /** Who handles nudges of campaigns. */
+  /** Registers the handler of campaign nudges. */
   onCampaignNudge(handle: (id: string) => Promise<void>): void {
     this.#campaignNudge = handle;
   }
@@ -138,14 +138,14 @@ export class OrderService {
     return this.#queue;
   }
 
-  /** Begins to work; brings in line what a kill left undone. */
+  /** Starts, and finishes what a kill left undone. */
   async start(): Promise<void> {
     await this.#queue.start((nudge) => this.#nudged(nudge));
     this.#flush = setInterval(() => {
       this.#track(this.store.flushPublished());
     }, PUBLISHED_FLUSH_MS);
     this.#flush.unref();
-    // Should the queue have lost its delayed jobs (a Redis without persistence), the store still knows what is due.
+    // A Redis without persistence loses delayed jobs; the store still knows what is due.
     this.#sweeping = setInterval(() => this.#track(this.#sweep()), SWEEP_EVERY_MS);
     this.#sweeping.unref();
     await this.#catchUp();
@@ -160,7 +160,7 @@ export class OrderService {
     await this.store.flushPublished();
   }
 
-  /** Publishes what was not known to be published, replays reports, and sets every nudge again. */
+  /** Publishes orders that may be out of date, replays reports, and queues every nudge again. */
   async #catchUp(): Promise<void> {
     for (let after = ''; ; ) {
       const rows = await this.store.publishDue(after, PAGE_ROWS);
@@ -188,7 +188,7 @@ export class OrderService {
     if (next !== undefined) this.#wakeAt(next);
   }
 
-  /** Reports that were stored and, because of a kill, never came to the machine. */
+  /** Replays reports that were stored before a kill and never processed. */
   async #replay(ids: string[]): Promise<void> {
     const rows = await this.#settings.database.query<{ printer: string; document: UpdateReport }>(
       `SELECT r.printer, r.document FROM update_reports r JOIN executions e ON e.id = r.execution AND e.printer = r.printer
@@ -199,12 +199,12 @@ export class OrderService {
     for (const { printer, document } of rows) await this.onUpdateReport(printer, document);
   }
 
-  /** Wakes executions that a campaign created. */
+  /** Queues the offers of new executions. */
   async dispatch(rows: readonly ExecutionRow[]): Promise<void> {
     await this.#queue.add(rows.flatMap((row) => this.#offer(row)));
   }
 
-  /** Opens the troubles that tell which printers were set aside, one after the other. */
+  /** Opens the troubles of printers that were set aside, one after the other. */
   #tellSetAside(): Promise<void> {
     return this.#setAsides.run(() => this.#tellUntold());
   }
@@ -218,8 +218,8 @@ export class OrderService {
   }
 
   /**
-   * A printer left the fleet: its order ends.
-   * @param hears it still hears us: then it is asked to stop, so that nothing ends in the middle
+   * Ends the order of a printer that left the fleet.
+   * @param hears the printer is still connected: it is asked to cancel, so that no installation is cut off
    */
   async onLeft(printer: string, reason: string, hears: boolean): Promise<void> {
     const at = this.#settings.now();
@@ -231,7 +231,7 @@ export class OrderService {
   async onUpdateReport(printer: string, report: UpdateReport): Promise<void> {
     const random = this.#random();
     await this.#apply(report.execution, (row) =>
-      // Another printer's execution is none of its business.
+      // Ignore reports about another printer's execution.
       row.printer === printer ? { type: 'report', at: this.#settings.now(), report, random } : undefined,
     );
   }
@@ -255,7 +255,7 @@ export class OrderService {
     }
   }
 
-  /** Asks for an execution to be cancelled; honoured until it installs. */
+  /** Cancels an execution; has no effect once it installs. */
   async cancel(id: string, reason: string): Promise<ExecutionRow | undefined> {
     return (await this.#apply(id, { type: 'cancel', at: this.#settings.now(), reason }))?.row;
   }
@@ -274,13 +274,13 @@ export class OrderService {
     );
   }
 
-  /** Whoever left between the making of an order and its offer never gets it. */
+  /** The offer, or a withdrawal if the printer left after the order was created. */
   #toOffer({ left }: ExecutionRow): OrderEvent {
     const at = this.#settings.now();
     return left ? { type: 'withdraw', at, reason: 'the printer left the fleet' } : { type: 'offer', at };
   }
 
-  /** Looks at every execution that is due. */
+  /** Applies the timers of all executions that are due. */
   async #sweep(): Promise<void> {
     const { now, online } = this.#settings;
     await this.#tellSetAside();
@@ -297,7 +297,7 @@ export class OrderService {
           );
         }),
       );
-      // One that is due and stays due would be found for ever.
+      // Stop when the rest stays due, or the loop would never end.
       const stuck = moved.filter((each) => each && each.row.execution === each.before).length;
       if (due.length < PAGE_ROWS || stuck === due.length) break;
     }
@@ -342,9 +342,9 @@ export class OrderService {
     }
   }
 
-  /** Waits until what is being published for a printer is out. Whoever publishes it hears whether it failed. */
+  /** Waits for the publish in progress for a printer. Its own caller handles a failure. */
   async published(printer: string): Promise<void> {
-    await this.#publishing.get(printer)?.catch(() => undefined);
+    await this.#publishing.run(printer, () => undefined);
   }
 
   #publish(row: ExecutionRow): Promise<void> {
@@ -360,7 +360,7 @@ export class OrderService {
       row.campaign,
       this.#settings.repositoryUrl,
     );
-    // An execution that ended must not wipe out the order of the one that followed it.
+    // An ended execution must not clear the order of the next one.
     if (!order && (await this.store.active([row.printer])).some((other) => other.id !== row.id)) {
       this.store.published(row);
       return;
@@ -372,17 +372,17 @@ export class OrderService {
     this.store.published(row);
   }
 
-  /** The nudge by which a planned execution is offered. */
+  /** The nudge that offers a planned execution. */
   #offer({ id, execution }: ExecutionRow): NudgeAt[] {
     if (execution.state !== 'planned') return [];
     const delayMs = Math.max(0, execution.offerAt - this.#settings.now());
     return [{ nudge: { kind: 'execution', id }, jobId: `${id}-${execution.attempt}-offer`, delayMs }];
   }
 
-  /** A delayed nudge for whatever is due at that time; those that lie close together are one. */
+  /** Queues a delayed nudge for everything due at that time. Times close together share one. */
   #wakeAt(at: number): void {
     const delayMs = Math.max(0, at - this.#settings.now());
-    // The further away, the coarser: a sixteenth of the way, never finer than what a short timer needs.
+    // The grain is a sixteenth of the delay, but never finer than a short timer needs.
     const grainMs = Math.max(WAKE_GRAIN_MS, 2 ** Math.floor(Math.log2(delayMs / 16 + 1)));
     const bucket = (Math.floor(at / grainMs) + 1) * grainMs;
     if (this.#wakes.has(bucket)) return;
@@ -400,7 +400,7 @@ export class OrderService {
   #track(promise: Promise<unknown>): void {
     const settled = promise
       .catch((error: unknown) => {
-        this.#settings.log.warn({ reason: reasonOf(error) }, 'the orders could not be looked after');
+        this.#settings.log.warn({ reason: reasonOf(error) }, 'background work on orders failed');
       })
       .finally(() => this.#underWay.delete(settled));
     this.#underWay.add(settled);

@@ -1,14 +1,13 @@
 /**
- * The life of one execution: one printer that is to install one list of steps. A pure function of (state, event) to
- * (state, effects), without clock, chance or I/O: they come with the event. Whoever runs it stores the new state
- * with compare-and-set and only then carries out the effects, which may all be repeated.
+ * The life of one execution: one printer installs one list of steps. A pure function from (state, event) to
+ * (state, effects). Time and chance come with the event. The caller stores the new state with compare-and-set and then
+ * carries out the effects, all of which may be repeated.
  *
  * Invariants
- * - An ended execution never changes again; a late report gets the retained order (an empty one) as its answer.
- * - Only the center's look at a structure makes `proven`; the printer's word never does.
- * - An attempt begins anew only when the one before ended without having touched the printer, or having put
- *   everything back.
- * - Silence ends: every state that isn't an end has a time at which `timer` moves it on.
+ * - An ended execution never changes. A late report is answered with the (empty) retained order.
+ * - Only a structure that the center received makes an execution `proven`; a report never does.
+ * - A new attempt starts only if the one before never touched the printer.
+ * - Every state that isn't an end has a time at which `timer` moves it on.
  */
 import { isSwitch, isSwitched } from '../../../schemas/order-steps.ts';
 import { installedVersion } from '../../../schemas/subject.ts';
@@ -44,7 +43,7 @@ const ENDS: ReadonlySet<OrderState> = new Set<OrderState>([
   'cancelled',
 ]);
 
-/** States in which the printer may be half changed: a cancel comes too late. */
+/** States in which the printer may be half changed, so that a cancel comes too late. */
 const TOUCHED: ReadonlySet<OrderState> = new Set<OrderState>(['installing', 'self-testing', 'claimed']);
 
 export function isEnd(state: OrderState): boolean {
@@ -56,15 +55,15 @@ export function isTouched(state: OrderState): boolean {
   return TOUCHED.has(state);
 }
 
-/** How long each kind of silence may last, in milliseconds, and how often things are tried. */
+/** How long each kind of silence may last, in ms, and how often things are retried. */
 export interface OrderTimes {
-  /** A printer that is online has not answered an offer, or has not gone on with it. */
+  /** An online printer has not answered the offer, or made no progress. */
   progressMs: number;
-  /** Nothing heard since it began to install, whether online or not: it may be bricked. */
+  /** Nothing heard since it started to install: it may be bricked. */
   installMs: number;
-  /** It claims to be done, and no structure shows it. */
+  /** It claims to be done, but no structure shows it. */
   proofMs: number;
-  /** How often an unanswered offer is put before it again. */
+  /** How often an unanswered offer is published again. */
   nudgesMax: number;
   attemptsMax: number;
   /** Backoff between attempts: full jitter below base·2^attempt, at most the cap. */
@@ -82,31 +81,31 @@ export const DEFAULT_TIMES: OrderTimes = {
   backoffCapMs: 30 * 60_000,
 };
 
-/** What is kept of an execution besides its steps. Times are milliseconds since the epoch. */
+/** The stored state of an execution, without its steps. Times are ms since the epoch. */
 export interface Execution {
   state: OrderState;
   attempt: number;
   /** The highest `seq` of this attempt's reports. */
   reportSeq: number;
   step: number;
-  /** Share of the current state that is done, 0 to 1. */
+  /** Progress within the current state, 0 to 1. */
   progress: number;
-  /** When it last went on (a new report, a new offer, the printer's return). */
+  /** Last progress: a new report, a new offer, or the printer's return. */
   progressAt: number;
   nudges: number;
-  /** In `planned`: no offer before it. */
+  /** In `planned`: earliest time of the offer. */
   offerAt: number;
   deadlineAt: number;
-  /** Why it is to be cancelled, once somebody asked. */
+  /** Why it was asked to cancel. */
   cancel?: string;
   error?: ErrorReport;
-  /** Steps that began to install, over all attempts: each restarts the printer. */
+  /** Steps that started to install, over all attempts. Each restarts the printer. */
   installs?: number;
-  /** Times that it began to download. */
+  /** How often it started to download. */
   downloads?: number;
-  /** A structure of a new session showed every subject before the printer claimed to be done. */
+  /** A structure of a new session showed every subject before the printer claimed it. */
   shown?: boolean;
-  /** It stopped talking after it had begun to install. */
+  /** It fell silent after it had started to install. */
   suspectedBrick?: boolean;
   endedAt?: number;
 }
@@ -118,20 +117,20 @@ export type OrderEvent =
   | { type: 'timer'; at: number; online: boolean; random: number }
   | { type: 'online'; at: number }
   | { type: 'cancel'; at: number; reason: string }
-  /** The printer left: nobody will answer, so the order ends at once, whatever it has come to. */
+  /** The printer left and won't answer: the order ends immediately, whatever its state. */
   | { type: 'withdraw'; at: number; reason: string };
 
 export type OrderEffect =
-  /** Put the order as it now stands (empty when ended) on the printer's retained topic. */
+  /** Publish the current order (empty when ended) on the printer's retained topic. */
   | { type: 'publish' }
   /** Wake the execution with `timer` (or `offer` while planned) at that time. */
   | { type: 'wake'; at: number }
   | { type: 'request-structure' }
-  /** This printer is not offered this release again until somebody lifts it. */
+  /** Don't offer this release to this printer again until a person lifts it. */
   | { type: 'quarantine' }
-  /** The printer is not what the order was made for: judge and plan it again. */
+  /** Judge and plan the printer again: it has changed since the order was created. */
   | { type: 'rejudge' }
-  /** Something that operators see. */
+  /** A change that operators see. */
   | { type: 'changed' };
 
 export interface Transition {
@@ -139,7 +138,7 @@ export interface Transition {
   effects: OrderEffect[];
 }
 
-/** Codes after which the same order may succeed later: the way to the image, not the image. */
+/** Codes after which the same order may succeed later: the way to the image failed, not the image. */
 const TRANSIENT = new Set([
   'update/unreachable',
   'update/interrupted',
@@ -148,18 +147,18 @@ const TRANSIENT = new Set([
   'update/timeout',
   'update/repository-busy',
 ]);
-/** Codes that say that the printer is not what the order was made for. */
+/** Codes that mean that the printer has changed since the order was created. */
 const OUTDATED = new Set(['update/structure-changed', 'update/unknown-subject']);
 
 /** How much of an order a structure shows. */
 export type Shows = 'every' | 'some' | 'none';
 
-/** The version each subject has in the end, by subject: several steps may pass over one subject. */
+/** The final version of each subject: several steps may update the same one. */
 export function finalVersions(steps: readonly Pick<OrderStep, 'subject' | 'to'>[]): Map<string, string> {
   return new Map(steps.map((step) => [step.subject, step.to]));
 }
 
-/** How much of the order the structure shows: every subject at its last version, some of them, or none. */
+/** How many subjects the structure shows at their final version. */
 export function shows(structure: Pick<Structure, 'apparatus' | 'units'>, steps: readonly OrderStep[]): Shows {
   const wanted = finalVersions(steps);
   let shown = 0;
@@ -188,7 +187,7 @@ export function planExecution(at: number, deadlineAt: number, offerAt = at): Exe
   };
 }
 
-/** When an execution must be looked at again although nothing happened; undefined when it has ended. */
+/** When `timer` is due; undefined when the execution has ended. */
 export function wakeAt(execution: Execution, times: OrderTimes): number | undefined {
   switch (execution.state) {
     case 'planned':
@@ -253,7 +252,7 @@ function failed(
     execution.attempt < times.attemptsMax &&
     offerAt < execution.deadlineAt;
   if (!again) {
-    // What never touched the printer says nothing against the release on it.
+    // A failure before the printer was touched says nothing about the release.
     return end(
       execution,
       'failed',
@@ -279,14 +278,14 @@ function failed(
   );
 }
 
-/** What a report adds to what the order has cost the printer. */
+/** What a report adds to the counts of installs and downloads. */
 function effort(
   execution: Execution,
   report: Pick<UpdateReport, 'state' | 'step'>,
 ): Pick<Execution, 'installs' | 'downloads'> {
   const further = (report.step ?? execution.step) > execution.step;
   if (report.state === 'downloading') {
-    // Once an attempt, however many images it needs.
+    // Once per attempt, however many images it needs.
     const again = execution.state === 'downloading' || execution.state === 'verified';
     return again || isTouched(execution.state) ? {} : { downloads: (execution.downloads ?? 0) + 1 };
   }
@@ -302,7 +301,7 @@ function onReport(
 ): Transition {
   const { report, at, random } = event;
   if (report.attempt < execution.attempt || execution.state === 'planned') {
-    // It speaks of an offer that no longer stands: show it what stands.
+    // The report is about an older offer: answer with the current one.
     return { execution, effects: [{ type: 'publish' }] };
   }
   if (report.attempt > execution.attempt || report.seq <= execution.reportSeq) return same(execution);
@@ -326,8 +325,7 @@ function onReport(
     case 'cancelled':
       return end(heard, 'cancelled', at, { error: report.error });
     default: {
-      // Once claimed there is nothing left to report but an end; a printer that goes back to what comes before
-      // installing while it installs contradicts itself and is not believed.
+      // After `claimed` only an end can follow. A printer that installs can't go back to an earlier state.
       const early = !TOUCHED.has(report.state);
       const touched = isTouched(execution.state);
       if (execution.state === 'claimed' || (touched && early && (report.step ?? 0) <= execution.step)) {
@@ -345,7 +343,7 @@ function onReport(
       const changed = report.state !== execution.state;
       const effects: OrderEffect[] = changed ? [{ type: 'changed' }] : [];
       const due = wakeAt({ ...heard, ...next }, times);
-      // A wake-up that comes too early looks again and goes back to sleep; one that may come too late is a new one.
+      // An early wake-up goes back to sleep; only an earlier due time needs a new one.
       const before = wakeAt(execution, times);
       if (due !== undefined && before !== undefined && due < before) effects.push({ type: 'wake', at: due });
       if (report.state === 'claimed') effects.push({ type: 'request-structure' });
@@ -361,7 +359,7 @@ function proven(execution: Execution, at: number): Transition {
 function onStructure(execution: Execution, event: Extract<OrderEvent, { type: 'structure' }>): Transition {
   if (event.session === 'judged' || execution.state === 'planned') return same(execution);
   if (event.shows === 'every') {
-    // Between restart and self-test it runs the new software but may still take it back.
+    // Between restart and self-test it runs the new software but may still roll back.
     if (execution.state === 'installing' || execution.state === 'self-testing') {
       return execution.shown ? same(execution) : move(execution, { shown: true }, []);
     }
@@ -420,7 +418,7 @@ function onTimer(
           error: { code: 'update/deadline', message },
         });
       }
-      // Offline is not failed: it finds the retained order when it returns.
+      // Being offline is no failure: the printer finds the retained order when it returns.
       if (!online) {
         const next = Math.min(at + times.progressMs, execution.deadlineAt);
         return move(execution, { progressAt: at }, [{ type: 'wake', at: next }]);
@@ -444,7 +442,7 @@ function onTimer(
 }
 
 /**
- * What becomes of an execution when something happens.
+ * Applies an event.
  * @returns the same object when nothing changes
  */
 export function transition(execution: Execution, event: OrderEvent, times: OrderTimes): Transition {

@@ -1,4 +1,4 @@
-/** The orders that one printer has had, as operators read them: what it claimed apart from what it proved. */
+/** The orders of one printer, as operators read them, with what it claimed and what it proved. */
 import type { OrderStep, PrinterOrder } from '../../../schemas/types.ts';
 import { cursorOf, keyOf } from '../../database/page-cursor.ts';
 import type { Page, PageRequest } from '../../queries.ts';
@@ -22,7 +22,7 @@ interface Row {
 }
 
 /**
- * How far one step has come. A step is claimed when the printer went on to the next one, or said that it was done; only
+ * The progress of one step. A step is claimed when the printer went on to the next one or reported that it was done. Only
  * the end of the whole order proves it.
  */
 export function stepState(

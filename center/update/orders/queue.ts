@@ -1,8 +1,8 @@
 /**
- * The queue of nudges: "look at this execution (or campaign) now, or at that time". The truth is in the store; a nudge
- * that comes twice, late or for nothing does no harm, so losing the queue loses no order.
+ * The queue of nudges: "look at this execution or campaign now, or at that time". The store holds the truth. A nudge
+ * that comes twice, late or for nothing is harmless, so losing the queue loses no order.
  *
- * BullMQ 6 on the same Postgres by default, on Redis when there is one. Ids must not hold a colon (BullMQ splits at it).
+ * BullMQ 6 on the same Postgres by default, on Redis if configured. Ids must not contain a colon: BullMQ splits at it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPostgresBackend, Queue, Worker } from 'bullmq';
@@ -12,37 +12,37 @@ import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import { JOBS_CONCURRENT_MAX } from '../limits.ts';
 
 export interface Nudge {
-  /** What is to be looked at: one execution, one campaign, or every execution that is due. */
+  /** What to look at: one execution, one campaign, or every execution that is due. */
   kind: 'execution' | 'campaign' | 'due';
-  /** Of the execution or campaign. */
+  /** Id of the execution or campaign. */
   id: string;
 }
 
 export interface NudgeAt {
   nudge: Nudge;
-  /** Names the nudge: while one with this id waits, another one changes nothing. */
+  /** While a nudge with this id waits, adding another has no effect. */
   jobId: string;
-  /** From now; 0 is at once. */
+  /** From now; 0 is immediately. */
   delayMs: number;
 }
 
 export interface NudgeQueue {
   start(handle: (nudge: Nudge) => Promise<void>): Promise<void>;
   add(nudges: readonly NudgeAt[]): Promise<void>;
-  /** Jobs that wait, are delayed, or are being worked on. */
+  /** Number of jobs by state. */
   depth(): Promise<Record<string, number>>;
-  /** Why it can't be used at the moment; undefined while it can, or is on the store's database. */
+  /** Why the queue is unusable now; undefined if it is usable or on the store's database. */
   fault(): string | undefined;
   stop(): Promise<void>;
 }
 
 export type QueueConnection =
-  /** Schema of its own in the database. */
+  /** In a schema of its own. */
   { postgres: string; schema?: string } | { redis: string; prefix?: string };
 
 const DONE = { removeOnComplete: true, removeOnFail: { count: 1000 } };
 
-/** How long Redis may take to answer at a start. */
+/** How long Redis may take to answer at the start. */
 const REDIS_START_MS_MAX = 10_000;
 const REDIS_TRY_EVERY_MS = 500;
 /**
@@ -62,7 +62,7 @@ async function tooLate(): Promise<never> {
 }
 
 /**
- * Sees at a start that Redis is there and takes commands; one that starts at the same time is waited for.
+ * Checks at the start that Redis takes commands, and waits for one that is still starting.
  * @throws PlatenError start/redis
  */
 export async function reachRedis(url: string, stop: AbortSignal): Promise<void> {
@@ -116,7 +116,7 @@ export function openQueue(
 
   const open = async (handle: (nudge: Nudge) => Promise<void>) => {
     const process = async (job: { data: Nudge }) => handle(job.data);
-    // A nudge that fails is tried again; its backoff doubles from a second.
+    // A failed nudge is retried; the backoff doubles from one second.
     const defaults = { ...DONE, attempts: 8, backoff: { type: 'exponential', delay: 1000, jitter: 0.5 } };
     if ('redis' in connection) {
       const make = () => {
@@ -194,7 +194,7 @@ export function openQueue(
       const closing = parts;
       parts = undefined;
       if (!closing) return;
-      // Nothing can be finished with a Redis that isn't there, and a close would wait for it.
+      // Without Redis no job can finish, and a graceful close would wait for it.
       const gone = closing.fault() !== undefined;
       if (gone) await closing.close();
       await closing.worker.close(gone);
