@@ -108,6 +108,7 @@ export class CampaignFleet {
   #withdrawn = new Set<string>();
   #catalog = catalogWith(this.#withdrawn);
   #life: Life | undefined;
+  #isClosed = false;
 
   private constructor(opened: TestStore, repository: LocalRepository) {
     this.#opened = opened;
@@ -165,6 +166,7 @@ export class CampaignFleet {
 
   async close(): Promise<void> {
     const life = this.#life;
+    this.#isClosed = true;
     this.#life = undefined;
     if (life) {
       await life.campaigns.stop();
@@ -378,7 +380,9 @@ export class CampaignFleet {
     if (order.cancel === true) {
       if (this.#seen.has(`${key}/cancel`)) return;
       this.#seen.add(`${key}/cancel`);
-      void this.#send(printer, order, ['cancelled'], 90);
+      this.#send(printer, order, ['cancelled'], 90)
+        // The test has ended.
+        .catch(() => undefined);
       return;
     }
     if (this.#seen.has(key)) return;
@@ -412,6 +416,7 @@ export class CampaignFleet {
   /** A message to the services, sent again until a life of them has taken it, as QoS 1 does. */
   async #toService(say: (life: Life) => Promise<void>): Promise<void> {
     for (;;) {
+      if (this.#isClosed) throw new Error('the fleet is closed');
       const life = this.#life;
       if (life) {
         try {

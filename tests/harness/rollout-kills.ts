@@ -14,6 +14,8 @@ import { bad, type CampaignFleet, good } from './campaign-fleet.ts';
 import { eventually } from './orders.ts';
 
 const VERSION = '2.5.0';
+/** A stop is timed before it is stored; an order made in between is taken back when it is. */
+const STOP_STORED_MS = 1_000;
 const SOFTWARE = { id: 'acme.engine', range: VERSION };
 
 export interface KillRun {
@@ -202,7 +204,9 @@ async function check(
       throw new Error(`${printer} got an order while it had another`);
     const held = stops
       .filter(
-        (stop) => stop.at.getTime() < made && (stop.lifted_at?.getTime() ?? Number.POSITIVE_INFINITY) > made,
+        (stop) =>
+          stop.at.getTime() + STOP_STORED_MS < made &&
+          (stop.lifted_at?.getTime() ?? Number.POSITIVE_INFINITY) > made,
       )
       .map(({ strata, at: since, ...stop }) => ({
         ...stop,

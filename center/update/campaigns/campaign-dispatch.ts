@@ -185,14 +185,16 @@ export class CampaignHand {
         // It used up a place without giving evidence: another printer may have it.
         if (exposure === null) happen({ type: 'withdrawn', count: 1 });
       }
+      // While it runs, dispatch judges it again: another release may be right for it.
+      const gone = again && record.state !== 'running' ? withdrawnOf(releases, record) : undefined;
       await query(
         `UPDATE campaign_targets SET state = $3, exposure = $4, outcome = CASE WHEN $9 THEN outcome ELSE $5 END,
-           ended = $6, tries = $7, runs_since = $8
+           ended = $6, tries = $7, runs_since = $8, reason = $10, why = $11
          WHERE campaign = $1 AND printer = $2`,
         [
           row.id,
           printer,
-          again ? 'waiting' : 'ended',
+          gone === undefined ? (again ? 'waiting' : 'ended') : 'excluded',
           exposure,
           outcome ?? null,
           state,
@@ -200,6 +202,8 @@ export class CampaignHand {
           state === 'rejected' ? tries + 1 : tries,
           outcome === 'good' ? new Date(this.#settings.now()) : null,
           isKnown,
+          gone === undefined ? null : 'withdrawn',
+          gone ?? null,
         ],
       );
     }
@@ -433,6 +437,14 @@ export class CampaignHand {
     );
     return { created, waits: { ...waits, ...busy } };
   }
+}
+
+/** Why some of these releases were withdrawn, in words; undefined if none was. */
+function withdrawnOf(releases: readonly string[], { withdrawn = {} }: CampaignRecord): string | undefined {
+  const said = releases
+    .filter((release) => withdrawn[release] !== undefined)
+    .map((release) => `${release} was withdrawn: ${withdrawn[release]}`);
+  return said.length > 0 ? said.join('; ') : undefined;
 }
 
 /** Whether a person chose to tolerate more failures than the default. */

@@ -58,7 +58,9 @@ export function campaignPrinters(
   after: string,
 ): Promise<Record<string, unknown>[]> {
   return database.query(
-    `SELECT t.printer, t.state, coalesce(e.state, t.ended, t.reason, t.state) AS "is", t.execution,
+    `SELECT t.printer, t.state, t.execution,
+              CASE t.state WHEN 'excluded' THEN coalesce(t.reason, t.state) WHEN 'waiting' THEN t.state
+                           ELSE coalesce(e.state, t.ended, t.state) END AS "is",
               e.record->'error' AS error,
               coalesce(t.why, CASE WHEN t.state = 'waiting' AND o.id IS NOT NULL
                                    THEN 'it has the order ' || o.id || coalesce(' of the campaign ' || o.campaign, '') END) AS why

@@ -341,10 +341,17 @@ test('a campaign whose release was withdrawn is halted with the reason, without 
   expect(world.campaign).toMatchObject({
     state: 'halted',
     halt: 'withdrawn',
-    reason: 'acme.engine@2.5.0 was withdrawn (jams more): 4 printers are left out',
+    reason: 'acme.engine@2.5.0 was withdrawn (jams more): 5 printers are left out',
   });
+  // Lifted by mistake, while it is still withdrawn, it is halted again.
   happen(world, { type: 'lift' });
-  expect(world.campaign.withdrawn).toBeUndefined();
+  expect(world.campaign.state).toBe('running');
+  happen(world, { type: 'tick', at: 0, ...QUIET, withdrawn: 4 });
+  expect(world.campaign.state).toBe('halted');
+  // Printers for which nothing was right from the beginning don't halt a campaign.
+  const other = begin(5);
+  happen(other, { type: 'tick', at: 0, ...QUIET, withdrawn: 4 });
+  expect(other.campaign.state).toBe('finished');
 });
 
 test('a campaign waits for printers that others have, and is not finished without them', () => {

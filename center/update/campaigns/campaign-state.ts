@@ -455,14 +455,7 @@ export function campaignTransition(
 function lifted(campaign: CampaignRecord): CampaignRecord {
   const { state, guard, asked = { canaries: 0, promoteBelow: guard.settings.promoteBelow } } = campaign;
   if (state !== 'halted' && state !== 'aborted') return campaign;
-  const {
-    halt: _halt,
-    reason: _reason,
-    suspectedBrick: _brick,
-    waits: _waits,
-    withdrawn: _gone,
-    ...rest
-  } = campaign;
+  const { halt: _halt, reason: _reason, suspectedBrick: _brick, waits: _waits, ...rest } = campaign;
   const { canaries, promoteBelow } = canaryStage(campaign.targets, asked, campaign.pace, guard.settings);
   return {
     ...rest,
@@ -482,13 +475,10 @@ function lifted(campaign: CampaignRecord): CampaignRecord {
 }
 
 /** The reason for a halt because of withdrawn releases, in words. */
-function withdrawnReason(releases: Readonly<Record<string, string>> = {}, printers: number): string {
+function withdrawnReason(releases: Readonly<Record<string, string>>, printers: number): string {
   const said = Object.entries(releases).map(([release, why]) => `${release} was withdrawn (${why})`);
-  const what = said.length > 0 ? said.join(', ') : 'what they were to get was withdrawn';
-  return `${what}: ${printers} ${printers === 1 ? 'printer is' : 'printers are'} left out`.slice(
-    0,
-    REASON_CHARACTERS_MAX,
-  );
+  const whom = printers === 1 ? 'printer is' : 'printers are';
+  return `${said.join(', ')}: ${printers} ${whom} left out`.slice(0, REASON_CHARACTERS_MAX);
 }
 
 function tick(
@@ -506,8 +496,9 @@ function tick(
 ): { campaign: CampaignRecord; allowance: Allowance } {
   if (campaign.state !== 'running') return { campaign, allowance: { dispatch: 0 } };
   // Don't wait for printers that are away with a cancelled order.
-  if (waiting === 0 && busy === 0 && withdrawn > 0 && underWay <= cancelled) {
-    const reason = withdrawnReason(campaign.withdrawn, withdrawn);
+  const lost = campaign.withdrawn === undefined ? 0 : withdrawn;
+  if (waiting === 0 && busy === 0 && lost > 0 && underWay <= cancelled) {
+    const reason = withdrawnReason(campaign.withdrawn ?? {}, lost + underWay);
     return { campaign: stop(campaign, 'halted', reason, 'withdrawn'), allowance: { dispatch: 0 } };
   }
   if (waiting === 0 && underWay === 0) {

@@ -363,7 +363,9 @@ test('what was halted or aborted is not begun again by a rule, until its stop is
 test('a retry gives printers that failed another order, and the series is the guard replayed', async () => {
   const names = await world.printers('replay', 40);
   let failing = 2;
-  world.behave = (printer, order) => (failing-- > 0 ? bad(printer, order) : good(printer, order));
+  // Campaigns of earlier tests may still bring orders to their own printers.
+  world.behave = (printer, order) =>
+    printer.startsWith('replay') && failing-- > 0 ? bad(printer, order) : good(printer, order);
   const { id } = await world.campaigns.create(
     {
       software: { id: 'acme.engine', range: '>=2.6' },
@@ -454,6 +456,6 @@ test('each printer of a campaign says why nothing happens to it, and who is left
   expect((await questions.leftOut(id, 'pinned', { limit: 3, cursor: leftOut.next })).items).toHaveLength(2);
   await world.campaigns.pause(id, 'ana');
   const paused = await questions.targets(id, 'waiting', page);
-  expect(paused.items[0]?.why).toBe('the campaign is paused: paused by ana (world.campaigns.resume)');
+  expect(paused.items[0]?.why).toBe('the campaign is paused: paused by ana (campaigns.resume)');
   await world.campaigns.abort(id, 'ana');
 });

@@ -269,7 +269,10 @@ export class Targets {
         .find((each) => each !== undefined);
       if (bar) return out('quarantined', `${bar.software} ${bar.release} failed on it: ${bar.reason}`);
       const order = active.get(printer);
-      if (order && order.campaign !== campaign) return out('busy', `it has the order ${order.id} already`);
+      if (order && order.campaign !== campaign) {
+        const of = order.campaign === undefined ? '' : ` of the campaign ${order.campaign}`;
+        return out('busy', `it has the order ${order.id}${of} already`);
+      }
       const other = held.get(printer);
       if (other !== undefined) return out('busy', `the campaign ${other} has it`);
       return { kind: 'target', printer, stratum, structure, remedy, releases };

@@ -29,19 +29,21 @@ export async function withdrawCampaign(orders: OrderService, id: string, why: st
 }
 
 /**
- * Cancels the orders of these releases in all campaigns.
+ * Cancels the orders of these releases, in one campaign or in all.
  * @returns the campaigns concerned, and the number of orders
  */
 export async function withdrawReleases(
   { orders, database }: WithdrawalSources,
   releases: readonly string[],
   why: string,
+  campaign?: string,
 ): Promise<{ campaigns: string[]; orders: number }> {
   const out = await database.query<{ execution: string; campaign: string }>(
     `SELECT t.execution, t.campaign FROM campaign_targets t JOIN executions e ON e.id = t.execution
      WHERE t.state = 'dispatched' AND t.releases && $1 AND e.ended_at IS NULL
-       AND e.state NOT IN ('installing', 'self-testing', 'claimed')`,
-    [releases],
+       AND e.state NOT IN ('installing', 'self-testing', 'claimed')
+       AND ($2::text IS NULL OR t.campaign = $2)`,
+    [releases, campaign ?? null],
   );
   await Promise.all(out.map(({ execution }) => orders.cancel(execution, why)));
   return { campaigns: [...new Set(out.map(({ campaign }) => campaign))], orders: out.length };

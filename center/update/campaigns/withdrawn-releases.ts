@@ -37,7 +37,8 @@ async function withdrawnInCampaigns(
   const rows = await database.query<{ campaign: string; release: string }>(
     `SELECT DISTINCT t.campaign, r AS release
      FROM campaign_targets t JOIN campaigns c ON c.id = t.campaign, unnest(t.releases) r
-     WHERE t.state IN ('waiting', 'dispatched') AND c.state IN ('proposed', 'running', 'paused', 'halted')`,
+     WHERE (t.state IN ('waiting', 'dispatched') OR t.reason = 'withdrawn')
+       AND c.state IN ('proposed', 'running', 'paused', 'halted')`,
   );
   const found = new Map<string, Record<string, string>>();
   for (const { campaign, release } of rows) {
@@ -109,7 +110,7 @@ export class WithdrawnReleases {
       const names = Object.keys(releases);
       const reason = names.map((name) => `${name} was withdrawn: ${releases[name]}`).join('; ');
       const printers = await this.#leaveOut(id, releases);
-      const { orders } = await withdrawReleases(this.#settings, names, reason);
+      const { orders } = await withdrawReleases(this.#settings, names, reason, id);
       // Orders that install already are left to end.
       if (printers + orders === 0) continue;
       log.warn({ campaign: id, printers, orders }, reason);
