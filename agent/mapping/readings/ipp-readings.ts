@@ -16,8 +16,15 @@ import {
   type SupplyState,
   stateOfLevel,
 } from './found-readings.ts';
-import { kindOfCartridge } from './snmp-readings.ts';
-import { colorOf, colorOfHex, kindOfType, kindOfWords, measureOf, numbersIn } from './supply-words.ts';
+import {
+  colorOf,
+  colorOfHex,
+  kindOfCartridge,
+  kindOfType,
+  kindOfWords,
+  measureOf,
+  numbersIn,
+} from './supply-words.ts';
 
 export interface IppReadingsContext {
   /** Texts that name the printer, for supplies that say no more than "cartridge". */

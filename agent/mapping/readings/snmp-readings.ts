@@ -26,7 +26,7 @@ import {
   type SupplyState,
   stateOfLevel,
 } from './found-readings.ts';
-import { colorOf, kindOfType, kindOfWords, measureOf, numbersIn } from './supply-words.ts';
+import { colorOf, kindOfCartridge, kindOfType, kindOfWords, measureOf, numbersIn } from './supply-words.ts';
 
 export interface SnmpReadingsContext {
   device: string;
@@ -117,15 +117,6 @@ function kindByTechnology(answer: SnmpAnswer, device: string): string | undefine
     if (technology >= 12 && technology <= 15) return 'ink';
   }
   return undefined;
-}
-
-/** Kind of a cartridge whose description says no more than that, by the printer's name. */
-export function kindOfCartridge(model: string | undefined): string {
-  const name = clip(model ?? '', 256);
-  if (/laser|\bLBP|\bLED\b/i.test(name)) return 'toner';
-  return /ink|officejet|deskjet|designjet|pagewide|workforce|stylus|pixma|envy/i.test(name)
-    ? 'ink'
-    : 'cartridge';
 }
 
 function addSupplies(answer: SnmpAnswer, context: SnmpReadingsContext, builder: ReadingsBuilder): void {

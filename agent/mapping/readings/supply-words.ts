@@ -289,3 +289,12 @@ export function numbersIn(description: string): { part?: string; serial?: string
     ...(serial !== undefined && /\d/.test(serial) ? { serial } : {}),
   };
 }
+
+/** Kind of a cartridge whose description says no more than that, by the printer's name. */
+export function kindOfCartridge(model: string | undefined): string {
+  const name = clip(model ?? '', 256);
+  if (/laser|\bLBP|\bLED\b/i.test(name)) return 'toner';
+  return /ink|officejet|deskjet|designjet|pagewide|workforce|stylus|pixma|envy/i.test(name)
+    ? 'ink'
+    : 'cartridge';
+}
