@@ -214,6 +214,22 @@ const DEFINITIONS = {
   },
 } as const satisfies Record<keyof Settings, SettingDefinition>;
 
+/** The settings of the HTTP door and of who may enter by it, for every command that opens one. */
+export const HTTP_SETTINGS = [
+  'httpPort',
+  'metrics',
+  'repository',
+  'publicUrl',
+  'httpProxies',
+  'oidcIssuer',
+  'oidcClient',
+  'oidcSecret',
+  'oidcScope',
+  'oidcName',
+  'oidcClaim',
+  'oidcRoles',
+] as const satisfies (keyof Settings)[];
+
 /** Adds the flags of these settings to a command. */
 export function addSettings(command: Command, names: readonly (keyof Settings)[]): Command {
   for (const name of names) {

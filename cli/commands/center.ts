@@ -1,25 +1,14 @@
 import { Command } from 'commander';
 import { openCenterProduct } from '../center-product.ts';
 import { createLog } from '../log.ts';
-import { addSettings, readSettings, type Settings } from '../settings.ts';
+import { addSettings, HTTP_SETTINGS, readSettings, type Settings } from '../settings.ts';
 import { openUnlessStopped, stopInTime, stopSignal } from '../until-stopped.ts';
 
 const SETTINGS = [
   'broker',
   'centerName',
   'host',
-  'httpPort',
-  'metrics',
-  'repository',
-  'publicUrl',
-  'httpProxies',
-  'oidcIssuer',
-  'oidcClient',
-  'oidcSecret',
-  'oidcScope',
-  'oidcName',
-  'oidcClaim',
-  'oidcRoles',
+  ...HTTP_SETTINGS,
   'data',
   'databaseUrl',
   'redisUrl',

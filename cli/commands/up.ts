@@ -4,7 +4,7 @@ import { addBrokerFlags, type BrokerFlags, readBrokerFlags } from '../broker-fla
 import { startDemo } from '../demo.ts';
 import { createLog } from '../log.ts';
 import { openProduct, type Product } from '../product.ts';
-import { addSettings, readSettings, type Settings } from '../settings.ts';
+import { addSettings, HTTP_SETTINGS, readSettings, type Settings } from '../settings.ts';
 import { Story } from '../story.ts';
 import { openUnlessStopped, stopInTime, stopSignal } from '../until-stopped.ts';
 
@@ -14,18 +14,7 @@ const SETTINGS = [
   'host',
   'mqttPort',
   'mqttsPort',
-  'httpPort',
-  'metrics',
-  'repository',
-  'publicUrl',
-  'httpProxies',
-  'oidcIssuer',
-  'oidcClient',
-  'oidcSecret',
-  'oidcScope',
-  'oidcName',
-  'oidcClaim',
-  'oidcRoles',
+  ...HTTP_SETTINGS,
   'data',
   'databaseUrl',
   'redisUrl',
