@@ -53,13 +53,12 @@ export function findCore(instance: Instance, exhausted: () => boolean): Core | u
   });
   const selectors = [...encoding.selectors.keys()];
   let result = encoding.solver.solve(selectors);
+  patience = Number.POSITIVE_INFINITY;
   if (result === 'gave-up' && !exhausted()) {
     const crowd = findCrowd(instance);
     if (crowd) return { origins: crowd.links, minimal: crowd.even, smallest: false, crowd };
-    patience = Number.POSITIVE_INFINITY;
     result = encoding.solver.solve(selectors);
   }
-  patience = Number.POSITIVE_INFINITY;
   if (result !== 'unsat') return undefined;
   const first = [...encoding.solver.core].sort((a, b) => a - b);
   const ways = [minimize(encoding, first), minimize(encoding, [...first].reverse())];

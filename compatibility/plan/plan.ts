@@ -1,7 +1,6 @@
 /**
  * The order of steps to a chosen set: single steps if there is such an order (searched state by state, then by layers),
- * else (where the apparatus can) the
- * smallest group that has to be installed together, else what blocks.
+ * else (where the apparatus can) the smallest group that has to be installed together, else what blocks.
  */
 import { buildInstance, type Instance, type Variable, versionAt } from '../instance.ts';
 import { findSlotFaults } from '../slots.ts';
