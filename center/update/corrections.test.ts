@@ -71,6 +71,7 @@ beforeAll(async () => {
         }
         return { outcome: 'created' };
       },
+      unasked: async () => ({ unasked: [] }),
     },
     silent,
   );

@@ -13,6 +13,8 @@ import type { Conclusion } from '../conclusions.ts';
 import type { Answer, Question } from './campaigns/campaign-asks.ts';
 import { type Misfit, misfitOf } from './campaigns/misfit.ts';
 import { correctionMode, type RolloutSettings } from './campaigns/rollout-settings.ts';
+import { misfitQuestion, type UnaskedMisfit } from './campaigns/unasked-misfits.ts';
+import { ASK_AGAIN_MS, UNASKED_PAGE } from './limits.ts';
 import type { OrderService } from './orders/order-service.ts';
 
 /** How long messages are collected before one query finds the orders of all their printers. */
@@ -30,12 +32,21 @@ interface Wish {
   misfit: Misfit;
 }
 
+/** Printers with the same misfit, and whether their campaign needs approval. */
+interface WishGroup {
+  wishes: Wish[];
+  mode: 'automatic' | 'propose';
+  confirm: boolean;
+}
+
 /** What corrections need from other parts. */
 export interface CorrectionSources {
   settings(): Promise<RolloutSettings>;
   /** Whether corrections under this catalog wait for approval. */
   isHeld(catalog: string): Promise<boolean>;
   ask(question: Question): Promise<Answer>;
+  /** A page of misfits that no campaign was asked about since their verdict, in order of printers. */
+  unasked(after: string, limit: number): Promise<{ unasked: UnaskedMisfit[]; next?: string }>;
 }
 
 /** Work that a message from a printer causes. */
@@ -65,6 +76,11 @@ export class Corrections {
   readonly #sources: CorrectionSources;
   #wishes: Wish[] = [];
   #correcting: Promise<void> | undefined;
+  /** Questions that failed and wait for their next try. */
+  readonly #retries = new Set<NodeJS.Timeout>();
+  /** Resolves when the misfits that the last run left unasked have been asked about. */
+  #catchingUp: Promise<void> = Promise.resolve();
+  readonly #stopping = new AbortController();
 
   constructor(orders: OrderService, sources: CorrectionSources, log: Logger) {
     this.#orders = orders;
@@ -125,12 +141,44 @@ export class Corrections {
     return this.#correcting;
   }
 
-  /** One question to the campaigns for each pair. */
+  /** One question to the campaigns for each pair. A question that fails is asked again later. */
   async #correctAll(wishes: readonly Wish[]): Promise<void> {
-    const { settings, isHeld, ask } = this.#sources;
+    let groups: WishGroup[];
+    try {
+      groups = await this.#grouped(wishes);
+    } catch (error) {
+      this.#askLater(wishes, error);
+      return;
+    }
+    for (const group of groups) {
+      try {
+        await this.#ask(group);
+      } catch (error) {
+        this.#askLater(group.wishes, error);
+      }
+    }
+  }
+
+  #askLater(wishes: readonly Wish[], error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    const printers = wishes.map(({ printer }) => printer);
+    this.#log.warn(
+      { printers: printers.slice(0, 5), count: printers.length, reason: reasonOf(error) },
+      'corrections could not be asked for; the next try follows',
+    );
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer);
+      for (const wish of wishes) this.#then(wish.printer, 'verdict', () => this.#correct(wish));
+    }, ASK_AGAIN_MS);
+    this.#retries.add(timer);
+  }
+
+  /** Groups wishes that ask the same under the same conditions. */
+  async #grouped(wishes: readonly Wish[]): Promise<WishGroup[]> {
+    const { settings, isHeld } = this.#sources;
     const rollout = await settings();
     const held = new Map<string, boolean>();
-    const groups = new Map<string, { wishes: Wish[]; mode: 'automatic' | 'propose'; confirm: boolean }>();
+    const groups = new Map<string, WishGroup>();
     for (const wish of wishes) {
       const { printer, structure, misfit, catalog } = wish;
       const mode = correctionMode(rollout, printer, structure, misfit.wrong);
@@ -142,26 +190,46 @@ export class Corrections {
       if (group) group.wishes.push(wish);
       else groups.set(name, { wishes: [wish], mode, confirm });
     }
-    for (const { wishes: same, mode, confirm } of groups.values()) {
-      const { misfit, catalog } = same[0] as Wish;
-      const { wrong, mends, key } = misfit;
-      const printers = same.map(({ printer }) => printer);
-      const answer = await ask({
-        key: `misfit ${key}`,
-        request: {
-          title: `correction: ${mends.join(', ')}`.slice(0, TITLE_CHARACTERS_MAX),
-          printers,
-          misfit: key,
-          cause: { kind: 'verdict', catalog, wrong, mends },
-        },
-        mode,
-        confirm,
-      });
-      if (answer.why !== undefined) {
-        this.#log.warn(
-          { printers: printers.slice(0, 5), campaign: answer.campaign },
-          `no correction: ${answer.why}`,
-        );
+    return [...groups.values()];
+  }
+
+  async #ask({ wishes, mode, confirm }: WishGroup): Promise<void> {
+    const [first] = wishes;
+    if (first === undefined) return;
+    const { wrong, mends, key } = first.misfit;
+    const printers = wishes.map(({ printer }) => printer);
+    const answer = await this.#sources.ask({
+      key: misfitQuestion(key),
+      request: {
+        title: `correction: ${mends.join(', ')}`.slice(0, TITLE_CHARACTERS_MAX),
+        printers,
+        misfit: key,
+        cause: { kind: 'verdict', catalog: first.catalog, wrong, mends },
+      },
+      mode,
+      confirm,
+    });
+    if (answer.why !== undefined) {
+      this.#log.warn(
+        { printers: printers.slice(0, 5), campaign: answer.campaign },
+        `no correction: ${answer.why}`,
+      );
+    }
+  }
+
+  /** Asks about misfits whose verdict was stored by a run that was killed before it could ask. */
+  async #askUnasked(): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let after: string | undefined = ''; after !== undefined && !signal.aborted; ) {
+      try {
+        const page = await this.#sources.unasked(after, UNASKED_PAGE);
+        for (const { printer, structure, verdict } of page.unasked)
+          this.onVerdict(printer, structure, verdict);
+        after = page.next;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#log.warn({ reason: reasonOf(error) }, 'misfits could not be read; the next try follows');
+        await sleep(ASK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
       }
     }
   }
@@ -219,8 +287,16 @@ export class Corrections {
     }
   }
 
+  /** Looks for misfits that were left unasked; doesn't wait for that. */
+  start(): void {
+    this.#catchingUp = this.#askUnasked();
+  }
+
   /** Waits for what is under way. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const timer of this.#retries) clearTimeout(timer);
+    await this.#catchingUp;
     await this.#looks.idle();
     await this.#turns.idle();
   }

@@ -51,6 +51,10 @@ export const STOP_STRATA_MAX = 1000;
 export const SET_ASIDE_TOLD_MS = 100;
 /** Interval at which a campaign checks whether busy printers are free, in ms. */
 export const BUSY_LOOK_MS = 5_000;
+/** Delay before a correction whose question failed is asked for again, in ms. */
+export const ASK_AGAIN_MS = 5_000;
+/** Misfits per page when a start looks for those that no campaign was asked about. */
+export const UNASKED_PAGE = 500;
 /** Delay before a failed withdrawal is retried, in ms. */
 export const WITHDRAWN_RETRY_MS = 5_000;
 /** Longest reason of a campaign's state, as its schema allows. */

@@ -12,6 +12,7 @@ import type { Catalogs } from '../verdicts/catalogs.ts';
 import type { Verdicts } from '../verdicts/verdicts.ts';
 import { type Campaigns, createCampaigns } from './campaigns/campaigns.ts';
 import type { RolloutSettingsStore } from './campaigns/rollout-settings.ts';
+import { unaskedMisfits } from './campaigns/unasked-misfits.ts';
 import { Corrections } from './corrections.ts';
 import type { SetAside } from './orders/admission.ts';
 import { budgetOf } from './orders/budget.ts';
@@ -80,6 +81,7 @@ export function createUpdate(context: CenterContext, sources: UpdateSources): Up
       settings: () => rollout.get(),
       isHeld: (catalog) => store.verdicts.isCatalogHeld(catalog),
       ask: (question) => campaigns.ask(question),
+      unasked: (after, limit) => unaskedMisfits(database, after, limit),
     },
     log,
   );
@@ -90,6 +92,7 @@ export function createUpdate(context: CenterContext, sources: UpdateSources): Up
     async start() {
       await orders.start();
       await campaigns.start();
+      corrections.start();
     },
     async stop() {
       await campaigns.stop();

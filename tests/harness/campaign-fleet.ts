@@ -9,6 +9,7 @@ import type { PoolClient } from 'pg';
 import { StoredFleet } from '../../center/fleet/fleet-queries.ts';
 import { type Campaigns, createCampaigns } from '../../center/update/campaigns/campaigns.ts';
 import { RolloutSettingsStore } from '../../center/update/campaigns/rollout-settings.ts';
+import { unaskedMisfits } from '../../center/update/campaigns/unasked-misfits.ts';
 import { Corrections } from '../../center/update/corrections.ts';
 import type { UpdateDatabase } from '../../center/update/orders/execution-store.ts';
 import { OrderService } from '../../center/update/orders/order-service.ts';
@@ -155,6 +156,7 @@ export class CampaignFleet {
     this.#life = life;
     await life.orders.start();
     await life.campaigns.start();
+    life.corrections.start();
   }
 
   /** Ends the services as a kill does: nothing is finished, what they were about to write or publish is lost. */
@@ -251,6 +253,7 @@ export class CampaignFleet {
         settings: () => campaigns.rollout.get(),
         isHeld: async () => false,
         ask: (question) => campaigns.ask(question),
+        unasked: (after, limit) => unaskedMisfits(database, after, limit),
       },
       silent,
     );
