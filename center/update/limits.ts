@@ -55,6 +55,10 @@ export const BUSY_LOOK_MS = 5_000;
 export const ASK_AGAIN_MS = 5_000;
 /** Misfits per page when a start looks for those that no campaign was asked about. */
 export const UNASKED_PAGE = 500;
+/** An offline canary that has not been heard of for this long gives its place to another printer, in ms. */
+export const CANARY_AWAY_MS = 30 * 60_000;
+/** Interval at which a campaign whose canaries are all away is looked at, in ms. */
+export const AWAY_LOOK_MS = 60_000;
 /** Delay before a failed withdrawal is retried, in ms. */
 export const WITHDRAWN_RETRY_MS = 5_000;
 /** Longest reason of a campaign's state, as its schema allows. */

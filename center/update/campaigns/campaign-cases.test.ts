@@ -1,9 +1,11 @@
 /**
  * Campaigns in hard cases, over the real services and a real database: releases that are withdrawn, several that want
- * one printer, an abort while orders go out, canaries of a fleet that is offline.
+ * one printer, an abort while orders go out, a kill before a question is asked, canaries that are offline.
  */
-import { CampaignFleet, good, idle } from '../../../tests/harness/campaign-fleet.ts';
+import { bad, CampaignFleet, good, idle } from '../../../tests/harness/campaign-fleet.ts';
 import { eventually as within } from '../../../tests/harness/orders.ts';
+import { CANARY_AWAY_MS } from '../limits.ts';
+import { unaskedMisfits } from './unasked-misfits.ts';
 
 let world: CampaignFleet;
 /** Waits for something that takes a moment on a quiet machine. */
@@ -20,7 +22,11 @@ beforeEach(async () => {
   world.beforeOrder = () => undefined;
   // Each test begins without orders of the one before, which would use up the bounds of an unproven release.
   for (const { id, state } of (await world.campaigns.list({}, { limit: 100, cursor: undefined })).items) {
-    if (state === 'running' || state === 'paused') await world.campaigns.abort(id, 'ana');
+    if (state !== 'running' && state !== 'paused') continue;
+    await world.campaigns.abort(id, 'ana').catch((error: { code?: string }) => {
+      // It has ended meanwhile.
+      if (error.code !== 'request/conflict') throw error;
+    });
   }
   await eventually(async () =>
     (await world.orders.store.activePage('', 1)).length === 0 ? true : undefined,
@@ -262,7 +268,77 @@ test('an abort is answered when nothing is on its way any more, also what a paus
   expect(after.filter(({ payload }) => payload !== '' && !payload.includes('"cancel":true'))).toEqual([]);
 });
 
+describe('a correction whose question was not asked', () => {
+  test('is asked for at the next start, once', async () => {
+    world.behave = good;
+    const [lost = '', known = '', fails = ''] = await world.printers('killed', 3, '2.5.0');
+    await world.misfit(known, '2.6.1');
+    await eventually(async () => ((await world.shows(known)) === '2.6.1' ? true : undefined));
+    // The verdict is stored, and the center is gone before it asks.
+    await world.judge(lost, '2.6.1');
+    await world.kill();
+    const installed = world.installed.length;
+    await world.start();
+    await eventually(async () => ((await world.shows(lost)) === '2.6.1' ? true : undefined));
+    expect(world.installed.slice(installed)).toEqual([lost]);
+    // One that was asked for and failed is not begun again by every start.
+    world.behave = bad;
+    await world.misfit(fails, '2.6.1');
+    await eventually(async () =>
+      world.installed.includes(fails) && !(await order(fails)) ? true : undefined,
+    );
+    const { unasked } = await unaskedMisfits(world.store.database, '', 1000);
+    expect(unasked.map(({ printer }) => printer)).not.toContain(fails);
+    expect(world.installed.filter((each) => each === fails)).toHaveLength(1);
+  });
+});
+
 describe('canaries', () => {
+  /** Makes a printer look as if it had been away for this long. */
+  const away = async (printer: string, ms: number) => {
+    const since = new Date(Date.now() - ms);
+    await world.turn(printer, false);
+    await world.store.database.query('UPDATE printers SET last_seen = $2 WHERE id = $1', [printer, since]);
+    await world.store.database.query('UPDATE executions SET created_at = $2 WHERE printer = $1', [
+      printer,
+      since,
+    ]);
+  };
+  const look = (id: string) =>
+    world.orders.queue.add([
+      { nudge: { kind: 'campaign', id }, jobId: `look-${id}-${Math.random()}`, delayMs: 0 },
+    ]);
+
+  test('one that stays away gives its place to another, and gets its order when it is back', async () => {
+    const names = await world.printers('small', 4);
+    let first = '';
+    world.behave = (printer, given) => {
+      first ||= printer;
+      return (printer === first ? idle : good)(printer, given);
+    };
+    const { id } = await world.campaigns.create(
+      { software: engine('2.5.0'), filter: { idPrefix: 'small' } },
+      'ana',
+    );
+    await counts(id, ({ accepted = 0 }) => accepted === 1);
+    // It is waited for at first: one canary of four.
+    await away(first, CANARY_AWAY_MS / 2);
+    await look(id);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(await world.orders.store.active(names)).toHaveLength(1);
+    await away(first, 2 * CANARY_AWAY_MS);
+    await look(id);
+    const campaign = await counts(id, ({ proven = 0 }) => proven === 3);
+    expect(campaign).toMatchObject({ state: 'running', counts: { accepted: 1, proven: 3 } });
+    expect((await order(first))?.execution.cancel).toMatch(/another printer takes its place/);
+    // Back, it lets go of the old order and gets a new one.
+    world.behave = good;
+    await world.turn(first, true);
+    await counts(id, ({ proven = 0 }) => proven === 4);
+    expect(await world.ended(id)).toMatchObject({ state: 'finished', counts: { proven: 4 } });
+    expect(world.installed.filter((each) => each === first)).toHaveLength(1);
+  });
+
   test('are drawn among those that are there; where nobody is, from those that were heard of last', async () => {
     const off = await world.printers('off', 5, '2.4.0', false);
     await world.store.database.query(

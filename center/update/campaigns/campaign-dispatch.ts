@@ -7,7 +7,14 @@ import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import type { Observation } from '../../statistics/code-watch.ts';
 import { causeDocument, releasesOf } from '../cause.ts';
-import { CAMPAIGN_DISPATCH_MAX, DISPATCH_SPARE, ORDER_MS_DEFAULT, TARGET_TRIES_MAX } from '../limits.ts';
+import {
+  AWAY_LOOK_MS,
+  CAMPAIGN_DISPATCH_MAX,
+  CANARY_AWAY_MS,
+  DISPATCH_SPARE,
+  ORDER_MS_DEFAULT,
+  TARGET_TRIES_MAX,
+} from '../limits.ts';
 import { type ExecutionRow, type Query, queryOf } from '../orders/execution-store.ts';
 import { type ExecutionPlan, orderSteps } from '../orders/order-plan.ts';
 import type { OrderService, UpdateSettings } from '../orders/order-service.ts';
@@ -22,7 +29,7 @@ import { blamedReleases } from './campaign-stops.ts';
 import { type CampaignRow, causeOf } from './campaign-view.ts';
 import type { CohortWatch } from './cohort-watch.ts';
 import { type Applicant, withinBounds } from './dispatch-bounds.ts';
-import { fleetLoad, lockDispatch } from './dispatch-load.ts';
+import { fleetLoad, GIVEN_UP, lockDispatch } from './dispatch-load.ts';
 import { DEFAULT_GUARD, isTold } from './guard.ts';
 import { outcomeOf } from './order-outcome.ts';
 import { harmOf } from './release-ledger.ts';
@@ -60,6 +67,9 @@ export interface Counts {
   withdrawn: number;
   busy: number;
   cancelled: number;
+  givenUp: number;
+  /** Canaries that have been away for long with an order that they have not begun. */
+  away: number;
 }
 
 const NO_COUNTS: Counts = {
@@ -71,7 +81,13 @@ const NO_COUNTS: Counts = {
   withdrawn: 0,
   busy: 0,
   cancelled: 0,
+  givenUp: 0,
+  away: 0,
 };
+
+/** A dispatched printer that was last heard of before $2, with an order that it has not begun. */
+const AWAY = `(t.state = 'dispatched' AND e.ended_at IS NULL AND e.state IN ('offered', 'accepted', 'deferred')
+  AND NOT e.record ? 'cancel' AND p.online IS FALSE AND greatest(e.created_at, p.last_seen) < $2)`;
 
 /** Stores an observation. @returns false if it was stored before */
 async function stored(
@@ -272,6 +288,12 @@ export class CampaignHand {
     }
   }
 
+  /** Records a halt by the center in the audit. */
+  auditHalt(row: CampaignRow, { reason = '' }: CampaignRecord): Promise<void> {
+    const cause = causeDocument(causeOf(row));
+    return this.#settings.audit('guard', 'campaigns.halt', { campaign: row.id, reason, cause });
+  }
+
   /** Counts a campaign's printers by state. */
   async counts(query: Query, id: string): Promise<Counts> {
     const [row] = await query<Counts>(
@@ -282,13 +304,38 @@ export class CampaignHand {
               count(*) FILTER (WHERE t.state = 'waiting')::int AS waiting,
               count(*) FILTER (WHERE t.state = 'dispatched')::int AS "underWay",
               count(*) FILTER (WHERE t.state = 'dispatched' AND e.record ? 'cancel')::int AS cancelled,
+              count(*) FILTER (WHERE t.state = 'dispatched' AND ${GIVEN_UP})::int AS "givenUp",
+              count(*) FILTER (WHERE ${AWAY})::int AS away,
               count(*) FILTER (WHERE t.state = 'dispatched' AND (e.state IN ('installing', 'self-testing', 'claimed')
                 OR e.ended_at IS NOT NULL OR (e.state <> 'deferred' AND p.online IS NOT FALSE)))::int AS active
        FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution LEFT JOIN printers p ON p.id = t.printer
        WHERE t.campaign = $1`,
-      [id],
+      [id, new Date(this.#settings.now() - CANARY_AWAY_MS)],
     );
     return row ?? NO_COUNTS;
+  }
+
+  /**
+   * Cancels the orders of canaries that have been away for long, so that other printers can take their places. A printer
+   * that comes back gets another order when its turn comes.
+   * @returns when to look again, in ms
+   */
+  async replaceAway(
+    id: string,
+    { state, stage }: CampaignRecord,
+    counts: Omit<Counts, 'targets'>,
+  ): Promise<number | undefined> {
+    if (state !== 'running' || stage !== 'canaries' || counts.waiting === 0) return undefined;
+    if (counts.away === 0) return counts.underWay > 0 && counts.active === 0 ? AWAY_LOOK_MS : undefined;
+    const { database, orders, now } = this.#settings;
+    const rows = await database.query<{ execution: string }>(
+      `SELECT t.execution FROM campaign_targets t JOIN executions e ON e.id = t.execution JOIN printers p ON p.id = t.printer
+       WHERE t.campaign = $1 AND ${AWAY}`,
+      [id, new Date(now() - CANARY_AWAY_MS)],
+    );
+    const why = 'it stayed away, and another printer takes its place';
+    await Promise.all(rows.map(({ execution }) => orders.cancel(execution, why)));
+    return 0;
   }
 
   /** Takes back printers that were busy with another campaign or order and are free now. */

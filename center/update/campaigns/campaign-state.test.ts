@@ -362,3 +362,23 @@ test('a campaign waits for printers that others have, and is not finished withou
   happen(world, { type: 'tick', at: 9, ...QUIET });
   expect(world.campaign.state).toBe('finished');
 });
+
+test('a canary that gave up its place makes room for another, and one more place is never given than are allowed', () => {
+  const world = begin(4);
+  happen(world, { type: 'dispatched', at: 0, count: 1 });
+  const tick = { type: 'tick', at: 0, waiting: 3, underWay: 1, active: 0 } as const;
+  expect(happen(world, tick).dispatch).toBe(0);
+  expect(happen(world, { ...tick, givenUp: 1 }).dispatch).toBe(1);
+  happen(world, { type: 'dispatched', at: 0, count: 1 });
+  expect(happen(world, { ...tick, waiting: 2, underWay: 2, active: 1, givenUp: 1 }).dispatch).toBe(0);
+  // The second stays away too; then the first comes back and lets go of its order.
+  expect(happen(world, { ...tick, waiting: 2, underWay: 2, givenUp: 2 }).dispatch).toBe(1);
+  happen(world, { type: 'withdrawn', count: 1 });
+  expect(happen(world, { ...tick, waiting: 3, underWay: 1, givenUp: 1 }).dispatch).toBe(1);
+  happen(world, { type: 'dispatched', at: 0, count: 1 });
+  // What it shows is enough for so few.
+  happen(world, { type: 'exposed' });
+  happen(world, { type: 'outcome', exposure: 0, failed: false });
+  expect(happen(world, { ...tick, waiting: 2, underWay: 1, givenUp: 1 }).dispatch).toBe(2);
+  expect(world.campaign.stage).toBe('waves');
+});

@@ -3,7 +3,8 @@
  * promoted to waves, and what stops it. The service decides which printers these are.
  *
  * Invariants
- * - Orders are only dispatched while the campaign is running, and never more than `allowed` in all.
+ * - Orders are only dispatched while the campaign is running, and never more than `allowed` in all. Orders that were given
+ *   up don't count: their printers are away, and asked not to begin.
  * - Only an operator's explicit request leaves `halted` and `aborted`.
  * - The canary stage ends only with evidence that the failure rate is below the bound, or by an operator.
  * - Printers that join bring no evidence. The stage follows from the evidence over all printers, and the exposed share
@@ -81,6 +82,8 @@ export interface CampaignRecord {
   targets: number;
   /** Orders dispatched so far. */
   dispatched: number;
+  /** Of these, orders of canaries that stayed away and gave up their place; see `tick`. */
+  givenUp?: number;
   /** Orders allowed in all. */
   allowed: number;
   /** Size of the current wave. */
@@ -130,7 +133,8 @@ export type CampaignEvent =
    * Decide what to do next. `waiting` printers have no order, `underWay` have one that has not ended. `active` of those can
    * go on now: they install, or are neither offline nor waiting for a maintenance window. `stopped`, `withdrawn` and `busy`
    * printers are left out because their release was stopped or withdrawn, or another campaign or order has them.
-   * `cancelled` of those under way were asked to cancel.
+   * `cancelled` of those under way were asked to cancel; `givenUp` of these are away and have not begun, so that another
+   * printer may have their place.
    */
   | {
       type: 'tick';
@@ -142,6 +146,7 @@ export type CampaignEvent =
       withdrawn?: number;
       busy?: number;
       cancelled?: number;
+      givenUp?: number;
     }
   /** Some of its releases were withdrawn. */
   | { type: 'release-withdrawn'; releases: Readonly<Record<string, string>> }
@@ -208,6 +213,11 @@ export function newCampaign(
   };
 }
 
+/** Orders that count towards `allowed`. */
+export function placesTaken({ dispatched, givenUp = 0 }: CampaignRecord): number {
+  return Math.max(0, dispatched - givenUp);
+}
+
 /** The stage that the evidence allows for a new number of targets. */
 function retargeted(campaign: CampaignRecord, targets: number): CampaignRecord {
   const { asked, guard, pace } = campaign;
@@ -231,7 +241,7 @@ function retargeted(campaign: CampaignRecord, targets: number): CampaignRecord {
     ...judgedAnew,
     stage: 'canaries',
     wave: 0,
-    allowed: Math.min(campaign.dispatched + open, targets),
+    allowed: Math.min(placesTaken(campaign) + open, targets),
   };
 }
 
@@ -314,7 +324,7 @@ function nextWave(campaign: CampaignRecord): CampaignRecord {
     ...campaign,
     stage: 'waves',
     wave,
-    allowed: Math.min(campaign.dispatched + wave, campaign.targets),
+    allowed: Math.min(placesTaken(campaign) + wave, campaign.targets),
   };
 }
 
@@ -325,8 +335,8 @@ function stageEnded(campaign: CampaignRecord, underWay: number): CampaignRecord 
   const { guard, pace, targets } = campaign;
   const bound = upperBound(guard);
   const most = Math.max(pace.canaries, Math.floor(targets * pace.canaryShareMax));
-  if (campaign.stage === 'canaries' && campaign.dispatched < most) {
-    return { ...campaign, allowed: Math.min(campaign.dispatched + pace.canaries, most, targets) };
+  if (campaign.stage === 'canaries' && placesTaken(campaign) < most) {
+    return { ...campaign, allowed: Math.min(placesTaken(campaign) + pace.canaries, most, targets) };
   }
   // Printers that are away with an order may still report: wait for their deadline.
   if (underWay > 0) return campaign;
@@ -436,7 +446,7 @@ export function campaignTransition(
       };
       // By resuming an inconclusive campaign the operator decides to go on.
       const stuck =
-        campaign.reason?.startsWith('inconclusive') === true && campaign.dispatched >= campaign.allowed;
+        campaign.reason?.startsWith('inconclusive') === true && placesTaken(campaign) >= campaign.allowed;
       return { campaign: stuck ? nextWave(resumed) : resumed, allowance: none };
     }
     case 'abort':
@@ -469,7 +479,7 @@ function lifted(campaign: CampaignRecord): CampaignRecord {
       paired: campaign.cohort.paired,
     },
     findings: [],
-    allowed: Math.min(campaign.dispatched + canaries, campaign.targets),
+    allowed: Math.min(placesTaken(campaign) + canaries, campaign.targets),
     wave: 0,
   };
 }
@@ -492,6 +502,7 @@ function tick(
     withdrawn = 0,
     busy = 0,
     cancelled = 0,
+    givenUp = 0,
   }: Extract<CampaignEvent, { type: 'tick' }>,
 ): { campaign: CampaignRecord; allowance: Allowance } {
   if (campaign.state !== 'running') return { campaign, allowance: { dispatch: 0 } };
@@ -514,20 +525,20 @@ function tick(
       allowance: { dispatch: 0 },
     };
   }
-  let next = campaign;
-  if (waiting > 0 && campaign.dispatched >= campaign.allowed) {
+  let next = givenUp === (campaign.givenUp ?? 0) ? campaign : { ...campaign, givenUp };
+  if (waiting > 0 && placesTaken(next) >= next.allowed) {
     // Once the release is known to be harmless, don't wait for the last stragglers of a wave.
     const known = campaign.stage === 'waves' && guardVerdict(campaign.guard) === 'safe';
     // Exposed printers without an outcome are part of the evidence.
     const open = next.guard.exposed - next.guard.fed;
     if ((active === 0 && open === 0) || (known && active <= Math.max(1, campaign.wave * 0.1))) {
-      next = stageEnded(campaign, underWay);
+      next = stageEnded(next, underWay);
     }
   }
   if (next.state !== 'running') return { campaign: next, allowance: { dispatch: 0 } };
   const { pace } = next;
   const atOnce = next.stage === 'canaries' ? Math.min(pace.canariesAtOnce, pace.atOnce) : pace.atOnce;
-  const room = Math.max(0, Math.min(next.allowed - next.dispatched, atOnce - active, waiting));
+  const room = Math.max(0, Math.min(next.allowed - placesTaken(next), atOnce - active, waiting));
   if (pace.perMinute === 0 || at - next.minuteAt >= 60_000) {
     return {
       campaign: next,

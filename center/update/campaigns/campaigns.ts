@@ -549,7 +549,7 @@ export class Campaigns {
     const { row, before, record, created, allowance, counts, stopped } = done;
     await orders.dispatch(created);
     if (record.state !== before.state) this.#tellState(row, record);
-    if (record.state === 'halted' && before.state !== 'halted') await this.#auditHalt(row, record);
+    if (record.state === 'halted' && before.state !== 'halted') await this.#hand.auditHalt(row, record);
     if (record !== before) this.#publishing.soon(id);
     if (stopped.length > 0) {
       const why = `${stopped.join(', ')} was stopped`;
@@ -557,17 +557,13 @@ export class Campaigns {
       for (const campaign of campaigns) this.#looks.soon(campaign);
     }
     if (record.state !== 'running' && counts.underWay > 0) await this.#withdraw(id, record);
+    const againMs = await this.#hand.replaceAway(id, record, counts);
+    if (againMs !== undefined) this.#looks.in(id, againMs);
     this.#hand.tellFindings(id, before, record);
     if (isOver(record, now())) this.#watch.forget(id);
     if (allowance.againAt !== undefined) this.#looks.in(id, allowance.againAt - now());
     // Some allowed orders could not be dispatched (offline, busy): check again soon.
     else if (created.length < allowance.dispatch) this.#looks.in(id, 5_000);
-  }
-
-  /** Records a halt by the center in the audit. */
-  #auditHalt(row: CampaignRow, { reason = '' }: CampaignRecord): Promise<void> {
-    const cause = causeDocument(causeOf(row));
-    return this.#settings.audit('guard', 'campaigns.halt', { campaign: row.id, reason, cause });
   }
 
   /** Releases or the catalog changed: takes back what was withdrawn. */

@@ -15,6 +15,10 @@ const KNOWN_WITHIN_MS = durationMs('P30D') ?? 0;
 const ACTIVE = `(e.state IN ('installing', 'self-testing', 'claimed')
   OR e.ended_at IS NOT NULL OR (e.state <> 'deferred' AND p.online IS NOT FALSE))`;
 
+/** Orders that were withdrawn from printers that are away and have not begun. */
+export const GIVEN_UP = `(e.record ? 'cancel' AND e.ended_at IS NULL AND p.online IS FALSE
+  AND e.state NOT IN ('installing', 'self-testing', 'claimed'))`;
+
 /** Takes the dispatch lock until the transaction ends: nobody else creates orders meanwhile. */
 export async function lockDispatch(query: Query): Promise<void> {
   await query('SELECT pg_advisory_xact_lock($1)', [DISPATCH_LOCK]);
@@ -70,7 +74,7 @@ function counted(
 async function strataLoad(query: Query, campaign: string, strata: string[]): Promise<Map<string, Load>> {
   const rows = await query<Load & { stratum: string }>(
     `SELECT t.stratum, count(*) FILTER (WHERE t.outcome = 'good')::int AS good,
-            count(*) FILTER (WHERE t.state = 'dispatched')::int AS out,
+            count(*) FILTER (WHERE t.state = 'dispatched' AND ${GIVEN_UP} IS NOT TRUE)::int AS out,
             count(*) FILTER (WHERE t.state = 'dispatched' AND ${ACTIVE})::int AS active
      FROM campaign_targets t LEFT JOIN executions e ON e.id = t.execution LEFT JOIN printers p ON p.id = t.printer
      WHERE t.campaign = $1 AND t.stratum = ANY($2) AND t.state IN ('dispatched', 'ended') GROUP BY 1`,
@@ -81,7 +85,7 @@ async function strataLoad(query: Query, campaign: string, strata: string[]): Pro
 
 async function releasesLoad(query: Query, releases: string[]): Promise<Map<string, Load>> {
   const rows = await query<Omit<Load, 'good'> & { release: string }>(
-    `SELECT r AS release, count(*)::int AS out, count(*) FILTER (WHERE ${ACTIVE})::int AS active
+    `SELECT r AS release, count(*) FILTER (WHERE ${GIVEN_UP} IS NOT TRUE)::int AS out, count(*) FILTER (WHERE ${ACTIVE})::int AS active
      FROM campaign_targets t JOIN executions e ON e.id = t.execution LEFT JOIN printers p ON p.id = t.printer,
           unnest(t.releases) r
      WHERE t.state = 'dispatched' AND r = ANY($1) GROUP BY 1`,
@@ -111,7 +115,7 @@ async function places(
   const rows = await query<Place & { name: string }>(
     `SELECT g.name, a.printers, a.under_way AS "underWay", w.working
      FROM unnest($1::text[], $2::int[]) AS g(name, applicants),
-     LATERAL (SELECT count(*)::int AS printers, count(e.id)::int AS under_way
+     LATERAL (SELECT count(*)::int AS printers, count(e.id) FILTER (WHERE ${GIVEN_UP} IS NOT TRUE)::int AS under_way
               FROM printers p LEFT JOIN executions e ON e.printer = p.id AND e.ended_at IS NULL
               WHERE ${belongs} AND p.standing = 'active' AND (p.online OR p.last_seen > $3)) a,
      LATERAL (SELECT count(*)::int AS working FROM (

@@ -1,6 +1,6 @@
 /** Why nothing happens to a printer of a campaign, in words that say what would change it. Pure. */
 import type { Execution } from '../orders/order-state.ts';
-import type { CampaignRecord } from './campaign-state.ts';
+import { type CampaignRecord, placesTaken } from './campaign-state.ts';
 import { outcomesOf } from './guard.ts';
 
 /** A printer of a campaign as it stands now. */
@@ -56,7 +56,8 @@ const time = (ms: number): string => new Date(ms).toISOString();
 
 /** Why the campaign as a whole gives no further orders; undefined when it does. */
 export function campaignWhy(campaign: CampaignRecord): string | undefined {
-  const { state, reason, stage, dispatched, allowed, guard } = campaign;
+  const { state, reason, stage, allowed, guard } = campaign;
+  const taken = placesTaken(campaign);
   const because = reason === undefined ? '' : `: ${reason}`;
   switch (state) {
     case 'proposed':
@@ -71,10 +72,10 @@ export function campaignWhy(campaign: CampaignRecord): string | undefined {
     case 'running':
       break;
   }
-  if (dispatched >= allowed) {
+  if (taken >= allowed) {
     return stage === 'canaries'
       ? `the canaries come first: ${outcomesOf(guard)} of ${allowed} have an outcome`
-      : `its wave has not begun: ${dispatched} of the ${allowed} printers of the waves so far have their order`;
+      : `its wave has not begun: ${taken} of the ${allowed} printers of the waves so far have their order`;
   }
   const waits = Object.keys(campaign.waits ?? {}).map((each) => WAITS_WHY[each] ?? each);
   return waits.length > 0 ? `orders wait because ${waits.join('; or because ')}` : undefined;
