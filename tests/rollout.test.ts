@@ -106,12 +106,23 @@ test('a rule does not start again what the guard halted, until a person lifts it
     fails: 1,
   });
   await known('RULE', 40);
-  // One printer after the other is in trouble, for as long as it takes to see what follows.
-  for (let turn = 0; turn < 30; turn++) {
+  // One printer after the other is in trouble, until what follows is halted, and for a while after that.
+  const jam = (printer: number) =>
     group.fleet
-      .driver(group.names[turn % 40] ?? '')
+      .driver(group.names[printer % 40] ?? '')
       ?.emit({ code: 'J-7201', severity: 'error', unit: 'engine' });
-    await sleep(800);
+  let turn = 0;
+  await eventually(
+    async () => {
+      jam(turn++);
+      return (await campaignsOf()).some(({ state }) => state === 'halted');
+    },
+    'the guard halts it',
+    120_000,
+  );
+  for (let after = 0; after < 20; after++) {
+    jam(turn++);
+    await sleep(200);
   }
   const campaigns = await campaignsOf();
   expect(campaigns.filter(({ cause }) => cause?.kind !== 'verdict')).toHaveLength(1);
@@ -151,10 +162,8 @@ test('a rule does not start again what the guard halted, until a person lifts it
   // The events of orders that the abort withdrew come on another connection than its reply.
   await sleep(500);
   const after = ordered(ear, group).length;
-  for (let turn = 0; turn < 6; turn++) {
-    group.fleet
-      .driver(group.names[39 - turn] ?? '')
-      ?.emit({ code: 'J-7201', severity: 'error', unit: 'engine' });
+  for (let more = 0; more < 6; more++) {
+    jam(39 - more);
     await sleep(500);
   }
   expect(await campaignsOf()).toHaveLength(1);
@@ -222,6 +231,18 @@ test('printers that join a campaign in its waves begin with canaries', async () 
   );
   await off.close();
   await known('JOIN', 4);
+  // Canaries are drawn from printers that are online, so it must be seen as gone before the draw.
+  await eventually(
+    async () => {
+      const { items } = await setting.operator.call('printers.list', {
+        where: 'model=JOIN presence=offline',
+        limit: 10,
+      });
+      return (items as { printer: string }[]).some(({ printer }) => printer === 'off-1');
+    },
+    'the one that is off is seen as offline',
+    60_000,
+  );
   const { id } = await setting.operator.call('campaigns.create', {
     software: { id: 'acme.joined', range: '2.5.0' },
     filter: { model: 'JOIN' },

@@ -46,7 +46,7 @@ export async function simulate(setting: Setting, group: Group): Promise<Simulate
         ...(group.site === undefined ? {} : { sites: [group.site] }),
         apparatus: { model: group.model, software: software(group.apparatus) },
         units: [{ symbol: 'engine', kind: 'engine', model: 'EN-36', software: software(group.engine) }],
-        install: { takes: group.takes ?? 'PT1S', restart: 'PT1S', selfTestFails: group.fails ?? 0 },
+        install: { takes: group.takes ?? 'PT0.2S', restart: 'PT0.2S', selfTestFails: group.fails ?? 0 },
       },
     ],
   });
