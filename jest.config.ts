@@ -55,6 +55,8 @@ const config: Config = {
     ...(process.env['PLATEN_TEST_LONG'] ? [] : ['\\.long\\.test\\.ts$']),
   ],
   testTimeout: 150_000,
+  globalSetup: '<rootDir>/tests/harness/run/setup.mjs',
+  globalTeardown: '<rootDir>/tests/harness/run/teardown.mjs',
   testSequencer: '<rootDir>/tests/harness/run/longest-first.mjs',
   reporters: ['default', '<rootDir>/tests/harness/run/slowest-reporter.mjs'],
   maxWorkers: 2,
