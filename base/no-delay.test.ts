@@ -7,8 +7,10 @@ import { OperatorClient } from '../cli/operator-client.ts';
 // Without it an acknowledgement waits for the other side's delayed one: 40 ms a message.
 let server: Server;
 let url: string;
+const sockets: Socket[] = [];
 beforeAll(async () => {
   server = createServer((socket) => {
+    sockets.push(socket);
     socket.on('data', (bytes) => {
       // CONNECT → CONNACK, SUBSCRIBE → SUBACK for one filter at QoS 1.
       if (bytes[0] === 0x10) socket.write(Buffer.from([0x20, 2, 0, 0]));
@@ -19,7 +21,10 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
-afterAll(() => server.close());
+afterAll(() => {
+  for (const socket of sockets) socket.destroy();
+  server.close();
+});
 afterEach(() => jest.restoreAllMocks());
 
 test('agents and operators send at once', async () => {

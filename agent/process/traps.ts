@@ -215,7 +215,12 @@ export async function receiveTraps(
     authorizer.disableAuthorization = versionOf(message) !== VERSION_3;
   });
   // net-snmp reports a port in use through the same callback as a malformed trap; tell them apart here.
-  await once(socket, 'listening');
+  try {
+    await once(socket, 'listening');
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
   return {
     get port() {
       return socket.address().port;
