@@ -9,10 +9,10 @@ import { printerTopic } from '../schemas/topics.ts';
 import type { Refused } from '../schemas/types.ts';
 import { eventually } from './harness/ear.ts';
 import { temporaryFolder } from './harness/folder.ts';
+import { freePort } from './harness/ports.ts';
 import { sampleEntries, sampleStructure, type TestPrinter } from './harness/printer.ts';
 import { platen } from './harness/product.ts';
 import { useProduct } from './harness/setting.ts';
-import { freePort } from './mosquitto.ts';
 
 const setting = useProduct();
 const ID = 'bad-input';

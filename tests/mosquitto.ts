@@ -3,9 +3,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectTcp, createServer } from 'node:net';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './harness/ports.ts';
 
 export interface Mosquitto {
   url: string;
@@ -25,21 +26,7 @@ export interface MosquittoOptions {
   users?: Record<string, string>;
 }
 
-const START_MS = 10_000;
-
-/** A port that nobody listens on at the moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
-}
+const START_MS = 60_000;
 
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../tests/harness/ports.ts';
 import { platen } from '../../tests/harness/product.ts';
 import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
 
@@ -14,17 +13,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A port on which nobody listens. */
-async function deadPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 test('add takes the port of the settings, and an agent that nobody hears is not ready', async () => {
-  const port = await deadPort();
+  const port = await freePort();
   const config = join(folder, 'agents.json');
   const add = ['agent', 'add', 'ipp://127.0.0.1:9', '--no-check', '--printer', 'p1', '--password', 'x'];
   const { code } = await platen([...add, '--config', config], { env: { PLATEN_MQTT_PORT: String(port) } });
@@ -51,4 +41,4 @@ test('add takes the port of the settings, and an agent that nobody hears is not 
   expect(out).not.toMatch(/^ready/m);
   child.kill('SIGTERM');
   expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
-}, 60_000);
+});

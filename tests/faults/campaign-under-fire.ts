@@ -19,7 +19,8 @@ import { customOf } from '../../releases/targets.ts';
 import { tufTrust } from '../../releases/trust.ts';
 import type { Campaign, Catalog, Order } from '../../schemas/types.ts';
 import { temporaryFolder } from '../harness/folder.ts';
-import { freePort, testRedis } from '../harness/orders.ts';
+import { testRedis } from '../harness/orders.ts';
+import { freePort } from '../harness/ports.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
 import { type NetworkCuts, networkCuts } from './network-cuts.ts';
 

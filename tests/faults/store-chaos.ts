@@ -14,7 +14,7 @@ import { encodeEntries, RawPrinter } from '../../bench/ingest/raw-printer.ts';
 import { reachEmbedded, startEmbeddedPostgres } from '../../center/database/embedded-postgres.ts';
 import { openStore } from '../../center/database/store.ts';
 import { temporaryFolder } from '../harness/folder.ts';
-import { freePort } from '../harness/orders.ts';
+import { freePort } from '../harness/ports.ts';
 import { platen, type RunningProduct, startProduct } from '../harness/product.ts';
 
 export const FAULTS = [

@@ -4,7 +4,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { pino } from 'pino';
 import { openStore, type Store } from '../../center/database/store.ts';
 import { orderSteps } from '../../center/update/orders/order-plan.ts';
@@ -12,7 +11,10 @@ import type { OrderService } from '../../center/update/orders/order-service.ts';
 import type { Repository } from '../../releases/repository.ts';
 import type { Remedy, Structure } from '../../schemas/types.ts';
 import { temporaryFolder } from './folder.ts';
+import { freePort } from './ports.ts';
 import { prepareDatabase } from './prepared.ts';
+
+export { freePort };
 
 export const silent = pino({ level: 'silent' });
 
@@ -35,14 +37,6 @@ export async function testStore(): Promise<TestStore> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A real redis-server that keeps nothing, on a free port or on that of one that was closed. */
