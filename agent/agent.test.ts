@@ -11,6 +11,7 @@ import { type Mosquitto, startMosquitto } from '../tests/mosquitto.ts';
 import { type Agent, type AgentOptions, createAgent } from './agent.ts';
 import { systemClock } from './clock.ts';
 import { SimulatedDriver } from './drivers/simulated/driver.ts';
+import type { EffectivePolicy } from './policy.ts';
 
 interface Heard {
   topic: string;
@@ -81,7 +82,7 @@ afterEach(async () => {
   await center.client.endAsync();
 });
 
-async function until<T>(what: string, probe: () => T | undefined | false, ms = 30_000): Promise<T> {
+async function until<T>(what: string, probe: () => T | undefined | false, ms = 60_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const found = probe();
@@ -175,11 +176,7 @@ test('the structure is sent periodically, as the retained policy says', async ()
   const policy: Policy = { structure: { every: 'PT1S' } };
   await center.say(printerTopic.policy(printer), policy, true);
   await agent.start();
-  await until(
-    'two periodic structures',
-    () => structures().filter(({ reason }) => reason === 'periodic')[1],
-    8_000,
-  );
+  await until('two periodic structures', () => structures().filter(({ reason }) => reason === 'periodic')[1]);
   await center.say(printerTopic.policy(printer), '', true);
 });
 
@@ -229,7 +226,11 @@ test('accumulate: nothing until there are enough, then all at once', async () =>
 });
 
 test('periodic: sent when the period is over, and earlier when atEntries is reached', async () => {
-  const { agent, driver, printer } = make();
+  let mode = '';
+  const policy = ({ errors }: EffectivePolicy) => {
+    mode = errors.mode;
+  };
+  const { agent, driver, printer } = make({ events: { policy } });
   await agent.start();
   await until('structure', () => structures()[0]);
   await center.say(
@@ -237,12 +238,12 @@ test('periodic: sent when the period is over, and earlier when atEntries is reac
     { errors: { mode: 'periodic', every: 'PT1S', atEntries: 3 } },
     true,
   );
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('policy', () => mode === 'periodic');
   driver.emit({ code: 'A', severity: 'error' });
   const periodic = await until('periodic', () => batches()[0]);
   expect(periodic.reason).toBe('periodic');
   for (let n = 0; n < 3; n++) driver.emit({ code: 'A', severity: 'error' });
-  const early = await until('early', () => batches()[1], 800);
+  const early = await until('early', () => batches()[1]);
   expect(early.reason).toBe('accumulated');
   await center.say(printerTopic.policy(printer), '', true);
 });

@@ -5,7 +5,7 @@ import { useProduct } from '../harness/setting.ts';
 const setting = useProduct();
 
 test('the policy turns a streaming printer into a periodic one, and back', async () => {
-  const { driver, hear, heard, agent } = await setting.machine('claim-19');
+  const { driver, hear, heard, goesBy, agent } = await setting.machine('claim-19');
   driver.emit({ code: 'J-1', severity: 'error', unit: 'engine' });
   expect(await hear<ErrorBatch>('errors')).toMatchObject({ reason: 'event', entries: [{ seq: 1 }] });
 
@@ -13,7 +13,7 @@ test('the policy turns a streaming printer into a periodic one, and back', async
     printer: 'claim-19',
     policy: { errors: { mode: 'periodic', every: 'PT1S' } },
   });
-  await hear('policy', ({ errors }: { errors: { mode: string } }) => errors.mode === 'periodic');
+  await goesBy(({ errors }) => errors.mode === 'periodic');
   driver.emit({ code: 'J-2', severity: 'error', unit: 'engine' });
   driver.emit({ code: 'J-3', severity: 'error', unit: 'engine' });
   const batch = await hear<ErrorBatch>('errors');
@@ -25,7 +25,7 @@ test('the policy turns a streaming printer into a periodic one, and back', async
     printer: 'claim-19',
     policy: { errors: { mode: 'stream' } },
   });
-  await hear('policy', ({ errors }: { errors: { mode: string } }) => errors.mode === 'stream');
+  await goesBy(({ errors }) => errors.mode === 'stream');
   driver.emit({ code: 'J-4', severity: 'error', unit: 'engine' });
   expect(await hear<ErrorBatch>('errors')).toMatchObject({ reason: 'event', entries: [{ code: 'J-4' }] });
   expect(agent.status.refused).toBe(0);
@@ -39,8 +39,8 @@ test('many printers are asked at once by a filter', async () => {
     policy: { errors: { mode: 'periodic', every: 'PT1S' } },
   });
   expect(printers).toBe(2);
-  for (const { driver, hear } of machines) {
-    await hear('policy', ({ errors }: { errors: { mode: string } }) => errors.mode === 'periodic');
+  for (const { driver, hear, goesBy } of machines) {
+    await goesBy(({ errors }) => errors.mode === 'periodic');
     driver.emit({ code: 'J-1', severity: 'error' });
     expect(await hear<ErrorBatch>('errors')).toMatchObject({ reason: 'periodic' });
   }

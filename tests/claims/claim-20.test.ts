@@ -5,13 +5,13 @@ import { useProduct } from '../harness/setting.ts';
 const setting = useProduct();
 
 test('the whole log is sent, or what came after an entry; the request is named', async () => {
-  const { driver, hear } = await setting.machine('claim-20');
+  const { driver, hear, goesBy } = await setting.machine('claim-20');
   // Held back by policy, so that only asking brings it.
   await setting.operator.call('policy.set', {
     printer: 'claim-20',
     policy: { errors: { mode: 'periodic', every: 'PT6H' } },
   });
-  await hear('policy', ({ errors }: { errors: { mode: string } }) => errors.mode === 'periodic');
+  await goesBy(({ errors }) => errors.mode === 'periodic');
   for (const code of ['J-1', 'J-2', 'J-3']) driver.emit({ code, severity: 'error', unit: 'engine' });
 
   const reply = await setting.operator.request('errors.request', { printer: 'claim-20' });

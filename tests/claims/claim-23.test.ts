@@ -5,12 +5,12 @@ import { useProduct } from '../harness/setting.ts';
 const setting = useProduct();
 
 test('nothing is sent before as many entries wait as the policy says, then all of them', async () => {
-  const { driver, hear, heard } = await setting.machine('claim-23');
+  const { driver, hear, heard, goesBy } = await setting.machine('claim-23');
   await setting.operator.call('policy.set', {
     printer: 'claim-23',
     policy: { errors: { mode: 'accumulate', atEntries: 5 } },
   });
-  await hear('policy', ({ errors }: { errors: { mode: string } }) => errors.mode === 'accumulate');
+  await goesBy(({ errors }) => errors.mode === 'accumulate');
   const emit = (count: number) => {
     for (let entry = 0; entry < count; entry++) driver.emit({ code: 'W-1', severity: 'warning' });
   };
@@ -26,12 +26,12 @@ test('nothing is sent before as many entries wait as the policy says, then all o
 });
 
 test('in periodic mode too, before the period is over', async () => {
-  const { driver, hear } = await setting.machine('claim-23b');
+  const { driver, hear, goesBy } = await setting.machine('claim-23b');
   await setting.operator.call('policy.set', {
     printer: 'claim-23b',
     policy: { errors: { mode: 'periodic', every: 'PT6H', atEntries: 3 } },
   });
-  await hear('policy', ({ errors }: { errors: { mode: string } }) => errors.mode === 'periodic');
+  await goesBy(({ errors }) => errors.mode === 'periodic');
   for (let entry = 0; entry < 3; entry++) driver.emit({ code: 'W-1', severity: 'warning' });
   expect(await hear<ErrorBatch>('errors')).toMatchObject({ reason: 'accumulated' });
 });

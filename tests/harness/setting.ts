@@ -11,6 +11,7 @@ import { type Agent, type AgentOptions, createAgent } from '../../agent/agent.ts
 import { systemClock } from '../../agent/clock.ts';
 import { SimulatedDriver } from '../../agent/drivers/simulated/driver.ts';
 import type { SimulatedPrinterSpec } from '../../agent/drivers/simulated/model.ts';
+import type { EffectivePolicy } from '../../agent/policy.ts';
 import { createUpdater } from '../../agent/updater/updater.ts';
 import { seededRandom } from '../../base/random.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
@@ -49,6 +50,8 @@ export interface Machine {
   ): Promise<T>;
   /** What was heard on one of its topics and not waited for. */
   heard<T>(kind: Exclude<keyof typeof printerTopic, 'ask' | 'answer'>): T[];
+  /** Waits until the printer itself goes by such a policy: an operator may hear of it first. */
+  goesBy(which: (policy: EffectivePolicy) => boolean): Promise<void>;
 }
 
 /** What changed in a printer, as `printers.get` tells it: newest first, in the order in which it was noticed within one. */
@@ -188,6 +191,7 @@ export function useProduct(options: SettingOptions = {}): Setting {
       const password = await enroll(id);
       const ear = await setting.listen(`${PREFIX}printers/${id}/#`);
       const folder = temporaryFolder('platen-machine-');
+      let policy: EffectivePolicy | undefined;
       const agent = createAgent({
         printer: id,
         url: now().product.mqtt,
@@ -199,6 +203,11 @@ export function useProduct(options: SettingOptions = {}): Setting {
         folder,
         log: pino({ level: 'silent' }),
         reconnectMs: { first: 50, most: 500 },
+        events: {
+          policy: (effective) => {
+            policy = effective;
+          },
+        },
         ...change,
       });
       closing.push(async () => {
@@ -215,6 +224,9 @@ export function useProduct(options: SettingOptions = {}): Setting {
         ear,
         hear: (kind, which, ms) => ear.hear(printerTopic[kind](id), which, ms),
         heard: (kind) => ear.all(printerTopic[kind](id)),
+        goesBy: async (which) => {
+          await eventually(() => policy !== undefined && which(policy), `${id} goes by the policy`);
+        },
       };
     },
   };
