@@ -36,6 +36,11 @@ const ECHOES = ['echo-a', 'echo-b', 'echo-c'];
 const WINDOW = 10;
 /** More than a queue for an absent client holds must not come within one round. */
 const ROUND_MAX = 150;
+/** In its second half a round is slow, so that it still goes on when the kill comes. */
+const PACE_MS = 10;
+/** When everything has come: how long nothing must come for nothing to come twice. */
+const SILENCE_MS = 1_500;
+const WAIT_MS = 60_000;
 
 /** Nobody is banned for connecting often. */
 const OFTEN = ['--limit', 'flapConnectsMax=1000000'];
@@ -104,6 +109,7 @@ class Sender {
     try {
       for (;;) {
         for (; rest > 0 && this.#open.size < WINDOW; rest--) {
+          if (rest < count / 2) await sleep(PACE_MS);
           const id = ++this.sent;
           this.#open.set(id, 'published');
           client.send(this.#publish(id, false));
@@ -161,10 +167,15 @@ class Keeper {
     return client;
   }
 
-  /** Takes what comes until the connection ends or nothing comes any more. */
-  async listen(client: RawClient, acknowledging: () => boolean): Promise<void> {
+  /** How many messages came, from whomever. */
+  get heard(): number {
+    return [...this.got.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Takes what comes until the connection ends, or nothing comes any more after `whole` has come true. */
+  async listen(client: RawClient, acknowledging: () => boolean, whole = () => false): Promise<void> {
     try {
-      for (;;) this.#take(client, await client.next(), acknowledging());
+      for (;;) this.#take(client, await client.next(whole() ? SILENCE_MS : WAIT_MS), acknowledging());
     } catch (error) {
       if (!/closed|nothing came/.test(String(error))) throw error;
     } finally {
@@ -322,61 +333,65 @@ async function up(): Promise<Fleet> {
 test.each([
   ['platen broker, its file', broker, 5],
   ['platen up, its Postgres', up, 2],
-])(
-  '%s: what was acknowledged comes after kill -9, in order, QoS 2 once',
-  async (_, prepare, kills) => {
-    const next = random(SEED);
-    folder = temporaryFolder('platen-kept-');
-    const { start, passwords } = await prepare();
-    const senders = PRINTERS.map((printer) => new Sender(printer, passwords.get(printer) as string));
-    const keeper = new Keeper(passwords.get('admin') as string);
-    const turncoats = ECHOES.map((printer) => new Turncoat(printer, passwords));
+])('%s: what was acknowledged comes after kill -9, in order, QoS 2 once', async (_, prepare, kills) => {
+  const next = random(SEED);
+  folder = temporaryFolder('platen-kept-');
+  const { start, passwords } = await prepare();
+  const senders = PRINTERS.map((printer) => new Sender(printer, passwords.get(printer) as string));
+  const keeper = new Keeper(passwords.get('admin') as string);
+  const turncoats = ECHOES.map((printer) => new Turncoat(printer, passwords));
+  product = await start();
+  let port = Number(new URL(product.mqtt).port);
+  // Once there, so that the session is known.
+  (await keeper.connect(port)).vanish();
+  let openAtKills = 0;
+  const sent = () => senders.reduce((sum, sender) => sum + sender.sent, 0);
+  for (let kill = 1; kill <= kills; kill++) {
+    // In turn: away; there without a word; acknowledging most; acknowledging all.
+    const manner = kill % 4;
+    const [sentBefore, heardBefore] = [sent(), keeper.heard];
+    const listening =
+      manner === 1
+        ? Promise.resolve()
+        : keeper.listen(await keeper.connect(port), () => manner === 0 || (manner === 3 && next() < 0.8));
+    const clients = await Promise.all(senders.map((sender) => sender.connect(port)));
+    const speaking = Promise.all(
+      senders.map((sender, index) => sender.speak(clients[index] as RawClient, ROUND_MAX)),
+    );
+    const turning = Promise.all(turncoats.map((turncoat) => turncoat.turn(port)));
+    const sentUntil = sentBefore + PRINTERS.length * (10 + next() * 30);
+    for (const end = Date.now() + WAIT_MS; Date.now() < end; await sleep(1)) {
+      if (sent() > sentUntil && (manner === 1 || keeper.heard > heardBefore)) break;
+    }
+    // Right behind an answer: what it says had no time to become true afterwards.
+    await Promise.race([...turncoats.map((turncoat) => turncoat.answer()), sleep(500)]);
+    await product.kill();
+    await Promise.all([listening, speaking, turning]);
+    openAtKills += senders.reduce((sum, { open }) => sum + open, 0);
     product = await start();
-    let port = Number(new URL(product.mqtt).port);
-    // Once there, so that the session is known.
-    (await keeper.connect(port)).vanish();
-    let openAtKills = 0;
-    for (let kill = 1; kill <= kills; kill++) {
-      // In turn: away; there without a word; acknowledging most; acknowledging all.
-      const manner = kill % 4;
-      const listening =
-        manner === 1
-          ? Promise.resolve()
-          : keeper.listen(await keeper.connect(port), () => manner === 0 || (manner === 3 && next() < 0.8));
-      const clients = await Promise.all(senders.map((sender) => sender.connect(port)));
-      const speaking = Promise.all(
-        senders.map((sender, index) => sender.speak(clients[index] as RawClient, ROUND_MAX)),
-      );
-      const turning = Promise.all(turncoats.map((turncoat) => turncoat.turn(port)));
-      await sleep(20 + next() * 120);
-      // Right behind an answer: what it says had no time to become true afterwards.
-      await Promise.race([...turncoats.map((turncoat) => turncoat.answer()), sleep(500)]);
-      await product.kill();
-      await Promise.all([listening, speaking, turning]);
-      openAtKills += senders.reduce((sum, { open }) => sum + open, 0);
-      product = await start();
-      port = Number(new URL(product.mqtt).port);
-      await Promise.all(turncoats.map((turncoat) => turncoat.check(port)));
-    }
-    await Promise.all(senders.map(async (sender) => sender.speak(await sender.connect(port), 0)));
-    await keeper.listen(await keeper.connect(port), () => true);
-    for (const { printer, sent, acknowledged, open } of senders) {
-      const got = keeper.got.get(printer) as number[];
-      const all = Array.from({ length: sent }, (_, index) => index + 1);
-      expect([printer, open, acknowledged]).toEqual([printer, 0, sent]);
-      // Each first coming in the order of sending, without a hole.
-      expect([printer, [...new Set(got)]]).toEqual([printer, all]);
-      if (qosOf(printer) === 2) expect([printer, got]).toEqual([printer, all]);
-    }
-    // Enough was under way, in both directions, for the kills to mean something.
-    const sent = senders.reduce((sum, sender) => sum + sender.sent, 0);
-    expect(sent).toBeGreaterThan(kills * 20);
-    expect(openAtKills).toBeGreaterThan(kills);
-    expect(keeper.again).toBeGreaterThan(0);
-    expect(turncoats.reduce((sum, { answered }) => sum + answered, 0)).toBeGreaterThan(kills);
-  },
-  120_000,
-);
+    port = Number(new URL(product.mqtt).port);
+    await Promise.all(turncoats.map((turncoat) => turncoat.check(port)));
+  }
+  await Promise.all(senders.map(async (sender) => sender.speak(await sender.connect(port), 0)));
+  await keeper.listen(
+    await keeper.connect(port),
+    () => true,
+    () => senders.every(({ printer, sent }) => new Set(keeper.got.get(printer)).size === sent),
+  );
+  for (const { printer, sent, acknowledged, open } of senders) {
+    const got = keeper.got.get(printer) as number[];
+    const all = Array.from({ length: sent }, (_, index) => index + 1);
+    expect([printer, open, acknowledged]).toEqual([printer, 0, sent]);
+    // Each first coming in the order of sending, without a hole.
+    expect([printer, [...new Set(got)]]).toEqual([printer, all]);
+    if (qosOf(printer) === 2) expect([printer, got]).toEqual([printer, all]);
+  }
+  // Enough was under way, in both directions, for the kills to mean something.
+  expect(sent()).toBeGreaterThan(kills * 20);
+  expect(openAtKills).toBeGreaterThan(kills);
+  expect(keeper.again).toBeGreaterThan(0);
+  expect(turncoats.reduce((sum, { answered }) => sum + answered, 0)).toBeGreaterThan(kills);
+});
 
 test('Postgres that takes its time: CONNACK and SUBACK of kept sessions wait for it and hold over a kill right behind them; clean ones wait for nothing', async () => {
   folder = temporaryFolder('platen-kept-');
@@ -419,7 +434,7 @@ test('Postgres that takes its time: CONNACK and SUBACK of kept sessions wait for
     port = Number(new URL(product.mqtt).port);
     const orphans = async () =>
       (await locker.query('SELECT FROM retained WHERE topic = $1', [orphan])).rowCount;
-    for (const end = Date.now() + 30_000; (await orphans()) !== 0 && Date.now() < end; ) await sleep(20);
+    for (const end = Date.now() + WAIT_MS; (await orphans()) !== 0 && Date.now() < end; ) await sleep(20);
     expect(await orphans()).toBe(0);
     const found = async (clientId: string) => (await asking(clientId, false)).nextHex();
     expect(await found('begins')).toBe('20 0100');
@@ -431,4 +446,4 @@ test('Postgres that takes its time: CONNACK and SUBACK of kept sessions wait for
     product = undefined;
     await server.stop();
   }
-}, 120_000);
+});
