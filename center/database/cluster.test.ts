@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
+import { prepareDatabase } from '../../tests/harness/prepared.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { openStore, type Store } from './store.ts';
 
@@ -42,6 +43,8 @@ async function countEntries(store: Store): Promise<number> {
 
 /** A data folder with one acknowledged entry, and nothing that runs. */
 async function withAnEntry(): Promise<void> {
+  folder ??= temporaryFolder('platen-cluster-');
+  await prepareDatabase(folder);
   const store = await open();
   const entry = { seq: 1, at: '2026-11-22T07:00:00Z', code: 'J-1', severity: 'error' as const };
   await store.ingest.errors('p', { log: 'L', first: 1, reason: 'event', entries: [entry] });
