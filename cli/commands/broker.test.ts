@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import mqtt from 'mqtt';
 import { printerTopic } from '../../schemas/topics.ts';
+import { eventually } from '../../tests/harness/ear.ts';
 import { WITH_TYPES } from '../../tests/harness/run/with-types.ts';
 
 const cli = fileURLToPath(new URL('../platen.ts', import.meta.url));
@@ -34,15 +35,25 @@ const environment = (): NodeJS.ProcessEnv => ({
   PLATEN_LOG: 'json',
 });
 
-async function start(...args: string[]): Promise<Record<string, string>> {
+/** Starts a broker; gives the lines that it has printed so far. */
+function started(...args: string[]): string[] {
   const all = [...WITH_TYPES, cli, 'broker', '--mqtt-port', '0', '--http-port', '0', ...args];
-  running = spawn(process.execPath, all, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
-  const lines = createInterface(running.stdout as NonNullable<ChildProcess['stdout']>);
-  for (;;) {
-    const [line] = (await once(lines, 'line')) as [string];
-    const { addresses } = JSON.parse(line) as { addresses?: Record<string, string> };
-    if (addresses) return addresses;
-  }
+  const child = spawn(process.execPath, all, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+  running = child;
+  const lines: string[] = [];
+  createInterface(child.stdout).on('line', (line) => lines.push(line));
+  return lines;
+}
+
+async function start(...args: string[]): Promise<Record<string, string>> {
+  const lines = started(...args);
+  return eventually(
+    () =>
+      lines
+        .map((line) => (JSON.parse(line) as { addresses?: Record<string, string> }).addresses)
+        .find((addresses) => addresses !== undefined),
+    'the broker is ready',
+  );
 }
 
 function platen(...args: string[]): { status: number | null; stdout: string; stderr: string } {
@@ -85,7 +96,7 @@ test('who was added gets in, a kill -9 loses no acknowledged structure, who is r
   await watcher.endAsync();
   running?.kill('SIGTERM');
   expect((await once(running, 'exit'))[0]).toBe(0);
-}, 60_000);
+});
 
 test('the first start makes an administrator, in a file for its owner only', async () => {
   const { mqtt: url = '' } = await start();
@@ -97,21 +108,21 @@ test('the first start makes an administrator, in a file for its owner only', asy
   };
   const admin = await client(url, username, password);
   await admin.endAsync();
-}, 30_000);
+});
 
 test('open access is refused on an address that others reach; a wrong limit names itself', () => {
   const open = platen('broker', '--access', 'open', '--host', '0.0.0.0');
   expect([open.status, open.stderr]).toEqual([1, expect.stringContaining('not on loopback')]);
   const limit = platen('broker', '--limit', 'packetBytesMax=lots');
   expect([limit.status, limit.stderr]).toEqual([1, expect.stringContaining('packetBytesMax=lots')]);
-}, 30_000);
+});
 
 test('two brokers never run on one folder; the second one says where the first one is', async () => {
   const { mqtt: url = '' } = await start();
   const second = platen('broker', '--mqtt-port', '0', '--http-port', '0');
   expect([second.status, second.stderr]).toEqual([1, expect.stringContaining(url)]);
   expect(second.stderr).toContain('platen broker');
-}, 30_000);
+});
 
 test('--data is heard wherever it stands', () => {
   const other = join(folder, 'other');
@@ -122,21 +133,17 @@ test('--data is heard wherever it stands', () => {
   };
   expect(credentials.map(({ name }) => name)).toEqual(['one', 'two']);
   expect(platen('broker', 'remove', 'one', '--data', other).status).toBe(0);
-}, 30_000);
+});
 
 test('at a terminal it says when it is ready, and who was refused', async () => {
-  const args = [...WITH_TYPES, cli, 'broker', '--mqtt-port', '0', '--http-port', '0', '--log', 'story'];
-  running = spawn(process.execPath, args, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
-  const lines = createInterface(running.stdout as NonNullable<ChildProcess['stdout']>);
-  const [ready] = (await once(lines, 'line')) as [string];
+  const lines = started('--log', 'story');
+  const ready = await eventually(() => lines[0], 'the first line');
   expect(ready).toMatch(/ready {2}mqtt:\/\/127\.0\.0\.1:\d+ {2}http:.*admin\.json$/);
   const url = /mqtt:\S+/.exec(ready)?.[0] as string;
-  const refused = once(lines, 'line');
   await expect(client(url, 'stranger', 'wrong')).rejects.toThrow('Bad username or password');
-  expect(String((await refused)[0])).toMatch(
-    /warning {2}refused {2}\(reason credentials, claimed stranger, .*127\.0\.0\.1/,
-  );
-}, 30_000);
+  const refused = await eventually(() => lines[1], 'the second line');
+  expect(refused).toMatch(/warning {2}refused {2}\(reason credentials, claimed stranger, .*127\.0\.0\.1/);
+});
 
 test('a start that fails half-way ends', async () => {
   const { http = '' } = await start();
@@ -144,4 +151,4 @@ test('a start that fails half-way ends', async () => {
   const failed = platen('broker', '--data', other, '--mqtt-port', '0', '--http-port', new URL(http).port);
   expect([failed.status, failed.stderr]).toEqual([1, expect.stringContaining('PLATEN_HTTP_PORT')]);
   rmSync(other, { recursive: true });
-}, 30_000);
+});
