@@ -50,7 +50,7 @@ test('a start that fails half-way closes what it opened, also when closing fails
       .trim()
       .split('\n').length;
   // The queue and its worker have connections of their own; ours is the one that is left.
-  await eventually(async () => ((await connections()) === 1 ? true : undefined), 10_000);
+  await eventually(async () => ((await connections()) === 1 ? true : undefined));
   client.disconnect();
   await center.stop();
   expect(stopped).toEqual(['link']);

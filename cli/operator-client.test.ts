@@ -51,6 +51,6 @@ test('a request on a connection that is gone fails at once', async () => {
   // Its time for a reply is 30 s.
   const from = performance.now();
   await expect(lena.request('printers.list')).rejects.toThrow('was lost before printers.list was sent');
-  expect(performance.now() - from).toBeLessThan(5_000);
+  expect(performance.now() - from).toBeLessThan(15_000);
   await lena.close();
 });

@@ -40,7 +40,7 @@ afterEach(async () => {
   await center.unsubscribeAsync(`${PREFIX}printers/+/#`);
 });
 
-async function until<T>(what: string, probe: () => T | undefined | false, ms = 8_000): Promise<T> {
+async function until<T>(what: string, probe: () => T | undefined | false, ms = 60_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const found = probe();

@@ -57,7 +57,7 @@ test('of several processes that start at once one gets the folder, and the other
   const next = lockFolder(folder, 'running.json', 'platen up');
   next.release();
   expect(readdirSync(folder)).toEqual([]);
-}, 60_000);
+});
 
 test.each(['', '\0\0\0\0', '{"pid":', '{}'])('a lock that is damaged (%j) holds nobody back', (text) => {
   writeFileSync(join(folder, 'running.json'), text);

@@ -67,7 +67,7 @@ test('where the keys are here nothing ever expires, and nobody has to be told: 8
   expect(heard).toEqual([]);
   expect(repository.list().map(({ target }) => target)).toEqual(['acme.engine/2.0.0.bin']);
   expect(expiryFault(repository.expiries(), nowMs)).toBeUndefined();
-}, 60_000);
+});
 
 test('where the keys of targets and root are elsewhere it is told 30, 7 and 1 days before, and when it has come', async () => {
   const repository = await open();
@@ -92,7 +92,7 @@ test('where the keys of targets and root are elsewhere it is told 30, 7 and 1 da
   await editor.publish({ snapshot: [pem('snapshot')], timestamp: [pem('timestamp')] });
   await repository.look(log);
   expect(expired(repository)).toEqual([]);
-}, 60_000);
+});
 
 test("a release that waits for its vendor's signature stops no renewal, and is published when it comes", async () => {
   const repository = await open();
@@ -129,7 +129,7 @@ test("a release that waits for its vendor's signature stops no renewal, and is p
   expect(repository.target('core.os', '3.0.0')?.custom.revoked).toBeUndefined();
   expect(repository.target('acme.engine', '1.0.0')?.custom.revoked).toBe('bricks');
   expect(loadMetadata(join(folder, 'repository'))?.vendors.has('beta')).toBe(true);
-}, 60_000);
+});
 
 test('what is staged is not in the folder that is served, and adding the same again says so', async () => {
   const repository = await open();

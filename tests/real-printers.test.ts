@@ -18,6 +18,7 @@ import {
 import { eventually } from './harness/ear.ts';
 import { temporaryFolder } from './harness/folder.ts';
 import { platen } from './harness/product.ts';
+import { WITH_TYPES } from './harness/run/with-types.ts';
 import { changesOf, useProduct } from './harness/setting.ts';
 
 // Real printers from end to end: ippeveprinter and snmpd as one bizhub, `platen agent` as a process of its own, and the
@@ -116,10 +117,9 @@ afterAll(async () => {
 
 async function startAgent(): Promise<void> {
   const root = fileURLToPath(new URL('../', import.meta.url));
-  const tsx = join(root, 'node_modules/tsx/dist/loader.mjs');
   const child = spawn(
     process.execPath,
-    ['--import', tsx, join(root, 'cli/platen.ts'), 'agent', '--config', config],
+    [...WITH_TYPES, join(root, 'cli/platen.ts'), 'agent', '--config', config],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
@@ -279,11 +279,7 @@ test('an agent that was stopped says nothing twice; firmware that changed meanwh
   await ipp.restart(
     BIZHUB_FIRMWARE.map((row) => (row[0] === 'Finisher FS-539' ? [row[0], 'G00-17', '00000017'] : row)),
   );
-  await ear.hear<Verdict>(
-    `platen/v1/printers/${ID}/verdict`,
-    ({ status }) => status === 'compatible',
-    30_000,
-  );
+  await ear.hear<Verdict>(`platen/v1/printers/${ID}/verdict`, ({ status }) => status === 'compatible');
   const changes = await changesOf(setting.operator, ID);
   expect(JSON.stringify(changes)).toContain('G00-17');
   expect(await count()).toBe(before);

@@ -104,7 +104,7 @@ test('printers connect, are judged, are in trouble, are updated and proven well 
   expect(story.lines.length).toBeLessThan(120);
   expect(story.lines.filter((line) => line.startsWith('{'))).toEqual([]);
   expect(story.lines.filter((line) => /update (failed|rejected|rolled-back|silent)/.test(line))).toEqual([]);
-}, 150_000);
+});
 
 test('Ctrl-C ends it cleanly', async () => {
   run!.process.kill('SIGINT');

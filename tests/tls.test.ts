@@ -59,14 +59,14 @@ afterAll(async () => {
 });
 
 test('a certificate is enough; without one, or with that of somebody else, it is not', async () => {
-  expect(await mosquittoSub([...certificate('office-7'), ...POLICY], 10).done).toBe(0);
+  expect(await mosquittoSub([...certificate('office-7'), ...POLICY], 60).done).toBe(0);
   expect(await mosquittoSub(POLICY, 5).done).not.toBe(0);
   expect(await mosquittoSub([...certificate('office-8'), ...POLICY], 5).done).not.toBe(0);
 });
 
 test('a revocation ends the live connection and bars the next', async () => {
   const never = ['-t', 'platen/v1/printers/office-7/answer/never', '-C', '1'];
-  const live = mosquittoSub([...certificate('office-7'), ...never], 30);
+  const live = mosquittoSub([...certificate('office-7'), ...never], 120);
   await eventually(async () => {
     const { presence } = await (await product.operator()).call('printers.get', { printer: 'office-7' });
     return presence === 'online';
@@ -78,7 +78,7 @@ test('a revocation ends the live connection and bars the next', async () => {
     return presence === 'offline';
   }, 'office-7 offline');
   expect(refused).toBe(true);
-  expect(Date.now() - started).toBeLessThan(15_000);
+  expect(Date.now() - started).toBeLessThan(20_000);
   live.end();
   await live.done;
   expect(await mosquittoSub([...certificate('office-7'), ...POLICY], 5).done).not.toBe(0);

@@ -33,7 +33,7 @@ class Switched implements Reader {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 20_000; !holds(); ) {
+  for (const end = Date.now() + 60_000; !holds(); ) {
     if (Date.now() > end) throw new Error('it did not come to hold');
     await sleep(5);
   }

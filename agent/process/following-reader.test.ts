@@ -62,7 +62,7 @@ function follow(options: Omit<FollowOptions, 'open' | 'log'> & Partial<Pick<Foll
     await driver.stop();
   });
   const until = async (what: string, holds: () => boolean) => {
-    for (let i = 0; i < 800 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+    for (let i = 0; i < 2_400 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
     if (!holds()) throw new Error(`not seen: ${what}; told ${JSON.stringify(told)}, ${logged.join('')}`);
   };
   const start = async () => {

@@ -103,7 +103,7 @@ test('a revocation and certificates that are issued beside it, by other processe
   expect(list).toHaveLength(first.length + 45);
   const revoked = list.flatMap(({ name, revokedAt }) => (revokedAt === undefined ? [] : [name]));
   expect(revoked.sort()).toEqual(['a', 'b', 'c', 'd']);
-}, 60_000);
+});
 
 test('a lock that a killed process left is taken over; one that is held is waited for, and then named', async () => {
   const file = join(folder, 'list.json');
@@ -114,7 +114,7 @@ test('a lock that a killed process left is taken over; one that is held is waite
   expect(() => withLockSync(file, () => 'done')).toThrow(
     expect.objectContaining({ code: 'file/busy', hint: expect.stringContaining(`${file}.lock`) }),
   );
-}, 20_000);
+});
 
 test('enrolling again, or taking the account away, revokes the certificates of before and no other', async () => {
   const authority = await open();

@@ -298,7 +298,7 @@ test('how long a client is away goes on over restarts; whoever was there until t
     ]),
     limits,
   });
-  const until = Date.now() + 5_000;
+  const until = Date.now() + 60_000;
   while (second.broker.stats().sessions > 2 && Date.now() < until) {
     await new Promise((resume) => setTimeout(resume, 20));
   }

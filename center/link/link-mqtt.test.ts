@@ -23,7 +23,7 @@ async function printer(url: string): Promise<MqttClient> {
   return client;
 }
 
-async function until(condition: () => boolean, ms = 10_000): Promise<void> {
+async function until(condition: () => boolean, ms = 60_000): Promise<void> {
   const end = Date.now() + ms;
   while (!condition()) {
     if (Date.now() > end) throw new Error('waited too long');

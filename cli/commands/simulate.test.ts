@@ -74,7 +74,7 @@ test('runs a scenario file with a file of passwords; the summary is one JSON obj
   const summary = JSON.parse(out) as Record<string, number>;
   expect(code).toBe(0);
   expect(summary).toMatchObject({ scenario: 'two', printers: 2, online: 2, connects: 2, structures: 2 });
-  expect(summary['entriesLogged']).toBeGreaterThanOrEqual(10);
+  expect(summary['entriesLogged']).toBeGreaterThanOrEqual(4);
   expect(summary['puback_p99_ms']).toBeGreaterThan(0);
 });
 

@@ -54,7 +54,7 @@ test('it is updated on every printer that can run it, and on no other', async ()
   const { id } = (await setting.operator.call('campaigns.create', WANTED)) as { id: string };
   const proven = new Set<string>();
   while (proven.size < 2) {
-    const { printer = '' } = await events.hear<FleetEvent>(EVENTS, ({ what }) => what === 'proven', 40_000);
+    const { printer = '' } = await events.hear<FleetEvent>(EVENTS, ({ what }) => what === 'proven');
     proven.add(printer);
   }
   expect([...proven].sort()).toEqual(['large', 'old']);

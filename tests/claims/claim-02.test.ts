@@ -68,7 +68,7 @@ test('the trouble is judged from the accumulated log; its cure goes to all whom 
   failing = keepsFailing(fleet.machine('jamming'), 'engine:acme.engine', jam);
   const proven = new Set<string>();
   while (proven.size < 2) {
-    const { printer = '' } = await events.hear<FleetEvent>(EVENTS, ({ what }) => what === 'proven', 40_000);
+    const { printer = '' } = await events.hear<FleetEvent>(EVENTS, ({ what }) => what === 'proven');
     proven.add(printer);
   }
   expect([...proven].sort()).toEqual(['jamming', 'sister']);
@@ -79,15 +79,11 @@ test('the trouble is judged from the accumulated log; its cure goes to all whom 
 });
 
 test('the trouble says what became of it, and is cured by what is proven', async () => {
-  const trouble = await eventually(
-    async () => {
-      const { items } = (await setting.operator.call('troubles.list')) as { items: Trouble[] };
-      expect(items).toHaveLength(1);
-      return items[0]?.state === 'cured' && items[0];
-    },
-    'the trouble is cured',
-    30_000,
-  );
+  const trouble = await eventually(async () => {
+    const { items } = (await setting.operator.call('troubles.list')) as { items: Trouble[] };
+    expect(items).toHaveLength(1);
+    return items[0]?.state === 'cured' && items[0];
+  }, 'the trouble is cured');
   expect(trouble).toMatchObject({
     rule: 'entrance-jam',
     printer: 'jamming',

@@ -22,7 +22,6 @@ const proven = async (machine: Machine, begin: Promise<{ hear: Machine['ear']['h
     EVENTS,
     ({ what, printer }) =>
       printer === machine.id && ['proven', 'failed', 'rejected', 'rolled-back'].includes(what),
-    30_000,
   );
 
 test('a unit that does not fit is switched to the spare that does, by itself', async () => {

@@ -48,11 +48,7 @@ async function troubled(machine: Machine, code: string): Promise<Trouble> {
 async function proven(machine: Machine, begin: () => Promise<unknown>): Promise<string | undefined> {
   const events = await setting.listen(EVENTS);
   await begin();
-  await events.hear<FleetEvent>(
-    EVENTS,
-    ({ what, printer }) => what === 'proven' && printer === machine.id,
-    40_000,
-  );
+  await events.hear<FleetEvent>(EVENTS, ({ what, printer }) => what === 'proven' && printer === machine.id);
   return machine.driver.model.version('engine:acme.engine');
 }
 
@@ -73,16 +69,12 @@ test('an upgrade is proposed, and begun when an operator approves', async () => 
   const version = await proven(machine, () => setting.operator.call('campaigns.resume', { id: campaign }));
   // 2.5.0 fixes it; what came after it has the fix too.
   expect(['2.5.0', '2.6.1']).toContain(version);
-  await eventually(
-    async () => {
-      const { items } = (await setting.operator.call('troubles.list', { printer: machine.id })) as {
-        items: Trouble[];
-      };
-      return items[0]?.state === 'cured';
-    },
-    'the trouble is cured',
-    30_000,
-  );
+  await eventually(async () => {
+    const { items } = (await setting.operator.call('troubles.list', { printer: machine.id })) as {
+      items: Trouble[];
+    };
+    return items[0]?.state === 'cured';
+  }, 'the trouble is cured');
 });
 
 test('a correction goes back from a release that does harm, by itself where the rule says so', async () => {

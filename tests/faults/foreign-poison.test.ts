@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import mqtt, { type MqttClient } from 'mqtt';
 import { opsTopic, printerTopic } from '../../schemas/topics.ts';
-import { Ear } from '../harness/ear.ts';
+import { Ear, eventually } from '../harness/ear.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { sampleEntries, sampleStructure } from '../harness/printer.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
@@ -40,7 +40,7 @@ const start = () =>
 async function isServed(printer: string, log: string): Promise<void> {
   const batch = { log, first: 1, reason: 'event', entries: sampleEntries(1, 1) };
   await client.publishAsync(printerTopic.errors(printer), JSON.stringify(batch), { qos: 1 });
-  await ear.hear(printerTopic.errorsAck(printer), (ack: { log: string }) => ack.log === log, 15_000);
+  await ear.hear(printerTopic.errorsAck(printer), (ack: { log: string }) => ack.log === log);
 }
 
 beforeAll(async () => {
@@ -69,7 +69,7 @@ test.each(POISON.map((id, index) => [JSON.stringify(id), id, `L${index}`] as con
   async (_, id, log) => {
     const topic = printerTopic.ask('poisoner', 'verdict');
     await client.publishAsync(topic, JSON.stringify({ id }), { qos: 1 });
-    expect(await ear.hear(printerTopic.refused('poisoner'), undefined, 15_000)).toMatchObject({
+    expect(await ear.hear(printerTopic.refused('poisoner'))).toMatchObject({
       topic,
       code: 'payload/schema',
     });
@@ -94,10 +94,12 @@ test('a reply that the broker takes nowhere is set aside; the ones behind it arr
     retain: true,
   });
   await client.publishAsync(printerTopic.ask('other', 'troubles'), '{"id":"t1"}', { qos: 1 });
-  await ear.hear(printerTopic.answer('other', 't1'), undefined, 20_000);
+  await ear.hear(printerTopic.answer('other', 't1'));
   const metrics = await (await fetch(new URL('metrics', center.http))).text();
   expect(metrics).toMatch(/^platen_set_aside_total 1$/m);
-  expect(center.log.filter(({ msg }) => msg?.includes('set aside'))).toHaveLength(1);
+  const setAside = () => center.log.filter(({ msg }) => msg?.includes('set aside'));
+  await eventually(() => setAside().length > 0, 'the log says so');
+  expect(setAside()).toHaveLength(1);
   expect(await center.stop()).toBe(0);
   center = await start();
   await isServed('other', 'restarted');

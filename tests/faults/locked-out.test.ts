@@ -58,7 +58,7 @@ async function untilRefused(operator: OperatorClient): Promise<void> {
       () => true,
       () => false,
     );
-  await eventually(async () => !(await answers()), 'the operator is refused', 20_000);
+  await eventually(async () => !(await answers()), 'the operator is refused');
 }
 
 test('an account keeps its password and its connection unless a new one is asked for, and that reply arrives', async () => {

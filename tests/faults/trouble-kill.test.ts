@@ -360,4 +360,4 @@ test(`killed ${LIVES_MS.length} times with kill -9, the center finds the trouble
     product.process.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   }
-}, 120_000);
+});

@@ -4,7 +4,7 @@
 import type { MqttClient } from 'mqtt';
 
 /** How long a test waits for a message before it fails. */
-export const WAIT_MS = 40_000;
+export const WAIT_MS = 60_000;
 
 export interface Heard {
   topic: string;

@@ -204,7 +204,7 @@ test('a jam of seconds is told by quick reads of an agent that drops large reque
   await driver.start({ error: (event) => told.push(event), changed: () => {} });
   await driver.readStructure();
   const until = async (count: number) => {
-    for (let i = 0; i < 1_200 && told.length < count; i++)
+    for (let i = 0; i < 2_400 && told.length < count; i++)
       await new Promise((resolve) => setTimeout(resolve, 25));
   };
   agent.rows = printer([JAM]);
@@ -242,7 +242,7 @@ test('a state that changes is read again by itself, and told to the agent', asyn
   await driver.start({ error: () => {}, changed: () => {}, readings: () => changes++ });
   expect((await driver.readReadings())?.state).toBe('idle');
   const until = async (holds: () => boolean) => {
-    for (let i = 0; i < 400 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+    for (let i = 0; i < 2_400 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
   };
   await until(() => changes > 0);
   const before = changes;
