@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { CENTER_LIMITS } from '../center/limits.ts';
 import type { OperatorClient } from '../cli/operator-client.ts';
 import { eventually } from './harness/ear.ts';
 import { type TestStore, testStore } from './harness/orders.ts';
@@ -161,6 +162,18 @@ test('a stream ends with the session that it was asked for with, at once', async
   await eventually(() => bySession.ended, 'the stream of the session ended');
   expect(performance.now() - began).toBeLessThan(20_000);
   expect(bySession.events.at(-1)).toMatchObject({ event: 'dropped', data: { reason: 'session-ended' } });
+});
+
+test('a connection that a stream has ended on serves what is asked on it next', async () => {
+  const { password } = await admin.call('users.put', { name: 'mona', role: 'viewer' });
+  const ended = await read(await new Web(product.http).signIn('mona', String(password)));
+  await admin.call('users.remove', { name: 'mona' });
+  await eventually(() => ended.ended, 'the stream ended');
+  // The client keeps the connection and asks for the next stream on it.
+  const next = await read(web);
+  expect(next.port).toBe(ended.port);
+  await pause(CENTER_LIMITS.events_farewell_ms_max + 500);
+  expect(next.ended).toBe(false);
 });
 
 test.each([

@@ -167,9 +167,12 @@ class Stream {
     this.#response.write(frame('dropped', JSON.stringify({ reason: why })));
     this.#finish(why);
     this.#response.end();
-    // Somebody who takes nothing doesn't take the end either.
-    const { socket } = this.#response;
-    setTimeout(() => socket?.destroy(), CENTER_LIMITS.events_farewell_ms_max).unref();
+    // Somebody who takes nothing doesn't take the end either. Whoever took it may ask the next thing on the connection.
+    const response = this.#response;
+    const { socket } = response;
+    setTimeout(() => {
+      if (!response.writableFinished) socket?.destroy();
+    }, CENTER_LIMITS.events_farewell_ms_max).unref();
   }
 
   #finish(why: Ending): void {

@@ -129,6 +129,8 @@ export interface WebEvent {
 export class EventReader {
   readonly events: WebEvent[] = [];
   code = 0;
+  /** Own port of the connection. */
+  port: number | undefined;
   ended = false;
   body = '';
   #stop: () => void = () => undefined;
@@ -140,6 +142,7 @@ export class EventReader {
     this.opened = new Promise((resolve, reject) => {
       const request = httpRequest(`${web.base}${path}`, { headers: web.headers(more) }, (response) => {
         this.code = response.statusCode ?? 0;
+        this.port = response.socket.localPort;
         this.#pause = () => response.pause();
         response.setEncoding('utf8');
         response.on('data', (text: string) => {
