@@ -9,6 +9,8 @@ export const CENTER_LIMITS = {
   readings_payload_bytes_max: 64 * 1024,
   /** An operator's request: a catalog of a maker with many releases is the largest. */
   request_payload_bytes_max: 16 * 1024 * 1024,
+  /** How long a trouble may be snoozed. */
+  snooze_ms_max: 366 * 86_400_000,
   /** The message of an error in a reply; the wire contract lets it be no longer. */
   reply_message_characters_max: 1024,
   /** Printer and kind pairs whose first refusal was logged. */

@@ -277,26 +277,48 @@ export interface CatalogService extends DocumentService<Catalog> {
   firmwareAge(software: string, version: string): FirmwareAge;
 }
 
+/** Which troubles are meant: everything that is named must hold. */
+export interface TroubleFilter {
+  printer?: string;
+  rule?: string;
+  state?: Trouble['state'];
+  open?: boolean;
+  owner?: string;
+  acknowledged?: boolean;
+  snoozed?: boolean;
+  /** Only of these. */
+  printers?: PrinterConditions | undefined;
+}
+
 export interface TroubleQueries {
-  list(
-    filter: {
-      printer?: string;
-      rule?: string;
-      state?: Trouble['state'];
-      open?: boolean;
-      printers?: PrinterConditions | undefined;
-    },
-    page: PageRequest,
-  ): Promise<Page<Trouble>>;
+  list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>>;
   /** How many there are by rule, by site, or by both: a page of groups by name. */
   groups(
-    filter: { printer?: string; rule?: string; state?: Trouble['state']; open?: boolean },
+    filter: TroubleFilter,
     by: readonly ('rule' | 'site')[],
     page: PageRequest,
   ): Promise<{ groups: TroubleGroup[]; next?: string }>;
   get(id: string): Promise<Trouble | undefined>;
   /** @throws PlatenError request/not-found, request/conflict */
   close(id: string, note: string, by: string): Promise<Trouble>;
+  /** What operators do about open troubles. Each throws PlatenError request/not-found, request/conflict. */
+  handling: TroubleHandling;
+}
+
+/** Who does something about a trouble, and why. */
+export interface Handled {
+  by: string;
+  reason?: string | undefined;
+}
+
+export interface TroubleHandling {
+  acknowledge(id: string, how: Handled): Promise<Trouble>;
+  unacknowledge(id: string, how: Handled): Promise<Trouble>;
+  /** @param owner undefined: nobody */
+  assign(id: string, owner: string | undefined, how: Handled): Promise<Trouble>;
+  snooze(id: string, until: Date, how: Handled): Promise<Trouble>;
+  /** Ends the snooze now. */
+  wake(id: string, how: Handled): Promise<Trouble>;
 }
 
 /** What is asked of pages: days are those of each printer's zone. */

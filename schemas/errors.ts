@@ -147,6 +147,11 @@ export const ERRORS = {
     hint: 'List them with troubles.list.',
     http: 404,
   },
+  'request/unknown-user': {
+    message: 'There is no operator "{id}"',
+    hint: 'An administrator lists them with users.list.',
+    http: 404,
+  },
   'request/unknown-printer': {
     message: 'There is no printer "{id}"{nearest}',
     hint: 'List them with printers.list.',

@@ -678,6 +678,29 @@ export interface Trouble {
   proposal?: {};
   note?: string;
   explanation?: string;
+  /**
+   * User name of the operator who looks after it.
+   */
+  owner?: string;
+  acknowledged?: TroubleAcknowledgement;
+  snoozed?: TroubleSnooze;
+}
+/**
+ * Who has seen it.
+ */
+export interface TroubleAcknowledgement {
+  by: string;
+  at: string;
+  reason?: string;
+}
+/**
+ * Nobody is to be notified of it until then; missing once that is over.
+ */
+export interface TroubleSnooze {
+  by: string;
+  at: string;
+  until: string;
+  reason?: string;
 }
 /**
  * Progress of an order, told by the printer.
@@ -2893,6 +2916,38 @@ export interface TokensRevokeParams {
   id: string;
 }
 /**
+ * Parameters of `troubles.ack`.
+ */
+export interface TroublesAckParams {
+  id: string;
+  /**
+   * What is known of it, or what is being done.
+   */
+  reason?: string;
+  /**
+   * Takes the acknowledgement back.
+   */
+  undo?: true;
+}
+/**
+ * Parameters of `troubles.assign`.
+ */
+export interface TroublesAssignParams {
+  id: string;
+  /**
+   * User name of the operator who looks after it.
+   */
+  owner?: string;
+  /**
+   * Why; kept in the audit log.
+   */
+  reason?: string;
+  /**
+   * Nobody looks after it any more.
+   */
+  undo?: true;
+}
+/**
  * Parameters of `troubles.close`.
  */
 export interface TroublesCloseParams {
@@ -2919,6 +2974,18 @@ export interface TroublesListParams {
    */
   open?: boolean;
   /**
+   * Only those that this operator looks after.
+   */
+  owner?: string;
+  /**
+   * Only those that somebody has (or nobody has) acknowledged.
+   */
+  acknowledged?: boolean;
+  /**
+   * Only those that are (or are not) snoozed.
+   */
+  snoozed?: boolean;
+  /**
    * Counts instead of troubles: `groups`, one for each rule, each site, or each pair of them.
    *
    * @minItems 1
@@ -2930,6 +2997,24 @@ export interface TroublesListParams {
    * Only of these printers: `model=C360 verdict!=compatible`; see where.md.
    */
   where?: string;
+}
+/**
+ * Parameters of `troubles.snooze`.
+ */
+export interface TroublesSnoozeParams {
+  id: string;
+  /**
+   * A time as 2026-11-30T07:00:00Z, or how long from now, as PT4H or P3D; at most a year.
+   */
+  until?: string;
+  /**
+   * Why it can wait.
+   */
+  reason?: string;
+  /**
+   * Ends the snooze now.
+   */
+  undo?: true;
 }
 /**
  * Parameters of `users.list`.
@@ -4341,6 +4426,14 @@ export interface TokensRevokeReply {
   id: string;
 }
 /**
+ * Says that somebody has seen an open trouble.
+ */
+export type TroublesAckReply = Trouble;
+/**
+ * Gives an open trouble an owner, or takes the owner away.
+ */
+export type TroublesAssignReply = Trouble;
+/**
  * Closes a trouble by hand, with a note.
  */
 export type TroublesCloseReply = Trouble;
@@ -4384,6 +4477,10 @@ export interface TroubleGroup {
    */
   example: string;
 }
+/**
+ * Keeps an open trouble quiet until a time: its events and its document say `snoozed`, and nobody is to be notified. It ends by itself.
+ */
+export type TroublesSnoozeReply = Trouble;
 /**
  * Operators' accounts and their roles.
  */
@@ -4463,8 +4560,11 @@ export interface MethodParams {
   'tokens.create': TokensCreateParams;
   'tokens.list': TokensListParams;
   'tokens.revoke': TokensRevokeParams;
+  'troubles.ack': TroublesAckParams;
+  'troubles.assign': TroublesAssignParams;
   'troubles.close': TroublesCloseParams;
   'troubles.list': TroublesListParams;
+  'troubles.snooze': TroublesSnoozeParams;
   'users.list': UsersListParams;
   'users.put': UsersPutParams;
   'users.remove': UsersRemoveParams;
@@ -4521,8 +4621,11 @@ export interface MethodReplies {
   'tokens.create': TokensCreateReply;
   'tokens.list': TokensListReply;
   'tokens.revoke': TokensRevokeReply;
+  'troubles.ack': TroublesAckReply;
+  'troubles.assign': TroublesAssignReply;
   'troubles.close': TroublesCloseReply;
   'troubles.list': TroublesListReply;
+  'troubles.snooze': TroublesSnoozeReply;
   'users.list': UsersListReply;
   'users.put': UsersPutReply;
   'users.remove': UsersRemoveReply;

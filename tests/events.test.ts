@@ -199,3 +199,65 @@ test('what the fleet is like can be seen in the metrics', async () => {
   expect(text).toMatch(/^platen_oldest_wait_seconds\{what="execution"\} 0$/m);
   expect(text).toMatch(/^platen_release_expires_seconds\{role="timestamp"\} [1-9]/m);
 });
+
+test('a trouble that is snoozed says so in its events, its document and the metrics, and wakes by itself', async () => {
+  const rule = {
+    id: 'jam',
+    where: { all: [['code', 'prefix', 'J']] },
+    by: ['printer'],
+    when: { count: { ge: 1, over: 'PT72H' } },
+    severity: [
+      ['minor', 1],
+      ['major', 2],
+    ],
+  };
+  await admin.call('rules.put', { document: { rules: 'snoozed', list: [rule] } });
+  const troubles = await read(web, '?kind=trouble');
+  const documents = await read(web, '?kind=document&printer=b');
+  const printer = await TestPrinter.connect(product.mqtt, 'b', passwords.get('b') ?? '');
+  const jam = (seq: number) =>
+    printer.errors({ entries: [{ seq, at: new Date().toISOString(), code: 'J-1', severity: 'error' }] });
+  const told = (what: string) => troubles.events.find(({ data }) => data.what === what);
+  const document = () => documents.events.at(-1)?.data.document;
+  await jam(1);
+  await eventually(() => told('opened') !== undefined, 'the trouble');
+  const id = told('opened')?.data.data.trouble as string;
+  expect((await web.call('troubles.assign', { id, owner: 'admin' })).body.data).toMatchObject({
+    owner: 'admin',
+  });
+  expect((await web.call('troubles.ack', { id, reason: 'seen' })).body.data.acknowledged).toMatchObject({
+    by: 'admin',
+  });
+  const { snoozed } = await admin.call('troubles.snooze', {
+    id,
+    until: 'PT1H',
+    reason: 'the part is ordered',
+  });
+  const { until } = snoozed as { until: string };
+  await jam(2);
+  await eventually(() => told('escalated') !== undefined, 'it escalates');
+  expect(told('snoozed')?.data).toMatchObject({
+    printer: 'b',
+    data: { trouble: id, snoozed: until, by: 'admin' },
+  });
+  expect(told('escalated')?.data.data).toMatchObject({ severity: 'major', snoozed: until, owner: 'admin' });
+  await eventually(() => document()?.severity === 'major', 'its document');
+  expect(document()).toMatchObject({ owner: 'admin', snoozed: { until, reason: 'the part is ordered' } });
+  await eventually(
+    async () =>
+      /^platen_troubles_snoozed\{severity="major"\} 1$/m.test((await web.send('GET', '/metrics')).text),
+    'the metrics',
+  );
+  await admin.call('troubles.snooze', { id, until: 'PT1S' });
+  await eventually(() => told('awake') !== undefined, 'it wakes');
+  expect(told('awake')?.data.data.snoozed).toBeUndefined();
+  await eventually(() => document()?.snoozed === undefined, 'its document');
+  const { items } = await admin.call('printers.timeline', { printer: 'b', kinds: ['act'] });
+  expect((items as { what: string }[]).map(({ what }) => what).slice(0, 4)).toEqual([
+    'troubles.snooze',
+    'troubles.snooze',
+    'troubles.ack',
+    'troubles.assign',
+  ]);
+  await printer.close();
+});

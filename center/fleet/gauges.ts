@@ -23,6 +23,7 @@ export interface FleetCounts {
   presence: Record<string, number>;
   verdict: Record<string, number>;
   troubles: Record<string, number>;
+  snoozed: Record<string, number>;
   executions: Record<string, number>;
   waiting: Record<string, number>;
 }
@@ -53,10 +54,16 @@ export class FleetGauges {
     this.#gauge('platen_printers', 'Printers that take part, by presence.', 'presence');
     this.#gauge('platen_printers_verdict', 'Printers that take part, by their verdict.', 'verdict');
     this.#gauge('platen_troubles_open', 'Open troubles, by severity.', 'troubles', 'severity');
+    this.#gauge(
+      'platen_troubles_snoozed',
+      'Open troubles of which nobody is to be notified for now, by severity; they are among the open ones.',
+      'snoozed',
+      'severity',
+    );
     this.#gauge('platen_executions', 'Orders that have not ended, by state.', 'executions', 'state');
     this.#gauge(
       'platen_oldest_wait_seconds',
-      'How long the oldest of these waits: an order without news, a proposed campaign for a person, an open trouble.',
+      'How long the oldest of these waits: an order without news, a proposed campaign for a person, an open trouble that is not snoozed.',
       'waiting',
       'what',
     );
@@ -106,6 +113,11 @@ export class FleetGauges {
       database,
       `SELECT severity AS word, count(*)::int AS n FROM troubles WHERE state IN ('open', 'escalated') GROUP BY 1`,
     );
+    const snoozed = await countBy(
+      database,
+      `SELECT severity AS word, count(*)::int AS n FROM troubles
+       WHERE state IN ('open', 'escalated') AND snoozed IS NOT NULL GROUP BY 1`,
+    );
     const executions = await countBy(
       database,
       'SELECT state AS word, count(*)::int AS n FROM executions WHERE ended_at IS NULL GROUP BY 1',
@@ -113,7 +125,8 @@ export class FleetGauges {
     const oldest = await database.query<{ what: string; since: Date | null }>(
       `SELECT 'execution' AS what, min(updated_at) AS since FROM executions WHERE ended_at IS NULL
        UNION ALL SELECT 'campaign', min(created_at) FROM campaigns WHERE state = 'proposed'
-       UNION ALL SELECT 'trouble', min(opened_at) FROM troubles WHERE state IN ('open', 'escalated')`,
+       UNION ALL SELECT 'trouble', min(opened_at) FROM troubles
+         WHERE state IN ('open', 'escalated') AND snoozed IS NULL`,
     );
     const waiting = oldest.map(({ what, since }) => [
       what,
@@ -123,6 +136,7 @@ export class FleetGauges {
       presence: withZeros(PRESENCES, presence),
       verdict: withZeros(VERDICTS, verdict),
       troubles: withZeros(SEVERITIES, troubles),
+      snoozed: withZeros(SEVERITIES, snoozed),
       executions,
       waiting: Object.fromEntries(waiting) as Record<string, number>,
     };

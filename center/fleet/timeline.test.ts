@@ -141,6 +141,7 @@ beforeAll(async () => {
   await audit.add({ ...act, method: 'structure.request', params: { printer } });
   await audit.add({ ...act, method: 'printers.retire', params: { printer: 'other-0001' } });
   await audit.add({ ...act, method: 'errors.request', params: { printers: ['other-0001', printer] } });
+  await audit.add({ ...act, method: 'troubles.snooze', params: { id: 't-1', until: 'PT4H' } });
   await audit.add({ ...act, method: 'troubles.close', params: { id: 't-1', note: 'done' } });
   await database.query('ANALYZE');
 });
@@ -177,7 +178,7 @@ test('everything that happened is in one list, newest first, each thing once, in
     order: 4,
     presence: 2,
     reading: 2,
-    act: 3,
+    act: 4,
   });
   const others = ['structure', 'verdict', 'trouble', 'order', 'presence', 'reading', 'act'] as const;
   // Pages that end within entries of the same minute, and within orders of the same moment.
@@ -223,6 +224,7 @@ test('each kind says what happened', async () => {
   ]);
   expect((await all({ kinds: ['act'] })).map(({ what, by, params }) => [what, by, params])).toEqual([
     ['troubles.close', 'lena', { id: 't-1', note: 'done' }],
+    ['troubles.snooze', 'lena', { id: 't-1', until: 'PT4H' }],
     ['errors.request', 'lena', {}],
     ['structure.request', 'lena', { printer: 'long-lived' }],
   ]);

@@ -35,7 +35,7 @@ import { reportsInventory } from './reports-inventory.ts';
 import { rolloutGet, rolloutSet } from './rollout.ts';
 import { rulesGet, rulesPut } from './rules.ts';
 import { tokensCreate, tokensList, tokensRevoke } from './tokens.ts';
-import { troublesClose, troublesList } from './troubles.ts';
+import { troublesAck, troublesAssign, troublesClose, troublesList, troublesSnooze } from './troubles.ts';
 import { usersList, usersPut, usersRemove } from './users.ts';
 
 const ALL = [
@@ -87,8 +87,11 @@ const ALL = [
   tokensCreate,
   tokensList,
   tokensRevoke,
+  troublesAck,
+  troublesAssign,
   troublesClose,
   troublesList,
+  troublesSnooze,
   usersList,
   usersPut,
   usersRemove,

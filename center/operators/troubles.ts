@@ -1,4 +1,7 @@
+import { durationMs } from '../../schemas/duration.ts';
 import { PlatenError } from '../../schemas/errors.ts';
+import { timeMs } from '../../schemas/where.ts';
+import { CENTER_LIMITS } from '../limits.ts';
 import { conditionsOf } from './addressees.ts';
 import { checkRule } from './known-names.ts';
 import { defineMethod } from './method.ts';
@@ -27,3 +30,63 @@ export const troublesClose = defineMethod(
     return { data: { ...(await troubles.close(id, note ?? '', caller.name)) } };
   },
 );
+
+/** Says that somebody has seen an open trouble. */
+export const troublesAck = defineMethod(
+  'troubles.ack',
+  'changes',
+  async ({ id, reason, undo }, { name: by }, { troubles: { handling } }) => {
+    const how = { by, reason };
+    return { data: { ...(await (undo ? handling.unacknowledge(id, how) : handling.acknowledge(id, how))) } };
+  },
+);
+
+/** Gives an open trouble an owner, or takes the owner away. */
+export const troublesAssign = defineMethod(
+  'troubles.assign',
+  'changes',
+  async ({ id, owner, reason, undo }, { name: by }, { troubles, accounts }) => {
+    checkEither('owner', owner, undo);
+    if (owner !== undefined) {
+      const role = await accounts.roleOf(owner);
+      if (role === undefined || role === 'printer') {
+        throw new PlatenError('request/unknown-user', { id: owner });
+      }
+    }
+    return { data: { ...(await troubles.handling.assign(id, owner, { by, reason })) } };
+  },
+);
+
+/** Keeps an open trouble quiet until a time. */
+export const troublesSnooze = defineMethod(
+  'troubles.snooze',
+  'changes',
+  async ({ id, until, reason, undo }, { name: by }, { troubles: { handling }, now }) => {
+    checkEither('until', until, undo);
+    const how = { by, reason };
+    const trouble =
+      until === undefined
+        ? await handling.wake(id, how)
+        : await handling.snooze(id, snoozeEnd(until, now()), how);
+    return { data: { ...trouble } };
+  },
+);
+
+/** @throws PlatenError request/invalid unless exactly one of them is there */
+function checkEither(name: string, value: string | undefined, undo: true | undefined): void {
+  if ((value === undefined) === (undo === undefined)) {
+    throw new PlatenError('request/invalid', { reason: `Give "${name}" or "undo": true` });
+  }
+}
+
+/** @throws PlatenError request/invalid for what is no time, is over, or is too far away */
+function snoozeEnd(until: string, now_ms: number): Date {
+  const lasts_ms = durationMs(until);
+  const end_ms = lasts_ms === undefined ? timeMs(until) : now_ms + lasts_ms;
+  const wrong = (what: string) =>
+    new PlatenError('request/invalid', { reason: `"until" ${what}, not "${until}"` });
+  if (end_ms === undefined) throw wrong('is a time as 2026-11-30T07:00:00Z or a duration as PT4H');
+  if (end_ms <= now_ms) throw wrong('is a time to come');
+  if (end_ms > now_ms + CENTER_LIMITS.snooze_ms_max) throw wrong('is at most a year from now');
+  return new Date(end_ms);
+}

@@ -47,6 +47,9 @@ function rowOfFinding(finding: Finding): TroubleRow {
     note: null,
     explanation,
     proven_at: null,
+    owner: null,
+    acknowledged: null,
+    snoozed: null,
   };
 }
 

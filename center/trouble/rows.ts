@@ -7,6 +7,9 @@ import { type CompiledRule, OWN_RULES } from './engine/rule.ts';
 /** What can happen to a trouble. */
 export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
 
+/** What operators do about a trouble. `awake`: its snooze is over. */
+export type TroubleAct = 'acknowledged' | 'unacknowledged' | 'assigned' | 'unassigned' | 'snoozed' | 'awake';
+
 /** Software that is to be installed. */
 export interface WantedSoftware {
   id: string;
@@ -37,7 +40,16 @@ export interface TroubleRow {
   explanation: string | null;
   /** When an update was proven that is to cure it. */
   proven_at: string | null;
+  /** Who looks after it. */
+  owner: string | null;
+  acknowledged: Acknowledgement | null;
+  snoozed: Snooze | null;
 }
+
+/** Who has seen a trouble. */
+export type Acknowledgement = NonNullable<Trouble['acknowledged']>;
+/** Until when nobody is to be notified of a trouble; it is deleted when it is over. */
+export type Snooze = NonNullable<Trouble['snoozed']>;
 
 /** The rule of troubles that tell that a printer makes more keys for a rule than are kept. */
 export const CROWDED_RULE = `${OWN_RULES}crowded`;
@@ -94,6 +106,9 @@ export function rowOf(
         ? 'An update was proven, but the trouble went on after it.'
         : (view.explanation ?? before?.explanation ?? null),
     proven_at: proven,
+    owner: before?.owner ?? null,
+    acknowledged: before?.acknowledged ?? null,
+    snoozed: before?.snoozed ?? null,
   };
 }
 
@@ -146,6 +161,9 @@ export function troubleOf(row: TroubleRow): Trouble {
     ...(row.proposal === null ? {} : { proposal: row.proposal }),
     ...(row.note === null ? {} : { note: row.note }),
     ...(row.explanation === null ? {} : { explanation: row.explanation }),
+    ...(row.owner === null ? {} : { owner: row.owner }),
+    ...(row.acknowledged === null ? {} : { acknowledged: row.acknowledged }),
+    ...(row.snoozed === null ? {} : { snoozed: row.snoozed }),
   };
 }
 

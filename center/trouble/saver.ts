@@ -204,16 +204,17 @@ export class TroubleSaver {
 
   /** Announces what was written. Documents that could not be published are due in the store and follow. */
   async announce(written: WrittenTrouble[]): Promise<void> {
-    if (!(await this.#settings.writer.tell(written))) this.#publishDueSoon();
+    if (!(await this.#settings.writer.tell(written))) this.publishDueSoon();
   }
 
-  #publishDueSoon(): void {
+  /** Publishes the documents that are due, soon and until it works. */
+  publishDueSoon(): void {
     if (this.#dueTimer || this.#stopped) return;
     this.#dueTimer = setTimeout(() => {
       this.#dueTimer = undefined;
       this.#soon('documents', () =>
         this.#settings.writer.publishDue().catch((error: unknown) => {
-          this.#publishDueSoon();
+          this.publishDueSoon();
           throw error;
         }),
       );

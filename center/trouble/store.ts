@@ -4,20 +4,10 @@ import type { Client, Database } from '../database/database.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import { isNotRemoved } from '../database/removed-printers.ts';
 import { textArray } from '../database/sql-arrays.ts';
-import type { PrinterConditions } from '../fleet/filter-sql.ts';
 import { storableJson, storableText } from '../ingest/storable.ts';
-import type { Page, PageRequest } from '../queries.ts';
+import type { Page, PageRequest, TroubleFilter } from '../queries.ts';
 import { type Derived, type ReadingSigns, signsOf } from '../readings/signs.ts';
 import { type TroubleRow, troubleOf } from './rows.ts';
-
-export interface TroubleFilter {
-  printer?: string;
-  rule?: string;
-  state?: Trouble['state'];
-  open?: boolean;
-  /** Only of these. */
-  printers?: PrinterConditions | undefined;
-}
 
 /** What a filter asks of `troubles t`. */
 function conditionsOf(filter: TroubleFilter) {
@@ -29,6 +19,11 @@ function conditionsOf(filter: TroubleFilter) {
   if (filter.state !== undefined) where.push(`t.state = ${value(filter.state)}`);
   if (filter.open === true) where.push(`t.state IN ('open', 'escalated')`);
   if (filter.open === false) where.push(`t.state NOT IN ('open', 'escalated')`);
+  if (filter.owner !== undefined) where.push(`t.owner = ${value(filter.owner)}`);
+  if (filter.acknowledged !== undefined) {
+    where.push(`t.acknowledged IS ${filter.acknowledged ? 'NOT NULL' : 'NULL'}`);
+  }
+  if (filter.snoozed !== undefined) where.push(`t.snoozed IS ${filter.snoozed ? 'NOT NULL' : 'NULL'}`);
   if (filter.printers) {
     const conditions = filter.printers(value);
     if (conditions.length > 0) {
@@ -76,16 +71,18 @@ export class TroubleStore {
     if (rows.length === 0) return new Set();
     const { rows: stored } = await client.query<{ id: string; fresh: boolean }>(
       `INSERT INTO troubles (id, rule, title, key, printer, unit, scope, state, severity, count, opened_at, updated_at,
-                             closed_at, last_at, evidence, codes, remedy, proposal, note, explanation, proven_at)
+                             closed_at, last_at, evidence, codes, remedy, proposal, note, explanation, proven_at,
+                             owner, acknowledged, snoozed)
        SELECT r.id, r.rule, r.title, r.key, r.printer, r.unit, r.scope, r.state, r.severity, r.count, r.opened_at,
               r.updated_at, r.closed_at, r.last_at, r.evidence, r.codes, r.remedy, r.proposal, r.note, r.explanation,
-              r.proven_at
+              r.proven_at, r.owner, r.acknowledged, r.snoozed
        FROM jsonb_populate_recordset(NULL::troubles, $1::jsonb) AS r ORDER BY r.id
        ON CONFLICT (id) DO UPDATE SET title = excluded.title, state = excluded.state, severity = excluded.severity,
          count = excluded.count, updated_at = excluded.updated_at, closed_at = excluded.closed_at,
          last_at = excluded.last_at, evidence = excluded.evidence, codes = excluded.codes, remedy = excluded.remedy,
          proposal = excluded.proposal, note = excluded.note, explanation = excluded.explanation,
-         proven_at = excluded.proven_at, publish_due = true
+         proven_at = excluded.proven_at, owner = excluded.owner, acknowledged = excluded.acknowledged,
+         snoozed = excluded.snoozed, publish_due = true
        RETURNING id, (xmax = 0) AS fresh`,
       [storableJson(rows)],
     );
@@ -253,6 +250,24 @@ export class TroubleStore {
         ? { next: cursorOf('trouble groups', [last.rule, last.site]) }
         : {}),
     };
+  }
+
+  /** Troubles whose snooze is over at `now`. */
+  async snoozedUntil(now: Date, client: Client): Promise<TroubleRow[]> {
+    const { rows } = await client.query<{ row: TroubleRow }>(
+      `SELECT to_jsonb(t) AS row FROM troubles t
+       WHERE snoozed IS NOT NULL AND (snoozed->>'until') COLLATE "C" <= $1 ORDER BY id`,
+      [now.toISOString()],
+    );
+    return rows.map(({ row }) => row);
+  }
+
+  /** When the next snooze ends (ms). */
+  async nextAwake(): Promise<number | undefined> {
+    const [row] = await this.#database.query<{ until: string | null }>(
+      `SELECT min((snoozed->>'until') COLLATE "C") AS until FROM troubles WHERE snoozed IS NOT NULL`,
+    );
+    return row?.until == null ? undefined : Date.parse(row.until);
   }
 
   /** Troubles whose retained document is behind, a page at a time. */

@@ -86,7 +86,9 @@ async function run(rules: TroubleRules | undefined, retained = new Map<string, s
     },
     events: {
       tell: (_kind, what, { printer, data } = {}) =>
-        told.push(`${what} ${printer ?? 'fleet'} ${String(data?.['rule'])}`),
+        told.push(
+          `${what} ${printer ?? 'fleet'} ${String(data?.['rule'])}${data?.['snoozed'] ? ' (snoozed)' : ''}`,
+        ),
     },
     conclude: () => undefined,
     inRange: semverInRange,
@@ -450,6 +452,98 @@ test('a new rule sees what the readings of the last day told, and forgets no oth
   await troubles.checkpoint();
   expect(told().slice(2).sort()).toEqual(['cleared s1 jam', 'cleared s1 toner', 'opened s1 service']);
   await troubles.stop();
+});
+
+test('what operators do about a trouble is told, outlives a restart and the rules, and a snooze ends by itself', async () => {
+  clock = T0 + 3_003 * HOUR;
+  const escalating: TroubleRules = {
+    rules: 'r-acts',
+    list: jams.list.map((rule) => ({
+      ...rule,
+      id: 'acts',
+      severity: [
+        ['minor', 3],
+        ['major', 5],
+      ],
+    })),
+  };
+  const before = await run(escalating);
+  before.told.length = 0;
+  await send(before.troubles, 'acts-1', 'l', [entry(1, 3000), entry(2, 3001), entry(3, 3002)]);
+  await before.troubles.checkpoint();
+  const [{ id } = { id: '' }] = await all(before.troubles, { rule: 'acts' });
+  const { handling } = before.troubles;
+  const by = 'anna';
+  const until = new Date(clock + HOUR);
+  await handling.acknowledge(id, { by, reason: 'seen' });
+  await handling.assign(id, 'lena', { by });
+  const snoozed = await handling.snooze(id, until, { by, reason: 'the part is ordered' });
+  const at = new Date(clock).toISOString();
+  const handled = {
+    owner: 'lena',
+    acknowledged: { by, at, reason: 'seen' },
+    snoozed: { by, at, until: until.toISOString(), reason: 'the part is ordered' },
+  };
+  expect(snoozed).toMatchObject(handled);
+  checkReply('troubles.snooze', { ...snoozed });
+  expect(JSON.parse(before.retained.get(fleetTopic.trouble(id)) ?? '')).toEqual(snoozed);
+  expect(before.told.splice(0)).toEqual([
+    'opened acts-1 acts',
+    'acknowledged acts-1 acts',
+    'assigned acts-1 acts',
+    'snoozed acts-1 acts (snoozed)',
+  ]);
+  await before.troubles.stop();
+
+  // Judged again after a restart, and escalated: still theirs, and nobody is to be notified.
+  const after = await run(escalating, before.retained);
+  await send(after.troubles, 'acts-1', 'l', [entry(4, 3002.1), entry(5, 3002.2)]);
+  await after.troubles.checkpoint();
+  expect(after.told.splice(0)).toEqual(['escalated acts-1 acts (snoozed)']);
+  expect(await all(after.troubles, { owner: 'lena', acknowledged: true, snoozed: true })).toMatchObject([
+    { id, state: 'escalated', severity: 'major', ...handled },
+  ]);
+  expect(await all(after.troubles, { rule: 'acts', snoozed: false })).toEqual([]);
+  await expect(after.troubles.handling.snooze('none', until, { by })).rejects.toThrow('none');
+
+  clock = until.getTime();
+  await after.troubles.handling.settle(clock);
+  expect(after.told.splice(0)).toEqual(['awake acts-1 acts']);
+  const awake = JSON.parse(after.retained.get(fleetTopic.trouble(id)) ?? '') as Trouble;
+  expect(awake).toMatchObject({ owner: 'lena', acknowledged: handled.acknowledged });
+  expect(awake.snoozed).toBeUndefined();
+
+  // A short one, whose end the timer comes to.
+  await after.troubles.handling.snooze(id, new Date(clock + 30), { by });
+  clock += 30;
+  while (!after.told.includes('awake acts-1 acts')) await new Promise((done) => setTimeout(done, 5));
+  expect((await after.troubles.get(id))?.snoozed).toBeUndefined();
+
+  await after.troubles.handling.unacknowledge(id, { by });
+  await after.troubles.handling.assign(id, undefined, { by });
+  await expect(after.troubles.handling.wake(id, { by })).rejects.toMatchObject({ code: 'request/conflict' });
+  await expect(after.troubles.handling.unacknowledge(id, { by })).rejects.toThrow('Nobody');
+  expect(await after.troubles.get(id)).not.toMatchObject({ owner: expect.anything() });
+  await after.troubles.close(id, '', by);
+  await expect(after.troubles.handling.acknowledge(id, { by })).rejects.toThrow('closed already');
+  await after.troubles.stop();
+});
+
+test('snoozes that ended while no center ran are over when one starts', async () => {
+  clock = T0 + 4_003 * HOUR;
+  const rules = { rules: 'r-over', list: jams.list.map((rule) => ({ ...rule, id: 'over' })) };
+  const before = await run(rules);
+  await send(before.troubles, 'o', 'l', [entry(1, 4000), entry(2, 4001), entry(3, 4002)]);
+  await before.troubles.checkpoint();
+  const [{ id } = { id: '' }] = await all(before.troubles, { rule: 'over' });
+  await before.troubles.handling.snooze(id, new Date(clock + HOUR), { by: 'anna' });
+  await before.troubles.stop();
+  clock += 2 * HOUR;
+  const after = await run(rules);
+  expect(after.told).toEqual(['awake o over']);
+  expect((await after.troubles.get(id))?.snoozed).toBeUndefined();
+  await after.troubles.close(id, '', 'anna');
+  await after.troubles.stop();
 });
 
 test('troubles are counted by rule and site, in pages', async () => {

@@ -11,18 +11,18 @@ import { softwareOf } from '../../schemas/subject.ts';
 import type { LogEntry, Structure, Trouble, TroubleGroup, TroubleRules } from '../../schemas/types.ts';
 import type { Conclusion } from '../conclusions.ts';
 import type { Client } from '../database/database.ts';
-import type { Page, PageRequest, TroubleQueries } from '../queries.ts';
+import type { Page, PageRequest, TroubleFilter, TroubleQueries } from '../queries.ts';
 import type { ReadingSigns } from '../readings/signs.ts';
 import { type CompiledRules, compileStoredRules } from './engine/compile.ts';
 import type { InRange } from './engine/context.ts';
 import { KEYS_PER_RULE_AND_PRINTER_MAX } from './engine/limits.ts';
 import { isReadable, type PrinterState } from './engine/state-codec.ts';
 import { type Finding, Findings } from './findings.ts';
+import { Handling } from './handling.ts';
 import { LogJudge } from './log-judge.ts';
 import { PendingChanges } from './pending-changes.ts';
 import { CROWDED_RULE, isFinding, isOpen, type TroubleRow, troubleOf, type WantedSoftware } from './rows.ts';
 import { type SaverTimes, TroubleSaver } from './saver.ts';
-import type { TroubleFilter } from './store.ts';
 import { type Amendment, TroubleWriter, type TroubleWriterSettings } from './writer.ts';
 
 export interface TroubleSettings extends TroubleWriterSettings {
@@ -45,6 +45,8 @@ export class Troubles implements TroubleQueries {
   readonly #writer: TroubleWriter;
   readonly #saver: TroubleSaver;
   readonly #findings: Findings;
+  /** What operators do about troubles. */
+  readonly handling: Handling;
   #cures: NodeJS.Timeout | undefined;
 
   constructor(settings: TroubleSettings) {
@@ -72,6 +74,7 @@ export class Troubles implements TroubleQueries {
       pending: this.#pending,
       writer: this.#writer,
     });
+    this.handling = new Handling({ store, saver: this.#saver, writer: this.#writer, log, now });
   }
 
   /** What became of entries since the start or the last change of rules; see `LogJudge.counts`. */
@@ -90,6 +93,7 @@ export class Troubles implements TroubleQueries {
     await this.#writer.publishDue();
     this.#saver.start();
     await this.checkpoint();
+    await this.handling.start();
     // The center before this one opened them and was killed before it began their remedies.
     for (const row of (await store.byId(withoutRemedy.map(({ id }) => id))).values()) {
       if (isOpen(row)) conclude({ kind: 'trouble', news: 'opened', row, rule: this.#judge.rule(row.rule) });
@@ -128,6 +132,7 @@ export class Troubles implements TroubleQueries {
   /** Writes what is still to be written. May be called again for what was added since. */
   async stop(): Promise<void> {
     clearInterval(this.#cures);
+    this.handling.stop();
     await this.#saver.stop();
   }
 

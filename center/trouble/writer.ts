@@ -13,7 +13,7 @@ import type { Link } from '../link/link.ts';
 import type { TroubleChange } from './engine/engine.ts';
 import { PUBLISH_AT_ONCE_MAX } from './engine/limits.ts';
 import type { CompiledRule } from './engine/rule.ts';
-import { isOpen, rowOf, type TroubleNews, type TroubleRow, troubleOf } from './rows.ts';
+import { isOpen, rowOf, type TroubleAct, type TroubleNews, type TroubleRow, troubleOf } from './rows.ts';
 import type { TroubleStore } from './store.ts';
 
 /** What the writer needs of the store and of those who listen. */
@@ -154,12 +154,33 @@ export class TroubleWriter {
   }
 
   #announce(news: TroubleNews, row: TroubleRow): void {
-    const { id, rule, severity, unit, title } = row;
-    this.#settings.events.tell('trouble', news, {
-      ...(row.printer === null ? {} : { printer: row.printer }),
-      data: { trouble: id, rule, severity, ...(title && { title }), ...(unit && { unit }) },
-    });
+    this.#tellEvent(news, row);
     this.#settings.conclude({ kind: 'trouble', news, row, rule: this.#rule(row.rule) });
+  }
+
+  /** Publishes the documents of troubles that operators did something about, and tells what they did. */
+  async tellActs(acts: { act: TroubleAct; row: TroubleRow; by?: string }[]): Promise<boolean> {
+    const published = await this.#publishAll(acts.map(({ row }) => ({ news: [], row })));
+    for (const { act, row, by } of acts) this.#tellEvent(act, row, by);
+    return published;
+  }
+
+  /** `snoozed` in the data tells whoever notifies people to leave it out. */
+  #tellEvent(what: TroubleNews | TroubleAct, row: TroubleRow, by?: string): void {
+    const { id, rule, severity, unit, title, owner, snoozed } = row;
+    this.#settings.events.tell('trouble', what, {
+      ...(row.printer === null ? {} : { printer: row.printer }),
+      data: {
+        trouble: id,
+        rule,
+        severity,
+        ...(title && { title }),
+        ...(unit && { unit }),
+        ...(owner && { owner }),
+        ...(snoozed && { snoozed: snoozed.until }),
+        ...(by && { by }),
+      },
+    });
   }
 
   /** Publishes the retained documents of rows. */
