@@ -264,7 +264,7 @@ export interface CatalogPut {
 
 /** What a catalog revision would change, before it is put. */
 export interface CatalogService extends DocumentService<Catalog> {
-  impact(document: unknown): Promise<ImpactResult>;
+  impact(document: unknown, signal?: AbortSignal): Promise<ImpactResult>;
   put(document: unknown, by: string, expect?: { printers: number }): Promise<CatalogPut>;
   /** What the catalog in force names. */
   names(): CatalogNames;

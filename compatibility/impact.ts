@@ -6,7 +6,8 @@ import { signatureOf } from './signature.ts';
 import type { CompiledCatalog } from './tables.ts';
 import type { PrinterStructureLike, Status } from './types.ts';
 
-const EXAMPLES_MAX = 5;
+/** Printers that are named for each change. */
+export const IMPACT_EXAMPLES_MAX = 5;
 const RULES_MAX = 100;
 /** Distinct structures whose effect is remembered; a fleet of a million has a few thousand. */
 const EFFECTS_REMEMBERED_MAX = 50_000;
@@ -64,7 +65,8 @@ export class Impact {
     this.after = after;
   }
 
-  add(printer: string, structure: PrinterStructureLike): void {
+  /** @param printers how many have the structure @param examples some of them */
+  add(structure: PrinterStructureLike, printers: number, examples: readonly string[]): void {
     const signature = signatureOf(structure);
     let effect = this.effects.get(signature);
     if (!effect) {
@@ -73,17 +75,18 @@ export class Impact {
       this.effects.set(signature, effect);
     }
     const { from, to, broken, mended } = effect;
-    this.printers++;
-    if (from !== to || broken.length > 0 || mended.length > 0) this.changed++;
-    if (to === 'incompatible' && broken.length > 0) this.misfits++;
-    this.count(this.transitions, `${from} ${to}`, () => ({ from, to, printers: 0, examples: [] }), printer);
+    this.printers += printers;
+    if (from !== to || broken.length > 0 || mended.length > 0) this.changed += printers;
+    if (to === 'incompatible' && broken.length > 0) this.misfits += printers;
+    const whom = { printers, examples };
+    this.count(this.transitions, `${from} ${to}`, () => ({ from, to, printers: 0, examples: [] }), whom);
     for (const change of ['broken', 'mended'] as const) {
       for (const rule of effect[change]) {
         this.count(
           this.rules,
           `${change} ${rule}`,
           () => ({ rule, change, printers: 0, examples: [] }),
-          printer,
+          whom,
         );
       }
     }
@@ -106,15 +109,15 @@ export class Impact {
     counts: Map<string, T>,
     key: string,
     fresh: () => T,
-    printer: string,
+    { printers, examples }: { printers: number; examples: readonly string[] },
   ): void {
     let entry = counts.get(key);
     if (!entry) {
       entry = fresh();
       counts.set(key, entry);
     }
-    entry.printers++;
-    if (entry.examples.length < EXAMPLES_MAX) entry.examples.push(printer);
+    entry.printers += printers;
+    entry.examples.push(...examples.slice(0, IMPACT_EXAMPLES_MAX - entry.examples.length));
   }
 
   result(): ImpactResult {
@@ -138,6 +141,6 @@ export function impact(
   structures: Iterable<{ printer: string; structure: PrinterStructureLike }>,
 ): ImpactResult {
   const counted = new Impact(before, after);
-  for (const { printer, structure } of structures) counted.add(printer, structure);
+  for (const { printer, structure } of structures) counted.add(structure, 1, [printer]);
   return counted.result();
 }

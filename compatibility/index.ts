@@ -4,7 +4,7 @@
  */
 export { attainable, choose } from './choose.ts';
 export { compileCatalog } from './compile.ts';
-export { Impact, type ImpactResult, impact } from './impact.ts';
+export { IMPACT_EXAMPLES_MAX, Impact, type ImpactResult, impact } from './impact.ts';
 export { judge } from './judge.ts';
 export { Memo } from './memo.ts';
 export { checkOptions } from './options.ts';

@@ -163,6 +163,11 @@ export const ERRORS = {
     hint: 'Ask for less: a smaller document, shorter ranges, fewer printers.',
     http: 503,
   },
+  'request/abandoned': {
+    message: 'Whoever asked has gone before the answer was there',
+    hint: 'Ask again.',
+    http: 503,
+  },
   'request/internal': { message: 'The center failed: {reason}', hint: 'Look at the center log.' },
   // Who asks over HTTP.
   'session/none': {

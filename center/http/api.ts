@@ -255,11 +255,14 @@ class Api {
     const answering = this.#answering();
     const { name, role, how, id } = this.#visitor(request);
     const { payload, params } = (request.body as Body | undefined) ?? NO_BODY;
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
     const ask = (more: Record<string, unknown>) =>
       answering.answer({
         name,
         role,
         ...(how === 'token' ? { token: id } : {}),
+        signal: gone.signal,
         method,
         params: { ...params, ...more },
         payload,

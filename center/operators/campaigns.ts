@@ -9,10 +9,10 @@ import { pageOf } from './paging.ts';
 export const campaignsPreview = defineMethod(
   'campaigns.preview',
   'reads',
-  async (params, _caller, services) => {
+  async (params, { signal }, services) => {
     const { request, warnings } = await campaignRequest(params, services);
     warnings.push(...checkTimes(request.options, services.now()));
-    const preview = await services.campaigns.preview(request);
+    const preview = await services.campaigns.preview(request, signal);
     checkCount(request, preview.targets);
     return { data: { ...preview, ...(warnings.length > 0 ? { warnings } : {}) } };
   },

@@ -27,8 +27,8 @@ export const catalogPut = defineMethod(
 export const catalogImpact = defineMethod(
   'catalog.impact',
   'reads',
-  async (params, _caller, { catalog }) => ({
-    data: { ...(await catalog.impact(params.document)) },
+  async (params, { signal }, { catalog }) => ({
+    data: { ...(await catalog.impact(params.document, signal)) },
   }),
   { heavy: true },
 );

@@ -44,6 +44,8 @@ export interface Asked {
   role?: Role;
   /** The id of the program's token that it came with. */
   token?: string;
+  /** Aborted when whoever asked has gone. */
+  signal?: AbortSignal;
   method: string;
   params: Record<string, unknown>;
   /** What the parameters were parsed from. */
@@ -204,7 +206,13 @@ export class Dispatcher {
         throw new PlatenError('request/not-allowed', { role: role ?? 'unknown', method, needed });
       }
       checkNoNul(params, asked.payload);
-      const caller: Caller = { name, role, ...(asked.token === undefined ? {} : { token: asked.token }) };
+      const { token, signal } = asked;
+      const caller: Caller = {
+        name,
+        role,
+        ...(token === undefined ? {} : { token }),
+        ...(signal === undefined ? {} : { signal }),
+      };
       const { heavy, audited: changes } = definition;
       const admitted = this.admission.enter({ operator: name, role, heavy, changes }, this.#services.now());
       try {

@@ -12,6 +12,8 @@ export interface Caller {
   role: Role;
   /** The id of the program's token that the request came with. */
   token?: string;
+  /** Aborted when the caller has gone: what is heavy may then be given up. */
+  signal?: AbortSignal;
 }
 
 export interface MethodReply {

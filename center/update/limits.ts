@@ -14,6 +14,8 @@ export const ORDER_MS_DEFAULT = 7 * 24 * 3_600_000;
 export const PUBLISHED_FLUSH_MS = 250;
 /** Printers per page when a campaign looks for its targets. */
 export const CANDIDATES_PAGE = 500;
+/** Printers per page of a preview: of each configuration one structure is read, so pages are cheap. */
+export const PREVIEW_PAGE = 1_000;
 /** Most printers of one campaign. */
 export const CAMPAIGN_TARGETS_MAX = 200_000;
 /** Pages of candidates read at most for one page of printers that would be left out. */

@@ -19,7 +19,7 @@ import type { Choosing } from './choosing.ts';
 export interface CatalogQuestions {
   /** @throws PlatenError catalog/invalid, request/too-heavy */
   check(document: unknown): Promise<void>;
-  impact(document: unknown, current: Catalog | undefined): Promise<ImpactResult>;
+  impact(document: unknown, current: Catalog | undefined, signal?: AbortSignal): Promise<ImpactResult>;
 }
 
 /** Catalogs that concern so many printers that a person has to agree. */
@@ -158,7 +158,7 @@ export class Catalogs implements CatalogService {
     return firmwareAge(this.#assessor.compiled, software, version);
   }
 
-  impact(document: unknown): Promise<ImpactResult> {
-    return this.#sources.questions.impact(document, this.#current);
+  impact(document: unknown, signal?: AbortSignal): Promise<ImpactResult> {
+    return this.#sources.questions.impact(document, this.#current, signal);
   }
 }

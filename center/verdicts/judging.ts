@@ -33,7 +33,7 @@ export async function openJudging(
     released: () => repository.list(),
     questions: {
       check: (document) => questions.checkCatalog(document),
-      impact: (document, current) => questions.impact(document, current, store.verdicts),
+      impact: (document, current, signal) => questions.impact(document, current, store.verdicts, signal),
     },
     choosing,
     confirm: {

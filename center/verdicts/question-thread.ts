@@ -9,6 +9,7 @@ import type { Catalog, Structure } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import { checkRules } from '../trouble/engine/expectations.ts';
 import { CatalogAssessor, choiceBudget, compileChecked } from './assessor.ts';
+import type { FleetStructure } from './verdict-store.ts';
 import { type Exchange, whatIf } from './what-if.ts';
 
 /** `current` is the catalog in force. */
@@ -16,7 +17,7 @@ export type Question =
   | { ask: 'catalog'; document: unknown }
   | { ask: 'rules'; document: unknown; current: Catalog | undefined }
   | { ask: 'impact'; document: unknown; current: Catalog | undefined }
-  | { page: { printer: string; structure: Structure }[] }
+  | { page: FleetStructure[] }
   | { ask: 'result' }
   /** `catalog` is missing where the thread has it already. */
   | { ask: 'what-if'; catalog?: Catalog | undefined; structure: Structure; exchange: Exchange };
@@ -44,7 +45,7 @@ function compiled(document: unknown): CompiledCatalog {
 
 function answer(question: Question): Record<string, unknown> {
   if ('page' in question) {
-    for (const { printer, structure } of question.page) impact?.add(printer, structure);
+    for (const { structure, printers, examples } of question.page) impact?.add(structure, printers, examples);
     return {};
   }
   switch (question.ask) {

@@ -38,9 +38,21 @@ function fleetOf(size: number): { printer: string; structure: Structure }[] {
   });
 }
 
+const alone = ({ printer, structure }: { printer: string; structure: Structure }) => ({
+  place: printer,
+  structure,
+  printers: 1,
+  examples: [printer],
+});
+
 const pagesOf = (fleet: { printer: string; structure: Structure }[]) => ({
   structurePage: (after: string, limit: number) =>
-    Promise.resolve(fleet.filter(({ printer }) => printer > after).slice(0, limit)),
+    Promise.resolve(
+      fleet
+        .filter(({ printer }) => printer > after)
+        .slice(0, limit)
+        .map(alone),
+    ),
 });
 
 /** The longest time for which the event loop stood still meanwhile, in milliseconds. */
@@ -79,7 +91,7 @@ test('what is wrong with a document is told as it is where it is put', async () 
 
 test('a question that takes too long is given up, and the next one is answered', async () => {
   const questions = make(1_500);
-  const endless = { structurePage: () => Promise.resolve(fleetOf(500)) };
+  const endless = { structurePage: () => Promise.resolve(fleetOf(500).map(alone)) };
   await expect(questions.impact(heavyCatalog(1_000), catalog, endless)).rejects.toMatchObject({
     code: 'request/too-heavy',
   });
@@ -89,6 +101,34 @@ test('a question that takes too long is given up, and the next one is answered',
     changed: 0,
   });
   expect(questions.waiting).toBe(0);
+});
+
+test('printers that are made of the same are counted together', async () => {
+  const [first, second] = fleetOf(2);
+  const shared = { place: 'a', structure: first!.structure, printers: 70_000, examples: ['p1', 'p2'] };
+  const pages = { structurePage: async (after: string) => (after === '' ? [shared, alone(second!)] : []) };
+  const told = await make().impact(heavyCatalog(3), catalog, pages);
+  expect(told).toMatchObject({ printers: 70_001, transitions: [{ printers: 70_001 }] });
+  expect(told.transitions[0]?.examples).toEqual(['p1', 'p2', second!.printer]);
+});
+
+test('a question is given up when whoever asked has gone', async () => {
+  const gone = new AbortController();
+  let pages = 0;
+  const endless = {
+    structurePage: async () => {
+      pages += 1;
+      if (pages === 3) gone.abort();
+      return fleetOf(500).map(alone);
+    },
+  };
+  const questions = make();
+  await expect(questions.impact(catalog, catalog, endless, gone.signal)).rejects.toMatchObject({
+    code: 'request/abandoned',
+  });
+  expect(pages).toBe(3);
+  // And the thread goes on.
+  await questions.checkCatalog(catalog);
 });
 
 test('only so many questions wait', async () => {

@@ -10,11 +10,12 @@ import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog, Structure } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Answer, Question } from './question-thread.ts';
+import type { FleetStructure } from './verdict-store.ts';
 import type { Exchange, WhatIf } from './what-if.ts';
 
-/** Where structures are read from, in the order of their printers' ids. */
+/** Where structures are read from, those that printers share only once. */
 export interface StructurePages {
-  structurePage(after: string, limit: number): Promise<{ printer: string; structure: Structure }[]>;
+  structurePage(after: string, limit: number): Promise<FleetStructure[]>;
 }
 
 interface PendingQuestion {
@@ -67,16 +68,23 @@ export class Questions {
 
   /**
    * What a catalog would change for the printers of `pages`, by count and example.
-   * @throws PlatenError catalog/invalid, request/too-heavy, request/busy
+   * @param signal whoever asked has gone: the next page is not looked at
+   * @throws PlatenError catalog/invalid, request/too-heavy, request/busy, request/abandoned
    */
-  impact(document: unknown, current: Catalog | undefined, pages: StructurePages): Promise<ImpactResult> {
+  impact(
+    document: unknown,
+    current: Catalog | undefined,
+    pages: StructurePages,
+    signal?: AbortSignal,
+  ): Promise<ImpactResult> {
     return this.#inTurn(async () => {
       await this.#ask({ ask: 'impact', document, current });
       let last = '';
       for (;;) {
+        if (signal?.aborted) throw new PlatenError('request/abandoned');
         const page = await pages.structurePage(last, CENTER_LIMITS.verdict_page_printers);
         await this.#ask({ page });
-        last = page.at(-1)?.printer ?? last;
+        last = page.at(-1)?.place ?? last;
         if (page.length < CENTER_LIMITS.verdict_page_printers) break;
       }
       return (await this.#ask({ ask: 'result' })) as unknown as ImpactResult;

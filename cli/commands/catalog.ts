@@ -25,7 +25,7 @@ async function impact(flags: { from: string; to: string; structures: string }): 
   const counted = new Impact(readCatalog(flags.from), readCatalog(flags.to));
   for await (const { bytes } of readLines(flags.structures)) {
     const { printer, structure } = parseStructureLine(bytes);
-    counted.add(printer ?? '', structure);
+    counted.add(structure, 1, [printer ?? '']);
   }
   printJson(counted.result());
 }

@@ -1,5 +1,7 @@
 /** What a campaign would do. */
-import type { CampaignRequest, Exclusion, Targets } from './targets.ts';
+import { PlatenError } from '../../../schemas/errors.ts';
+import { PREVIEW_PAGE } from '../limits.ts';
+import { type CampaignRequest, type Exclusion, SharedJudging, type Targets } from './targets.ts';
 
 export interface Preview {
   targets: number;
@@ -14,12 +16,21 @@ export interface Preview {
 const EXAMPLES_MAX = 5;
 const CONFIGURATIONS_MAX = 100;
 
-/** Considers every printer that matches a request. */
-export async function previewOf(targets: Targets, request: CampaignRequest): Promise<Preview> {
+/**
+ * Considers every printer that matches a request. Between pages others have their turn.
+ * @param signal aborted when the caller has gone: no further page is considered
+ */
+export async function previewOf(
+  targets: Pick<Targets, 'candidates' | 'consider'>,
+  request: CampaignRequest,
+  signal?: AbortSignal,
+): Promise<Preview> {
+  const shared = new SharedJudging();
   const preview: Preview = { targets: 0, fine: 0, configurations: [], excluded: {}, examples: [] };
   const strata = new Map<string, { stratum: string; printers: number; example: string }>();
-  for await (const page of targets.candidates(request)) {
-    for (const each of await targets.consider(page, request, undefined)) {
+  for await (const page of targets.candidates(request, { size: PREVIEW_PAGE, shared })) {
+    if (signal?.aborted) throw new PlatenError('request/abandoned');
+    for (const each of await targets.consider(page, request, undefined, shared)) {
       if (each.kind === 'fine') preview.fine++;
       else if (each.kind === 'target') {
         preview.targets++;

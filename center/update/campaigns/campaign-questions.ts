@@ -14,7 +14,7 @@ import { campaignRows } from './campaign-lists.ts';
 import type { CampaignRow } from './campaign-view.ts';
 import { harmEvidence, harmSeries, isTold } from './guard.ts';
 import { campaignWhy, excludedWhy, type TargetNow, targetWhy } from './target-reasons.ts';
-import type { CampaignRequest, Targets } from './targets.ts';
+import { type CampaignRequest, SharedJudging, type Targets } from './targets.ts';
 
 interface TargetRow {
   printer: string;
@@ -147,9 +147,10 @@ export class CampaignQuestions {
     let from = at === '' ? undefined : at;
     let behind = Number(skip ?? 0);
     const items: ExcludedPrinter[] = [];
+    const shared = new SharedJudging();
     for (let looked = 0; looked < EXCLUDED_PAGES_MAX; looked++) {
-      const { candidates, next } = await this.#targets.candidatePage(request, from);
-      const considered = await this.#targets.consider(candidates, request, undefined);
+      const { candidates, next } = await this.#targets.candidatePage(request, from, { shared });
+      const considered = await this.#targets.consider(candidates, request, undefined, shared);
       for (const [index, each] of considered.entries()) {
         if (index < behind || each.kind !== 'excluded') continue;
         if (reason !== undefined && each.reason !== reason) continue;

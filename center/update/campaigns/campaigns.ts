@@ -109,9 +109,12 @@ export class Campaigns {
     await this.#looks.stop();
   }
 
-  /** What a campaign with this request would do now. */
-  preview(request: CampaignRequest): Promise<Preview> {
-    return previewOf(this.#settings.targets, request);
+  /**
+   * What a campaign with this request would do now.
+   * @param signal aborted when the caller has gone
+   */
+  preview(request: CampaignRequest, signal?: AbortSignal): Promise<Preview> {
+    return previewOf(this.#settings.targets, request, signal);
   }
 
   /** Adds printers to the campaign of a question; the first ask creates it. */

@@ -14,7 +14,7 @@ import { type Cause, releasesOf } from '../cause.ts';
 import { CANDIDATES_PAGE } from '../limits.ts';
 import { type AttendanceRow, absenceOf, type Refusal } from '../orders/admission.ts';
 import type { ExecutionStore, UpdateDatabase } from '../orders/execution-store.ts';
-import { orderSteps } from '../orders/order-plan.ts';
+import { orderSteps, type PlanOutcome } from '../orders/order-plan.ts';
 import { misfitOf } from './misfit.ts';
 import type { StopStore } from './stop-store.ts';
 import { type Stop, stopFor } from './stops.ts';
@@ -96,6 +96,31 @@ export type Considered =
 
 export type ChooseFunction = (structure: Structure, options: ChooseOptions) => Choice | Promise<Choice>;
 
+type Plan = Extract<PlanOutcome, { ok: true }>;
+
+/** What is found out about one structure, whichever printers have it. */
+interface Judged {
+  stratum: string;
+  wanted: { remedy: Remedy } | { why: string } | undefined;
+  /** Missing where nothing is to be installed. */
+  plan?: PlanOutcome;
+}
+
+/**
+ * What a preview keeps from page to page: printers of one configuration share a structure, which is read and judged
+ * once. Not for requests with a misfit: their remedies belong to each printer's own verdict.
+ */
+export class SharedJudging {
+  readonly structures = new Map<string, Structure>();
+  readonly judged = new Map<Structure, Promise<Judged>>();
+}
+
+/** How candidates are read. */
+interface PageOptions {
+  size?: number;
+  shared?: SharedJudging;
+}
+
 export interface TargetSources {
   database: UpdateDatabase;
   fleet: Pick<FleetQueries, 'list'>;
@@ -137,9 +162,9 @@ export class Targets {
   }
 
   /** The printers that match a request, page by page. */
-  async *candidates(request: CampaignRequest): AsyncGenerator<Candidate[]> {
+  async *candidates(request: CampaignRequest, how: PageOptions = {}): AsyncGenerator<Candidate[]> {
     for (let from: string | undefined; ; ) {
-      const page = await this.candidatePage(request, from);
+      const page = await this.candidatePage(request, from, how);
       yield page.candidates;
       if (page.next === undefined) return;
       from = page.next;
@@ -150,26 +175,35 @@ export class Targets {
   async candidatePage(
     request: CampaignRequest,
     from: string | undefined,
+    { size = CANDIDATES_PAGE, shared }: PageOptions = {},
   ): Promise<{ candidates: Candidate[]; next?: string }> {
     if (request.printers) {
       const begin = Number(from ?? 0);
-      const end = begin + CANDIDATES_PAGE;
-      const candidates = await this.named(request.printers.slice(begin, end));
+      const end = begin + size;
+      const candidates = await this.named(request.printers.slice(begin, end), shared);
       return { candidates, ...(end < request.printers.length ? { next: String(end) } : {}) };
     }
     const page = await this.#sources.fleet.list(request.filter ?? {}, {
-      limit: CANDIDATES_PAGE,
+      limit: size,
       cursor: from,
     });
-    const candidates = await this.named(page.items.map((item) => item.printer));
+    const candidates = await this.named(
+      page.items.map((item) => item.printer),
+      shared,
+    );
     return { candidates, ...(page.next === undefined ? {} : { next: page.next }) };
   }
 
-  /** The known ones of these printers. */
-  async named(printers: string[]): Promise<Candidate[]> {
+  /**
+   * The known ones of these printers.
+   * @param shared gives printers of one configuration the same structure: its session, serials, site and labels are those
+   *   of any of them
+   */
+  async named(printers: string[], shared?: SharedJudging): Promise<Candidate[]> {
     const rows = await this.#sources.database.query<
       {
         id: string;
+        configuration: string | null;
         online: boolean;
         last_seen: Date | null;
         labels: Record<string, string>;
@@ -178,11 +212,12 @@ export class Targets {
       } & AttendanceRow
     >(
       `SELECT p.id, p.online, p.last_seen, p.labels, p.site, p.standing, p.standing_reason, p.device, p.device_at,
-              s.document
+              p.configuration, ${shared ? 'NULL::json AS document' : 's.document'}
        FROM printers p
        LEFT JOIN structures s ON s.printer = p.id WHERE p.id = ANY($1) ORDER BY p.id`,
       [printers],
     );
+    if (shared) await this.#share(rows, shared.structures);
     return rows.map((row) => ({
       printer: row.id,
       online: row.online,
@@ -194,14 +229,42 @@ export class Targets {
     }));
   }
 
+  /** Reads one structure of each configuration that is not known yet, and those that have no name for theirs. */
+  async #share(
+    rows: { id: string; configuration: string | null; document: Structure | null }[],
+    structures: Map<string, Structure>,
+  ): Promise<void> {
+    const examples = new Map<string, string>();
+    for (const { id, configuration } of rows) {
+      if (configuration === null) examples.set(id, id);
+      else if (!structures.has(configuration) && !examples.has(configuration))
+        examples.set(configuration, id);
+    }
+    const read = await this.#sources.database.query<{ printer: string; document: Structure }>(
+      'SELECT printer, document FROM structures WHERE printer = ANY($1)',
+      [[...examples.values()]],
+    );
+    const documents = new Map(read.map(({ printer, document }) => [printer, document]));
+    for (const [configuration, printer] of examples) {
+      const document = documents.get(printer);
+      if (document && configuration !== printer) structures.set(configuration, document);
+    }
+    for (const row of rows) {
+      const { id, configuration } = row;
+      row.document = (configuration === null ? documents.get(id) : structures.get(configuration)) ?? null;
+    }
+  }
+
   /**
    * Judges candidates for a campaign.
    * @param campaign its id, so that its own orders don't count as busy; undefined for a preview
+   * @param shared what is known already of structures that printers share
    */
   async consider(
     candidates: readonly Candidate[],
     request: CampaignRequest,
     campaign: string | undefined,
+    { judged } = new SharedJudging(),
   ): Promise<Considered[]> {
     const printers = candidates.map((each) => each.printer);
     const { database, executions } = this.#sources;
@@ -228,70 +291,91 @@ export class Targets {
     const ruleSince = stops.length > 0 ? await this.#sources.stops.sinceOf(cause) : undefined;
     const remedyOf = await this.#remedies(request, printers);
     const silentMs = durationOr(request.options?.silentAfter, 30 * DAY_MS);
+    const judge = async (printer: string, structure: Structure): Promise<Judged> => {
+      const stratum = configurationOf(structure);
+      const wanted = await remedyOf(printer, structure);
+      if (wanted === undefined || 'why' in wanted) return { stratum, wanted };
+      const plan = orderSteps(structure, wanted.remedy, (software, version) =>
+        this.#sources.repository.target(software, version),
+      );
+      return { stratum, wanted, plan };
+    };
+    const plans = new Map<string, Plan>();
     const consider = async (candidate: Candidate): Promise<Considered> => {
       const { printer, structure } = candidate;
-      const stratum = structure ? configurationOf(structure) : '';
-      const out = (reason: Exclusion, why: string): Considered => ({
+      const out = (reason: Exclusion, why: string, stratum = ''): Considered => ({
         kind: 'excluded',
         printer,
         reason,
         why,
         stratum,
       });
-      if (candidate.absence) return out(candidate.absence.why, candidate.absence.reason);
+      if (candidate.absence) {
+        const { why, reason } = candidate.absence;
+        return out(why, reason, structure ? configurationOf(structure) : '');
+      }
       if (!structure) return out('no-structure', 'it has never sent its structure');
       if (request.software && !runs(structure, request.software.id)) return { kind: 'fine', printer };
-      const wanted = await remedyOf(printer, structure);
+      const known = judged.get(structure) ?? judge(printer, structure);
+      judged.set(structure, known);
+      const { stratum, wanted, plan } = await known;
       if (wanted === undefined) return { kind: 'fine', printer };
-      if ('why' in wanted) return out('no-plan', wanted.why);
+      if ('why' in wanted) return out('no-plan', wanted.why, stratum);
       const { remedy } = wanted;
-      if (candidate.labels['update'] === 'pinned') return out('pinned', 'its label "update" says "pinned"');
+      if (candidate.labels['update'] === 'pinned') {
+        return out('pinned', 'its label "update" says "pinned"', stratum);
+      }
       const silent =
         candidate.lastSeenMs === undefined || this.#sources.now() - candidate.lastSeenMs > silentMs;
       if (silent && !candidate.online) {
         const seen =
           candidate.lastSeenMs === undefined ? 'never' : new Date(candidate.lastSeenMs).toISOString();
-        return out('no-report', `last heard of: ${seen}`);
+        return out('no-report', `last heard of: ${seen}`, stratum);
       }
-      const steps = orderSteps(structure, remedy, (software, version) =>
-        this.#sources.repository.target(software, version),
-      );
-      if (!steps.ok) return out(steps.withdrawn ? 'withdrawn' : 'unavailable', steps.reason);
-      const releases = releasesOf(steps.steps);
+      if (!plan?.ok) {
+        return out(
+          plan?.withdrawn ? 'withdrawn' : 'unavailable',
+          plan?.reason ?? 'nothing is to be installed',
+          stratum,
+        );
+      }
+      const releases = releasesOf(plan.steps);
       const stop = stopFor(stops, { releases, stratum, cause, ruleSince });
-      if (stop)
-        return out('stopped', `${stop.releases.join(', ')} was stopped by ${stop.by}: ${stop.reason}`);
-      const bar = steps.steps
-        .map(({ subject, to }) => ({ software: softwareOf(subject), to }))
-        .map(({ software, to }) =>
-          barred.get(printer)?.find((each) => each.software === software && each.release === to),
-        )
-        .find((each) => each !== undefined);
-      if (bar) return out('quarantined', `${bar.software} ${bar.release} failed on it: ${bar.reason}`);
+      if (stop) {
+        const reason = `${stop.releases.join(', ')} was stopped by ${stop.by}: ${stop.reason}`;
+        return out('stopped', reason, stratum);
+      }
+      const bars = barred.get(printer);
+      const bar = bars?.find((each) =>
+        plan.steps.some(({ subject, to }) => each.software === softwareOf(subject) && each.release === to),
+      );
+      if (bar)
+        return out('quarantined', `${bar.software} ${bar.release} failed on it: ${bar.reason}`, stratum);
       const order = active.get(printer);
       if (order && order.campaign !== campaign) {
         const of = order.campaign === undefined ? '' : ` of the campaign ${order.campaign}`;
-        return out('busy', `it has the order ${order.id}${of} already`);
+        return out('busy', `it has the order ${order.id}${of} already`, stratum);
       }
       const other = held.get(printer);
-      if (other !== undefined) return out('busy', `the campaign ${other} has it`);
+      if (other !== undefined) return out('busy', `the campaign ${other} has it`, stratum);
+      plans.set(printer, plan);
       return { kind: 'target', printer, stratum, structure, remedy, releases };
     };
-    return this.#admitted(await Promise.all(candidates.map(consider)), campaign === undefined);
+    const considered = await Promise.all(candidates.map(consider));
+    return this.#admitted(considered, plans, campaign === undefined);
   }
 
   /**
    * Leaves out printers that are not admitted to an order.
    * @param asking a preview: sets nobody aside
    */
-  async #admitted(considered: Considered[], asking: boolean): Promise<Considered[]> {
-    const { executions, repository, now } = this.#sources;
-    const wishes = considered.flatMap((each) => {
-      if (each.kind !== 'target') return [];
-      const { printer, structure, remedy } = each;
-      const plan = orderSteps(structure, remedy, (software, version) => repository.target(software, version));
-      return plan.ok ? [{ printer, plan }] : [];
-    });
+  async #admitted(
+    considered: Considered[],
+    plans: ReadonlyMap<string, Plan>,
+    asking: boolean,
+  ): Promise<Considered[]> {
+    const { executions, now } = this.#sources;
+    const wishes = [...plans].map(([printer, plan]) => ({ printer, plan }));
     const { admission } = executions;
     const refused = asking ? await admission.refusals(wishes, now()) : await admission.admit(wishes, now());
     return considered.map((each): Considered => {
