@@ -9,7 +9,7 @@ import { openStore, type Store } from '../database/store.ts';
 import { PRINTER_SORTS, type PrinterSort } from '../queries.ts';
 import { CatalogAssessor } from '../verdicts/assessor.ts';
 import { StoredFleet } from './fleet-queries.ts';
-import { PrinterLists } from './printer-lists.ts';
+import { PrinterLists, pageOf } from './printer-lists.ts';
 
 // Filters against an oracle: the same printers in the store and in memory, found by the same filters.
 const SEED = Number(process.env['PLATEN_TEST_SEED'] ?? Date.now() % 1_000_000);
@@ -464,4 +464,88 @@ test('a filter that takes too long is ended with a code of its own', async () =>
     });
   });
   expect(await impatient.count({})).toBe(PRINTERS);
+});
+
+// The last test: it fills the store with a fleet that is large enough for plans to matter.
+const FLEET = 20_000;
+const SINGLE_FILTERS = [
+  '',
+  'id=plan-1*',
+  'model=M3',
+  'site=S7',
+  'serial=SN-77',
+  'label.ring=canary',
+  'presence=offline',
+  'verdict=incompatible',
+  'verdict=none',
+  'standing=retired',
+  'seen<PT2H',
+  'seen=never',
+  'software:plan.engine=1.0.3',
+  'unit:F2',
+  'trouble:plan-jam',
+  'troubles>=1',
+  'campaign=k1',
+  'supply.toner<0.2',
+  'daysLeft<1',
+  'text~sn-778',
+  'verdict!=compatible',
+];
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  Plans?: PlanNode[];
+}
+
+function scanned({ 'Node Type': type, 'Relation Name': relation = '', Plans = [] }: PlanNode): string[] {
+  return [...(type === 'Seq Scan' ? [relation] : []), ...Plans.flatMap(scanned)];
+}
+
+test('no list looks at the whole fleet, whatever one filter and sort it has', async () => {
+  await store.database.query(
+    `INSERT INTO printers (id, online, last_seen, model, site, labels, verdict, standing, open_troubles)
+     SELECT 'plan-' || n, n % 10 <> 0, $1::timestamptz - n * interval '1 minute', 'M' || n % 40, 'S' || n % 200,
+       CASE WHEN n % 50 = 0 THEN '{"ring":"canary"}' ELSE '{"ring":"broad"}' END::jsonb,
+       CASE WHEN n % 20 = 0 THEN 'incompatible' WHEN n % 97 <> 0 THEN 'compatible' END,
+       CASE WHEN n % 500 = 0 THEN 'retired' ELSE 'active' END, CASE WHEN n % 100 = 0 THEN 1 ELSE 0 END
+     FROM generate_series(1, $2::int) n`,
+    [new Date(NOW_MS), FLEET],
+  );
+  const fill = [
+    `INSERT INTO installed_software SELECT 'plan-' || n, 'engine:plan.engine', 'plan.engine', '1.0.' || n % 500`,
+    `INSERT INTO printer_units SELECT 'plan-' || n, 'finisher', 'F' || n % 400, 'SN-' || n`,
+    `INSERT INTO printer_troubles SELECT 'plan-' || n, 't' || n, 'plan-jam'`,
+    `INSERT INTO supply_intervals (printer, symbol, since_at, kind, last_left, ends_at, document)
+     SELECT 'plan-' || n, 'black', now(), 'toner', n % 1000 / 1000.0, to_timestamp($1 / 1000.0) + n % 600 * interval '1 day', '{}'`,
+  ];
+  for (const text of fill) {
+    const some = text.includes('printer_troubles') ? 'WHERE n % 100 = 0' : '';
+    const values = text.includes('$1') ? [NOW_MS] : [];
+    await store.database.query(`${text} FROM generate_series(1, ${FLEET}) n ${some}`, values);
+  }
+  await store.database.query(
+    `UPDATE printer_search x SET serials = u.serial FROM printer_units u
+     WHERE u.printer = x.printer AND u.printer LIKE 'plan-%'`,
+  );
+  await store.database.query('VACUUM ANALYZE');
+  const seen: string[] = [];
+  for (const where of SINGLE_FILTERS) {
+    const conditions = await fleet.conditions({ where });
+    for (const sort of PRINTER_SORTS.flatMap((key) => [key, `-${key}`] as const)) {
+      for (const part of ['value', 'none'] as const) {
+        if (part === 'none' && ['id', 'troubles'].includes(sort.replace('-', ''))) continue;
+        const { text, values } = pageOf(conditions, sort, part, 101, undefined);
+        const [row] = await store.database.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+          `EXPLAIN (FORMAT JSON) ${text}`,
+          values,
+        );
+        // Of these all rows are what is found.
+        const small = ['campaign_targets', 'printer_troubles'];
+        const tables = scanned(row!['QUERY PLAN'][0].Plan).filter((table) => !small.includes(table));
+        seen.push(...tables.map((table) => `${where} by ${sort} (${part}): ${table}`));
+      }
+    }
+  }
+  expect(seen).toEqual([]);
 });
