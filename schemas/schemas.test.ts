@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
 import { generateTypes } from './generate.ts';
 import { NESTING_LEVELS_MAX } from './limits.ts';
 import { operatorsReference } from './operators-reference.ts';
@@ -6,6 +7,18 @@ import { parseObject, parsePayload, schemaFault } from './validate.ts';
 
 test('the committed types are what the schemas say', async () => {
   expect(await generateTypes()).toBe(readFileSync(new URL('./types.ts', import.meta.url), 'utf8'));
+});
+
+test('every schema is one', () => {
+  const ajv = new Ajv();
+  ajv.addKeyword({ keyword: 'x-secret', schemaType: 'boolean' });
+  const folders = ['wire', 'documents', 'methods', 'replies'];
+  const files = folders.flatMap((folder) => {
+    const base = new URL(`./${folder}/`, import.meta.url);
+    return readdirSync(base).map((name) => new URL(name, base));
+  });
+  const wrong = files.filter((file) => ajv.validateSchema(JSON.parse(readFileSync(file, 'utf8'))) !== true);
+  expect([files.length > 100, wrong]).toEqual([true, []]);
 });
 
 test('the committed reference of the requests is what schemas and roles say', () => {

@@ -80,6 +80,8 @@ const AJV_OPTIONS = {
   allowUnionTypes: true,
   strictTypes: false,
   strictRequired: false,
+  // Looking whether the schemas are schemas took a tenth of a second of each start; a test does it.
+  validateSchema: false,
   // Errors then hold the schema and the value that they are about, which the nearest right name is found with.
   verbose: true,
 } as const;
@@ -101,9 +103,19 @@ ajv.addFormat('date-time', {
 
 const SCHEMAS = ['wire', 'documents', 'methods', 'replies'].flatMap((folder) => {
   const base = new URL(`./${folder}/`, import.meta.url);
-  return readdirSync(base).map((file) => JSON.parse(readFileSync(new URL(file, base), 'utf8')) as object);
+  return readdirSync(base).map(
+    (file) => JSON.parse(readFileSync(new URL(file, base), 'utf8')) as SecretSchema & { $id: string },
+  );
 });
 for (const schema of SCHEMAS) ajv.addSchema(schema);
+const SCHEMA_BY_ID = new Map(SCHEMAS.map((schema) => [schema.$id, schema]));
+
+/** A schema by its `$id`. Ajv would compile it first, which takes a while for all of them. */
+function schemaOf(id: string): SecretSchema {
+  const schema = SCHEMA_BY_ID.get(id);
+  if (!schema) throw new Error(`there is no schema "${id}"`);
+  return schema;
+}
 
 const compiled = new Map<string, ValidateFunction>();
 
@@ -175,7 +187,7 @@ export function findSchemaFault<N extends SchemaName>(name: N, value: unknown): 
 
 /** The schema of a method's parameters. */
 export function paramsSchema(method: keyof MethodParams): SecretSchema {
-  return validatorFor(method).schema as SecretSchema;
+  return schemaOf(`${method}.json`);
 }
 
 /**
@@ -208,9 +220,7 @@ export function checkParams<M extends keyof MethodParams>(method: M, params: unk
 
 /** The schema of a method's reply: of what stands in `data`. */
 export function replySchema(method: keyof MethodParams): object {
-  const validate = ajv.getSchema(`${method}.reply.json`);
-  if (!validate) throw new Error(`there is no schema of the reply to ${method}`);
-  return validate.schema as object;
+  return schemaOf(`${method}.reply.json`);
 }
 
 interface ListSchema {
