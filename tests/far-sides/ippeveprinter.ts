@@ -15,10 +15,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../harness/ports.ts';
 
 /** One firmware component: name, string version, binary version. */
 export type Firmware = [string, string, string];
@@ -58,27 +58,17 @@ function attributes(firmware: Firmware[], serial: string): string {
   ].join('\n');
 }
 
-async function freeTcpPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
 async function end(child: ChildProcess | undefined): Promise<void> {
   if (!child || child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
   // It waits for its connections to end; a test doesn't.
-  const timer = setTimeout(() => child.kill('SIGKILL'), 2_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 500);
   await once(child, 'exit');
   clearTimeout(timer);
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 1_200; i++) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -153,7 +143,7 @@ export async function startIppPrinter(
     closeSync(log);
     await until('Avahi', () => readFileSync(join(folder, 'avahi.log'), 'utf8').includes('startup complete'));
   }
-  let port = options.port ?? (await freeTcpPort());
+  let port = options.port ?? (await freePort());
   let url = `ipp://localhost:${port}/ipp/print`;
   const command = fileURLToPath(new URL('print-command.sh', import.meta.url));
   const library = createRequire(import.meta.url)('@sealsystems/ipp') as IppLibrary;
@@ -235,7 +225,7 @@ export async function startIppPrinter(
     },
     move: async () => {
       await end(printer);
-      port = await freeTcpPort();
+      port = await freePort();
       url = `ipp://localhost:${port}/ipp/print`;
       await start(options.firmware ?? BIZHUB_FIRMWARE);
     },

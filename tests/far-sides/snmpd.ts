@@ -216,7 +216,7 @@ export async function startSnmpPrinter(
 }
 
 async function answers(child: ChildProcess, host: string, port: number): Promise<void> {
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 300; i++) {
     if (child.exitCode !== null) throw new Error(`snmpd ended with ${child.exitCode}`);
     const session = snmp.createSession(host, 'public', {
       port,

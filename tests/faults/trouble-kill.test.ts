@@ -8,7 +8,7 @@ import type { TroubleLine } from '../../center/trouble/engine/replay.ts';
 import type { OperatorClient } from '../../cli/operator-client.ts';
 import { fleetTopic, printerTopic } from '../../schemas/topics.ts';
 import type { LogEntry, Trouble, TroubleRules } from '../../schemas/types.ts';
-import { Ear, eventually } from '../harness/ear.ts';
+import { Ear, eventually, WAIT_MS } from '../harness/ear.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { platen, type RunningProduct, startProduct } from '../harness/product.ts';
 
@@ -324,11 +324,15 @@ test(`killed ${LIVES_MS.length} times with kill -9, the center finds the trouble
       product = await begin(data);
     }
     expect(interrupted).toBeGreaterThan(1);
-    await Promise.all(memories.map((memory) => speak(product, memory, next, 1, 10)));
-    expect(memories.every(({ acknowledged, messages }) => acknowledged === messages.length)).toBe(true);
+    // A connection may break on a busy machine, too: whoever was cut off goes on.
+    await eventually(async () => {
+      const open = memories.filter(({ acknowledged, messages }) => acknowledged < messages.length);
+      await Promise.all(open.map((memory) => speak(product, memory, next, 1, 10)));
+      return memories.every(({ acknowledged, messages }) => acknowledged === messages.length);
+    }, 'everything is acknowledged');
     operator = await product.operator();
     let troubles: Trouble[] = [];
-    for (let turn = 0; turn < 30; turn += 1) {
+    for (const end = Date.now() + WAIT_MS; Date.now() < end; ) {
       troubles = await troublesOf(operator);
       if (foundOf(troubles).join('\n') === expected.join('\n')) break;
       await sleep(500);
