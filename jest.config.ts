@@ -60,5 +60,7 @@ const config: Config = {
   testSequencer: '<rootDir>/tests/harness/run/longest-first.mjs',
   reporters: ['default', '<rootDir>/tests/harness/run/slowest-reporter.mjs'],
   maxWorkers: 2,
+  // Jest keeps what every file loaded. A worker with a gigabyte is slow, and needs longer to end than Jest waits.
+  workerIdleMemoryLimit: '500MB',
 };
 export default config;
