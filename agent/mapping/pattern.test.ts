@@ -101,7 +101,7 @@ test('finds what RegExp finds, with the same groups', () => {
       const ours = new Pattern(source, { anyCase }).exec(text);
       expect(ours).toEqual(theirs === null ? undefined : [...theirs]);
     }),
-    { numRuns: 3_000 },
+    { seed: 20261201, numRuns: 3_000 },
   );
 });
 

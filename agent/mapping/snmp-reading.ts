@@ -238,7 +238,9 @@ export function readCounters(answer: SnmpAnswer, device: string, tables: Tables)
   for (const row of rowsOf(answer.rows(OID.prtMarker), device).values()) {
     const unit = intOf(row.get(3));
     const life = intOf(row.get(4));
-    if (life === undefined || life < 0 || (unit !== undefined && !PAGE_UNITS.has(unit))) continue;
+    // A Counter64 may be more than a report can carry.
+    if (life === undefined || life < 0 || !Number.isSafeInteger(life)) continue;
+    if (unit !== undefined && !PAGE_UNITS.has(unit)) continue;
     // Several markers each count their own passes; the first one is always the same one.
     counters.pages = life;
     counters.pagesBits = row.get(4)?.type === 'counter64' ? 64 : 32;
