@@ -4,23 +4,13 @@ import { startFleet } from '../device-sim/fleet.ts';
 import { checkScenario, planFleet } from '../device-sim/scenario.ts';
 import { openRepository } from '../releases/repository.ts';
 import { tufTrust } from '../releases/trust.ts';
-import type { Campaign, Catalog } from '../schemas/types.ts';
+import type { Campaign } from '../schemas/types.ts';
+import { eventually } from './harness/ear.ts';
+import { engineCatalog, enginePrinters } from './harness/engine-catalog.ts';
 import { useProduct } from './harness/setting.ts';
 
 // Every installation succeeds and is proven, but printers with the release jam. Only the log entries can tell.
-const CATALOG = {
-  catalog: 'codes',
-  apparatus: [{ model: 'C360', slots: [{ kind: 'engine', models: ['EN-36'], min: 1, max: 1 }] }],
-  units: [{ model: 'EN-36', kind: 'engine' }],
-  software: [
-    {
-      id: 'acme.engine',
-      vendor: 'acme',
-      scheme: 'semver',
-      releases: [{ version: '2.4.0' }, { version: '2.5.0' }],
-    },
-  ],
-} satisfies Catalog;
+const CATALOG = engineCatalog('codes', [{ version: '2.4.0' }, { version: '2.5.0' }]);
 const SCENARIO = {
   scenario: 'codes',
   seed: 1,
@@ -28,21 +18,14 @@ const SCENARIO = {
     {
       name: 'fleet',
       count: 60,
-      apparatus: { model: 'C360', software: [] },
-      units: [
-        {
-          symbol: 'engine',
-          kind: 'engine',
-          model: 'EN-36',
-          software: [{ id: 'acme.engine', vendor: 'acme', version: '2.4.0' }],
-        },
-      ],
+      ...enginePrinters('2.4.0'),
       install: { takes: 'PT1S', restart: 'PT1S', selfTestFails: 0 },
     },
   ],
 };
 const CANARIES = 12;
 const WAVE = 5;
+const END_MS_MAX = 120_000;
 const setting = useProduct({ catalog: CATALOG, releases: true });
 
 test('printers that never connected are no printers without the release: 30 that log and 120 that never did', async () => {
@@ -65,9 +48,10 @@ test('printers that never connected are no printers without the release: 30 that
   });
   try {
     const what = { software: { id: 'acme.engine', range: '2.5.0' }, filter: { idPrefix: 'few-' } };
-    for (let targets = 0; targets < names.length; ) {
-      ({ targets } = (await operator.call('campaigns.preview', what)) as { targets: number });
-    }
+    await eventually(async () => {
+      const { targets } = await operator.call('campaigns.preview', what);
+      return targets === names.length;
+    }, 'all are known');
     const ear = await setting.listen('platen/v1/fleet/campaigns/+');
     const { id } = (await operator.call('campaigns.create', {
       ...what,
@@ -78,7 +62,11 @@ test('printers that never connected are no printers without the release: 30 that
     expect(half.state).toBe('running');
     // Now each of them logs it, with the release and without it.
     for (const name of names) fleet.driver(name)?.emit({ code: 'J-1', severity: 'error' });
-    const { state, guard, excluded } = await ear.hear<Told>(topic, (each) => each.state !== 'running');
+    const { state, guard, excluded } = await ear.hear<Told>(
+      topic,
+      (each) => each.state !== 'running',
+      END_MS_MAX,
+    );
     expect([state, excluded]).toEqual(['finished', { 'no-structure': 120 }]);
     const [code] = guard.codes;
     expect(code).toMatchObject({ code: 'J-1' });
@@ -110,11 +98,10 @@ test('a release after which printers jam is halted by the code, with the evidenc
   const jams: NodeJS.Timeout[] = [];
   try {
     const software = { id: 'acme.engine', range: '2.5.0' };
-    for (let targets = 0; targets < names.length; ) {
-      ({ targets } = (await operator.call('campaigns.preview', { software, fleet: true })) as {
-        targets: number;
-      });
-    }
+    await eventually(async () => {
+      const { targets } = await operator.call('campaigns.preview', { software, fleet: true });
+      return targets === names.length;
+    }, 'all are known');
     for (const name of names) {
       const driver = fleet.driver(name);
       if (!driver) throw new Error(`${name} has no driver`);
@@ -136,6 +123,7 @@ test('a release after which printers jam is halted by the code, with the evidenc
     const { state, reason, guard, counts } = await ear.hear<Told>(
       topic,
       (campaign) => campaign.state !== 'running',
+      END_MS_MAX,
     );
     expect([state, reason]).toEqual([
       'halted',

@@ -1,23 +1,10 @@
 /** What the soak is played in: a catalog of two releases, a rule that opens and clears, printers that misbehave a little. */
-import type { Catalog } from '../../schemas/types.ts';
+import { engineCatalog, enginePrinters } from '../../tests/harness/engine-catalog.ts';
 
 /** A campaign has the printers of one prefix: of `soak-0001`, `soak-00`, a hundred at most. */
 const GROUP_DIGITS = 2;
 
-export const CATALOG = {
-  catalog: 'soak.1',
-  apparatus: [{ model: 'C360', slots: [{ kind: 'engine', models: ['EN-36'], min: 1, max: 1 }] }],
-  units: [{ model: 'EN-36', kind: 'engine' }],
-  software: [
-    { id: 'acme.controller', vendor: 'acme', scheme: 'semver', releases: [{ version: '3.1.0' }] },
-    {
-      id: 'acme.engine',
-      vendor: 'acme',
-      scheme: 'semver',
-      releases: [{ version: '2.4.0' }, { version: '2.5.0' }],
-    },
-  ],
-} satisfies Catalog;
+export const CATALOG = engineCatalog('soak.1', [{ version: '2.4.0' }, { version: '2.5.0' }]);
 
 export const RULES = {
   rules: 'soak.1',
@@ -43,20 +30,7 @@ function jammingOf(printers: number): number {
 /** Every 20th printer jams so often that its trouble opens and clears again and again; the others say little. */
 export function soakScenario(printers: number): object {
   const population = {
-    apparatus: {
-      model: 'C360',
-      hardware: '2.0',
-      software: [{ id: 'acme.controller', vendor: 'acme', version: '3.1.0' }],
-    },
-    units: [
-      {
-        symbol: 'engine',
-        kind: 'engine',
-        model: 'EN-36',
-        hardware: '1.1',
-        software: [{ id: 'acme.engine', vendor: 'acme', version: '2.4.0' }],
-      },
-    ],
+    ...enginePrinters('2.4.0'),
     sites: ['berlin-3', 'paris-1', 'osaka-2', 'lima-1'],
     pages: 120_000,
     pagesPerHour: 1_800,

@@ -17,7 +17,8 @@ import { checkScenario, planFleet } from '../../device-sim/scenario.ts';
 import { openLocalRepository } from '../../releases/local.ts';
 import { customOf } from '../../releases/targets.ts';
 import { tufTrust } from '../../releases/trust.ts';
-import type { Campaign, Catalog, Order } from '../../schemas/types.ts';
+import type { Campaign, Order } from '../../schemas/types.ts';
+import { engineCatalog, enginePrinters } from '../harness/engine-catalog.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { testRedis } from '../harness/orders.ts';
 import { freePort } from '../harness/ports.ts';
@@ -57,20 +58,7 @@ export interface UnderFire {
   twice: string[];
 }
 
-const CATALOG: Catalog = {
-  catalog: 'under-fire',
-  apparatus: [{ model: 'C360', slots: [{ kind: 'engine', models: ['EN-36'], min: 1, max: 1 }] }],
-  units: [{ model: 'EN-36', kind: 'engine' }],
-  software: [
-    { id: 'acme.controller', vendor: 'acme', scheme: 'semver', releases: [{ version: '3.1.0' }] },
-    {
-      id: 'acme.engine',
-      vendor: 'acme',
-      scheme: 'semver',
-      releases: [{ version: '2.4.0' }, { version: '2.5.0', from: '>=2.3.0' }],
-    },
-  ],
-};
+const CATALOG = engineCatalog('under-fire', [{ version: '2.4.0' }, { version: '2.5.0', from: '>=2.3.0' }]);
 
 const SCENARIO = {
   scenario: 'under-fire',
@@ -79,18 +67,7 @@ const SCENARIO = {
     {
       name: 'fleet',
       count: 1,
-      apparatus: {
-        model: 'C360',
-        software: [{ id: 'acme.controller', vendor: 'acme', version: '3.1.0' }],
-      },
-      units: [
-        {
-          symbol: 'engine',
-          kind: 'engine',
-          model: 'EN-36',
-          software: [{ id: 'acme.engine', vendor: 'acme', version: '2.4.0' }],
-        },
-      ],
+      ...enginePrinters('2.4.0'),
       install: { takes: 'PT0.4S', restart: 'PT0.2S', selfTestFails: 0.02 },
     },
   ],
@@ -178,7 +155,7 @@ export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
   });
   try {
     const repository = await openLocalRepository(join(data, 'repository'), join(data, 'keys'), Date.now);
-    const [, engine] = CATALOG.software ?? [];
+    const [, engine] = CATALOG.software;
     if (!engine) throw new Error('the catalog has no engine');
     await repository.release([
       {

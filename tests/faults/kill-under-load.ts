@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { encodeEntries, RawPrinter } from '../../bench/ingest/raw-printer.ts';
-import { openStore } from '../../center/database/store.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
+import { storedEntries } from './stored-entries.ts';
 
 const PRINTERS = 25;
 const WINDOW = 10;
@@ -112,30 +112,12 @@ export async function killUnderLoad(kills: number, seed: number): Promise<void> 
       product = await start();
     }
     expect(await product.stop()).toBe(0);
-    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-    const store = await openStore({ source: { dataFolder: data }, log });
-    const rows = await store.database.query<{
-      printer: string;
-      n: number;
-      d: number;
-      low: number;
-      high: number;
-    }>(
-      `SELECT printer, count(*) AS n, count(DISTINCT seq) AS d, min(seq) AS low, max(seq) AS high
-       FROM error_entries GROUP BY 1`,
-    );
-    await store.close();
-    const found = new Map(rows.map((row) => [row.printer, row]));
-    let acknowledged = 0;
-    for (const memory of memories) {
-      const upTo = memory.upTo[memory.acknowledged - 1] ?? 0;
-      acknowledged += upTo;
-      const row = found.get(memory.id);
-      if (upTo === 0 && row === undefined) continue;
-      // Without holes from the first on, each once, at least as far as was acknowledged.
-      expect(row).toMatchObject({ d: row?.n, low: 1, high: row?.n });
-      expect(row?.high).toBeGreaterThanOrEqual(upTo);
-    }
+    const printers = memories.map(({ id, upTo, acknowledged }) => ({
+      id,
+      last: upTo[acknowledged - 1] ?? 0,
+    }));
+    expect((await storedEntries(data, printers)).wrong).toEqual([]);
+    const acknowledged = printers.reduce((sum, { last }) => sum + last, 0);
     // Enough was under way for the kills to mean something, and the load didn't run dry.
     expect(acknowledged).toBeGreaterThan(PRINTERS * kills);
     expect(memories.every((memory) => memory.acknowledged < MESSAGES)).toBe(true);

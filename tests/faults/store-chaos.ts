@@ -12,10 +12,10 @@ import pg from 'pg';
 import { type Random, randomFor } from '../../base/random.ts';
 import { encodeEntries, RawPrinter } from '../../bench/ingest/raw-printer.ts';
 import { reachEmbedded, startEmbeddedPostgres } from '../../center/database/embedded-postgres.ts';
-import { openStore } from '../../center/database/store.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { freePort } from '../harness/ports.ts';
 import { platen, type RunningProduct, startProduct } from '../harness/product.ts';
+import { storedEntries } from './stored-entries.ts';
 
 export const FAULTS = [
   'kill',
@@ -169,7 +169,10 @@ class ChaosRun {
     await this.#start();
     const code = await this.#running.stop();
     if (code !== 0) throw new Error(`the product ended with ${code}`);
-    const found = await this.#found();
+    const found = await storedEntries(
+      this.#data,
+      this.#memories.map(({ id, acknowledged }) => ({ id, last: acknowledged })),
+    );
     return { ...found, faults, acknowledged: this.#acknowledged(), sameDatabase: version() === inode };
   }
 
@@ -410,29 +413,6 @@ class ChaosRun {
     const { code, stderr } = await platen(['admin', 'reset'], { env: { PLATEN_DATA: this.#data } });
     if (code !== 0) throw new Error(`platen admin reset ended with ${code}: ${stderr}`);
     return this.#start();
-  }
-
-  async #found(): Promise<{ stored: number; wrong: string[] }> {
-    const store = await openStore({ source: { dataFolder: this.#data }, log: silent });
-    const rows = await store.database.query<{
-      printer: string;
-      n: number;
-      d: number;
-      low: number;
-      high: number;
-    }>(
-      `SELECT printer, count(*) AS n, count(DISTINCT seq) AS d, min(seq) AS low, max(seq) AS high
-       FROM error_entries GROUP BY 1`,
-    );
-    await store.close();
-    const found = new Map(rows.map((row) => [row.printer, row]));
-    const wrong = this.#memories
-      .filter(({ id, acknowledged }) => {
-        const { n = 0, d = 0, low = 1, high = 0 } = found.get(id) ?? {};
-        return d !== n || low !== 1 || high !== n || high < acknowledged;
-      })
-      .map(({ id }) => `${id}: ${JSON.stringify(found.get(id))}`);
-    return { stored: rows.reduce((sum, { n }) => sum + n, 0), wrong };
   }
 }
 

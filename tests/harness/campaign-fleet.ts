@@ -19,6 +19,7 @@ import { signingKey } from '../../releases/keys.ts';
 import { type LocalRepository, openLocalRepository } from '../../releases/local.ts';
 import type { Campaign, Order, Structure, UpdateReport, Verdict } from '../../schemas/types.ts';
 import { checkSchema } from '../../schemas/validate.ts';
+import { engineCatalog } from './engine-catalog.ts';
 import { eventually, silent, type TestStore, testStore, testStructure } from './orders.ts';
 
 /** What a printer does with an order: the reports that it sends, then the engine version that it shows. */
@@ -46,28 +47,16 @@ const ENGINE = 'engine:acme.engine';
 
 /** The catalog of these tests, with releases that are withdrawn in it. */
 function catalogWith(withdrawn: ReadonlySet<string>) {
-  const { catalog } = compileCatalog({
-    catalog: 'test',
-    apparatus: [{ model: 'C360', slots: [{ kind: 'engine', models: ['EN-36'], min: 1, max: 1 }] }],
-    units: [{ model: 'EN-36', kind: 'engine' }],
-    software: [
-      { id: 'acme.controller', vendor: 'acme', scheme: 'semver', releases: [{ version: '3.1.0' }] },
-      {
-        id: 'acme.engine',
-        vendor: 'acme',
-        scheme: 'semver',
-        releases: [
-          { version: '2.4.0' },
-          { version: '2.5.0' },
-          { version: '2.6.1', from: '>=2.5.0' },
-          { version: '2.7.0', from: '>=2.5.0', status: 'staged' as const },
-        ].map((release) => ({
-          ...release,
-          ...(withdrawn.has(release.version) ? { status: 'withdrawn' as const } : {}),
-        })),
-      },
-    ],
-  });
+  const releases = [
+    { version: '2.4.0' },
+    { version: '2.5.0' },
+    { version: '2.6.1', from: '>=2.5.0' },
+    { version: '2.7.0', from: '>=2.5.0', status: 'staged' as const },
+  ].map((release) => ({
+    ...release,
+    ...(withdrawn.has(release.version) ? { status: 'withdrawn' as const } : {}),
+  }));
+  const { catalog } = compileCatalog(engineCatalog('test', releases));
   if (!catalog) throw new Error('the catalog of the test is not right');
   return catalog;
 }
