@@ -1,6 +1,6 @@
 /**
- * From what the rules conclude to the store and to those who listen: a trouble is written in one transaction with
- * whatever belongs to it, told when that is committed, and its retained document follows.
+ * Takes troubles from the rules to the store and to subscribers: a trouble is written in one transaction with
+ * everything that belongs to it, announced after the commit, and then published as a retained document.
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
@@ -16,7 +16,7 @@ import type { CompiledRule } from './engine/rule.ts';
 import { isOpen, rowOf, type TroubleAct, type TroubleNews, type TroubleRow, troubleOf } from './rows.ts';
 import type { TroubleStore } from './store.ts';
 
-/** What the writer needs of the store and of those who listen. */
+/** What the writer needs of the store and of subscribers. */
 export interface TroubleWriterSettings {
   store: TroubleStore;
   /** Records printers' open troubles within the transaction that changes them. */
@@ -30,17 +30,17 @@ export interface TroubleWriterSettings {
   now(): number;
 }
 
-/** A row that was written, and what is news about it. */
+/** A row that was written, and its news. */
 export interface WrittenTrouble {
   news: TroubleNews[];
   row: TroubleRow;
 }
 
-/** What people, remedies and proofs add to a trouble. */
+/** What operators, remedies and proofs add to a trouble. */
 export interface Amendment {
   id: string;
   change(row: TroubleRow): Partial<TroubleRow>;
-  /** Called when it is written, or the trouble is not there. */
+  /** Called when it is written, or when the trouble no longer exists. */
   done(): void;
 }
 
@@ -48,13 +48,13 @@ export class TroubleWriter {
   readonly #settings: TroubleWriterSettings;
   readonly #rule: (id: string) => CompiledRule | undefined;
 
-  /** @param rule the rule of an id, if it is in force */
+  /** @param rule returns the rule with an id, if it is in force */
   constructor(settings: TroubleWriterSettings, rule: (id: string) => CompiledRule | undefined) {
     this.#settings = settings;
     this.#rule = rule;
   }
 
-  /** Writes changes within a transaction; gives what is to be told after the commit. */
+  /** Writes changes within a transaction. @returns what to announce after the commit */
   async write(client: Client, changes: TroubleChange[]): Promise<WrittenTrouble[]> {
     const { store, now } = this.#settings;
     const before = await store.byId(
@@ -66,7 +66,7 @@ export class TroubleWriter {
     const gone: string[] = [];
     for (const { kind, trouble } of changes) {
       const known = before.get(trouble.id);
-      // What an operator or a cure has ended stays so: this is an older word.
+      // What an operator or a cure ended stays ended: this change is older.
       if (known && (known.state === 'closed' || (known.state === 'cured' && isOver(known, trouble.lastAt))))
         continue;
       if (kind === 'withdrawn') {
@@ -89,14 +89,14 @@ export class TroubleWriter {
     return told;
   }
 
-  /** Writes a trouble that was ended by hand or by a cure, within a transaction. */
+  /** Writes a trouble ended by an operator or a cure, within a transaction. */
   async end(client: Client, row: TroubleRow): Promise<WrittenTrouble> {
     await this.#settings.store.put(client, [row]);
     if (row.printer !== null) await this.setOpen(client, [row.printer]);
     return { news: [row.state === 'cured' ? 'cured' : 'closed'], row };
   }
 
-  /** Writes what was added to troubles within a transaction; that is no news, but changes their documents. */
+  /** Writes amendments within a transaction. They are no news, but they change the retained documents. */
   async amend(client: Client, amendments: Amendment[]): Promise<WrittenTrouble[]> {
     if (amendments.length === 0) return [];
     const { store, now } = this.#settings;
@@ -111,7 +111,7 @@ export class TroubleWriter {
     return [...changed.values()].map((row) => ({ news: [], row }));
   }
 
-  /** Writes which open troubles printers have. */
+  /** Records which open troubles printers have. */
   async setOpen(client: Client, printers: string[]): Promise<void> {
     const open = new Map<string, { trouble: string; rule: string }[]>(
       printers.map((printer) => [printer, []]),
@@ -127,9 +127,9 @@ export class TroubleWriter {
   }
 
   /**
-   * Publishes retained documents, tells events, and lets the remedies begin: each once, whether the documents can be
-   * published or not.
-   * @returns false when some documents could not be published: they are still due
+   * Publishes retained documents, announces events and starts remedies, each once, whether or not the documents could
+   * be published.
+   * @returns false when some documents could not be published and are still due
    */
   async tell(told: WrittenTrouble[]): Promise<boolean> {
     const published = await this.#publishAll(told);
@@ -140,7 +140,7 @@ export class TroubleWriter {
   async #publishAll(told: WrittenTrouble[]): Promise<boolean> {
     const gone = told.filter(({ news }) => news.includes('withdrawn')).map(({ row }) => row.id);
     const there = told.filter(({ news }) => !news.includes('withdrawn'));
-    // Of a trouble that was changed twice only the newest word.
+    // Of a trouble that changed twice, only the newest state.
     const newest = [...new Map(there.map(({ row }) => [row.id, row])).values()];
     try {
       await this.publish(newest);
@@ -148,7 +148,10 @@ export class TroubleWriter {
       return true;
     } catch (error) {
       const reason = reasonOf(error);
-      this.#settings.log.error({ count: told.length, reason }, 'documents of troubles are tried again later');
+      this.#settings.log.error(
+        { count: told.length, reason },
+        'cannot publish documents of troubles; trying again later',
+      );
       return false;
     }
   }
@@ -158,14 +161,14 @@ export class TroubleWriter {
     this.#settings.conclude({ kind: 'trouble', news, row, rule: this.#rule(row.rule) });
   }
 
-  /** Publishes the documents of troubles that operators did something about, and tells what they did. */
+  /** Publishes the documents of troubles that an operator acted on, and announces the acts. */
   async tellActs(acts: { act: TroubleAct; row: TroubleRow; by?: string }[]): Promise<boolean> {
     const published = await this.#publishAll(acts.map(({ row }) => ({ news: [], row })));
     for (const { act, row, by } of acts) this.#tellEvent(act, row, by);
     return published;
   }
 
-  /** `snoozed` in the data tells whoever notifies people to leave it out. */
+  /** `snoozed` in the data tells notifiers to skip the event. */
   #tellEvent(what: TroubleNews | TroubleAct, row: TroubleRow, by?: string): void {
     const { id, rule, severity, unit, title, owner, snoozed } = row;
     this.#settings.events.tell('trouble', what, {
@@ -200,7 +203,7 @@ export class TroubleWriter {
     }
   }
 
-  /** Lets the retained documents of withdrawn troubles go. */
+  /** Clears the retained documents of withdrawn troubles. */
   async #empty(ids: string[]): Promise<void> {
     for (let from = 0; from < ids.length; from += PUBLISH_AT_ONCE_MAX) {
       const slice = ids.slice(from, from + PUBLISH_AT_ONCE_MAX);
@@ -211,7 +214,7 @@ export class TroubleWriter {
     }
   }
 
-  /** Publishes the documents that a center before this one did not come to. */
+  /** Publishes the documents that an earlier process of the center left unpublished. */
   async publishDue(): Promise<void> {
     for (;;) {
       const ids = await this.#settings.store.withdrawn(PUBLISH_AT_ONCE_MAX);
@@ -230,7 +233,7 @@ function isOver(row: TroubleRow, lastAt: number): boolean {
   return row.closed_at !== null && lastAt <= Date.parse(row.closed_at);
 }
 
-/** Whether a row says the same: judged again after a restart it is no news. */
+/** Whether both rows say the same: a trouble judged again after a restart is no news. */
 function same(before: TroubleRow, after: TroubleRow): boolean {
   return (
     before.state === after.state &&

@@ -1,4 +1,4 @@
-/** What the rules know of a printer's structure. */
+/** The parts of a printer's structure that rules look at. */
 import semver from 'semver';
 import type { LogEntry } from '../../../schemas/types.ts';
 import type { RuleGroup, RuleIndex } from './compile.ts';
@@ -14,7 +14,7 @@ export interface PrinterContext {
   software: { id: string; version?: string; symbol: string }[];
 }
 
-/** The part of a structure document that is read; everything may be missing in a replayed log. */
+/** The part of a structure document that is read; in a replayed log any of it may be missing. */
 export interface StructureLike {
   at?: string;
   site?: string;
@@ -38,10 +38,10 @@ export function contextOf(structure: StructureLike): PrinterContext {
   return { model: structure.apparatus?.model, site: structure.site, units, software };
 }
 
-/** Whether `version` of software `id` lies in `range`; undefined when that cannot be told. */
+/** Whether `version` of software `id` lies in `range`; undefined when unknown. */
 export type InRange = (id: string, version: string, range: string) => boolean | undefined;
 
-/** Ranges by the order of semver, for versions that are semver; of others nothing can be told but "any". */
+/** Compares semver versions; for other versions only the range "any" can be answered. */
 export const semverInRange: InRange = (_id, version, range) => {
   if (range === '' || range === '*') return true;
   if (semver.validRange(range) === null || semver.valid(version) === null) return undefined;
@@ -49,40 +49,40 @@ export const semverInRange: InRange = (_id, version, range) => {
 };
 
 /**
- * A rule that an entry may concern, with what is needed of it for every entry: a rule has many members, and with many
- * rules they would have to be fetched from far away each time.
+ * A rule that an entry may match, with the fields needed for every entry. They are copied here because with many rules
+ * reading them from `CompiledRule` would cost a cache miss each.
  */
 export interface Match {
-  /** The code, as one text for all who keep it. */
+  /** The code, as one string shared by everything that holds it. */
   code: string;
   rule: CompiledRule;
   group: number;
-  /** Place of the rule in its group. */
+  /** Position of the rule in its group. */
   place: number;
   sort: LaneSort;
   perPrinter: boolean;
-  /** The unit's part of the key comes after the printer's, so that it is the same for all such rules. */
+  /** The key is printer, then unit, so all such rules can share its text. */
   sharesUnit: boolean;
   lateMs: number;
-  /** What must still hold: what code, severity and model alone decide was decided. */
+  /** What remains of `where` after the part that only needs code, severity and model. */
   test: Test | undefined;
-  /** Bits of the inner `where`s that pass; -1 when they look at more than code, severity and model. */
+  /** Bits of the inner `where`s that pass; -1 when they also look at other fields. */
   mask: number;
-  /** The rule asks for software. */
+  /** The rule has a condition on software. */
   software: boolean;
   /** The rule compares cohorts. */
   cohort: boolean;
-  /** An entry that passes none of the inner `where`s means nothing. */
+  /** An entry that passes none of the inner `where`s can be ignored. */
   innerOnly: boolean;
   /** Fields whose values are counted. */
   fields: CompiledRule['fields'];
-  /** The group, where readings tell it how far time has come, too. */
+  /** The rule's group, when readings advance its time too. */
   reads: RuleGroup | undefined;
   /** The next rule for the same code and severity. */
   next: Match | undefined;
 }
 
-/** The rules that a code may concern, by severity: the first one, null for none, undefined when not yet looked up. */
+/** The first candidate rule for a code, by severity: null for none, undefined when not yet looked up. */
 class Candidates {
   info: Match | null | undefined = undefined;
   warning: Match | null | undefined = undefined;
@@ -90,7 +90,7 @@ class Candidates {
   fatal: Match | null | undefined = undefined;
 }
 
-/** Printers with equal structures share one: it remembers which rules may concern a code. */
+/** Printers with equal structures share a class, which caches the rules that may match a code. */
 export class ContextClass {
   readonly context: PrinterContext;
   private readonly index: RuleIndex;
@@ -104,7 +104,7 @@ export class ContextClass {
     this.inRange = inRange;
   }
 
-  /** The first of the rules that an entry with this code and severity may concern on this printer; null for none. */
+  /** The first rule that an entry with this code and severity may match on this printer; null for none. */
   match(code: string, severity: LogEntry['severity']): Match | null {
     let candidates = this.byCode.get(code);
     if (!candidates) {
@@ -112,7 +112,7 @@ export class ContextClass {
       if (this.byCode.size >= CODES_CACHED_MAX) this.byCode.clear();
       this.byCode.set(code, candidates);
     }
-    // A branch each: the field's name being known saves the way through a list for every entry.
+    // One branch each: a fixed field name saves a property lookup per entry.
     switch (severity) {
       case 'info':
         if (candidates.info === undefined) candidates.info = this.findMatches(code, severity);
@@ -180,8 +180,8 @@ export class ContextClass {
   }
 
   /**
-   * Whether the printer has the rule's software in range: on the unit itself where it has it, else anywhere. Not
-   * known is not in range.
+   * Whether the printer has the rule's software in range: on the unit itself if it is installed there, else anywhere.
+   * Unknown counts as not in range.
    */
   hasSoftware(rule: CompiledRule, unit: string | undefined): boolean {
     const wanted = rule.scope.software;
@@ -191,7 +191,7 @@ export class ContextClass {
       byUnit = new Map();
       this.inScope.set(rule, byUnit);
     }
-    // Units that the structure doesn't know are all alike.
+    // All units missing from the structure are treated alike.
     const known = unit !== undefined && Object.hasOwn(this.context.units, unit) ? unit : undefined;
     let has = byUnit.get(known);
     if (has === undefined) {
@@ -216,14 +216,14 @@ export class ContextClass {
   }
 }
 
-/** Which of the rule's inner `where`s pass: bit i is that of number i. */
+/** The inner `where`s of the rule that pass: bit i stands for number i. */
 export function maskOf(rule: CompiledRule, facts: Facts): number {
   let mask = 0;
   for (let bit = 0; bit < rule.inner.length; bit += 1) if (rule.inner[bit]?.(facts)) mask |= 1 << bit;
   return mask;
 }
 
-/** Whether a printer as a whole is one that a rule speaks of: its model, a unit of the kind, the software in range. */
+/** Whether the printer as a whole is in the rule's scope: its model, a unit of the kind, the software in range. */
 export function inRuleScope(rule: CompiledRule, context: PrinterContext, inRange: InRange): boolean {
   const { models, kind, software } = rule.scope;
   if (models && (context.model === undefined || !models(context.model))) return false;

@@ -1,9 +1,9 @@
 /**
- * The trouble engine: entries in, changes of troubles out. Pure: no I/O and no clock; time is event time, and `now`
- * is passed in.
+ * The trouble engine: entries in, changes of troubles out. Pure: no I/O and no clock. Times are event times; the
+ * caller passes `now`.
  *
- * An entry is taken when it is at most `late` behind the newest entry of its printer. The troubles depend on the set
- * of entries taken and on `now`, not on how the entries were cut into batches, ordered or repeated.
+ * An entry is accepted when it is at most `late` behind the newest entry of its printer. The troubles depend on the set
+ * of accepted entries and on `now`, not on how entries were batched, ordered or repeated.
  */
 import type { LogEntry } from '../../../schemas/types.ts';
 import type { ReadingSigns } from '../../readings/signs.ts';
@@ -50,11 +50,11 @@ export interface EngineOptions extends Partial<EngineLimits> {
   prompt?: boolean;
   /** Whether a version of some software lies in a range. */
   inRange?: InRange;
-  /** Called for troubles that nothing can change any more, in no order; without it (and `prompt`) `finish` gives them. */
+  /** Called with each trouble that became final, in no order. Without it (and without `prompt`) `finish` returns them. */
   onEnded?(trouble: TroubleView): void;
-  /** Called once when a printer begins too many keys of a rule: further ones are only counted. */
+  /** Called once when a printer reaches the maximum of keys for a rule: sightings of further keys are only counted. */
   onCrowded?(rule: string, printer: string): void;
-  /** Whether the order of a log shows that a printer's clock was set back (see `SET_BACK_MIN_MS`). Default false. */
+  /** Whether a backward jump within a log means that the printer's clock was set back (`SET_BACK_MIN_MS`). Default false. */
   mendsClocks?: boolean;
 }
 
@@ -67,13 +67,13 @@ function textOf(value: unknown): string | undefined {
 
 export class TroubleEngine {
   readonly rules: CompiledRules;
-  /** Entries that came too late for a rule, counted once for each rule. */
+  /** Entries that came too late for a rule, counted once per rule. */
   late = 0;
-  /** How often a printer's clock was seen to be set back. */
+  /** How often a printer's clock was found to be set back. */
   setBack = 0;
-  /** While set, only these groups of rules judge: the memory of the others is imported. */
+  /** While set, only these groups of rules judge; the state of the others is imported. */
   only: Set<number> | undefined;
-  /** Troubles that ended for good and were not yet taken (without `prompt`). */
+  /** Final troubles not yet taken by the caller (without `prompt`). */
   private endedTroubles: TroubleView[] = [];
   private readonly mendsClocks: boolean;
   private readonly prompt: boolean;
@@ -117,19 +117,19 @@ export class TroubleEngine {
     this.reading = readingMatches(rules);
   }
 
-  /** Sightings that were refused because their key was one too many. */
+  /** Sightings dropped because a maximum of keys was reached. */
   get crowded(): number {
     return this.table.crowded;
   }
 
-  /** Sightings that were settled before their time because too many waited. */
+  /** Sightings settled early because too many were pending. */
   get hastened(): number {
     return this.settlement.hastened;
   }
 
   /**
-   * Sets what a printer is made of from event time `from` on (default: from its newest entry on). Entries before the
-   * first structure are judged by the first.
+   * Sets a printer's structure from event time `from` on (default: from its newest entry on). Entries before the first
+   * structure are judged by the first.
    */
   context(printer: string, context: PrinterContext, from?: number): void {
     const record = this.table.printer(printer);
@@ -144,8 +144,8 @@ export class TroubleEngine {
   }
 
   /**
-   * Judges entries of one log of one printer. Entries seen before change nothing.
-   * @returns what changed, in the order of the lanes touched; nothing without `prompt`
+   * Judges entries of one log of one printer. Entries judged before change nothing.
+   * @returns the changes, in the order in which lanes were touched; empty without `prompt`
    */
   apply(printer: string, log: string, entries: LogEntry[]): TroubleChange[] {
     const record = this.table.printer(printer);
@@ -153,7 +153,7 @@ export class TroubleEngine {
     return this.prompt ? this.teller.tell() : [];
   }
 
-  /** Judges one entry whose time is already parsed; its changes are reported by the next `apply` or `advance`. */
+  /** Judges one entry whose time is already parsed; the next `apply` or `advance` reports the changes. */
   judge(printer: PrinterRecord | string, log: string, entry: Omit<LogEntry, 'at'>, at: number): void {
     const record = typeof printer === 'string' ? this.table.printer(printer) : printer;
     if (Number.isNaN(at)) return;
@@ -182,7 +182,7 @@ export class TroubleEngine {
         mask = maskOf(match.rule, facts);
         if (mask === 0 && match.innerOnly) continue;
       }
-      // Readings, too, tell how far time has come to rules that look at both.
+      // For rules that look at both, readings advance the time too.
       if (at < (match.reads ? record.newest(match.reads) : record.watermark) - match.lateMs) {
         this.late += 1;
         continue;
@@ -206,7 +206,7 @@ export class TroubleEngine {
         seq: entry.seq,
         code: match.code,
         rule: match.place,
-        // The lane's own string, so that equal texts are not held twice.
+        // The lane's own string, so that equal keys are not held twice.
         key: lane.key ?? keyOf(match.rule, facts),
         mask,
         pages,
@@ -216,8 +216,8 @@ export class TroubleEngine {
   }
 
   /**
-   * Judges a reading. One that was judged before changes nothing; they come in their order.
-   * @returns what changed, in the order of the lanes touched; nothing without `prompt`
+   * Judges a reading. Readings come in order; one judged before changes nothing.
+   * @returns the changes, in the order in which lanes were touched; empty without `prompt`
    */
   applyReading(printer: string, signs: ReadingSigns): TroubleChange[] {
     if (this.reading.matches.length === 0) return [];
@@ -269,7 +269,7 @@ export class TroubleEngine {
     this.sight(record, match, lane, {
       at: time_ms,
       printer: record.id,
-      // Several supplies of one reading are sightings of their own.
+      // A reading of several supplies makes a sighting for each.
       log: `${session}\u001f${symbol ?? ''}`,
       seq: number,
       code,
@@ -286,26 +286,26 @@ export class TroubleEngine {
     return this.reading.matches.length > 0;
   }
 
-  /** Readings judged so far may come again: memory of the rules that are in force is imported next. */
+  /** Lets readings judged so far be judged again, before the state of the rules in force is imported. */
   restartReadings(): void {
     for (const { readings } of this.table.printers.values()) {
       if (readings) Object.assign(readings, { time: Number.NEGATIVE_INFINITY, session: '', number: 0 });
     }
   }
 
-  /** A printer's clock was set back to `at`: entries dated later are not believed any more. */
+  /** A printer's clock was set back to `at`: entries with a later time are discarded. */
   private mendClock(record: PrinterRecord, at: number): void {
     this.setBack += 1;
     record.watermark = at;
     record.odometer?.forgetAfter(at);
     for (const lane of record.lanes.values()) {
-      // Readings count for the moment in which they came where the printer's clock can't be right.
+      // Where the printer's clock can't be right, a reading has its time of arrival instead.
       if (lane.group.time === 'readings') continue;
       if (lane.forgetAfter(at) && this.prompt) this.teller.touch(lane);
     }
   }
 
-  /** The newest believed event time of all printers, ms. */
+  /** The newest accepted event time of all printers, ms. */
   get newestTime(): number {
     let newest = Number.NEGATIVE_INFINITY;
     for (const { watermark, readings } of this.table.printers.values()) {
@@ -341,8 +341,8 @@ export class TroubleEngine {
       for (const lane of record.lanes.values()) if (lane.odometer) this.teller.touch(lane).upset();
     }
     if (!odometer.full) return;
-    // Waiting sightings may be much older than the window and need their readings until they are settled. Where they are
-    // too few to open a trouble, no reading has to be kept for them.
+    // Pending sightings may be much older than the window and need their readings until they are settled. A lane with too
+    // few of them to open a trouble needs none.
     for (const lane of record.lanes.values()) {
       if (lane.odometer && lane.pending.length > 0 && !lane.innocent) {
         this.settlement.settle(lane, record.watermark - lane.group.lateMs);
@@ -354,7 +354,7 @@ export class TroubleEngine {
   private sight(printer: PrinterRecord, match: Match, lane: Lane, sighting: Sighting): void {
     if (lane.scopes && !this.table.addScope(lane, match, `${sighting.rule} ${sighting.key}`, this.facts))
       return;
-    // Settle before the newest is added: then what waits is often old enough, and the live state is the settled one.
+    // Settle before adding the newest: then the pending ones are often old enough to make the live state the settled one.
     if (lane.pending.length >= lane.settleAt) {
       const newest = match.perPrinter ? printer.newest(lane.group) - lane.group.lateMs : undefined;
       this.settlement.settle(lane, newest);
@@ -367,7 +367,7 @@ export class TroubleEngine {
     if (!match.perPrinter) this.table.fleet.sighted(sighting.at);
   }
 
-  /** Gives what changed now that event time has come to `now` (ms). It never goes back. */
+  /** Advances event time to `now` (ms), which never goes back. @returns what changed by that */
   advance(now: number): TroubleChange[] {
     this.teller.advance(now);
     for (const alarm of this.cohorts.advance(this.teller.now)) this.teller.opened(alarm);
@@ -390,8 +390,8 @@ export class TroubleEngine {
   }
 
   /**
-   * Forgets a printer, also as a member of cohorts. Its sightings in rules that are kept across printers lapse with
-   * their windows.
+   * Forgets a printer, also as a member of cohorts. Its sightings in rules kept across printers expire with their
+   * windows.
    */
   forget(printer: string): void {
     for (const lane of this.table.forget(printer)) this.teller.forget(lane);
@@ -400,7 +400,7 @@ export class TroubleEngine {
 
   /**
    * Restores troubles announced after the imported state was exported, before anything is judged again. A trouble that
-   * now comes out otherwise is announced anew or withdrawn. One that was settled by then stays as announced.
+   * turns out differently is announced again or withdrawn; one that was already settled stays as announced.
    */
   recall(troubles: TroubleView[]): void {
     for (const view of troubles) {
@@ -413,7 +413,7 @@ export class TroubleEngine {
       if (!known && (openedAt < horizon || lane.final(place, view.key, openedAt))) continue;
       lane.told ??= new Map();
       const closedAt = view.closedAt === undefined ? undefined : parseMoment(view.closedAt);
-      // No trouble has such a count, so it is always compared with the row in the store.
+      // No trouble has this count, so it is always compared with the stored row.
       lane.told.set(view.id, {
         view,
         severity: -1,
@@ -426,7 +426,7 @@ export class TroubleEngine {
     }
   }
 
-  /** How many printers, distinct structures, keys and waiting sightings are held. */
+  /** How many printers, distinct structures, keys and pending sightings are held. */
   size(): { printers: number; sorts: number; keys: number; pending: number } {
     let keys = 0;
     let pending = 0;
@@ -447,17 +447,17 @@ export class TroubleEngine {
     return ids;
   }
 
-  /** Another catalog is in force: versions and ranges may compare otherwise. */
+  /** Drops cached ranges: another catalog may order versions differently. */
   forgetRanges(): void {
     this.contexts.forgetRanges();
   }
 
-  /** Ids of the printers of which something is held. */
+  /** Ids of the printers of which anything is held. */
   printerIds(): IterableIterator<string> {
     return this.table.printers.keys();
   }
 
-  /** Whether one structure is all that is held of a printer: that can be restored without an exported state. */
+  /** Whether only one structure is held of a printer, which can be restored without an exported state. */
   knowsOnlyStructure(printer: string): boolean {
     const record = this.table.printers.get(printer);
     return (
@@ -470,8 +470,8 @@ export class TroubleEngine {
   }
 
   /**
-   * The state of a printer, or of the rules that are kept across printers (''), as JSON. Its lanes are settled first,
-   * and those that cannot matter any more are dropped.
+   * The state of a printer, or of the rules kept across printers (''), as JSON. Settles its lanes first and drops those
+   * that no longer matter.
    */
   exportState(printer: string): PrinterState | undefined {
     const record = printer === '' ? undefined : this.table.printers.get(printer);
@@ -495,12 +495,12 @@ export class TroubleEngine {
   }
 
   /**
-   * Restores an exported state of a printer. State of rules that have changed since is left out.
-   * @returns false when something was left out, so that it has to be rebuilt from the log
+   * Restores an exported state of a printer, without the state of rules that have changed since.
+   * @returns false when something was left out and must be rebuilt from the log
    */
   importState(printer: string, state: PrinterState): boolean {
     if (!isReadable(state)) return false;
-    // Troubles that opened by the passing of time alone were reported by then, and must not be reported again.
+    // Troubles opened by time alone were reported up to this time and must not be reported again.
     if (state.now !== null && state.now > this.teller.now) this.teller.now = state.now;
     const groups = groupsByFingerprint(this.rules);
     const record = printer === '' ? undefined : this.table.printer(printer);
@@ -536,7 +536,7 @@ export class TroubleEngine {
       }
       const odometer = group.usesPages ? record?.odometer : undefined;
       const lane = importLane(json, group, odometer, this.prompt);
-      // Reported before it was exported: only what changes from here on is news.
+      // All of it was reported before the export: only changes from here on are news.
       this.teller.adopt(this.table.add(record, index as number, lane));
       const owner = record ? undefined : lane.firstPrinter;
       if (owner !== undefined) this.table.printer(owner).begin(index as number);
@@ -547,8 +547,8 @@ export class TroubleEngine {
   }
 
   /**
-   * Without `prompt`: all troubles as of event time `now` that `onEnded` did not take, by opening. The engine can't be
-   * used after it.
+   * Without `prompt`: all troubles at event time `now` that `onEnded` was not given, by opening time. The engine can't
+   * be used afterwards.
    */
   finish(now: number): TroubleView[] {
     const all = this.endedTroubles;

@@ -1,6 +1,6 @@
 /**
- * The state of one rule for one key: its conditions and the life of its trouble. Fed in event order only; what time
- * alone does is done when it is told how far time has come.
+ * The state of one rule for one key: its conditions and the life of its trouble. It is fed in event order only. What
+ * changes by time alone is applied when the caller advances the time.
  */
 import { type Condition, type ConditionState, newState } from './conditions.ts';
 import { EVIDENCE_MAX } from './limits.ts';
@@ -8,7 +8,7 @@ import type { Odometer } from './odometer.ts';
 import type { CompiledRule, Formula } from './rule.ts';
 import { compareSightings, grown, type Sighting } from './sighting.ts';
 
-/** What a key stands for; only the names in the rule's `by` are there. */
+/** What a key identifies; only the names in the rule's `by` are set. */
 export interface KeyScope {
   printer?: string;
   unit?: string;
@@ -19,25 +19,25 @@ export interface KeyScope {
 
 /** A trouble as the rules see it. Times are event times, ms. */
 export interface TroubleLife {
-  /** Worked out when it is first told. */
+  /** Computed when the trouble is first reported. */
   id: string | undefined;
   openedAt: number;
-  /** It cannot clear before: when it opened last, or when what lasts (silence) ended. */
+  /** It cannot clear before this: when it last opened, or when a lasting condition (silence) ended. */
   since: number;
   /** When it cleared; undefined while it is open. */
   closedAt: number | undefined;
-  /** Index into the rule's severities, -1 before the first threshold. */
+  /** Index into the rule's severities; -1 before the first threshold. */
   severity: number;
-  /** The same when it opened: it has escalated when `severity` is above. */
+  /** `severity` when it opened; the trouble has escalated when `severity` is higher. */
   firstSeverity: number;
-  /** The highest number that was compared with `ge` so far. */
+  /** The highest number compared with `ge` so far. */
   measure: number;
-  /** The entries that led to it, at most `EVIDENCE_MAX`; `count` tells how many there were. */
+  /** The entries that led to it, at most `EVIDENCE_MAX`; `count` has the total. */
   evidence: Sighting[];
   count: number;
   /** The newest entry that was counted. */
   newest: Sighting | undefined;
-  /** How often it came back within `dedup`. */
+  /** How often it reopened within `dedup`. */
   reopened: number;
 }
 
@@ -45,37 +45,37 @@ export interface KeyState {
   key: string;
   scope: KeyScope;
   conditions: ConditionState[];
-  /** The trouble that is open, or the last one as long as it may reopen. */
+  /** The open trouble, or the last one while it may still reopen. */
   trouble: TroubleLife | undefined;
   /** Event time of the last sign of the trouble. */
   lastSign: number;
   /** The newest signs, for `clear: {lt, over}`; at most `lt` of them. */
   signs: number[];
-  /** What opened last, of rules with a `not`: an entry of the same instant may still forbid it. Never exported. */
+  /** What opened last, for rules with a `not`: an entry of the same instant may still forbid it. Never exported. */
   opening?: Opening;
 }
 
 /** How to undo an opening. */
 interface Opening {
   at: number;
-  /** The trouble as it was before; undefined when there was none. */
+  /** The trouble before; undefined when there was none. */
   before: TroubleLife | undefined;
-  /** Whether it was shed to make room. */
+  /** Whether the previous trouble was shed to make room. */
   shed: boolean;
 }
 
-/** What the state reports. */
+/** What a key state needs from its lane. */
 export interface KeySurroundings {
   odometer: Odometer | undefined;
-  /** Whether an open trouble of another rule keeps this one silent at `at`. */
+  /** Whether an open trouble of another rule suppresses this one at `at`. */
   silenced(rule: CompiledRule, at: number): boolean;
-  /** Takes a trouble that will never change again. */
+  /** Hands over a trouble that is final. */
   shed(rule: CompiledRule, state: KeyState, trouble: TroubleLife): void;
-  /** Gives back a trouble that was shed within the same instant. */
+  /** Takes back a trouble that was shed within the same instant. */
   unshed(trouble: TroubleLife): void;
 }
 
-// Lists grow by being replaced, so all may begin with the same one.
+// Lists are copied when they grow, so all keys can share the empty one.
 const NO_SIGNS: number[] = [];
 const NO_EVIDENCE: Sighting[] = [];
 
@@ -114,7 +114,7 @@ function evaluate(rule: CompiledRule, state: KeyState, formula: Formula, at: num
   return !evaluate(rule, state, formula.not, at);
 }
 
-/** Feeds one sighting; everything before it in event order was fed already. */
+/** Feeds one sighting; everything before it in event order has been fed. */
 export function feed(rule: CompiledRule, state: KeyState, sighting: Sighting, around: KeySurroundings): void {
   let sign = false;
   let ended = false;
@@ -133,21 +133,21 @@ export function feed(rule: CompiledRule, state: KeyState, sighting: Sighting, ar
     const wentOn = condition.lasting === true && own.level > 0;
     const mine = condition.take(own, sighting, around.odometer);
     if (mine) sign = true;
-    // What lasted until now ends with this sighting: quiet begins here.
+    // A lasting condition ends with this sighting: the quiet time begins here.
     if (wentOn && own.level === 0) {
       ended = true;
       if (state.trouble) state.trouble.since = sighting.at;
     }
   }
   const { opening } = state;
-  // All entries of an instant are seen before anything is concluded, in whatever order they come.
+  // All entries of an instant count before anything is concluded, whatever their order.
   if (opening && (opening.at !== sighting.at || !evaluate(rule, state, rule.formula, sighting.at))) {
     if (opening.at === sighting.at) undo(state, opening, around);
     state.opening = undefined;
   }
   if (sign || ended) note(rule, state, sighting.at);
   if (sign) consider(rule, state, sighting.at, sighting, around);
-  // It counts for nothing itself, but has ended what must not be.
+  // The sighting is no sign itself, but it ended a condition under `not`.
   else if (eased) consider(rule, state, sighting.at, undefined, around);
 }
 
@@ -160,18 +160,18 @@ function note(rule: CompiledRule, state: KeyState, at: number): void {
   }
 }
 
-/** Takes back what opened at this instant. */
+/** Undoes what opened at this instant. */
 function undo(state: KeyState, { before, shed }: Opening, around: KeySurroundings): void {
   state.trouble = before;
   if (before && shed) around.unshed(before);
 }
 
-/** Just after an instant: a part of a millisecond that is exact for every time of this century. */
+/** Just after an instant: a fraction of a millisecond that a double holds exactly for any time of this century. */
 const AFTER_MS = 1 / 1024;
 
 /**
- * Opens, reopens or escalates at `at`, when the rule says so.
- * @param seen the instant at which it is looked: `at`, or just after it
+ * Opens, reopens or escalates the trouble at `at` when the formula holds.
+ * @param seen the instant at which it is evaluated: `at`, or just after it
  */
 function consider(
   rule: CompiledRule,
@@ -230,7 +230,7 @@ function consider(
 }
 
 function collect(rule: CompiledRule, state: KeyState, at: number): Sighting[] {
-  // Most rules have one condition, and what it kept is in order already.
+  // Most rules have one condition, whose sightings are already in order.
   if (rule.formula === 0) {
     const marks = (rule.conditions[0] as Condition).evidence(state.conditions[0] as ConditionState, at);
     return isOrdered(marks) ? marks : marks.sort(compareSightings);
@@ -245,7 +245,7 @@ function collect(rule: CompiledRule, state: KeyState, at: number): Sighting[] {
   return [...found].sort(compareSightings);
 }
 
-/** Whether every sighting comes after the one before it. */
+/** Whether the sightings are in ascending event order. */
 function isOrdered(marks: Sighting[]): boolean {
   for (let index = 1; index < marks.length; index += 1) {
     if (compareSightings(marks[index - 1] as Sighting, marks[index] as Sighting) >= 0) return false;
@@ -257,7 +257,7 @@ function addEvidence(trouble: TroubleLife, sightings: Sighting[]): void {
   for (const sighting of sightings) {
     const { evidence, newest } = trouble;
     if (newest && compareSightings(newest, sighting) >= 0) {
-      // Seen before, or (beyond the limit) taken to be: a window that reopens a trouble overlaps its evidence.
+      // A duplicate, or beyond the limit assumed to be one: a window that reopens a trouble overlaps its evidence.
       if (evidence.length >= EVIDENCE_MAX) continue;
       if (evidence.some((known) => compareSightings(known, sighting) === 0)) continue;
     } else {
@@ -300,15 +300,15 @@ function clearsAt(rule: CompiledRule, state: KeyState): number {
     }
   }
   if ('quietMs' in clear) return Math.max(state.lastSign, trouble.since) + clear.quietMs;
-  // The moment the lt-th newest sign leaves the window, fewer than lt are left in it.
+  // Fewer than `lt` signs remain in the window the moment the lt-th newest leaves it.
   const [oldest] = state.signs;
   if (state.signs.length < clear.lt || oldest === undefined) return trouble.since;
   return Math.max(trouble.since, oldest + clear.overMs);
 }
 
 /**
- * When a condition that must not hold ends by time alone, if that is news: while the trouble is open nothing depends on
- * it, and what ended before the last sign or the last clearing was looked at then.
+ * When a condition under `not` ends by time alone; Infinity where that can't matter: nothing depends on it while the
+ * trouble is open, and what ended before the last sign or the last clearing was evaluated then.
  */
 function easesAt(condition: Condition, own: ConditionState, { trouble, lastSign }: KeyState): number {
   if (trouble && trouble.closedAt === undefined) return Number.POSITIVE_INFINITY;
@@ -317,7 +317,7 @@ function easesAt(condition: Condition, own: ConditionState, { trouble, lastSign 
   return looked ? Number.POSITIVE_INFINITY : ends;
 }
 
-/** The next event time at which time alone changes something; Infinity when there is none. */
+/** The next event time at which time alone changes something; Infinity for never. */
 export function nextDeadline(rule: CompiledRule, state: KeyState): number {
   let next = clearsAt(rule, state);
   for (let index = 0; index < rule.conditions.length; index += 1) {
@@ -330,7 +330,7 @@ export function nextDeadline(rule: CompiledRule, state: KeyState): number {
   return next;
 }
 
-/** Does what is due at `at`, which is what `nextDeadline` told. */
+/** Applies what is due at `at`, the time that `nextDeadline` returned. */
 export function pass(rule: CompiledRule, state: KeyState, at: number, around: KeySurroundings): void {
   let changed = false;
   let eased = false;
@@ -355,12 +355,12 @@ export function pass(rule: CompiledRule, state: KeyState, at: number, around: Ke
   }
   if (eased) {
     consider(rule, state, at, undefined, around, at + AFTER_MS);
-    // Without a trouble the time of the last sign says only what was looked at.
+    // Without a trouble `lastSign` only says up to when conditions were evaluated.
     const { trouble } = state;
     state.lastSign = trouble && trouble.closedAt === undefined ? at : at + AFTER_MS;
   } else if (changed) {
     consider(rule, state, at, undefined, around);
   }
-  // It clears when everything of this instant was done.
+  // The trouble clears after everything else of this instant.
   if (!more && clearsAt(rule, state) <= at && state.trouble) state.trouble.closedAt = at;
 }

@@ -1,12 +1,11 @@
 /**
- * A lane: what is judged together and in event order — one key of one rule, or all keys of one printer for rules
- * that keep each other silent.
+ * A lane is the unit of ordering: one key of one rule, or all keys of one printer for rules that suppress each other.
  *
- * Entries may come up to `late` behind. The lane therefore keeps a settled state, which no late entry can change any
- * more, and the pending sightings after it. What operators see at once is the live state: the settled one with the
- * pending sightings applied. A sighting that comes in order is applied to the live state directly; one out of order
- * makes the live state be derived anew from the settled one. Either way the outcome depends on the set of accepted
- * sightings only, never on how they arrived.
+ * An entry may arrive up to `late` behind the newest one. The lane therefore keeps a settled state, which late entries
+ * can no longer change, and the pending sightings after it. Operators see the live state: the settled state with the
+ * pending sightings applied. A sighting in order is applied to the live state directly; one out of order causes the
+ * live state to be derived again from the settled state. Either way the outcome depends only on the set of accepted
+ * sightings, not on their order of arrival.
  */
 import type { RuleGroup } from './compile.ts';
 import {
@@ -34,19 +33,19 @@ export interface Slot {
 const NONE_ENDED: LaneTrouble[] = [];
 
 /**
- * Settled or live: the key states of a lane and how far they were fed. It is also what the key states see around them:
- * no closures are made for each entry.
+ * Settled or live: the key states of a lane and how far they have been fed. It implements `KeySurroundings` itself, so
+ * that no closures are allocated per entry.
  */
 export class LaneState implements KeySurroundings {
   readonly odometer: Odometer | undefined;
   slots: Slot[] = [];
-  /** By rule and key, of a lane with many keys. */
+  /** Only in a lane with many keys: by rule and key. */
   readonly byName: Map<string, Slot> | undefined;
-  /** Troubles that ended for good since the state was derived. */
+  /** Troubles that became final since the state was derived. */
   ended = NONE_ENDED;
   /** The last instant at which time alone changed something. */
   passed = Number.NEGATIVE_INFINITY;
-  /** Time alone changes nothing before it. */
+  /** Time alone changes nothing before this. */
   due = Number.NEGATIVE_INFINITY;
 
   constructor(joint: boolean, odometer: Odometer | undefined) {
@@ -72,7 +71,6 @@ export class LaneState implements KeySurroundings {
     return copy;
   }
 
-  /** Lets a key go. */
   remove(name: string): void {
     const slot = this.byName ? this.byName.get(name) : this.slots[0];
     if (!slot) return;
@@ -106,10 +104,10 @@ export class LaneState implements KeySurroundings {
   }
 }
 
-// Lists grow by being replaced, so all may begin with the same one.
+// Lists are copied when they grow, so all lanes can share the empty one.
 const NO_SIGHTINGS: Sighting[] = [];
 const NO_SLOTS: Slot[] = [];
-/** Among so many waiting sightings one out of order is put at its place at once; more are sorted when they are needed. */
+/** Up to this many pending sightings, one out of order is inserted at once; longer lists are sorted when needed. */
 const INSERTED_MAX = 32;
 
 export class Lane {
@@ -119,30 +117,30 @@ export class Lane {
   pending = NO_SIGHTINGS;
   private tidy = true;
   private settledState: LaneState | undefined;
-  /** Missing while it must be derived anew. */
+  /** Undefined while it must be derived again. */
   private live: LaneState | undefined;
   private readonly prompt: boolean;
-  /** What the keys stand for, by rule and key; of a lane with one key only that one. */
+  /** Scope of each key, by rule and key; in a lane with one key, of that key only. */
   readonly scopes: Map<string, KeyScope> | undefined;
   readonly scope: KeyScope;
-  /** By rule and key: up to when an operator or a cure has done with what was seen. */
+  /** By rule and key: sightings up to this time are void, because an operator or a cure ended the trouble. */
   cuts: Map<string, number> | undefined;
-  /** Sightings at or before it are settled: later ones that lie there are too late. */
+  /** Sightings at or before this time are settled; new ones there are too late. */
   floor = Number.NEGATIVE_INFINITY;
-  /** The key, of a lane with one only. */
+  /** The key, in a lane that has only one. */
   readonly key: string | undefined;
-  /** What was told last, by the engine: by trouble id. */
+  /** What the engine last reported, by trouble id. */
   told: Map<string, LastReport> | undefined;
-  /** The engine has to look at it. */
+  /** Whether the engine must look at this lane. */
   touched = false;
-  /** The deadline that is queued with the engine. */
+  /** The deadline that is queued in the engine. */
   queued = Number.POSITIVE_INFINITY;
-  /** Pending sightings at which it is worth settling again. */
+  /** Number of pending sightings at which settling again pays off. */
   settleAt = SETTLE_MIN;
 
   /**
-   * @param key of a lane with one key only: that one
-   * @param prompt false when nobody looks before the end: then no live state is kept
+   * @param key in a lane with one key only: that key
+   * @param prompt false when troubles are reported only at the end: then no live state is kept
    */
   constructor(
     group: RuleGroup,
@@ -159,13 +157,13 @@ export class Lane {
     this.prompt = prompt;
   }
 
-  /** The settled state; made when it is first needed, because most keys are seen a few times only. */
+  /** The settled state, created on first use because most keys are seen only a few times. */
   get settled(): LaneState {
     this.settledState ??= new LaneState(this.group.joint, this.odometer);
     return this.settledState;
   }
 
-  /** Takes a sighting in; false when it is too late. */
+  /** Adds a sighting; false when it is too late. */
   add(sighting: Sighting): boolean {
     if (sighting.at <= this.floor) return false;
     if (this.cuts && sighting.at <= (this.cuts.get(nameOf(sighting)) ?? Number.NEGATIVE_INFINITY))
@@ -181,19 +179,19 @@ export class Lane {
       return true;
     }
     if (this.live) {
-      // Time had come further than this sighting: what it alone did may not have been.
+      // Time had already passed this sighting: what time alone did since may be wrong now.
       if (sighting.at <= this.live.passed) this.live = undefined;
       else this.apply(this.live, sighting);
     }
     return true;
   }
 
-  /** The key states that are settled; none is made for it. */
+  /** The settled key states; does not create the settled state. */
   get slots(): Slot[] {
     return this.settledState?.slots ?? NO_SLOTS;
   }
 
-  /** Takes in a sighting that comes before the last, where its place is: few wait, and sorting costs more. */
+  /** Inserts a sighting that precedes the last one. Few are pending, so this costs less than sorting. */
   private insert(sighting: Sighting): boolean {
     let place = this.pending.length - 1;
     for (; place > 0; place -= 1) {
@@ -212,8 +210,8 @@ export class Lane {
   }
 
   /**
-   * Has done with one key up to `at`: its trouble is over, what was seen until then counts no more, and neither do
-   * entries of that time that are still to come.
+   * Ends one key up to `at`: its trouble is over, earlier sightings no longer count, and neither do entries of that time
+   * that arrive later.
    */
   cut(rule: number, key: string, at: number): void {
     const name = `${rule} ${key}`;
@@ -226,7 +224,7 @@ export class Lane {
     if (standing) this.settled.add(standing, name);
   }
 
-  /** The key as it is new, but for the states that readings told: they last, whatever somebody says of the trouble. */
+  /** A fresh state for the key that keeps what readings reported as lasting: closing a trouble doesn't change that. */
   private standing(name: string): Slot | undefined {
     if (!this.group.rules.some(({ reads }) => reads.length > 0)) return undefined;
     const live = this.current();
@@ -236,7 +234,7 @@ export class Lane {
     const fresh = newKeyState(rule, state.key, state.scope);
     rule.conditions.forEach((condition, index) => {
       const own = state.conditions[index];
-      // Those that wait for their time to come begin anew, too: they have not held yet.
+      // Conditions still waiting for their time start again too: they have not held yet.
       if (condition.standing && own && own.level > 0)
         fresh.conditions[index] = { marks: own.marks.slice(), level: own.level };
     });
@@ -244,9 +242,9 @@ export class Lane {
   }
 
   /**
-   * Lets go what was seen after `at`, because the printer's clock was wrong. What was settled by then is made anew,
-   * unless a trouble is open in it: that has to be told to its end.
-   * @returns whether anything was let go
+   * Discards sightings after `at` because the printer's clock was wrong. The settled state is rebuilt, unless it has an
+   * open trouble, which must be reported to its end.
+   * @returns whether anything was discarded
    */
   forgetAfter(at: number): boolean {
     const kept = this.pending.filter((sighting) => sighting.at <= at);
@@ -262,34 +260,33 @@ export class Lane {
   }
 
   /**
-   * Whether a trouble of a key that opened at `at` is beyond change: it was settled, or an operator or a cure has done
-   * with it.
+   * Whether a trouble of a key that opened at `at` is final: it is settled, or an operator or a cure has ended it.
    */
   final(rule: number, key: string, at: number): boolean {
     const settled = Math.max(this.floor, this.passed);
     return at <= settled || at <= (this.cuts?.get(`${rule} ${key}`) ?? Number.NEGATIVE_INFINITY);
   }
 
-  /** Event time of the newest sighting that waits. */
+  /** Event time of the newest pending sighting. */
   get newest(): number | undefined {
     this.tidyUp();
     return this.pending.at(-1)?.at;
   }
 
-  /** The printer whose entry is the oldest that is held. */
+  /** The printer of the oldest sighting held. */
   get firstPrinter(): string | undefined {
     const [first] = this.pending;
     return first?.printer ?? this.slots[0]?.state.trouble?.evidence[0]?.printer;
   }
 
-  /** Whether so little was seen that nothing can have come of it: no state need be derived to tell. */
+  /** Whether too few sightings were seen for a trouble, which can be told without deriving a state. */
   get innocent(): boolean {
     if (this.pending.length >= this.group.needs || this.live) return false;
     const { settledState } = this;
     return !settledState || (settledState.slots.length === 0 && settledState.ended.length === 0);
   }
 
-  /** Whether nothing here can matter for entries from `at` on any more. */
+  /** Whether nothing held here can affect entries from `at` on. */
   idle(at: number): boolean {
     if (this.pending.length > 0 || !this.uncut(at)) return false;
     return this.slots.every((slot) => this.slotIdle(slot, at));
@@ -312,8 +309,9 @@ export class Lane {
   }
 
   /**
-   * Where no sighting waits, lets time do in the settled state what it does before `horizon`, and forgets keys that
-   * cannot matter any more. Troubles that ended for good are handed over.
+   * Without pending sightings: applies to the settled state what time alone does before `horizon`, and drops keys that
+   * no longer matter.
+   * @returns troubles that became final
    */
   rest(horizon: number): LaneTrouble[] {
     const { settledState } = this;
@@ -333,7 +331,7 @@ export class Lane {
       }
     }
     const ended = this.handOver(settledState);
-    // What is live still has them.
+    // The live state still has them.
     if (ended.length > 0 || settledState.slots.length < kept) this.live = undefined;
     return ended;
   }
@@ -346,12 +344,12 @@ export class Lane {
     return ended;
   }
 
-  /** The last instant at which time alone changed something that is settled. */
+  /** The last instant at which time alone changed the settled state. */
   get passed(): number {
     return this.settledState?.passed ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Takes up a state that was kept. `pending` may be in any order. */
+  /** Restores an exported state. `pending` may be in any order. */
   restore(settled: LaneState | undefined, pending: Sighting[], floor: number): void {
     this.settledState = settled;
     this.pending = pending;
@@ -360,7 +358,7 @@ export class Lane {
     this.live = undefined;
   }
 
-  /** What was judged must be judged again: something it depends on came out of order. */
+  /** Forces judging again: something the outcome depends on arrived out of order. */
   upset(): void {
     this.live = undefined;
   }
@@ -399,7 +397,7 @@ export class Lane {
     return slot;
   }
 
-  /** Does what time alone does up to `until`, included unless `before`, in the order of time. */
+  /** Applies, in order of time, what time alone does up to and including `until` (excluding it with `before`). */
   private run(lane: LaneState, until: number, before = false): void {
     for (;;) {
       let due = Number.POSITIVE_INFINITY;
@@ -423,8 +421,8 @@ export class Lane {
   }
 
   /**
-   * Settles what no late entry can change any more: everything before `horizon`. Troubles that ended for good are
-   * handed over.
+   * Settles everything before `horizon`, which late entries can no longer change.
+   * @returns troubles that became final
    */
   settle(horizon: number): LaneTrouble[] {
     this.tidyUp();
@@ -432,7 +430,7 @@ export class Lane {
     while (count < this.pending.length && (this.pending[count] as Sighting).at < horizon) count += 1;
     if (count === 0) return [];
     if (count === this.pending.length && this.live && this.live.passed < horizon) {
-      // Nothing that waits can change: the live state is the settled one. Another is made when it is needed.
+      // Nothing pending can change any more, so the live state becomes the settled one. A new one is made when needed.
       const { live } = this;
       this.floor = (this.pending[count - 1] as Sighting).at;
       this.pending = NO_SIGHTINGS;
@@ -448,7 +446,7 @@ export class Lane {
     return this.handOver(this.settled);
   }
 
-  /** Too many sightings wait: the older half is settled before its time, and late ones among them are lost. */
+  /** With too many pending sightings, settles the older half early; late entries of that time are lost. */
   settleOlderHalf(): LaneTrouble[] {
     this.tidyUp();
     const middle = this.pending[this.pending.length >> 1] as Sighting;
@@ -456,14 +454,14 @@ export class Lane {
     return this.settle(middle.at > first.at ? middle.at : middle.at + 1);
   }
 
-  /** The troubles as they stand at event time `now`: those not yet handed over by `settle`. */
+  /** The troubles at event time `now`, without those that `settle` returned. */
   troubles(now: number): LaneTrouble[] {
     const lane = this.current();
     if (lane.due <= now) this.run(lane, now);
     return lane.troubles();
   }
 
-  /** Whether there is any trouble at event time `now`; cheaper than to list none. */
+  /** Whether there is a trouble at event time `now`; cheaper than listing them. */
   troubled(now: number): boolean {
     if (this.innocent) return false;
     const lane = this.current();
@@ -473,14 +471,14 @@ export class Lane {
     return false;
   }
 
-  /** The same when nothing comes any more: the lane is used up. */
+  /** Like `troubles`, at the end of input; the lane can't be used afterwards. */
   finish(now: number): LaneTrouble[] {
     const ended = this.settle(Number.POSITIVE_INFINITY);
     if (this.settled.due <= now) this.run(this.settled, now);
     return ended.concat(this.settled.troubles());
   }
 
-  /** When time alone changes something next. */
+  /** The next time at which time alone changes something. */
   deadline(): number {
     if (this.innocent) return Number.POSITIVE_INFINITY;
     const lane = this.current();
