@@ -3,7 +3,7 @@
  * and the explanation.
  *
  * A part is a host that may be in use: the apparatus, a unit, another model in a unit's place, a spare. A variable is
- * a subject on a part with its candidate releases. A link is one rule (or wish) between them.
+ * a subject on a part with its candidate releases. A requirement is one rule (or wish) between them.
  */
 import { hardwareInRange, hostMatches, placementTruth, unknownRules, vendorMatches } from './judge.ts';
 import { complement, NOTHING, type Span, spanHas, spanWhere, wholeSpan } from './spans.ts';
@@ -46,7 +46,7 @@ export interface Variable {
   subject: Subject | undefined;
 }
 
-/** Why a link is there. */
+/** Why a requirement is there. */
 export type Reason =
   | { type: 'rule'; rule: Rule }
   | { type: 'pin' | 'require'; subject: string; range: string }
@@ -56,27 +56,27 @@ export type Reason =
   | { type: 'unreachable' }
   | { type: 'absent'; subject: string; range: string };
 
-/** A variable or part that a link speaks of, and which of its candidates satisfy the link. */
-export interface LinkTarget {
+/** A variable or part that a requirement speaks of, and which of its candidates satisfy the requirement. */
+export interface RequirementTarget {
   part: Part;
   variable: Variable | undefined;
-  /** Candidates that satisfy the link; index 0 stands for the part when there is no variable. */
+  /** Candidates that satisfy the requirement; index 0 stands for the part when there is no variable. */
   allowed: Span;
   /** The candidates that don't. */
   gaps: Span;
 }
 
-function linkTarget(part: Part, variable: Variable | undefined, allowed: Span): LinkTarget {
+function softwareTarget(part: Part, variable: Variable | undefined, allowed: Span): RequirementTarget {
   return { part, variable, allowed, gaps: complement(allowed, variable ? variable.candidates.length : 1) };
 }
 
-/** The part as a whole: it satisfies the link or not. */
-function partTarget(part: Part, allowed: boolean): LinkTarget {
+/** The part as a whole: it satisfies the requirement or not. */
+function partTarget(part: Part, allowed: boolean): RequirementTarget {
   return { part, variable: undefined, allowed: allowed ? YES : NOTHING, gaps: allowed ? NOTHING : YES };
 }
 const YES: Span = [0, 0];
 
-export interface Link {
+export interface Requirement {
   reason: Reason;
   severity: 'boot' | 'function';
   /** The part that declares it must be in use for it to count; undefined: it always counts. */
@@ -89,12 +89,12 @@ export interface Link {
   last: number;
   /** `each`: every target in use must be allowed. `some`: at least one target must be in use and allowed. */
   mode: 'each' | 'some';
-  targets: readonly LinkTarget[];
+  targets: readonly RequirementTarget[];
 }
 
-/** Who declares a link, and at which of its candidates. */
-type Declarer = Pick<Link, 'part' | 'variable' | 'first' | 'last'>;
-type Condition = Declarer & Pick<Link, 'severity' | 'given'>;
+/** Who declares a requirement, and at which of its candidates. */
+type Declarer = Pick<Requirement, 'part' | 'variable' | 'first' | 'last'>;
+type Condition = Declarer & Pick<Requirement, 'severity' | 'given'>;
 const ALWAYS: Condition = {
   severity: 'function',
   part: undefined,
@@ -109,14 +109,14 @@ export interface Instance {
   apparatus: CompiledApparatus | undefined;
   parts: Part[];
   variables: Variable[];
-  links: Link[];
+  requirements: Requirement[];
 }
 
 /** Adds that a variable may only be at some of its candidates, because no steps lead to the others. */
 export function confineVariable(instance: Instance, variable: Variable, allowed: Span): void {
   const { part } = variable;
-  const targets = [linkTarget(part, variable, allowed)];
-  instance.links.push({ reason: { type: 'unreachable' }, ...ALWAYS, mode: 'each', targets });
+  const targets = [softwareTarget(part, variable, allowed)];
+  instance.requirements.push({ reason: { type: 'unreachable' }, ...ALWAYS, mode: 'each', targets });
 }
 
 /** Index of the release at a candidate, -1 when it is none. */
@@ -143,7 +143,7 @@ class InstanceBuilder {
   private readonly staged: ReadonlySet<string>;
   private readonly lenient: ReadonlySet<string>;
   private readonly byId = new Map<string, Variable[]>();
-  private readonly targetCache = new Map<number, LinkTarget[]>();
+  private readonly targetCache = new Map<number, RequirementTarget[]>();
 
   constructor(catalog: CompiledCatalog, world: World, options: ChooseOptions, purpose: Purpose) {
     this.purpose = purpose;
@@ -152,7 +152,7 @@ class InstanceBuilder {
     this.staged = new Set(options.staged);
     this.lenient = unknownRules(catalog, world);
     const apparatus = catalog.apparatus.get(world.hosts[0]!.model);
-    this.instance = { catalog, apparatus, parts: [], variables: [], links: [] };
+    this.instance = { catalog, apparatus, parts: [], variables: [], requirements: [] };
   }
 
   build(): Instance {
@@ -166,8 +166,8 @@ class InstanceBuilder {
       this.addWishes('pin', this.options.pins ?? {});
       this.addWishes('require', this.options.require ?? {});
     }
-    for (const part of this.instance.parts) this.addPartLinks(part);
-    for (const variable of this.instance.variables) this.addVariableLinks(variable);
+    for (const part of this.instance.parts) this.addPartRequirements(part);
+    for (const variable of this.instance.variables) this.addVariableRequirements(variable);
     return this.instance;
   }
 
@@ -305,14 +305,14 @@ class InstanceBuilder {
     });
   }
 
-  // One place makes every link, with all fields in one order: there are tens of thousands, all of one shape.
-  private addLink(
+  // One place makes every requirement, with all fields in one order: there are tens of thousands, all of one shape.
+  private addRequirement(
     reason: Reason,
-    mode: Link['mode'],
-    targets: readonly LinkTarget[],
+    mode: Requirement['mode'],
+    targets: readonly RequirementTarget[],
     { severity, part, given, variable, first, last }: Condition = ALWAYS,
   ): void {
-    this.instance.links.push({ reason, severity, part, given, variable, first, last, mode, targets });
+    this.instance.requirements.push({ reason, severity, part, given, variable, first, last, mode, targets });
   }
 
   /** Which candidates of a variable satisfy a wish: those in the range, or the one build that it names. */
@@ -337,7 +337,7 @@ class InstanceBuilder {
       const named = variables.filter((each) => each.name === subject);
       const meant = named.length > 0 ? named : variables.filter((each) => each.id === subject);
       const targets = meant.map((variable) =>
-        linkTarget(variable.part, variable, this.wished(variable, range)),
+        softwareTarget(variable.part, variable, this.wished(variable, range)),
       );
       if (targets.length === 0) {
         const models = new Set(range.split('||').map((model) => model.trim()));
@@ -346,15 +346,15 @@ class InstanceBuilder {
           targets.push(partTarget(part, models.has(part.host.model)));
         }
       }
-      if (targets.length > 0) this.addLink(reason, 'each', targets);
-      else if (type === 'require') this.addLink({ type: 'absent', subject, range }, 'some', []);
+      if (targets.length > 0) this.addRequirement(reason, 'each', targets);
+      else if (type === 'require') this.addRequirement({ type: 'absent', subject, range }, 'some', []);
       if (type === 'require' && targets.length > 0 && !targets.some((target) => target.part.always)) {
-        this.addLink(reason, 'some', targets);
+        this.addRequirement(reason, 'some', targets);
       }
     }
   }
 
-  private addPartLinks(part: Part): void {
+  private addPartRequirements(part: Part): void {
     const { catalog, apparatus } = this.instance;
     const rules = part.host.index === 0 ? apparatus?.rules : catalog.units.get(part.host.model);
     const seen = new Set<number>();
@@ -370,20 +370,20 @@ class InstanceBuilder {
     return this.lenient.size > 0 && this.lenient.has(`${declarer} ${rule.text}`);
   }
 
-  /** The rules of a variable's releases: neighbours that say the same become one link. */
-  private addVariableLinks(variable: Variable): void {
+  /** The rules of a variable's releases: neighbours that say the same become one requirement. */
+  private addVariableRequirements(variable: Variable): void {
     const { product, part, candidates } = variable;
     if (!product) return;
     if (candidates.length === 0) {
-      this.addLink({ type: 'no-release' }, 'some', [], { ...ALWAYS, part, variable });
+      this.addRequirement({ type: 'no-release' }, 'some', [], { ...ALWAYS, part, variable });
       return;
     }
     if (this.purpose === 'choose' && this.options.allowDowngrade === false && variable.level > 0) {
       const allowed = variable.level < candidates.length ? [variable.level, candidates.length - 1] : NOTHING;
-      this.addLink({ type: 'no-downgrade' }, 'each', [linkTarget(part, variable, allowed)]);
+      this.addRequirement({ type: 'no-downgrade' }, 'each', [softwareTarget(part, variable, allowed)]);
     }
     if (this.isMisplaced(variable)) {
-      this.addLink({ type: 'placement' }, 'some', [], {
+      this.addRequirement({ type: 'placement' }, 'some', [], {
         ...ALWAYS,
         part,
         variable,
@@ -433,27 +433,27 @@ class InstanceBuilder {
     const condition: Condition = { severity, part, given: undefined, variable, first, last };
     const reason: Reason = { type: 'rule', rule };
     const eachOne = rule.kind === 'conflicts' || rule.every;
-    if (eachOne && targets.length > 0) this.addLink(reason, 'each', targets, condition);
+    if (eachOne && targets.length > 0) this.addRequirement(reason, 'each', targets, condition);
     if (rule.kind === 'conflicts' || (eachOne && optional)) return;
     const oneThere = targets.some((target) => target.part.always);
     if (!eachOne) {
       if (!optional || oneThere) {
-        this.addLink(reason, 'some', targets, condition);
+        this.addRequirement(reason, 'some', targets, condition);
         return;
       }
       // It counts only while one of them is in use.
       for (const given of new Set(targets.map((target) => target.part))) {
-        this.addLink(reason, 'some', targets, { ...condition, given });
+        this.addRequirement(reason, 'some', targets, { ...condition, given });
       }
     } else if (!oneThere) {
       const there = targets.map((target) =>
-        linkTarget(
+        softwareTarget(
           target.part,
           target.variable,
           wholeSpan(target.variable ? target.variable.candidates.length : 1),
         ),
       );
-      this.addLink(reason, 'some', there, condition);
+      this.addRequirement(reason, 'some', there, condition);
     }
   }
 
@@ -480,7 +480,7 @@ class InstanceBuilder {
   }
 
   /** What a rule speaks of, and which candidates hold it. What is unknown holds it only where that is lenient. */
-  private targetsOf(rule: Rule, lenient: boolean): LinkTarget[] {
+  private targetsOf(rule: Rule, lenient: boolean): RequirementTarget[] {
     const { target } = rule;
     const inside = rule.kind === 'requires';
     if (target.type === 'apparatus') {
@@ -488,16 +488,16 @@ class InstanceBuilder {
       return [partTarget(part, target.models.has(part.host.model) === inside)];
     }
     if (target.type === 'software') {
-      const targets: LinkTarget[] = [];
+      const targets: RequirementTarget[] = [];
       for (const variable of this.byId.get(target.id) ?? []) {
         const vendor = vendorMatches(variable.vendor, target.vendor);
         if (vendor === 0) continue;
         const allowed = this.allowedOf(variable, vendor, rule, target.range, lenient);
-        targets.push(linkTarget(variable.part, variable, allowed));
+        targets.push(softwareTarget(variable.part, variable, allowed));
       }
       return targets;
     }
-    const targets: LinkTarget[] = [];
+    const targets: RequirementTarget[] = [];
     for (const part of this.instance.parts) {
       if (!hostMatches(part.host, target.kind, target.model)) continue;
       const truth = target.hardware === undefined ? 1 : hardwareInRange(part.host, target.hardware);

@@ -1,14 +1,14 @@
 /**
  * A minimal set of rules and wishes that cannot hold together: without any one of them the rest can.
  */
-import type { Instance, Link } from '../instance.ts';
+import type { Instance, Requirement } from '../instance.ts';
 import type { Literal } from '../solver/cdcl.ts';
 import { Encoding, type SlotDemand } from '../solver/encoding.ts';
 import { PATIENCE_CONFLICTS } from '../solver/optimum.ts';
 import { type Crowd, findCrowd } from '../solver/pigeonhole.ts';
 import { smallestConflict } from './smallest.ts';
 
-export type Origin = Link | SlotDemand;
+export type Origin = Requirement | SlotDemand;
 
 export interface Core {
   origins: Origin[];
@@ -56,7 +56,7 @@ export function findCore(instance: Instance, exhausted: () => boolean): Core | u
   patience = Number.POSITIVE_INFINITY;
   if (result === 'gave-up' && !exhausted()) {
     const crowd = findCrowd(instance);
-    if (crowd) return { origins: crowd.links, minimal: crowd.even, smallest: false, crowd };
+    if (crowd) return { origins: crowd.requirements, minimal: crowd.even, smallest: false, crowd };
     result = encoding.solver.solve(selectors);
   }
   if (result !== 'unsat') return undefined;

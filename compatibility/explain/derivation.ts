@@ -2,7 +2,7 @@
  * How a core leads to a contradiction, step by step: what each rule leaves of the versions that are possible. Where
  * that comes to a halt, the cases are told apart.
  */
-import type { Instance, Link, LinkTarget, Part, Variable } from '../instance.ts';
+import type { Instance, Part, Requirement, RequirementTarget, Variable } from '../instance.ts';
 import { slotsAccepting } from '../slots.ts';
 import { spanHas } from '../spans.ts';
 import { isSlotDemand, type Origin } from './core.ts';
@@ -22,7 +22,7 @@ export interface Deduction {
   /** What was concluded: candidates left of a variable, or that a part is in use or not. */
   about: Variable | Part;
   /** The target that played the role, for rules of several. */
-  target: LinkTarget | undefined;
+  target: RequirementTarget | undefined;
   /** Candidates left of the variable after it. */
   left: number[];
   /** Candidates that were left of it before. */
@@ -69,8 +69,8 @@ class Deriver {
         if (this.end) break;
         if (this.exhausted()) return false;
         if (isSlotDemand(origin)) this.slotDemand(origin);
-        else if (origin.mode === 'each') this.eachLink(origin);
-        else this.someLink(origin);
+        else if (origin.mode === 'each') this.eachRequirement(origin);
+        else this.someRequirement(origin);
       }
       if (!this.end) this.placeWays();
     }
@@ -85,7 +85,7 @@ class Deriver {
   private note(
     origin: Deduction['origin'],
     about: Variable | Part,
-    target: LinkTarget | undefined,
+    target: RequirementTarget | undefined,
     read: readonly Variable[],
     inUse?: boolean,
     before: number[] = [],
@@ -105,74 +105,84 @@ class Deriver {
     return !part || !this.possible.canBeOut[part.index];
   }
 
-  /** Whether the link's condition holds for certain; `but` leaves out one of its conditions. */
-  private binds(link: Link, but?: 'part' | 'given' | 'variable'): boolean {
-    if (but !== 'part' && !this.isIn(link.part)) return false;
-    if (but !== 'given' && !this.isIn(link.given)) return false;
-    if (but === 'variable' || !link.variable) return true;
-    return this.left(link.variable).every((candidate) => candidate >= link.first && candidate <= link.last);
+  /** Whether the requirement's condition holds for certain; `but` leaves out one of its conditions. */
+  private binds(requirement: Requirement, but?: 'part' | 'given' | 'variable'): boolean {
+    if (but !== 'part' && !this.isIn(requirement.part)) return false;
+    if (but !== 'given' && !this.isIn(requirement.given)) return false;
+    if (but === 'variable' || !requirement.variable) return true;
+    return this.left(requirement.variable).every(
+      (candidate) => candidate >= requirement.first && candidate <= requirement.last,
+    );
   }
 
-  private canFulfil({ part, variable, allowed }: LinkTarget): boolean {
+  private canFulfil({ part, variable, allowed }: RequirementTarget): boolean {
     if (!this.possible.canBeIn[part.index]) return false;
     return variable
       ? this.left(variable).some((candidate) => spanHas(allowed, candidate))
       : spanHas(allowed, 0);
   }
 
-  private eachLink(link: Link): void {
-    for (const target of link.targets) {
-      if (this.binds(link)) this.require(link, target);
+  private eachRequirement(requirement: Requirement): void {
+    for (const target of requirement.targets) {
+      if (this.binds(requirement)) this.require(requirement, target);
       // Read the other way round: a target that cannot follow rules the declarer out.
-      if (!this.end && this.isIn(target.part) && !this.canFulfil(target)) this.refuse(link, target);
+      if (!this.end && this.isIn(target.part) && !this.canFulfil(target)) this.refuse(requirement, target);
     }
   }
 
-  private someLink(link: Link): void {
-    const able = link.targets.filter((target) => this.canFulfil(target));
-    if (able.length === 0) this.refuse(link, link.targets.length === 1 ? link.targets[0] : undefined);
-    else if (able.length === 1 && this.binds(link)) {
+  private someRequirement(requirement: Requirement): void {
+    const able = requirement.targets.filter((target) => this.canFulfil(target));
+    if (able.length === 0)
+      this.refuse(requirement, requirement.targets.length === 1 ? requirement.targets[0] : undefined);
+    else if (able.length === 1 && this.binds(requirement)) {
       const [target] = able;
-      if (this.possible.canBeOut[target!.part.index]) this.setPart(link, target!.part, true, target);
-      if (!this.end) this.require(link, target!);
+      if (this.possible.canBeOut[target!.part.index]) this.setPart(requirement, target!.part, true, target);
+      if (!this.end) this.require(requirement, target!);
     }
   }
 
   /** The target must be allowed if it is in use. */
-  private require(link: Link, target: LinkTarget): void {
+  private require(requirement: Requirement, target: RequirementTarget): void {
     const { part, variable, allowed } = target;
     const able = variable ? this.left(variable).some((each) => spanHas(allowed, each)) : spanHas(allowed, 0);
     if (!able && this.possible.canBeIn[part.index] && this.possible.canBeOut[part.index]) {
-      this.setPart(link, part, false, target);
+      this.setPart(requirement, part, false, target);
     } else if (variable && this.isIn(part)) {
-      this.keep(link, variable, (candidate) => spanHas(allowed, candidate), target, link.variable);
-    } else if (!variable && !able && this.isIn(part)) this.refuse(link, target);
+      this.keep(
+        requirement,
+        variable,
+        (candidate) => spanHas(allowed, candidate),
+        target,
+        requirement.variable,
+      );
+    } else if (!variable && !able && this.isIn(part)) this.refuse(requirement, target);
   }
 
-  /** The link cannot hold: one of its conditions must be false, if only one is in doubt. */
-  private refuse(link: Link, target: LinkTarget | undefined): void {
-    const { variable, part, given } = link;
-    if (variable && this.binds(link, 'variable')) {
-      const outside = (candidate: number): boolean => candidate < link.first || candidate > link.last;
-      this.keep(link, variable, outside, target, target?.variable);
-    } else if (part && this.possible.canBeOut[part.index] && this.binds(link, 'part')) {
-      if (this.possible.canBeIn[part.index]) this.setPart(link, part, false, target);
-    } else if (given && this.possible.canBeOut[given.index] && this.binds(link, 'given')) {
-      if (this.possible.canBeIn[given.index]) this.setPart(link, given, false, target);
-    } else if (this.binds(link))
-      this.contradict(link, part ?? target?.part ?? this.instance.parts[0]!, target);
+  /** The requirement cannot hold: one of its conditions must be false, if only one is in doubt. */
+  private refuse(requirement: Requirement, target: RequirementTarget | undefined): void {
+    const { variable, part, given } = requirement;
+    if (variable && this.binds(requirement, 'variable')) {
+      const outside = (candidate: number): boolean =>
+        candidate < requirement.first || candidate > requirement.last;
+      this.keep(requirement, variable, outside, target, target?.variable);
+    } else if (part && this.possible.canBeOut[part.index] && this.binds(requirement, 'part')) {
+      if (this.possible.canBeIn[part.index]) this.setPart(requirement, part, false, target);
+    } else if (given && this.possible.canBeOut[given.index] && this.binds(requirement, 'given')) {
+      if (this.possible.canBeIn[given.index]) this.setPart(requirement, given, false, target);
+    } else if (this.binds(requirement))
+      this.contradict(requirement, part ?? target?.part ?? this.instance.parts[0]!, target);
   }
 
-  private contradict(origin: Deduction['origin'], about: Variable | Part, target?: LinkTarget): void {
+  private contradict(origin: Deduction['origin'], about: Variable | Part, target?: RequirementTarget): void {
     this.note(origin, about, target, target?.variable ? [target.variable] : [], false);
     this.end = about;
   }
 
   private keep(
-    link: Link,
+    requirement: Requirement,
     variable: Variable,
     test: (candidate: number) => boolean,
-    target: LinkTarget | undefined,
+    target: RequirementTarget | undefined,
     other: Variable | undefined,
   ): void {
     const versions = this.possible.versions[variable.index]!;
@@ -181,13 +191,13 @@ class Deriver {
     for (const candidate of before) if (!test(candidate)) versions[candidate] = 0;
     const after = this.left(variable);
     if (after.length === before.length && before.length > 0) return;
-    this.note(link, variable, target, read, undefined, before);
+    this.note(requirement, variable, target, read, undefined, before);
     if (after.length > 0) return;
-    if (!this.isIn(variable.part)) this.setPart(link, variable.part, false, target);
+    if (!this.isIn(variable.part)) this.setPart(requirement, variable.part, false, target);
     else this.end = variable;
   }
 
-  private setPart(origin: Deduction['origin'], part: Part, inUse: boolean, target?: LinkTarget): void {
+  private setPart(origin: Deduction['origin'], part: Part, inUse: boolean, target?: RequirementTarget): void {
     const { canBeIn, canBeOut } = this.possible;
     if (inUse) canBeOut[part.index] = false;
     else canBeIn[part.index] = false;

@@ -1,7 +1,7 @@
 /**
  * A derivation as sentences, in the manner of PubGrub: because of this and that, only so much is left.
  */
-import { type Instance, type Link, type Part, type Variable, versionAt } from '../instance.ts';
+import { type Instance, type Part, type Requirement, type Variable, versionAt } from '../instance.ts';
 import type { Crowd } from '../solver/pigeonhole.ts';
 import type { Rule } from '../tables.ts';
 import { listText, shortRange } from '../wording.ts';
@@ -35,16 +35,16 @@ function demandText(rule: Rule): string {
   return `${rule.text.slice(from + 1)}${because}`;
 }
 
-/** Who declares a link, with those of its versions that are still possible. */
-function declarerText(link: Link, left: readonly number[] | undefined): string {
-  if (!link.variable) return link.part ? partText(link.part) : 'The printer';
-  const bound = (left ?? [...link.variable.candidates.keys()]).filter(
-    (candidate) => candidate >= link.first && candidate <= link.last,
+/** Who declares a requirement, with those of its versions that are still possible. */
+function declarerText(requirement: Requirement, left: readonly number[] | undefined): string {
+  if (!requirement.variable) return requirement.part ? partText(requirement.part) : 'The printer';
+  const bound = (left ?? [...requirement.variable.candidates.keys()]).filter(
+    (candidate) => candidate >= requirement.first && candidate <= requirement.last,
   );
-  const all = [...link.variable.candidates.keys()].filter(
-    (candidate) => candidate >= link.first && candidate <= link.last,
+  const all = [...requirement.variable.candidates.keys()].filter(
+    (candidate) => candidate >= requirement.first && candidate <= requirement.last,
   );
-  return `${link.variable.name} ${versionsText(link.variable, bound.length > 0 ? bound : all)}`;
+  return `${requirement.variable.name} ${versionsText(requirement.variable, bound.length > 0 ? bound : all)}`;
 }
 
 /** An origin as a statement of its own. */

@@ -1,7 +1,7 @@
 /**
  * Which changes would make it possible, one or two at a time: each is tried for real.
  */
-import { buildInstance, type Instance, type Link, type Part } from '../instance.ts';
+import { buildInstance, type Instance, type Part, type Requirement } from '../instance.ts';
 import { findOptimum } from '../solver/optimum.ts';
 import type { CompiledCatalog } from '../tables.ts';
 import type { ChooseOptions, Suggestion } from '../types.ts';
@@ -28,10 +28,10 @@ function without(wishes: Record<string, string> | undefined, subject: string): R
   return Object.fromEntries(Object.entries(wishes ?? {}).filter(([name]) => name !== subject));
 }
 
-/** Hardware that the unit would need for a link, near the bounds that the link names. */
-function fittingHardware(link: Link): { text: string; hardware: string } | undefined {
-  if (link.reason.type !== 'rule' || link.reason.rule.target.type !== 'unit') return undefined;
-  const { target, kind } = link.reason.rule;
+/** Hardware that the unit would need for a requirement, near the bounds that the requirement names. */
+function fittingHardware(requirement: Requirement): { text: string; hardware: string } | undefined {
+  if (requirement.reason.type !== 'rule' || requirement.reason.rule.target.type !== 'unit') return undefined;
+  const { target, kind } = requirement.reason.rule;
   const range = target.hardware;
   if (!range) return undefined;
   const wanted = kind === 'requires' ? shortRange(range.text) : `not ${shortRange(range.text)}`;
@@ -57,8 +57,8 @@ function withHost(world: World, host: Host, change: Partial<Host>): World {
 }
 
 function* changesFor({ world, options }: Situation, core: Core): Generator<Change> {
-  const links = core.origins.filter((origin): origin is Link => !isSlotDemand(origin));
-  for (const { reason } of links) {
+  const requirements = core.origins.filter((origin): origin is Requirement => !isSlotDemand(origin));
+  for (const { reason } of requirements) {
     if (reason.type !== 'pin' && reason.type !== 'require') continue;
     const what = reason.type === 'pin' ? 'the pin of' : 'the wish for';
     const field = reason.type === 'pin' ? 'pins' : 'require';
@@ -74,10 +74,10 @@ function* changesFor({ world, options }: Situation, core: Core): Generator<Chang
   if (options.allowDowngrade === false) {
     yield { text: 'if software may be downgraded', world, options: { ...options, allowDowngrade: true } };
   }
-  for (const link of links) {
-    const fitting = fittingHardware(link);
+  for (const requirement of requirements) {
+    const fitting = fittingHardware(requirement);
     if (!fitting) continue;
-    for (const { part } of link.targets) {
+    for (const { part } of requirement.targets) {
       if (part.replaces || !world.hosts.includes(part.host)) continue;
       yield {
         text: `with ${part.host.model} of hardware ${fitting.text} as ${part.host.symbol}`,

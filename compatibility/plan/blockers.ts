@@ -2,7 +2,7 @@
  * Why there is no order: a smallest set of moves of which the rules between them leave no order. Without any one of
  * them, and the rules that speak of it, there is one.
  */
-import type { Link } from '../instance.ts';
+import type { Requirement } from '../instance.ts';
 import type { Edges } from './edges.ts';
 import { isFound, type Move, type Search, searchSteps } from './search.ts';
 import { involvedIn, type Values } from './state.ts';
@@ -10,7 +10,7 @@ import { involvedIn, type Values } from './state.ts';
 /** A move that no order has room for, and the rule that it would break by itself. */
 export interface Blocker {
   move: Move;
-  broken: Link | undefined;
+  broken: Requirement | undefined;
 }
 
 export interface Blocking {
@@ -25,16 +25,16 @@ const MINIMIZE_NODES_MAX = 10_000;
 class BlockingMoves {
   private readonly search: Search;
   private readonly groupMax: number;
-  /** Of every link, the variables that may move. */
-  private readonly movable: [link: Link, indices: number[]][];
+  /** Of every requirement, the variables that may move. */
+  private readonly movable: [requirement: Requirement, indices: number[]][];
 
   constructor(search: Search, groupMax: number) {
     this.search = search;
     this.groupMax = groupMax;
     const { edges, invariant } = search;
-    this.movable = invariant.instance.links.map((link) => {
-      const indices = [...involvedIn(link)].map(({ index }) => index);
-      return [link, indices.filter((index) => edges.has(index))];
+    this.movable = invariant.instance.requirements.map((requirement) => {
+      const indices = [...involvedIn(requirement)].map(({ index }) => index);
+      return [requirement, indices.filter((index) => edges.has(index))];
     });
   }
 
@@ -61,12 +61,12 @@ class BlockingMoves {
   /** The search among some variables: what the rules ask of the others is let go. */
   private limitedTo(kept: ReadonlySet<number>): Search {
     const { edges, invariant, presentBefore } = this.search;
-    const links = this.movable.filter(([, indices]) => indices.every((index) => kept.has(index)));
+    const requirements = this.movable.filter(([, indices]) => indices.every((index) => kept.has(index)));
     return {
       ...this.search,
       edges: new Map([...edges].filter(([index]) => kept.has(index))),
       invariant: invariant.limitedTo(
-        links.map(([link]) => link),
+        requirements.map(([requirement]) => requirement),
         presentBefore,
       ),
     };
@@ -87,8 +87,9 @@ class BlockingMoves {
   private settledBy({ edges, invariant }: Search): number[] {
     const settled = new Set(edges.keys());
     for (const { variable } of edges.values()) {
-      for (const link of invariant.linksOf(variable)) {
-        for (const { index, candidates } of involvedIn(link)) if (candidates.length > 1) settled.add(index);
+      for (const requirement of invariant.requirementsOf(variable)) {
+        for (const { index, candidates } of involvedIn(requirement))
+          if (candidates.length > 1) settled.add(index);
       }
     }
     return [...settled];
@@ -108,7 +109,10 @@ function blockerOf(
   const to = edges.from(from)[0] ?? target;
   const alone = before.slice();
   alone[index] = to;
-  return { move: { variable, from, to }, broken: invariant.brokenLink(alone, presentBefore, [variable]) };
+  return {
+    move: { variable, from, to },
+    broken: invariant.brokenRequirement(alone, presentBefore, [variable]),
+  };
 }
 
 /** The moves that block: to be called only where it is proven that there is no order with groups of `groupMax`. */

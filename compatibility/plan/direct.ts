@@ -3,9 +3,9 @@
  * who must not go first; those that say it of each other must go together (strongly connected components). Takes time
  * in proportion to the rules, where the search would try every order.
  */
-import type { Link } from '../instance.ts';
+import type { Requirement } from '../instance.ts';
 import type { Move, Search, Step } from './search.ts';
-import { involvedIn, linkHolds, type Values } from './state.ts';
+import { involvedIn, requirementHolds, type Values } from './state.ts';
 
 /** The moves, one for every variable that is not at its target; undefined when some cannot go there in one step. */
 function directMoves(search: Search): Map<number, Move> | undefined {
@@ -23,15 +23,15 @@ function directMoves(search: Search): Map<number, Move> | undefined {
 function precedence(search: Search, moves: ReadonlyMap<number, Move>): Map<number, Set<number>> | undefined {
   const before = new Map([...moves.keys()].map((index) => [index, new Set<number>()]));
   const { invariant, start, presentAfter } = search;
-  const breaks = (link: Link, values: Values): boolean =>
-    !linkHolds(link, values, presentAfter) && !invariant.isExcused(link, values);
-  const seen = new Set<Link>();
+  const breaks = (requirement: Requirement, values: Values): boolean =>
+    !requirementHolds(requirement, values, presentAfter) && !invariant.isExcused(requirement, values);
+  const seen = new Set<Requirement>();
   for (const { variable } of moves.values()) {
-    for (const link of invariant.linksOf(variable)) {
-      if (seen.has(link)) continue;
-      seen.add(link);
+    for (const requirement of invariant.requirementsOf(variable)) {
+      if (seen.has(requirement)) continue;
+      seen.add(requirement);
       if (search.exhausted()) return undefined;
-      const moving = [...involvedIn(link)].filter(({ index }) => moves.has(index));
+      const moving = [...involvedIn(requirement)].filter(({ index }) => moves.has(index));
       // One of them alone ahead of another: what that breaks says that the other must not stay behind.
       for (const first of moving) {
         for (const second of moving) {
@@ -39,7 +39,7 @@ function precedence(search: Search, moves: ReadonlyMap<number, Move>): Map<numbe
           const values = start.slice();
           for (const { index } of moving) values[index] = moves.get(index)!.to;
           values[second.index] = start[second.index]!;
-          if (breaks(link, values)) before.get(first.index)!.add(second.index);
+          if (breaks(requirement, values)) before.get(first.index)!.add(second.index);
         }
       }
     }
@@ -92,7 +92,7 @@ export function directSteps(search: Search): Step[] | undefined {
     for (const { variable, to } of step) values[variable.index] = to;
     if (i === steps.length - 1) break;
     const moved = step.map(({ variable }) => variable);
-    if (search.invariant.brokenLink(values, search.presentAfter, moved)) return undefined;
+    if (search.invariant.brokenRequirement(values, search.presentAfter, moved)) return undefined;
   }
   return steps;
 }

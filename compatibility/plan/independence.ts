@@ -5,7 +5,7 @@
  * Only a rule that some reachable state breaks ties variables together. Software that merely shares a dependency which
  * always holds (everything needs a controller of at least 1.0.0) stays apart.
  */
-import type { Link, LinkTarget, Variable } from '../instance.ts';
+import type { Requirement, RequirementTarget, Variable } from '../instance.ts';
 import { spanHas } from '../spans.ts';
 import type { Edges } from './edges.ts';
 import type { Search } from './search.ts';
@@ -28,26 +28,27 @@ function waysOf({ edges, start }: Search): OnTheWay {
 }
 
 /**
- * Variables that a link ties together, as groups: none where no state on the way breaks it. A link that every target
+ * Groups of variables that a requirement ties together; none where no state on the way breaks it. One that every target
  * must hold ties each target to the declarer, but not the targets to each other.
  */
-function tiesOf(link: Link, onTheWay: OnTheWay, present: readonly boolean[]): Variable[][] {
-  if (link.part && !present[link.part.index]) return [];
-  if (link.given && !present[link.given.index]) return [];
-  const { variable: declarer } = link;
-  if (declarer && !onTheWay(declarer).some((at) => at >= link.first && at <= link.last)) return [];
+function tiesOf(requirement: Requirement, onTheWay: OnTheWay, present: readonly boolean[]): Variable[][] {
+  if (requirement.part && !present[requirement.part.index]) return [];
+  if (requirement.given && !present[requirement.given.index]) return [];
+  const { variable: declarer } = requirement;
+  if (declarer && !onTheWay(declarer).some((at) => at >= requirement.first && at <= requirement.last))
+    return [];
   const open: Variable[][] = [];
-  const tie = ({ variable }: LinkTarget): Variable[] => [
+  const tie = ({ variable }: RequirementTarget): Variable[] => [
     ...(declarer ? [declarer] : []),
     ...(variable ? [variable] : []),
   ];
-  for (const target of link.targets) {
+  for (const target of requirement.targets) {
     if (!present[target.part.index]) continue;
     const ways = target.variable ? onTheWay(target.variable) : [0];
     const always = ways.every((at) => spanHas(target.allowed, at));
-    if (link.mode === 'some' && always) return [];
-    if (link.mode === 'each' && !always) open.push(tie(target));
-    if (link.mode === 'some' && ways.some((at) => spanHas(target.allowed, at))) open.push(tie(target));
+    if (requirement.mode === 'some' && always) return [];
+    if (requirement.mode === 'each' && !always) open.push(tie(target));
+    if (requirement.mode === 'some' && ways.some((at) => spanHas(target.allowed, at))) open.push(tie(target));
   }
   return open;
 }
@@ -68,8 +69,8 @@ export function independentGroups(search: Search): ReadonlyMap<number, Edges>[] 
   };
   if (!whole) {
     const onTheWay = waysOf(search);
-    for (const link of invariant.instance.links) {
-      for (const tied of tiesOf(link, onTheWay, search.presentBefore)) {
+    for (const requirement of invariant.instance.requirements) {
+      for (const tied of tiesOf(requirement, onTheWay, search.presentBefore)) {
         const movable = tied.filter(({ index }) => edges.has(index));
         for (const { index } of movable) root[find(index)] = find(movable[0]!.index);
       }

@@ -4,7 +4,7 @@
  * envelope", AAAI 1996; the parallel steps are the "forall steps" of Rintanen, Heljanko and Niemelä, 2006).
  * It finds orders; that there is none it never proves.
  */
-import type { Link, LinkTarget } from '../instance.ts';
+import type { Requirement, RequirementTarget } from '../instance.ts';
 import { type Literal, Solver } from '../solver/cdcl.ts';
 import { minimizeCount } from '../solver/minimize.ts';
 import { type Span, spanHas, spanWhere } from '../spans.ts';
@@ -13,18 +13,18 @@ import type { Search, Step } from './search.ts';
 
 /** Beyond it, an order takes more layers than anybody would wait for. */
 const LAYERS_MAX = 64;
-/** Links times layers: about 1 KiB each. */
-const LINK_LAYERS_MAX = 400_000;
+/** Requirements times layers: about 1 KiB each. */
+const REQUIREMENT_LAYERS_MAX = 400_000;
 
 const TRUE: Literal = 0;
 const FALSE: Literal = 1;
 
-/** A link as it binds between two steps: at which candidates of its declarer, if it has one that counts. */
+/** A requirement as it binds between two steps: at which candidates of its declarer, if it has one that counts. */
 interface Binding {
-  link: Link;
+  requirement: Requirement;
   /** Undefined: whatever the declarer is. */
   when: Span | undefined;
-  targets: readonly LinkTarget[];
+  targets: readonly RequirementTarget[];
 }
 
 /** The states of all layers as clauses: one literal "candidate >= k" for each variable that may move, layer and k. */
@@ -33,7 +33,7 @@ class LayeredPlan {
   private readonly search: Search;
   private readonly layers: number;
   private readonly bases = new Map<number, number[]>();
-  private readonly fulfilled = new Map<LinkTarget, Map<number, Literal>>();
+  private readonly fulfilled = new Map<RequirementTarget, Map<number, Literal>>();
 
   constructor(search: Search, bindings: readonly Binding[], layers: number) {
     this.search = search;
@@ -100,17 +100,17 @@ class LayeredPlan {
     }
   }
 
-  /** A link holds in both layers of a transition, and in every state that its variables pass between them. */
-  private addBinding({ link, when, targets }: Binding): void {
-    const declarer = link.variable?.index;
+  /** A requirement holds in both layers of a transition, and in every state that its variables pass between them. */
+  private addBinding({ requirement, when, targets }: Binding): void {
+    const declarer = requirement.variable?.index;
     for (let layer = 0; layer < this.layers; layer++) {
       for (const at of [layer, layer + 1]) {
         // A rule of software about itself: it is never at two versions at once.
-        const layersOf = ({ variable }: LinkTarget): number[] =>
+        const layersOf = ({ variable }: RequirementTarget): number[] =>
           variable && variable.index === declarer ? [at] : [layer, layer + 1];
         for (let i = 0; i < (when?.length ?? 2); i += 2) {
           const open = when ? this.outside(declarer!, at, when[i]!, when[i + 1]!) : [];
-          if (link.mode === 'some') {
+          if (requirement.mode === 'some') {
             const ways = targets.map((target) => this.fulfils(target, layersOf(target)));
             this.solver.addClause([...open, ...ways]);
           } else {
@@ -123,7 +123,7 @@ class LayeredPlan {
     }
   }
 
-  private forbidGaps(open: readonly Literal[], { variable, gaps }: LinkTarget, layer: number): void {
+  private forbidGaps(open: readonly Literal[], { variable, gaps }: RequirementTarget, layer: number): void {
     for (let g = 0; g < gaps.length; g += 2) {
       const outside = variable ? this.outside(variable.index, layer, gaps[g]!, gaps[g + 1]!) : [];
       this.solver.addClause([...open, ...outside]);
@@ -131,7 +131,7 @@ class LayeredPlan {
   }
 
   /** A literal that implies that the target is allowed in some layers: one, or one and the next. */
-  private fulfils(target: LinkTarget, layers: readonly number[]): Literal {
+  private fulfils(target: RequirementTarget, layers: readonly number[]): Literal {
     if (target.gaps.length === 0) return TRUE;
     if (!target.variable || target.allowed.length === 0) return FALSE;
     let literals = this.fulfilled.get(target);
@@ -191,32 +191,35 @@ class LayeredPlan {
   }
 }
 
-/** The links as they bind: one that was broken at the start binds its declarer only elsewhere, and nobody without one. */
+/**
+ * The requirements as they bind. One that was broken at the start binds its declarer only at other candidates, and
+ * does not bind at all without a declarer.
+ */
 function bindingsOf({ invariant, presentBefore, start }: Search): Binding[] {
   const bindings: Binding[] = [];
-  for (const link of invariant.instance.links) {
-    if (link.part && !presentBefore[link.part.index]) continue;
-    if (link.given && !presentBefore[link.given.index]) continue;
-    const targets = link.targets.filter(({ part }) => presentBefore[part.index]);
-    const { variable } = link;
+  for (const requirement of invariant.instance.requirements) {
+    if (requirement.part && !presentBefore[requirement.part.index]) continue;
+    if (requirement.given && !presentBefore[requirement.given.index]) continue;
+    const targets = requirement.targets.filter(({ part }) => presentBefore[part.index]);
+    const { variable } = requirement;
     if (!variable) {
-      if (!invariant.isExcused(link, start)) bindings.push({ link, when: undefined, targets });
+      if (!invariant.isExcused(requirement, start)) bindings.push({ requirement, when: undefined, targets });
       continue;
     }
-    const excusedAt = invariant.isExcused(link, start) ? start[variable.index]! : -1;
+    const excusedAt = invariant.isExcused(requirement, start) ? start[variable.index]! : -1;
     const when = spanWhere(
       variable.candidates.length,
-      (at) => at >= link.first && at <= link.last && at !== excusedAt,
+      (at) => at >= requirement.first && at <= requirement.last && at !== excusedAt,
     );
-    if (when.length > 0) bindings.push({ link, when, targets });
+    if (when.length > 0) bindings.push({ requirement, when, targets });
   }
   return bindings;
 }
 
-/** Whether a link can be broken by what may move: the others hold as they did at the start. */
-function concerns(search: Search, { link, when, targets }: Binding): boolean {
+/** Whether a requirement can be broken by what may move: the others hold as they did at the start. */
+function concerns(search: Search, { requirement, when, targets }: Binding): boolean {
   const { edges, start } = search;
-  const { variable } = link;
+  const { variable } = requirement;
   if (variable && when && !edges.has(variable.index) && !spanHas(when, start[variable.index]!)) return false;
   return (
     (variable !== undefined && edges.has(variable.index)) ||
@@ -230,7 +233,7 @@ function isAllowed({ invariant, presentBefore, start }: Search, steps: readonly 
   return steps.every((step, i) => {
     for (const { variable, to } of step) values[variable.index] = to;
     const moved = step.map(({ variable }) => variable);
-    return i === steps.length - 1 || !invariant.brokenLink(values, presentBefore, moved);
+    return i === steps.length - 1 || !invariant.brokenRequirement(values, presentBefore, moved);
   });
 }
 
@@ -243,7 +246,7 @@ export function layeredSteps(search: Search): Step[] | undefined {
   for (const [index, { distances }] of search.edges)
     layers = Math.max(layers, distances[search.start[index]!]!);
   for (; layers <= LAYERS_MAX; layers += Math.max(1, layers >> 1)) {
-    if (search.exhausted() || bindings.length * layers > LINK_LAYERS_MAX) return undefined;
+    if (search.exhausted() || bindings.length * layers > REQUIREMENT_LAYERS_MAX) return undefined;
     const steps = new LayeredPlan(search, bindings, layers).solve();
     if (steps && isAllowed(search, steps)) return steps;
   }

@@ -2,7 +2,7 @@
  * Searches the order of steps: A* over versions, with the steps that every variable needs by itself as the lower bound.
  * A step moves one variable, or, in a transaction, a group of at most `groupMax` that only holds together.
  */
-import type { Link, Variable } from '../instance.ts';
+import type { Requirement, Variable } from '../instance.ts';
 import type { Edges } from './edges.ts';
 import { type Invariant, involvedIn, type Values } from './state.ts';
 
@@ -152,10 +152,10 @@ class Run {
     return this.broken(node, values, node.step) === undefined;
   }
 
-  /** The first link broken after a step. An exchange of units may have broken any, long before. */
-  private broken(node: Node, values: Values, step: Step | undefined): Link | undefined {
+  /** The first requirement broken after a step. An exchange of units may have broken any, long before. */
+  private broken(node: Node, values: Values, step: Step | undefined): Requirement | undefined {
     const moved = this.search.exchanges || !step ? 'all' : step.map(({ variable }) => variable);
-    return this.search.invariant.brokenLink(values, this.present(node), moved);
+    return this.search.invariant.brokenRequirement(values, this.present(node), moved);
   }
 
   private expand(node: Node, values: Values): void {

@@ -2,46 +2,50 @@
  * What may stand between two steps: every boot rule holds, and no function rule is broken that was not broken at the
  * start (by the same release or unit).
  */
-import type { Instance, Link, Variable } from '../instance.ts';
+import type { Instance, Requirement, Variable } from '../instance.ts';
 import { spanHas } from '../spans.ts';
 
 /** A candidate for every variable; -1 where there is none. */
 export type Values = Int32Array;
 
-/** Whether a link holds. `present` is by part. */
-export function linkHolds(link: Link, values: Values, present: readonly boolean[]): boolean {
-  if (link.part && !present[link.part.index]) return true;
-  if (link.given && !present[link.given.index]) return true;
-  if (link.variable) {
-    const value = values[link.variable.index]!;
-    if (value < link.first || value > link.last) return true;
+/** Whether a requirement holds. `present` is by part. */
+export function requirementHolds(
+  requirement: Requirement,
+  values: Values,
+  present: readonly boolean[],
+): boolean {
+  if (requirement.part && !present[requirement.part.index]) return true;
+  if (requirement.given && !present[requirement.given.index]) return true;
+  if (requirement.variable) {
+    const value = values[requirement.variable.index]!;
+    if (value < requirement.first || value > requirement.last) return true;
   }
-  for (const { part, variable, allowed } of link.targets) {
+  for (const { part, variable, allowed } of requirement.targets) {
     if (!present[part.index]) continue;
     const holds = spanHas(allowed, variable ? values[variable.index]! : 0);
-    if (holds !== (link.mode === 'each')) return holds;
+    if (holds !== (requirement.mode === 'each')) return holds;
   }
-  return link.mode === 'each';
+  return requirement.mode === 'each';
 }
 
 export class Invariant {
   readonly instance: Instance;
   private readonly start: Values;
   /** Function rules that were broken at the start; they may stay so while their declarer stays. */
-  private readonly excused = new Set<Link>();
-  private readonly brokenBoot: readonly Link[];
-  private readonly ofVariable: Link[][];
+  private readonly excused = new Set<Requirement>();
+  private readonly brokenBoot: readonly Requirement[];
+  private readonly ofVariable: Requirement[][];
 
   constructor(instance: Instance, start: Values, present: readonly boolean[]) {
     this.instance = instance;
     this.start = start;
     this.ofVariable = instance.variables.map(() => []);
-    const brokenBoot: Link[] = [];
-    for (const link of instance.links) {
-      for (const variable of involvedIn(link)) this.ofVariable[variable.index]!.push(link);
-      if (linkHolds(link, start, present)) continue;
-      if (link.severity === 'boot') brokenBoot.push(link);
-      else this.excused.add(link);
+    const brokenBoot: Requirement[] = [];
+    for (const requirement of instance.requirements) {
+      for (const variable of involvedIn(requirement)) this.ofVariable[variable.index]!.push(requirement);
+      if (requirementHolds(requirement, start, present)) continue;
+      if (requirement.severity === 'boot') brokenBoot.push(requirement);
+      else this.excused.add(requirement);
     }
     this.brokenBoot = brokenBoot;
   }
@@ -51,44 +55,53 @@ export class Invariant {
     return this.brokenBoot.length > 0;
   }
 
-  /** The same with some of the links only. */
-  limitedTo(links: Link[], present: readonly boolean[]): Invariant {
-    return new Invariant({ ...this.instance, links }, this.start, present);
+  /** The same with some of the requirements only. */
+  limitedTo(requirements: Requirement[], present: readonly boolean[]): Invariant {
+    return new Invariant({ ...this.instance, requirements }, this.start, present);
   }
 
-  linksOf(variable: Variable): readonly Link[] {
+  requirementsOf(variable: Variable): readonly Requirement[] {
     return this.ofVariable[variable.index]!;
   }
 
-  /** The first link that must not be broken but is, among those the moved variables touch; undefined when all hold. */
-  brokenLink(
+  /** The first broken requirement that must hold, among those the moved variables touch; undefined when all hold. */
+  brokenRequirement(
     values: Values,
     present: readonly boolean[],
     moved: Iterable<Variable> | 'all',
-  ): Link | undefined {
-    if (moved === 'all') return this.firstBroken(this.instance.links, values, present);
+  ): Requirement | undefined {
+    if (moved === 'all') return this.firstBroken(this.instance.requirements, values, present);
     for (const variable of moved) {
-      const broken = this.firstBroken(this.linksOf(variable), values, present);
+      const broken = this.firstBroken(this.requirementsOf(variable), values, present);
       if (broken) return broken;
     }
     return this.firstBroken(this.brokenBoot, values, present);
   }
 
-  private firstBroken(links: readonly Link[], values: Values, present: readonly boolean[]): Link | undefined {
-    return links.find((link) => !linkHolds(link, values, present) && !this.isExcused(link, values));
+  private firstBroken(
+    requirements: readonly Requirement[],
+    values: Values,
+    present: readonly boolean[],
+  ): Requirement | undefined {
+    return requirements.find(
+      (requirement) =>
+        !requirementHolds(requirement, values, present) && !this.isExcused(requirement, values),
+    );
   }
 
-  /** Whether the link was broken at the start by what declares it still. */
-  isExcused(link: Link, values: Values): boolean {
-    if (!this.excused.has(link)) return false;
-    return !link.variable || values[link.variable.index] === this.start[link.variable.index];
+  /** Whether the requirement was broken at the start by what declares it still. */
+  isExcused(requirement: Requirement, values: Values): boolean {
+    if (!this.excused.has(requirement)) return false;
+    return (
+      !requirement.variable || values[requirement.variable.index] === this.start[requirement.variable.index]
+    );
   }
 }
 
-/** The variables a link speaks of, its declarer first. */
-export function involvedIn(link: Link): Set<Variable> {
+/** The variables a requirement speaks of, its declarer first. */
+export function involvedIn(requirement: Requirement): Set<Variable> {
   const variables = new Set<Variable>();
-  if (link.variable) variables.add(link.variable);
-  for (const { variable } of link.targets) if (variable) variables.add(variable);
+  if (requirement.variable) variables.add(requirement.variable);
+  for (const { variable } of requirement.targets) if (variable) variables.add(variable);
   return variables;
 }

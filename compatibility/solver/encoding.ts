@@ -2,7 +2,7 @@
  * An instance as clauses: order encoding (one literal "candidate >= k" per variable and candidate), so that a range
  * costs two literals and a rule between two ranges one clause.
  */
-import type { Instance, Link, LinkTarget, Part, Variable } from '../instance.ts';
+import type { Instance, Part, Requirement, RequirementTarget, Variable } from '../instance.ts';
 import { slotsAccepting } from '../slots.ts';
 import type { CompiledSlot } from '../tables.ts';
 import { type Literal, Solver } from './cdcl.ts';
@@ -11,7 +11,7 @@ import { Totalizer } from './totalizer.ts';
 export const TRUE: Literal = 0;
 export const FALSE: Literal = 1;
 
-/** A demand of the slots, which counts parts in use and is therefore no link. */
+/** A demand of the slots, which counts parts in use and is therefore no requirement. */
 export interface SlotDemand {
   slot: CompiledSlot | undefined;
   part: Part | undefined;
@@ -33,11 +33,11 @@ export class Encoding {
   readonly present: Literal[] = [];
   readonly switches: Switch[] = [];
   /** With `explained`: what each selector stands for; a selector assumed true switches its clauses on. */
-  readonly selectors = new Map<Literal, Link | SlotDemand>();
+  readonly selectors = new Map<Literal, Requirement | SlotDemand>();
   private readonly explained: boolean;
   private readonly newestFirst: boolean;
   private readonly bases: Literal[] = [];
-  private readonly fulfilled = new Map<LinkTarget, Literal>();
+  private readonly fulfilled = new Map<RequirementTarget, Literal>();
 
   constructor(
     instance: Instance,
@@ -51,7 +51,7 @@ export class Encoding {
     this.addParts();
     for (const variable of instance.variables) this.addVariable(variable);
     this.addSlots();
-    for (const link of instance.links) this.addLink(link);
+    for (const requirement of instance.requirements) this.addRequirement(requirement);
   }
 
   /** The variable is at candidate k or above. */
@@ -112,7 +112,7 @@ export class Encoding {
   }
 
   /** A literal that lets clauses be switched off, false for good when nothing is explained. */
-  private guard(origin: Link | SlotDemand): Literal {
+  private guard(origin: Requirement | SlotDemand): Literal {
     if (!this.explained) return FALSE;
     const selector = this.solver.newLiteral(true);
     this.selectors.set(selector, origin);
@@ -217,23 +217,26 @@ export class Encoding {
     this.solver.addClause([missing.atLeast(inputs.length - slot.min + 1) ^ 1, guard]);
   }
 
-  private addLink(link: Link): void {
-    const when: Literal[] = [this.guard(link)];
-    if (link.part) when.push(this.present[link.part.index]! ^ 1);
-    if (link.given) when.push(this.present[link.given.index]! ^ 1);
-    if (link.variable) {
-      when.push(this.atLeast(link.variable, link.first) ^ 1, this.atLeast(link.variable, link.last + 1));
+  private addRequirement(requirement: Requirement): void {
+    const when: Literal[] = [this.guard(requirement)];
+    if (requirement.part) when.push(this.present[requirement.part.index]! ^ 1);
+    if (requirement.given) when.push(this.present[requirement.given.index]! ^ 1);
+    if (requirement.variable) {
+      when.push(
+        this.atLeast(requirement.variable, requirement.first) ^ 1,
+        this.atLeast(requirement.variable, requirement.last + 1),
+      );
     }
-    if (link.mode === 'some') {
-      this.solver.addClause([...when, ...link.targets.map((target) => this.fulfils(target))]);
+    if (requirement.mode === 'some') {
+      this.solver.addClause([...when, ...requirement.targets.map((target) => this.fulfils(target))]);
       return;
     }
-    for (const target of link.targets)
+    for (const target of requirement.targets)
       this.forbidGaps([...when, this.present[target.part.index]! ^ 1], target);
   }
 
   /** Under the negated conditions `when`, the target must not be in one of its gaps. */
-  private forbidGaps(when: readonly Literal[], { variable, gaps }: LinkTarget): void {
+  private forbidGaps(when: readonly Literal[], { variable, gaps }: RequirementTarget): void {
     for (let g = 0; g < gaps.length; g += 2) {
       if (!variable) this.solver.addClause(when);
       else {
@@ -244,7 +247,7 @@ export class Encoding {
   }
 
   /** A literal that implies that the target is in use and allowed. */
-  private fulfils(target: LinkTarget): Literal {
+  private fulfils(target: RequirementTarget): Literal {
     const here = this.present[target.part.index]!;
     if (target.gaps.length === 0) return here;
     if (!target.variable || target.allowed.length === 0) return FALSE;

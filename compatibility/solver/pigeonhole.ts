@@ -3,7 +3,7 @@
  * 1985): more pieces of software than sets of versions of which no two go together. The sets are cliques of the
  * conflict graph, found greedily; that each piece needs a set of its own is a matching (Hall's theorem).
  */
-import type { Instance, Link, Variable } from '../instance.ts';
+import type { Instance, Requirement, Variable } from '../instance.ts';
 import { complement, spanHas } from '../spans.ts';
 
 /** Conflicting pairs of versions that are looked at; about 100 bytes each. */
@@ -15,7 +15,7 @@ export interface Crowd {
   /** Sets of versions between them, one fewer than the pieces. */
   places: number;
   /** The rules between versions of one set. */
-  links: Link[];
+  requirements: Requirement[];
   /** Whether every piece has a version in every set: then no rule can be spared. */
   even: boolean;
 }
@@ -24,7 +24,7 @@ export interface Crowd {
 class ConflictGraph {
   /** First node of each variable, by index. */
   readonly first: number[] = [];
-  readonly neighbours: Map<number, Link>[] = [];
+  readonly neighbours: Map<number, Requirement>[] = [];
   pairs = 0;
 
   constructor(instance: Instance) {
@@ -32,25 +32,25 @@ class ConflictGraph {
       this.first.push(this.neighbours.length);
       for (let i = 0; i < variable.candidates.length; i++) this.neighbours.push(new Map());
     }
-    for (const link of instance.links) {
+    for (const requirement of instance.requirements) {
       if (this.pairs > PAIRS_MAX) return;
-      this.addLink(link);
+      this.addRequirement(requirement);
     }
   }
 
-  private addLink(link: Link): void {
-    const { variable, mode, targets, given } = link;
+  private addRequirement(requirement: Requirement): void {
+    const { variable, mode, targets, given } = requirement;
     if (!variable?.part.always || given) return;
     if (mode === 'some' && targets.length !== 1) return;
     for (const { variable: other, part, allowed } of targets) {
       if (!other || other === variable || !part.always) continue;
       const barred = complement(allowed, other.candidates.length);
-      for (let at = link.first; at <= link.last; at++) {
+      for (let at = requirement.first; at <= requirement.last; at++) {
         for (let to = 0; to < other.candidates.length; to++) {
           if (!spanHas(barred, to)) continue;
           const [a, b] = [this.first[variable.index]! + at, this.first[other.index]! + to];
-          this.neighbours[a]!.set(b, link);
-          this.neighbours[b]!.set(a, link);
+          this.neighbours[a]!.set(b, requirement);
+          this.neighbours[b]!.set(a, requirement);
           if (++this.pairs > PAIRS_MAX) return;
         }
       }
@@ -135,23 +135,28 @@ export function findCrowd(instance: Instance): Crowd | undefined {
     return {
       variables,
       places: places.size,
-      links: linksBetween(graph, cliqueOf, variables),
+      requirements: requirementsBetween(graph, cliqueOf, variables),
       even: variables.every(({ index }) => choices[index]!.length === places.size),
     };
   }
   return undefined;
 }
 
-function linksBetween(graph: ConflictGraph, cliqueOf: Int32Array, variables: readonly Variable[]): Link[] {
-  const links = new Set<Link>();
+function requirementsBetween(
+  graph: ConflictGraph,
+  cliqueOf: Int32Array,
+  variables: readonly Variable[],
+): Requirement[] {
+  const requirements = new Set<Requirement>();
   const nodes = variables.flatMap(({ index, candidates }) =>
     candidates.map((_, i) => graph.first[index]! + i),
   );
   const inside = new Set(nodes);
   for (const node of nodes) {
-    for (const [other, link] of graph.neighbours[node]!) {
-      if (other > node && inside.has(other) && cliqueOf[other] === cliqueOf[node]) links.add(link);
+    for (const [other, requirement] of graph.neighbours[node]!) {
+      if (other > node && inside.has(other) && cliqueOf[other] === cliqueOf[node])
+        requirements.add(requirement);
     }
   }
-  return [...links];
+  return [...requirements];
 }

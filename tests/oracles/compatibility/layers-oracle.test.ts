@@ -41,7 +41,7 @@ function expectOrder(search: Search, steps: readonly Step[]): void {
     expect(search.edges.get(variable.index)!.from(from)).toContain(to);
     values[variable.index] = to;
     if (i < steps.length - 1) {
-      expect(search.invariant.brokenLink(values, search.presentBefore, 'all')).toBeUndefined();
+      expect(search.invariant.brokenRequirement(values, search.presentBefore, 'all')).toBeUndefined();
     }
   }
   for (const [index, { target }] of search.edges) expect(values[index]).toBe(target);

@@ -46,7 +46,7 @@ test.each([2, 5, 12, 30])('%i pieces that need one version more than there is', 
   const crowd = findCrowd(instance);
   expect(crowd).toMatchObject({ places: holes, even: true });
   expect(crowd!.variables).toHaveLength(holes + 1);
-  expect(crowd!.links).toHaveLength(((holes + 1) * holes * holes) / 2);
+  expect(crowd!.requirements).toHaveLength(((holes + 1) * holes * holes) / 2);
   expect(findCrowd(pigeons(holes, holes).instance)).toBeUndefined();
   const choice = choose(catalog, structure);
   expect(choice.outcome).toBe('impossible');
