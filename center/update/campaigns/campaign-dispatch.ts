@@ -19,6 +19,7 @@ import { type ExecutionRow, type Query, queryOf } from '../orders/execution-stor
 import { type ExecutionPlan, orderSteps } from '../orders/order-plan.ts';
 import type { OrderService, UpdateSettings } from '../orders/order-service.ts';
 import type { Execution } from '../orders/order-state.ts';
+import type { CampaignCodes } from './campaign-codes.ts';
 import {
   type CampaignEvent,
   type CampaignRecord,
@@ -27,7 +28,6 @@ import {
 } from './campaign-state.ts';
 import { blamedReleases } from './campaign-stops.ts';
 import { type CampaignRow, causeOf } from './campaign-view.ts';
-import type { CohortWatch } from './cohort-watch.ts';
 import { type Applicant, withinBounds } from './dispatch-bounds.ts';
 import { fleetLoad, GIVEN_UP, lockDispatch } from './dispatch-load.ts';
 import { DEFAULT_GUARD, isTold } from './guard.ts';
@@ -109,9 +109,9 @@ async function stored(
 
 export class CampaignHand {
   readonly #settings: CampaignSettings;
-  readonly #watch: CohortWatch;
+  readonly #watch: CampaignCodes;
 
-  constructor(settings: CampaignSettings, watch: CohortWatch) {
+  constructor(settings: CampaignSettings, watch: CampaignCodes) {
     this.#settings = settings;
     this.#watch = watch;
   }

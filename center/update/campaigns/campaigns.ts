@@ -16,6 +16,7 @@ import { CAMPAIGN_PUBLISH_MS, CAMPAIGN_RESCAN_MS, CAMPAIGN_TARGETS_MAX } from '.
 import { type ExecutionRow, type Query, queryIn, queryOf } from '../orders/execution-store.ts';
 import { isTouched } from '../orders/order-state.ts';
 import { type Answer, CampaignAsks, type Question } from './campaign-asks.ts';
+import { CampaignCodes, isOver } from './campaign-codes.ts';
 import { CampaignHand, type CampaignSettings } from './campaign-dispatch.ts';
 import { type IntakeRow, intake, joinMatching, leave, recordFor, writeTargets } from './campaign-intake.ts';
 import {
@@ -34,7 +35,6 @@ import { retryFailed } from './campaign-retry.ts';
 import { type CampaignEvent, type CampaignRecord, campaignTransition } from './campaign-state.ts';
 import { rememberStop } from './campaign-stops.ts';
 import { type CampaignRow, campaignDocument, causeOf } from './campaign-view.ts';
-import { CohortWatch, isOver } from './cohort-watch.ts';
 import { drawPlaces } from './draw.ts';
 import { checkCount } from './expected-count.ts';
 import { PresenceDays } from './presence-days.ts';
@@ -49,7 +49,7 @@ import { WithdrawnReleases } from './withdrawn-releases.ts';
 export class Campaigns {
   readonly #settings: CampaignSettings;
   readonly #log: Logger;
-  readonly #watch: CohortWatch;
+  readonly #watch: CampaignCodes;
   readonly #presence: PresenceDays;
   readonly #hand: CampaignHand;
   readonly #asks: CampaignAsks;
@@ -65,7 +65,7 @@ export class Campaigns {
     this.#settings = settings;
     this.#log = settings.log;
     this.questions = new CampaignQuestions(settings.database, settings.targets, settings.now);
-    this.#watch = new CohortWatch(settings.now);
+    this.#watch = new CampaignCodes(settings.now);
     this.#presence = new PresenceDays(settings);
     this.#hand = new CampaignHand(settings, this.#watch);
     this.#publishing = new SpacedCalls(CAMPAIGN_PUBLISH_MS, settings.now, (id) =>

@@ -12,12 +12,12 @@ import { daysOf } from './presence-days.ts';
 import { durationOr } from './targets.ts';
 
 /** An observation of a printer, or a printer that has the release from now on. */
-export type Sighting = Observation | { kind: 'changed'; printer: string; paired: boolean };
+export type CampaignObservation = Observation | { kind: 'changed'; printer: string; paired: boolean };
 
 interface Watched {
   watch: CodeWatch;
   createdAt: number;
-  waiting: Sighting[];
+  waiting: CampaignObservation[];
 }
 
 interface TargetRow {
@@ -34,7 +34,7 @@ export function isOver(record: CampaignRecord, now: number): boolean {
   return record.state === 'aborted' || (record.state === 'finished' && (record.watchUntil ?? 0) <= now);
 }
 
-export class CohortWatch {
+export class CampaignCodes {
   readonly #now: () => number;
   readonly #campaigns = new Map<string, Watched>();
   /** Campaigns that watch a printer, by printer. */
@@ -208,7 +208,7 @@ export class CohortWatch {
   }
 
   /** Observations since the last call. */
-  take(id: string): Sighting[] {
+  take(id: string): CampaignObservation[] {
     const watched = this.#campaigns.get(id);
     if (!watched) return [];
     return [...watched.waiting.splice(0), ...watched.watch.advance(this.#now())];
