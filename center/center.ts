@@ -7,8 +7,8 @@ import type { Tokens } from './accounts/tokens.ts';
 import type { Store } from './database/store.ts';
 import type { EventRecord } from './fleet/event-record.ts';
 import type { Link } from './link/link.ts';
+import type { Capabilities } from './operators/capabilities.ts';
 import type { Answered, Asked } from './operators/dispatch.ts';
-import type { Services } from './operators/services.ts';
 
 export interface CenterOptions {
   store: Store;
@@ -27,7 +27,7 @@ export interface CenterOptions {
 }
 
 export interface Center {
-  readonly services: Services;
+  readonly capabilities: Capabilities;
   /** What HTTP serves: requests of operators, and the record of events. */
   readonly door: { answer(asked: Asked): Promise<Answered>; readonly events: EventRecord };
   /** Why the queue of orders can't be used at the moment. */

@@ -16,7 +16,7 @@ import { Removals, RemovedPrinters } from './fleet/removals.ts';
 import { Summary } from './fleet/summary.ts';
 import { barringLink } from './link/barring-link.ts';
 import { showCenter } from './metrics.ts';
-import type { Services } from './operators/services.ts';
+import type { Capabilities } from './operators/capabilities.ts';
 import { createReception } from './reception.ts';
 import { Remedies } from './trouble/remedies.ts';
 import { Rules } from './trouble/rules-in-force.ts';
@@ -73,7 +73,7 @@ async function compose(options: CenterOptions, closers: Closers): Promise<Center
   conclusions.listen([verdicts, troubles, corrections, campaigns, remedies, policies, attendance, removed]);
   accounts.onEnrolled((enrolled) => conclude({ kind: 'enrolled', printers: enrolled }));
 
-  const services: Services = {
+  const capabilities: Capabilities = {
     ...context,
     ...fleet,
     fleet: printers,
@@ -92,11 +92,11 @@ async function compose(options: CenterOptions, closers: Closers): Promise<Center
     reports: store.reports,
     audit: store.audit,
   };
-  const reception = createReception(context, { ...judging, services, accounts, lastSeen, removed });
+  const reception = createReception(context, { ...judging, capabilities, accounts, lastSeen, removed });
   showCenter(registry, { ...context, ...judging, ...reception, record, summary, troubles });
 
   return {
-    services,
+    capabilities,
     door: { answer: (asked) => reception.dispatcher.answer(asked), events: record },
     queueFault: () => orders.queue.fault(),
     connection: (printer, connected) => reception.uplinks.connection(printer, connected),

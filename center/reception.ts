@@ -11,15 +11,15 @@ import type { RemovedPrinters } from './fleet/removals.ts';
 import { Refusals } from './ingest/refusals.ts';
 import { Uplinks } from './ingest/uplinks.ts';
 import type { LinkHandler } from './link/link.ts';
+import type { Capabilities } from './operators/capabilities.ts';
 import { Dispatcher } from './operators/dispatch.ts';
 import { METHODS } from './operators/methods.ts';
-import type { Services } from './operators/services.ts';
 import type { Catalogs } from './verdicts/catalogs.ts';
 import { optionsOf } from './verdicts/options.ts';
 import type { Verdicts } from './verdicts/verdicts.ts';
 
 export interface ReceptionSources {
-  services: Services;
+  capabilities: Capabilities;
   accounts: Pick<StoredAccounts, 'roleOf'>;
   catalogs: Catalogs;
   verdicts: Verdicts;
@@ -36,8 +36,8 @@ export interface Reception {
 
 export function createReception(context: CenterContext, sources: ReceptionSources): Reception {
   const { store, link, events, conclude, log, now } = context;
-  const { services, accounts, catalogs, verdicts, lastSeen, removed } = sources;
-  const asks = new Asks(services, (structure) => optionsOf(catalogs.assessor, structure));
+  const { capabilities, accounts, catalogs, verdicts, lastSeen, removed } = sources;
+  const asks = new Asks(capabilities, (structure) => optionsOf(catalogs.assessor, structure));
   const refusals = new Refusals(link, log);
   const uplinks = new Uplinks({
     ingest: store.ingest,
@@ -53,7 +53,7 @@ export function createReception(context: CenterContext, sources: ReceptionSource
     now,
   });
   const dispatcher = new Dispatcher({
-    services,
+    capabilities,
     methods: METHODS,
     audit: store.audit,
     roleOf: (name) => accounts.roleOf(name),

@@ -13,11 +13,11 @@ import {
   centerOptions,
   closersOf,
   openHttp,
-  openParts,
+  openResources,
   readiness,
   repositoryAddress,
   tellExpiry,
-} from './parts.ts';
+} from './center-resources.ts';
 import type { Settings } from './settings.ts';
 
 export interface CenterProduct {
@@ -52,30 +52,30 @@ export async function openCenterProduct(
   const opened = closersOf(log);
   return opened.orClose(async () => {
     const link = new MqttLink({ url: broker, name: settings.centerName, log });
-    const parts = await openParts(settings, 'platen center', { log, opened, stop });
+    const resources = await openResources(settings, 'platen center', { log, opened, stop });
     let center: Center | undefined;
-    const http = await openHttp(settings, parts, { log, opened }, () => center, {
+    const http = await openHttp(settings, resources, { log, opened }, () => center, {
       link: () => readiness(link.connected, 'the broker is not reachable'),
       center: () => readiness(center !== undefined, 'the center does not listen yet'),
       queue: () => readiness(center?.queueFault() === undefined, center?.queueFault() ?? ''),
     });
     const base = address('http', settings.host, http.port, '/');
-    show(parts.registry, {
+    show(resources.registry, {
       name: 'platen_set_aside_total',
       help: 'Messages over which the broker ended the connection each time, set aside since the start.',
       read: () => link.setAside,
     });
     const repositoryUrl = repositoryAddress(settings, http, log);
-    const made = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
+    const made = await createCenter(centerOptions(settings, resources, link, repositoryUrl, log));
     opened.add(() => made.stop());
     await made.start();
-    tellExpiry(parts, made);
+    tellExpiry(resources, made);
     center = made;
     stop.throwIfAborted();
-    parts.tell({ http: base });
+    resources.tell({ http: base });
     return {
       addresses: { broker: withoutPassword(broker), http: base, repository: repositoryUrl },
-      adminFile: parts.adminFile,
+      adminFile: resources.adminFile,
       close: () => opened.close(),
     };
   });

@@ -35,7 +35,7 @@ function imageOf(name: string): Buffer {
 
 /** Puts the story's catalog and rules where there are none yet, and publishes a release for each version. */
 async function prepare({ center, repository }: Product): Promise<void> {
-  const { catalog, rules } = center.services;
+  const { catalog, rules } = center.capabilities;
   if (!(await catalog.get())) await catalog.put(sample('story-catalog.json'), BY);
   if (!(await rules.get())) await rules.put(sample('story-rules.json') as TroubleRules, BY);
   const { software = [] } = checkSchema('catalog', sample('story-catalog.json')) as Catalog;

@@ -23,12 +23,12 @@ import {
   centerOptions,
   closersOf,
   openHttp,
-  openParts,
+  openResources,
   readiness,
   repositoryAddress,
   serverHosts,
   tellExpiry,
-} from './parts.ts';
+} from './center-resources.ts';
 import type { Settings } from './settings.ts';
 
 export interface Product {
@@ -96,8 +96,8 @@ export async function openProduct(
 ): Promise<Product> {
   const opened = closersOf(log);
   return opened.orClose(async () => {
-    const parts = await openParts(settings, 'platen up', { log, opened, stop });
-    const { store, accounts, adminFile, registry, repository } = parts;
+    const resources = await openResources(settings, 'platen up', { log, opened, stop });
+    const { store, accounts, adminFile, registry, repository } = resources;
     const link = new InProcessLink();
     const tls = await openTls(settings, log, opened, registry);
     const broker = await createBroker({
@@ -126,7 +126,7 @@ export async function openProduct(
     broker.metrics(registry);
     let center: Center | undefined;
     let listening = false;
-    const http = await openHttp(settings, parts, { log, opened }, () => center, {
+    const http = await openHttp(settings, resources, { log, opened }, () => center, {
       broker: () => {
         const fault = listening ? broker.fault() : 'MQTT does not listen';
         return readiness(fault === undefined, fault ?? '');
@@ -138,11 +138,11 @@ export async function openProduct(
     await broker.load();
     const repositoryUrl = repositoryAddress(settings, http, log);
 
-    const made = await createCenter(centerOptions(settings, parts, link, repositoryUrl, log));
+    const made = await createCenter(centerOptions(settings, resources, link, repositoryUrl, log));
     opened.add(() => made.stop());
     await store.ingest.allOffline();
     await made.start();
-    tellExpiry(parts, made);
+    tellExpiry(resources, made);
     center = made;
     broker.on('session', ({ name, role, state }) => {
       const connected = state === 'connected';
@@ -157,7 +157,7 @@ export async function openProduct(
       );
     });
     const security = new SecurityNews(
-      made.services.events,
+      made.capabilities.events,
       Date.now,
       CENTER_LIMITS.security_events_per_second_max,
     );
@@ -189,7 +189,7 @@ export async function openProduct(
       webSocket: address('ws', settings.host, http.port, '/mqtt'),
       repository: repositoryUrl,
     };
-    parts.tell({ mqtt: addresses.mqtt, http: addresses.http });
+    resources.tell({ mqtt: addresses.mqtt, http: addresses.http });
     return {
       center: made,
       broker,

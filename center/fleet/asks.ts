@@ -11,7 +11,7 @@ import type { Answer, Structure } from '../../schemas/types.ts';
 import { checkNoNul, parsePayload } from '../../schemas/validate.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import { sendAnswer } from '../link/send-answer.ts';
-import type { Services } from '../operators/services.ts';
+import type { Capabilities } from '../operators/capabilities.ts';
 import type { StoredEntry } from '../queries.ts';
 import { ComputeShare } from '../verdicts/compute-share.ts';
 
@@ -45,15 +45,15 @@ function answerTopic(printer: string, id: string): string {
 }
 
 export class Asks {
-  readonly #services: Services;
+  readonly #capabilities: Capabilities;
   readonly #optionsOf: OptionsOf;
   readonly #log: Logger;
   readonly #share = new ComputeShare();
 
-  constructor(services: Services, optionsOf: OptionsOf) {
-    this.#services = services;
+  constructor(capabilities: Capabilities, optionsOf: OptionsOf) {
+    this.#capabilities = capabilities;
     this.#optionsOf = optionsOf;
-    this.#log = services.log;
+    this.#log = capabilities.log;
   }
 
   /**
@@ -80,7 +80,7 @@ export class Asks {
           : new PlatenError('request/internal', { reason: reasonOf(error) }).body;
       answer = { id, status: 'error', error: { code, message } };
     }
-    await sendAnswer(this.#services.link, topic, answer, (reason) =>
+    await sendAnswer(this.#capabilities.link, topic, answer, (reason) =>
       this.#log.warn({ printer, method, reason }, 'an answer was not sent'),
     );
   }
@@ -90,7 +90,7 @@ export class Asks {
     method: string,
     params: Record<string, unknown>,
   ): Promise<Record<string, unknown>> {
-    const { fleet, troubles } = this.#services;
+    const { fleet, troubles } = this.#capabilities;
     const limit = CENTER_LIMITS.answer_items_max;
     switch (method) {
       case 'history': {
@@ -119,7 +119,7 @@ export class Asks {
         return this.#options(printer, details.structure);
       }
       case 'chunk':
-        return { ...(await readChunk(this.#services.releases.dir, params)) };
+        return { ...(await readChunk(this.#capabilities.releases.dir, params)) };
       default:
         throw new PlatenError('request/unknown-method', { method });
     }

@@ -18,14 +18,14 @@ export const campaignsTargets = defineMethod(
 export const campaignsExcluded = defineMethod(
   'campaigns.excluded',
   'reads',
-  async ({ id, reason, limit, cursor, ...wanted }, _caller, services) => {
-    const { questions } = services.campaigns;
+  async ({ id, reason, limit, cursor, ...wanted }, _caller, capabilities) => {
+    const { questions } = capabilities.campaigns;
     const page = pageOf({
       ...(limit === undefined ? {} : { limit }),
       ...(cursor === undefined ? {} : { cursor }),
     });
     if (id === undefined) {
-      const { request, warnings } = await campaignRequest(wanted, services);
+      const { request, warnings } = await campaignRequest(wanted, capabilities);
       const found = await questions.wouldLeaveOut(request, reason, page);
       return { data: { ...found, ...(warnings.length > 0 ? { warnings } : {}) } };
     }
@@ -54,10 +54,10 @@ export const campaignsSeries = defineMethod(
 export const campaignsRetry = defineMethod(
   'campaigns.retry',
   'changes',
-  async ({ id, printers }, caller, services) => {
-    await checkPrinters(printers ?? [], services);
-    const tried = await services.campaigns.retry(id, caller.name, printers);
-    const { state } = await services.campaigns.get(id);
+  async ({ id, printers }, caller, capabilities) => {
+    await checkPrinters(printers ?? [], capabilities);
+    const tried = await capabilities.campaigns.retry(id, caller.name, printers);
+    const { state } = await capabilities.campaigns.get(id);
     return {
       status: 'accepted',
       data: { id, state, retried: tried.length, printers: tried.sort().slice(0, CENTER_LIMITS.page_max) },

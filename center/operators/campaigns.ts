@@ -9,10 +9,10 @@ import { pageOf } from './paging.ts';
 export const campaignsPreview = defineMethod(
   'campaigns.preview',
   'reads',
-  async (params, { signal }, services) => {
-    const { request, warnings } = await campaignRequest(params, services);
-    warnings.push(...checkTimes(request.options, services.now()));
-    const preview = await services.campaigns.preview(request, signal);
+  async (params, { signal }, capabilities) => {
+    const { request, warnings } = await campaignRequest(params, capabilities);
+    warnings.push(...checkTimes(request.options, capabilities.now()));
+    const preview = await capabilities.campaigns.preview(request, signal);
     checkCount(request, preview.targets);
     return { data: { ...preview, ...(warnings.length > 0 ? { warnings } : {}) } };
   },
@@ -22,10 +22,10 @@ export const campaignsPreview = defineMethod(
 export const campaignsCreate = defineMethod(
   'campaigns.create',
   'changes',
-  async (params, caller, services) => {
-    const { request, warnings } = await campaignRequest(params, services);
-    warnings.push(...checkTimes(request.options, services.now()));
-    const campaign = await services.campaigns.create(request, caller.name);
+  async (params, caller, capabilities) => {
+    const { request, warnings } = await campaignRequest(params, capabilities);
+    warnings.push(...checkTimes(request.options, capabilities.now()));
+    const campaign = await capabilities.campaigns.create(request, caller.name);
     return { status: 'accepted', data: { ...campaign, ...(warnings.length > 0 ? { warnings } : {}) } };
   },
 );
@@ -33,35 +33,35 @@ export const campaignsCreate = defineMethod(
 export const campaignsPause = defineMethod(
   'campaigns.pause',
   'changes',
-  async ({ id }, caller, services) => ({
-    data: { ...(await services.campaigns.pause(id, caller.name)) },
+  async ({ id }, caller, capabilities) => ({
+    data: { ...(await capabilities.campaigns.pause(id, caller.name)) },
   }),
 );
 
 export const campaignsResume = defineMethod(
   'campaigns.resume',
   'changes',
-  async ({ id, retry, reason }, caller, services) => ({
+  async ({ id, retry, reason }, caller, capabilities) => ({
     status: 'accepted',
-    data: { ...(await services.campaigns.resume(id, caller.name, { retry, reason })) },
+    data: { ...(await capabilities.campaigns.resume(id, caller.name, { retry, reason })) },
   }),
 );
 
 export const campaignsAbort = defineMethod(
   'campaigns.abort',
   'changes',
-  async ({ id }, caller, services) => ({
+  async ({ id }, caller, capabilities) => ({
     status: 'accepted',
-    data: { ...(await services.campaigns.abort(id, caller.name)) },
+    data: { ...(await capabilities.campaigns.abort(id, caller.name)) },
   }),
 );
 
 /** One campaign, with a page of its printers and what became of each. */
-export const campaignsGet = defineMethod('campaigns.get', 'reads', async (params, _caller, services) => {
+export const campaignsGet = defineMethod('campaigns.get', 'reads', async (params, _caller, capabilities) => {
   const { limit, cursor } = pageOf(params);
   const [after] = cursor === undefined ? [] : keyOf('campaign printers', cursor, ['text']);
-  const campaign = await services.campaigns.get(params.id);
-  const found = await services.campaigns.printers(params.id, limit + 1, after);
+  const campaign = await capabilities.campaigns.get(params.id);
+  const found = await capabilities.campaigns.printers(params.id, limit + 1, after);
   const printers = found.slice(0, limit);
   const last = printers.at(-1)?.['printer'];
   const more = found.length > limit && typeof last === 'string';
@@ -70,6 +70,10 @@ export const campaignsGet = defineMethod('campaigns.get', 'reads', async (params
   };
 });
 
-export const campaignsList = defineMethod('campaigns.list', 'reads', async (params, _caller, services) => ({
-  data: { ...(await services.campaigns.list(params, pageOf(params))) },
-}));
+export const campaignsList = defineMethod(
+  'campaigns.list',
+  'reads',
+  async (params, _caller, capabilities) => ({
+    data: { ...(await capabilities.campaigns.list(params, pageOf(params))) },
+  }),
+);

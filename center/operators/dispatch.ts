@@ -23,8 +23,8 @@ import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link/link.ts';
 import { sendAnswer } from '../link/send-answer.ts';
 import { Admission } from './admission.ts';
+import type { Capabilities } from './capabilities.ts';
 import type { Caller, MethodDefinition } from './method.ts';
-import type { Services } from './services.ts';
 
 /** Writes who changed what. */
 export interface Audit {
@@ -106,7 +106,7 @@ function requestFault(error: PlatenError): PlatenError {
 }
 
 export class Dispatcher {
-  readonly #services: Services;
+  readonly #capabilities: Capabilities;
   readonly #methods: ReadonlyMap<string, MethodDefinition>;
   readonly #audit: Audit;
   readonly #roleOf: RoleLookup;
@@ -123,7 +123,7 @@ export class Dispatcher {
   });
 
   constructor(parts: {
-    services: Services;
+    capabilities: Capabilities;
     methods: ReadonlyMap<string, MethodDefinition>;
     audit: Audit;
     roleOf: RoleLookup;
@@ -131,7 +131,7 @@ export class Dispatcher {
     /** Checks every reply by its schema: in tests, where a reply that breaks it is a fault of the method. */
     checksReplies?: boolean;
   }) {
-    this.#services = parts.services;
+    this.#capabilities = parts.capabilities;
     this.#methods = parts.methods;
     this.#audit = parts.audit;
     this.#roleOf = parts.roleOf;
@@ -188,7 +188,7 @@ export class Dispatcher {
       failed(reasonOf(error));
       return;
     }
-    await sendAnswer(this.#services.link, topic, reply, failed);
+    await sendAnswer(this.#capabilities.link, topic, reply, failed);
   }
 
   /** Answers one request, whichever way it came. Never throws: what goes wrong is in the answer. */
@@ -214,7 +214,10 @@ export class Dispatcher {
         ...(signal === undefined ? {} : { signal }),
       };
       const { heavy, audited: changes } = definition;
-      const admitted = this.admission.enter({ operator: name, role, heavy, changes }, this.#services.now());
+      const admitted = this.admission.enter(
+        { operator: name, role, heavy, changes },
+        this.#capabilities.now(),
+      );
       try {
         return await this.#call(definition, caller, params);
       } finally {
@@ -235,7 +238,7 @@ export class Dispatcher {
   ): Promise<Answered> {
     const { method, audited } = definition;
     const checked = checkParams(method, params);
-    const work = () => definition.handle(checked, caller, this.#services);
+    const work = () => definition.handle(checked, caller, this.#capabilities);
     const { status = 'ok', data } = audited ? await work() : await answering(caller.name, work);
     if (this.#checksReplies) checkReply(method, data);
     if (audited) {

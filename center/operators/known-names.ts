@@ -9,10 +9,13 @@ import type { Term } from '../../schemas/where.ts';
 import { rangesOf } from '../fleet/filter-sql.ts';
 import { termsOf } from '../fleet/fleet-queries.ts';
 import type { FleetFilter } from '../queries.ts';
-import type { Services } from './services.ts';
+import type { Capabilities } from './capabilities.ts';
 
 /** What is looked at to say what is known. */
-export type NameSources = Pick<Services, 'catalog' | 'fleet' | 'releases' | 'rules' | 'summary' | 'troubles'>;
+export type NameSources = Pick<
+  Capabilities,
+  'catalog' | 'fleet' | 'releases' | 'rules' | 'summary' | 'troubles'
+>;
 
 /** Software as a request names it. */
 export interface NamedSoftware {

@@ -4,7 +4,7 @@
  */
 import type { Method, Role } from '../../schemas/roles.ts';
 import type { MethodParams } from '../../schemas/validate.ts';
-import type { Services } from './services.ts';
+import type { Capabilities } from './capabilities.ts';
 
 /** Who asks. */
 export interface Caller {
@@ -31,7 +31,7 @@ export interface MethodDefinition<M extends Method = Method> {
   /**
    * @throws PlatenError what the operator is told; anything else is told as request/internal and logged
    */
-  handle(params: MethodParams[M], caller: Caller, services: Services): Promise<MethodReply>;
+  handle(params: MethodParams[M], caller: Caller, capabilities: Capabilities): Promise<MethodReply>;
 }
 
 /** Declares a method, so that its parameters have their type. */

@@ -4,8 +4,8 @@ import { checkPrinters } from './known-names.ts';
 import { defineMethod } from './method.ts';
 
 /** Sets how one printer, the printers of a filter, or the fleet by default report. */
-export const policySet = defineMethod('policy.set', 'changes', async (params, _caller, services) => {
-  const { policies, requests } = services;
+export const policySet = defineMethod('policy.set', 'changes', async (params, _caller, capabilities) => {
+  const { policies, requests } = capabilities;
   const { printer, filter, where, fleet } = params;
   const said = [printer, filter, where, fleet, params.default].filter(
     (each) => each !== undefined && each !== false,
@@ -16,7 +16,7 @@ export const policySet = defineMethod('policy.set', 'changes', async (params, _c
     });
   }
   if (params.printer !== undefined) {
-    await checkPrinters([params.printer], services);
+    await checkPrinters([params.printer], capabilities);
     await policies.set(params.printer, params.policy);
     return { data: { printers: 1 } };
   }
@@ -24,7 +24,7 @@ export const policySet = defineMethod('policy.set', 'changes', async (params, _c
     await policies.setDefault(params.policy);
     return { data: { printers: await requests.forEach({}, (printer) => policies.tell(printer)) } };
   }
-  const whom = await addresseesOf(params, ['"printer"', '"filter"', '"where"'], services);
+  const whom = await addresseesOf(params, ['"printer"', '"filter"', '"where"'], capabilities);
   const printers = await requests.forEach(whom.filter, (one) => policies.set(one, params.policy));
   return { data: { printers, ...(whom.warnings.length > 0 ? { warnings: whom.warnings } : {}) } };
 });

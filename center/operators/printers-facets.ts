@@ -7,26 +7,30 @@ import { pageOf } from './paging.ts';
 const FIELDS_DEFAULT = ['model', 'site', 'verdict', 'presence', 'trouble'];
 
 /** Values with how many of a filter's printers have them. */
-export const printersFacets = defineMethod('printers.facets', 'reads', async (params, _caller, services) => {
-  const { fields = FIELDS_DEFAULT, limit = CENTER_LIMITS.facet_values_default } = params;
-  const twice = fields.find((field, at) => fields.indexOf(field) !== at);
-  if (twice !== undefined) {
-    throw new PlatenError('request/invalid', { reason: `/fields names "${twice}" twice` });
-  }
-  const filter = await filterOf(params, services);
-  const [total, facets] = [
-    await services.fleet.total(filter),
-    await services.fleet.facets(filter, fields, limit),
-  ];
-  return { data: { ...total, facets } };
-});
+export const printersFacets = defineMethod(
+  'printers.facets',
+  'reads',
+  async (params, _caller, capabilities) => {
+    const { fields = FIELDS_DEFAULT, limit = CENTER_LIMITS.facet_values_default } = params;
+    const twice = fields.find((field, at) => fields.indexOf(field) !== at);
+    if (twice !== undefined) {
+      throw new PlatenError('request/invalid', { reason: `/fields names "${twice}" twice` });
+    }
+    const filter = await filterOf(params, capabilities);
+    const [total, facets] = [
+      await capabilities.fleet.total(filter),
+      await capabilities.fleet.facets(filter, fields, limit),
+    ];
+    return { data: { ...total, facets } };
+  },
+);
 
 /** What printers are made of: each distinct configuration with how many have it. */
 export const configurationsList = defineMethod(
   'configurations.list',
   'reads',
-  async (params, _caller, services) => {
-    const filter = await filterOf(params, services);
-    return { data: { ...(await services.fleet.configurations(filter, pageOf(params))) } };
+  async (params, _caller, capabilities) => {
+    const filter = await filterOf(params, capabilities);
+    return { data: { ...(await capabilities.fleet.configurations(filter, pageOf(params))) } };
   },
 );

@@ -12,8 +12,8 @@ function chosen(item: PrinterItem, columns: PrintersListParams['columns']): Part
 }
 
 /** Printers of a filter, in an order. */
-export const printersList = defineMethod('printers.list', 'reads', async (params, _caller, services) => {
-  const filter = await filterOf(params, services);
-  const page = await services.fleet.list(filter, { ...pageOf(params), counted: true }, params.sort);
+export const printersList = defineMethod('printers.list', 'reads', async (params, _caller, capabilities) => {
+  const filter = await filterOf(params, capabilities);
+  const page = await capabilities.fleet.list(filter, { ...pageOf(params), counted: true }, params.sort);
   return { data: { ...page, items: page.items.map((item) => chosen(item, params.columns)) } };
 });

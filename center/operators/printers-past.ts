@@ -6,22 +6,26 @@ import { pageOf } from './paging.ts';
 export const printersTimeline = defineMethod(
   'printers.timeline',
   'reads',
-  async (params, _caller, services) => {
-    await checkPrinters([params.printer], services);
-    return { data: { ...(await services.past.timeline(params.printer, params, pageOf(params))) } };
+  async (params, _caller, capabilities) => {
+    await checkPrinters([params.printer], capabilities);
+    return { data: { ...(await capabilities.past.timeline(params.printer, params, pageOf(params))) } };
   },
 );
 
-export const printersOrders = defineMethod('printers.orders', 'reads', async (params, _caller, services) => {
-  await checkPrinters([params.printer], services);
-  return { data: { ...(await services.past.orders(params.printer, pageOf(params))) } };
-});
+export const printersOrders = defineMethod(
+  'printers.orders',
+  'reads',
+  async (params, _caller, capabilities) => {
+    await checkPrinters([params.printer], capabilities);
+    return { data: { ...(await capabilities.past.orders(params.printer, pageOf(params))) } };
+  },
+);
 
 export const printersStructures = defineMethod(
   'printers.structures',
   'reads',
-  async ({ printer, documents = false, ...page }, _caller, services) => {
-    await checkPrinters([printer], services);
-    return { data: { ...(await services.past.structures(printer, { documents }, pageOf(page))) } };
+  async ({ printer, documents = false, ...page }, _caller, capabilities) => {
+    await checkPrinters([printer], capabilities);
+    return { data: { ...(await capabilities.past.structures(printer, { documents }, pageOf(page))) } };
   },
 );

@@ -9,8 +9,8 @@ import { defineMethod } from './method.ts';
 export const printersRemove = defineMethod(
   'printers.remove',
   'changes',
-  async (params, _caller, services) => {
-    const { removals } = services;
+  async (params, _caller, capabilities) => {
+    const { removals } = capabilities;
     const printers = [
       ...new Set([...(params.printer === undefined ? [] : [params.printer]), ...(params.printers ?? [])]),
     ];
@@ -31,7 +31,7 @@ export const printersRemove = defineMethod(
     // One whose removal failed on its way is finished by asking again.
     await checkPrinters(
       printers.filter((printer) => !removals.isPending(printer)),
-      services,
+      capabilities,
     );
     await removals.remove(printers);
     return { data: { printers } };

@@ -7,17 +7,17 @@ import { defineMethod } from './method.ts';
 export const printersWhatif = defineMethod(
   'printers.whatif',
   'reads',
-  async ({ printer, units, software }, _caller, services) => {
+  async ({ printer, units, software }, _caller, capabilities) => {
     if (units === undefined && software === undefined) {
       throw new PlatenError('request/invalid', {
         reason: '/ needs "units" or "software": what is exchanged',
       });
     }
-    await checkPrinters([printer], services);
+    await checkPrinters([printer], capabilities);
     for (const { subject, version } of software ?? []) {
-      namedRelease(`${parseSubject(subject).software}@${version}`, services);
+      namedRelease(`${parseSubject(subject).software}@${version}`, capabilities);
     }
-    return { data: { ...(await services.whatIf.ask(printer, { units, software })) } };
+    return { data: { ...(await capabilities.whatIf.ask(printer, { units, software })) } };
   },
   { heavy: true },
 );

@@ -3,17 +3,17 @@ import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
 /** Releases of the signed repository, in the order of their paths. */
-export const releasesList = defineMethod('releases.list', 'reads', async (params, _caller, services) => {
+export const releasesList = defineMethod('releases.list', 'reads', async (params, _caller, capabilities) => {
   const { limit, cursor } = pageOf(params);
   const [after] = cursor === undefined ? [] : keyOf('releases', cursor, ['text']);
-  const found = services.releases
+  const found = capabilities.releases
     .list()
     .filter(({ custom, target }) => {
       const wanted = params.software === undefined || custom.software === params.software;
       return wanted && (after === undefined || target > after);
     })
     .sort((a, b) => (a.target < b.target ? -1 : 1));
-  const stops = await services.campaigns.stops();
+  const stops = await capabilities.campaigns.stops();
   const items = found.slice(0, limit).map((release) => {
     const { software, version } = release.custom;
     const stopped = stops.filter(({ releases }) => releases.includes(`${software}@${version}`));
@@ -29,7 +29,7 @@ export const releasesList = defineMethod('releases.list', 'reads', async (params
 export const releasesRelease = defineMethod(
   'releases.release',
   'changes',
-  async ({ software, version, reason }, caller, services) => ({
-    data: { lifted: await services.campaigns.release(`${software}@${version}`, caller.name, reason) },
+  async ({ software, version, reason }, caller, capabilities) => ({
+    data: { lifted: await capabilities.campaigns.release(`${software}@${version}`, caller.name, reason) },
   }),
 );

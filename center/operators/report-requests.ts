@@ -1,9 +1,9 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import type { ReportKind } from '../fleet/requests.ts';
 import { type AddresseeParams, addresseesOf } from './addressees.ts';
+import type { Capabilities } from './capabilities.ts';
 import { checkPrinters } from './known-names.ts';
 import { defineMethod, type MethodReply } from './method.ts';
-import type { Services } from './services.ts';
 
 type Since = { log: string; seq: number };
 
@@ -11,10 +11,10 @@ type Since = { log: string; seq: number };
 async function askFor(
   what: ReportKind,
   params: AddresseeParams & { printer?: string },
-  services: Services,
+  capabilities: Capabilities,
   since?: Since,
 ): Promise<MethodReply> {
-  const { requests } = services;
+  const { requests } = capabilities;
   const { printer, filter, where, fleet } = params;
   if (printer !== undefined) {
     if (filter !== undefined || where !== undefined || fleet !== undefined) {
@@ -22,10 +22,14 @@ async function askFor(
         reason: '/ say whom: "printer", "filter", "where" or "fleet": true, one of them only',
       });
     }
-    await checkPrinters([printer], services);
+    await checkPrinters([printer], capabilities);
     return { status: 'accepted', data: { request: await requests.ask(printer, what, since) } };
   }
-  const whom = await addresseesOf({ filter, where, fleet }, ['"printer"', '"filter"', '"where"'], services);
+  const whom = await addresseesOf(
+    { filter, where, fleet },
+    ['"printer"', '"filter"', '"where"'],
+    capabilities,
+  );
   const printers = await requests.forEach(whom.filter, (one) => requests.ask(one, what));
   const { warnings } = whom;
   return { status: 'accepted', data: { printers, ...(warnings.length > 0 ? { warnings } : {}) } };
@@ -35,22 +39,26 @@ async function askFor(
 export const structureRequest = defineMethod(
   'structure.request',
   'changes',
-  async (params, _caller, services) => askFor('structure', params, services),
+  async (params, _caller, capabilities) => askFor('structure', params, capabilities),
 );
 
 /** Asks printers for their counters and supplies now. */
 export const readingsRequest = defineMethod(
   'readings.request',
   'changes',
-  async (params, _caller, services) => askFor('readings', params, services),
+  async (params, _caller, capabilities) => askFor('readings', params, capabilities),
 );
 
 /** Asks printers for their log now. */
-export const errorsRequest = defineMethod('errors.request', 'changes', async (params, _caller, services) => {
-  if (params.since !== undefined && params.printer === undefined) {
-    throw new PlatenError('request/invalid', {
-      reason: '/since is a place in the log of one printer: it needs "printer"',
-    });
-  }
-  return askFor('errors', params, services, params.since);
-});
+export const errorsRequest = defineMethod(
+  'errors.request',
+  'changes',
+  async (params, _caller, capabilities) => {
+    if (params.since !== undefined && params.printer === undefined) {
+      throw new PlatenError('request/invalid', {
+        reason: '/since is a place in the log of one printer: it needs "printer"',
+      });
+    }
+    return askFor('errors', params, capabilities, params.since);
+  },
+);

@@ -13,9 +13,9 @@ import { pageOf } from './paging.ts';
 export const reportsInventory = defineMethod(
   'reports.inventory',
   'reads',
-  async (params, _caller, services) => {
+  async (params, _caller, capabilities) => {
     const { form, printer, filter, where } = params;
-    const { fleet, now } = services;
+    const { fleet, now } = capabilities;
     const document = (one: InventoryPrinter) =>
       form === 'glpi' ? glpiInventory(one) : cyclonedxInventory(one, randomUUID(), now());
     if (printer !== undefined) {
@@ -24,9 +24,9 @@ export const reportsInventory = defineMethod(
           reason: '/ "printer", "filter" or "where", one of them only',
         });
       }
-      await checkPrinters([printer], services);
+      await checkPrinters([printer], capabilities);
     }
-    const wanted = await filterOf({ filter, where }, services);
+    const wanted = await filterOf({ filter, where }, capabilities);
     const { limit, cursor } = pageOf(params);
     const page =
       printer === undefined

@@ -9,8 +9,8 @@ const MONTH_DAYS = 30;
 const FIRST_ZONE = 'Pacific/Kiritimati';
 
 /** Pages that were printed between two days, by printer, site, model or a label. */
-export const reportsPages = defineMethod('reports.pages', 'reads', async (params, _caller, services) => {
-  const { reports, now } = services;
+export const reportsPages = defineMethod('reports.pages', 'reads', async (params, _caller, capabilities) => {
+  const { reports, now } = capabilities;
   const { by = 'printer', sort = '-pages', counter = 'impressions', label, site, model } = params;
   const to = params.to ?? dateOfDay(localDay(now(), FIRST_ZONE));
   const from = params.from ?? dateOfDay(dayOfDate(to) - (MONTH_DAYS - 1));
@@ -20,7 +20,7 @@ export const reportsPages = defineMethod('reports.pages', 'reads', async (params
       reason: '/label is the name of the label, with "by": "label" only',
     });
   }
-  const printers = await conditionsOf(params, services);
+  const printers = await conditionsOf(params, capabilities);
   const query = { printers, from, to, now_ms: now(), by, sort, counter, label, site, model };
   return { data: { from, to, ...(await reports.pages(query, pageOf(params))) } };
 });
@@ -29,9 +29,9 @@ export const reportsPages = defineMethod('reports.pages', 'reads', async (params
 export const reportsFirmware = defineMethod(
   'reports.firmware',
   'reads',
-  async (params, _caller, services) => {
-    const { reports, catalog } = services;
-    const printers = await conditionsOf(params, services);
+  async (params, _caller, capabilities) => {
+    const { reports, catalog } = capabilities;
+    const printers = await conditionsOf(params, capabilities);
     const { by = 'software', sort = '-printers', software, model, site } = params;
     const ageOf = (id: string, version: string) => catalog.firmwareAge(id, version);
     return {
@@ -46,9 +46,9 @@ export const reportsFirmware = defineMethod(
 export const reportsSupplies = defineMethod(
   'reports.supplies',
   'reads',
-  async (params, _caller, services) => {
-    const { reports, now } = services;
-    const printers = await conditionsOf(params, services);
+  async (params, _caller, capabilities) => {
+    const { reports, now } = capabilities;
+    const printers = await conditionsOf(params, capabilities);
     const { sort = 'ends', endsWithinDays, site, kind, color, printer } = params;
     const query = { printers, now_ms: now(), sort, endsWithinDays, site, kind, color, printer };
     return { data: { ...(await reports.supplies(query, pageOf(params))) } };

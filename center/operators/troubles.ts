@@ -8,14 +8,14 @@ import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
 /** Troubles, newest first; or how many there are by rule and site. */
-export const troublesList = defineMethod('troubles.list', 'reads', async (params, _caller, services) => {
-  if (params.rule !== undefined) await checkRule(params.rule, services);
+export const troublesList = defineMethod('troubles.list', 'reads', async (params, _caller, capabilities) => {
+  if (params.rule !== undefined) await checkRule(params.rule, capabilities);
   const { groupBy, filter, where, ...rest } = params;
-  const wanted = { ...rest, printers: await conditionsOf({ filter, where }, services) };
+  const wanted = { ...rest, printers: await conditionsOf({ filter, where }, capabilities) };
   if (groupBy !== undefined) {
-    return { data: { items: [], ...(await services.troubles.groups(wanted, groupBy, pageOf(params))) } };
+    return { data: { items: [], ...(await capabilities.troubles.groups(wanted, groupBy, pageOf(params))) } };
   }
-  return { data: { ...(await services.troubles.list(wanted, pageOf(params))) } };
+  return { data: { ...(await capabilities.troubles.list(wanted, pageOf(params))) } };
 });
 
 /** Closes a trouble by hand, with a note. */

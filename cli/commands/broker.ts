@@ -14,9 +14,9 @@ import { writeWholeSync } from '../../files/whole-file.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { ROLES, type Role } from '../../schemas/roles.ts';
 import { addBrokerFlags, type BrokerFlags, readBrokerFlags } from '../broker-flags.ts';
+import { serverHosts } from '../center-resources.ts';
 import { lockDataFolder, openDataFolder } from '../data-folder.ts';
 import { createLog } from '../log.ts';
-import { serverHosts } from '../parts.ts';
 import { addSettings, readSettings, type Settings } from '../settings.ts';
 import { Story } from '../story.ts';
 

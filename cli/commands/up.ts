@@ -49,7 +49,7 @@ async function run(settings: Settings, flags: BrokerFlags): Promise<void> {
     story?.stop();
     return;
   }
-  if (story) product.center.services.events.listen(story.hear);
+  if (story) product.center.capabilities.events.listen(story.hear);
   log.info({ ...product.addresses, admin: product.adminFile }, 'ready');
   story?.say(`ready  ${Object.values(product.addresses).join('  ')}  credentials: ${product.adminFile}`);
   await sayWhatIsKnown(product, story);
@@ -74,7 +74,7 @@ async function run(settings: Settings, flags: BrokerFlags): Promise<void> {
 
 /** A later start goes on from what is stored: says with what. */
 async function sayWhatIsKnown(product: Product, story: Story | undefined): Promise<void> {
-  const { printers, verdict, troubles, campaigns } = await product.center.services.summary.current();
+  const { printers, verdict, troubles, campaigns } = await product.center.capabilities.summary.current();
   if (printers === 0) return;
   const verdicts = Object.entries(verdict).map(([status, count]) => `${count} ${status}`);
   story?.say(

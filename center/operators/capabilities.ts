@@ -1,4 +1,4 @@
-/** What a request method may use: one service for each capability of the center. */
+/** The capabilities of the center that a request method may use. */
 import type { Logger } from 'pino';
 import type { Repository } from '../../releases/repository.ts';
 import type { TroubleRules } from '../../schemas/types.ts';
@@ -24,7 +24,7 @@ import type {
 } from '../queries.ts';
 import type { Campaigns } from '../update/campaigns/campaigns.ts';
 
-export interface Services {
+export interface Capabilities {
   link: Link;
   log: Logger;
   /** The time now, in milliseconds since the epoch: passed in, so that tests can hold it. */

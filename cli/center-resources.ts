@@ -111,7 +111,8 @@ export interface Opening {
   stop: AbortSignal;
 }
 
-export interface Parts {
+/** What is open before the center starts. */
+export interface CenterResources {
   /** Writes down where this process can be reached, for a second start on the same data. */
   tell(addresses: Record<string, string>): void;
   store: Store;
@@ -130,11 +131,11 @@ export interface Parts {
  * @param program what runs, such as `platen up`
  * @throws PlatenError start/database, start/in-use, start/owner, start/stopped
  */
-export async function openParts(
+export async function openResources(
   settings: Settings,
   program: string,
   { log, opened, stop }: Opening,
-): Promise<Parts> {
+): Promise<CenterResources> {
   openDataFolder(settings.data, (sentence) => log.warn(sentence));
   const lock = lockDataFolder(settings.data, program);
   opened.add(() => lock.release());
@@ -202,12 +203,12 @@ function accessOf(setting: Settings['metrics']): 'open' | 'token' | 'none' {
 }
 
 /**
- * Opens HTTP over the parts.
+ * Opens HTTP.
  * @param center what answers requests; undefined until it listens
  */
 export async function openHttp(
   settings: Settings,
-  { store, registry, repository, signIn, oidc }: Parts,
+  { store, registry, repository, signIn, oidc }: CenterResources,
   { log, opened }: Pick<Opening, 'log' | 'opened'>,
   center: () => Center | undefined,
   more: Record<string, Readiness> = {},
@@ -255,17 +256,17 @@ export async function openHttp(
 }
 
 /** Tells operators of signatures that come to their end. */
-export function tellExpiry({ repository }: Parts, { services: { events } }: Center): void {
+export function tellExpiry({ repository }: CenterResources, { capabilities: { events } }: Center): void {
   repository.onExpiring((news) => {
     const data = { role: news.role, version: news.version, expires: news.expires, days: news.days };
     events.tell('release', Date.parse(news.expires) <= Date.now() ? 'expired' : 'expires', { data });
   });
 }
 
-/** The center's options over the parts. */
+/** The options of a center that uses the opened resources. */
 export function centerOptions(
   settings: Settings,
-  { store, accounts, registry, repository, tokens }: Parts,
+  { store, accounts, registry, repository, tokens }: CenterResources,
   link: Link,
   repositoryUrl: string,
   log: Logger,
