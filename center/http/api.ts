@@ -1,6 +1,6 @@
 /**
- * `/api/v1`: the center's methods over HTTP, through the dispatcher that answers MQTT requests too. Who asks is known
- * before a body is read.
+ * `/api/v1`: the center's methods over HTTP, through the same dispatcher as MQTT requests. Callers are identified
+ * before the body is read.
  */
 import { readFileSync } from 'node:fs';
 import rateLimit from '@fastify/rate-limit';
@@ -22,7 +22,7 @@ import { serveOidc } from './oidc-routes.ts';
 import { VisitorLoad } from './visitor-load.ts';
 import { Visitors } from './visitors.ts';
 
-/** What the interface is about, once the center is there. */
+/** What the API serves, once the center has started. */
 export interface Answering {
   answer(asked: Asked): Promise<Answered>;
   events: EventRecord;
@@ -31,7 +31,7 @@ export interface Answering {
 export interface ApiOptions {
   signIn: SignIn;
   publicUrl: string | undefined;
-  /** Undefined where it is not set up. */
+  /** Undefined when OpenID Connect isn't configured. */
   oidc?: OidcSignIn | undefined;
   /** Undefined until the center listens. */
   answering(): Answering | undefined;
@@ -44,14 +44,14 @@ interface Body {
   params: Record<string, unknown>;
 }
 
-/** Methods that take a document: the only ones whose body may be large. */
+/** Methods that take a document: only their bodies may be large. */
 const WITH_DOCUMENT = (Object.keys(METHOD_ROLES) as Method[]).filter((method) =>
   Object.hasOwn(paramsSchema(method).properties ?? {}, 'document'),
 );
 
 const NO_BODY: Body = { payload: Buffer.alloc(0), params: {} };
 
-/** Faults that fastify finds in a request, in the words of the catalogue. */
+/** Fastify's request errors, as errors of the catalogue. */
 function knownFault(error: FastifyError, request: FastifyRequest): PlatenError | undefined {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
@@ -61,7 +61,7 @@ function knownFault(error: FastifyError, request: FastifyRequest): PlatenError |
       });
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new PlatenError('http/media-type', {
-        type: request.headers['content-type'] ?? 'of no known type',
+        type: request.headers['content-type'] ?? 'of an unknown content type',
       });
     default:
       if (error.statusCode === 429) return new PlatenError('http/too-many');
@@ -85,7 +85,7 @@ function sendAnswer(reply: FastifyReply, answer: Answered): FastifyReply {
 class Api {
   readonly #options: ApiOptions;
   readonly #visitors: Visitors;
-  /** Who makes a request, found before its body is read. */
+  /** The caller, identified before the body is read. */
   readonly #found = new WeakMap<FastifyRequest, Visitor>();
   readonly #load = new VisitorLoad({
     requests_max: CENTER_LIMITS.http_requests_person_max,
@@ -112,7 +112,7 @@ class Api {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, payload, done) => {
       const bytes = payload as Buffer;
-      // Also for what turns out to be no JSON: finding that out takes as long.
+      // Also bodies that are not valid JSON: parsing those takes just as long.
       const visitor = this.#found.get(request);
       if (visitor) this.#load.charge(visitor.name, bytes.length, performance.now());
       try {
@@ -163,7 +163,7 @@ class Api {
     scope.post(
       '/session',
       {
-        // By name too: somebody else's tries from the same address keep nobody out. Those are bounded by SignIn.
+        // By address and name: somebody else's attempts from the same address lock nobody out. SignIn limits those.
         config: { rateLimit: { hook: 'preHandler', keyGenerator: nameAtAddress } },
         bodyLimit: CENTER_LIMITS.sign_in_bytes_max,
       },
@@ -189,7 +189,7 @@ class Api {
 
   #answering(): Answering {
     const answering = this.#options.answering();
-    if (!answering) throw new PlatenError('http/unavailable', { reason: 'it is starting' });
+    if (!answering) throw new PlatenError('http/unavailable', { reason: 'the center is starting' });
     return answering;
   }
 
@@ -210,24 +210,24 @@ class Api {
     const { registry } = this.#options;
     show(registry, {
       name: 'platen_event_streams',
-      help: 'Streams of events that are open.',
+      help: 'Event streams that are open.',
       read: () => streams?.open ?? 0,
     });
     show(registry, {
       name: 'platen_event_streams_ended_total',
-      help: 'Streams of events that ended since the start, by why.',
+      help: 'Event streams that ended since the start, by reason.',
       label: 'reason',
       read: () => streams?.ended ?? {},
     });
   }
 
-  /** Admits who was identified, by what the body may come to. */
+  /** Admits an identified request by the size that its body may have. */
   readonly #admit = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { headers, routeOptions } = request;
     const limit = routeOptions.bodyLimit ?? CENTER_LIMITS.request_payload_bytes_max;
     const declared = Number(headers['content-length'] ?? 0);
     const bytes = headers['transfer-encoding'] === undefined ? declared : limit;
-    // What is over the limit is refused without being read.
+    // Fastify refuses a body over the limit without reading it.
     if (bytes > limit) return;
     const done = this.#load.enter(this.#visitor(request).name, bytes, performance.now());
     reply.raw.once('close', done);
@@ -245,7 +245,7 @@ class Api {
     }
     show(this.#options.registry, {
       name: 'platen_http_busy_total',
-      help: 'HTTP requests answered request/busy before their body was read, and lists not begun, by which limit.',
+      help: 'HTTP requests answered request/busy before their body was read, and lists refused, by limit.',
       label: 'limit',
       read: () => this.#load.refused,
     });
@@ -291,18 +291,18 @@ class Api {
       if (answer.status === 'error') throw new Error(`${answer.error.code}: ${answer.error.message}`);
       return answer.data as unknown as ListPage;
     };
-    // What was asked for has been checked by the method: here it is a list of names.
+    // The method has checked the parameters: here it is a list of names.
     const chosen = params['columns'] as string[] | undefined;
     const names = chosen === undefined ? columns.names : [...new Set(['printer', ...chosen])];
     const stream = listStream(first.data as unknown as ListPage, next, form, names);
     stream.on('error', (error) =>
-      this.#options.log.warn({ method, reason: reasonOf(error) }, 'a list was not sent to its end'),
+      this.#options.log.warn({ method, reason: reasonOf(error) }, 'sending a list failed half-way'),
     );
     return reply.type(form === 'csv' ? `${type}; charset=utf-8; header=present` : type).send(stream);
   }
 }
 
-/** Whom a request wants to sign in, and from where. */
+/** The name and address of a sign-in attempt. */
 function nameAtAddress(request: FastifyRequest): string {
   const { username } = ((request.body as Body | undefined) ?? NO_BODY).params;
   return JSON.stringify([request.ip, typeof username === 'string' ? username : null]);
@@ -313,7 +313,7 @@ function checkSignIn({ payload, params }: Body): { username: string; password: s
   const { username, password, ...rest } = params;
   const [unknown] = Object.keys(rest);
   if (typeof username !== 'string' || typeof password !== 'string' || unknown !== undefined) {
-    throw new PlatenError('request/invalid', { reason: '/ is {"username","password"}, both texts' });
+    throw new PlatenError('request/invalid', { reason: '/ is {"username","password"}, both strings' });
   }
   checkNoNul({ username }, payload);
   return { username, password };

@@ -52,12 +52,12 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
 const until = async (holds: () => boolean, ms = 60_000): Promise<void> => {
   for (const began = Date.now(); !holds(); ) {
-    if (Date.now() - began > ms) throw new Error('it never came true');
+    if (Date.now() - began > ms) throw new Error('the condition never became true');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 };
 
-test('silent connections push one another out, and keep nobody from being answered', async () => {
+test('silent connections evict each other, and other clients are still answered', async () => {
   const { port, registry } = await serve({ connectionsMax: 60, idleMax: 40, idlePerAddressMax: 20 });
   const silent = Array.from({ length: 200 }, () => raw(port, '127.0.0.2'));
   await until(() => silent.filter(({ ended }) => ended).length >= 180);
@@ -68,7 +68,7 @@ test('silent connections push one another out, and keep nobody from being answer
   expect(await registry.metrics()).toMatch(/platen_http_turned_away_total\{reason="idle-per-address"\} \d+/);
 });
 
-test('requests of one address that take their time are bounded; others are answered', async () => {
+test('slow requests from one address are limited; other addresses are answered', async () => {
   const { port } = await serve({ requestsPerAddressMax: 5 });
   const slow = Array.from({ length: 8 }, () => raw(port, '127.0.0.2', get('/slow')));
   const begun = () => slow.filter(({ came }) => came().includes('begun')).length;
@@ -77,7 +77,7 @@ test('requests of one address that take their time are bounded; others are answe
   await until(() => other.came().includes('done'));
 });
 
-test('a connection that says nothing, half a header, or no more, ends by itself', async () => {
+test('a connection that sends nothing, half a header, or goes silent is closed', async () => {
   const registry = new Registry();
   const log = pino({ level: 'silent' });
   const server: HttpServer = await startHttp({

@@ -1,7 +1,7 @@
 /**
- * Bounds for the connections of an HTTP server. A connection that has no request under way is a stranger: it lives in a
- * small pool, where one drawn at random gives way when the pool is full, and it ends soon by itself. So silent
- * connections keep nobody else out.
+ * Limits the connections of an HTTP server. Connections without a request in progress share a small pool: they are
+ * closed after a short time, and when the pool is full a random one is closed. So silent connections can't lock anybody
+ * out.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -24,7 +24,7 @@ export const HTTP_CONNECTIONS = {
   requestsPerAddressMax: CENTER_LIMITS.http_requests_per_address_max,
 };
 
-/** Watches the connections of a server; call it before the server listens. */
+/** Watches a server's connections. Call it before the server listens. */
 export function boundConnections(server: Server, options: HttpConnectionsOptions): void {
   const { connectionsMax, idleMax, idlePerAddressMax, requestsPerAddressMax, registry } = options;
   const idle = new Strangers({ max: idleMax, perAddressMax: idlePerAddressMax });
@@ -32,7 +32,7 @@ export function boundConnections(server: Server, options: HttpConnectionsOptions
   const requests = new Map<string, number>();
   const turnedAway: Counter<'reason'> = new MakeCounter({
     name: 'platen_http_turned_away_total',
-    help: 'HTTP connections and requests turned away',
+    help: 'HTTP connections and requests refused',
     labelNames: ['reason'],
     registers: [registry],
   });
@@ -52,7 +52,7 @@ export function boundConnections(server: Server, options: HttpConnectionsOptions
     becomeIdle(socket);
     socket.once('close', () => waiting.get(socket)?.leave());
   });
-  // Whoever takes the upgrade has bounds of its own.
+  // The WebSocket listener limits upgraded connections itself.
   server.prependListener('upgrade', ({ socket }: IncomingMessage) => waiting.get(socket)?.leave());
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     waiting.get(socket)?.leave();

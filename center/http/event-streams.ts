@@ -1,6 +1,6 @@
 /**
- * `/api/v1/events`: the record of events as server-sent events. One reader in this process follows the record for all
- * streams; each stream holds no more than its buffer, and is ended with a reason when that is full.
+ * `/api/v1/events`: the event log as server-sent events. One reader per process follows the log for all streams. A
+ * stream that overflows its buffer is ended with a reason.
  */
 import type { ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
@@ -26,7 +26,7 @@ function listOf(value: unknown): string[] | undefined {
 }
 
 /**
- * What a reader asks for.
+ * Parses what a client subscribes to.
  * @throws PlatenError request/invalid
  */
 export function eventFilter(query: Record<string, unknown>): EventFilter {
@@ -46,16 +46,16 @@ export function eventFilter(query: Record<string, unknown>): EventFilter {
   }
   const printers = listOf(printer);
   if (printers?.some((each) => !PRINTER_ID.test(each)) || (printers?.length ?? 0) > 100) {
-    throw new PlatenError('request/invalid', { reason: '"printer" holds at most 100 ids of printers' });
+    throw new PlatenError('request/invalid', { reason: '"printer" takes at most 100 printer ids' });
   }
   return { kinds: kinds && new Set(kinds), printers: printers && new Set(printers) };
 }
 
-/** The id that a reader saw last. @throws PlatenError request/invalid */
+/** The last event id that the client saw. @throws PlatenError request/invalid */
 export function lastSeenId(header: string | string[] | undefined): number | undefined {
   if (header === undefined || header === '') return undefined;
   if (typeof header !== 'string' || !EVENT_ID.test(header)) {
-    throw new PlatenError('request/invalid', { reason: 'Last-Event-ID is none that this server gave' });
+    throw new PlatenError('request/invalid', { reason: 'Last-Event-ID is not an id that this server sent' });
   }
   return Number(header);
 }
@@ -66,12 +66,12 @@ function frame(event: string, data: string, id?: number): string {
 
 type Ending = 'slow' | 'session-ended' | 'shutdown' | 'unreadable' | 'closed';
 
-/** One reader. */
+/** One client. */
 class Stream {
   readonly visitor: Visitor;
   readonly #filter: EventFilter;
   readonly #response: ServerResponse;
-  /** Rows that came while older ones were still being read; undefined when that is over. */
+  /** Events that arrived while older ones were still being read; undefined once the client has caught up. */
   #held: RecordedEvent[] | undefined = [];
   #heldBytes = 0;
   over = false;
@@ -91,7 +91,7 @@ class Stream {
     if (this.#response.writableLength > CENTER_LIMITS.events_stream_bytes_max) this.end('slow');
   }
 
-  /** Rows as they come. */
+  /** Sends new events. */
   live(rows: readonly RecordedEvent[]): void {
     if (!this.#held) {
       this.#send(rows);
@@ -104,7 +104,7 @@ class Stream {
     if (this.#heldBytes > CENTER_LIMITS.events_stream_bytes_max) this.end('slow');
   }
 
-  /** Rows of the past; resolves when the reader has taken most of them. */
+  /** Sends past events; resolves when the client has read most of them. */
   async past(rows: readonly RecordedEvent[]): Promise<void> {
     let portion: RecordedEvent[] = [];
     let bytes = 0;
@@ -122,7 +122,7 @@ class Stream {
     await this.#drained();
   }
 
-  /** Resolves when the reader has taken most of what it was sent, or was dropped because it took nothing. */
+  /** Resolves when the client has read most of its buffer, or was dropped because it read nothing. */
   async #drained(): Promise<void> {
     if (this.over || !this.#response.writableNeedDrain) return;
     await new Promise<void>((resolve) => {
@@ -141,7 +141,7 @@ class Stream {
     });
   }
 
-  /** The past is over: what came meanwhile follows. */
+  /** The client has caught up: send what arrived in the meantime. */
   caughtUp(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
@@ -167,7 +167,7 @@ class Stream {
     this.#response.write(frame('dropped', JSON.stringify({ reason: why })));
     this.#finish(why);
     this.#response.end();
-    // Somebody who takes nothing doesn't take the end either. Whoever took it may ask the next thing on the connection.
+    // A client that reads nothing would not read the end of the response either. One that read it may reuse the connection.
     const response = this.#response;
     const { socket } = response;
     setTimeout(() => {
@@ -189,11 +189,11 @@ export class EventStreams {
   readonly #log: Logger;
   readonly #streams = new Set<Stream>();
   readonly #stops: (() => unknown)[] = [];
-  /** What all streams have been given that are not catching up. */
+  /** The last event that streams which have caught up were sent. */
   #position = 0;
   #reading: Promise<void> | undefined;
   #again = false;
-  /** Streams that ended, by why. */
+  /** Ended streams, by reason. */
   readonly ended: Record<Ending, number> = {
     slow: 0,
     'session-ended': 0,
@@ -218,12 +218,12 @@ export class EventStreams {
     );
   }
 
-  /** Streams that are open. */
+  /** Open streams. */
   get open(): number {
     return this.#streams.size;
   }
 
-  /** Makes sure that there is a place for another stream. @throws PlatenError events/too-many */
+  /** Ensures that one more stream is allowed. @throws PlatenError events/too-many */
   admit({ name }: Visitor): void {
     const own = [...this.#streams].filter(({ visitor }) => visitor.name === name).length;
     const { events_streams_max, events_streams_person_max } = CENTER_LIMITS;
@@ -235,12 +235,12 @@ export class EventStreams {
     }
   }
 
-  /** Where the record begins and ends now. */
+  /** The first and last id of the log now. */
   bounds(): Promise<RecordBounds> {
     return this.#record.bounds();
   }
 
-  /** Begins a stream over a response of which nothing was sent yet. */
+  /** Starts a stream on a response of which nothing has been sent. */
   serve(
     visitor: Visitor,
     { filter, lastId, bounds }: { filter: EventFilter; lastId: number | undefined; bounds: RecordBounds },
@@ -248,7 +248,7 @@ export class EventStreams {
   ): void {
     const { first, last } = bounds;
     const stream = new Stream(visitor, filter, response);
-    // Nobody followed the record: from here on somebody does.
+    // This is the only stream: nobody followed the log until now.
     if (this.#streams.size === 0) this.#position = Math.max(this.#position, last);
     this.#streams.add(stream);
     stream.ended = (why) => {
@@ -270,13 +270,13 @@ export class EventStreams {
     this.#catchUp(stream, known ? lastId : last).then(
       () => stream.caughtUp(),
       (error: unknown) => {
-        this.#log.warn({ reason: reasonOf(error) }, 'past events were not read');
+        this.#log.warn({ reason: reasonOf(error) }, 'reading past events failed');
         stream.end('unreadable');
       },
     );
   }
 
-  /** Gives a stream what is behind an id, up to where the other streams are. */
+  /** Sends a stream everything after an id, up to where the other streams are. */
   async #catchUp(stream: Stream, from: number): Promise<void> {
     const until = this.#position;
     for (let at = from; at < until && !stream.over; ) {
@@ -295,7 +295,7 @@ export class EventStreams {
       return;
     }
     this.#reading = this.#read()
-      .catch((error: unknown) => this.#log.warn({ reason: reasonOf(error) }, 'events were not read'))
+      .catch((error: unknown) => this.#log.warn({ reason: reasonOf(error) }, 'reading events failed'))
       .finally(() => {
         this.#reading = undefined;
         if (!this.#again) return;
@@ -309,7 +309,7 @@ export class EventStreams {
       const from = this.#position;
       const rows = await this.#record.read(from, CENTER_LIMITS.events_page);
       const last = rows.at(-1);
-      // The last stream went meanwhile, and one that came since began at the end of the record.
+      // The last stream ended meanwhile, and a newer one started at the end of the log.
       if (!last || this.#position !== from) return;
       this.#position = last.id;
       for (const stream of this.#streams) stream.live(rows);
@@ -317,13 +317,13 @@ export class EventStreams {
     }
   }
 
-  /** Keeps connections open, and ends those of somebody who is no longer signed in. */
+  /** Sends keep-alives, and ends streams of people who are no longer signed in. */
   #beat(): void {
     for (const stream of this.#streams) {
       stream.write(':\n\n');
       this.#signIn.holds(stream.visitor).then(
         (holds) => holds || stream.end('session-ended'),
-        (error: unknown) => this.#log.warn({ reason: reasonOf(error) }, 'a session was not looked at'),
+        (error: unknown) => this.#log.warn({ reason: reasonOf(error) }, 'checking a session failed'),
       );
     }
   }
@@ -332,7 +332,7 @@ export class EventStreams {
     for (const stream of this.#streams) if (which(stream)) stream.end('session-ended');
   }
 
-  /** Ends every stream. */
+  /** Ends all streams. */
   stop(): void {
     for (const stop of this.#stops) stop();
     for (const stream of this.#streams) stream.end('shutdown');

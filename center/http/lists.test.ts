@@ -14,18 +14,21 @@ test.each([
   expect(wantedForm(accept)).toBe(form);
 });
 
-test.each(['=1+1', '+cmd', '-2+3', '@SUM(A1)', '\tx', '\rx'])('the cell %j is no formula', (value) => {
-  expect(csvRow({ value }, ['value'])).not.toMatch(/^"?[=+\-@\t\r]/);
-});
+test.each(['=1+1', '+cmd', '-2+3', '@SUM(A1)', '\tx', '\rx'])(
+  'the cell %j is not read as a formula',
+  (value) => {
+    expect(csvRow({ value }, ['value'])).not.toMatch(/^"?[=+\-@\t\r]/);
+  },
+);
 
-test('a row has every column, in order; what is no text or number is JSON', () => {
+test('a row has every column, in order; values other than strings and numbers are JSON', () => {
   const item = { b: 'x,"y"', a: -5, labels: { ring: 'canary' }, no: false };
   expect(csvRow(item, ['a', 'b', 'missing', 'labels', 'no'])).toBe(
     '-5,"x,""y""",,"{""ring"":""canary""}",false\r\n',
   );
 });
 
-test('a page is asked for when the one before was taken, and a page that fails fails the list', async () => {
+test('a page is fetched when the previous one was read, and a failed page fails the list', async () => {
   const asked: string[] = [];
   const ask = async (cursor: string) => {
     asked.push(cursor);

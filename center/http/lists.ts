@@ -1,6 +1,6 @@
 /**
- * Lists as programs and spreadsheets want them: all pages in one answer, as JSON lines or CSV. Nothing is gathered: a
- * page is asked for when whoever reads has taken the one before.
+ * Whole lists for programs and spreadsheets: all pages in one response, as JSON lines or CSV. Nothing is buffered: the
+ * next page is fetched when the client has read the previous one.
  */
 import { Readable } from 'node:stream';
 import { csvCell } from '../../schemas/harmless.ts';
@@ -21,7 +21,7 @@ export const LIST_TYPES: Record<ListForm, string> = {
   csv: 'text/csv',
 };
 
-/** The form that an Accept header wants most; JSON where it names none of them. */
+/** The format that an Accept header prefers; JSON when it names none of them. */
 export function wantedForm(accept = ''): ListForm {
   const wanted = accept
     .toLowerCase()
@@ -54,7 +54,7 @@ export function csvRow(item: Item, columns: readonly string[]): string {
   return `${columns.map((column) => cellOf(item[column])).join(',')}\r\n`;
 }
 
-/** The first page and all that follow it. @throws Error when there are more items than are sent at once */
+/** The first page and all that follow. @throws Error when there are more items than one response may have */
 async function* pagesFrom(
   first: ListPage,
   ask: (cursor: string) => Promise<ListPage>,
@@ -84,7 +84,7 @@ async function* textOf(
 }
 
 /**
- * A whole list as text. When a later page fails the stream does: the connection then ends in the middle of the answer,
+ * A whole list as text. When a later page fails the stream fails: the connection breaks in the middle of the response,
  * so that nobody takes a part for the whole.
  */
 export function listStream(

@@ -1,6 +1,6 @@
 /**
- * `/api/v1/oidc`: to the OpenID provider and back. Between the two a cookie of its own remembers what the answer must
- * fit, so that nobody can be signed in by a link that somebody else began.
+ * `/api/v1/oidc`: redirects to the OpenID provider and back. A separate cookie keeps the flow's state in between, so
+ * that a link from somebody else can't sign anybody in (login CSRF).
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PlatenError } from '../../schemas/errors.ts';
@@ -9,7 +9,7 @@ import type { OidcSignIn } from '../accounts/oidc-sign-in.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Visitors } from './visitors.ts';
 
-/** A page of this server, where somebody goes on after signing in. */
+/** A path of this server to show after signing in. */
 const OWN_PAGE = /^\/(?![/\\])[A-Za-z0-9/_.~?=&%-]*$/;
 const HOME = '/';
 
@@ -17,13 +17,13 @@ interface Remembered extends OidcFlow {
   to: string;
 }
 
-/** The page to go on with. @throws PlatenError request/invalid */
+/** The page to show after signing in. @throws PlatenError request/invalid */
 function pageOf(query: unknown): string {
   const { to = HOME } = query as { to?: unknown };
   if (typeof to === 'string' && to.length <= CENTER_LIMITS.oidc_page_characters_max && OWN_PAGE.test(to)) {
     return to;
   }
-  throw new PlatenError('request/invalid', { reason: '/to is no path of this server, such as /printers' });
+  throw new PlatenError('request/invalid', { reason: '/to is not a path of this server, such as /printers' });
 }
 
 function remembered(text: string | undefined): Remembered {
@@ -34,16 +34,16 @@ function remembered(text: string | undefined): Remembered {
       return value as Remembered;
     }
   } catch {
-    // No JSON: as if there were no cookie, which is told below.
+    // Not JSON: treat it as a missing cookie, reported below.
   }
   throw new PlatenError('oidc/refused', {
-    reason: 'nobody began to sign in with this browser, or too long ago',
+    reason: 'this browser began no sign-in, or too long ago',
   });
 }
 
 /**
- * A page that goes on to another one. A redirect would not do: the browser came here from the provider, and holds a
- * cookie that is SameSite=Strict back until a page of this server leads on.
+ * A page that forwards to another one. A redirect would not do: the browser comes from the provider and withholds a
+ * SameSite=Strict cookie until a page of this server leads on.
  */
 function onwards(to: string): string {
   const page = to.replaceAll('&', '&amp;');
@@ -62,7 +62,7 @@ export function serveOidc(scope: FastifyInstance, oidc: OidcSignIn, visitors: Vi
   });
   scope.get('/oidc/callback', open, async (request: FastifyRequest, reply: FastifyReply) => {
     const { to, ...flow } = remembered(visitors.flowOf(request));
-    // Whatever comes of it, it is used up.
+    // Used up, whatever the result.
     visitors.clearFlow(reply);
     const at = request.url.indexOf('?');
     const { secret } = await oidc.finish(at < 0 ? '' : request.url.slice(at), flow);

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { CENTER_LIMITS } from '../limits.ts';
 import { Scrapes } from './scrapes.ts';
 
-test('a flood of scrapes renders little, and what it is given is a moment old at most', async () => {
+test('a flood of scrapes renders seldom, and gets text that is at most a moment old', async () => {
   let now_ms = 0;
   let rendered = 0;
   const scrapes = new Scrapes({ metrics: () => Promise.resolve(String(++rendered)) }, () => now_ms);

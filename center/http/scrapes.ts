@@ -1,6 +1,6 @@
 /**
- * The metrics as text. Rendering them costs milliseconds of the event loop, and whoever reaches the port may ask: beyond a
- * rate that no scraper comes near, the text of a moment ago is given.
+ * The metrics as text. Rendering blocks the event loop for milliseconds, and anybody who reaches the port may ask.
+ * Beyond a rate that no scraper comes near, recently rendered text is returned.
  */
 import type { Registry } from 'prom-client';
 import { CENTER_LIMITS } from '../limits.ts';
@@ -12,7 +12,7 @@ export class Scrapes {
   #at_ms: number;
   #last: Promise<string> | undefined;
 
-  /** @param now milliseconds of a steady clock */
+  /** @param now milliseconds of a monotonic clock */
   constructor(registry: Pick<Registry, 'metrics'>, now: () => number) {
     this.#registry = registry;
     this.#now = now;

@@ -1,6 +1,6 @@
 /**
- * The HTTP side: the methods, health, metrics and the release repository. MQTT over WebSocket is attached to the same server by
- * whoever puts broker and center together.
+ * The HTTP server: methods, health, metrics and the release repository. Whoever composes broker and center attaches
+ * MQTT over WebSocket to the same server.
  */
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -22,27 +22,27 @@ import { Visitors } from './visitors.ts';
 
 export type Access = 'open' | 'token' | 'none';
 
-/** Whether a part is ready, and if not, why. */
+/** Whether a part is ready, and why not. */
 export type Readiness = () => { ready: boolean; reason?: string };
 
 export interface HttpOptions {
   host: string;
   port: number;
-  /** Folder served under `/repository/`, made when it is missing; undefined: none. */
+  /** Folder served under `/repository/`, created when missing; undefined: none. */
   repository: string | undefined;
   registry: Registry;
-  /** Who may read these here: everybody (as when nothing is said), holders of a token or a session, nobody. */
+  /** Who may read these endpoints: everybody (the default), holders of a token or session, or nobody. */
   access?: { metrics?: Access; repository?: Access };
   /** By name of the part. */
   readiness: Record<string, Readiness>;
   log: Logger;
-  /** What is served under `/api/v1`; without it there is no such interface. */
+  /** The handlers of `/api/v1`; undefined: no API. */
   api?: ApiOptions;
-  /** The setting that the port comes from. */
+  /** The setting that the port comes from, for errors. */
   setting?: string;
-  /** Addresses of proxies: the address in X-Forwarded-For that they put there is taken for the caller's. */
+  /** Addresses of trusted proxies: their X-Forwarded-For is taken as the client's address. */
   proxies?: string[];
-  /** Told by `/healthz`. */
+  /** Reported by `/healthz`. */
   version?: string;
 }
 
@@ -59,7 +59,7 @@ export interface HttpServer {
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const app = fastify({
     logger: false,
-    // Without one a caller could claim to be anywhere.
+    // Without trusted proxies a client could claim any address.
     trustProxy: options.proxies?.length ? options.proxies : false,
     requestTimeout: CENTER_LIMITS.http_request_ms_max,
     connectionTimeout: CENTER_LIMITS.http_silence_ms_max,
@@ -71,7 +71,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     // Keep-alive connections must not hold up the stop.
     forceCloseConnections: true,
   });
-  // Before any route: those that are there already would keep the framework's own.
+  // Before any route: routes defined earlier keep the framework's handler.
   app.setErrorHandler((error, request, reply) => {
     if (error instanceof PlatenError) {
       const code = httpStatusOf(error.code);
@@ -84,7 +84,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     return reply.code(status).send({ error: status >= 500 ? 'internal error' : reasonOf(error) });
   });
   await app.register(helmet, {
-    // A printer that reads the repository is no page; and what TLS there is may end before this server.
+    // Printers that read the repository are not browsers, and TLS may end at a proxy.
     crossOriginResourcePolicy: false,
     strictTransportSecurity: options.api?.publicUrl?.startsWith('https:') ?? false,
   });
@@ -103,12 +103,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     ['/repository/', repository],
   ]);
   if (options.api) {
-    // Also for what is served here beside the interface.
+    // Also for the routes besides the API.
     await app.register(cookie);
     const visitors = new Visitors(options.api);
     app.addHook('onRequest', async (request) => {
       for (const [path, access] of guards) {
-        // By the route that was found, not by the path as it was written: that may be encoded.
+        // By the matched route, not by the raw path, which may be percent-encoded.
         if (access === 'token' && request.routeOptions.url?.startsWith(path)) await visitors.of(request);
       }
     });
@@ -126,7 +126,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       root: options.repository,
       prefix: '/repository/',
       acceptRanges: true,
-      // Metadata changes in place, targets never do: their names carry the version and their hash is signed.
+      // Metadata changes in place. Targets never change: their names carry the version and their hash is signed.
       cacheControl: false,
       dotfiles: 'deny',
       index: false,

@@ -13,7 +13,7 @@ const load = () =>
   });
 const busy = expect.objectContaining({ code: 'request/busy' });
 
-test('one visitor has so many requests and so many bytes under way; others are let in, up to a bound for all', () => {
+test('requests and bytes in progress are limited for one visitor, and bytes for all together', () => {
   const all = load();
   const mine = [all.enter('ana', 60, 0), all.enter('ana', 40, 0)];
   expect(() => all.enter('ana', 1, 0)).toThrow(busy);
@@ -26,7 +26,7 @@ test('one visitor has so many requests and so many bytes under way; others are l
   expect(all.refused).toMatchObject({ bytes: 1, requests: 1, 'bytes-total': 1 });
 });
 
-test('bodies are parsed at a rate: who is in debt waits until it is paid, and asks without a body meanwhile', () => {
+test('bodies are parsed at a limited rate: beyond it a visitor waits, except for requests without a body', () => {
   const all = load();
   all.charge('ana', 230, 0);
   expect(() => all.enter('ana', 1, 2_000)).toThrow(busy);
@@ -36,7 +36,7 @@ test('bodies are parsed at a rate: who is in debt waits until it is paid, and as
   expect(all.refused['bytes-rate']).toBe(1);
 });
 
-test('so many lists are read at a time', () => {
+test('the number of lists being read is limited', () => {
   const all = load();
   const [first] = [all.list('ana', 0), all.list('ana', 0)];
   expect(() => all.list('ana', 0)).toThrow(busy);

@@ -1,15 +1,15 @@
 /**
- * How much of the server one visitor takes with requests that are not yet, or no longer, the dispatcher's: bodies that are
- * still being sent, and lists that are being read. Pure: time is passed in.
+ * Limits the load of one visitor outside the dispatcher: bodies being received, and lists being sent. Pure: time is
+ * passed in.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 
 export interface VisitorLoadLimits {
   requests_max: number;
-  /** Bytes of bodies that are being sent or worked on, of one visitor and of all. */
+  /** Bytes of bodies being received or processed, of one visitor and of all. */
   bytes_max: number;
   bytes_total_max: number;
-  /** Bytes of bodies that are parsed: parsing holds the event loop. */
+  /** Rate of parsed body bytes: parsing blocks the event loop. */
   bytes_per_second_max: number;
   bytes_burst_max: number;
   lists_max: number;
@@ -20,18 +20,18 @@ interface Taken {
   requests: number;
   bytes: number;
   lists: number;
-  /** Bytes that may still be parsed; it fills up again. */
+  /** Bytes that may be parsed now (token bucket). */
   credit: number;
   at_ms: number;
 }
 
 export class VisitorLoad {
   readonly #limits: VisitorLoadLimits;
-  /** By name: no more than there are accounts. */
+  /** By name, so there are at most as many as accounts. */
   readonly #visitors = new Map<string, Taken>();
   #bytes = 0;
   #lists = 0;
-  /** Requests that were answered request/busy, by why. */
+  /** Requests answered request/busy, by reason. */
   readonly refused = { requests: 0, bytes: 0, 'bytes-total': 0, 'bytes-rate': 0, lists: 0 };
 
   constructor(limits: VisitorLoadLimits) {
@@ -39,8 +39,8 @@ export class VisitorLoad {
   }
 
   /**
-   * Lets a request in before its body is read. Whoever is let in calls what is returned once, at the end of the answer.
-   * @param bytes that the body may have
+   * Admits a request before its body is read. Call the returned function once, at the end of the response.
+   * @param bytes the most that the body may have
    * @throws PlatenError request/busy
    */
   enter(name: string, bytes: number, now_ms: number): () => void {
@@ -60,13 +60,13 @@ export class VisitorLoad {
     };
   }
 
-  /** Charges a body that came. What is beyond the credit is paid back before another body is read. */
+  /** Charges a received body. Until a debt is paid back no other body is read. */
   charge(name: string, bytes: number, now_ms: number): void {
     this.#of(name, now_ms).credit -= bytes;
   }
 
   /**
-   * Lets a list in that is sent whole; call what is returned when it was read, or given up.
+   * Admits a whole list. Call the returned function when it was read or abandoned.
    * @throws PlatenError request/busy
    */
   list(name: string, now_ms: number): () => void {

@@ -1,4 +1,4 @@
-/** Who makes an HTTP request: the holder of a token, or of a session's cookie. */
+/** Identifies the caller of an HTTP request by token or session cookie. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PlatenError } from '../../schemas/errors.ts';
 import type { SignIn, Visitor } from '../accounts/sign-in.ts';
@@ -6,18 +6,18 @@ import { CENTER_LIMITS } from '../limits.ts';
 
 export interface VisitorsOptions {
   signIn: SignIn;
-  /** The address that people use, where it is set: pages of it may make changes. */
+  /** The public address, if configured: its pages may make changes. */
   publicUrl: string | undefined;
 }
 
-/** A page that is read changes nothing, so it may be asked for from anywhere. */
+/** Safe methods change nothing, so they are allowed from any origin. */
 const READING = ['GET', 'HEAD'];
 const BEARER = /^Bearer +(\S+)$/i;
 
 export class Visitors {
   readonly #signIn: SignIn;
   readonly #publicOrigin: string | undefined;
-  /** Browsers hold the cookie back from whatever is not TLS, and from other hosts and paths. */
+  /** Browsers send the cookie only over TLS, to this host and path. */
   readonly #secure: boolean;
   readonly #cookie: string;
 
@@ -29,7 +29,7 @@ export class Visitors {
   }
 
   /**
-   * Who asks.
+   * The caller.
    * @throws PlatenError session/none, session/ended, session/foreign-origin, token/refused
    */
   async of(request: FastifyRequest): Promise<Visitor> {
@@ -41,17 +41,17 @@ export class Visitors {
     }
     const secret = this.secretOf(request);
     if (secret === undefined) throw new PlatenError('session/none');
-    // Only a browser sends a cookie, and it says which page made the request whenever that isn't a mere look.
+    // Only browsers send a cookie, and they name the page's origin with every request that isn't a plain GET.
     if (!READING.includes(request.method)) this.#checkOrigin(request, true);
     return this.#signIn.bySession(secret);
   }
 
-  /** What the session's cookie holds. */
+  /** The session cookie's value. */
   secretOf(request: FastifyRequest): string | undefined {
     return request.cookies[this.#cookie];
   }
 
-  /** Signing in is a change that needs no cookie: programs send no origin, pages of others are refused. */
+  /** Signing in needs no cookie: programs send no origin, pages of other origins are refused. */
   checkSignInOrigin(request: FastifyRequest): void {
     this.#checkOrigin(request, false);
   }
@@ -63,7 +63,7 @@ export class Visitors {
       origin !== undefined &&
       URL.canParse(origin) &&
       (origin === this.#publicOrigin || new URL(origin).host === host);
-    if (!own) throw new PlatenError('session/foreign-origin', { origin: origin ?? 'an unknown place' });
+    if (!own) throw new PlatenError('session/foreign-origin', { origin: origin ?? 'an unknown origin' });
   }
 
   setCookie(reply: FastifyReply, secret: string): void {
@@ -77,7 +77,7 @@ export class Visitors {
     reply.clearCookie(this.#cookie, this.#cookieOptions());
   }
 
-  /** Remembers what the answer of an OpenID provider must fit. The browser comes back with it from another site. */
+  /** Keeps the state of an OpenID flow. The browser returns with it from another site, hence SameSite=Lax. */
   setFlow(reply: FastifyReply, text: string): void {
     reply.setCookie(this.#flowCookie, text, {
       ...this.#cookieOptions(),
