@@ -1,6 +1,4 @@
-/**
- * Who may connect: printers and operators with their passwords, in the store. The broker asks here at every CONNECT.
- */
+/** Accounts: the passwords of printers and operators, from the database. The broker checks every CONNECT here. */
 import type { Identity, Principal, Credentials as Shown } from '../../broker/access/identity.ts';
 import { enrolmentOf, hashPassword, makePassword, PasswordChecker } from '../../broker/access/passwords.ts';
 import { PlatenError } from '../../schemas/errors.ts';
@@ -9,16 +7,16 @@ import { CENTER_LIMITS } from '../limits.ts';
 import type { Accounts, PutUser } from '../queries.ts';
 import type { Credential, Credentials } from './credential-store.ts';
 
-/** Printers that an error names. */
+/** The most printers that one error message names. */
 const ENROLLED_NAMED_MAX = 5;
 
 export class StoredAccounts implements Accounts, Identity {
   readonly takesTurns = true;
   readonly #store: Credentials;
   readonly #checker = new PasswordChecker();
-  /** Credentials read lately, least recently used first: a reconnect storm asks for each printer once. */
+  /** Recently used credentials, least recently used first, so that a reconnect storm looks up each printer once. */
   readonly #known = new Map<string, Credential>();
-  /** How often rights changed since the start. */
+  /** Changes of rights since the start. */
   #changes = 0;
   #enrolled: (printers: readonly string[]) => void = () => undefined;
   readonly #revoked = new Set<(name: string, enrolment: string | undefined) => void>();
@@ -27,25 +25,25 @@ export class StoredAccounts implements Accounts, Identity {
     this.#store = store;
   }
 
-  /** Who ends the connections of somebody whose rights changed, and the certificates of other enrolments. */
+  /** Ends the connections of an account whose rights changed, and those with certificates of an earlier enrolment. */
   onRevoked(listener: (name: string, enrolment: string | undefined) => void): void {
     this.#revoked.add(listener);
   }
 
-  /** Who wants to know which printers were enrolled, before their passwords are told. */
+  /** Called with newly enrolled printers before their passwords are handed out. */
   onEnrolled(listener: (printers: readonly string[]) => void): void {
     this.#enrolled = listener;
   }
 
-  /** What certificates of this printer are bound to; undefined when it is not enrolled. */
+  /** What this printer's certificates are bound to; undefined when it isn't enrolled. */
   async enrolmentOf(printer: string): Promise<string | undefined> {
     const credential = await this.#find(printer);
     return credential?.role === 'printer' ? enrolmentOf(credential.hash) : undefined;
   }
 
   /**
-   * Reads credentials ahead, as many as are remembered: after a start a whole fleet connects at once, and none of it
-   * should wait for the database.
+   * Preloads as many credentials as the cache holds: after a restart the whole fleet connects at once and should not
+   * wait for the database.
    */
   async readAhead(): Promise<void> {
     for (const credential of await this.#store.first(CENTER_LIMITS.accounts_remembered_max)) {
@@ -64,7 +62,8 @@ export class StoredAccounts implements Accounts, Identity {
     if (name === undefined) return undefined;
     const credential = await this.#find(name);
     if (certificateName !== undefined) {
-      // The certificate proves who it is. It still has to be a printer, in the enrolment that it was issued for.
+      // The certificate proves the identity. The printer must still be enrolled, under the enrolment the certificate
+      // was issued for.
       if (credential?.role !== 'printer') return undefined;
       if (username !== undefined && username !== certificateName) return undefined;
       const enrolment = enrolmentOf(credential.hash);
@@ -88,7 +87,7 @@ export class StoredAccounts implements Accounts, Identity {
       do {
         before = this.#changes;
         credential = await this.#store.find(name);
-        // Taken away or renewed while it was read: what was read may be what was there before.
+        // The account changed during the query, so the result may be stale.
       } while (before !== this.#changes);
       if (!credential || credential.revokedAt !== undefined) return undefined;
     }
@@ -125,7 +124,7 @@ export class StoredAccounts implements Accounts, Identity {
     await this.#store.putPrinters(made.map(({ printer, hash }) => ({ name: printer, hash })));
     for (const { printer, hash } of made) {
       this.#changed(printer, enrolmentOf(hash));
-      // Whoever is enrolled connects soon.
+      // A printer usually connects soon after it was enrolled.
       this.#remember({ name: printer, role: 'printer', hash });
     }
     this.#enrolled(printers);
@@ -145,9 +144,9 @@ export class StoredAccounts implements Accounts, Identity {
   }
 
   /**
-   * Makes an operator's account or changes it; gives the password where it is a new one. An account that is there keeps
-   * its password unless one is given or asked for, and its connections unless something changes.
-   * @param later ends the connections of somebody who changes the own account, after the reply
+   * Creates or changes an operator's account. Returns the password when a new one was set. An existing account keeps
+   * its password unless one is given or requested, and keeps its connections unless something changes.
+   * @param later ends the connections of an account that changed itself, after the reply was sent
    * @throws PlatenError request/conflict
    */
   async putUser(
@@ -174,7 +173,7 @@ export class StoredAccounts implements Accounts, Identity {
     return shown;
   }
 
-  /** Another process changed this account: it is read again, and its connections end. */
+  /** Another process changed this account: reload it and end its connections. */
   forget(name: string): void {
     this.#changed(name, undefined);
   }
@@ -187,7 +186,7 @@ export class StoredAccounts implements Accounts, Identity {
     return (await this.#find(name))?.role;
   }
 
-  /** Whether it is a printer, one whose credentials were revoked included: it still has to be shown as gone. */
+  /** Whether this is a printer, including one with revoked credentials: operators must still see it as gone. */
   async isPrinter(name: string): Promise<boolean> {
     const credential = this.#known.get(name) ?? (await this.#store.find(name));
     return credential?.role === 'printer';

@@ -1,6 +1,6 @@
 /**
- * `admin.json`: the password of the administrator that the first start made, for whoever may read the data folder. It
- * names the database that it belongs to; one that belongs to another is put aside, and comes back with it.
+ * `admin.json`: the initial administrator's password, readable by whoever may read the data folder. It names the
+ * database it belongs to. When another database is in use it is moved aside, and moved back later.
  */
 import { readdirSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ import type { StoredAccounts } from './accounts.ts';
 
 const NAME = 'admin';
 const WATCH_MS = 2_000;
-/** What is said with everything that somebody must mend. */
+/** Appended to every message that asks the reader to act. */
 const RESET = 'If nobody knows the password any more: platen admin reset';
 
 export interface AdminFileOptions {
@@ -41,12 +41,12 @@ function write({ file, database }: AdminFileOptions, password: string): void {
   writeWholeSync(file, `${JSON.stringify(credentials)}\n`);
 }
 
-/** The file of another database, put aside when that one was in use: `admin-<its id>.json`. */
+/** The file of another database, moved aside as `admin-<database id>.json`. */
 function asideOf(file: string, database: string | undefined): string {
   return join(dirname(file), `admin-${database ?? 'unknown'}.json`);
 }
 
-/** Whether a password is the administrator's in this database. */
+/** Whether this is the administrator's password in this database. */
 async function isRight({ accounts }: AdminFileOptions, password: string): Promise<boolean> {
   const principal = await accounts.authenticate({
     username: NAME,
@@ -57,7 +57,7 @@ async function isRight({ accounts }: AdminFileOptions, password: string): Promis
   return principal?.role === 'admin';
 }
 
-/** Takes the file back that was put aside while another database was in use; gives whether there was one. */
+/** Restores the file that was moved aside for another database; returns whether there was one. */
 async function takeBack(options: AdminFileOptions): Promise<boolean> {
   const { file, database } = options;
   for (const name of readdirSync(dirname(file))) {
@@ -75,7 +75,7 @@ async function takeBack(options: AdminFileOptions): Promise<boolean> {
   return false;
 }
 
-/** Makes the account of the administrator, or gives it a new password, and writes it down. */
+/** Creates the administrator's account or gives it a new password, and writes the file. */
 export async function resetAdmin(options: AdminFileOptions): Promise<void> {
   const password = makePassword();
   await options.accounts.putUser(NAME, 'admin', { password });
@@ -83,7 +83,7 @@ export async function resetAdmin(options: AdminFileOptions): Promise<void> {
 }
 
 /**
- * Makes sure at a start that there is an administrator, and that the file says the truth about this database.
+ * Called at start: ensures that there is an administrator and that the file holds the password for this database.
  * @throws PlatenError file/denied
  */
 export async function ensureAdmin(options: AdminFileOptions): Promise<void> {
@@ -107,21 +107,21 @@ export async function ensureAdmin(options: AdminFileOptions): Promise<void> {
     }
     if (known.database === undefined && (await takeBackInstead(options))) return;
     log.warn(
-      `${file} does not hold the present password of ${NAME}: it was changed, or belongs to another database. ${RESET}`,
+      `${file} does not hold the current password of ${NAME}: the password was changed, or the file belongs to another database. ${RESET}`,
     );
     return;
   }
   if (known) {
     renameSync(file, asideOf(file, known.database));
-    log.warn(`${file} belongs to another database; it is put aside until that one is used again`);
+    log.warn(`${file} belongs to another database: moved aside until that database is used again`);
   }
   if (await takeBack(options)) return;
   if (admins.length > 0 && !admins.some(({ name }) => name === NAME)) return;
-  if (admins.length > 0) log.warn(`${file} is missing: ${NAME} has a new password, which is written there`);
+  if (admins.length > 0) log.warn(`${file} is missing: ${NAME} has a new password, see the new file`);
   await resetAdmin(options);
 }
 
-/** A file without a note of its database, of the time before there were notes: the right one may lie beside it. */
+/** Files of older versions don't name their database. The right one may have been moved aside. */
 async function takeBackInstead(options: AdminFileOptions): Promise<boolean> {
   const { file } = options;
   const aside = asideOf(file, undefined);
@@ -131,7 +131,7 @@ async function takeBackInstead(options: AdminFileOptions): Promise<boolean> {
   return false;
 }
 
-/** Follows resets by another process (`platen admin reset`), until the function that it gives is called. */
+/** Watches for resets by another process (`platen admin reset`). Call the returned function to stop. */
 export function watchAdmin({ accounts, file, log }: AdminFileOptions): () => void {
   const stamp = () => {
     const status = statSync(file, { throwIfNoEntry: false });
@@ -143,7 +143,7 @@ export function watchAdmin({ accounts, file, log }: AdminFileOptions): () => voi
     if (now === seen) return;
     seen = now;
     accounts.forget(NAME);
-    log.warn(`${file} was written anew: ${NAME} signs in again`);
+    log.warn(`${file} was rewritten: ${NAME} must sign in again`);
   }, WATCH_MS);
   timer.unref();
   return () => clearInterval(timer);

@@ -1,6 +1,6 @@
 /**
- * Who may connect: printers and people, each with the hash of a password. Making and checking hashes is the caller's
- * business; the store only keeps them.
+ * Credentials of printers and people, each with a password hash. Callers create and verify hashes; the store only keeps
+ * them.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Role } from '../../schemas/roles.ts';
@@ -9,14 +9,14 @@ import { GroupCommit } from '../ingest/group-commit.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import { endAccess } from './tokens.ts';
 
-/** How long a lookup waits for others; a client that connects doesn't notice. */
+/** How long a lookup waits to be batched with others. Clients don't notice. */
 const LOOKUP_PATIENCE_MS = 3;
 
 export interface Credential {
   name: string;
   role: Role;
   hash: string;
-  /** RFC 3339; missing while it is valid. */
+  /** RFC 3339; undefined while the credential is valid. */
   revokedAt?: string;
 }
 
@@ -38,11 +38,11 @@ function fromRow(row: Row): Credential {
   };
 }
 
-/** A printer that is enrolled again takes part again. */
+/** A printer that is enrolled again is part of the fleet again. */
 const TAKEN_BACK = `ON CONFLICT (id) DO UPDATE
   SET standing = 'active', standing_at = NULL, standing_reason = NULL WHERE printers.standing = 'revoked'`;
 
-/** Two administrators who take each other's rights away at once wait for one another here. */
+/** Serializes changes of administrators, so that two of them can't demote each other at the same time. */
 export async function keepAnAdministrator(client: Client, leaving: string): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT name FROM credentials WHERE role = 'admin' AND revoked_at IS NULL ORDER BY name FOR UPDATE`,
@@ -73,7 +73,7 @@ export class Credentials {
   }
 
   /**
-   * Enrols many printers at once: those that are known get the new hash.
+   * Enrols many printers at once. Known printers get the new hash.
    * @throws PlatenError request/conflict when one of them is being removed
    */
   async putPrinters(list: { name: string; hash: string }[]): Promise<void> {
@@ -99,12 +99,12 @@ export class Credentials {
     });
   }
 
-  /** The credential of this name, revoked or not. In a reconnect storm one statement asks for many. */
+  /** The credential with this name, revoked or not. Lookups are batched: a reconnect storm takes few statements. */
   find(name: string): Promise<Credential | undefined> {
     return this.#lookups.submit(name, LOOKUP_PATIENCE_MS);
   }
 
-  /** The valid credentials that are the first by name. */
+  /** Valid credentials, first by name. */
   async first(limit: number): Promise<Credential[]> {
     const rows = await this.#database.query<Row>(
       `SELECT ${COLUMNS} FROM credentials WHERE revoked_at IS NULL ORDER BY name LIMIT $1`,
@@ -113,7 +113,7 @@ export class Credentials {
     return rows.map(fromRow);
   }
 
-  /** Those of these names that there are, revoked or not. */
+  /** The existing credentials with these names, revoked or not. */
   async findMany(names: string[]): Promise<Map<string, Credential>> {
     const rows = await this.#database.query<Row>(`SELECT ${COLUMNS} FROM credentials WHERE name = ANY($1)`, [
       names,
@@ -121,9 +121,7 @@ export class Credentials {
     return new Map(rows.map((row) => [row.name, fromRow(row)]));
   }
 
-  /**
-   * Sets an operator's credential. @throws PlatenError request/conflict when it would take the last administrator away
-   */
+  /** Sets an operator's credential. @throws PlatenError request/conflict when no administrator would remain */
   async putUser(name: string, role: Role, hash: string): Promise<void> {
     await this.#database.transaction(async (client) => {
       if (role !== 'admin') await keepAnAdministrator(client, name);
@@ -132,15 +130,15 @@ export class Credentials {
          ON CONFLICT (name) DO UPDATE SET role = excluded.role, hash = excluded.hash, revoked_at = NULL`,
         [name, role, hash],
       );
-      // Whoever signed in with the old password or role signs in again.
+      // Sessions begun with the old password or role end.
       await client.query('DELETE FROM sessions WHERE name = $1', [name]);
     });
   }
 
   /**
-   * Takes a credential away; false when there was no valid one. A printer is marked by the same statement: it counts
-   * no more.
-   * @throws PlatenError request/conflict when it is the last administrator's
+   * Revokes a credential. Returns false when there was no valid one. The same statement marks a printer as revoked, so
+   * that it no longer counts.
+   * @throws PlatenError request/conflict when no administrator would remain
    */
   async revoke(name: string): Promise<boolean> {
     return this.#database.transaction(async (client) => {
@@ -159,7 +157,7 @@ export class Credentials {
     });
   }
 
-  /** People with a valid credential, by name. */
+  /** People with valid credentials, by name. */
   async listUsers(): Promise<Credential[]> {
     const rows = await this.#database.query<Row>(
       `SELECT ${COLUMNS} FROM credentials WHERE role <> 'printer' AND revoked_at IS NULL ORDER BY name`,

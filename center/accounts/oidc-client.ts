@@ -1,6 +1,6 @@
 /**
- * The OpenID Connect client: the authorization code flow with PKCE, state and nonce. What the provider offers is looked up
- * when somebody signs in first, so that the center starts without it.
+ * OpenID Connect client: authorization code flow with PKCE, state and nonce. Discovery runs at the first sign-in, so
+ * the center can start while the provider is down.
  */
 import * as openid from 'openid-client';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
@@ -10,25 +10,25 @@ import { type Claims, hasClaim } from './oidc-roles.ts';
 export interface OidcProvider {
   issuer: string;
   clientId: string;
-  /** Undefined: a public client. */
+  /** Undefined for a public client. */
   clientSecret: string | undefined;
   scope: string;
-  /** Where the provider sends people back to, exactly as it is registered there. */
+  /** The redirect URI, exactly as registered at the provider. */
   redirectUri: string;
-  /** Where people come to after they signed out at the provider. */
+  /** Where the provider redirects to after signing out. */
   homeUri: string;
-  /** Claims that are needed; one that is missing in the token is asked for. */
+  /** Required claims. Those missing from the ID token are requested from the userinfo endpoint. */
   claims: readonly string[];
 }
 
-/** What is remembered between the way to the provider and the way back. */
+/** State kept between the redirect to the provider and the callback. */
 export interface OidcFlow {
   state: string;
   nonce: string;
   verifier: string;
 }
 
-/** Errors that say that the provider, or whoever came, is not in order; others say that it can't be reached. */
+/** Errors that mean a faulty provider or callback. All others mean that the provider is unreachable. */
 const REFUSALS = ['AuthorizationResponseError', 'ResponseBodyError', 'WWWAuthenticateChallengeError'];
 
 function refusalOf(error: unknown): PlatenError {
@@ -59,13 +59,13 @@ export class OidcClient {
     this.#now = now;
   }
 
-  /** What the provider says of itself. @throws PlatenError oidc/unavailable */
+  /** The provider's metadata. @throws PlatenError oidc/unavailable */
   #config(): Promise<openid.Configuration> {
     const { issuer, clientId, clientSecret } = this.provider;
     const at_ms = this.#now();
     if (this.#found && at_ms - this.#found.at_ms < CENTER_LIMITS.oidc_kept_ms) return this.#found.config;
     const server = new URL(issuer);
-    // Without TLS on this machine only: the settings see to that.
+    // Plain HTTP only on loopback; the settings enforce that.
     const execute = server.protocol === 'http:' ? [openid.allowInsecureRequests] : [];
     const how = clientSecret === undefined ? openid.None() : openid.ClientSecretBasic(clientSecret);
     const config = openid.discovery(server, clientId, undefined, how, {
@@ -74,14 +74,14 @@ export class OidcClient {
     });
     const found = { config, at_ms };
     this.#found = found;
-    // What failed is asked again by the next who comes.
+    // Forget a failure, so that the next sign-in tries again.
     config.catch(() => {
       if (this.#found === found) this.#found = undefined;
     });
     return config;
   }
 
-  /** Where somebody who wants to sign in is sent to. @throws PlatenError oidc/unavailable */
+  /** The provider's URL to send a person to who signs in. @throws PlatenError oidc/unavailable */
   async begin(): Promise<{ url: URL; flow: OidcFlow }> {
     const { scope, redirectUri } = this.provider;
     const flow = {
@@ -106,8 +106,8 @@ export class OidcClient {
   }
 
   /**
-   * The claims about somebody whom the provider sent back.
-   * @param query as it came, with `code` and `state`
+   * The claims about the person whom the provider redirected back.
+   * @param query of the callback, with `code` and `state`
    * @throws PlatenError oidc/refused, oidc/unavailable
    */
   async finish(query: string, { state, nonce, verifier }: OidcFlow): Promise<Claims & { sub: string }> {
@@ -122,7 +122,7 @@ export class OidcClient {
         idTokenExpected: true,
       });
       const claims = tokens.claims();
-      if (!claims) throw new PlatenError('oidc/refused', { reason: 'it gave no ID token' });
+      if (!claims) throw new PlatenError('oidc/refused', { reason: 'it returned no ID token' });
       const missing = this.provider.claims.some((claim) => !hasClaim(claims, claim));
       if (!missing || config.serverMetadata().userinfo_endpoint === undefined) return claims;
       return { ...(await openid.fetchUserInfo(config, tokens.access_token, claims.sub)), ...claims };
@@ -131,7 +131,7 @@ export class OidcClient {
     }
   }
 
-  /** Where somebody signs out at the provider too; undefined where it offers no such place. */
+  /** The provider's end-session URL; undefined when it has none. */
   async endSessionUrl(): Promise<URL | undefined> {
     try {
       const config = await this.#config();

@@ -1,22 +1,22 @@
-/** What the claims of an OpenID provider mean here: a name and a role. Pure. */
+/** Maps the claims of an OpenID provider to an account name and a role. Pure. */
 import { PlatenError } from '../../schemas/errors.ts';
 import { ROLES } from '../../schemas/roles.ts';
 import type { OperatorRole } from './tokens.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** A value of the claim, and the role that it gives. */
+/** A claim value and the role it gives. */
 export interface RoleRule {
   value: string;
   role: OperatorRole;
 }
 
-/** Stands for whoever the provider lets in. */
+/** Matches everybody whom the provider admits. */
 const ANYBODY = '*';
 const NAME_CHARACTERS_MAX = 64;
 
 /**
- * Reads rules such as `platen-admins=admin,staff=operator,*=viewer`.
+ * Parses rules such as `platen-admins=admin,staff=operator,*=viewer`.
  * @throws Error with the reason
  */
 export function parseRoleRules(text: string): RoleRule[] {
@@ -33,7 +33,7 @@ export function parseRoleRules(text: string): RoleRule[] {
   });
 }
 
-/** A claim by its name, or by the path to it (`realm_access.roles`). */
+/** A claim by name or by path (`realm_access.roles`). */
 function claimAt(claims: Claims, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path];
   let found: unknown = claims;
@@ -44,7 +44,7 @@ function claimAt(claims: Claims, path: string): unknown {
   return found;
 }
 
-/** Whether the claims say anything of what `path` names. */
+/** Whether the claims contain anything at `path`. */
 export function hasClaim(claims: Claims, path: string): boolean {
   return claimAt(claims, path) !== undefined;
 }
@@ -65,8 +65,8 @@ export function roleOfClaims(
 }
 
 /**
- * The name of somebody's account: what the claim says, in characters that names here may have.
- * @throws PlatenError oidc/refused when the claim says nothing of the kind
+ * The account name from the claim, reduced to the characters that names may have.
+ * @throws PlatenError oidc/refused when the claim is missing or empty
  */
 export function nameOfClaims(claims: Claims, path: string): string {
   const claim = claimAt(claims, path);
@@ -74,6 +74,6 @@ export function nameOfClaims(claims: Claims, path: string): string {
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/^[^A-Za-z0-9]+/, '')
     .slice(0, NAME_CHARACTERS_MAX);
-  if (name === '') throw new PlatenError('oidc/refused', { reason: `the claim "${path}" holds no name` });
+  if (name === '') throw new PlatenError('oidc/refused', { reason: `the claim "${path}" contains no name` });
   return name;
 }

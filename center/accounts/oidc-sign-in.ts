@@ -1,4 +1,4 @@
-/** Signing in with OpenID Connect: the provider says who somebody is, the setting says what that makes them here. */
+/** Sign-in with OpenID Connect: the provider says who a person is, the settings say which role that gives. */
 import type { Logger } from 'pino';
 import { hashPassword, makePassword } from '../../broker/access/passwords.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
@@ -10,7 +10,7 @@ import type { OidcPeople } from './oidc-store.ts';
 import type { SignIn, Visitor } from './sign-in.ts';
 
 export interface OidcSettings extends Omit<OidcProvider, 'claims'> {
-  /** Names of claims: of the account's name, and of what gives the role. */
+  /** Names of the claims for the account name and for the role. */
   nameClaim: string;
   roleClaim: string;
   roles: readonly RoleRule[];
@@ -27,7 +27,7 @@ export interface OidcParts {
   now(): number;
 }
 
-/** Who is written down as the author of what follows from claims. */
+/** The author recorded for changes that follow from claims. */
 const AUTHOR = { actor: 'openid-connect', role: 'center' } as const;
 
 export class OidcSignIn {
@@ -40,13 +40,13 @@ export class OidcSignIn {
     this.#client = new OidcClient({ ...provider, claims: [nameClaim, roleClaim] }, parts.now);
   }
 
-  /** Where somebody who wants to sign in is sent to. @throws PlatenError oidc/unavailable */
+  /** The provider's URL to send a person to who signs in. @throws PlatenError oidc/unavailable */
   begin(): Promise<{ url: URL; flow: OidcFlow }> {
     return this.#client.begin();
   }
 
   /**
-   * Begins the session of somebody whom the provider sent back.
+   * Begins a session for the person whom the provider redirected back.
    * @throws PlatenError oidc/refused, oidc/unavailable, oidc/no-role, oidc/removed, oidc/name-taken
    */
   async finish(query: string, flow: OidcFlow): Promise<{ secret: string; visitor: Visitor }> {
@@ -68,7 +68,7 @@ export class OidcSignIn {
     if (entered.changed) {
       accounts.forget(name);
       await audit.add({ ...AUTHOR, method: 'users.put', params: { name, role, ...person }, outcome: 'ok' });
-      log.info({ name, role }, 'an account was given its role by the OpenID provider');
+      log.info({ name, role }, 'an account got its role from the OpenID provider');
     }
     return signIn.begin(name, role, 'oidc');
   }
@@ -82,14 +82,14 @@ export class OidcSignIn {
     log.info({ name }, 'an account ended: the OpenID provider gives it no role');
   }
 
-  /** Where somebody signs out at the provider too. It may be away: here they are signed out all the same. */
+  /** The provider's end-session URL. The provider may be down: the local session has ended either way. */
   async endSessionUrl(): Promise<string | undefined> {
     try {
       return (await this.#client.endSessionUrl())?.href;
     } catch (error) {
       this.#parts.log.warn(
         { reason: reasonOf(error) },
-        'where to sign out at the OpenID provider is not known',
+        'the sign-out page of the OpenID provider is unknown',
       );
       return undefined;
     }

@@ -1,19 +1,19 @@
-/** Which account each person of an OpenID provider has, in Postgres. */
+/** The accounts that belong to the people of an OpenID provider, in Postgres. */
 import type { Role } from '../../schemas/roles.ts';
 import type { Client, Database } from '../database/database.ts';
 import { keepAnAdministrator } from './credential-store.ts';
 import { endAccess, type OperatorRole } from './tokens.ts';
 
-/** Somebody as the provider knows them: the pair that never changes. */
+/** A person as the provider identifies them: this pair never changes. */
 export interface OidcPerson {
   issuer: string;
   subject: string;
 }
 
-/** What came of somebody's coming. `changed`: an account was made, or has another role now. */
+/** The result of a sign-in. `changed`: an account was created, or its role changed. */
 export type Entered =
   | { outcome: 'in'; name: string; changed: boolean }
-  /** The name belongs to somebody else, or to a printer; an administrator removed the account. */
+  /** The name belongs to somebody else or to a printer, or an administrator removed the account. */
   | { outcome: 'taken' | 'removed'; name: string };
 
 interface Account {
@@ -37,11 +37,10 @@ export class OidcPeople {
   }
 
   /**
-   * Gives somebody the account that is theirs, with the role that the provider gives them now; makes one for whoever
-   * comes first.
-   * @param wished the name of a new account
+   * Returns the person's account with the role that the provider gives now. Creates one at the first sign-in.
+   * @param wished name for a new account
    * @param hash of a password that nobody knows
-   * @throws PlatenError request/conflict when it would take the last administrator's rights away
+   * @throws PlatenError request/conflict when no administrator would remain
    */
   enter(
     { issuer, subject }: OidcPerson,
@@ -89,9 +88,9 @@ export class OidcPeople {
   }
 
   /**
-   * The provider gives somebody no role any more: the account, its sessions and tokens end until it does.
-   * @returns the name; undefined when they have no account here
-   * @throws PlatenError request/conflict when it is the last administrator's
+   * The provider no longer gives the person a role: their account, sessions and tokens end until it does again.
+   * @returns the name; undefined when they have no account
+   * @throws PlatenError request/conflict when no administrator would remain
    */
   lose({ issuer, subject }: OidcPerson): Promise<string | undefined> {
     return this.#database.transaction(async (client) => {

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.close());
 
-test('a session ends when it is not used, and in any case after its time', async () => {
+test('a session ends when idle, and after its lifetime even when in use', async () => {
   const sessions = new Sessions(db.store.database);
   const { secret } = await sessions.begin('lena', 'password', START);
   const { session_idle_ms_max, session_ms_max } = CENTER_LIMITS;
@@ -22,14 +22,14 @@ test('a session ends when it is not used, and in any case after its time', async
   for (; now_ms < START + session_ms_max; now_ms += step_ms) {
     expect(await sessions.find(secret, now_ms)).toMatchObject({ name: 'lena', role: 'operator' });
   }
-  // Used all the time, and over all the same.
+  // In constant use, and still it ends.
   expect(await sessions.find(secret, START + session_ms_max)).toBeUndefined();
 
   const other = await sessions.begin('lena', 'password', START);
   expect(await sessions.find(other.secret, START + session_idle_ms_max + 1)).toBeUndefined();
 });
 
-test('asking whether a session holds does not keep it', async () => {
+test('checking whether a session is valid does not prolong it', async () => {
   const sessions = new Sessions(db.store.database);
   const { secret } = await sessions.begin('lena', 'password', START);
   const id = (await sessions.find(secret, START))?.id ?? '';
@@ -40,7 +40,7 @@ test('asking whether a session holds does not keep it', async () => {
   expect(await sessions.holds(id, START + session_idle_ms_max + 1)).toBe(false);
 });
 
-test('of too many sessions of one person the oldest ends, and no secret is stored', async () => {
+test('beyond the limit the oldest session of a person ends, and no secret is stored', async () => {
   const sessions = new Sessions(db.store.database);
   const secrets: string[] = [];
   for (let n = 0; n <= CENTER_LIMITS.sessions_person_max; n += 1) {
@@ -52,7 +52,7 @@ test('of too many sessions of one person the oldest ends, and no secret is store
   for (const secret of secrets) expect(JSON.stringify(rows)).not.toContain(secret);
 });
 
-test('one person has so many tokens that hold; one that is revoked makes room', async () => {
+test('the number of valid tokens a person has is limited; revoking one makes room', async () => {
   const tokens = new Tokens(db.store.database, () => START);
   const wish = { name: 'n', role: 'viewer', lasts_ms: 1_000 } as const;
   const made = [];

@@ -1,4 +1,4 @@
-/** Sessions of people over HTTP. What the cookie holds is kept as a hash only. */
+/** Sessions of people over HTTP. Only a hash of the cookie's secret is stored. */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Role } from '../../schemas/roles.ts';
 import type { Database } from '../database/database.ts';
@@ -8,9 +8,9 @@ const SECRET_BYTES = 32;
 
 export type SignedInWith = 'password' | 'oidc';
 
-/** A session that holds. */
+/** A valid session. */
 export interface Session {
-  /** Names it in this process; nobody gets in with it. */
+  /** Identifies the session inside this process; it gives no access. */
   id: string;
   name: string;
   role: Role;
@@ -18,12 +18,12 @@ export interface Session {
   endsAt: Date;
 }
 
-/** A secret that nobody guesses, in characters that stand in a cookie and a header. */
+/** An unguessable secret that fits in a cookie and a header. */
 export function makeSecret(): string {
   return randomBytes(SECRET_BYTES).toString('base64url');
 }
 
-/** What is kept of a secret. It has 256 random bits, so no cost makes it harder to guess. */
+/** The stored hash of a secret. The secret has 256 random bits, so a costly hash would add nothing. */
 export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
@@ -35,7 +35,7 @@ export class Sessions {
     this.#database = database;
   }
 
-  /** Begins a session; those that ended go, and the oldest of somebody who has too many. */
+  /** Begins a session. Deletes expired ones, and a person's oldest beyond the limit. */
   async begin(name: string, how: SignedInWith, now_ms: number): Promise<{ secret: string; endsAt: Date }> {
     const secret = makeSecret();
     const now = new Date(now_ms);
@@ -54,7 +54,7 @@ export class Sessions {
     return { secret, endsAt };
   }
 
-  /** The session of a secret, when it holds and its account does. Using it puts its idle end off. */
+  /** The session with this secret, if it and its account are valid. Resets the idle timeout. */
   async find(secret: string, now_ms: number): Promise<Session | undefined> {
     const hash = hashSecret(secret);
     const idle = new Date(now_ms - CENTER_LIMITS.session_idle_ms_max);
@@ -80,7 +80,7 @@ export class Sessions {
     return { id: hash.toString('hex'), name: row.name, role: row.role, how: row.how, endsAt: row.ends_at };
   }
 
-  /** Whether a session still holds, by its id. */
+  /** Whether the session with this id is still valid. */
   async holds(id: string, now_ms: number): Promise<boolean> {
     const rows = await this.#database.query<{ one: number }>(
       `SELECT 1 AS one FROM sessions s

@@ -1,6 +1,6 @@
 /**
- * Who asks over HTTP: people with a session, programs with a token. Passwords are looked at in turns, as the broker's
- * are, and after too many wrong ones not at all for a while.
+ * Identifies callers over HTTP: people by session, programs by token. Password checks take turns, as at the broker, and
+ * stop for a while after too many wrong ones.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { CheckQueue } from '../../broker/access/check-queue.ts';
@@ -14,12 +14,12 @@ import type { StoredAccounts } from './accounts.ts';
 import type { Sessions, SignedInWith } from './sessions.ts';
 import { TOKEN_PREFIX, type Tokens } from './tokens.ts';
 
-/** Somebody who may ask. */
+/** An authenticated caller. */
 export interface Visitor {
   name: string;
   role: Role;
   how: SignedInWith | 'token';
-  /** Of the session or the token. */
+  /** Id of the session or the token. */
   id: string;
   endsAt: Date;
 }
@@ -51,7 +51,7 @@ export class SignIn {
     parts.tokens.onRevoked((id) => this.#tell({ id }));
   }
 
-  /** Is told when an account, a session or a token ends, until the returned function is called. */
+  /** Calls `listener` when an account, session or token ends, until the returned function is called. */
   onEnded(listener: (who: { name?: string; id?: string }) => void): () => void {
     this.#ended.add(listener);
     return () => this.#ended.delete(listener);
@@ -80,7 +80,7 @@ export class SignIn {
       if (error instanceof CheckRefused) throw new PlatenError('session/too-many-tries');
       throw error;
     }
-    // A printer has no business here, whatever it knows.
+    // Printers may not sign in, even with the right password.
     if (!principal || principal.role === 'printer') {
       this.#checks.failed(turn);
       await pause(CENTER_LIMITS.sign_in_wrong_ms);
@@ -90,17 +90,17 @@ export class SignIn {
     return this.begin(principal.name, principal.role, 'password');
   }
 
-  /** Begins a session of somebody who has proven to be that. */
+  /** Begins a session for a person who has authenticated. */
   async begin(name: string, role: Role, how: SignedInWith): Promise<{ secret: string; visitor: Visitor }> {
     const { sessions, now } = this.#parts;
     const { secret } = await sessions.begin(name, how, now());
     const found = await sessions.find(secret, now());
-    // The account may have been taken away meanwhile.
+    // The account may have been removed in the meantime.
     if (!found) throw new PlatenError('session/ended');
     return { secret, visitor: { ...found, role } };
   }
 
-  /** Whose session it is. @throws PlatenError session/ended */
+  /** The caller with this session. @throws PlatenError session/ended */
   async bySession(secret: string): Promise<Visitor> {
     const { sessions, now } = this.#parts;
     const session = await sessions.find(secret, now());
@@ -108,14 +108,14 @@ export class SignIn {
     return session;
   }
 
-  /** Whose token it is. @throws PlatenError token/refused */
+  /** The caller with this token. @throws PlatenError token/refused */
   async byToken(secret: string): Promise<Visitor> {
     const token = secret.startsWith(TOKEN_PREFIX) ? await this.#parts.tokens.find(secret) : undefined;
     if (!token) throw new PlatenError('token/refused');
     return { name: token.owner, role: token.role, how: 'token', id: token.id, endsAt: token.endsAt };
   }
 
-  /** Whether the session or token of somebody still holds; asking doesn't count as using it. */
+  /** Whether a caller's session or token is still valid. Doesn't reset the idle timeout. */
   holds({ how, id }: Visitor): Promise<boolean> {
     const { sessions, tokens, now } = this.#parts;
     return how === 'token' ? tokens.holds(id) : sessions.holds(id, now());

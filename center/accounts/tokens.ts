@@ -1,4 +1,6 @@
-/** Tokens for programs: made by a person, with at most that person's role, and ended with that person's account. */
+/**
+ * API tokens for programs. A person creates them, with at most that person's role; they end with that person's account.
+ */
 import { randomUUID } from 'node:crypto';
 import { PlatenError } from '../../schemas/errors.ts';
 import { ROLES, type Role } from '../../schemas/roles.ts';
@@ -8,12 +10,12 @@ import { CENTER_LIMITS } from '../limits.ts';
 import type { Page, PageRequest } from '../queries.ts';
 import { hashSecret, makeSecret } from './sessions.ts';
 
-/** What every token begins with, so that scanners for secrets find one that leaked. */
+/** Prefix of every token, so that secret scanners find leaked ones. */
 export const TOKEN_PREFIX = 'pt_';
 
 export type OperatorRole = Exclude<Role, 'printer'>;
 
-/** A token as it is listed: without its secret. */
+/** A token as listed, without its secret. */
 export interface TokenItem {
   id: string;
   name: string;
@@ -25,11 +27,11 @@ export interface TokenItem {
   revoked?: string;
 }
 
-/** A token that holds. */
+/** A valid token. */
 export interface KnownToken {
   id: string;
   owner: string;
-  /** The lower of the token's and its owner's. */
+  /** The lower of the token's and its owner's role. */
   role: Role;
   endsAt: Date;
 }
@@ -62,7 +64,7 @@ function lower(a: Role, b: Role): Role {
   return ROLES.indexOf(a) < ROLES.indexOf(b) ? a : b;
 }
 
-/** Ends every session and token of an account, in the transaction that takes the account away. */
+/** Ends all sessions and tokens of an account, in the transaction that removes the account. */
 export async function endAccess(client: Client, name: string): Promise<void> {
   await client.query('DELETE FROM sessions WHERE name = $1', [name]);
   await client.query('UPDATE tokens SET revoked_at = now() WHERE owner = $1 AND revoked_at IS NULL', [name]);
@@ -78,13 +80,13 @@ export class Tokens {
     this.#now = now;
   }
 
-  /** Is told the id of every token that is revoked here. */
+  /** Called with the id of every token that is revoked here. */
   onRevoked(listener: (id: string) => void): void {
     this.#ended.add(listener);
   }
 
   /**
-   * Makes a token; its secret is in the answer and nowhere else.
+   * Creates a token. Only this reply contains its secret.
    * @throws PlatenError token/too-many
    */
   async create(
@@ -109,7 +111,7 @@ export class Tokens {
     return { ...itemOf(row), token };
   }
 
-  /** The token of a secret, when it holds and its owner's account does. */
+  /** The token with this secret, if it and its owner's account are valid. */
   async find(secret: string): Promise<KnownToken | undefined> {
     const now = new Date(this.#now());
     const [row] = await this.#database.query<Row & { owner_role: Role }>(
@@ -125,7 +127,7 @@ export class Tokens {
     return { id: row.id, owner: row.owner, role: lower(row.role, row.owner_role), endsAt: row.ends_at };
   }
 
-  /** Whether a token still holds, by its id. */
+  /** Whether the token with this id is still valid. */
   async holds(id: string): Promise<boolean> {
     const rows = await this.#database.query<{ one: number }>(
       `SELECT 1 AS one FROM tokens t JOIN credentials c ON c.name = t.owner AND c.revoked_at IS NULL
@@ -135,7 +137,7 @@ export class Tokens {
     return rows.length > 0;
   }
 
-  /** A page of tokens, the latest first; of one owner, or of all. */
+  /** A page of tokens, newest first; of one owner or of all. */
   async list(owner: string | undefined, page: PageRequest): Promise<Page<TokenItem>> {
     const [at = null, id = null] =
       page.cursor === undefined ? [] : keyOf('tokens', page.cursor, ['time', 'text']);
@@ -155,8 +157,8 @@ export class Tokens {
   }
 
   /**
-   * Ends a token at once.
-   * @param owner whose it has to be; undefined: anybody's
+   * Revokes a token at once.
+   * @param owner who must own it; undefined: anybody
    * @throws PlatenError request/not-found
    */
   async revoke(id: string, owner: string | undefined): Promise<void> {
