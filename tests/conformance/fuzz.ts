@@ -65,15 +65,15 @@ export async function startBroker(): Promise<Fuzzed> {
       env: { ...process.env, PLATEN_ACCESS: 'open', NODE_OPTIONS: '' },
     },
   );
-  const lines = createInterface(child.stdout);
-  for (;;) {
-    const [line] = (await once(lines, 'line')) as [string];
-    const { addresses } = JSON.parse(line) as { addresses?: { mqtt: string; http: string } };
-    if (!addresses) continue;
-    // What else it logs isn't read here, but must not fill the pipe.
-    lines.on('line', () => {});
-    return { port: Number(new URL(addresses.mqtt).port), http: Number(new URL(addresses.http).port), child };
-  }
+  const addresses = await new Promise<{ mqtt: string; http: string }>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the broker ended with ${code}`)));
+    // It stays: what else is logged isn't used here, but must not fill the pipe.
+    createInterface(child.stdout).on('line', (line) => {
+      const logged = JSON.parse(line) as { addresses?: { mqtt: string; http: string } };
+      if (logged.addresses) resolve(logged.addresses);
+    });
+  });
+  return { port: Number(new URL(addresses.mqtt).port), http: Number(new URL(addresses.http).port), child };
 }
 
 /** A conversation as a client might have it. */
