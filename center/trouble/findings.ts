@@ -1,6 +1,6 @@
 /**
- * Troubles that no rule concluded from a log: the center itself found them. They stand in the same lists, events and
- * retained documents as all others, under rule ids of their own.
+ * Troubles that the center itself found, not a rule in a log. They stand in the same lists, events and retained
+ * documents as all others, under rule ids of their own.
  */
 import { createHash } from 'node:crypto';
 import type { CompiledRule } from './engine/rule.ts';
@@ -14,7 +14,7 @@ export interface Finding {
   /** What it is about, besides the printer. */
   key: string;
   severity: string;
-  /** RFC 3339: when it was found. Finding the same again makes no second trouble. */
+  /** RFC 3339: when it was found. Finding the same again opens no second trouble. */
   at: string;
   explanation: string;
 }
@@ -62,7 +62,7 @@ export class Findings {
     this.#writer = new TroubleWriter(settings, (): CompiledRule | undefined => undefined);
   }
 
-  /** Opens a trouble, unless the same was found before; gives its id. */
+  /** Opens a trouble, unless the same was found before. @returns its id */
   async open(finding: Finding): Promise<string> {
     const { store } = this.#settings;
     const row = rowOfFinding(finding);
@@ -72,7 +72,7 @@ export class Findings {
       await this.#writer.setOpen(client, [finding.printer]);
       return true;
     });
-    // A document that could not be published is due in the store and follows at the next start.
+    // A document that could not be published stays due in the store and follows at the next start.
     if (fresh) await this.#writer.tell([{ news: ['opened'], row }]);
     return row.id;
   }

@@ -1,6 +1,6 @@
 /**
- * What operators do about open troubles: acknowledge them, give them an owner, and snooze them. A snooze ends by itself:
- * one timer waits for the next end, and the store knows all of them, so that a restart forgets none.
+ * What operators do about open troubles: acknowledge, assign and snooze them. A snooze ends by itself: one timer waits
+ * for the next end, and the store keeps all of them across restarts.
  */
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
@@ -20,7 +20,7 @@ export interface HandlingParts {
   now(): number;
 }
 
-/** A timer takes no longer delay; the clock may be set meanwhile, too. */
+/** Longest delay of a timer. It also bounds the error when the clock is set meanwhile. */
 const TIMER_MS_MAX = 3_600_000;
 const RETRY_MS = 5_000;
 
@@ -37,7 +37,7 @@ export class Handling implements TroubleHandling {
     this.#parts = parts;
   }
 
-  /** Ends the snoozes that are over, and waits for the others. */
+  /** Ends snoozes that are over, and waits for the next. */
   start(): Promise<void> {
     return this.settle(this.#parts.now());
   }
@@ -106,7 +106,7 @@ export class Handling implements TroubleHandling {
     });
   }
 
-  /** Ends the snoozes that are over at `now` (ms). Of troubles that ended meanwhile nothing is told. */
+  /** Ends the snoozes that are over at `now` (ms). Troubles that ended meanwhile cause no event. */
   async settle(now: number): Promise<void> {
     const { store, saver, writer } = this.#parts;
     await saver.inTurn(async () => {
@@ -130,7 +130,7 @@ export class Handling implements TroubleHandling {
     if (next_ms === undefined || this.#stopped) return;
     const settle = () => {
       this.settle(now()).catch((error: unknown) => {
-        log.error({ reason: reasonOf(error) }, 'snoozes that are over could not be ended');
+        log.error({ reason: reasonOf(error) }, 'cannot end expired snoozes');
         if (!this.#stopped) this.#timer = setTimeout(settle, RETRY_MS).unref();
       });
     };

@@ -1,6 +1,6 @@
 /**
- * Judges stored entries by the rules in force, in memory. While rules and their memory are loaded, entries wait; when
- * too many wait, they are read from the store instead.
+ * Judges stored entries by the rules in force, in memory. Entries wait while rules and their state are loaded; when too
+ * many wait, they are read from the store instead.
  */
 import type { Logger } from 'pino';
 import type { LogEntry, Structure } from '../../schemas/types.ts';
@@ -19,46 +19,46 @@ import { Unjudged } from './unjudged.ts';
 export interface LogJudgeSettings {
   store: TroubleStore;
   inRange: InRange;
-  /** Called once when a printer begins too many keys of a rule. */
+  /** Called once when a printer reaches the maximum of keys for a rule. */
   onCrowded(rule: string, printer: string): void;
-  /** Takes what was concluded. */
+  /** Called with what was concluded. */
   onChanges(changes: TroubleChange[]): void;
   log: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
 }
 
-/** Memory of one printer, or of the rules across printers (''), as it is stored. */
+/** State of one printer, or of the rules across printers (''), as stored. */
 export interface StateRow {
   printer: string;
   state: string;
 }
 
-/** What the rules in force go on from. */
+/** The stored state that the rules in force start from. */
 export interface KeptMemory {
-  /** Fingerprints of the groups of rules whose memory is in `states`. */
+  /** Fingerprints of the groups of rules whose state is in `states`. */
   known: Set<string>;
   states: [printer: string, state: PrinterState][];
-  /** Entries received from then on may be missing in `states`. */
+  /** Entries received from this time on may be missing in `states`. */
   since: Date;
 }
 
-/** What comes while memory is loaded. */
+/** What arrives while state is loaded. */
 interface Arrivals {
   batches: StoredBatch[];
   entries: number;
   structures: Map<string, Structure>;
   readings: { printer: string; signs: ReadingSigns }[];
-  /** Too many entries came: they are read from the store. */
+  /** Too many entries arrived: they are read from the store. */
   overflowed: boolean;
 }
 
-/** Judging holds the event loop for about so long at once. */
+/** Longest time for which judging blocks the event loop. */
 const JUDGE_MS_MAX = 5;
-/** Memory that one transaction writes: printers, and characters of JSON. */
+/** State written per transaction: printers, and characters of JSON. */
 const CHECKPOINT_PRINTERS = 200;
 const CHECKPOINT_CHARACTERS = 500_000;
-/** A warning that entries were settled early is logged at most so often. */
+/** Shortest time between two warnings that entries were settled early. */
 const HASTE_LOGGED_EVERY_MS = 60_000;
 
 function nextTurn(): Promise<void> {
@@ -72,9 +72,9 @@ export class LogJudge {
   #engine = new TroubleEngine(this.#rules);
   readonly #unjudged = new Unjudged();
   #arrivals: Arrivals | undefined = newArrivals();
-  /** Printers whose memory changed since it was last stored. */
+  /** Printers whose state changed since it was last stored. */
   readonly #dirty = new Set<string>();
-  /** Printers of which some memory is in the store. */
+  /** Printers with state in the store. */
   readonly #stored = new Set<string>();
   readonly #counts = { judged: 0, early: 0 };
   #haste = { logged: 0, at: Number.NEGATIVE_INFINITY };
@@ -84,8 +84,8 @@ export class LogJudge {
   }
 
   /**
-   * What became of entries since the start or the last change of rules: those judged and those not believed (`early`),
-   * and for how many rules and entries one came too late, made a key too many, or was settled before its time.
+   * What happened to entries since the start or the last change of rules: judged, refused as too far ahead (`early`),
+   * and, counted per rule, too late, above the maximum of keys (`crowded`), or settled early (`hastened`).
    */
   get counts(): Record<'judged' | 'early' | 'late' | 'crowded' | 'hastened' | 'clocks_set_back', number> {
     const { late, crowded, hastened, setBack } = this.#engine;
@@ -114,7 +114,7 @@ export class LogJudge {
     return this.#engine.openIds();
   }
 
-  /** Entries that were stored, new ones only. @returns whether there is something to be judged soon */
+  /** Takes entries that were stored for the first time. @returns whether there is something to judge soon */
   onEntries(printer: string, log: string, entries: readonly LogEntry[]): boolean {
     const arrivals = this.#arrivals;
     if (arrivals) {
@@ -132,7 +132,7 @@ export class LogJudge {
     return true;
   }
 
-  /** A reading that was stored, new ones only. */
+  /** Takes a reading that was stored for the first time. */
   onReading(printer: string, signs: ReadingSigns): void {
     const arrivals = this.#arrivals;
     if (!arrivals) {
@@ -155,20 +155,20 @@ export class LogJudge {
     this.#dirty.add(printer);
   }
 
-  /** Another catalog is in force: versions may compare otherwise. */
+  /** Drops cached ranges: another catalog may order versions differently. */
   forgetRanges(): void {
     this.#engine.forgetRanges();
   }
 
-  /** Judges all entries that wait. */
+  /** Judges all waiting entries. */
   #judgeAll(): void {
     for (const printer of this.#unjudged.printers()) this.#judge(printer);
   }
 
-  /** The same, with turns for other work in between. */
+  /** Like `judgeAll`, but yields to other work in between. */
   async judgeInTurns(): Promise<void> {
     let began = performance.now();
-    // Printers whose entries arrive meanwhile have their turn later.
+    // Printers whose entries arrive meanwhile get their turn later.
     for (const printer of [...this.#unjudged.printers()]) {
       this.#judge(printer);
       if (performance.now() - began < JUDGE_MS_MAX) continue;
@@ -183,7 +183,7 @@ export class LogJudge {
     this.#dirty.add(printer);
     const limit_ms = this.#settings.now() + EARLY_MAX_MS;
     const limit = new Date(limit_ms).toISOString();
-    // In the form that nearly every clock writes, an earlier time is a smaller text: that is cheaper than parsing it.
+    // In the form that nearly all clocks write, comparing texts compares times, and costs less than parsing.
     const early = ({ at }: LogEntry) => !(at.endsWith('Z') && at < limit) && !(parseTime(at) <= limit_ms);
     for (const { log, entries } of stretches) {
       const believable = entries.some(early) ? entries.filter((entry) => !early(entry)) : entries;
@@ -194,7 +194,7 @@ export class LogJudge {
       if (this.#engine.setBack > setBack) {
         this.#settings.log.warn(
           { printer, log },
-          'the clock of a printer was set back: entries that it had dated later are not believed any more',
+          'the clock of a printer was set back: its entries with later times are discarded',
         );
       }
     }
@@ -205,12 +205,12 @@ export class LogJudge {
     this.#settings.onChanges(changes);
   }
 
-  /** Event time has come to `now` (ms). */
+  /** Advances event time to `now` (ms). */
   advance(now: number): void {
     this.#conclude(this.#engine.advance(now));
   }
 
-  /** Says once in a while that entries were settled before their time. */
+  /** Warns once in a while that entries were settled early. */
   warnOfHaste(now: number): void {
     const { hastened } = this.#engine;
     const { logged, at } = this.#haste;
@@ -219,11 +219,11 @@ export class LogJudge {
     this.#haste = { logged: hastened, at: now };
     this.#settings.log.warn(
       { count: hastened - logged },
-      'more entries wait for late ones than fit in memory: older ones were settled before their time',
+      'too many entries are waiting for late ones: older ones were settled early',
     );
   }
 
-  /** Discards what a key has seen up to `at` (ms): its trouble was ended by a person or by a cure. */
+  /** Discards what a key has seen up to `at` (ms): an operator or a cure ended its trouble. */
   cut(rule: string, printer: string | undefined, key: string, at: number): void {
     this.#engine.cut(rule, printer, key, at);
   }
@@ -237,18 +237,18 @@ export class LogJudge {
     this.#stored.delete(printer);
   }
 
-  /** Printers whose memory is to be stored; '' stands for the rules across printers. */
+  /** Printers whose state must be stored; '' stands for the rules across printers. */
   dirty(): string[] {
     if (this.#rules.rules.some((rule) => rule.cohort)) this.#dirty.add('');
     return [...this.#dirty];
   }
 
-  /** The memory of these could not be stored. */
+  /** Marks states that could not be stored. */
   markDirty(states: readonly StateRow[]): void {
     for (const { printer } of states) this.#dirty.add(printer);
   }
 
-  /** Takes printers from the end of the list until their memory is enough for one transaction. */
+  /** Takes printers from the end of the list until their state fills one transaction. */
   export(printers: string[]): StateRow[] {
     const states: StateRow[] = [];
     let characters = 0;
@@ -256,7 +256,7 @@ export class LogJudge {
       const printer = printers.pop();
       if (printer === undefined) break;
       this.#dirty.delete(printer);
-      // Its structure is in the store: a fleet that connects for the first time need not be written once more.
+      // Its structure is in the store already: a fleet that connects for the first time needs no second write.
       if (!this.#stored.has(printer) && this.#engine.knowsOnlyStructure(printer)) continue;
       const state = this.#engine.exportState(printer);
       if (!state) continue;
@@ -268,24 +268,24 @@ export class LogJudge {
     return states;
   }
 
-  /** All memory, to go on from under other rules. */
+  /** Exports all state, to continue under other rules. */
   exportAll(since: Date): KeptMemory {
     const known = new Set(this.fingerprints());
     const states = [...this.#engine.printerIds(), ''].flatMap((printer): [string, PrinterState][] => {
       const state = this.#engine.exportState(printer);
       return state ? [[printer, JSON.parse(JSON.stringify(state)) as PrinterState]] : [];
     });
-    // Exporting settles, and what that ended is not in the states any more: this engine reports it.
+    // Exporting settles, and troubles that became final are not in the states: this engine reports them.
     this.advance(this.#settings.now());
     return { known, states, since };
   }
 
-  /** Some memory of this printer is in the store. */
+  /** Notes that state of this printer is in the store. */
   markStored(printer: string): void {
     this.#stored.add(printer);
   }
 
-  /** Puts rules in force: memory of unchanged rules is imported, that of others is made from the log. */
+  /** Puts rules in force: imports the state of unchanged rules, and rebuilds that of others from the log. */
   async load(rules: CompiledRules, { known, states, since }: KeptMemory): Promise<void> {
     const { store, now, inRange, log, onCrowded } = this.#settings;
     this.#arrivals ??= newArrivals();
@@ -324,7 +324,7 @@ export class LogJudge {
       engine.restartReadings();
     }
     for (const [printer, state] of states) engine.importState(printer, state);
-    // Imported cohorts may lack structures that were reported since.
+    // Imported cohorts may lack structures reported since.
     if (rules.rules.some((rule) => rule.cohort)) await readStructures();
     const announced = (await store.changedSince(since)).filter(({ rule }) => !rebuilt.has(rule));
     engine.recall(announced.map(viewOfRow));
@@ -340,7 +340,7 @@ export class LogJudge {
     this.#byId = new Map(rules.rules.map((rule) => [rule.id, rule]));
     this.#engine = engine;
     this.#arrivals = undefined;
-    // Before the changes that follow from arrivals: of each trouble the newest view counts.
+    // Before the changes that follow from arrivals: for each trouble the newest view wins.
     this.#conclude(changes);
     for (const [printer, structure] of arrivals.structures) this.onStructure(printer, structure);
     for (const { printer, log: memory, entries } of arrivals.batches) {

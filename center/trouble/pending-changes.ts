@@ -1,4 +1,4 @@
-/** What is still to be written of troubles: changes that rules concluded, and what people and remedies added. */
+/** Changes of troubles not written yet: those concluded by rules, and those added by operators and remedies. */
 import type { TroubleChange } from './engine/engine.ts';
 import type { Amendment } from './writer.ts';
 
@@ -9,13 +9,13 @@ export interface ChangesToWrite {
 }
 
 export class PendingChanges {
-  /** By trouble, the newest view: openings, endings and whatever else somebody waits for. */
+  /** By trouble, the newest view: openings, endings and whatever else is awaited. */
   #urgent = new Map<string, TroubleChange>();
-  /** By trouble: further evidence of what is open. */
+  /** By trouble: further evidence of open ones. */
   #evidence = new Map<string, TroubleChange>();
   #amendments: Amendment[] = [];
 
-  /** @returns whether there is something that somebody waits for */
+  /** @returns whether something is awaited */
   add(changes: readonly TroubleChange[]): boolean {
     let urgent = false;
     for (const change of changes) {
@@ -35,7 +35,7 @@ export class PendingChanges {
     this.#amendments.push(amendment);
   }
 
-  /** Takes what is to be written, further evidence only when asked for it. */
+  /** Takes what is to be written; further evidence only with `evidence`. */
   take(evidence: boolean): ChangesToWrite {
     const changes = [...this.#urgent.values(), ...(evidence ? this.#evidence.values() : [])];
     const amendments = this.#amendments;
@@ -45,7 +45,7 @@ export class PendingChanges {
     return { changes, amendments };
   }
 
-  /** Nothing was written: everything stays to be written, unless there is something newer. */
+  /** Puts back what could not be written, unless there is something newer. */
   putBack({ changes, amendments }: ChangesToWrite): void {
     for (const change of changes) {
       const { id } = change.trouble;
@@ -54,7 +54,7 @@ export class PendingChanges {
     this.#amendments = [...amendments, ...this.#amendments];
   }
 
-  /** The printer was removed: nothing of it is written any more. */
+  /** Drops everything of a removed printer. */
   forget(printer: string): void {
     for (const changes of [this.#urgent, this.#evidence]) {
       for (const [id, { trouble }] of changes) if (trouble.scope.printer === printer) changes.delete(id);

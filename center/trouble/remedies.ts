@@ -1,6 +1,6 @@
 /**
- * What is done about a trouble: software that cures it, offered to every printer for which it is appropriate; a word to
- * the operator; a request; a policy.
+ * Starts the remedy of a trouble: offers the software that cures it to every printer for which it is appropriate, tells
+ * the operator, sends a request, or sets a policy.
  */
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
@@ -28,13 +28,13 @@ export interface RemedyCampaigns {
     excluded: Record<string, number>;
     examples: unknown[];
   }>;
-  /** Brings the printers to the campaign of this question; the first to ask makes it. */
+  /** Adds the printers to the campaign for this question; the first to ask creates it. */
   ask(question: {
     key: string;
     request: RemedyRequest;
     mode: 'automatic' | 'propose';
   }): Promise<{ campaign?: string; outcome: 'created' | 'joined' | 'nobody'; why?: string }>;
-  /** What a rule may do by itself. */
+  /** What a rule may do on its own. */
   ruleMode(rule: string, auto: boolean): Promise<'automatic' | 'propose' | 'off'>;
 }
 
@@ -59,7 +59,7 @@ export interface RemedySources {
 
 const PAGE = 500;
 
-/** From which version on each software has a cure for one of the codes. */
+/** By software: the first version that cures one of the codes. */
 function fixing(catalog: CompiledCatalog | undefined, codes: string[]): WantedSoftware[] {
   return (catalog?.products ?? []).flatMap(({ id, releases }) => {
     const first = releases.find(
@@ -69,13 +69,13 @@ function fixing(catalog: CompiledCatalog | undefined, codes: string[]): WantedSo
   });
 }
 
-/** Names what a rule means and does: another name is another question. */
+/** Identifies what a rule means and does: with another name it is another question. */
 export function ruleQuestion(rule: CompiledRule): string {
   const text = JSON.stringify([rule.fingerprint, rule.remedy ?? {}, rule.fleet], byName);
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }
 
-/** For `JSON.stringify`: members of objects in the order of their names. */
+/** For `JSON.stringify`: sorts the members of objects by name. */
 function byName(_name: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -83,9 +83,9 @@ function byName(_name: string, value: unknown): unknown {
 
 export class Remedies {
   readonly #sources: RemedySources;
-  /** One after the other: two printers with the same trouble must not make two campaigns. */
+  /** One after the other: two printers with the same trouble must not create two campaigns. */
   readonly #serial = new Serial();
-  /** What is still to be written beside troubles. */
+  /** Notes on troubles that are still being written. */
   readonly #notes = new Set<Promise<void>>();
   #stopped = false;
 
@@ -93,7 +93,7 @@ export class Remedies {
     this.#sources = sources;
   }
 
-  /** Begins the remedy of a trouble that has opened. */
+  /** Starts the remedy of a trouble that has opened. */
   hear(conclusion: Conclusion): void | Promise<void> {
     if (conclusion.kind !== 'trouble' || this.#stopped) return;
     const { news, row, rule } = conclusion;
@@ -101,18 +101,18 @@ export class Remedies {
     return this.#serial.run(() => this.#begin(row, rule));
   }
 
-  /** Waits for what is under way. Remedies of troubles that open from now on are begun by the next start. */
+  /** Waits for running work. The next start begins the remedies of troubles that open from now on. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#serial.idle();
     await Promise.all(this.#notes);
   }
 
-  /** Writes beside a trouble without waiting for it: troubles that open together are written together. */
+  /** Writes a note on a trouble without waiting for it, so that troubles that open together are written together. */
   #note(trouble: string, proposal: Record<string, unknown>): void {
     const written = this.#amend(trouble, proposal)
       .catch((error: unknown) =>
-        this.#sources.log.error({ trouble, reason: reasonOf(error) }, 'a remedy could not be written'),
+        this.#sources.log.error({ trouble, reason: reasonOf(error) }, 'cannot write a remedy'),
       )
       .finally(() => this.#notes.delete(written));
     this.#notes.add(written);
@@ -201,7 +201,7 @@ export class Remedies {
     });
   }
 
-  /** Of what is offered the first that the printer has and in a version that lacks the cure. */
+  /** The first software on offer that the printer has in a version without the cure. */
   async #fitting(
     offered: WantedSoftware[],
     printer: string | undefined,
@@ -222,7 +222,7 @@ export class Remedies {
     return version === undefined || this.#inRange(id, version, range) !== true;
   }
 
-  /** Printers in the rule's scope that have the software and lack the cure; the one in trouble among them. */
+  /** Printers in the rule's scope that have the software without the cure, including the one in trouble. */
   async #appropriate(
     rule: CompiledRule,
     wanted: WantedSoftware,

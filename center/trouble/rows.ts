@@ -7,16 +7,16 @@ import { type CompiledRule, OWN_RULES } from './engine/rule.ts';
 /** What can happen to a trouble. */
 export type TroubleNews = 'opened' | 'escalated' | 'reopened' | 'cleared' | 'cured' | 'closed' | 'withdrawn';
 
-/** What operators do about a trouble. `awake`: its snooze is over. */
+/** What operators do about a trouble. `awake`: its snooze has ended. */
 export type TroubleAct = 'acknowledged' | 'unacknowledged' | 'assigned' | 'unassigned' | 'snoozed' | 'awake';
 
-/** Software that is to be installed. */
+/** Software to be installed. */
 export interface WantedSoftware {
   id: string;
   range: string;
 }
 
-/** Times are RFC 3339 texts; what is absent is null, as in the database. */
+/** Times are RFC 3339 texts; as in the database, null means absent. */
 export interface TroubleRow {
   id: string;
   rule: string;
@@ -38,25 +38,25 @@ export interface TroubleRow {
   proposal: Record<string, unknown> | null;
   note: string | null;
   explanation: string | null;
-  /** When an update was proven that is to cure it. */
+  /** When the update that should cure it was proven. */
   proven_at: string | null;
-  /** Who looks after it. */
+  /** The operator who owns it. */
   owner: string | null;
   acknowledged: Acknowledgement | null;
   snoozed: Snooze | null;
 }
 
-/** Who has seen a trouble. */
+/** Who has acknowledged a trouble. */
 export type Acknowledgement = NonNullable<Trouble['acknowledged']>;
-/** Until when nobody is to be notified of a trouble; it is deleted when it is over. */
+/** Until when notifications of a trouble are suppressed; deleted when it is over. */
 export type Snooze = NonNullable<Trouble['snoozed']>;
 
-/** The rule of troubles that tell that a printer makes more keys for a rule than are kept. */
+/** Troubles of this rule say that a printer uses more keys of a rule than are kept. */
 export const CROWDED_RULE = `${OWN_RULES}crowded`;
-/** The rule of troubles that tell that a printer was set aside. */
+/** Troubles of this rule say that a printer was set aside. */
 export const SET_ASIDE_RULE = `${OWN_RULES}set-aside`;
 
-/** Whether the center itself found it, and no rule did. */
+/** Whether the center itself found it, not a rule. */
 export function isFinding({ rule }: Pick<TroubleRow, 'rule'>): boolean {
   return rule.startsWith(OWN_RULES);
 }
@@ -65,7 +65,7 @@ export function isOpen(row: TroubleRow): boolean {
   return row.state === 'open' || row.state === 'escalated';
 }
 
-/** The row that a trouble makes, on top of what there was. */
+/** The row of a trouble, based on the row before. */
 export function rowOf(
   view: TroubleView,
   rule: CompiledRule | undefined,
@@ -74,7 +74,7 @@ export function rowOf(
 ): TroubleRow {
   const { scope } = view;
   const ended = view.closedAt !== undefined;
-  // An update that was to cure it did not, when the trouble goes on after it.
+  // The trouble goes on after the update that should cure it.
   const refuted = before?.proven_at != null && view.lastAt > Date.parse(before.proven_at);
   const proven = refuted ? null : (before?.proven_at ?? null);
   const cured = ended && proven !== null;
@@ -112,7 +112,7 @@ export function rowOf(
   };
 }
 
-/** What was told of a trouble, by its row. */
+/** The view that was last reported, from its row. */
 export function viewOfRow(row: TroubleRow): TroubleView {
   return {
     id: row.id,
@@ -137,7 +137,7 @@ export function viewOfRow(row: TroubleRow): TroubleView {
   };
 }
 
-/** A trouble as printers and operators read it. */
+/** A trouble on the wire. */
 export function troubleOf(row: TroubleRow): Trouble {
   const { printer: _printer, unit: _unit, ...rest } = row.scope;
   const scope = Object.entries(rest)
@@ -167,7 +167,7 @@ export function troubleOf(row: TroubleRow): Trouble {
   };
 }
 
-// The database writes times of its own form into JSON.
+// The database has its own form of times in JSON.
 function rfc3339(text: string): string {
   return new Date(text).toISOString();
 }

@@ -1,5 +1,5 @@
 /**
- * The trouble rules in force: checked, tried on their own tests, stored as a revision, put in force.
+ * The trouble rules in force: checks a document, runs its own tests, stores it as a revision and puts it in force.
  */
 import type { TroubleRules } from '../../schemas/types.ts';
 import type { Documents } from '../database/document-store.ts';

@@ -1,6 +1,6 @@
 /**
- * Writes what the rules concluded: soon what somebody waits for, now and then further evidence and the rules' memory.
- * Everything that reads or changes memory runs here, one piece after the other.
+ * Writes what the rules concluded: soon if it is awaited, now and then further evidence and the rules' state.
+ * Everything that reads or changes this state runs here, one piece after the other.
  */
 import type { Logger } from 'pino';
 import { Serial } from '../../base/serial.ts';
@@ -17,19 +17,19 @@ export interface SaverTimes {
   flush: number;
   /** Further evidence of open troubles is written after at most this. */
   evidence: number;
-  /** The rules' memory is written after this, later when writing it takes long. */
+  /** The rules' state is written after this; later when writing takes long. */
   checkpoint: number;
   tick: number;
-  /** What failed is tried again after this. */
+  /** A failed attempt is repeated after this. */
   retry: number;
 }
 
 const TIMES: SaverTimes = { flush: 100, evidence: 5_000, checkpoint: 10_000, tick: 1_000, retry: 1_000 };
 
-/** A flush that took long is followed by a pause of so many times that, up to a bound. */
+/** A slow flush is followed by a pause of this many times its duration, up to a limit. */
 const FLUSH_PAUSE_SHARE = 4;
 const FLUSH_PAUSE_MS_MAX = 1_000;
-/** A checkpoint that took long is followed by a pause of so many times that, up to a bound. */
+/** A slow checkpoint is followed by a pause of this many times its duration, up to a limit. */
 const CHECKPOINT_PAUSE_SHARE = 10;
 const CHECKPOINT_PAUSE_MS_MAX = 300_000;
 
@@ -44,11 +44,11 @@ export interface SaverSettings {
   times?: Partial<SaverTimes>;
 }
 
-/** What else a transaction writes. */
+/** Further content of a transaction. */
 interface MoreToWrite {
-  /** Everything received until then is in the rules' memory. */
+  /** Everything received until this time is in the rules' state. */
   cursor?: Date;
-  /** A trouble that was ended by a person or by a cure. */
+  /** A trouble ended by an operator or a cure. */
   ended?: TroubleRow;
 }
 
@@ -61,7 +61,7 @@ export class TroubleSaver {
   #flushTimer: NodeJS.Timeout | undefined;
   /** Publishes again what could not be published. */
   #dueTimer: NodeJS.Timeout | undefined;
-  /** How long the next flush waits at least, ms. */
+  /** Shortest wait before the next flush, ms. */
   #flushPause_ms = 0;
   #stopped = false;
 
@@ -70,7 +70,7 @@ export class TroubleSaver {
     this.#times = { ...TIMES, ...settings.times };
   }
 
-  /** Begins to do what is done now and then. */
+  /** Starts the periodic work. */
   start(): void {
     const { now } = this.#settings;
     const { tick, checkpoint, evidence } = this.#times;
@@ -101,7 +101,7 @@ export class TroubleSaver {
     this.#checkpointTimer.unref();
   }
 
-  /** Writes what is still to be written. */
+  /** Writes what is left to write. */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
@@ -117,19 +117,19 @@ export class TroubleSaver {
     await this.#serial.idle();
   }
 
-  /** Runs `work` after everything that was begun before; the caller learns when it fails. */
+  /** Runs `work` after everything started before; the caller gets its failure. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     return this.#serial.run(work);
   }
 
-  /** The same, with failures logged: nobody waits. */
+  /** Like `inTurn`, but logs failures: nobody waits. */
   #soon(what: string, work: () => Promise<unknown>): void {
     this.#serial.run(work).catch((error: unknown) => {
-      this.#settings.log.error({ what, reason: reasonOf(error) }, 'troubles could not be written');
+      this.#settings.log.error({ what, reason: reasonOf(error) }, 'cannot write troubles');
     });
   }
 
-  /** Event time has come to `now` (ms). */
+  /** Advances event time to `now` (ms). */
   tick(now: number): void {
     const { judge } = this.#settings;
     if (judge.loading) return;
@@ -141,8 +141,8 @@ export class TroubleSaver {
   }
 
   /**
-   * Judges what waits and writes what changed. Writing takes at most a share of the time: the slower it is, the more
-   * is written together.
+   * Judges what waits and writes what changed. Writing is limited to a share of the time: the slower it is, the more is
+   * written together.
    */
   flushSoon(): void {
     if (this.#flushTimer || this.#stopped) return;
@@ -161,20 +161,20 @@ export class TroubleSaver {
     this.#flushPause_ms = Math.min((performance.now() - began) * FLUSH_PAUSE_SHARE, FLUSH_PAUSE_MS_MAX);
   }
 
-  /** What was added to troubles is to be written, also while stopping. */
+  /** Schedules writing of amendments, also while stopping. */
   amendedSoon(): void {
     if (this.#stopped) this.#soon('amend', () => this.commit([], false));
     else this.flushSoon();
   }
 
   /**
-   * Writes changes, and with them the memory of some printers, in one transaction; then announces them. To be called
-   * in turn.
+   * Writes changes, and with them the state of some printers, in one transaction; then announces them. Call it within
+   * `inTurn`.
    */
   async commit(states: StateRow[], evidence: boolean, more: MoreToWrite = {}): Promise<void> {
     const { store, judge, pending, writer, now } = this.#settings;
     const { cursor, ended } = more;
-    // Exporting memory settles lanes: what that changed is written with it.
+    // Exporting state settles lanes: what that changed is written with it.
     if (states.length > 0) judge.advance(now());
     const taken = pending.take(evidence);
     const { changes, amendments } = taken;
@@ -191,23 +191,23 @@ export class TroubleSaver {
       });
     } catch (error) {
       judge.markDirty(states);
-      // While stopping nobody must wait for ever: a remedy whose outcome is not noted is begun again at the next start.
+      // While stopping nobody may wait forever: the next start begins a remedy again whose outcome was not written.
       if (this.#stopped) for (const { done } of amendments) done();
       pending.putBack(this.#stopped ? { changes, amendments: [] } : taken);
       if (!this.#stopped) setTimeout(() => this.flushSoon(), this.#times.retry).unref();
       throw error;
     }
-    // It is written, whether it can be announced or not.
+    // Written, whether or not it can be announced.
     for (const { done } of amendments) done();
     await this.announce(written);
   }
 
-  /** Announces what was written. Documents that could not be published are due in the store and follow. */
+  /** Announces what was written. Documents that could not be published stay due in the store. */
   async announce(written: WrittenTrouble[]): Promise<void> {
     if (!(await this.#settings.writer.tell(written))) this.publishDueSoon();
   }
 
-  /** Publishes the documents that are due, soon and until it works. */
+  /** Publishes due documents soon, and again until it works. */
   publishDueSoon(): void {
     if (this.#dueTimer || this.#stopped) return;
     this.#dueTimer = setTimeout(() => {
@@ -222,13 +222,13 @@ export class TroubleSaver {
     this.#dueTimer.unref();
   }
 
-  /** Writes all memory that changed, and how far it came. To be called in turn. */
+  /** Writes all changed state, and the time it covers. Call it within `inTurn`. */
   async checkpointNow(): Promise<void> {
     const { judge, now } = this.#settings;
     if (judge.loading) return;
     await judge.judgeInTurns();
     const cursor = new Date(now());
-    // Printers judged meanwhile are for the next time.
+    // Printers judged meanwhile are left for the next time.
     const printers = judge.dirty();
     while (printers.length > 0) await this.commit(judge.export(printers), true);
     await this.commit([], true, { cursor });

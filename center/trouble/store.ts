@@ -1,4 +1,4 @@
-/** The rows of troubles, of the rules' memory, and of the entries to be judged again. */
+/** The rows of troubles, of the rules' state, and of the entries to judge again. */
 import type { LogEntry, Readings, Structure, Trouble, TroubleGroup } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
@@ -9,7 +9,7 @@ import type { Page, PageRequest, TroubleFilter } from '../queries.ts';
 import { type Derived, type ReadingSigns, signsOf } from '../readings/signs.ts';
 import { type TroubleRow, troubleOf } from './rows.ts';
 
-/** What a filter asks of `troubles t`. */
+/** The SQL conditions of a filter on `troubles t`. */
 function conditionsOf(filter: TroubleFilter) {
   const where: string[] = [];
   const values: unknown[] = [];
@@ -33,7 +33,7 @@ function conditionsOf(filter: TroubleFilter) {
   return { where, values, value };
 }
 
-/** Entries of one printer's log as they were stored, in the order of their arrival. */
+/** Entries of one printer's log as stored, in order of arrival. */
 export interface StoredBatch {
   printer: string;
   log: string;
@@ -66,7 +66,7 @@ export class TroubleStore {
     return this.#database.transaction(work);
   }
 
-  /** Writes troubles as they are now; what people and proofs have added stays. Gives the ids that had no row. */
+  /** Writes troubles; keeps what operators and proofs have added. @returns the ids that had no row */
   async put(client: Client, rows: TroubleRow[]): Promise<Set<string>> {
     if (rows.length === 0) return new Set();
     const { rows: stored } = await client.query<{ id: string; fresh: boolean }>(
@@ -87,12 +87,12 @@ export class TroubleStore {
       [storableJson(rows)],
     );
     const fresh = stored.filter((row) => row.fresh).map(({ id }) => id);
-    // One that was withdrawn and is there again has a document again: the old one need not be let go any more.
+    // A withdrawn trouble that is back has a document again, which must not be cleared.
     await this.forgetWithdrawn(fresh, client);
     return new Set(fresh);
   }
 
-  /** Deletes rows, and remembers that their retained documents are still to go. */
+  /** Deletes rows, and remembers that their retained documents must be cleared. */
   async remove(client: Client, ids: string[]): Promise<void> {
     if (ids.length === 0) return;
     await client.query('DELETE FROM troubles WHERE id = ANY($1)', [ids]);
@@ -111,7 +111,7 @@ export class TroubleStore {
     return rows.map(({ id }) => id);
   }
 
-  /** Their retained documents are gone. */
+  /** Forgets withdrawn troubles whose retained documents are cleared. */
   async forgetWithdrawn(ids: string[], client?: Client): Promise<void> {
     if (ids.length === 0) return;
     const text = 'DELETE FROM withdrawn_troubles WHERE id = ANY($1)';
@@ -119,7 +119,7 @@ export class TroubleStore {
     else await this.#database.query(text, [ids]);
   }
 
-  /** What the rules have said of troubles since a time; what people and cures have ended is left out. */
+  /** Troubles that rules changed since a time, without those ended by operators and cures. */
   async changedSince(since: Date): Promise<TroubleRow[]> {
     const rows = await this.#database.query<{ row: TroubleRow }>(
       `SELECT to_jsonb(t) AS row FROM troubles t
@@ -130,7 +130,7 @@ export class TroubleStore {
     return rows.map(({ row }) => row);
   }
 
-  /** Open troubles with a remedy of which nothing is known to have been begun. */
+  /** Open troubles with a remedy that is not known to have started. */
   async withoutRemedy(): Promise<TroubleRow[]> {
     return (await this.open()).filter(({ remedy, proposal }) => remedy !== null && proposal === null);
   }
@@ -173,7 +173,7 @@ export class TroubleStore {
     return row?.n ?? 0;
   }
 
-  /** Up to when operators and cures have done with each key. */
+  /** Up to which time operators and cures have ended each key. */
   async cuts(): Promise<{ rule: string; printer: string | undefined; key: string; at: number }[]> {
     const rows = await this.#database.query<{ rule: string; printer: string | null; key: string; at: Date }>(
       `SELECT rule, printer, key, max(closed_at) AS at FROM troubles
@@ -207,7 +207,7 @@ export class TroubleStore {
     return { items: items.map(troubleOf), ...(next === undefined ? {} : { next }) };
   }
 
-  /** How many troubles there are by rule, by site, or by both: a page of groups by name. */
+  /** Number of troubles by rule, by site, or by both: a page of groups, by name. */
   async groups(
     filter: TroubleFilter,
     by: readonly ('rule' | 'site')[],
@@ -270,7 +270,7 @@ export class TroubleStore {
     return row?.until == null ? undefined : Date.parse(row.until);
   }
 
-  /** Troubles whose retained document is behind, a page at a time. */
+  /** Troubles whose retained document is outdated, up to a limit. */
   async due(limit: number): Promise<TroubleRow[]> {
     const rows = await this.#database.query<{ row: TroubleRow }>(
       'SELECT to_jsonb(t) AS row FROM troubles t WHERE publish_due ORDER BY id LIMIT $1',
@@ -279,7 +279,7 @@ export class TroubleStore {
     return rows.map(({ row }) => row);
   }
 
-  /** They were published as of their `updated_at`. */
+  /** Notes that documents were published as of their row's `updated_at`. */
   async published(rows: TroubleRow[]): Promise<void> {
     await this.#database.query(
       `UPDATE troubles t SET publish_due = false FROM unnest($1::text[], $2::timestamptz[]) AS u (id, updated_at)
@@ -315,7 +315,7 @@ export class TroubleStore {
     return row;
   }
 
-  /** Every state that is kept, a page at a time. */
+  /** Every stored state, a page at a time. */
   async eachState(take: (printer: string, state: string) => void): Promise<void> {
     let after = '';
     let first = true;
@@ -332,7 +332,7 @@ export class TroubleStore {
     }
   }
 
-  /** Structures as they were reported, oldest first, so that late entries meet the one that was in force. */
+  /** Structures in order of arrival, so that late entries are judged by the one in force at their time. */
   async eachStructure(since: Date, take: (printer: string, structure: Structure) => void): Promise<void> {
     await this.#fetch<{ printer: string; document: Structure }>(
       `SELECT printer, document FROM (
@@ -347,7 +347,7 @@ export class TroubleStore {
     );
   }
 
-  /** The structures of many printers as they are now. */
+  /** The current structures of many printers. */
   async structuresOf(printers: string[]): Promise<Map<string, Structure>> {
     const rows = await this.#database.query<{ printer: string; document: Structure }>(
       'SELECT printer, document FROM structures WHERE printer = ANY($1)',
@@ -356,7 +356,7 @@ export class TroubleStore {
     return new Map(rows.map(({ printer, document }) => [printer, document]));
   }
 
-  /** Printers with some software installed that take part, by id. */
+  /** Ids of participating printers with some software installed. */
   async printersWith(
     software: string,
     after: string,
@@ -370,7 +370,7 @@ export class TroubleStore {
     );
   }
 
-  /** Entries received since `since`, in the order of their arrival. */
+  /** Entries received since `since`, in order of arrival. */
   async eachBatch(since: Date, take: (batch: StoredBatch) => void): Promise<void> {
     await this.#fetch<EntryRow>(
       `SELECT s.printer, s.log, e.seq, e.at, e.severity, e.code, e.unit, e.pages, e.detail
@@ -404,7 +404,7 @@ export class TroubleStore {
     );
   }
 
-  // A cursor of the database: neither side holds the whole result, and nobody is kept waiting for long.
+  // A database cursor: neither side holds the whole result or blocks for long.
   async #fetch<R extends object>(text: string, values: unknown[], take: (rows: R[]) => void): Promise<void> {
     await this.#database.transaction(async (client) => {
       await client.query(`DECLARE platen_rows NO SCROLL CURSOR FOR ${text}`, values);

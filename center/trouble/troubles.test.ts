@@ -33,7 +33,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A store that takes nothing any more once its center was killed, not even what was under way. */
+/** A store that writes nothing once its center was killed, not even what was under way. */
 class MortalStore extends TroubleStore {
   dead = false;
   readonly #underWay = new Set<Promise<unknown>>();
@@ -50,7 +50,7 @@ class MortalStore extends TroubleStore {
     return done;
   }
 
-  /** Kills its center. A commit that the database has already is done before the next center looks. */
+  /** Kills its center. A commit that reached the database is done before the next center looks. */
   async kill(): Promise<void> {
     this.dead = true;
     await Promise.allSettled(this.#underWay);
@@ -62,7 +62,7 @@ interface Running {
   troubles: Troubles;
   told: string[];
   retained: Map<string, string>;
-  /** While it is set the broker takes no document. */
+  /** While set, the broker refuses documents. */
   broker: { refuses: boolean };
 }
 
@@ -77,7 +77,7 @@ async function run(rules: TroubleRules | undefined, retained = new Map<string, s
     printers: store.printers,
     link: {
       publish: (topic, payload) => {
-        // Of a center that was killed nothing comes.
+        // A killed center publishes nothing.
         if (broker.refuses || rows.dead) return Promise.reject(new Error('the broker takes nothing'));
         if (payload === '') retained.delete(topic);
         else retained.set(topic, payload.toString());
@@ -128,7 +128,7 @@ async function all(troubles: Troubles, filter: object = {}): Promise<Trouble[]> 
   return (await troubles.list(filter, { limit: 1000, cursor: undefined })).items;
 }
 
-test('a trouble is written, told once, retained while it is open, and closed by an operator', async () => {
+test('a trouble is stored, announced once, retained while open, and closed by an operator', async () => {
   clock = T0 + 3 * HOUR;
   const { troubles, told, retained } = await run(jams);
   await send(troubles, 'a', 'l', [entry(1, 0), entry(2, 1), entry(3, 2)]);
@@ -152,7 +152,7 @@ test('a trouble is written, told once, retained while it is open, and closed by 
   expect(closed).toMatchObject({ state: 'closed', note: 'roller exchanged' });
   expect(retained.size).toBe(0);
   await expect(troubles.close(trouble?.id ?? '', '', 'anna')).rejects.toThrow('closed already');
-  // What was seen before counts no more: it takes three again, whether they come now or after a restart.
+  // Earlier entries no longer count: it takes three new ones, now or after a restart.
   clock = T0 + 6 * HOUR;
   await send(troubles, 'a', 'l', [entry(4, 4), entry(5, 5)]);
   await troubles.checkpoint();
@@ -167,7 +167,7 @@ test('a trouble is written, told once, retained while it is open, and closed by 
   expect(again.told).toEqual(['opened a jams', 'cleared a jams']);
 });
 
-test('killed at any moment and started again, every trouble is told once', async () => {
+test('killed at any moment and restarted, the center announces every trouble once', async () => {
   const list = ['b1', 'b2', 'b3'].flatMap((printer, which) =>
     Array.from({ length: 30 }, (_, index) => ({
       printer,
@@ -182,7 +182,7 @@ test('killed at any moment and started again, every trouble is told once', async
     dice = (dice * 1103515245 + 12345) % 2147483648;
     return dice / 2147483648;
   };
-  // They come out of order, yet never more than `late` behind; the newest entries are told of before older ones come.
+  // Out of order, but never more than `late` behind; the newest are announced before older ones arrive.
   const arrival = new Map(list.map(({ entry: one }) => [one, Date.parse(one.at) + next() * 5 * HOUR]));
   list.sort((a, b) => (arrival.get(a.entry) ?? 0) - (arrival.get(b.entry) ?? 0));
   for (const { printer, entry: one } of list) {
@@ -191,7 +191,7 @@ test('killed at any moment and started again, every trouble is told once', async
     const chance = next();
     if (chance < 0.1) await running.troubles.checkpoint();
     if (chance > 0.9) {
-      // Left as it is: what it had not written yet is lost with it.
+      // Abandoned as it is: what it had not written is lost.
       await new Promise((resolve) => setTimeout(resolve, next() * 10));
       await running.rows.kill();
       running = await run(late, retained);
@@ -218,7 +218,7 @@ test('killed at any moment and started again, every trouble is told once', async
   for (const troubles of started.splice(0)) await troubles.stop();
 });
 
-test('what was told before the center was killed, and is not so, is withdrawn when it starts again', async () => {
+test('an announced trouble that late entries refute before a kill is withdrawn after the restart', async () => {
   clock = T0 + 390 * HOUR;
   const retained = new Map<string, string>();
   const first = await run(jams, retained);
@@ -230,7 +230,7 @@ test('what was told before the center was killed, and is not so, is withdrawn wh
   }
   expect(told.map(({ openedAt }) => openedAt)).toEqual([entry(4, 383.4).at]);
   first.rows.dead = true;
-  // It is in the store, but what follows from it was never written: the trouble opened earlier, as another one.
+  // The entry is stored, but its conclusion was never written: the trouble opened earlier, under another id.
   await send(first.troubles, 'e', 'l', [entry(1, 382.9)]);
   const second = await run(jams, retained);
   await second.troubles.checkpoint();
@@ -246,7 +246,7 @@ test('what was told before the center was killed, and is not so, is withdrawn wh
   await second.troubles.stop();
 });
 
-test('what was written is told once, and its document follows, when the broker takes nothing for a while', async () => {
+test('while the broker refuses documents, a written trouble is announced once and its document follows', async () => {
   clock = T0 + 395 * HOUR;
   const { troubles, told, retained, broker } = await run(jams);
   const document = async (wanted: (text: string | undefined) => boolean, id: string) => {
@@ -269,7 +269,7 @@ test('what was written is told once, and its document follows, when the broker t
     amended += 1;
     return { note: 'seen' };
   });
-  // What is judged meanwhile goes on from what was written.
+  // What is judged meanwhile builds on what was written.
   await send(troubles, 'g', 'l', [entry(4, 394.3)]);
   await troubles.checkpoint();
   const [later] = await all(troubles, { printer: 'g' });
@@ -289,7 +289,7 @@ test('what was written is told once, and its document follows, when the broker t
   await troubles.stop();
 });
 
-test('new rules are judged over what is in the log, unchanged ones go on, removed ones end', async () => {
+test('new rules judge the stored log, unchanged ones keep their state, removed ones end', async () => {
   clock = T0 + 400 * HOUR;
   const { troubles, told } = await run(jams);
   const of = (list: string[]) => list.filter((one) => one.includes(' c '));
@@ -336,13 +336,13 @@ test.each([
     `UPDATE trouble_states SET state = jsonb_set(state::jsonb, '{form}', '1')::text WHERE printer = 'i'`,
   ],
 ])(
-  'memory of the rules that %s (printer %s) is made from the log when the center starts',
+  'state of the rules that %s (printer %s) is rebuilt from the log at the start',
   async (_what, printer, damage) => {
     clock += 10 * HOUR;
     const hours = (clock - T0) / HOUR - 5;
     const first = await run(jams);
     await send(first.troubles, printer, 'l', [entry(1, hours), entry(2, hours + 1)]);
-    // So that what was received is older than what is judged again in any case.
+    // So that the entries are older than the overlap that is judged again in any case.
     clock += HOUR;
     await first.troubles.stop();
     await store.database.query(damage);
@@ -356,7 +356,7 @@ test.each([
   },
 );
 
-/** Stores a reading as the center does, and lets it be judged. */
+/** Stores a reading as the center does, and passes it on to be judged. */
 async function readOn(
   troubles: Troubles,
   printer: string,
@@ -382,9 +382,9 @@ const onReadings: TroubleRules = {
   ],
 };
 
-test('readings killed at any moment and gone on from give the troubles of a replay, each told once', async () => {
+test('readings interrupted by kills give the troubles of a replay, each announced once', async () => {
   clock += 100 * HOUR;
-  // Looked at when all is over: what was committed at the moment of a kill is told a little later.
+  // Checked at the end: what was committed at the moment of a kill is announced a little later.
   const told: string[][] = [];
   const replay = new Replay(compileRules(onReadings).rules);
   let running = await run(onReadings);
@@ -434,7 +434,7 @@ test('readings killed at any moment and gone on from give the troubles of a repl
   expect(told.flat().filter((one) => one.startsWith('opened')).length).toBe(expected.length);
 });
 
-test('a new rule sees what the readings of the last day told, and forgets no other', async () => {
+test('a new rule sees the readings of the last day, and the other rules keep their state', async () => {
   clock += 100 * HOUR;
   const { troubles, told: toldOfAll } = await run(onReadings);
   const told = () => toldOfAll.filter((one) => one.includes(' s1 '));
@@ -454,7 +454,7 @@ test('a new rule sees what the readings of the last day told, and forgets no oth
   await troubles.stop();
 });
 
-test('what operators do about a trouble is told, outlives a restart and the rules, and a snooze ends by itself', async () => {
+test('acts of operators on a trouble are announced and outlive restarts and rule changes; a snooze ends', async () => {
   clock = T0 + 3_003 * HOUR;
   const escalating: TroubleRules = {
     rules: 'r-acts',
@@ -495,7 +495,7 @@ test('what operators do about a trouble is told, outlives a restart and the rule
   ]);
   await before.troubles.stop();
 
-  // Judged again after a restart, and escalated: still theirs, and nobody is to be notified.
+  // Judged again after a restart, and escalated: it keeps its owner and stays snoozed.
   const after = await run(escalating, before.retained);
   await send(after.troubles, 'acts-1', 'l', [entry(4, 3002.1), entry(5, 3002.2)]);
   await after.troubles.checkpoint();
@@ -513,7 +513,7 @@ test('what operators do about a trouble is told, outlives a restart and the rule
   expect(awake).toMatchObject({ owner: 'lena', acknowledged: handled.acknowledged });
   expect(awake.snoozed).toBeUndefined();
 
-  // A short one, whose end the timer comes to.
+  // A short one, which the timer ends.
   await after.troubles.handling.snooze(id, new Date(clock + 30), { by });
   clock += 30;
   while (!after.told.includes('awake acts-1 acts')) await new Promise((done) => setTimeout(done, 5));
@@ -529,7 +529,7 @@ test('what operators do about a trouble is told, outlives a restart and the rule
   await after.troubles.stop();
 });
 
-test('snoozes that ended while no center ran are over when one starts', async () => {
+test('snoozes that expired while no center ran end at the next start', async () => {
   clock = T0 + 4_003 * HOUR;
   const rules = { rules: 'r-over', list: jams.list.map((rule) => ({ ...rule, id: 'over' })) };
   const before = await run(rules);

@@ -1,9 +1,9 @@
 /**
- * Troubles of the running center: stored entries are judged in memory, what changes is written and announced.
+ * The troubles of the running center: stored entries are judged in memory; what changes is written and announced.
  *
- * Exactly once: a trouble's id follows from its rule, key and opening, and judging an entry again changes nothing. So
- * the rules' memory may be written now and then, together with the time up to which everything received is in it.
- * After a restart whatever was received since (and a little more) is judged again, and meets the rows that are there.
+ * Exactly once: the id of a trouble follows from its rule, key and opening, and judging an entry again changes nothing.
+ * So it is enough to write the rules' state now and then, with the time up to which it covers everything received.
+ * After a restart everything received since (and a little before) is judged again and matched with the stored rows.
  */
 import type { Logger } from 'pino';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
@@ -32,9 +32,9 @@ export interface TroubleSettings extends TroubleWriterSettings {
 
 const DAY_MS = 86_400_000;
 const CURES_EVERY_MS = 60_000;
-/** A proven update has cured a trouble whose rule doesn't clear by itself when the log was quiet for so long. */
+/** After a proven update, a trouble whose rule doesn't clear counts as cured when the log was quiet this long. */
 const CURE_QUIET_MS = 86_400_000;
-/** What is judged again after a restart beyond what is needed: clocks are set back a little, commits take a while. */
+/** Additional time judged again after a restart: clocks are set back a little, commits take a while. */
 const OVERLAP_MS = 60_000;
 
 export class Troubles implements TroubleQueries {
@@ -77,12 +77,12 @@ export class Troubles implements TroubleQueries {
     this.handling = new Handling({ store, saver: this.#saver, writer: this.#writer, log, now });
   }
 
-  /** What became of entries since the start or the last change of rules; see `LogJudge.counts`. */
+  /** What happened to entries since the start or the last change of rules; see `LogJudge.counts`. */
   get counts(): LogJudge['counts'] {
     return this.#judge.counts;
   }
 
-  /** Restores the rules in force and their memory, and judges what was received since it was stored. */
+  /** Restores the rules in force and their state, and judges what was received since it was stored. */
   async start(document: TroubleRules | undefined): Promise<void> {
     const { store, now, conclude } = this.#settings;
     const withoutRemedy = await store.withoutRemedy();
@@ -94,13 +94,13 @@ export class Troubles implements TroubleQueries {
     this.#saver.start();
     await this.checkpoint();
     await this.handling.start();
-    // The center before this one opened them and was killed before it began their remedies.
+    // An earlier process of the center opened them and was killed before it started their remedies.
     for (const row of (await store.byId(withoutRemedy.map(({ id }) => id))).values()) {
       if (isOpen(row)) conclude({ kind: 'trouble', news: 'opened', row, rule: this.#judge.rule(row.rule) });
     }
     this.#cures = setInterval(() => {
       this.settleCures(now()).catch((error: unknown) =>
-        this.#log.error({ reason: reasonOf(error) }, 'cures could not be settled'),
+        this.#log.error({ reason: reasonOf(error) }, 'cannot settle cures'),
       );
     }, CURES_EVERY_MS);
     this.#cures.unref();
@@ -115,13 +115,13 @@ export class Troubles implements TroubleQueries {
       this.#judge.markStored(printer);
       if (known.size > 0) states.push([printer, JSON.parse(state) as PrinterState]);
     });
-    // Every checkpoint writes the memory of the rules across printers, even when it is empty.
+    // Every checkpoint writes the state of the rules across printers, even when it is empty.
     const whole =
       states.some(([printer]) => printer === '') && states.every(([, state]) => isReadable(state));
     if (known.size > 0 && !whole) {
       this.#log.warn(
         { states: states.length },
-        "the rules' memory is missing or of another version: it is made from the log",
+        "the rules' state is missing or of another version: rebuilding it from the log",
       );
       known.clear();
       states.length = 0;
@@ -129,7 +129,7 @@ export class Troubles implements TroubleQueries {
     return { known, states, since: new Date((cursor?.received.getTime() ?? now()) - OVERLAP_MS) };
   }
 
-  /** Writes what is still to be written. May be called again for what was added since. */
+  /** Writes what is left to write. May be called again for what was added since. */
   async stop(): Promise<void> {
     clearInterval(this.#cures);
     this.handling.stop();
@@ -141,7 +141,7 @@ export class Troubles implements TroubleQueries {
     return this.#saver.checkpoint();
   }
 
-  /** Event time has come to `now` (ms). */
+  /** Advances event time to `now` (ms). */
   tick(now: number): void {
     this.#saver.tick(now);
   }
@@ -169,12 +169,12 @@ export class Troubles implements TroubleQueries {
     }
   }
 
-  /** Entries that were stored, new ones only. */
+  /** Takes entries that were stored for the first time. */
   onEntries(printer: string, log: string, entries: readonly LogEntry[]): void {
     if (this.#judge.onEntries(printer, log, entries)) this.#saver.flushSoon();
   }
 
-  /** A reading that was stored, new ones only. */
+  /** Takes a reading that was stored for the first time. */
   onReading(printer: string, signs: ReadingSigns): void {
     this.#judge.onReading(printer, signs);
   }
@@ -184,8 +184,8 @@ export class Troubles implements TroubleQueries {
   }
 
   /**
-   * An order was proven on a printer: troubles that it is to cure now wait for a quiet log.
-   * @param trouble the trouble it was made for, if it names one
+   * An order was proven on a printer: the troubles that it should cure now wait for a quiet log.
+   * @param trouble the trouble the order was made for, if any
    */
   async onProven(
     printer: string,
@@ -205,7 +205,7 @@ export class Troubles implements TroubleQueries {
     await Promise.all(rows.map(({ id }) => this.amend(id, () => ({ proven_at: at, explanation }))));
   }
 
-  /** Ends troubles that were cured though their rules never clear. */
+  /** Ends cured troubles whose rules never clear. */
   async settleCures(now: number): Promise<void> {
     for (const row of await this.#settings.store.open()) {
       if (row.proven_at === null || Date.parse(row.proven_at) > now - CURE_QUIET_MS) continue;
@@ -218,19 +218,19 @@ export class Troubles implements TroubleQueries {
     }
   }
 
-  /** Changes what people and remedies have added to a trouble, if it is there; resolves when that is written. */
+  /** Changes what operators and remedies have added to a trouble, if it exists; resolves when that is written. */
   async amend(id: string, change: Amendment['change']): Promise<void> {
     const written = new Promise<void>((done) => this.#pending.amend({ id, change, done }));
     this.#saver.amendedSoon();
     await written;
   }
 
-  /** Opens a trouble that the center itself found; gives its id. */
+  /** Opens a trouble that the center itself found. @returns its id */
   found(finding: Finding): Promise<string> {
     return this.#findings.open(finding);
   }
 
-  /** One trouble a day and rule instead of thousands. */
+  /** One trouble a day per rule instead of thousands. */
   #openCrowded(rule: string, printer: string): void {
     const day = new Date(Math.floor(this.#settings.now() / DAY_MS) * DAY_MS).toISOString();
     this.#log.warn({ printer, rule }, 'a printer names more units, codes or sites than a rule is kept for');
@@ -245,7 +245,7 @@ export class Troubles implements TroubleQueries {
         `Its log names more different units, codes or sites than the rule ${rule} is kept for (${KEYS_PER_RULE_AND_PRINTER_MAX}). ` +
         'Further ones are counted but open no troubles. Look at what it reports, or keep the rule by fewer things.',
     }).catch((error: unknown) =>
-      this.#log.error({ printer, rule, reason: reasonOf(error) }, 'a trouble could not be opened'),
+      this.#log.error({ printer, rule, reason: reasonOf(error) }, 'cannot open a trouble'),
     );
   }
 
@@ -271,7 +271,7 @@ export class Troubles implements TroubleQueries {
   }
 
   /**
-   * Closes a trouble by hand: what was seen until now no longer counts.
+   * Closes a trouble by hand: what was seen so far no longer counts.
    * @throws PlatenError request/not-found, request/conflict
    */
   close(id: string, note: string, by: string): Promise<Trouble> {
@@ -296,15 +296,15 @@ export class Troubles implements TroubleQueries {
       const at = new Date(at_ms).toISOString();
       const ended = change({ ...row, closed_at: at, updated_at: at });
       this.#judge.cut(row.rule, row.printer ?? undefined, row.key, at_ms);
-      // Stored memory counts as announced after a restart, so all that is to be announced goes with it.
+      // After a restart stored state counts as announced, so everything to be announced is written with it.
       await this.#saver.commit(this.#judge.export([row.printer ?? '']), true, { ended });
       return troubleOf(ended);
     });
   }
 
   /**
-   * A printer is removed: nothing of it is judged or written any more. None of its uplinks may be under way.
-   * @param write closes its troubles, and deletes what is kept of it
+   * A printer is removed: nothing of it is judged or written any more. None of its uplinks may still be processed.
+   * @param write closes its troubles, and deletes what is stored of it
    */
   forget(printer: string, write: (client: Client) => Promise<void>): Promise<void> {
     return this.#saver.inTurn(async () => {
@@ -316,8 +316,8 @@ export class Troubles implements TroubleQueries {
   }
 
   /**
-   * Puts rules in force. Memory of unchanged rules stays; that of others is made from the log. The document must have
-   * been checked.
+   * Puts rules in force. Unchanged rules keep their state; that of others is rebuilt from the log. The document must
+   * have been checked.
    */
   async use(rules: CompiledRules): Promise<void> {
     await this.#saver.inTurn(async () => {
@@ -330,7 +330,7 @@ export class Troubles implements TroubleQueries {
     });
   }
 
-  /** Ends open troubles whose rules are gone, or changed and don't see them any more. */
+  /** Ends open troubles whose rules are gone, or have changed and no longer see them. */
   async #endRuleless(known: Set<string>): Promise<void> {
     const { store, now } = this.#settings;
     const unchanged = this.#judge.rulesOf(known);

@@ -6,7 +6,7 @@ function entry(seq: number): LogEntry {
   return { seq, at: '2026-11-22T07:00:00Z', code: 'J-7201', severity: 'error' };
 }
 
-test('entries are gathered by printer in their order, a stretch for each turn of a log memory', () => {
+test('entries are gathered by printer in their order, in one stretch per run of a log memory', () => {
   const unjudged = new Unjudged();
   const sent = [entry(1)];
   unjudged.add('a', 'l1', sent);
@@ -21,7 +21,7 @@ test('entries are gathered by printer in their order, a stretch for each turn of
     ['l2', [1]],
     ['l1', [4]],
   ]);
-  // What was given stays as it was.
+  // A batch handed out is not changed.
   expect(sent).toEqual([entry(1)]);
   expect(unjudged.take('a')).toEqual([]);
   expect(unjudged.size).toBe(1);

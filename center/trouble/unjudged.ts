@@ -1,11 +1,11 @@
 /**
- * Entries that were stored and are still to be judged. They are gathered for a moment, by printer, because judging
- * many entries of a printer at once costs little more than judging one: what is concluded is told once at the end. The
- * rules don't care how a log was cut, so nothing else changes by it.
+ * Stored entries still to be judged. They are gathered by printer for a moment, because judging many entries of one
+ * printer together costs little more than judging one: changes are reported once at the end. Rules don't depend on how
+ * a log is split, so nothing else changes.
  */
 import type { LogEntry } from '../../schemas/types.ts';
 
-/** A stretch of one log memory. */
+/** A run of entries of one log memory. */
 export interface Stretch {
   log: string;
   entries: LogEntry[];
@@ -33,7 +33,7 @@ export class Unjudged {
     }
   }
 
-  /** Takes what waits of one printer, in its order. */
+  /** Takes the waiting entries of one printer, in order. */
   take(printer: string): Stretch[] {
     const stretches = this.#printers.get(printer);
     if (!stretches) return [];
@@ -42,7 +42,7 @@ export class Unjudged {
     return stretches;
   }
 
-  /** Printers of whom something waits, those who have waited longest first. */
+  /** Printers with waiting entries, the longest-waiting first. */
   printers(): IterableIterator<string> {
     return this.#printers.keys();
   }

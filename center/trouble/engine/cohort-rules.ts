@@ -1,4 +1,4 @@
-/** The rules of one document that compare cohorts: what each observes across the fleet, and the alarms it raised. */
+/** The cohort rules of one document: what each has observed across the fleet, and the alarms it raised. */
 import { CohortWatch } from './cohort.ts';
 import type { CompiledRules } from './compile.ts';
 import type { InRange, PrinterContext } from './context.ts';
@@ -8,7 +8,7 @@ import { alarmsOf, type TroubleView } from './views.ts';
 
 interface CohortRule {
   watch: CohortWatch;
-  /** Alarms that were raised and not closed by an operator. */
+  /** Alarms not closed by an operator. */
   alarms: TroubleView[];
 }
 
@@ -37,11 +37,11 @@ export class CohortRules {
     this.#rules.get(rule)?.watch.sight(printer, log, seq, code, at);
   }
 
-  /** Event time has come to `now`. @returns the new alarms */
+  /** Advances event time to `now`. @returns the new alarms */
   advance(now: number): TroubleView[] {
     const raised: TroubleView[] = [];
     for (const [rule, { watch, alarms }] of this.#rules) {
-      // No printer's log tells how far the others have come; the fleet's clock less `late` does.
+      // No single printer's log tells how far the others are, so the fleet's clock less `late` is used.
       for (const alarm of alarmsOf(rule, watch.advance(now - rule.lateMs))) {
         alarms.push(alarm);
         raised.push(alarm);
@@ -50,7 +50,7 @@ export class CohortRules {
     return raised;
   }
 
-  /** An operator closed an alarm. @returns false when `id` is not a cohort rule */
+  /** Closes an alarm for an operator. @returns false when `id` is not a cohort rule */
   close(id: string, key: string): boolean {
     for (const [rule, cohort] of this.#rules) {
       if (rule.id !== id) continue;
@@ -62,17 +62,17 @@ export class CohortRules {
     return false;
   }
 
-  /** The printer is no member of any cohort any more. */
+  /** Removes the printer from all cohorts. */
   forget(printer: string): void {
     for (const { watch } of this.#rules.values()) watch.forget(printer);
   }
 
-  /** Ids of the alarms that were not closed. */
+  /** Ids of the open alarms. */
   openIds(): string[] {
     return [...this.#rules.values()].flatMap(({ alarms }) => alarms.map(({ id }) => id));
   }
 
-  /** Every alarm of a log that has ended. */
+  /** All alarms, at the end of a log. */
   finish(): TroubleView[] {
     return [...this.#rules].flatMap(([rule, { watch }]) =>
       alarmsOf(rule, watch.advance(Number.POSITIVE_INFINITY)),
@@ -87,7 +87,7 @@ export class CohortRules {
     }));
   }
 
-  /** Restores exported state. State of rules that have changed since is left out. */
+  /** Restores exported state, without the state of rules that have changed since. */
   import(states: PrinterState['cohorts']): void {
     for (const { fingerprint, state, alarms } of states ?? []) {
       for (const [rule, cohort] of this.#rules) {

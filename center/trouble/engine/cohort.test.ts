@@ -59,7 +59,7 @@ function fleetLog(): { printer: string; line: object }[] {
   return lines;
 }
 
-test('a release that makes a code more frequent opens a trouble of the fleet, with what it rests on', () => {
+test('a release that makes a code more frequent opens a trouble of the fleet, with its evidence', () => {
   const replay = new Replay(compiled());
   for (const { line } of fleetLog()) replay.take(line);
   const views = replay.engine.finish(Number.MAX_SAFE_INTEGER);
@@ -68,7 +68,7 @@ test('a release that makes a code more frequent opens a trouble of the fleet, wi
   expect(views[0]?.evidence.length).toBeGreaterThan(5);
 });
 
-test('in whatever order the printers report, with restarts, the alarm is the same', () => {
+test('the alarm does not depend on the order of reports or on restarts', () => {
   const whole = new Replay(compiled());
   for (const { line } of fleetLog()) whole.take(line);
   const [expected] = whole.engine.finish(Number.MAX_SAFE_INTEGER);
@@ -96,7 +96,7 @@ test('in whatever order the printers report, with restarts, the alarm is the sam
   );
 });
 
-test('in the running center the alarm is told once time has gone past late', () => {
+test('in the running center the alarm comes once time is past late', () => {
   const engine = new TroubleEngine(compiled());
   const told: string[] = [];
   for (const { printer, line } of fleetLog()) {
@@ -117,7 +117,7 @@ function contextFor(value: unknown) {
   };
 }
 
-test('of a log that is replayed whole only the first events wait, and the alarm is the same', () => {
+test('in a log replayed whole only the first events are queued, and the alarm is the same', () => {
   const plain = new Replay(compiled());
   const noisy = new Replay(compiled());
   for (const { line } of fleetLog()) {
@@ -134,7 +134,7 @@ test('of a log that is replayed whole only the first events wait, and the alarm 
   expect(noisy.entries).toBeGreaterThan(30_000);
 });
 
-test('a printer that is forgotten is at risk no more, and one of its name counts anew', () => {
+test('a forgotten printer is no longer at risk, and a new one of its name counts again', () => {
   const watch = new CohortWatch({ software: 'acme.engine', alpha: 0.01 } as CohortOptions, semverInRange);
   const context = (version: string) => ({
     model: 'C360',
@@ -151,7 +151,7 @@ test('a printer that is forgotten is at risk no more, and one of its name counts
   expect(members.map(([printer]) => printer)).toEqual(['c']);
   expect(seen).toEqual([['J-1', []]]);
   expect(pending).toEqual([]);
-  // An older structure than that of the one before it is not taken for a past one.
+  // A structure older than the known one is ignored.
   watch.member('a', context('1.1'), T0 - 1_000);
   expect(watch.export().members.map(([printer, , version]) => [printer, version])).toEqual([
     ['c', '1.0'],

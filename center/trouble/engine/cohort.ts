@@ -1,7 +1,7 @@
 /**
- * Whether a release makes a code more frequent than it is on the printers still without it, decided while one looks all
- * the time. Only the first event of each printer counts, compared with the printers of the same model that had no event
- * yet; see ../statistics/first-event.ts. This holds when printers get the release by a random draw.
+ * Tests whether a release makes a code more frequent than on printers without it, valid at every moment of looking
+ * (an e-process). Only the first event of each printer counts, against printers of the same model without an event so
+ * far; see ../statistics/first-event.ts. This assumes that printers get the release by a random draw.
  */
 import { evidenceNeeded, evidenceOf } from '../../statistics/e-process.ts';
 import { afterFirstEvent, newFirstEventLogs } from '../../statistics/first-event.ts';
@@ -9,7 +9,7 @@ import type { InRange, PrinterContext } from './context.ts';
 import { COHORT_CODES_MAX, COHORT_PRUNE_MIN, COHORT_VERSIONS_MAX, EVIDENCE_MAX } from './limits.ts';
 import type { CohortOptions } from './rule.ts';
 
-/** A first event, or a printer's release, to be taken in the order of time. */
+/** A first event, or a printer's release, to be processed in order of time. */
 interface CohortEvent {
   at: number;
   printer: string;
@@ -24,20 +24,19 @@ interface CohortEvent {
 interface Test {
   release: string;
   code: string;
-  /** The order in which tests began: the k-th may use α / (k·(k+1)), which adds up to α over any number of tests. */
+  /** Rank of the test by its start: the k-th may use α / (k·(k+1)), which sums to α over any number of tests. */
   number: number;
   logs: number[];
   exposed: number;
   others: number;
   evidence: { printer: string; log: string; seq: number; at: number }[];
-  /** E each time it doubled: [at, E]. */
+  /** E at each doubling: [at, E]. */
   history: [number, number][];
   alarmAt: number | undefined;
-  /** An operator has done with it. */
+  /** An operator has closed it. */
   closed: boolean;
 }
 
-/** An alarm: the release makes the code more frequent. */
 export interface CohortAlarm {
   release: string;
   code: string;
@@ -74,14 +73,14 @@ export class CohortWatch {
   readonly #latest = new Map<string, number>();
   /** Printers by model and version. */
   readonly #counts = new Map<string, number>();
-  /** Code to the printers that have shown it, and how many of them there are by model and version. */
+  /** By code: the printers that have shown it, and their number by model and version. */
   readonly #seen = new Map<string, { printers: Set<string>; counts: Map<string, number> }>();
   readonly #tests = new Map<string, Test>();
   readonly #roles = new Map<string, string>();
   #pending: CohortEvent[] = [];
   #pruneAt = COHORT_PRUNE_MIN;
   #floor = Number.NEGATIVE_INFINITY;
-  /** Events that came too late to be put in their place. */
+  /** Events that came too late to be sorted in. */
   late = 0;
 
   constructor(options: CohortOptions, inRange: InRange) {
@@ -89,15 +88,15 @@ export class CohortWatch {
     this.#inRange = inRange;
   }
 
-  /** A printer's structure from `at` on. */
+  /** A printer has this structure from `at` on. */
   member(printer: string, context: PrinterContext, at: number): void {
     const version = context.software.find(({ id }) => id === this.options.software)?.version;
     const model = context.model ?? '';
     const known = this.#latest.get(printer);
-    // Told again, or of a time that is past: what came after it is known already.
+    // Repeated or outdated: a later structure is known already.
     if (known !== undefined && at <= known) return;
     this.#latest.set(printer, at);
-    // The first structure also tells of what was before it.
+    // The first structure stands for the time before it too.
     const from = known === undefined ? Number.NEGATIVE_INFINITY : Math.max(at, this.#floor);
     const event: CohortEvent = { at: from, printer, log: '', seq: 0, code: undefined, model, version };
     if (known === undefined) this.#take(event);
@@ -115,7 +114,7 @@ export class CohortWatch {
     if (this.#pending.length >= this.#pruneAt) this.#prune();
   }
 
-  /** Of a printer's events with one code between two of its structures only the first can count. */
+  /** Drops events that cannot count: of one code, only a printer's first between two of its structures can. */
   #prune(): void {
     this.#sort();
     const shown = new Map<string, Set<string>>();
@@ -143,7 +142,7 @@ export class CohortWatch {
     );
   }
 
-  /** Takes what happened before `until` in the order of time. @returns new alarms */
+  /** Processes everything before `until` in order of time. @returns new alarms */
   advance(until: number): CohortAlarm[] {
     if (this.#pending.length === 0) return [];
     this.#sort();
@@ -159,7 +158,7 @@ export class CohortWatch {
     return alarms;
   }
 
-  /** What a version is to the test of a release: on trial, compared with, or neither. */
+  /** The role of a version in the test of a release: on trial, control, or neither. */
   #role(release: string, version: string | undefined): 'trial' | 'control' | 'neither' {
     if (version === undefined) return 'neither';
     const key = `${release}\u001f${version}`;
@@ -175,7 +174,7 @@ export class CohortWatch {
     return role as 'trial' | 'control' | 'neither';
   }
 
-  /** The releases on trial: the rule's range as one, else every version that is there. */
+  /** The releases on trial: the rule's range as one, otherwise every version seen. */
   #releases(): string[] {
     if (this.options.range !== undefined) return [this.options.range];
     const versions = new Set<string>();
@@ -233,7 +232,7 @@ export class CohortWatch {
     return alarms;
   }
 
-  /** Printers of a model at risk: with the release and compared with it. */
+  /** Printers of a model at risk: with the release, and the control group. */
   #atRisk(release: string, model: string, seen: Map<string, number>): { trial: number; control: number } {
     const risk = { trial: 0, control: 0, neither: 0 };
     for (const [key, count] of this.#counts) {
@@ -297,7 +296,7 @@ export class CohortWatch {
     };
   }
 
-  /** The printer is no member any more. What was concluded with it stays. */
+  /** Removes the printer. What was concluded with it stays. */
   forget(printer: string): void {
     const member = this.#members.get(printer);
     for (const { printers, counts } of this.#seen.values()) {
@@ -309,7 +308,7 @@ export class CohortWatch {
     this.#pending = this.#pending.filter((event) => event.printer !== printer);
   }
 
-  /** Has done with an alarm. */
+  /** Closes an alarm. */
   close(release: string, code: string): void {
     const test = this.#tests.get(`${release}\u001f${code}`);
     if (test) test.closed = true;

@@ -10,19 +10,19 @@ import { BY, type By, type CompiledRule, type LaneSort, OWN_RULES } from './rule
 import { type CompiledWhen, compileWhen } from './when.ts';
 import { bothDemands, compileGlob, compileWhere } from './where.ts';
 
-/** Rules that are judged together because one keeps another silent, in the order in which they are judged. */
+/** Rules that are judged together because one suppresses another, in the order in which they are judged. */
 export interface RuleGroup {
   rules: CompiledRule[];
   lateMs: number;
-  /** One lane for a printer instead of one for a key: the members look at each other's troubles. */
+  /** One lane per printer instead of one per key: the members look at each other's troubles. */
   joint: boolean;
-  /** With fewer sightings in a lane nothing can have come of them (see `CompiledRule.needs`). */
+  /** With fewer sightings than this in a lane no trouble is possible (see `CompiledRule.needs`). */
   needs: number;
-  /** Some member counts pages. */
+  /** Whether a member counts pages. */
   usesPages: boolean;
-  /** What the lanes within a printer are told apart by. */
+  /** How the lanes of one printer are told apart. */
   sort: LaneSort;
-  /** What its members look at: how far time has come is told by entries, by readings, or by both. */
+  /** What advances the group's time: entries, readings or both. */
   time: 'entries' | 'readings' | 'both';
 }
 
@@ -38,18 +38,18 @@ export interface CompiledRules {
   pagesMaxMs: number;
   /** Longest time for which an entry can matter, ms; bounded by `REBUILD_MAX_MS`. */
   horizonMaxMs: number;
-  /** How far back readings are read to make the memory of new rules, ms; 0 when no rule looks at readings. */
+  /** How far back readings are read to build the state of new rules, ms; 0 when no rule looks at readings. */
   readsBackMs: number;
 }
 
 export interface Compilation {
   rules: CompiledRules;
   diagnostics: Diagnostic[];
-  /** Number of diagnostics that are errors; with any, the rules must not be used. */
+  /** Number of errors among the diagnostics; the rules must not be used unless it is 0. */
   errors: number;
 }
 
-/** Where a rule stands: its group and its place in it. */
+/** Position of a rule: its group, and its place in it. */
 export interface RulePlace {
   rule: CompiledRule;
   group: number;
@@ -57,14 +57,14 @@ export interface RulePlace {
   sort: LaneSort;
 }
 
-/** Finds the rules whose demand on the code is met, without looking at the others. */
+/** Finds the rules that may match a code, without looking at the others. */
 export class RuleIndex {
   private readonly exact = new Map<string, RulePlace[]>();
   private readonly prefixes = new Map<number, Map<string, RulePlace[]>>();
   private readonly any: RulePlace[] = [];
   private readonly reading = new Map<number, RuleGroup>();
 
-  /** Marks a group as one to which readings, too, tell how far time has come. */
+  /** Marks a group as one whose time readings advance too. */
   addReading(index: number, group: RuleGroup): void {
     this.reading.set(index, group);
   }
@@ -90,7 +90,7 @@ export class RuleIndex {
     }
   }
 
-  /** The rules that an entry with this code may concern, each once. */
+  /** The rules that an entry with this code may match, each once. */
   candidates(code: string): RulePlace[] {
     const found = new Set(this.any);
     for (const place of this.exact.get(code) ?? []) found.add(place);
@@ -109,14 +109,13 @@ function append<V>(map: Map<string, V[]>, key: string, value: V): void {
 }
 
 /**
- * Compiles a rule document. With errors among the diagnostics the compiled rules hold only what could be understood
- * and must not be used.
+ * Compiles a rule document. With errors among the diagnostics the compiled rules are incomplete and must not be used.
  */
 export function compileRules(document: TroubleRules): Compilation {
   return compileWith(document, new Diagnostics());
 }
 
-/** Compiles a rule document that was put before: members that mean nothing are left out of it, not refused. */
+/** Compiles a stored rule document: unknown members are ignored with a warning instead of refused. */
 export function compileStoredRules(document: TroubleRules): Compilation {
   return compileWith(withoutUnknownMembers('rules', document), new Diagnostics(true));
 }
@@ -257,20 +256,20 @@ function compileRule(
     suppressedBy: rule.suppressedBy ?? [],
     horizonMs,
     remedy,
-    // They may stand beside the remedy or in it.
+    // The flag may stand beside the remedy or in it.
     fleet: rule.fleet ?? (typeof remedy?.['fleet'] === 'boolean' ? remedy['fleet'] : true),
     auto: rule.auto ?? remedy?.['auto'] === true,
   };
 }
 
-// What the state depends on: the rule without its title and without what is done about a trouble. In one order of its
-// members: the database gives a document back in another than it was put in, and the state would seem to be another's.
+// What the state depends on: the rule without its title and remedy. Members are sorted, because the database returns a
+// document with its members in another order.
 function fingerprint(rule: TroubleRules['list'][number]): string {
   const { title: _title, remedy: _remedy, fleet: _fleet, auto: _auto, ...meaning } = rule;
   return createHash('sha256').update(JSON.stringify(meaning, byName)).digest('base64url').slice(0, 16);
 }
 
-/** For `JSON.stringify`: members of objects in the order of their names. */
+/** For `JSON.stringify`: sorts the members of objects by name. */
 function byName(_name: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -307,7 +306,7 @@ function severities(
   return result;
 }
 
-/** What only readings say is over when they say so. */
+/** The clearing of a rule that looks at readings only: when they say that it is over. */
 function clearedByReadings({ conditions, negated }: CompiledWhen): CompiledRule['clear'] {
   const signs = conditions.filter((_condition, index) => !negated[index]);
   return signs.length > 0 && signs.every(({ standing }) => standing) ? { quietMs: 0 } : undefined;
@@ -333,7 +332,7 @@ function clearing(clear: unknown, path: string, diagnostics: Diagnostics): Compi
   return { lt, overMs };
 }
 
-/** Puts the rules that are linked by `suppressedBy` together, suppressors before those they keep silent. */
+/** Groups the rules linked by `suppressedBy`, suppressors before those they suppress. */
 function groupRules(
   rules: CompiledRule[],
   byId: Map<string, CompiledRule>,
@@ -352,7 +351,7 @@ function groupRules(
       if (!other) {
         diagnostics.error(path, `there is no rule "${id}"`);
       } else if (!rule.perPrinter || !other.perPrinter) {
-        diagnostics.error(path, 'both rules need "printer" in by: a trouble is silent on the same printer');
+        diagnostics.error(path, 'both rules need "printer" in by: suppression works on the same printer');
       } else {
         const [left, right] = [find(rule), find(other)];
         if (left !== right) root.set(left, right);
@@ -399,10 +398,7 @@ function inOrder(
   const visit = (rule: CompiledRule): void => {
     if (done.has(rule)) return;
     if (open.has(rule)) {
-      diagnostics.error(
-        `/list/${all.indexOf(rule)}/suppressedBy`,
-        'rules keep each other silent in a circle',
-      );
+      diagnostics.error(`/list/${all.indexOf(rule)}/suppressedBy`, 'rules suppress each other in a circle');
       return;
     }
     open.add(rule);

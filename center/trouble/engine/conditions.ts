@@ -1,51 +1,51 @@
 /**
  * The conditions of `when`: each is a small state machine over sightings in event order, with bounded state.
  *
- * Windows are closed on both sides: an event exactly `over` (or `within`) ago still counts. What becomes true by the
- * passing of time (`absent`, `silence`) does so after every event of that instant was seen.
+ * Windows are closed on both sides: an event exactly `over` (or `within`) ago still counts. What becomes true by time
+ * alone (`absent`, `silence`) does so after every event of that instant.
  */
 import type { Odometer } from './odometer.ts';
 import { grown, OF_READING, type Sighting } from './sighting.ts';
 
 /** Plain, JSON-serialisable state of a condition for one key. */
 export interface ConditionState {
-  /** Sightings kept, oldest first. What they are is the condition's own affair. */
+  /** Sightings kept, oldest first; each kind of condition defines which. */
   marks: Sighting[];
-  /** A number of the condition's own: a level, a deadline base, the last side seen. */
+  /** A number whose meaning the condition defines: a level, a deadline base, the side seen last. */
   level: number;
 }
 
 export interface Condition {
-  /** How long after its last sighting the state can still matter, ms; Infinity when for ever. */
+  /** How long after its last sighting the state still matters, ms; Infinity for always. */
   horizon: number;
-  /** With fewer sightings it neither holds nor does time alone change anything. */
+  /** With fewer sightings it cannot hold, and time alone changes nothing. */
   needs: number;
   /**
-   * Takes a sighting in; says whether it is a sign of the trouble (and not of the contrary). `odometer` is that of
-   * the sighting's printer, for conditions that count pages.
+   * Takes a sighting; returns whether it is a sign of the trouble (and not of its end). `odometer` is the one of the
+   * sighting's printer, for conditions that count pages.
    */
   take(state: ConditionState, sighting: Sighting, odometer: Odometer | undefined): boolean;
   /** Whether the condition holds at event time `at`. */
   holds(state: ConditionState, at: number): boolean;
-  /** The number that is compared with `ge`, for escalation; 0 when the condition has none. */
+  /** The number compared with `ge`, for escalation; 0 for conditions without one. */
   measure(state: ConditionState, at: number): number;
   /** The sightings that make it hold at `at`. */
   evidence(state: ConditionState, at: number): Sighting[];
-  /** When it becomes true by time alone; Infinity when it doesn't. */
+  /** When it becomes true by time alone; Infinity for never. */
   deadline?(state: ConditionState): number;
   /** Called when `deadline` has passed. */
   fire?(state: ConditionState): void;
-  /** It goes on while it holds: quiet cannot begin before it stops. */
+  /** It lasts while it holds: the quiet time cannot begin before it ends. */
   lasting?: boolean;
   /** Once its level is above 0 it holds until a sighting ends it, however long after its horizon. */
   stays?: boolean;
-  /** A state that readings tell: while any of its marks stands it matters, also when its trouble was closed by hand. */
+  /** It is a state reported by readings: it matters while any mark is left, even if its trouble was closed by hand. */
   standing?: boolean;
-  /** The last instant at which it holds when time alone goes on; Infinity when it doesn't hold, or never ends. */
+  /** The last instant at which it holds if nothing else comes; Infinity when it doesn't hold, or has no end. */
   ends(state: ConditionState): number;
 }
 
-// Lists grow by being replaced, so all may begin with the same one.
+// Lists are copied when they grow, so all states can share the empty one.
 const NO_MARKS: Sighting[] = [];
 
 export function newState(): ConditionState {
@@ -62,7 +62,7 @@ function passes(sighting: Sighting, bit: number): boolean {
   return bit < 0 ? (sighting.mask & OF_READING) === 0 : (sighting.mask & (1 << bit)) !== 0;
 }
 
-// A list whose oldest members are dropped: cut back only now and then, so that adding is cheap.
+// Cut back only now and then, so that appending stays cheap.
 function push(state: ConditionState, sighting: Sighting, max: number): void {
   const marks = grown(state.marks, sighting);
   state.marks = marks;
@@ -75,14 +75,14 @@ function push(state: ConditionState, sighting: Sighting, max: number): void {
 export interface CountOptions {
   ge: number;
   overMs: number;
-  /** How many are remembered: at least `ge` and the highest threshold of escalation. */
+  /** How many sightings are kept: at least `ge` and the highest threshold of escalation. */
   keep: number;
   bit: number;
 }
 
 /** At least `ge` sightings within `over`. */
 export function count({ ge, overMs, keep, bit }: CountOptions): Condition {
-  // The newest `ge` decide; the n-th newest being in the window means that there are n.
+  // The newest `ge` decide: if the n-th newest is in the window, there are n.
   const nth = (marks: Sighting[], n: number) => marks[marks.length - n];
   return {
     horizon: overMs,
@@ -101,7 +101,7 @@ export function count({ ge, overMs, keep, bit }: CountOptions): Condition {
     ends(state) {
       const mark = nth(state.marks, ge);
       const newest = state.marks.at(-1);
-      // Too far apart, it does not hold and has not held.
+      // Too far apart: it does not hold now and has not held.
       const apart = !mark || !newest || mark.at + overMs < newest.at;
       return apart ? Number.POSITIVE_INFINITY : mark.at + overMs;
     },
@@ -113,7 +113,7 @@ export interface DistinctOptions extends CountOptions {
   value: number;
 }
 
-/** At least `ge` different values of a field within `over`. Of each value only its newest sighting is kept. */
+/** At least `ge` different values of a field within `over`. Keeps the newest sighting of each value. */
 export function distinct({ ge, overMs, keep, bit, value }: DistinctOptions): Condition {
   return {
     ...count({ ge, overMs, keep, bit }),
@@ -144,8 +144,8 @@ export interface BucketOptions {
 }
 
 /**
- * A leaky bucket: each sighting adds, what lies clean between two sightings drains in whole steps (16 clean sheets
- * take one off, 48 empty it). A counter that falls was reset: nothing is known to have been printed.
+ * A leaky bucket: each sighting fills it, clean pages between two sightings drain it in whole steps (for example 16
+ * clean sheets take one off, 48 empty it). A falling counter means a reset: no pages are known to have been printed.
  */
 export function bucket({ add, drain, resetPages, ge, keep, bit }: BucketOptions): Condition {
   const byTime = drain?.everyMs;
@@ -168,7 +168,7 @@ export function bucket({ add, drain, resetPages, ge, keep, bit }: BucketOptions)
   };
   return {
     horizon: Number.POSITIVE_INFINITY,
-    // Rounded down: sums of fractions are not exact.
+    // Rounded down because sums of fractions are inexact.
     needs: Math.max(1, Math.min(keep, Math.floor(ge / add))),
     take(state, sighting) {
       if (!passes(sighting, bit)) return false;
@@ -204,12 +204,12 @@ export function bucket({ add, drain, resetPages, ge, keep, bit }: BucketOptions)
 }
 
 /**
- * The patterns one after the other, each by a sighting of its own, from first to last within `within`. For each
- * length of chain only the one that began last is kept: it lives longest.
+ * The patterns in order, each matched by its own sighting, all within `within`. For each length of chain only the one
+ * that began last is kept, because it lives longest.
  */
 export function sequence(bits: number[], withinMs: number): Condition {
-  // The marks of the best chain of length k stand at k(k-1)/2 … ; a chain not there yet is padded with undefined,
-  // so chains are kept flat with their lengths in order: level holds a bitmap of the lengths that exist.
+  // The marks of the best chain of length k stand at k(k-1)/2 and following; missing chains are padded with undefined.
+  // `level` is a bitmap of the lengths that exist.
   const total = bits.length;
   const offset = (length: number) => (length * (length - 1)) / 2;
   const exists = (state: ConditionState, length: number) => (state.level & (1 << (length - 1))) !== 0;
@@ -281,7 +281,7 @@ export function cooccurrence(bits: number[], withinMs: number): Condition {
 
 /** `after` was seen and `of` did not follow within `within`. Holds from then until an `of` is seen. */
 export function absence(afterBit: number, ofBit: number, withinMs: number, keep: number): Condition {
-  // marks: the `after` sightings that still wait, oldest first; level 1: the first of them has fired (it stays).
+  // marks: the pending `after` sightings, oldest first; level 1: the first of them has fired (it stays).
   return {
     horizon: withinMs,
     needs: 1,
@@ -292,7 +292,7 @@ export function absence(afterBit: number, ofBit: number, withinMs: number, keep:
         state.level = 0;
       }
       if (passes(sighting, afterBit)) {
-        // Beyond `keep` waiting ones the newest is let go: the oldest fire first anyway.
+        // Beyond `keep` the newest is dropped: the oldest fire first anyway.
         if (state.marks.length < keep) state.marks = grown(state.marks, sighting);
       }
       return false;
@@ -319,11 +319,11 @@ export interface FlapOptions extends CountOptions {
 
 /** At least `ge` changes from one pattern to the other within `over`. */
 export function flapping({ ge, overMs, keep, first, second }: FlapOptions): Condition {
-  // level: 0 nothing seen yet, 1 the first pattern was seen last, 2 the second. marks: the changes.
+  // level: 0 nothing seen, 1 the first pattern was seen last, 2 the second. marks: the changes.
   const counted = count({ ge, overMs, keep, bit: -1 });
   return {
     ...counted,
-    // Which of the two was seen last decides whether the next is a change, however much later it comes.
+    // The side seen last decides whether the next sighting is a change, however late it comes.
     horizon: Number.POSITIVE_INFINITY,
     needs: ge + 1,
     take(state, sighting, odometer) {
@@ -336,9 +336,9 @@ export function flapping({ ge, overMs, keep, first, second }: FlapOptions): Cond
   };
 }
 
-/** No word within `over`. Holds until the next word. */
+/** No sighting within `over`. Holds until the next one. */
 export function silence(overMs: number, bit: number): Condition {
-  // marks[0]: the last word; level 1: it is silent.
+  // marks[0]: the last sighting; level 1: silent.
   return {
     horizon: Number.POSITIVE_INFINITY,
     needs: 1,

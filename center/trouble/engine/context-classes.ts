@@ -1,4 +1,4 @@
-/** Printers with equal structures share one `ContextClass`. Here they find it. */
+/** Finds the `ContextClass` that printers with equal structures share. */
 import type { RuleIndex } from './compile.ts';
 import { ContextClass, type InRange, type PrinterContext } from './context.ts';
 import { SORTS_SWEEP_MIN } from './limits.ts';
@@ -22,7 +22,7 @@ export class ContextClasses {
     return this.#bySignature.size;
   }
 
-  /** @param printers all printers: what none of them uses any more may be dropped */
+  /** @param printers all printers; classes that none of them uses may be dropped */
   of(context: PrinterContext, printers: Iterable<PrinterRecord>): ContextClass {
     const signature = JSON.stringify(context);
     let shared = this.#bySignature.get(signature);
@@ -34,7 +34,7 @@ export class ContextClasses {
     return shared;
   }
 
-  /** Printers choose what their structures say: one that sends a different structure each time must not fill memory. */
+  /** Printers decide what they report: one with a new structure each time must not fill the memory. */
   #sweep(printers: Iterable<PrinterRecord>): void {
     const used = new Set<ContextClass>();
     for (const { contexts } of printers) for (const { shared } of contexts) used.add(shared);

@@ -1,4 +1,4 @@
-/** A queue of things by the time at which they are due: a binary heap. */
+/** A priority queue by due time: a binary heap. */
 export class DeadlineQueue<T> {
   private readonly heap: [number, T][] = [];
 
@@ -20,7 +20,7 @@ export class DeadlineQueue<T> {
     heap[place] = [due, item];
   }
 
-  /** Takes out everything due at or before `now`, earliest first. */
+  /** Removes everything due at or before `now`, earliest first. */
   *until(now: number): Generator<[number, T]> {
     for (let first = this.heap[0]; first && first[0] <= now; first = this.heap[0]) {
       this.pop();

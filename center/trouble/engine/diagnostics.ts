@@ -15,7 +15,7 @@ export class Diagnostics {
   static readonly DIAGNOSTICS_MAX = 1000;
   readonly #ofStored: boolean;
 
-  /** @param ofStored the document was put before: what means nothing in it is only warned of */
+  /** @param ofStored the document is stored already: unknown members are only warned of */
   constructor(ofStored = false) {
     this.#ofStored = ofStored;
   }
@@ -29,13 +29,13 @@ export class Diagnostics {
     this.add({ path, severity: 'warning', message });
   }
 
-  /** What is refused of a new document; one that was put before keeps it. */
+  /** An error in a new document; a stored one keeps the member. */
   errorIfNew(path: string, message: string): void {
     if (this.#ofStored) this.warn(path, message);
     else this.error(path, message);
   }
 
-  /** Members of an object that mean nothing there. */
+  /** Reports unknown members of an object. */
   unknownMembers(value: object, known: readonly string[], path: string): void {
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue;

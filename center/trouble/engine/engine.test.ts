@@ -44,20 +44,20 @@ const jams = {
   ],
 };
 
-test('a printer that shows another structure each time does not fill the memory with them', () => {
+test('a printer that reports another structure each time does not fill the memory', () => {
   const engine = new TroubleEngine(compiled(jams));
   const shown = (printer: string, model: string, at: number) =>
     engine.context(printer, { model, units: {}, software: [] }, at);
   shown('steady', 'C360', T0);
   for (let turn = 0; turn < 3 * SORTS_SWEEP_MIN; turn += 1) shown('restless', `M${turn}`, T0 + turn);
   expect(engine.size().sorts).toBeLessThanOrEqual(SORTS_SWEEP_MIN + CONTEXTS_MAX + 1);
-  // Whose sort is still somebody's stays the same one.
+  // A class that is still in use stays the same one.
   const before = engine.size().sorts;
   shown('other', 'C360', T0);
   expect(engine.size().sorts).toBe(before);
 });
 
-test('a rule is the same whatever the order of its members: a database gives them back in its own', () => {
+test('a rule is the same in whatever order the database returns its members', () => {
   const rule = {
     id: 'jam',
     where: { all: [['code', 'prefix', 'J']] },
@@ -103,7 +103,7 @@ test('a trouble opens with the third jam, escalates, clears after a quiet day an
   expect(again[0]).toMatchObject({ kind: 'reopened', trouble: { id: opened?.trouble.id, reopened: 1 } });
 });
 
-test('a printer makes so many troubles of a rule that is kept across printers, and it is said once', () => {
+test('a printer opens a limited number of troubles of a rule kept across printers, reported once', () => {
   const crowds: string[] = [];
   const rule = { ...jams, by: ['site', 'code'] as const, when: { count: { ge: 1, over: 'PT1H' } } };
   const options = { onCrowded: (id: string, printer: string) => void crowds.push(`${id} ${printer}`) };
@@ -127,7 +127,7 @@ test('a printer makes so many troubles of a rule that is kept across printers, a
   expect(flood(10_001)).toBe(0);
 });
 
-test('a printer cannot fill the memory with units that it makes up', () => {
+test('a printer cannot fill the memory with invented units', () => {
   const made = KEYS_PER_PRINTER_MAX + 100;
   const alone = new TroubleEngine(compiled(jams));
   const joint = new TroubleEngine(
@@ -141,7 +141,7 @@ test('a printer cannot fill the memory with units that it makes up', () => {
       engine.apply('p', 'l', [entry(seq, 0, 'J-7201', { unit: `u${seq}` })]);
     expect(engine.size().keys).toBe(most);
     expect(engine.crowded).toBeGreaterThanOrEqual(made - most);
-    // What was there before goes on, and so does another printer.
+    // Existing keys and other printers are not affected.
     const more = (unit: string) => [1, 2].map((hours) => entry(made + hours, hours, 'J-7201', { unit }));
     expect(engine.apply('p', 'l', more('u1')).map(({ kind }) => kind)).toContain('opened');
     engine.apply('q', 'l', [entry(1, 0, 'J-7201', { unit: 'u' })]);
@@ -149,7 +149,7 @@ test('a printer cannot fill the memory with units that it makes up', () => {
   }
 });
 
-test('a late entry is put in its place, a repeated one changes nothing, one too late is counted', () => {
+test('a late entry is sorted in, a repeated one changes nothing, one too late is counted', () => {
   const engine = new TroubleEngine(compiled(jams));
   engine.apply('p', 'l', [entry(1, 0), entry(3, 1)]);
   expect(engine.apply('p', 'l', [entry(3, 1), entry(1, 0)])).toEqual([]);
@@ -181,7 +181,7 @@ test('a late entry that shows there was no trouble withdraws it', () => {
   expect(engine.apply('p', 'l', [entry(2, 0.25, 'closed')]).map(({ kind }) => kind)).toEqual(['withdrawn']);
 });
 
-test('an entry forbids what another one of its instant opens, whichever comes first', () => {
+test('an entry forbids what another of the same instant opens, in either order', () => {
   const seen = (code: string) => ({ count: { ge: 1, over: 'P3D', where: { all: [['code', '=', code]] } } });
   const rules = compiled({
     id: 'alone',
@@ -193,7 +193,7 @@ test('an entry forbids what another one of its instant opens, whichever comes fi
     ['B', 'A'],
   ]) {
     const entries = codes.map((code, i) => entry(i + 1, 0, code));
-    // In one batch nothing is told; in two, what was told is withdrawn.
+    // In one batch nothing is reported; in two batches the report is withdrawn.
     const engine = new TroubleEngine(rules);
     expect(engine.apply('p', 'log', entries)).toEqual([]);
     expect(engine.openIds().size).toBe(0);
@@ -230,7 +230,7 @@ test('scope looks at the structure that was in force', () => {
   expect(engine.apply('q', 'l', [entry(1, 6, 'X', { unit: 'fin' })])).toMatchObject([{ kind: 'opened' }]);
 });
 
-test('a wrong rule is told with the JSON path', () => {
+test('a wrong rule is reported with its JSON path', () => {
   const { diagnostics } = compileRules({
     rules: 'r',
     list: [
@@ -248,7 +248,7 @@ test('a wrong rule is told with the JSON path', () => {
   ]);
 });
 
-test('what means nothing in a rule is refused with the nearest right name, and only warned of once it is stored', () => {
+test('an unknown member is refused with the nearest known name, and only warned of once the rule is stored', () => {
   const rule = {
     id: 'a',
     where: { all: [['severity', 'in', ['error', 'info']]] },
@@ -305,7 +305,7 @@ test('a misspelt member of a rule itself, and of a policy in a remedy, are refus
   ]);
 });
 
-test('a replayed log gives a line for each trouble, by opening', () => {
+test('a replayed log gives a line per trouble, by opening', () => {
   const replay = new Replay(compiled({ ...jams, by: ['printer'] }));
   for (const hours of [5, 6, 7]) replay.take({ printer: 'b', log: 'l', ...entry(hours, hours), unknown: 1 });
   for (const hours of [1, 2, 3]) replay.take({ printer: 'a', log: 'l', ...entry(hours, hours) });
@@ -343,7 +343,7 @@ test('times are RFC 3339 with any fraction and offset', () => {
   expect(parseTime('2016-12-31T23:59:60Z')).toBe(Date.parse('2016-12-31T23:59:59Z'));
 });
 
-test('a moment is read and written to the microsecond, and what lies between moments is exact', () => {
+test('times are read and written to the microsecond, with exact differences', () => {
   for (const fraction of ['.363779', '.000001', '.999999', '.123']) {
     const text = `2005-06-03T15:42:50${fraction}Z`;
     expect(formatTime(parseMoment(text))).toBe(text);
@@ -355,11 +355,11 @@ test('a moment is read and written to the microsecond, and what lies between mom
   expect(parseMoment('2005-06-03T15:42:50.36x779Z')).toBeNaN();
 });
 
-test('a key that cleared and never logs again is let go once its printer has gone on, and nothing more is told', () => {
+test('a key that cleared and never logs again is dropped silently once its printer has moved on', () => {
   const engine = new TroubleEngine(compiled(jams));
   engine.apply('p', 'l', [entry(1, 0), entry(2, 1), entry(3, 2)]);
   expect(engine.advance(T0 + 50 * HOUR)).toMatchObject([{ kind: 'cleared' }]);
-  // Until then it may still come back, and its trouble be the same one.
+  // Until then it may reopen as the same trouble.
   engine.apply('p', 'l', [entry(4, 60, 'W-1')]);
   expect(engine.exportState('p')?.lanes).toHaveLength(1);
   engine.apply('p', 'l', [entry(5, 400, 'W-1')]);
@@ -371,7 +371,7 @@ test('a key that cleared and never logs again is let go once its printer has gon
   ]);
 });
 
-test('entries that wait keep the page readings of their window, however many come after', () => {
+test('pending entries keep the page readings of their window, however many follow', () => {
   const rate = { rate: { per: 'pages', n: 100, ge: 5, min: 20, over: 'PT1H' } };
   const rules = compiled({ id: 'often', where: { all: [['code', '=', 'A']] }, when: rate });
   const jammed = [1, 2, 3, 4].map((seq) => entry(seq, seq / 10, 'A', { pages: 1_000 + seq * 10 }));
@@ -381,7 +381,7 @@ test('entries that wait keep the page readings of their window, however many com
   for (const prompt of [true, false]) {
     const engine = new TroubleEngine(rules, { prompt });
     const changes = engine.apply('p', 'l', [...jammed, ...calm]);
-    // One that comes late makes what waits be judged anew.
+    // A late entry causes the pending ones to be judged again.
     changes.push(...engine.apply('p', 'l', [entry(305, 300.5, 'A', { pages: 1_101 + 299 * 500 })]));
     changes.push(...engine.apply('p', 'l', [entry(306, 300.2, 'A', { pages: 1_100 + 299 * 500 })]));
     const opened = prompt
@@ -408,7 +408,7 @@ test.each([
     },
   ],
 ])(
-  'across printers (%s) more waiting entries than the bound are settled early, counted, and say nothing wrong',
+  'across printers (%s) pending entries above the limit are settled early, counted, and cause no wrong trouble',
   (id, rule) => {
     const rules = compiled({ id, ...rule });
     const bounded = new TroubleEngine(rules, { fleetPendingMax: 60 });
@@ -427,13 +427,13 @@ test.each([
       }
     };
     for (let seq = 1; seq <= 2_000; seq += 1) {
-      // Printers' clocks are apart by hours: what one sends is often older than what another has sent.
+      // Printers' clocks are hours apart: an entry is often older than one already received from another printer.
       const printer = Math.floor(chance() * 20);
       const one = entry(seq, seq * 0.05 - printer * 0.4, `J-${Math.floor(chance() * 4)}`);
       const { late } = bounded;
       keep(told, bounded.apply(`p${printer}`, 'l', [one]));
       expect(bounded.size().pending).toBeLessThanOrEqual(60);
-      // What the bounded one has taken is all that the other gets.
+      // The reference engine gets only what the limited one accepted.
       if (bounded.late === late) keep(expected, exact.apply(`p${printer}`, 'l', [one]));
     }
     keep(told, bounded.advance(T0 + 500 * HOUR));
@@ -443,7 +443,7 @@ test.each([
     expect(bounded.late).toBeGreaterThan(50);
     expect(told.size).toBeGreaterThan(3);
     expect([...told.values()].sort()).toEqual([...expected.values()].sort());
-    // A center that takes the memory over goes on under the same bound.
+    // A center that restores the state has the same limit.
     const state = bounded.exportState('');
     const next = new TroubleEngine(rules, { fleetPendingMax: 60 });
     next.importState('', JSON.parse(JSON.stringify(state)));
@@ -454,7 +454,7 @@ test.each([
   },
 );
 
-test('a printer that is forgotten tells nothing more, and another of its name begins at the beginning', () => {
+test('a forgotten printer reports nothing more, and a new one of its name starts afresh', () => {
   const quiet = { ...jams, id: 'jams-anew' };
   const engine = new TroubleEngine(compiled(quiet));
   const two = [entry(1, 0), entry(2, 1)];
@@ -465,12 +465,12 @@ test('a printer that is forgotten tells nothing more, and another of its name be
   expect(engine.openIds().size).toBe(0);
   // Time alone would have cleared its trouble.
   expect(engine.advance(T0 + 100 * HOUR)).toEqual([]);
-  // The same numbers again are other entries now, and two are not three.
+  // The same numbers are new entries now, and two are not three.
   expect(engine.apply('p', 'l', [entry(1, 101), entry(2, 102)])).toEqual([]);
   expect(engine.apply('p', 'l', [entry(3, 103)]).map(({ kind }) => kind)).toEqual(['opened']);
 });
 
-test('what was touched and not told yet is forgotten too', () => {
+test('changes of a forgotten printer that were not reported yet are dropped too', () => {
   const engine = new TroubleEngine(compiled(jams), { prompt: true });
   for (const seq of [1, 2, 3]) engine.judge('p', 'l', entry(seq, seq), T0 + seq * HOUR);
   engine.forget('p');

@@ -1,6 +1,6 @@
 /**
- * Rule tests: expectations that stand beside the rules and are run before the rules are taken, as `promtool test rules`
- * does it. A test replays a small log and says which troubles it must give, and no others.
+ * Rule tests, like those of `promtool test rules`: they stand in the rule document and run before it is accepted. A
+ * test replays a small log and lists exactly the troubles that it must open.
  */
 import { PlatenError } from '../../../schemas/errors.ts';
 import type { TroubleRules } from '../../../schemas/types.ts';
@@ -21,9 +21,9 @@ export interface TestFailure {
 export interface TestReport {
   tests: number;
   failures: TestFailure[];
-  /** Rules that no test made open a trouble. */
+  /** Rules that no test caused to open a trouble. */
   uncovered: string[];
-  /** Rules that opened a trouble in some test, with how often. */
+  /** Rules that opened a trouble in some test, and how often. */
   opened: Record<string, number>;
   diagnostics: Diagnostic[];
 }
@@ -33,10 +33,10 @@ const TIMES = ['openedAt', 'closedAt'];
 
 /**
  * Runs the tests of a document: `{name, log: [lines as in --log], at?, rules?, expect: [troubles]}`;
- * with `rules` only troubles of those rules are looked at. Each expected trouble
+ * with `rules` only troubles of those rules are compared. An expected trouble
  * names the members that matter (`rule`, `printer`, `unit`, `openedAt`, `closedAt`, `severity`, `evidence`, `code` …);
- * times may be written with any offset. The troubles are compared in order of their opening. In a log line `log`,
- * `seq` and `severity` may be left out: `test`, the place in the log, `error`.
+ * times may have any offset. Troubles are compared in order of opening. A log line may leave out `log`, `seq` and
+ * `severity`; their defaults are `test`, the place in the log, and `error`.
  */
 export function runRuleTests(document: TroubleRules, inRange?: InRange): TestReport {
   const { rules, diagnostics, errors } = compileRules(document);
@@ -60,7 +60,7 @@ export function runRuleTests(document: TroubleRules, inRange?: InRange): TestRep
 }
 
 /**
- * Rules as they may be put: right by their schema, understood whole, and right by their own tests.
+ * Checks rules before they are accepted: the schema, the compiler and their own tests.
  * @throws PlatenError rules/invalid
  */
 export function checkRules(document: unknown, inRange?: InRange): TroubleRules {

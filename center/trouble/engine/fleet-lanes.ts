@@ -1,4 +1,4 @@
-/** Lanes of rules that are kept across printers, and the bound on all that waits in them for late entries. */
+/** Lanes of rules kept across printers, with a limit on all sightings pending in them. */
 import type { Lane } from './lane.ts';
 import type { Settlement } from './settlement.ts';
 
@@ -6,7 +6,7 @@ export class FleetLanes {
   readonly #settlement: Settlement;
   readonly #pendingMax: number;
   readonly #lanes = new Map<string, Lane>();
-  /** Sightings that wait: as last counted, and those added since. */
+  /** Pending sightings: the last count, plus those added since. */
   #pending = 0;
   #newest = Number.NEGATIVE_INFINITY;
 
@@ -31,7 +31,7 @@ export class FleetLanes {
     return this.#lanes.values();
   }
 
-  /** One more sighting waits in some lane. */
+  /** One more sighting is pending in some lane. */
   sighted(at: number): void {
     this.#see(at);
     this.#pending += 1;
@@ -48,9 +48,9 @@ export class FleetLanes {
     if (at > this.#newest) this.#newest = at;
   }
 
-  // Too many sightings wait for late ones of other printers. What is `late` behind the newest of all is settled, then,
-  // if that is not enough, the older half of the rest. Conclusions stay as they are: they follow from what was taken.
-  // Entries that still come for the settled time are late, and counted as such.
+  // Too many sightings are pending. First everything `late` behind the newest of all is settled; if that is not enough,
+  // the older half of the rest. Conclusions stay correct, because they depend on accepted sightings only. Entries that
+  // still arrive for the settled time count as late.
   #settle(): void {
     const before = this.#countPending();
     for (const lane of this.#lanes.values()) {

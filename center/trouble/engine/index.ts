@@ -1,4 +1,4 @@
-/** The trouble engine: rules compiled, entries judged. Pure; `troubles.ts` stores and announces what it concludes. */
+/** The trouble engine: compiles rules and judges entries. Pure; `troubles.ts` stores and announces the outcome. */
 export { type Compilation, type CompiledRules, compileRules, compileStoredRules } from './compile.ts';
 export { contextOf, type InRange, type PrinterContext, type StructureLike } from './context.ts';
 export type { Diagnostic } from './diagnostics.ts';

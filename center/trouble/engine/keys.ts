@@ -1,9 +1,9 @@
-/** What one state of a rule is kept for: the key as a text, and what it stands for. */
+/** The key of a rule's state as text, and the scope it stands for. */
 import type { KeyScope } from './key-state.ts';
 import type { By, CompiledRule } from './rule.ts';
 import type { Facts } from './where.ts';
 
-// The parts of a key are joined by a character that no id may hold.
+// Joins the parts of a key; no id may contain it.
 const JOINT = '\u001f';
 
 export function keyOf(rule: CompiledRule, facts: Facts): string {
@@ -11,7 +11,7 @@ export function keyOf(rule: CompiledRule, facts: Facts): string {
     const [only] = rule.by;
     return only === undefined || only === 'fleet' ? '' : (facts[only] ?? '');
   }
-  // Joined and not added up: sums of texts keep all their parts.
+  // Joined, not concatenated: a string made by `+` keeps all its parts alive.
   const parts: string[] = [];
   for (const name of rule.by) if (name !== 'fleet') parts.push(facts[name] ?? '');
   parts.push('');
@@ -28,7 +28,7 @@ export function scopeOf(rule: CompiledRule, facts: Facts): KeyScope {
   return scope;
 }
 
-/** What a key stands for, by itself. */
+/** The scope of a key, parsed from its text. */
 export function scopeOfKey({ by }: CompiledRule, key: string): KeyScope {
   const names = by.filter((name) => name !== 'fleet');
   const parts = by.length === 1 ? [key] : key.split(JOINT);
@@ -37,7 +37,7 @@ export function scopeOfKey({ by }: CompiledRule, key: string): KeyScope {
   return scope;
 }
 
-/** The unit in a key of `printer` that is kept by printer and unit, in either order. */
+/** The unit in a key kept by printer and unit, in either order. */
 export function unitOfKey(by: By[], key: string, printer: string): string {
   return by[0] === 'printer' ? key.slice(printer.length + 1, -1) : key.slice(0, -(printer.length + 2));
 }

@@ -1,4 +1,4 @@
-/** All lanes of the engine, by printer or across printers: finds them, and makes new ones within the limits. */
+/** All lanes of the engine, by printer and across printers: finds them and creates new ones within the limits. */
 import type { CompiledRules, RuleGroup } from './compile.ts';
 import type { Match } from './context.ts';
 import { FleetLanes } from './fleet-lanes.ts';
@@ -11,23 +11,23 @@ import type { CompiledRule } from './rule.ts';
 import type { Settlement } from './settlement.ts';
 import type { Facts } from './where.ts';
 
-/** A printer with too many keys is swept once for so many sightings that were refused. */
+/** A printer with too many keys is swept once per this many refused sightings. */
 const CROWDED_SWEEP_EVERY = 64;
 
 export interface LaneTableOptions {
   rules: CompiledRules;
   limits: EngineLimits;
-  /** Troubles are reported as they change, not at the end of a replay. */
+  /** Report troubles as they change, not at the end of a replay. */
   prompt: boolean;
   settlement: Settlement;
-  /** Called once when a printer begins too many keys of a rule: further ones are only counted. */
+  /** Called once when a printer reaches the maximum of keys for a rule: sightings of further keys are only counted. */
   onCrowded: (rule: string, printer: string) => void;
 }
 
 export class LaneTable {
   readonly printers = new Map<string, PrinterRecord>();
   readonly fleet: FleetLanes;
-  /** Sightings that were refused because their key was one too many. */
+  /** Sightings refused because a maximum of keys was reached. */
   crowded = 0;
   readonly #options: LaneTableOptions;
   readonly #usesPages: boolean;
@@ -58,17 +58,17 @@ export class LaneTable {
     yield* this.fleet.values();
   }
 
-  /** The lane of a rule that is found by its whole key. */
+  /** The lane of a rule, found by its whole key. */
   keyed(record: PrinterRecord, match: Match, facts: Facts): Lane | undefined {
     const key = keyOf(match.rule, facts);
     return match.perPrinter ? record.lanes.keyed(match.group, key) : this.fleet.find(match.group, key);
   }
 
-  /** A new lane for the entry described by `facts`; undefined when it would be one too many. */
+  /** Creates the lane for the entry described by `facts`; undefined when a limit is reached. */
   begin(record: PrinterRecord, match: Match, facts: Facts): Lane | undefined {
     const { limits, rules } = this.#options;
     const { rule } = match;
-    // Printers choose their units and codes: one printer must not fill memory with them.
+    // Printers choose their units and codes; one printer must not fill the memory with them.
     if (match.perPrinter) {
       if (record.lanes.size >= record.sweepAt) this.sweep(record);
       if (record.lanes.size >= limits.keysMax) return this.#refuse(rule, record);
@@ -82,7 +82,7 @@ export class LaneTable {
     }
     record.begin(match.group);
     const group = rules.groups[match.group] as RuleGroup;
-    // Many rules are kept by printer and unit: they share the key's text and its scope.
+    // Many rules are kept by printer and unit: they share the text of the key and its scope.
     const there = match.sharesUnit ? record.lanes.units.get(facts.unit ?? '') : undefined;
     const key = there?.key ?? keyOf(rule, facts);
     const scope = there?.scope ?? scopeOf(rule, facts);
@@ -92,7 +92,7 @@ export class LaneTable {
     return lane;
   }
 
-  /** One more of the keys of a joint lane, unless it has too many. */
+  /** Adds a key to a joint lane, unless it has too many. */
   addScope(lane: Lane, match: Match, slot: string, facts: Facts): boolean {
     const { scopes } = lane;
     if (!scopes || scopes.has(slot)) return true;
@@ -119,7 +119,7 @@ export class LaneTable {
     return lane;
   }
 
-  /** @param record undefined: a lane of a rule that is kept across printers */
+  /** @param record undefined for a rule kept across printers */
   add(record: PrinterRecord | undefined, index: number, lane: Lane): Lane {
     const { sort, rules } = this.#options.rules.groups[index] as RuleGroup;
     const { scope, key = '' } = lane;
@@ -148,7 +148,7 @@ export class LaneTable {
     return record.lanes.units.get(unitOfKey(rules[0]?.by ?? [], key, record.id))?.lanes.get(index);
   }
 
-  /** The lane of a key of a rule, made when there is none; undefined when the rule is not in force. */
+  /** The lane of a rule's key, created when missing; undefined when the rule is not in force. */
   laneFor(
     rule: string,
     printer: string | undefined,
@@ -168,13 +168,13 @@ export class LaneTable {
     return { lane, place, record };
   }
 
-  /** Settles a printer's lanes and drops those that cannot matter any more. */
+  /** Settles a printer's lanes and drops those that no longer matter. */
   sweep(record: PrinterRecord): void {
     this.#options.settlement.sweep(record);
     this.recount(record);
   }
 
-  /** Counts the keys of rules that are kept by printer again, after lanes were dropped or restored. */
+  /** Recounts the keys of rules kept by printer, after lanes were dropped or restored. */
   recount(record: PrinterRecord): void {
     const { groups } = this.#options.rules;
     const kept = [...record.lanes.values()].map(({ group }) => this.#groupIndex.get(group) ?? -1);

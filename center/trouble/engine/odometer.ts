@@ -1,4 +1,4 @@
-/** The life counter of one printer: what it printed between two moments, from the readings in its entries. */
+/** The life counter of one printer: pages printed between two moments, from the readings in its entries. */
 import { ODOMETER_READINGS_MAX } from './limits.ts';
 
 /** A reading of the life counter. */
@@ -7,7 +7,7 @@ interface Reading {
   log: string;
   seq: number;
   pages: number;
-  /** What the counter has risen by from the first reading that is remembered to this one. */
+  /** Rise of the counter from the first remembered reading to this one. */
   risen: number;
 }
 
@@ -19,7 +19,7 @@ function compareMoments(left: Moment, right: Moment): number {
   return left.seq - right.seq;
 }
 
-/** Fewer readings are not worth forgetting. */
+/** With fewer readings forgetting doesn't pay off. */
 const FORGET_MIN = 64;
 
 /** The page counter readings of one printer in event order. */
@@ -28,19 +28,19 @@ export class Odometer {
   private readonly readingsMax: number;
   private forgetAt = FORGET_MIN;
 
-  /** @param readingsMax beyond it the oldest quarter is forgotten, though a window may still need it */
+  /** @param readingsMax above it the oldest quarter is forgotten, even if a window may still need it */
   constructor(readingsMax = ODOMETER_READINGS_MAX) {
     this.readingsMax = readingsMax;
   }
 
-  /** Takes a reading in, in whatever order; one that was taken before changes nothing. */
+  /** Adds a reading, in any order; a repeated one changes nothing. */
   add(at: number, log: string, seq: number, pages: number): void {
     const { readings } = this;
     const last = readings.at(-1);
     const reading = { at, log, seq, pages, risen: 0 };
     if (!last || compareMoments(last, reading) < 0) {
       const before = readings.at(-2);
-      // In a run of equal readings only the first and the last tell something.
+      // In a run of equal readings only the first and the last matter.
       if (last && before && last.pages === pages && before.pages === pages) readings.pop();
       readings.push(reading);
       this.sum(readings.length - 1);
@@ -54,7 +54,7 @@ export class Odometer {
     this.sum(place);
   }
 
-  // A counter that falls was reset: nothing is known to have been printed.
+  // A falling counter means a reset: no pages are known to have been printed.
   private sum(from: number): void {
     for (let index = from; index < this.readings.length; index += 1) {
       const reading = this.readings[index] as Reading;
@@ -63,7 +63,7 @@ export class Odometer {
     }
   }
 
-  /** Lets go what lies after `at`: the clock was wrong. */
+  /** Discards readings after `at`: the clock was wrong. */
   forgetAfter(at: number): void {
     this.readings = this.readings.filter((reading) => reading.at <= at);
   }
@@ -78,12 +78,12 @@ export class Odometer {
     return (this.readings[last] as Reading).risen - (this.readings[first] as Reading).risen;
   }
 
-  /** Whether it is worth the work to forget. */
+  /** Whether forgetting pays off. */
   get full(): boolean {
     return this.readings.length >= this.forgetAt;
   }
 
-  /** Forgets what lies before `at`, when it is worth the work. */
+  /** Forgets readings before `at`, when that pays off. */
   forget(at: number): void {
     if (!this.full) return;
     this.readings.splice(0, this.place({ at, log: '', seq: 0 }));

@@ -1,28 +1,27 @@
 /**
- * The lanes of one printer. A lane is looked up for every entry, so no text is put together to find it: rules that are
- * kept by printer have one lane each, those kept by printer and unit are found through the unit, which is looked up
- * once for all of them. Only the others are found by their whole key.
+ * The lanes of one printer. A lane is looked up for every entry, so no text is built to find it: a rule kept by printer
+ * has one lane, and rules kept by printer and unit share one lookup of the unit. Only other rules are found by their
+ * whole key.
  */
 import type { KeyScope } from './key-state.ts';
 import type { Lane } from './lane.ts';
 
-/** The lanes of one unit by the number of their group, with what is the same for all of them. */
+/** The lanes of one unit by group number, with what they share. */
 export interface UnitLanes {
   key: string;
   scope: KeyScope;
   lanes: Map<number, Lane>;
 }
 
-/** What printers without lanes share: most are well, and two empty maps for each would take 370 bytes. */
+/** Shared by printers without lanes. Most are healthy, and two empty maps for each would take 370 bytes. */
 const NO_UNITS = new Map<string, UnitLanes>();
 const NO_LANES = new Map<number, Lane>();
 
 export class PrinterLanes {
-  /** Not to be added to but by `addToUnit`. */
+  /** Changed only by `addToUnit`. */
   units: Map<string, UnitLanes> = NO_UNITS;
   private single: Map<number, Lane> = NO_LANES;
   private byKey: Map<string, Lane> | undefined;
-  /** How many lanes there are. */
   size = 0;
 
   one(group: number): Lane | undefined {
@@ -46,7 +45,7 @@ export class PrinterLanes {
     this.byKey.set(name, lane);
   }
 
-  /** @param named makes what the unit's lanes have in common, when there is none yet */
+  /** @param named creates what the unit's lanes share, for the first of them */
   addToUnit(group: number, unit: string, lane: Lane, named: () => { key: string; scope: KeyScope }): void {
     let there = this.units.get(unit);
     if (!there) {
@@ -68,7 +67,7 @@ export class PrinterLanes {
     if (this.byKey) yield* this.byKey.values();
   }
 
-  /** Lets go the lanes for which `over` says so. */
+  /** Drops the lanes for which `over` returns true. */
   sweep(over: (lane: Lane) => boolean): void {
     this.sweepMap(this.single, over);
     for (const [unit, { lanes }] of this.units) {

@@ -1,4 +1,4 @@
-/** What the engine holds of one printer: how far its time has come, its structures, its page counter and its lanes. */
+/** What the engine holds of one printer: its time, structures, page counter and lanes. */
 import type { RuleGroup } from './compile.ts';
 import type { ContextClass } from './context.ts';
 import { SET_BACK_MIN_MS } from './limits.ts';
@@ -6,10 +6,10 @@ import { Odometer } from './odometer.ts';
 import { PrinterLanes } from './printer-lanes.ts';
 import type { ReadingMemory } from './reading-rules.ts';
 
-/** Lanes of one printer at which it is first looked whether some can be let go. */
+/** Number of a printer's lanes at which to look for droppable ones the first time. */
 const SWEEP_MIN = 16;
 
-/** What printers share that began none: most are well. */
+/** Shared by printers without keys: most are healthy. */
 const NONE_BEGUN = new Map<number, number>();
 
 export class PrinterRecord {
@@ -22,11 +22,11 @@ export class PrinterRecord {
   readonly contexts: { from: number; shared: ContextClass }[] = [];
   readonly odometer: Odometer | undefined;
   readonly lanes = new PrinterLanes();
-  /** Missing while no rule looks at readings, or none came. */
+  /** Undefined while no rule looks at readings, or none came. */
   readings: ReadingMemory | undefined;
-  /** Keys that its entries began, by group of rules; those of rules that are kept by printer are let go again. */
+  /** Number of keys that its entries created, by group; for rules kept by printer it falls when keys are dropped. */
   private begun = NONE_BEGUN;
-  /** Number of lanes at which it is worth looking for some to let go. */
+  /** Number of lanes at which to look for droppable ones. */
   sweepAt = SWEEP_MIN;
 
   constructor(id: string, usesPages: boolean, readingsMax: number) {
@@ -34,7 +34,7 @@ export class PrinterRecord {
     this.odometer = usesPages ? new Odometer(readingsMax) : undefined;
   }
 
-  /** A structure is in force from `start` on. At most `max` are remembered, the newest. */
+  /** Sets the structure in force from `start` on. The newest `max` are kept. */
   addContext(shared: ContextClass, start: number, max: number): void {
     const { contexts } = this;
     const last = contexts.at(-1);
@@ -48,7 +48,7 @@ export class PrinterRecord {
   /** The structure in force at `at`; entries before the first one are judged by the first. */
   contextAt(at: number): ContextClass | undefined {
     const { contexts } = this;
-    // Most entries are new, and most printers have one structure or two.
+    // Most entries are new, and most printers have one or two structures.
     let low = 0;
     let high = contexts.length - 1;
     while (low < high) {
@@ -59,17 +59,17 @@ export class PrinterRecord {
     return contexts[low]?.shared;
   }
 
-  /** Whether the entry (log, seq) at `at` does not come after all that was seen so far. */
+  /** Whether the entry (log, seq) at `at` precedes or equals the newest seen. */
   behind(at: number, log: string, seq: number): boolean {
     return at < this.watermark || (at === this.watermark && (log !== this.newestLog || seq < this.newestSeq));
   }
 
-  /** Whether an entry follows the newest in its log, but lies so long before it that the clock must have been set back. */
+  /** Whether an entry follows the newest of its log but is so much older that the clock must have been set back. */
   showsSetBack(log: string, seq: number, at: number): boolean {
     return at < this.watermark - SET_BACK_MIN_MS && log === this.newestLog && seq > this.newestSeq;
   }
 
-  /** Takes an entry's time in. */
+  /** Advances the printer's time to an entry. */
   see(at: number, log: string, seq: number): void {
     if (at < this.watermark || (at === this.watermark && seq <= this.newestSeq)) return;
     this.watermark = at;
@@ -77,14 +77,14 @@ export class PrinterRecord {
     this.newestSeq = seq;
   }
 
-  /** How far time has come for a group of rules, ms. */
+  /** The time reached for a group of rules, ms. */
   newest({ time }: RuleGroup): number {
     if (time === 'entries') return this.watermark;
     const read = this.readings?.time ?? Number.NEGATIVE_INFINITY;
     return time === 'readings' ? read : Math.max(this.watermark, read);
   }
 
-  /** How many keys its entries began for a group of rules. */
+  /** How many keys its entries created for a group. */
   begunFor(group: number): number {
     return this.begun.get(group) ?? 0;
   }
@@ -94,13 +94,13 @@ export class PrinterRecord {
     this.begun.set(group, this.begunFor(group) + 1);
   }
 
-  /** Counts the keys of some groups anew. */
+  /** Recounts the keys of some groups. */
   recountBegun(of: (group: number) => boolean, groups: Iterable<number>): void {
     for (const group of this.begun.keys()) if (of(group)) this.begun.delete(group);
     for (const group of groups) this.begin(group);
   }
 
-  /** Lanes were let go: it is worth looking again when there are twice as many. */
+  /** Lanes were dropped: look again when there are twice as many. */
   swept(): void {
     this.sweepAt = Math.max(SWEEP_MIN, this.lanes.size * 2);
   }

@@ -1,6 +1,6 @@
 /**
- * `rate`: events per n pages. The pages come from the life counter in whatever entries the printer logged, so they
- * are kept once for a printer (the odometer) and not for every key.
+ * `rate`: events per n pages. Pages come from the life counter in all of the printer's entries, so they are kept once
+ * per printer (the odometer), not per key.
  */
 import type { Condition, ConditionState } from './conditions.ts';
 import { RATE_SIGHTINGS_MAX } from './limits.ts';
@@ -8,10 +8,10 @@ import type { Odometer } from './odometer.ts';
 import { grown, type Sighting } from './sighting.ts';
 
 export interface RateOptions {
-  /** Pages that the rate is told for. */
+  /** The rate is per this many pages. */
   n: number;
   ge: number;
-  /** No rate before so many pages were printed in the window. */
+  /** No rate before this many pages were printed in the window. */
   minPages: number;
   overMs: number;
   bit: number;
@@ -19,7 +19,7 @@ export interface RateOptions {
 
 /** At least `ge` sightings for every `n` pages that the printer printed within `over`. */
 export function rate({ n, ge, minPages, overMs, bit }: RateOptions): Condition {
-  // level holds the rate as of the last sighting: the pages known then, not those that come later.
+  // level: the rate at the last sighting, from the pages known then.
   return {
     horizon: overMs,
     needs: 1,

@@ -1,6 +1,6 @@
 /**
- * What readings mean to rules: each reading becomes at most one sighting a rule for the printer as a whole, and one for
- * each of its supplies. A reading that says nothing new of a key that is not held makes none.
+ * Turns readings into sightings: per rule at most one for the printer as a whole and one for each supply. A reading
+ * with nothing new for a key that is not held makes none.
  */
 import type { ReadingSigns, SupplySign } from '../../readings/signs.ts';
 import type { CompiledRules } from './compile.ts';
@@ -8,7 +8,7 @@ import type { Match } from './context.ts';
 import type { ReadingTest } from './reading-when.ts';
 import { OF_READING } from './sighting.ts';
 
-/** How far a printer's readings have come, and counters whose marks are watched. */
+/** How far a printer's readings have come, and the last values of counters that rules need. */
 export interface ReadingMemory {
   time: number;
   session: string;
@@ -20,22 +20,22 @@ export function newReadingMemory(): ReadingMemory {
   return { time: Number.NEGATIVE_INFINITY, session: '', number: 0, counters: {} };
 }
 
-/** Whether a reading comes after those that were taken. */
+/** Whether a reading is newer than those taken. */
 export function isNews({ time, session, number }: ReadingMemory, signs: ReadingSigns): boolean {
   if (signs.time_ms !== time) return signs.time_ms > time;
   return signs.session !== session || signs.number > number;
 }
 
-/** What a reading says to one rule of the printer (without `supply`) or of a supply. */
+/** What a reading means to one rule, for the printer (without `supply`) or a supply. */
 export interface ReadingSighting {
   supply: SupplySign | undefined;
   mask: number;
-  /** Something holds: a key begins with it. Without it the sighting only ends what is held. */
+  /** A condition holds, so a key may begin with it. Otherwise the sighting only ends what is held. */
   begins: boolean;
   code: string;
 }
 
-/** Reasons come with their severity at the end, or without it (RFC 8011, 5.4.12). */
+/** Reasons may have their severity as a suffix (RFC 8011, 5.4.12). */
 const SEVERITY_SUFFIX = /-(?:report|warning|error)$/;
 
 function reasonCode(reasons: readonly string[], is: string): boolean {
@@ -45,7 +45,7 @@ function reasonCode(reasons: readonly string[], is: string): boolean {
 const counterOf = (counters: Record<string, number>, name: string): number | undefined =>
   Object.hasOwn(counters, name) ? counters[name] : undefined;
 
-/** Whether it holds; undefined when the reading doesn't say. */
+/** Whether the test holds; undefined when the reading doesn't say. */
 function answerOf(test: ReadingTest, signs: ReadingSigns, memory: ReadingMemory): boolean | undefined {
   switch (test.of) {
     case 'counter': {
@@ -81,7 +81,7 @@ function supplyMask(tests: readonly ReadingTest[], supply: SupplySign): { mask: 
   return { mask, begins };
 }
 
-/** What a reading says to a rule that asks these. */
+/** What a reading means to a rule with these tests. */
 export function sightingsOf(
   tests: readonly ReadingTest[],
   signs: ReadingSigns,
@@ -107,7 +107,7 @@ export function sightingsOf(
   return result;
 }
 
-/** The rules that look at readings, as they are matched, and the counters whose last value they need. */
+/** The rules that look at readings, as matches, and the counters whose last value they need. */
 export function readingMatches(rules: CompiledRules): { matches: Match[]; counters: Set<string> } {
   const counters = new Set<string>();
   const matches = rules.groups.flatMap(({ rules: members, sort }, group) =>

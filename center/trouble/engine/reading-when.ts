@@ -4,7 +4,7 @@ import type { Condition } from './conditions.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { crossing, type StandingBits, standing } from './standing.ts';
 
-/** What a reading is asked for one condition; the answer is told by two bits of a sighting's mask. */
+/** What one condition tests of a reading; the answer is two bits of a sighting's mask. */
 export type ReadingTest = StandingBits &
   (
     | {
@@ -75,7 +75,7 @@ class Reader {
 
 /**
  * One condition.
- * @param bits where the answers of readings stand
+ * @param bits the bits that hold the answers of readings
  */
 export function compileReadingCondition(
   name: string,

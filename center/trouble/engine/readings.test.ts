@@ -1,4 +1,4 @@
-/** Rules on readings where the engine itself is looked at: what operators close, what is refused, memory. */
+/** Rules on readings, tested on the engine itself: closing by operators, refusals, memory. */
 import { expect, test } from '@jest/globals';
 import type { TroubleRules } from '../../../schemas/types.ts';
 import type { ReadingSigns, SupplySign } from '../../readings/signs.ts';
@@ -51,7 +51,7 @@ test('what an operator closed opens again only for another cartridge, also after
   expect(kinds(6, 901, black(99, { exchanged: true }))).toEqual(['cleared']);
 });
 
-test('healthy printers leave nothing behind but how far they have come', () => {
+test('healthy printers leave only their progress behind', () => {
   const engine = engineOf(toner, { id: 'old', when: { counter: { name: 'impressions', ge: 1_000 } } });
   for (let number = 1; number <= 50; number += 1) {
     engine.applyReading(
@@ -63,7 +63,7 @@ test('healthy printers leave nothing behind but how far they have come', () => {
   expect(engine.exportState('p')).toMatchObject({ lanes: [], reads: [T0 + 50 * HOUR, 's', 50, {}] });
 });
 
-test('what is over is let go', () => {
+test('what is over is dropped', () => {
   const engine = engineOf(toner);
   engine.applyReading('p', reading(1, 1, { supplies: [black(9)] }));
   engine.applyReading('p', reading(2, 2, { supplies: [black(90, { exchanged: true })] }));
@@ -73,14 +73,14 @@ test('what is over is let go', () => {
   expect(engine.exportState('p')).toMatchObject({ lanes: [] });
 });
 
-test('readings keep no entry of a rule that looks at entries only from being in time', () => {
+test('readings make no entry late for a rule that looks at entries only', () => {
   const jam = { id: 'jam', when: { count: { ge: 1, over: 'PT1H' } } };
   const entries = (engine: TroubleEngine) =>
     engine.apply('p', 'l', [{ seq: 1, at: new Date(T0).toISOString(), code: 'J', severity: 'error' }]);
   const alone = engineOf(jam, toner);
   alone.applyReading('p', reading(1, 48));
   expect(entries(alone).map(({ kind }) => kind)).toEqual(['opened']);
-  // A rule that looks at both goes by both.
+  // Both advance the time of a rule that looks at both.
   const both = engineOf({ id: 'both', when: { any: [jam.when, toner.when] } });
   both.applyReading('p', reading(1, 48));
   expect(entries(both)).toEqual([]);
@@ -108,7 +108,7 @@ test('entries and readings make one trouble together', () => {
   expect(parseMoment(change?.trouble.openedAt ?? '')).toBeCloseTo(T0 + 1.2 * HOUR);
 });
 
-test('a rule keeps another silent on the same printer, of readings too', () => {
+test('a rule suppresses another on the same printer, with readings too', () => {
   const engine = engineOf(
     { id: 'empty', when: { reason: { is: 'media-empty' } } },
     { id: 'low', suppressedBy: ['empty'], when: { reason: { is: 'media-low' } } },
@@ -132,13 +132,13 @@ test.each([
   [{ not: { counter: { name: 'sheets', every: 5 } } }, '"every" cannot stand under "not"'],
   [{ reason: { is: 'jam', for: '2h' } }, '/list/0/when/reason/for: an ISO 8601 duration is expected'],
   [{ reason: {} }, '/list/0/when/reason/is: the name of a reason is expected'],
-])('%j is refused with its place', (when, message) => {
+])('%j is refused with its JSON path', (when, message) => {
   const { diagnostics, errors } = compileRules(documentOf({ id: 'a', when }));
   expect(errors).toBeGreaterThan(0);
   expect(diagnostics.map(({ path, message: one }) => `${path}: ${one}`).join('\n')).toContain(message);
 });
 
-test('readings are of a printer', () => {
+test('rules on readings are kept by printer', () => {
   const { diagnostics } = compileRules(documentOf({ ...toner, by: ['site'] }));
   expect(diagnostics.map(({ message }) => message)).toContain('supply needs "printer" in by');
 });

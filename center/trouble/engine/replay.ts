@@ -1,6 +1,6 @@
 /**
- * Replays a log of JSON lines: entries of the wire contract with `printer` and `log`, and structures. Lines are taken
- * one at a time; only what the rules need is held.
+ * Replays a log of JSON lines: entries of the wire contract with `printer` and `log`, readings, and structures. Lines
+ * are taken one at a time; only what the rules need is held.
  */
 import type { LogEntry, Readings } from '../../../schemas/types.ts';
 import { findSchemaFault } from '../../../schemas/validate.ts';
@@ -22,13 +22,13 @@ export interface TroubleLine {
   closedAt: string | null;
   severity: string;
   evidence: number[];
-  /** What else the trouble is kept by, as far as `by` names it. */
+  /** The other parts of the key, as named by `by`. */
   code?: string;
   model?: string;
   site?: string;
-  /** Entries counted to it, where more than the evidence names. */
+  /** Number of entries, where there are more than in `evidence`. */
   count?: number;
-  /** Printers of the evidence, in its order, for troubles that are not of one printer. */
+  /** Printers of the evidence, in its order, for troubles not kept by printer. */
   printers?: string[];
   reopened?: number;
   explanation?: string;
@@ -41,7 +41,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= TEXT_MAX;
 }
 
-/** Why a line cannot be taken. */
+/** Why a line is refused. */
 export class ReplayError extends Error {}
 
 function refuse(reason: string): never {
@@ -56,7 +56,7 @@ export class Replay {
   private readonly folded = new Map<string, ReadingState>();
   private readonly zones = new Map<string, string>();
   private readonly rules: CompiledRules;
-  /** What has ended, as the text of its line: a trouble with its evidence takes many times the room. */
+  /** Final troubles as the text of their lines: a trouble with its evidence takes many times the memory. */
   private readonly ended: FinishedLine[] = [];
 
   constructor(rules: CompiledRules, inRange?: InRange) {
@@ -71,7 +71,7 @@ export class Replay {
   }
 
   /**
-   * Takes one line, parsed.
+   * Takes one parsed line.
    * @throws ReplayError when it is neither an entry nor a reading nor a structure
    */
   take(line: unknown): void {
@@ -115,7 +115,7 @@ export class Replay {
     this.engine.judge(printer, log, entry, at);
   }
 
-  /** A reading as the wire has it; `session` and `number` may be left out. It counts for the moment that it names. */
+  /** A reading as on the wire; `session` and `number` may be left out. Its time is the one it names. */
   private reading(printer: string, value: unknown): void {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       refuse('"readings" is not an object');
@@ -157,7 +157,7 @@ export class Replay {
     this.engine.context(printer, contextOf(structure), from);
   }
 
-  /** The troubles as of `now` (ms), or of the newest entry of the whole log, by opening; the replay is used up. */
+  /** The troubles at `now` (ms), or at the newest entry of the log, by opening. The replay can't be used afterwards. */
   finish(now?: number): FinishedLine[] {
     for (const trouble of this.engine.finish(now ?? this.engine.newestTime))
       this.ended.push(finishedLine(trouble));
@@ -165,7 +165,7 @@ export class Replay {
   }
 }
 
-/** A trouble that nothing changes any more: its line as JSON, and what lines are sorted by. */
+/** A final trouble: its line as JSON, and what lines are sorted by. */
 export interface FinishedLine {
   openedAt: string;
   rule: string;

@@ -3,10 +3,10 @@ import type { Condition } from './conditions.ts';
 import type { ReadingTest } from './reading-when.ts';
 import type { CodeDemand, Facts, Test } from './where.ts';
 
-/** Rule ids that begin so are the center's own: rules that come and go say nothing of their troubles. */
+/** Rule ids with this prefix belong to the center; changing the rules leaves their troubles alone. */
 export const OWN_RULES = 'platen.';
 
-/** What one state may be kept for. */
+/** What a rule's state may be kept by. */
 export const BY = ['printer', 'unit', 'code', 'model', 'site', 'fleet'] as const;
 export type By = (typeof BY)[number];
 
@@ -16,20 +16,20 @@ export type Formula = number | { all: Formula[] } | { any: Formula[] } | { not: 
 export interface CompiledRule {
   id: string;
   title: string | undefined;
-  /** Changes whenever the rule's meaning does: state made by another version of the rule is dropped. */
+  /** Changes with the rule's meaning; state with another fingerprint is dropped. */
   fingerprint: string;
   by: By[];
-  /** Whether each state belongs to one printer. */
+  /** Whether each key belongs to one printer. */
   perPrinter: boolean;
   demand: CodeDemand;
-  /** What of `where` looks at code, severity and model only, and the rest of it; undefined: everything passes. */
+  /** `where` in two parts: the tests of code, severity and model only, and the rest. Undefined: everything passes. */
   fixed: Test | undefined;
   rest: Test | undefined;
-  /** Inner `where`s, by number. */
+  /** The inner `where`s, by number. */
   inner: Test[];
-  /** All inner `where`s look at code, severity and model only. */
+  /** Whether all inner `where`s test code, severity and model only. */
   innerFixed: boolean;
-  /** Every condition looks at inner `where`s only: an entry that passes none of them means nothing. */
+  /** Whether every condition uses inner `where`s: an entry that passes none of them can be ignored. */
   innerOnly: boolean;
   /** Fields whose values `distinct` counts. */
   fields: ((facts: Facts) => unknown)[];
@@ -38,21 +38,21 @@ export interface CompiledRule {
     kind: string | undefined;
     software: { id: string; range: string } | undefined;
   };
-  /** What readings are asked for it. */
+  /** What its conditions test of readings. */
   reads: ReadingTest[];
   conditions: Condition[];
   formula: Formula;
   /** Which conditions stand under an odd number of `not`s. */
   negated: boolean[];
-  /** With fewer sightings of a key there is neither a trouble nor anything that time alone changes. */
+  /** With fewer sightings of a key no trouble is possible, and time alone changes nothing. */
   needs: number;
-  /** Longest window in which the pages that the whole printer printed are counted (rate), ms; 0 when none are. */
+  /** Longest window of a `rate`, ms, for which the printer's page readings are kept; 0 without one. */
   pagesMs: number;
   cohort: CohortOptions | undefined;
   clear: { quietMs: number } | { lt: number; overMs: number } | undefined;
   dedupMs: number;
   lateMs: number;
-  /** Names of the severities with the measure from which they hold, ascending. */
+  /** Names of the severities with the measure at which they begin, ascending. */
   severity: { name: string; from: number }[];
   suppressedBy: string[];
   /** How long after its last sighting a state without an open trouble still matters, ms. */
@@ -71,5 +71,5 @@ export interface CohortOptions {
   alpha: number;
 }
 
-/** What distinguishes a group's lanes within one printer: nothing, the unit, or the whole key. */
+/** What tells a group's lanes within one printer apart: nothing, the unit, or the whole key. */
 export type LaneSort = 'one' | 'unit' | 'key';

@@ -6,7 +6,7 @@ import { checkRules, runRuleTests } from './expectations.ts';
 const folder = new URL('../../../deploy/samples/', import.meta.url);
 const read = (name: string) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as TroubleRules;
 
-test('the sample rules pass their own tests, and each rule is tried', () => {
+test('the sample rules pass their own tests, which cover every rule', () => {
   const report = runRuleTests(read('rules.json'));
   expect(report.failures).toEqual([]);
   expect(report.uncovered).toEqual([]);
@@ -14,7 +14,7 @@ test('the sample rules pass their own tests, and each rule is tried', () => {
   expect(report.tests).toBeGreaterThan(35);
 });
 
-test('every sample of rules can be put', () => {
+test('every rule sample is accepted', () => {
   for (const name of readdirSync(folder).filter((one) => /rules.*\.json$/.test(one))) {
     expect(checkRules(read(name)).list.length).toBeGreaterThan(0);
   }

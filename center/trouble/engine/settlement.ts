@@ -1,6 +1,6 @@
 /**
- * Settles lanes: what no late entry can change any more is fixed, troubles that ended for good are reported, and what
- * is idle is dropped.
+ * Settles lanes: fixes what late entries can no longer change, reports troubles that became final, and drops idle
+ * lanes.
  */
 import type { CompiledRules } from './compile.ts';
 import type { Lane } from './lane.ts';
@@ -10,11 +10,11 @@ import type { Teller } from './teller.ts';
 import { type LaneTrouble, type TroubleView, viewOf } from './views.ts';
 
 export class Settlement {
-  /** Sightings that were settled before their time because too many waited. */
+  /** Sightings settled early because too many were pending. */
   hastened = 0;
   readonly #rules: CompiledRules;
   readonly #limits: EngineLimits;
-  /** Undefined when troubles are reported at the end of a replay only. */
+  /** Undefined when troubles are reported only at the end of a replay. */
   readonly #teller: Teller | undefined;
   readonly #onEnded: (trouble: TroubleView) => void;
 
@@ -30,7 +30,7 @@ export class Settlement {
     this.#onEnded = onEnded;
   }
 
-  /** @param horizon before it nothing can change any more; undefined when that is not known */
+  /** @param horizon nothing before it can change; undefined when unknown */
   settle(lane: Lane, horizon: number | undefined): void {
     let ended = horizon === undefined ? [] : lane.settle(horizon);
     if (lane.pending.length >= this.#limits.pendingMax) ended = ended.concat(this.#settleOlderHalf(lane));
@@ -38,7 +38,7 @@ export class Settlement {
     this.#report(lane, ended);
   }
 
-  /** Settles the older half of what waits in a lane, though late entries could still change it. */
+  /** Settles the older half of a lane's pending sightings early, though late entries could still change it. */
   hasten(lane: Lane): void {
     this.#report(lane, this.#settleOlderHalf(lane));
   }
@@ -55,21 +55,21 @@ export class Settlement {
     this.#report(lane, lane.settle(horizon));
   }
 
-  /** Reports troubles of a lane that ended for good, before the lane forgets them. */
+  /** Reports final troubles of a lane before the lane forgets them. */
   #report(lane: Lane, ended: LaneTrouble[]): void {
     if (ended.length === 0) return;
     if (this.#teller) this.#teller.tellLane(lane, ended);
     else for (const trouble of ended) this.#onEnded(viewOf(trouble));
   }
 
-  /** Settles all lanes of a printer, and drops those that cannot matter any more. */
+  /** Settles all lanes of a printer and drops those that no longer matter. */
   sweep(printer: PrinterRecord): void {
     printer.lanes.sweep((lane) => {
       const horizon = printer.newest(lane.group) - lane.group.lateMs;
       if (lane.pending.length > 0) this.settle(lane, horizon);
       const { passed } = lane;
       this.#report(lane, lane.rest(horizon));
-      // The printer's time may be ahead of the time that was reported: what was settled must be reported with it.
+      // The printer's time may be ahead of the reported time: what was settled must be reported now.
       if (this.#teller && lane.passed > passed) this.#teller.tellLane(lane);
       return lane.idle(horizon) && !lane.touched;
     });

@@ -1,6 +1,6 @@
 /**
- * A sighting: what one rule keeps of one log entry. Everything a rule needs to know of the entry is worked out when
- * it arrives, so that judging it again after a late entry costs no matching.
+ * A sighting: what one rule keeps of one log entry. Everything the rule needs is computed on arrival, so that judging
+ * again after a late entry needs no matching.
  */
 export interface Sighting {
   /** Event time, ms since 1970. */
@@ -21,15 +21,15 @@ export interface Sighting {
   values: readonly (string | undefined)[];
 }
 
-/** Set in the mask of what a reading shows, above all inner `where`s: conditions that count entries don't take it. */
+/** Set in the mask of sightings from readings, above all inner `where`s: conditions that count entries ignore them. */
 export const OF_READING = 1 << 30;
 
-/** The log that a sighting is of; of a reading its session. */
+/** The log of a sighting; for a reading its session. */
 export function logOf({ log, mask, values }: Sighting): string {
   return (mask & OF_READING) === 0 ? log : (values[1] ?? '');
 }
 
-/** The one order in which entries are judged: event time, then printer, log and seq. */
+/** The order in which entries are judged: event time, then printer, log and seq. */
 export function compareSightings(left: Sighting, right: Sighting): number {
   if (left.at !== right.at) return left.at - right.at;
   if (left.printer !== right.printer) return left.printer < right.printer ? -1 : 1;
@@ -39,8 +39,8 @@ export function compareSightings(left: Sighting, right: Sighting): number {
 }
 
 /**
- * The list with one more at its end. Short lists are made anew, exactly as long as they are: the runtime gives a list
- * that grows room for 17 more, and most keys are seen a few times only. Use what is returned.
+ * The list with one more item; use the returned list. Short lists are copied at their exact length: the runtime gives a
+ * growing list room for 17 more items, and most keys are seen only a few times.
  */
 export function grown<T>(list: readonly T[], item: T): T[] {
   const [a, b, c, d, e] = list as [T, T, T, T, T];

@@ -1,6 +1,6 @@
 /**
- * Conditions on readings: states that last until a later reading ends them, and counters that pass marks. What a reading
- * says of each was worked out when it came (`reading-rules.ts`): a bit for "holds", one for "holds no more".
+ * Conditions on readings: states that last until a later reading ends them, and counters that pass marks.
+ * `reading-rules.ts` has turned each reading into two bits: "holds" and "holds no more".
  */
 import type { Condition } from './conditions.ts';
 import { WAITING_MAX } from './limits.ts';
@@ -13,9 +13,9 @@ export interface StandingBits {
   off: number;
 }
 
-/** Holds from the first reading that says so (with `forMs`: so long after it) until one that says that it is over. */
+/** Holds from the first reading that says so (with `forMs`: that long after it) until one says that it is over. */
 export function standing({ on, off }: StandingBits, forMs = 0): Condition {
-  // marks: for each supply (values[0]) the sighting that began it. level 1: it holds.
+  // marks: per supply (values[0]) the sighting that began it. level 1: it holds.
   return {
     horizon: 0,
     needs: 1,
@@ -52,7 +52,7 @@ export function standing({ on, off }: StandingBits, forMs = 0): Condition {
   };
 }
 
-/** Holds at the moment of a reading in which a counter has passed another mark, and not after it. */
+/** Holds only at the moment of a reading in which a counter has passed another mark. */
 export function crossing({ on }: StandingBits): Condition {
   return {
     horizon: 0,

@@ -1,6 +1,6 @@
 /**
- * The state of one printer (or of the rules that are not kept by printer) as JSON, to be kept in the store. Sightings
- * of a lane stand once in a table, those that wait first, and are named by their place in it.
+ * The state of one printer (or of the rules not kept by printer) as JSON for the store. A lane's sightings stand once
+ * in a table, pending ones first, and are referred to by their index.
  */
 import type { CohortState } from './cohort.ts';
 import type { CompiledRules, RuleGroup } from './compile.ts';
@@ -20,12 +20,12 @@ import {
 } from './state-columns.ts';
 import type { TroubleView } from './views.ts';
 
-/** Grows when the form changes: state in another form is dropped and rebuilt from the log. */
+/** Version of the form: state in an unknown form is dropped and rebuilt from the log. */
 export const STATE_FORM = 3;
-/** Of this form the sightings and readings stand row by row. It is still read. */
+/** The previous form, with sightings and readings row by row. It can still be read. */
 const ROWS_FORM = 2;
 
-/** A sighting in a row: at, printer, log, seq, code, rule, key, mask, pages, values; names as places in `names`. */
+/** A sighting in a row: at, printer, log, seq, code, rule, key, mask, pages, values; names are indices into `names`. */
 type SightingJson = [
   number,
   number,
@@ -65,7 +65,7 @@ interface SlotJson {
 interface LaneJson {
   /** Fingerprints of the group's rules. */
   f: string;
-  /** The key, of a lane with one only. */
+  /** The key, in a lane that has only one. */
   key: string;
   scope: KeyScope;
   scopes?: [string, KeyScope][];
@@ -74,24 +74,24 @@ interface LaneJson {
   passed: number | null;
   names: string[];
   table: SightingColumns | SightingJson[];
-  /** How many at the beginning of the table wait; the others are named by slots only. Their places, of a table of rows. */
+  /** Number of pending sightings at the beginning of the table; in the form with rows, their indices. */
   pending: number | number[];
   slots: SlotJson[];
 }
 
 export interface PrinterState {
   form: number;
-  /** How far time had come. */
+  /** Event time at the export. */
   now: number | null;
   watermark: number | null;
-  /** Log and number of the entry that the watermark is of. */
+  /** Log and seq of the entry that set the watermark. */
   newest?: readonly [string, number];
   contexts: { from: number | null; context: PrinterContext }[];
   readings?: ReadingColumns | [number, string, number, number][];
-  /** How far the readings have come that rules looked at: time, session, number, counters. */
+  /** Progress of the readings that rules looked at: time, session, number, counters. */
   reads?: readonly [number, string, number, Record<string, number>];
   lanes: LaneJson[];
-  /** Of rules that compare cohorts, with the fleet's state only. */
+  /** The cohort rules; only in the state of the rules across printers. */
   cohorts?: { fingerprint: string; state: CohortState; alarms: TroubleView[] }[];
 }
 
@@ -106,7 +106,7 @@ export function exportLane(lane: Lane): LaneJson {
   const table = lane.pending.slice();
   let places: Map<Sighting, number> | undefined;
   const row = (sighting: Sighting): number => {
-    // Most lanes have settled nothing: then nobody asks.
+    // Built on first use: most lanes have settled nothing.
     places ??= new Map(table.map((one, place) => [one, place]));
     let place = places.get(sighting);
     if (place === undefined) {
@@ -159,12 +159,12 @@ export function exportLane(lane: Lane): LaneJson {
   return json;
 }
 
-/** The groups of rules by fingerprint, to find the one that a stored lane belongs to. */
+/** The groups of rules by fingerprint, to find the one a stored lane belongs to. */
 export function groupsByFingerprint(rules: CompiledRules): Map<string, number> {
   return new Map(rules.groups.map((group, index) => [groupFingerprint(group), index]));
 }
 
-/** Whether a state can be taken up; others are made from the log. */
+/** Whether a state can be restored; otherwise it is rebuilt from the log. */
 export function isReadable({ form }: PrinterState): boolean {
   return form === STATE_FORM || form === ROWS_FORM;
 }

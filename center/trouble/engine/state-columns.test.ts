@@ -19,7 +19,7 @@ function throughJson<T>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;
 }
 
-test('sightings and readings come back as they were packed', () => {
+test('sightings and readings survive packing', () => {
   for (let seed = 1; seed <= 200; seed += 1) {
     const chance = dice(seed);
     const varied = Array.from({ length: 10 }, () => chance() < 0.5);
@@ -72,7 +72,7 @@ function entries(from: number, count: number): LogEntry[] {
   }));
 }
 
-test('a printer whose log grows evenly is kept in little more than its settled state', () => {
+test('the state of a printer whose log grows evenly takes little more than its settled part', () => {
   const { rules } = compileRules({
     rules: 'r',
     list: [{ id: 'jams', when: { count: { ge: 3, over: 'P2D' } }, late: 'P30D' }],
@@ -83,7 +83,7 @@ test('a printer whose log grows evenly is kept in little more than its settled s
   expect(JSON.stringify(engine.exportState('p')).length).toBeLessThan(2_000 * 4);
 });
 
-test('memory that was written row by row is still taken up', () => {
+test('state in the row form can still be restored', () => {
   const { rules } = compileRules(document);
   const engine = new TroubleEngine(rules);
   engine.apply('p', 'l', entries(1, 50));

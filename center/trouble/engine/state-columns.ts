@@ -1,11 +1,10 @@
 /**
- * Sightings and page readings in the rules' memory, column by column: thousands of them may wait for one printer, and
- * most of what they tell is what the one before told. Numbers that grow stand as differences, and the end of a column
- * that only repeats itself is left out.
+ * Packs pending sightings and page readings column by column: one printer may have thousands, each much like the one
+ * before. Growing numbers are stored as differences, and the repeating end of a column is left out.
  */
 import type { Sighting } from './sighting.ts';
 
-/** Numbers; where there are more, the last goes on. */
+/** Numbers; the last one repeats to the end of the column. */
 type Column = number[];
 
 function trimmed(column: Column): Column {
@@ -19,7 +18,7 @@ function plain<T>(list: readonly T[], read: (one: T) => number): Column {
   return trimmed(list.map(read));
 }
 
-/** The first number, then what each differs by from the one before. Whole numbers and parts of 1/4096 stay exact. */
+/** The first number, then the differences. Exact for whole numbers and multiples of 1/4096. */
 function differences<T>(list: readonly T[], read: (one: T) => number): Column {
   let before = 0;
   return trimmed(
@@ -44,7 +43,7 @@ function summed(column: Column, count: number): number[] {
   });
 }
 
-/** Texts that stand once and are named by their place. */
+/** Texts stored once and referred to by index. */
 export class Names {
   readonly list: string[] = [];
   readonly #places = new Map<string, number>();
@@ -114,7 +113,6 @@ export function unpackSightings(columns: SightingColumns, names: readonly string
   }));
 }
 
-/** A reading of the page counter. */
 interface Reading {
   at: number;
   log: string;

@@ -1,4 +1,4 @@
-/** Tells what has become of the troubles of lanes that were touched, and looks at lanes again when time alone asks. */
+/** Reports changes of troubles in lanes that were touched, and touches lanes when their deadline comes. */
 import { DeadlineQueue } from './deadlines.ts';
 import type { Lane } from './lane.ts';
 import {
@@ -12,15 +12,15 @@ import {
 } from './views.ts';
 
 export class Teller {
-  /** How far time has come. */
+  /** Event time reached. */
   now = Number.NEGATIVE_INFINITY;
   private readonly deadlines = new DeadlineQueue<Lane>();
   private touched: Lane[] = [];
   private changes: TroubleChange[] = [];
-  /** How many times a lane was told. */
+  /** Number of the current report. */
   private telling = 0;
 
-  /** The lane is looked at when it is told next. */
+  /** The next report looks at the lane. */
   touch(lane: Lane): Lane {
     if (!lane.touched) {
       lane.touched = true;
@@ -29,7 +29,7 @@ export class Teller {
     return lane;
   }
 
-  /** The lane is gone: nothing is told of it any more. */
+  /** The lane is gone and is not reported any more. */
   forget(lane: Lane): void {
     lane.queued = Number.POSITIVE_INFINITY;
     if (!lane.touched) return;
@@ -37,12 +37,12 @@ export class Teller {
     this.touched = this.touched.filter((each) => each !== lane);
   }
 
-  /** A trouble that belongs to no lane has opened. */
+  /** Reports a trouble that belongs to no lane. */
   opened(trouble: TroubleView): void {
     this.changes.push({ kind: 'opened', trouble });
   }
 
-  /** What has changed in the lanes that were touched, in their order. */
+  /** What changed in the touched lanes, in their order. */
   tell(): TroubleChange[] {
     const { touched } = this;
     this.touched = [];
@@ -55,7 +55,7 @@ export class Teller {
     return changes;
   }
 
-  /** Time has come to `now` (ms); it never goes back. Lanes that this concerns are touched. */
+  /** Advances event time to `now` (ms), which never goes back; touches the lanes whose deadline has come. */
   advance(now: number): void {
     if (now > this.now) this.now = now;
     for (const [deadline, lane] of this.deadlines.until(this.now)) {
@@ -65,7 +65,7 @@ export class Teller {
     }
   }
 
-  /** Takes up a lane that was told elsewhere: only what changes from here on is news. */
+  /** Adopts a lane that was reported before the export: only changes from here on are news. */
   adopt(lane: Lane): void {
     const news = this.changes;
     this.changes = [];
@@ -73,7 +73,7 @@ export class Teller {
     this.changes = news;
   }
 
-  /** @param ended troubles that have ended for good: they are told before they are forgotten */
+  /** @param ended final troubles, to be reported before they are forgotten */
   tellLane(lane: Lane, ended: LaneTrouble[] = []): void {
     const known = lane.told;
     if (!known && ended.length === 0 && lane.innocent) return;
@@ -98,7 +98,7 @@ export class Teller {
         told.set(id, { view, severity, count, reopened, closedAt, telling });
         for (const kind of kinds ?? []) this.changes.push({ kind, trouble: view });
       }
-      // What was told before and is not there now.
+      // Reported before, but gone now.
       for (const [id, { view, telling: last }] of told) {
         if (last === telling) continue;
         this.changes.push({ kind: 'withdrawn', trouble: view });

@@ -1,11 +1,11 @@
 /**
  * Event time: milliseconds since 1970, read from RFC 3339 strings.
  *
- * The running center counts whole milliseconds. A replayed file keeps its microseconds: they are laid on a grid of
- * 1/4096 ms, on which a double adds and subtracts without error until the year 2039, so that windows stay exact.
+ * The running center counts whole milliseconds. A replayed file keeps microseconds: they are rounded to multiples of
+ * 1/4096 ms, which a double adds and subtracts exactly until the year 2039, so that windows stay exact.
  */
 
-// With what the schemas let pass besides: any space for the T, an offset of hours only.
+// Accepts what the schemas accept: any space for the T, an offset of hours only.
 const RFC3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt\s](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:([Zz])|([+-])(\d{2})(?::?(\d{2}))?)$/;
 
@@ -19,11 +19,11 @@ function digits(text: string, start: number, count: number): number {
   return value;
 }
 
-// The last date seen: log lines come day by day, and Date.UTC is the dear part.
+// The date seen last: log lines come day by day, and Date.UTC is the expensive part.
 let lastDate = -1;
 let lastDateMs = 0;
 
-// The date that a text begins with.
+// The date at the beginning of a text.
 function dateMs(text: string): number {
   const year = digits(text, 0, 4);
   const month = digits(text, 5, 2);
@@ -32,7 +32,7 @@ function dateMs(text: string): number {
   if (date === lastDate) return lastDateMs;
   const ms = Date.UTC(year, month - 1, day);
   const back = new Date(ms);
-  // Date.UTC rolls over what no calendar has (a 31st of February).
+  // Date.UTC rolls over dates that don't exist (31 February).
   if (!(month >= 1 && month <= 12 && back.getUTCDate() === day && back.getUTCMonth() === month - 1)) {
     return Number.NaN;
   }
@@ -43,8 +43,8 @@ function dateMs(text: string): number {
 }
 
 /**
- * An RFC 3339 time as milliseconds since 1970, or NaN when it isn't one. What is finer than a millisecond is cut
- * off; a leap second counts as the last second of its minute.
+ * An RFC 3339 time as milliseconds since 1970, or NaN. Fractions of a millisecond are cut off; a leap second counts as
+ * the last second of its minute.
  */
 export function parseTime(text: unknown): number {
   return Math.floor(parseMoment(text));
@@ -53,7 +53,7 @@ export function parseTime(text: unknown): number {
 /** The same to the microsecond. */
 export function parseMoment(text: unknown): number {
   if (typeof text !== 'string') return Number.NaN;
-  // The forms that almost every entry has, without a regular expression.
+  // The forms of almost every entry, without a regular expression.
   const end = text.length - 1;
   const fine = end > 20 && end <= 26;
   if (

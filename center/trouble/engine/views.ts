@@ -1,4 +1,4 @@
-/** Troubles as they are told: what stands in a view, what its id is, and what has changed since it was told last. */
+/** Troubles as they are reported: the view, its id, and what changed since the last report. */
 import { hash as digest } from 'node:crypto';
 import type { CohortAlarm } from './cohort.ts';
 import type { CompiledRules } from './compile.ts';
@@ -7,23 +7,23 @@ import type { CohortOptions, CompiledRule } from './rule.ts';
 import { logOf, type Sighting } from './sighting.ts';
 import { formatTime, parseMoment } from './time.ts';
 
-/** A trouble as it is told. */
+/** A trouble as it is reported. */
 export interface TroubleView {
-  /** The same for the same rule, key and opening, wherever it is worked out. */
+  /** Derived from rule, key and opening, so it is the same wherever it is computed. */
   id: string;
   rule: string;
   title: string | undefined;
-  /** Which printer, unit, code, model and site it is kept for, as far as the rule's `by` names them. */
+  /** The printer, unit, code, model and site it is kept for, as named by the rule's `by`. */
   scope: KeyScope;
   key: string;
   openedAt: string;
   closedAt: string | undefined;
   severity: string;
-  /** Its severity has risen since it opened. */
+  /** Whether its severity has risen since it opened. */
   escalated: boolean;
   /** Entries counted to it. */
   count: number;
-  /** The highest number that was compared with `ge`. */
+  /** The highest number compared with `ge`. */
   measure: number;
   evidence: { printer: string; log: string; seq: number }[];
   /** The different codes of the evidence. */
@@ -31,12 +31,12 @@ export interface TroubleView {
   /** Event time of the newest entry counted to it, ms. */
   lastAt: number;
   reopened: number;
-  /** What a cohort rule has to say. */
+  /** The explanation of a cohort rule's alarm. */
   explanation?: string;
 }
 
 export interface TroubleChange {
-  /** `withdrawn`: entries that came late show that there never was such a trouble. */
+  /** `withdrawn`: late entries show that the trouble never existed. */
   kind: 'opened' | 'evidence' | 'escalated' | 'reopened' | 'cleared' | 'withdrawn';
   trouble: TroubleView;
 }
@@ -52,7 +52,7 @@ export function idOf({ rule, key, life }: LaneTrouble): string {
   return life.id;
 }
 
-/** @param before the view that was told last: a long list of evidence that is still the same is not made again */
+/** @param before the view reported last: a long list of evidence that is unchanged is reused */
 export function viewOf(trouble: LaneTrouble, before?: TroubleView): TroubleView {
   const { rule, key, scope, life } = trouble;
   const kept = before?.evidence.length === life.evidence.length && sameEvidence(before, life);
@@ -98,11 +98,11 @@ export interface LastReport {
   count: number;
   reopened: number;
   closedAt: number | undefined;
-  /** The teller's round in which it was last seen. */
+  /** Number of the report in which it was last seen. */
   telling: number;
 }
 
-/** What is news of a trouble, by what was told last; undefined when nothing is. */
+/** The news of a trouble since the last report; undefined for none. */
 export function changeOf(
   told: LastReport | undefined,
   { life }: LaneTrouble,
@@ -123,7 +123,7 @@ export function changeOf(
   return kinds.length > 0 ? kinds : undefined;
 }
 
-// As many entries, yet other ones: a late entry took a place.
+// The same number of entries may be others: a late entry took a place.
 function sameEvidence({ evidence }: TroubleView, life: LaneTrouble['life']): boolean {
   return evidence.every((one, index) => {
     const other = life.evidence[index];
@@ -136,7 +136,7 @@ function sameEvidence({ evidence }: TroubleView, life: LaneTrouble['life']): boo
   });
 }
 
-/** The troubles of the whole fleet that the alarms of a cohort rule are. */
+/** The alarms of a cohort rule as troubles of the whole fleet. */
 export function alarmsOf(rule: CompiledRule, alarms: CohortAlarm[]): TroubleView[] {
   return alarms.map((alarm) => {
     const key = `${alarm.release}\u001f${alarm.code}`;
@@ -166,7 +166,7 @@ export function alarmsOf(rule: CompiledRule, alarms: CohortAlarm[]): TroubleView
   });
 }
 
-/** Sorts by opening, then by the order of the rules in their document, then by key. */
+/** Sorts by opening, then by the rules' order in their document, then by key. */
 export function inOrder<T>(
   { rules }: CompiledRules,
   list: T[],

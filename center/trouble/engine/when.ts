@@ -34,17 +34,17 @@ export interface CompiledWhen {
   /** With fewer sightings nothing holds, and time alone changes nothing. */
   needs: number;
   inner: Test[];
-  /** All of them look at code, severity and model only. */
+  /** Whether they all test code, severity and model only. */
   innerFixed: boolean;
-  /** No condition takes whatever passes the rule's own `where`. */
+  /** Whether every condition has an inner `where` of its own. */
   innerOnly: boolean;
   fields: ((facts: Facts) => unknown)[];
-  /** What the inner `where`s demand of the code together. */
+  /** What the inner `where`s together require of the code. */
   demand: CodeDemand;
   cohort: CohortOptions | undefined;
-  /** Longest window in which pages are counted, ms; 0 when none are. */
+  /** Longest window in which pages are counted, ms; 0 for none. */
   pagesMs: number;
-  /** What readings are asked. */
+  /** What conditions test of readings. */
   reads: ReadingTest[];
   /** Primitives used. */
   names: Set<string>;
@@ -83,7 +83,7 @@ const MEMBERS: Record<string, string[]> = {
   cohort: ['software', 'against', 'ratio', 'alpha'],
 };
 
-/** Reads the members of one primitive, telling what is wrong with them. */
+/** Reads the members of one primitive and reports errors in them. */
 class Reader {
   readonly value: Json;
   readonly path: string;
@@ -97,7 +97,7 @@ class Reader {
     this.value = fits ? (value as Json) : {};
   }
 
-  /** Refuses members that mean nothing here. */
+  /** Refuses unknown members. */
   only(...names: string[]): void {
     this.diagnostics.unknownMembers(this.value, names, this.path);
   }
@@ -124,7 +124,7 @@ class Reader {
 }
 
 /**
- * @param thresholds the highest number that escalation or clearing looks at: so many sightings are kept
+ * @param thresholds the highest number that escalation or clearing compares with: that many sightings are kept
  */
 export function compileWhen(
   when: unknown,
@@ -178,7 +178,7 @@ export function compileWhen(
     return list.map((where, index) => innerBit(where, `${here}/of/${index}`));
   }
 
-  // The condition's own narrowing, or -1: everything that passes the rule's where.
+  // The bit of the condition's own where, or -1 when everything that passes the rule's where counts.
   function ownBit(value: Json, here: string): number {
     if (value['where'] !== undefined) return innerBit(value['where'], `${here}/where`);
     demands.push(ANY_CODE);
@@ -188,8 +188,8 @@ export function compileWhen(
 
   function readingCondition(name: string, raw: unknown, here: string): Condition {
     const [on, off] = [result.inner.length, result.inner.length + 1];
-    if (off >= INNER_WHERES_MAX) diagnostics.error(here, 'a rule looks at too many things');
-    // The answers of readings stand beside those of inner wheres; no entry gives them.
+    if (off >= INNER_WHERES_MAX) diagnostics.error(here, 'the rule has too many conditions');
+    // Answers of readings use bits beside those of inner wheres; no entry sets them.
     else result.inner.push(noEntry, noEntry);
     result.names.add(name);
     const { condition, test } = compileReadingCondition(name, raw, here, { on, off }, diagnostics);
@@ -328,7 +328,7 @@ export function compileWhen(
     if (!condition) return { all: [] };
     const [read] = result.reads.slice(-1);
     if (odd && name === 'counter' && read?.of === 'every') {
-      diagnostics.error(there, 'a counter passes a mark in a moment: "every" cannot stand under "not"');
+      diagnostics.error(there, 'a counter passes a mark at one moment: "every" cannot stand under "not"');
     }
     result.conditions.push(condition);
     result.negated.push(odd);
@@ -345,7 +345,7 @@ export function compileWhen(
 }
 
 function needsOf({ conditions, formula, negated }: CompiledWhen): number {
-  // What time makes true, or lets end, may matter from the first sighting on.
+  // A condition that time makes true or ends may matter from the first sighting on.
   if (negated.includes(true) || conditions.some((condition) => condition.deadline)) return 1;
   const of = (part: Formula): number => {
     if (typeof part === 'number') return conditions[part]?.needs ?? 1;

@@ -1,11 +1,10 @@
 /**
- * `where`: compiled to one closure, together with what it demands of the code, from which the index of rules is
- * built.
+ * Compiles `where` to one closure, and derives what it requires of the code, for the index of rules.
  */
 import { didYouMean } from '../../../schemas/nearest-name.ts';
 import type { Diagnostics } from './diagnostics.ts';
 
-/** What is known of an entry when it is judged. One object is reused for all entries: keep no reference to it. */
+/** What is known of an entry while it is judged. One object is reused for all entries: don't keep a reference. */
 export interface Facts {
   printer: string;
   code: string;
@@ -22,7 +21,7 @@ export interface Facts {
 
 export type Test = (facts: Facts) => boolean;
 
-/** Codes an entry must have to pass: one of `exact`, or one that begins with one of `prefixes`; `any`: no demand. */
+/** Codes that can pass: one of `exact`, or one with a prefix in `prefixes`; `any`: all codes. */
 export interface CodeDemand {
   any: boolean;
   exact: string[];
@@ -33,8 +32,8 @@ export interface CompiledWhere {
   test: Test;
   demand: CodeDemand;
   /**
-   * `test` is both of these: what looks at code, severity and model only, and is the same for all entries that have
-   * these in common, and the rest. Undefined: everything passes.
+   * `test` in two parts: what tests code, severity and model only, and so has one result for all entries that share
+   * these, and the rest. Undefined: everything passes.
    */
   fixed: Test | undefined;
   rest: Test | undefined;
@@ -48,11 +47,11 @@ const COMBINATORS = ['all', 'any', 'not'];
 const PLAIN_FIELDS = ['code', 'severity', 'unit', 'kind', 'model'];
 const DEPTH_MAX = 32;
 
-/** Reads a field of the facts by its name in a rule, or undefined when there is no such field. */
+/** A reader of a field of the facts by its name in a rule; undefined when there is no such field. */
 export function fieldReader(field: unknown, more: string[] = []): ((facts: Facts) => unknown) | undefined {
   if (typeof field !== 'string') return undefined;
   if (PLAIN_FIELDS.includes(field) || more.includes(field)) {
-    // A closure each for the fields that almost every rule reads: a name that varies makes reading slow.
+    // A closure each for the fields that most rules read: a computed property name is slow.
     if (field === 'code') return (facts) => facts.code;
     if (field === 'unit') return (facts) => facts.unit;
     const name = field as Exclude<keyof Facts, 'detail'>;
@@ -74,7 +73,7 @@ export function fieldReader(field: unknown, more: string[] = []): ((facts: Facts
   };
 }
 
-/** A glob (`*` any characters, `?` one) as a test of whole strings. Linear in the text for a given glob: no regex. */
+/** Compiles a glob (`*` any characters, `?` one) for whole strings. Linear in the text, without a regex. */
 export function compileGlob(glob: string): (text: string) => boolean {
   const star = glob.indexOf('*');
   if (star < 0 && !glob.includes('?')) return (text) => text === glob;
@@ -221,7 +220,7 @@ function prefixDemand(prefix: string): CodeDemand {
   return prefix === '' ? ANY_CODE : { any: false, exact: [], prefixes: [prefix] };
 }
 
-/** What at least one of the demands asks. */
+/** The codes that at least one of the demands allows. */
 export function eitherDemand(demands: CodeDemand[]): CodeDemand {
   if (demands.some((demand) => demand.any)) return ANY_CODE;
   return {
@@ -231,7 +230,7 @@ export function eitherDemand(demands: CodeDemand[]): CodeDemand {
   };
 }
 
-/** The most selective of demands that must all hold (any one of them is necessary). */
+/** The most selective of demands that must all hold (any of them is a necessary condition). */
 export function bothDemands(demands: CodeDemand[]): CodeDemand {
   let best: CodeDemand = ANY_CODE;
   for (const demand of demands) {
@@ -246,7 +245,7 @@ function weight(demand: CodeDemand): number {
   return demand.prefixes.reduce((sum, prefix) => sum + 1 + 64 / prefix.length, 0.1 * demand.exact.length);
 }
 
-/** Compiles a `where`; a missing one lets everything pass. */
+/** Compiles a `where`; without one everything passes. */
 export function compileWhere(
   where: unknown,
   path: string,
@@ -288,7 +287,7 @@ function whole(test: Test, demand: CodeDemand, fixed: boolean): CompiledWhere {
 
 const present = (test: Test | undefined): test is Test => test !== undefined;
 
-/** One test for several that must all pass; undefined when there is none. */
+/** Combines tests that must all pass; undefined for none. */
 export function allOf(tests: (Test | undefined)[]): Test | undefined {
   const list = tests.filter(present);
   const [first, second] = list;
