@@ -7,11 +7,11 @@ const make = () => new FailedMessages({ tries_max: 3, remembered_max: 2 });
 test('a message that fails while others are stored is set aside after a few tries', () => {
   const failed = make();
   expect([1, 2, 3].map((stored) => failed.failed('m', FAULT, stored))).toEqual([undefined, undefined, 3]);
-  // It is forgotten: should it come again, it has its tries again.
+  // It is forgotten: if it comes again, it has all its tries again.
   expect(failed.failed('m', FAULT, 4)).toBeUndefined();
 });
 
-test('failures between which nothing was stored do not count: it may be the store', () => {
+test('failures with nothing stored in between do not count: it may be the store', () => {
   const failed = make();
   for (let n = 0; n < 100; n += 1) expect(failed.failed('m', FAULT, 7)).toBeUndefined();
 });
@@ -21,13 +21,13 @@ test.each([
   ['a pool without a connection', new Error('Connection terminated unexpectedly')],
   ['a shutdown', Object.assign(new Error('x'), { code: '57P01' })],
   ['a full disk', Object.assign(new Error('x'), { code: '53100' })],
-  ['a database that only reads', Object.assign(new Error('x'), { code: '25006' })],
+  ['a read-only database', Object.assign(new Error('x'), { code: '25006' })],
 ])('%s never counts', (_, error) => {
   const failed = make();
   for (let stored = 0; stored < 100; stored += 1) expect(failed.failed('m', error, stored)).toBeUndefined();
 });
 
-test('the tries of so many messages are remembered, the oldest are forgotten', () => {
+test('a limited number of messages have their tries remembered, the oldest are forgotten', () => {
   const failed = make();
   for (const [stored, name] of ['a', 'b', 'c', 'a', 'b', 'c'].entries()) {
     expect(failed.failed(name, FAULT, stored)).toBeUndefined();

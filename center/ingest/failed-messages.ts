@@ -1,24 +1,24 @@
 /**
- * Messages that fail again and again although the store works. A message that could not be stored isn't acknowledged
- * and comes again, which mends an outage; one that fails for a fault of ours would come for ever, and over a foreign
- * broker nobody else would be served meanwhile. After a few tries it is set aside.
+ * Messages that keep failing although the store works. A message that could not be stored isn't acknowledged and comes
+ * again, which is right for an outage. One that fails because of a bug of ours would come forever, and over a foreign
+ * broker it would block all others. After a few tries it is set aside.
  */
 
-/** Classes of SQLSTATE that tell of the server's state: connection, resources, shutdown, system, read-only. */
+/** SQLSTATE classes that describe the server's state: connection, resources, shutdown, system, read-only. */
 const OUTAGE_STATES = /^(08|25|40|53|55|57|58|F0|XX)...$/;
 
-/** Whether an error tells that the store is not there, or not now: no fault of the message. */
+/** Whether an error means that the store is unavailable, so the message is not to blame. */
 function isOutage(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const { code } = error as { code?: unknown };
-  // Without a code: the pool's own ("Connection terminated", "Client has encountered a connection error").
+  // Without a code: an error of the pool itself ("Connection terminated", "Client has encountered a connection error").
   if (typeof code !== 'string') return !(error instanceof TypeError || error instanceof RangeError);
   return OUTAGE_STATES.test(code) || /^E[A-Z]+$/.test(code);
 }
 
 interface Tries {
   count: number;
-  /** Messages of its kind that were stored until then. */
+  /** Number of messages of its kind stored by then. */
   storedThen: number;
 }
 
@@ -31,8 +31,9 @@ export class FailedMessages {
   }
 
   /**
-   * A message failed. Only failures between which others of its kind were stored count: then it isn't the store.
-   * @param stored messages of its kind that were stored since the start
+   * Notes that a message failed. Failures only count when others of its kind were stored in between, because then the
+   * store works.
+   * @param stored messages of its kind stored since the start
    * @returns the number of tries when it should be set aside, otherwise undefined
    */
   failed(message: string, error: unknown, stored: number): number | undefined {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { GroupCommit } from './group-commit.ts';
 
-test('what comes while a batch is written goes together into the next', async () => {
+test('items that arrive while a batch is written go together into the next', async () => {
   const batches: number[][] = [];
   const commit = new GroupCommit<number, number>({
     write: async (items) => {
@@ -20,7 +20,7 @@ test('what comes while a batch is written goes together into the next', async ()
   expect(batches).toEqual([[1], [2, 3, 4], [5]]);
 });
 
-test('who has patience waits for others, goes with the first that has none, and is not forgotten at the end', async () => {
+test('patient items wait for company, go with the first impatient one, and are written at the close', async () => {
   const batches: number[][] = [];
   const commit = new GroupCommit<number, number>({
     write: async (items) => {
@@ -45,7 +45,7 @@ test('who has patience waits for others, goes with the first that has none, and 
   expect(await last).toBe(6);
 });
 
-test('what was given can be waited for while more comes', async () => {
+test('settled waits for what was given, even while more arrives', async () => {
   const written: number[] = [];
   const commit = new GroupCommit<number, number>({
     write: async (items) => {
@@ -65,13 +65,13 @@ test('what was given can be waited for while more comes', async () => {
   clearInterval(more);
   expect(told).toEqual([1, 2, 3, 4, 5]);
   await Promise.all(first);
-  // Also those who have patience.
+  // Including patient ones.
   void commit.submit(9_999, 60_000);
   await commit.settled();
   expect(written).toContain(9_999);
 });
 
-test('one item that cannot be written does not take the others with it', async () => {
+test('one item that cannot be written does not fail the others', async () => {
   const commit = new GroupCommit<number, number>({
     write: (items) => (items.includes(2) ? Promise.reject(new Error('two')) : Promise.resolve(items)),
     batchWeight_max: 10,
@@ -81,7 +81,7 @@ test('one item that cannot be written does not take the others with it', async (
   expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
 });
 
-test('a lost database is waited for with nothing resolved, and more than the bound is refused', async () => {
+test('while the database is lost nothing resolves, and items above the limit are refused', async () => {
   let lost = true;
   const commit = new GroupCommit<number, number>({
     write: (items) =>
@@ -106,7 +106,7 @@ test('a lost database is waited for with nothing resolved, and more than the bou
   await expect(commit.submit(5)).rejects.toThrow('closed');
 });
 
-test('each batch that is durable is told with its time and its items, and one that failed is not', async () => {
+test('each durable batch is reported with its time and size, a failed one is not', async () => {
   const told: [seconds: number, items: number][] = [];
   const commit = new GroupCommit<number, number>({
     write: async (items) => {
@@ -124,7 +124,7 @@ test('each batch that is durable is told with its time and its items, and one th
   expect(told[0]?.[0]).toBeLessThan(10);
 });
 
-test('where so much has gathered batches are begun before the first is written, but no more than three', async () => {
+test('with many items gathered, batches start before the first is written, but at most three', async () => {
   const under: number[][] = [];
   const ends: (() => void)[] = [];
   const commit = new GroupCommit<number, number>({
@@ -162,7 +162,7 @@ test('where so much has gathered batches are begun before the first is written, 
   expect(told).toEqual([-1, -2, -3, -4, -5, -6, -7, -8, -9, 0]);
 });
 
-test('what waits is bounded in bytes too, and makes room as it goes', async () => {
+test('the queue is limited in bytes too, and has room again as batches leave', async () => {
   let release = (): void => undefined;
   const commit = new GroupCommit<string, string>({
     write: async (items) => {

@@ -1,48 +1,47 @@
 /**
- * Group commit: while one batch is being written, the next is collected. Each submission resolves when the batch it
- * travelled in is durable. A database that is lost, or that can take nothing (its disk is full), is waited for and the
- * batch written again, so `write` must do no harm when it is run twice; nothing resolves meanwhile, which holds back
- * whoever waits.
+ * Group commit: while one batch is being written, the next is collected. Each submission resolves when its batch is
+ * durable. When the database is lost or cannot write (its disk is full), the batch is written again as soon as it can,
+ * so `write` must be idempotent. Nothing resolves meanwhile, which is the back-pressure on senders.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reasonOf } from '../../schemas/errors.ts';
 import { isLostConnection, isUnable } from '../database/database.ts';
 
 export interface GroupCommitOptions<T, R> {
-  /** Writes a batch in one transaction and gives one result for each item, in their order. */
+  /** Writes a batch in one transaction. Returns one result per item, in order. */
   write(items: T[]): Promise<R[]>;
-  /** How much an item weighs towards `batchWeight_max`; default 1. */
+  /** Weight of an item towards `batchWeight_max`; default 1. */
   weigh?(item: T): number;
-  /** What a batch may weigh at most; one that is heavier alone still goes. */
+  /** Maximum weight of a batch. An item that is heavier goes alone. */
   batchWeight_max: number;
-  /** How many items may wait; more are refused. */
+  /** How many items may wait; further ones are refused. */
   waiting_max: number;
-  /** How large an item is, and how much may wait; default: not counted. */
+  /** Size of an item, limited in total by `waitingBytes_max`; default: not counted. */
   bytesOf?(item: T): number;
   waitingBytes_max?: number;
   /**
-   * How long the next batch is collected after a large one: where many come, a few milliseconds more
-   * make larger batches, and each costs several ways to the database. Alone nobody waits. Default 0.
+   * How long to collect the next batch after a large one: under load, a few milliseconds more make larger batches, and
+   * each batch costs several round trips. Without load nothing waits. Default 0.
    */
   gather_ms?: number;
   /**
-   * What must have gathered for a batch to be begun while others are still being written: `write` is then called before
-   * the calls before it have settled, and must keep their order itself. Default: never.
+   * Weight that must have gathered to start a batch while others are still being written. `write` is then called
+   * before its earlier calls have settled, and must keep their order itself. Default: never.
    */
   aheadWeight_min?: number;
-  /** Resolves when it is worth trying again after the database was lost. */
+  /** Resolves when another attempt makes sense after the database was lost. */
   whenReady?(): Promise<void>;
-  /** Called when the database is there but can take nothing; what it gives is called when it can again. */
+  /** Called when the database is reachable but cannot write; the returned function is called when it can again. */
   unable?(reason: string): () => void;
-  /** What an item that fails alone is rejected with, of the error; default: that error. */
+  /** Maps the error of an item that fails alone to its rejection; default: the error itself. */
   refusal?(error: unknown): unknown;
-  /** Called when a batch is durable: how long that took in seconds, waiting for the database included; its items. */
+  /** Called when a batch is durable, with its items and its duration in seconds, waiting for the database included. */
   committed?: Committed;
 }
 
 export type Committed = (duration_s: number, items: number) => void;
 
-/** An item, and who is told what becomes of it. */
+/** An item and its callbacks. */
 export interface PendingItem<T, R> {
   readonly item: T;
   resolve(result: R): void;
@@ -50,11 +49,11 @@ export interface PendingItem<T, R> {
 }
 
 const RETRY_MS = 100;
-/** A full disk isn't emptied in a moment. */
+/** Pause between attempts while the database cannot write: a full disk isn't emptied in a moment. */
 const UNABLE_RETRY_MS = 1_000;
-/** A batch of this many items is a sign that more come. */
+/** With this many items in a batch more are expected soon. */
 const CROWD_ITEMS = 8;
-/** Batches under way at once where none waits for the one before: one is written, one is next, one is answered. */
+/** Batches under way at once with `aheadWeight_min`: one being written, one next, one being answered. */
 const UNDER_WAY_MAX = 3;
 
 export class GroupCommit<T, R> {
@@ -62,41 +61,40 @@ export class GroupCommit<T, R> {
   #queue: PendingItem<T, R>[] = [];
   #queueWeight = 0;
   #queueBytes = 0;
-  /** Batches that are being written. */
   #underWay = 0;
-  /** A batch begins when this turn of the event loop is over. */
+  /** A batch starts at the end of this turn of the event loop. */
   #turn = false;
-  /** No batch begins until the next is collected. */
+  /** No batch starts until the next one is collected. */
   #gathering = false;
-  /** Begins a batch of items that have patience; undefined while one runs or there is none. */
+  /** Starts a batch of patient items; undefined while one runs or there are none. */
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #idle: (() => void)[] = [];
-  /** Items given, and taken into a batch, since the beginning. */
+  /** Items given, and taken into a batch, since the start. */
   #given = 0;
   #taken = 0;
   readonly #writing = new Set<Promise<void>>();
-  /** Are told when the next batch is taken. */
+  /** Called when the next batch is taken. */
   #taking: (() => void)[] = [];
 
   constructor(options: GroupCommitOptions<T, R>) {
     this.#options = options;
   }
 
-  /** How many items wait, those under way not counted. */
+  /** How many items wait, without those under way. */
   get waiting(): number {
     return this.#queue.length;
   }
 
   /**
    * Resolves when the item is durable; rejects when the statement fails, the queue is full or it was closed.
-   * @param patience_ms how long it may wait for others to go with; it goes at once when a batch goes anyway
+   * @param patience_ms how long it may wait for others; it goes at once when a batch goes anyway
    */
   submit(item: T, patience_ms = 0): Promise<R> {
     return new Promise((resolve, reject) => this.give({ item, resolve, reject }, patience_ms));
   }
 
-  /** The same without a promise: nobody is told anything before this has returned, unless the item is refused. */
+  /** Like `submit`, without a promise. Callbacks come only after this has returned, unless the item is refused. */
   give(waiting: PendingItem<T, R>, patience_ms = 0): void {
     const { waiting_max, waitingBytes_max = Number.POSITIVE_INFINITY } = this.#options;
     if (this.#closed) {
@@ -128,14 +126,14 @@ export class GroupCommit<T, R> {
     this.#timer = undefined;
     if (this.#turn || this.#gathering || !this.#may()) return;
     this.#turn = true;
-    // A turn of the event loop, so that what it brought from all sockets goes together.
+    // At the end of the turn, so that one batch takes what all sockets delivered in it.
     setImmediate(() => {
       this.#turn = false;
       this.#next();
     });
   }
 
-  /** Whether what waits may go now. */
+  /** Whether waiting items may go now. */
   #may(): boolean {
     if (this.#underWay === 0) return true;
     const { aheadWeight_min = Number.POSITIVE_INFINITY } = this.#options;
@@ -177,7 +175,7 @@ export class GroupCommit<T, R> {
       return;
     }
     this.#begin();
-    // Told only when the next statement is on its way: the database works while those who waited go on.
+    // Reported only once the next statement is on its way, so that the database works meanwhile.
     setImmediate(settle);
   }
 
@@ -197,7 +195,7 @@ export class GroupCommit<T, R> {
     return batch;
   }
 
-  /** Gives what tells the outcome to those who wait; never rejects. */
+  /** Writes a batch; never rejects. @returns a function that reports the outcome to the callers */
   async #writeBatch(batch: PendingItem<T, R>[]): Promise<() => void> {
     let able: (() => void) | undefined;
     const began_ms = performance.now();
@@ -224,7 +222,7 @@ export class GroupCommit<T, R> {
               for (const waiting of batch) waiting.reject(reason);
             };
           }
-          // One bad item must not take the others with it: each alone.
+          // One bad item must not fail the others: each is written alone.
           for (const waiting of batch) (await this.#writeBatch([waiting]))();
           return () => undefined;
         }
@@ -236,16 +234,16 @@ export class GroupCommit<T, R> {
 
   async #pause(ms: number): Promise<void> {
     const end = Date.now() + ms;
-    // In short steps: whoever closes the store doesn't wait for the whole of it.
+    // In short steps, so that closing the store doesn't wait for all of it.
     while (!this.#closed && Date.now() < end) await sleep(Math.min(RETRY_MS, ms));
     try {
       await this.#options.whenReady?.();
     } catch {
-      // Not back yet: the next attempt says so again.
+      // Still away: the next attempt reports it.
     }
   }
 
-  /** Resolves when everything that was given until now is settled, whatever is given meanwhile. */
+  /** Resolves when everything given so far is settled, whatever is given meanwhile. */
   async settled(): Promise<void> {
     const last = this.#given;
     while (this.#taken < last) {
@@ -253,11 +251,11 @@ export class GroupCommit<T, R> {
       await new Promise<void>((resolve) => this.#taking.push(resolve));
     }
     await Promise.all(this.#writing);
-    // Those who wait are told in the turn after the writing.
+    // Callers are called in the turn after the writing.
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Takes no more, and resolves when what was submitted is settled. */
+  /** Refuses further items, and resolves when all others are settled. */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#queue.length === 0 && this.#underWay === 0) return;

@@ -1,11 +1,10 @@
 /**
- * Stores error batches: many messages in one statement, each entry once. The state of every log memory is one row,
- * kept in memory between batches and guarded by a version: when another center moved it on, the statement fails as a
- * whole and is built again from what the table holds now.
+ * Stores error batches: many messages in one statement, each entry once. The state of a log memory is one row, cached
+ * in memory and guarded by a version: when another center has changed the row, the statement fails as a whole and is
+ * built again from the current row.
  *
- * A statement is sent while the one before is still under way, and takes for granted that it succeeds. What it writes
- * as the version is the number of its batch, which no other statement has: whoever built on one that failed meets
- * another version and fails too.
+ * A statement is sent while the one before is still under way, assuming that it succeeds. It writes the unique number
+ * of its batch as the version. A statement built on one that failed therefore finds another version and fails too.
  */
 import type { ErrorBatch, LogEntry } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
@@ -37,28 +36,28 @@ import { refusalOf } from './store-refusal.ts';
 export interface ErrorsResult {
   /** Every entry up to here is stored or known lost. */
   upTo: number;
-  /** Entries that were not stored before, in their order. */
+  /** Entries that were not stored before, in order. */
   fresh: readonly LogEntry[];
   /** How many entries of this log memory became known lost through this batch. */
   lost: number;
-  /** Entries that are missing though later ones came and the printer may still have them. */
+  /** Entries that are missing before later ones, and that the printer may still have. */
   missing?: { from: number; to: number };
 }
 
-/** Whoever gave a batch: told once what became of it, after the commit. */
+/** The sender of a batch: called once with the outcome, after the commit. */
 export interface ErrorsTaker {
   stored(result: ErrorsResult): void;
   failed(error: unknown): void;
 }
 
-/** A batch on its way, with who waits for it: one object, because there is one for each message. */
+/** A batch under way and its sender: one object, because every message has one. */
 class Submission implements PendingItem<Submission, ErrorsResult> {
   readonly printer: string;
   readonly batch: ErrorBatch;
-  /** Numbers of batches that it travelled in and of which it isn't known whether they were committed. */
+  /** Numbers of batches that contained it and may or may not have been committed. */
   doubtful: number[] | undefined;
   readonly #taker: ErrorsTaker;
-  /** As it came. */
+  /** Size as received. */
   readonly bytes: number;
 
   constructor(printer: string, batch: ErrorBatch, taker: ErrorsTaker, bytes: number) {
@@ -81,24 +80,24 @@ class Submission implements PendingItem<Submission, ErrorsResult> {
   }
 }
 
-/** A log memory as it will be when everything that was sent to the database has succeeded. */
+/** State of a log memory, assuming that every statement sent so far succeeds. */
 interface Stream {
   id: number;
   version: number;
   cursor: LogCursor;
-  /** Statements that write it and have not succeeded (yet). */
+  /** Statements on this row that have not succeeded yet. */
   underWay: number;
 }
 
-/** What one statement makes of a log memory. */
+/** The change of a log memory by one statement. */
 interface Move {
   stream: Stream;
-  /** What it builds upon. */
+  /** The version that it builds on. */
   version: number;
 }
 
 const SEVERITY: Record<LogEntry['severity'], number> = { info: 0, warning: 1, error: 2, fatal: 3 };
-/** Raised by `platen_expect` in the database: somebody else changed a row first. */
+/** Raised by `platen_expect` in the database: another writer changed a row first. */
 const STALE_VERSION = 'PL001';
 const RETRIES_MAX = 20;
 const BATCH_NUMBERS_RESERVED = 1_000;
@@ -128,11 +127,11 @@ export class ErrorWriter {
   readonly #now: () => number;
   readonly #partitions: Partitions;
   readonly #commit: GroupCommit<Submission, ErrorsResult>;
-  /** Streams by printer and log, those read from the table first in front: they are forgotten first. */
+  /** Streams by printer and log, least recently read from the table first: those are dropped first. */
   readonly #streams = new Map<string, Stream>();
-  /** Settles when the statement before was sent: they are built one after the other. */
+  /** Settles when the statement before was sent: statements are built one after the other. */
   #sent: Promise<void> = Promise.resolve();
-  /** Statements that were sent and are not answered; none of them rejects. */
+  /** Statements sent and not answered; none of them rejects. */
   readonly #unanswered = new Set<Promise<void>>();
   #nextBatch = 0;
   #lastBatch = -1;
@@ -161,17 +160,17 @@ export class ErrorWriter {
     return new Promise((resolve, reject) => this.take(printer, batch, { stored: resolve, failed: reject }));
   }
 
-  /** The same for very many: a promise for each would cost as much as all the rest. */
+  /** Like `submit`, for the hot path: a promise per batch would cost as much as everything else. */
   take(printer: string, batch: ErrorBatch, taker: ErrorsTaker, bytes = 0): void {
     this.#commit.give(new Submission(printer, batch, taker, bytes));
   }
 
-  /** Resolves when everything that was given until now is settled. */
+  /** Resolves when everything given so far is settled. */
   settled(): Promise<void> {
     return this.#commit.settled();
   }
 
-  /** Lets go what is in memory of these printers' log memories. Nothing of them may be on its way. */
+  /** Drops cached streams of these printers. Nothing of them may be under way. */
   forget(printers: ReadonlySet<string>): void {
     for (const key of this.#streams.keys()) {
       if (printers.has(key.slice(0, key.indexOf('\n')))) this.#streams.delete(key);
@@ -188,7 +187,7 @@ export class ErrorWriter {
         return await this.#database.pipelined((client) => this.#writeInTurn(client, items, attempt > 1));
       } catch (error) {
         const code = (error as { code?: string }).code;
-        // Another center was faster, or the statement before failed, or both waited for each other.
+        // Another center was faster, the statement before failed, or both deadlocked.
         const unplaced = isUnplaced(error);
         if (unplaced) this.#partitions.forget();
         const again = unplaced || code === STALE_VERSION || code === '40P01' || code === '40001';
@@ -197,7 +196,7 @@ export class ErrorWriter {
     }
   }
 
-  /** @param alone nothing is under way with it: what it builds upon is certain */
+  /** @param alone nothing else is under way, so what it builds on is certain */
   async #writeInTurn(client: Client, items: Submission[], alone: boolean): Promise<ErrorsResult[]> {
     const before = this.#sent;
     let sent: () => void = () => undefined;
@@ -217,7 +216,7 @@ export class ErrorWriter {
     }
   }
 
-  /** Builds the statement and sends it. `answer` settles with it: then the results hold. */
+  /** Builds the statement and sends it. The results hold once `answer` has settled. */
   async #send(
     client: Client,
     items: Submission[],
@@ -226,7 +225,7 @@ export class ErrorWriter {
     const ours = await this.#alreadyOurs(client, items);
     const batch = await this.#batchNumber(client);
     const received_ms = this.#now();
-    // A clock that leapt, or a process that slept for weeks.
+    // The clock jumped, or the process slept for weeks.
     if (!this.#partitions.has(received_ms)) await this.#partitions.ensure(received_ms);
     const { moves, columns, results } = this.#build(items, streams, ours, batch);
     if (moves.size === 0) return { answer: undefined, results };
@@ -237,7 +236,7 @@ export class ErrorWriter {
     return { answer, results };
   }
 
-  /** Takes the items for granted: from here to the sending nothing else runs. */
+  /** Assumes that the items succeed: nothing else may run between this and the sending. */
   #build(
     items: Submission[],
     streams: Stream[],
@@ -270,7 +269,7 @@ export class ErrorWriter {
     return { moves, columns, results };
   }
 
-  /** Moves a log memory on by a batch; gives which of its entries are new. */
+  /** Advances a log memory by a batch. @returns which of its entries are new */
   #taken(
     stream: Stream,
     { first, entries }: ErrorBatch,
@@ -283,7 +282,7 @@ export class ErrorWriter {
     if (!moved) {
       const taken = takeBatch(cursor, first, entries);
       fresh = taken.fresh;
-      // One that brings nothing new is known to be stored only when what is under way has succeeded.
+      // A batch without new entries is known to be stored only once everything under way has succeeded.
       moved = fresh.length > 0 || taken.cursor.first !== cursor.first || stream.underWay > 0;
       if (moved) stream.cursor = taken.cursor;
     }
@@ -329,19 +328,19 @@ export class ErrorWriter {
     for (const { stream } of moves) stream.underWay -= 1;
   }
 
-  /** Whether the stream of a log memory is in memory. */
+  /** Whether the stream of a log memory is cached. */
   knows(printer: string, log: string): boolean {
     return this.#streams.has(keyOf(printer, log));
   }
 
-  /** The stream of each item, read from the table where it isn't in memory, made where it is new. */
+  /** The stream of each item: cached, read from the table, or created. */
   async #streamsOf(client: Client, items: Submission[]): Promise<Stream[]> {
     const streams: Stream[] = [];
     const missing = new Map<string, Submission>();
     let before: Submission | undefined;
     let stream: Stream | undefined;
     for (const item of items) {
-      // Several messages of a printer come together: one look for all of them.
+      // Several messages of a printer come together and share one lookup.
       if (before?.printer !== item.printer || before.batch.log !== item.batch.log) {
         const key = keyOf(item.printer, item.batch.log);
         stream = this.#streams.get(key);
@@ -393,8 +392,8 @@ export class ErrorWriter {
   }
 
   /**
-   * After a connection broke in the middle of a commit: what of the doubtful batches did get stored. Those entries
-   * are ours and new, although the cursors know them already.
+   * After a connection broke during a commit: the entries of the doubtful batches that did get stored. They are ours
+   * and new, although the cursors know them already.
    */
   async #alreadyOurs(client: Client, items: Submission[]): Promise<Set<string> | undefined> {
     const doubtful = new Set<number>();
@@ -407,11 +406,11 @@ export class ErrorWriter {
     return new Set(rows.map((row) => `${row.stream} ${row.seq}`));
   }
 
-  /** A number that no other batch has or had. */
+  /** A batch number that was never used. */
   async #batchNumber(client: Client): Promise<number> {
     if (this.#nextBatch > this.#lastBatch) {
       const { rows } = await client.query<{ drawn: number }>(`SELECT nextval('entry_batches') AS drawn`);
-      // A stretch of them for each number that is drawn, so that two centers that draw at once don't overlap.
+      // Each number drawn stands for a range of them, so that centers drawing at once don't overlap.
       this.#nextBatch = (rows[0] as { drawn: number }).drawn * BATCH_NUMBERS_RESERVED;
       this.#lastBatch = this.#nextBatch + BATCH_NUMBERS_RESERVED - 1;
     }
@@ -419,7 +418,7 @@ export class ErrorWriter {
     return this.#nextBatch - 1;
   }
 
-  /** What was made of their log memories isn't so: it is read again. */
+  /** Drops cached state of the items' log memories after a failure: it is read again. */
   #forget(items: Submission[]): void {
     for (const { printer, batch } of items) this.#streams.delete(keyOf(printer, batch.log));
   }
@@ -442,7 +441,7 @@ interface StreamRow {
   number: number;
 }
 
-/** With those entries of a batch that a doubtful commit of ours stored after all. */
+/** Adds the entries of a batch that a doubtful commit of ours did store. */
 function withOurs(
   before: Set<string>,
   stream: Stream,
@@ -453,12 +452,12 @@ function withOurs(
   return ours.length > 0 ? [...ours, ...fresh].sort((a, b) => a.seq - b.seq) : fresh;
 }
 
-/** A text as an element. Nearly all are plain, and then need no other look. */
+/** A text as an array element. Nearly all are plain and need no escaping. */
 function elementOf(text: string): string {
   return isElement(text) ? text : textElement(storableText(text));
 }
 
-/** The columns of the entries of one statement, as Postgres's arrays. */
+/** The columns of the entries of one statement, as Postgres arrays. */
 class EntryColumns {
   readonly #stream: number[] = [];
   readonly #seq: number[] = [];
@@ -492,7 +491,7 @@ class EntryColumns {
       int4Array(this.#severity),
       arrayOf(this.#code),
       arrayOf(this.#unit),
-      // `unnest` fills up what is shorter with NULL; most entries have no detail.
+      // `unnest` fills shorter arrays with NULL; most entries have no detail.
       this.#details === 0 ? arrayOf([]) : arrayOf(this.#detail),
     ];
   }

@@ -1,4 +1,4 @@
-/** Statements that are sent while another is under way, on a database where some of them fail. */
+/** Statements sent while another is under way, on a database where some of them fail. */
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -13,9 +13,9 @@ import type { ErrorsResult } from './ingest-errors.ts';
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const PRINTERS = 40;
 const MESSAGES = 80;
-/** Unacknowledged messages of a printer: all of them together are several statements. */
+/** Unacknowledged messages of a printer: together they need several statements. */
 const WINDOW = 40;
-/** Messages of one entry that are enough for a statement to be sent while another is under way. */
+/** Messages of one entry that are enough to send a statement while another is under way. */
 const CROWD = CENTER_LIMITS.ingest_ahead_entries_min / 2;
 const ROUNDS_MAX = 20;
 let folder: string;
@@ -35,7 +35,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Like a printer: sends its log by single entries, some of them twice, and sends again what was not taken. */
+/** Acts as a printer: sends its log in single entries, some of them twice, and repeats what failed. */
 async function sendLog(
   ingest: () => Store['ingest'],
   printer: string,
@@ -64,7 +64,7 @@ async function sendLog(
   return { fresh, failed };
 }
 
-/** Every printer sends its log; each entry must be stored once and have been new once. */
+/** Every printer sends its log; each entry must be stored once and reported as new once. */
 async function sendLogs(prefix: string, ingest: (turn: number) => Store['ingest']): Promise<number> {
   let turn = 0;
   const next = () => {
@@ -90,9 +90,9 @@ async function sendLogs(prefix: string, ingest: (turn: number) => Store['ingest'
   return told.reduce((sum, one) => sum + one.failed, 0);
 }
 
-test('whoever built upon a statement that failed is built again, with two centers on one database', async () => {
+test('a statement built on a failed one is built again, with two centers on one database', async () => {
   await store.database.query('CREATE SEQUENCE statements');
-  // A statement that the server gives up, and now and then one whose content it refuses.
+  // The server aborts some statements, and now and then refuses the content of one.
   await store.database.query(
     `CREATE FUNCTION fail_some() RETURNS trigger LANGUAGE plpgsql AS $$
      DECLARE number bigint := nextval('statements');
@@ -108,14 +108,14 @@ test('whoever built upon a statement that failed is built again, with two center
   try {
     const alone = await sendLogs('alone', () => store.ingest);
     const together = await sendLogs('together', (turn) => (turn % 3 === 0 ? other : store).ingest);
-    // Some were refused, or the test would have shown nothing.
+    // The test shows nothing unless some were refused.
     expect(alone + together).toBeGreaterThan(0);
   } finally {
     await store.database.query('DROP TRIGGER fail_some ON log_streams');
   }
 });
 
-/** Enough entries of other printers for a statement to be sent while another is under way. */
+/** Enough entries of other printers to send a statement while another is under way. */
 function crowd(prefix: string, seq: number): Promise<ErrorsResult>[] {
   return Array.from({ length: CROWD }, (_, index) => store.ingest.errors(`${prefix}-${index}`, single(seq)));
 }
@@ -133,7 +133,7 @@ async function stored(printer: string): Promise<number[]> {
   return rows.map(({ seq }) => seq);
 }
 
-/** Holds a printer's log memory back: the next statement that writes it waits, until `end` is run as its last words. */
+/** Locks a printer's log memory: the next statement on it waits until `end` has run and this transaction commits. */
 async function holdBack(
   printer: string,
   change: string,
@@ -148,7 +148,7 @@ async function holdBack(
   };
 }
 
-/** Resolves when a statement waits for what is held back. */
+/** Resolves when a statement waits for the lock. */
 async function waits(): Promise<void> {
   const blocked = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%log_streams%'`;
   while ((await store.database.query(blocked)).length === 0) await sleep(5);
@@ -169,7 +169,7 @@ test('an entry sent again while it is being written is not acknowledged before i
     const release = await holdBack('dup-0', 'lost = lost');
     const first = [...crowd('dup', 2), store.ingest.errors('dup-poisoned', single(2))];
     await waits();
-    // Nothing else in the second statement would fail with the first.
+    // Nothing else in the second statement would fail because of the first.
     const again = [...crowd('apart', 2), store.ingest.errors('dup-poisoned', single(2))];
     await sleep(50);
     await release('ROLLBACK');
@@ -185,9 +185,9 @@ test('an entry sent again while it is being written is not acknowledged before i
   expect((await store.ingest.errors('dup-poisoned', single(2))).fresh.length).toBe(1);
 });
 
-test('a statement that was built upon one which another center overtook is built again', async () => {
+test('a statement built on a row that another center changed is built again', async () => {
   await Promise.all([...crowd('late', 1), ...crowd('early', 1)]);
-  // As another center does it, with a batch number of its own.
+  // As another center would, with a batch number of its own.
   const release = await holdBack('late-7', "version = 1000 * nextval('entry_batches')");
   const first = crowd('late', 2);
   await waits();
@@ -201,7 +201,7 @@ test('a statement that was built upon one which another center overtook is built
   expect(await stored('early-8')).toEqual([1, 2]);
 });
 
-test('connections that break in the middle lose and double nothing', async () => {
+test('connections that break lose and double nothing', async () => {
   const killer = new pg.Client({ connectionString: store.database.url });
   await killer.connect();
   let done = false;
@@ -218,7 +218,7 @@ test('connections that break in the middle lose and double nothing', async () =>
     }
   })();
   try {
-    // Where statements are quick, none may be under way when it is looked for them.
+    // With quick statements, none may be under way at the moment of looking.
     for (let round = 0; round < ROUNDS_MAX && (round === 0 || broken === 0); round += 1) {
       await sendLogs(`broken-${round}`, () => store.ingest);
     }

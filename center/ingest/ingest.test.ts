@@ -71,7 +71,7 @@ function structure(more: Partial<Structure> = {}): Structure {
   };
 }
 
-test('a structure with a byte order mark is stored as the JSON that it is', async () => {
+test('a structure with a byte order mark is stored as its JSON', async () => {
   const shown = structure();
   const payload = Buffer.from(`\uFEFF${JSON.stringify(shown)}`);
   expect(payload[0]).toBe(0xef);
@@ -83,9 +83,9 @@ test('a structure with a byte order mark is stored as the JSON that it is', asyn
   expect(row?.document).toEqual(shown);
 });
 
-test('what is nested as deep as may be read can be stored', async () => {
+test('the deepest nesting that may be read can be stored', async () => {
   const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
-  // The payload's own levels come before it.
+  // The payload adds levels of its own.
   const detail = { deep: nested(NESTING_LEVELS_MAX - 4) };
   const log = { ...batch('L', 1, [1]), entries: [entry(1, { detail })] };
   expect(await store.ingest.errors('a-deep', log)).toMatchObject({ upTo: 1, lost: 0 });
@@ -94,13 +94,13 @@ test('what is nested as deep as may be read can be stored', async () => {
   expect(await store.ingest.structure('a-deep', shown, payload)).toMatchObject({ outcome: 'new' });
 });
 
-test('of structures that are stored together each is compared with the one before it', async () => {
+test('structures stored together are each compared with the one before', async () => {
   const engine = (revision: number, version: string): Structure => {
     const [unit] = structure().units;
     return structure({ revision, units: [{ ...unit!, software: [{ id: 'acme.engine', version }] }] });
   };
   await store.ingest.structure('a-quick', engine(1, '2.4.0'));
-  // The last one is again what is stored: what differs in between must be told all the same.
+  // The last equals what is stored; the differences in between must be reported all the same.
   const stored = await Promise.all(
     ['2.5.0', '2.6.1', '2.4.0'].map((version, index) =>
       store.ingest.structure('a-quick', engine(2 + index, version)),
@@ -110,7 +110,7 @@ test('of structures that are stored together each is compared with the one befor
   expect(changes.map((list) => list?.length)).toEqual([1, 1, 1]);
 });
 
-test('an entry that is sent again is stored once, and only the first time it is fresh', async () => {
+test('an entry sent again is stored once, and fresh only the first time', async () => {
   const first = await store.ingest.errors('again', batch('L', 1, [1, 2, 3]));
   const second = await store.ingest.errors('again', batch('L', 1, [2, 3, 4]));
   expect(first).toEqual({ upTo: 3, fresh: [entry(1), entry(2), entry(3)], lost: 0 });
@@ -135,12 +135,12 @@ test('a gap holds the cursor back until it is filled or known lost', async () =>
   });
   expect(await store.ingest.errors('gap', batch('L', 1, [3]))).toMatchObject({ upTo: 3, lost: 0 });
   expect(await store.ingest.errors('gap', batch('L', 6, [8]))).toMatchObject({ upTo: 8, lost: 2 });
-  // What was given up for lost came late after all.
+  // What was given up as lost came late after all.
   expect(await store.ingest.errors('gap', batch('L', 6, [4, 5]))).toMatchObject({ upTo: 8, lost: 0 });
   expect(await stored('gap')).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
-test('a log memory that was reset begins anew', async () => {
+test('a log memory that was reset starts afresh', async () => {
   await store.ingest.errors('reset', batch('L1', 1, [1, 2]));
   expect(await store.ingest.errors('reset', batch('L2', 1, [1]))).toMatchObject({ upTo: 1 });
   expect(await stored('reset')).toEqual([1, 1, 2]);
@@ -169,7 +169,7 @@ test('another center on the same database neither loses nor doubles entries', as
   }
 });
 
-test('what Postgres refuses in text is replaced, not a reason to refuse the log', async () => {
+test("characters that Postgres refuses are replaced and don't refuse the log", async () => {
   const odd = { seq: 1, at: '0000-01-01T00:00:60Z', code: 'A\u0000', detail: { text: '\ud800 \u0000' } };
   const result = await store.ingest.errors('odd', {
     ...batch('L', 1, []),
@@ -191,13 +191,13 @@ test('a structure is new, the same, or stale; a swapped serial is a change', asy
   expect(result.changes).toEqual([{ kind: 'unit-serial', subject: 'engine', from: 'E-1', to: 'E-2' }]);
   expect(await store.ingest.structure('p1', structure({ revision: 2 }))).toMatchObject({ outcome: 'stale' });
   expect(await store.ingest.structure('p1', structure({ session: 's2' }))).toMatchObject({ outcome: 'new' });
-  // The old session's word, overtaken on its way.
+  // The message of the old session, overtaken on its way.
   expect(await store.ingest.structure('p1', structure({ revision: 9 }))).toMatchObject({ outcome: 'stale' });
   expect((await store.printers.get('p1'))?.structure?.session).toBe('s2');
   expect((await store.printers.history('p1', 10)).length).toBe(3);
 });
 
-test('the will of an older session changes nothing; a new session of an online printer is no coming', async () => {
+test('the will of an older session changes nothing; a new session of an online printer is no arrival', async () => {
   const say = (state: 'online' | 'offline', session: string) =>
     store.ingest.presence('will', { state, session, at: '2026-11-22T07:00:00Z' });
   expect(await say('online', 'a')).toEqual({ changed: true, flipped: true });
@@ -208,7 +208,7 @@ test('the will of an older session changes nothing; a new session of an online p
   expect(await say('offline', 'b')).toEqual({ changed: true, flipped: true });
 });
 
-test('presence follows the connection where the printer says nothing, and after a start nobody is online', async () => {
+test('presence follows the connection of a printer that sends none; after a start all are offline', async () => {
   const { ingest } = store;
   expect(await ingest.connection('silent', true)).toEqual({ changed: true, flipped: true });
   expect(await ingest.connection('silent', true)).toEqual({ changed: false, flipped: false });
@@ -233,7 +233,7 @@ test('an update report is stored once', async () => {
   expect(await store.ingest.update('p', report)).toEqual({ fresh: false });
 });
 
-test('lists find printers by what they are looked for and page by id', async () => {
+test('lists find printers by their filters and page by id', async () => {
   for (const id of ['list-1', 'list-2', 'list-3']) await store.ingest.structure(id, structure());
   const fleet = new StoredFleet(store, (_software, range) => (version) => version === range, Date.now);
   const ids = async (filter: FleetFilter, limit = 10, cursor?: string) =>
@@ -295,7 +295,7 @@ test('entries page backwards without holes', async () => {
   expect(seen).toEqual(Array.from({ length: 30 }, (_, index) => 30 - index));
 });
 
-test('a put makes a new revision and none is changed in place', async () => {
+test('a put makes a new revision and changes no old one', async () => {
   const one = await store.documents.put('catalog', 'r1', { catalog: 'r1' }, 'ann');
   expect((await store.documents.put('catalog', 'r1', { catalog: 'r1' }, 'ben')).revision).toBe(one.revision);
   await expect(
@@ -304,7 +304,7 @@ test('a put makes a new revision and none is changed in place', async () => {
   await store.documents.put('catalog', 'r2', { catalog: 'r2' }, 'ann');
   expect((await store.documents.get('catalog'))?.document).toEqual({ catalog: 'r2' });
   expect((await store.documents.get('catalog', 'r1'))?.document).toEqual({ catalog: 'r1' });
-  // Going back to the one before puts that in force, and a restart finds it so.
+  // Going back to an earlier one puts that in force, and a restart finds it so.
   const back = await store.documents.put('catalog', 'r1', { catalog: 'r1' }, 'cleo');
   expect(back).toMatchObject({ by: 'cleo', document: { catalog: 'r1' } });
   expect(back.revision).toBeGreaterThan(one.revision);
@@ -312,7 +312,7 @@ test('a put makes a new revision and none is changed in place', async () => {
   expect(await store.documents.put('catalog', 'r1', { catalog: 'r1' }, 'dora')).toEqual(back);
 });
 
-test('retained messages come back, the last of a topic, emptied ones not', async () => {
+test('retained messages come back with the last per topic, cleared ones do not', async () => {
   const payload = (text: string) => Buffer.from(text);
   await store.retained.write([
     { topic: 'a', payload: payload('1'), qos: 1 },
@@ -334,7 +334,7 @@ async function loaded(retained: PostgresRetained): Promise<RetainedDocument[]> {
   return all;
 }
 
-test('structures are retained from their own table, and an emptied one stays empty until there is a new one', async () => {
+test('structures are retained from their own table, and a cleared one stays cleared until a new one comes', async () => {
   const topic = 'platen/v1/printers/kept/structure';
   const structure = (revision: number): Structure => ({
     session: 's',
@@ -362,7 +362,7 @@ test('structures are retained from their own table, and an emptied one stays emp
   expect(await found()).toEqual(structure(2));
 });
 
-test('the current structure stands in its table alone; the history has it when another comes', async () => {
+test('the current structure stands only in its table; the history gets it when another comes', async () => {
   const printer = 'changing';
   const first = structure({ revision: 1, labels: { note: 'a "quoted" \\ text, ünï' } });
   const second = structure({ revision: 2, units: [] });
@@ -406,7 +406,7 @@ test('what is installed follows the structure', async () => {
   expect(await installed()).toEqual(['apparatus:acme.controller 3.1.0', 'engine:acme.other 7']);
 });
 
-test('a connection, a structure and its verdict are one write of a printer that nobody enrolled', async () => {
+test('a connection, a structure and its verdict are one write for a printer that was not enrolled', async () => {
   const verdict: Verdict = {
     structure: { session: 's1', revision: 1 },
     catalog: 'c',
@@ -425,7 +425,7 @@ test('a connection, a structure and its verdict are one write of a printer that 
     structure: structure(),
     verdictDocument: verdict,
   });
-  // A presence that changes later leaves the rest alone.
+  // A later change of presence leaves the rest alone.
   await store.ingest.connection('whole', false);
   expect(await store.printers.get('whole')).toMatchObject({
     online: false,
@@ -434,7 +434,7 @@ test('a connection, a structure and its verdict are one write of a printer that 
   });
 });
 
-test('old structures and reports of updates are dropped with the retention, what is in force is not', async () => {
+test('retention drops old structures and update reports, but nothing in force', async () => {
   const printer = 'forgetful';
   await store.ingest.structure(printer, structure({ revision: 1 }));
   await store.ingest.structure(printer, structure({ revision: 2, site: 'berlin-4', units: [] }));
@@ -455,7 +455,7 @@ test('old structures and reports of updates are dropped with the retention, what
   expect(await left()).toEqual({ history: 0, reports: 0, current: 1 });
 });
 
-test('a log memory that was replaced is forgotten when the last of its entries is gone, and never before', async () => {
+test('a replaced log memory is dropped with its last entry, never before', async () => {
   const printer = 'replacing';
   const later = Date.now() + 11 * 86_400_000;
   const memories = async () =>
@@ -483,7 +483,7 @@ test('a log memory that was replaced is forgotten when the last of its entries i
   expect(await memories()).toEqual(['new', 'old']);
 });
 
-test('a full disk is waited for: nothing is acknowledged or refused, and the database says why it takes nothing', async () => {
+test('with a full disk nothing is acknowledged or refused, and the database says why', async () => {
   const full = "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'";
   await store.database.query(
     `CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${full}; END $$`,
@@ -507,7 +507,7 @@ test('a full disk is waited for: nothing is acknowledged or refused, and the dat
   expect(await stored('full-2')).toEqual([1]);
 });
 
-test('the group commits that acknowledgements wait for are shown as histograms, by what they write', async () => {
+test('the group commits behind acknowledgements are shown as histograms by kind', async () => {
   const registry = new Registry();
   showCommits(registry, store.ingest);
   await store.ingest.errors('metered', batch('L', 1, [1]));

@@ -18,7 +18,7 @@ const batches = fc.array(
   { maxLength: 30 },
 );
 
-test('however a log is cut, repeated and shuffled: what is fresh is each entry once, and the cursor says what a set says', () => {
+test('however a log is cut, repeated and shuffled, each entry is fresh once and the cursor equals a set', () => {
   fc.assert(
     fc.property(batches, (list) => {
       let cursor = emptyCursor();
@@ -51,7 +51,7 @@ test('however a log is cut, repeated and shuffled: what is fresh is each entry o
   );
 });
 
-test('a batch that is appended leaves the cursor where taking it would, and one that cannot be leaves it alone', () => {
+test('append leaves the cursor where takeBatch would, and changes nothing when it cannot append', () => {
   let appended = 0;
   const following = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 6 });
   fc.assert(
@@ -83,15 +83,15 @@ test('a batch that is appended leaves the cursor where taking it would, and one 
   expect(appended).toBeGreaterThan(100);
 });
 
-test('a log with endless gaps keeps a bounded number of them open', () => {
+test('a log with endless gaps keeps a limited number of them open', () => {
   let { cursor } = takeBatch(emptyCursor(), 1, [{ seq: 1 }]);
   for (let seq = 3; seq < 1_000; seq += 2) cursor = takeBatch(cursor, 1, [{ seq }]).cursor;
   expect(cursor.received.length).toBe(OPEN_GAPS_MAX + 1);
-  // The oldest gaps were given up: what would fill them is taken for stored, what fills an open one is not.
+  // The oldest gaps were given up: what would fill them counts as stored, what fills an open one does not.
   expect(takeBatch(cursor, 1, [{ seq: 2 }, { seq: 998 }]).fresh).toEqual([{ seq: 998 }]);
 });
 
-test('a first that lies behind the entries of its own batch declares nothing lost', () => {
+test('a first above the entries of its own batch declares nothing lost', () => {
   const { cursor } = takeBatch(emptyCursor(), 1, [{ seq: 1 }]);
   const wrong = takeBatch(cursor, Number.MAX_SAFE_INTEGER, [{ seq: 2 }]);
   expect(wrong.cursor).toMatchObject({ upTo: 2, lost: 0 });

@@ -1,5 +1,5 @@
 /**
- * What is known of one log memory of one printer: which entries are stored, which are lost, and up to where nothing is
+ * The cursor of one log memory of one printer: which entries are stored, which are lost, and up to where no gap is
  * open. Pure: no I/O, no clock.
  */
 
@@ -7,17 +7,17 @@
 export type SeqRange = readonly [from: number, to: number];
 
 export interface LogCursor {
-  /** The oldest entry that the printer said it still had. */
+  /** The oldest entry that the printer says it still has. */
   first: number;
   /** Everything up to here is stored or known lost. */
   upTo: number;
   /** How many of those are lost. */
   lost: number;
-  /** What is stored: ascending, apart from one another. */
+  /** Stored ranges: ascending and disjoint. */
   received: SeqRange[];
 }
 
-/** Gaps kept open for one log memory; beyond it the oldest is given up, its entries counted as stored. */
+/** Gaps kept open per log memory; above it the oldest is given up and its entries count as stored. */
 export const OPEN_GAPS_MAX = 64;
 
 export function emptyCursor(): LogCursor {
@@ -27,7 +27,7 @@ export function emptyCursor(): LogCursor {
 /** Whether entry `seq` is stored already. */
 export function isReceived(cursor: LogCursor, seq: number): boolean {
   const { received } = cursor;
-  // The newest range answers nearly always.
+  // The newest range nearly always has the answer.
   for (let index = received.length - 1; index >= 0; index -= 1) {
     const [from, to] = received[index] as SeqRange;
     if (seq > to) return false;
@@ -80,14 +80,14 @@ function reach(first: number, ranges: SeqRange[]): { upTo: number; stored: numbe
   return { upTo, stored };
 }
 
-/** An entry as far as the cursor looks at it. */
+/** The part of an entry that the cursor needs. */
 export interface Numbered {
   readonly seq: number;
 }
 
 /**
- * What happens nearly always: the batch follows right behind what is stored, and nothing is lost or open. Then the
- * cursor itself is moved on, and all of the batch is new; else nothing happens.
+ * The common case: the batch directly follows what is stored, and nothing is lost or open. Then the cursor is advanced
+ * in place and the whole batch is new; otherwise nothing changes and the result is false.
  */
 export function append(cursor: LogCursor, first: number, entries: readonly Numbered[]): boolean {
   const { received } = cursor;
@@ -105,11 +105,11 @@ export function append(cursor: LogCursor, first: number, entries: readonly Numbe
 }
 
 /**
- * Takes a batch: `first` is the oldest entry still in the printer's memory, `entries` what it carries. Gives the new
- * cursor and which of the entries are new, in their order. The given cursor is left as it was.
+ * Takes a batch: `first` is the oldest entry still in the printer's memory, `entries` is its content. Returns the new
+ * cursor and the entries that are new, in order. The given cursor is not changed.
  *
- * A batch whose `first` lies behind an entry that it carries contradicts itself: that entry is believed, so that a
- * wrong `first` alone declares nothing lost that could still come.
+ * A batch whose `first` is above one of its entries contradicts itself. The entry wins, so that a wrong `first` alone
+ * cannot declare lost what may still come.
  */
 export function takeBatch<T extends Numbered>(
   cursor: LogCursor,
@@ -135,7 +135,7 @@ export function takeBatch<T extends Numbered>(
   };
 }
 
-/** The first gap that can still be filled: entries that were neither received nor lost, though later ones came. */
+/** The first gap that can still be filled: entries neither received nor lost, with later ones received. */
 export function openGap(cursor: LogCursor): { from: number; to: number } | undefined {
   for (const [from] of cursor.received) {
     if (from > cursor.upTo + 1) return { from: cursor.upTo + 1, to: from - 1 };
@@ -143,12 +143,12 @@ export function openGap(cursor: LogCursor): { from: number; to: number } | undef
   return undefined;
 }
 
-/** As Postgres writes an int8multirange. */
+/** Formats ranges as a Postgres int8multirange. */
 export function rangesToSql(ranges: readonly SeqRange[]): string {
   return `{${ranges.map(([from, to]) => `[${from},${to + 1})`).join(',')}}`;
 }
 
-/** Parses what Postgres writes. */
+/** Parses a Postgres int8multirange. */
 export function rangesFromSql(text: string): SeqRange[] {
   const result: SeqRange[] = [];
   for (const match of text.matchAll(/\[(\d+),(\d+)\)/g))

@@ -1,6 +1,6 @@
 /**
- * Log memories that a printer begins. Each is kept as long as entries are, so that one that is sent again is known; a
- * printer with a new one for every message would fill the tables and every list of them.
+ * Limits the log memories that a printer starts. Each is kept as long as its entries, so that repeats are recognised; a
+ * printer with a new one per message would fill the tables and every list of them.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import { CENTER_LIMITS } from '../limits.ts';
@@ -9,13 +9,13 @@ const HOUR_MS = 3_600_000;
 
 interface Begun {
   since: number;
-  /** Many messages of one log memory may come before the first of them is stored: each memory counts once. */
+  /** Distinct memories: many messages of one may come before the first of them is stored. */
   logs: Set<string>;
 }
 
 export class NewLogs {
   readonly #now: () => number;
-  /** By printer, least recently begun first. */
+  /** By printer, least recently used first. */
   readonly #begun = new Map<string, Begun>();
 
   constructor(now: () => number) {
@@ -23,7 +23,7 @@ export class NewLogs {
   }
 
   /**
-   * A printer sends of a log memory that was not met lately.
+   * A printer sends entries of a log memory that is not known.
    * @throws PlatenError payload/too-many-logs
    */
   check(printer: string, log: string): void {

@@ -6,8 +6,8 @@ import type { HistoryEntry, PrinterChange } from './printer-states.ts';
 import { storableJson, storableText, storableTime } from './storable.ts';
 
 /**
- * Parts of one statement see the tables as they were before it, therefore `filled` finds the structure that is being
- * replaced, and no row may be touched by two parts.
+ * All parts of one statement see the tables as they were before it. So `filled` finds the structure that is being
+ * replaced, and no row may be changed by two parts.
  */
 export const WRITE_PRINTERS = {
   name: 'platen-write-printers',
@@ -113,7 +113,7 @@ export function writeValues(changes: PrinterChange[], now: Date): (string | Buff
   const structures = changes.flatMap(({ structure }) => (structure ? [structure] : []));
   const history = changes.flatMap((change) => change.history);
   const judged = changes.flatMap(({ printer, verdict }) => (verdict ? [{ printer, verdict }] : []));
-  // A verdict that says the same of the same structure isn't in the printer's own row, which has many indexes.
+  // A verdict that repeats the status for the same structure doesn't touch the printer's row, which has many indexes.
   const rows = changes.filter((one) => one.fresh || one.presence || one.structure || one.restated);
   const shown = (pick: (document: Structure) => string | null): string =>
     textArray(rows.map(({ structure }) => (structure ? pick(structure.document) : null)));
@@ -141,7 +141,7 @@ export function writeValues(changes: PrinterChange[], now: Date): (string | Buff
     shown(({ timezone }) => textOrNull(timezone)),
     textArray(rows.map(({ verdict }) => verdict?.status ?? null)),
     now,
-    // Whose parts are others than those that were known.
+    // Known printers whose parts changed.
     textArray(changes.filter((one) => one.known && one.history.length > 0).map(({ printer }) => printer)),
     textArray(structures.map(({ printer }) => printer)),
     textArray(structures.map(({ document }) => storableText(document.session))),
@@ -188,7 +188,7 @@ function historyValues(history: HistoryEntry[]): (string | Buffer)[] {
 
 type SoftwareRow = [printer: string, subject: string, software: string, version: string | null];
 
-/** What is installed in a printer whose parts changed. */
+/** The software of a printer whose parts changed. */
 function installedSoftware({ printer, structure, history }: PrinterChange): SoftwareRow[] {
   if (!structure || history.length === 0) return [];
   const { apparatus, units } = structure.document;
@@ -196,7 +196,7 @@ function installedSoftware({ printer, structure, history }: PrinterChange): Soft
   for (const { symbol, software } of [{ symbol: 'apparatus', software: apparatus.software }, ...units]) {
     for (const { id, version } of software ?? []) {
       const subject = storableText(`${symbol}:${id}`);
-      // The same software twice on one unit is a fault of the report; the first counts.
+      // The same software twice on one unit is an error of the report; the first counts.
       if (!rows.has(subject)) rows.set(subject, [printer, subject, storableText(id), textOrNull(version)]);
     }
   }

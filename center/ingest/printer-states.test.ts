@@ -18,7 +18,7 @@ function verdict(session: string, revision: number): Verdict {
   return { structure: { session, revision }, catalog: 'c', at: '', status: 'compatible', findings: [] };
 }
 
-/** States over what is known of the printer `p`, with shorter ways to say what comes. */
+/** States of the printer `p`, with short forms of its messages. */
 function statesOf(known?: KnownPrinter) {
   const states = new PrinterStates(new Map(known ? [['p', known]] : []));
   return {
@@ -35,7 +35,7 @@ function statesOf(known?: KnownPrinter) {
   };
 }
 
-test('a printer that comes, shows its structure and is judged makes one change', () => {
+test('a printer that connects, sends its structure and is judged makes one change', () => {
   const { states, show } = statesOf({ presence: { online: false, session: null, device: null } });
   expect(states.take({ printer: 'p', kind: 'connection', connected: true })).toEqual({
     changed: true,
@@ -56,7 +56,7 @@ test('a printer that comes, shows its structure and is judged makes one change',
   ]);
 });
 
-test('a verdict comes too late when another structure came in the same group', () => {
+test('a verdict is too late when another structure came in the same group', () => {
   const { states, show } = statesOf();
   show(structure('s', 1));
   expect(states.take({ printer: 'p', kind: 'verdict', verdict: verdict('s', 1) })).toEqual({ stored: true });
@@ -67,7 +67,7 @@ test('a verdict comes too late when another structure came in the same group', (
   });
 });
 
-test('of several structures the last is current, and those before it keep their documents in the history', () => {
+test('of several structures the last is current, and earlier ones keep their documents in the history', () => {
   const { states, show } = statesOf();
   show(structure('s', 1, 'EN-36'));
   expect(show(structure('s', 2, 'EN-40')).changes).toHaveLength(1);
@@ -80,7 +80,7 @@ test('of several structures the last is current, and those before it keep their 
   ]);
 });
 
-test('a revision that shows nothing new has its verdict stored with it, the same message once more has not', () => {
+test('an unchanged revision has its verdict stored with it, a repeated message has not', () => {
   const { show } = statesOf();
   show(structure('s', 1), verdict('s', 1));
   expect(show(structure('s', 2), verdict('s', 2)).judged).toEqual({ previous: verdict('s', 1) });

@@ -1,37 +1,37 @@
 /**
- * What a printer's messages make of what is known of it: presence, structure and verdict decided one after the other,
- * as they came, and put together into one change of its rows. Pure.
+ * Decides what a printer's messages change: presence, structure and verdict in order of arrival, combined into one
+ * change of its rows. Pure.
  */
 import type { Presence, Structure, Verdict } from '../../schemas/types.ts';
 import { storableText } from './storable.ts';
 import { type StructureChange, structureChanges } from './structure-changes.ts';
 
-/** What an agent says of the device that it speaks for. */
+/** What an agent says of its device. */
 export type Device = 'reachable' | 'unreachable';
 
 /** `changed`: something new was stored. `flipped`: the printer came or went. */
 export interface PresenceResult {
   changed: boolean;
   flipped: boolean;
-  /** Set when the device can't be reached any more, or can again. */
+  /** Set when the device became unreachable or reachable. */
   device?: Device;
 }
 
 export interface StructureResult {
-  /** `new`: something differs from the last one; `same`: nothing does; `stale`: older than what is known. */
+  /** `new`: it differs from the last one; `same`: it does not; `stale`: it is older than what is known. */
   outcome: 'new' | 'same' | 'stale';
-  /** Which structure was there before this one, if there was one. */
+  /** The structure before this one, if any. */
   previous?: { session: string; revision: number };
   /** What differs; empty for the first structure of a printer. */
   changes: StructureChange[];
-  /** The verdict that came with the structure was stored with it, in the place of this one. */
+  /** Set when the verdict that came with the structure was stored with it; `previous` is the one it replaced. */
   judged?: { previous?: Verdict };
 }
 
 export interface VerdictResult {
   /** False when the printer has another structure by now. */
   stored: boolean;
-  /** The verdict that stood there before. */
+  /** The verdict that was replaced. */
   previous?: Verdict;
 }
 
@@ -43,10 +43,10 @@ export type PrinterItem = { printer: string } & (
   | {
       kind: 'structure';
       document: Structure;
-      /** The document as JSON in UTF-8, fit for the database. */
+      /** The document as JSON in UTF-8, accepted by the database. */
       json: Buffer;
       signature: string;
-      /** The verdict on it, where it was known without judging. */
+      /** Its verdict, if it was known without judging. */
       verdict?: Verdict;
     }
   | { kind: 'verdict'; verdict: Verdict }
@@ -58,20 +58,20 @@ type StructureItem = Extract<PrinterItem, { kind: 'structure' }>;
 interface KnownPresence {
   online: boolean;
   session: string | null;
-  /** Known of those that are online alone. */
+  /** Known only while the printer is online. */
   device: Device | null;
 }
 
 /** What the database knows of a printer. */
 export interface KnownPrinter {
-  /** Undefined: there is no row of it. */
+  /** Undefined when it has no row. */
   presence: KnownPresence | undefined;
   structure?: {
     session: string;
     previousSession: string | null;
     revision: number;
     signature: string;
-    /** May be missing when the structure that comes has the same signature. */
+    /** May be missing when the incoming structure has the same signature. */
     document?: Structure;
   };
   verdict?: Verdict;
@@ -86,32 +86,32 @@ export interface StoredStructure {
   previousSession: string | null;
 }
 
-/** A structure that differs from the one before it, for the history. */
+/** A structure that differs from the one before, for the history. */
 export interface HistoryEntry {
   structure: StoredStructure;
   changes: StructureChange[];
-  /** The current structure stands in a table of its own; its entry in the history gets it when another comes. */
+  /** The document of the current structure stands in another table; the history gets it when the next one comes. */
   current: boolean;
 }
 
-/** Everything that changes for one printer. */
+/** All changes of one printer. */
 export interface PrinterChange {
   printer: string;
-  /** There is no row of it yet. */
+  /** It has no row yet. */
   fresh: boolean;
-  /** A structure was known before: its entry in the history gets its document when another one comes. */
+  /** It had a structure before, whose entry in the history gets its document when another one comes. */
   known: boolean;
-  /** Something was heard of it. */
+  /** It was heard of. */
   seen: boolean;
   presence?: KnownPresence & { at: string | undefined };
   structure?: StoredStructure;
   history: HistoryEntry[];
   verdict?: Verdict;
-  /** The verdict's status is another than the one that printers are looked for by. */
+  /** The status of the verdict changed, which printers are filtered by. */
   restated: boolean;
 }
 
-/** What a presence makes of what is known; undefined for the will of a session that isn't the current one. */
+/** The presence after a message; undefined for the will of a session that isn't the current one. */
 function told(before: KnownPresence, presence: Presence): KnownPresence | undefined {
   const online = presence.state === 'online';
   const session = storableText(presence.session);
@@ -120,18 +120,18 @@ function told(before: KnownPresence, presence: Presence): KnownPresence | undefi
   return { online, session, device: online ? (presence.device ?? null) : null };
 }
 
-/** Whether `document` is older than what is known: another try of an old message, or one overtaken on its way. */
+/** Whether `document` is older than what is known: a repeated message, or one overtaken on its way. */
 function isStale(known: NonNullable<KnownPrinter['structure']>, session: string, revision: number): boolean {
   if (session === known.session) return revision < known.revision;
   return session === known.previousSession;
 }
 
-/** Decides the items of a group in their order; gives each one's result and what is to be written. */
+/** Decides the items of a group in order: each one's result, and what to write. */
 export class PrinterStates {
   readonly #known: Map<string, KnownPrinter>;
   readonly #changes = new Map<string, PrinterChange>();
 
-  /** @param known what the database knows of every printer of the group; it is changed along */
+  /** @param known what the database knows of every printer of the group; it is updated in place */
   constructor(known: Map<string, KnownPrinter>) {
     this.#known = known;
   }
@@ -232,7 +232,7 @@ export class PrinterStates {
     }
     known.structure = { session, previousSession: stored.previousSession, revision, signature, document };
     known.presence ??= { online: false, session: null, device: null };
-    // The same message once more says nothing that its verdict doesn't say already.
+    // A repeated message adds nothing to its verdict.
     const again = !differs && before.session === session && before.revision === revision;
     return {
       outcome: differs ? 'new' : 'same',

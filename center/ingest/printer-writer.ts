@@ -1,7 +1,7 @@
 /**
- * Writes what becomes of printers: presence, structures and verdicts of many of them in one transaction, each printer's
- * rows once. In a reconnect storm a printer comes, shows its structure and is judged within a moment, and its row, in
- * seven indexes, would else be written three times.
+ * Writes presence, structures and verdicts of many printers in one transaction, each printer's rows once. In a
+ * reconnect storm a printer connects, sends its structure and is judged within a moment; otherwise its row, with seven
+ * indexes, would be written three times.
  */
 import type { Presence, Structure, Verdict } from '../../schemas/types.ts';
 import type { Client, Database } from '../database/database.ts';
@@ -23,16 +23,16 @@ import { storableJson } from './storable.ts';
 import { refusalOf } from './store-refusal.ts';
 import { structureSignature } from './structure-changes.ts';
 
-/** Of what a connection alone says: its structure is awaited, so that both are one write. */
+/** How long a connection waits for the printer's structure, so that both are one write. */
 const CONNECTION_PATIENCE_MS = 200;
-/** In a storm, collected for the next write: five ways to the database are then shared by a hundred printers. */
+/** How long the next write is collected in a storm: a hundred printers then share its five round trips. */
 const GATHER_MS = 25;
-/** Two that wait for each other, or a snapshot that is too old: the statement did nothing and may be sent again. */
+/** Deadlock or serialization failure: the statement did nothing and may be sent again. */
 const AGAIN = new Set(['40P01', '40001']);
 const TRIES_MAX = 5;
-/** Bytes of JSON that weigh as much as one item more. */
+/** This many bytes of JSON weigh as much as one more item. */
 const BYTES_PER_WEIGHT = 4_096;
-/** Any number that nobody else takes a Postgres advisory lock with: centers on one database write one after the other. */
+/** Key of a Postgres advisory lock: centers on one database write one after the other. The number is arbitrary. */
 const LOCK = 7_041_227;
 
 const READ_KNOWN = {
@@ -78,15 +78,15 @@ function knownOf(row: KnownRow): KnownPrinter {
   };
 }
 
-/** What the mark that some editors put before UTF-8 begins with. */
+/** First byte of the mark that some editors put before UTF-8. */
 const BYTE_ORDER_MARK = 0xef;
 
-/** Whether the database takes JSON as it came: only what is escaped, and a mark before it, can be refused there. */
+/** Whether the database accepts JSON as received: it can only refuse escaped characters and a byte order mark. */
 function fitsAsItIs(payload: Buffer): boolean {
   return payload[0] !== BYTE_ORDER_MARK && !payload.includes('\\u');
 }
 
-/** A connection that waits for what its printer says next. */
+/** A connection that waits for the printer's next message. */
 interface Held {
   connected: boolean;
   since_ms: number;
@@ -94,11 +94,10 @@ interface Held {
 }
 
 export class PrinterWriter {
-  /** Told of each batch that is durable. */
   onCommitted: Committed = () => {};
   readonly #now: () => number;
   readonly #commit: GroupCommit<PrinterItem, ItemResult>;
-  /** In the order of their coming. */
+  /** In order of arrival. */
   readonly #held = new Map<string, Held>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -125,7 +124,7 @@ export class PrinterWriter {
     return this.#submit<PresenceResult>({ printer, kind: 'presence', presence });
   }
 
-  /** What the broker saw. Nobody waits for it, so it waits for what the printer says next. */
+  /** The broker saw a connection begin or end. No caller needs it at once, so it waits for the printer's next message. */
   connection(printer: string, connected: boolean): Promise<PresenceResult> {
     this.#release(printer);
     if (this.#closed) return this.#submit<PresenceResult>({ printer, kind: 'connection', connected });
@@ -136,8 +135,8 @@ export class PrinterWriter {
   }
 
   /**
-   * @param payload the document as it came, where it is at hand: it is stored as it is
-   * @param verdict on the document, where it is known without judging
+   * @param payload the document as received, if at hand: it is stored unchanged
+   * @param verdict the verdict on the document, if known without judging
    */
   structure(
     printer: string,
@@ -159,13 +158,13 @@ export class PrinterWriter {
     return this.#submit<VerdictResult>({ printer, kind: 'verdict', verdict });
   }
 
-  /** Resolves when everything that was given until now is settled. */
+  /** Resolves when everything given so far is settled. */
   async settled(): Promise<void> {
     for (const printer of [...this.#held.keys()]) this.#release(printer);
     await this.#commit.settled();
   }
 
-  /** Takes no more, and resolves when what was given is settled. */
+  /** Refuses further items, and resolves when all others are settled. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -178,7 +177,7 @@ export class PrinterWriter {
     return this.#commit.submit(item) as Promise<R>;
   }
 
-  /** Hands on what is held of a printer, before anything else of it. */
+  /** Submits the held connection of a printer, before anything else of it. */
   #release(printer: string): void {
     const held = this.#held.get(printer);
     if (!held) return;
@@ -211,7 +210,7 @@ export class PrinterWriter {
   }
 
   async #writeOnce(client: Client, items: PrinterItem[]): Promise<ItemResult[]> {
-    // The lock before the first look at the rows: what is decided from them must still hold when they are written.
+    // Lock before reading the rows: what is decided from them must still hold when they are written.
     await client.query(`SELECT pg_advisory_xact_lock(${LOCK})`);
     const states = new PrinterStates(await this.#known(client, items));
     const results = items.map((item) => states.take(item));
@@ -223,7 +222,7 @@ export class PrinterWriter {
   }
 
   async #known(client: Client, items: PrinterItem[]): Promise<Map<string, KnownPrinter>> {
-    /** Signature of a printer's only structure; '' when all that is known is needed, null when nothing of it is. */
+    /** Signature of a printer's only structure; '' when everything known is needed, null when nothing is. */
     const asked = new Map<string, string | null>();
     for (const item of items) {
       const before = asked.get(item.printer);

@@ -1,4 +1,4 @@
-/** Readings on their way into a real database: durable, once, bounded. */
+/** Readings on a real database: durable, once, limited. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Readings } from '../../schemas/types.ts';
@@ -66,7 +66,7 @@ function codes(printer: string): string[] {
     .map(({ payload }) => payload.code);
 }
 
-test('a reading is on disk when it is acknowledged, and changes nothing when it comes again', async () => {
+test('a reading is on disk when acknowledged, and changes nothing when it comes again', async () => {
   const first = reading(1, { counters: { impressions: 100 } });
   const second = reading(2, { counters: { impressions: 130 } });
   expect(await send('again', first)).toBe('taken');
@@ -81,7 +81,7 @@ test('a reading is on disk when it is acknowledged, and changes nothing when it 
   expect(codes('again')).toEqual([]);
 });
 
-test('many readings of many printers that come at once are each stored once', async () => {
+test('many readings of many printers at once are each stored once', async () => {
   const all = Array.from({ length: 60 }, (_, index) =>
     send(
       `crowd-${index % 6}`,
@@ -97,7 +97,7 @@ test('many readings of many printers that come at once are each stored once', as
   );
 });
 
-test('what comes late from an earlier session is kept and undoes nothing', async () => {
+test('a late reading of an earlier session is kept and undoes nothing', async () => {
   await send('late', reading(1, { session: 'a', counters: { impressions: 10 } }));
   await send('late', reading(1, { session: 'b', counters: { impressions: 30 } }));
   await send('late', reading(2, { session: 'a', counters: { impressions: 20 } }));
@@ -117,7 +117,7 @@ test.each([
   ['a counter beyond 2^53', { counters: { impressions: 2 ** 53 } }, 'payload/schema'],
   ['a negative counter', { counters: { impressions: -1 } }, 'payload/schema'],
   ['half a page', { counters: { impressions: 1.5 } }, 'payload/schema'],
-  ['a name that is none', { counters: { Impressions: 1 } }, 'payload/schema'],
+  ['an invalid name', { counters: { Impressions: 1 } }, 'payload/schema'],
   [
     '65 counters',
     { counters: Object.fromEntries(many(65, (index) => [`c-${index}`, 1] as unknown as object) as never) },
@@ -137,20 +137,20 @@ test.each([
   ],
   ['a symbol for two trays', { inputs: many(2, () => ({ symbol: 'tray.1' })) }, 'payload/duplicate-name'],
   ['more than 64 KiB', { supplies: [], padding: 'x'.repeat(64 * 1024) }, 'payload/too-large'],
-])('%s is refused as a whole and told', async (what, more, code) => {
+])('%s is refused as a whole and reported', async (what, more, code) => {
   const printer = `bad-${what.replaceAll(/[^a-z0-9]/g, '-')}`;
   expect(await send(printer, { ...reading(1), ...more })).toBe('refused');
   expect(codes(printer)).toEqual([code]);
   expect(await numbers(printer)).toEqual([]);
 });
 
-test('a counter that is there twice is refused, whichever of them JSON would let win', async () => {
+test('a counter given twice is refused, whichever of them JSON would keep', async () => {
   const json = `{"session":"s1","number":1,"at":"2026-12-01T07:00:00Z","counters":{"impressions":5,"impressions":7}}`;
   expect(await send('doubled', json)).toBe('refused');
   expect(codes('doubled')).toEqual(['payload/duplicate-name']);
 });
 
-test('a level of 150 % counts as full, is told, and loses nothing else', async () => {
+test('a level of 150 % counts as full, is reported, and loses nothing else', async () => {
   const supplies = [
     { symbol: 'supply.black', kind: 'toner', measure: 'percent' as const, level: 150, capacity: 100 },
   ];
@@ -163,7 +163,7 @@ test('a level of 150 % counts as full, is told, and loses nothing else', async (
   expect(await numbers('beyond')).toEqual([1]);
 });
 
-test('a supply with another symbol at every read is followed so far, then told, and the others go on', async () => {
+test('a supply with another symbol in every reading is followed up to a limit and reported, the others go on', async () => {
   const supplies = (index: number) => [
     ...many(100, (at) => ({ symbol: `odd-${index}-${at}`, kind: 'ink' })),
     { symbol: 'supply.black', kind: 'toner', measure: 'percent' as const, level: 90 - index },
@@ -184,7 +184,7 @@ test('a supply with another symbol at every read is followed so far, then told, 
   expect(row).toEqual({ all: 256, left: expect.closeTo(0.86) });
 });
 
-test('supplies with other serial numbers at every read leave so many rows a day, are told, and are followed on', async () => {
+test('supplies with other serial numbers in every reading add limited rows a day, are reported, and go on', async () => {
   const { exchanges_day_max } = READING_LIMITS;
   told = [];
   for (let index = 0; index < 5; index += 1) {
@@ -205,7 +205,7 @@ test('supplies with other serial numbers at every read leave so many rows a day,
   expect(row).toEqual({ all: 60 + exchanges_day_max, there: 60, latest: 60 });
 });
 
-test('a supply of which nothing new is told is not written again', async () => {
+test('an unchanged supply is not written again', async () => {
   const supplies = [
     {
       symbol: 'supply.black',
@@ -232,14 +232,14 @@ test('10,000 supplies are more than a reading may hold, and the next reading is 
   const supplies = many(10_000, (index) => ({ symbol: `s${index}`, kind: 'ink' }));
   expect(await send('heap', { ...reading(1), supplies, counters: { impressions: 5 } })).toBe('refused');
   expect(codes('heap')).toEqual(['payload/too-large']);
-  // Fewer than fill the payload, and still too many.
+  // Fewer than fill the payload, but still too many.
   expect(await send('heap', { ...reading(1), supplies: supplies.slice(0, 1_000) })).toBe('refused');
   expect(codes('heap').at(-1)).toBe('payload/schema');
   expect(await send('heap', reading(1, { counters: { impressions: 5 } }))).toBe('taken');
   expect(await numbers('heap')).toEqual([1]);
 });
 
-test('names that are members of every object are names like others', async () => {
+test('names that every object has as members are ordinary names', async () => {
   const json = JSON.stringify(reading(1)).replace(
     /}$/,
     ',"counters":{"constructor":3},"supplies":[{"symbol":"__proto__","kind":"ink","serial":"A"}]}',
@@ -261,7 +261,7 @@ test('names that are members of every object are names like others', async () =>
   expect(day).toEqual({ counters: { constructor: { end: 9, grown: 6 } } });
 });
 
-test('the latest of everything is told, whatever single readings leave out', async () => {
+test('the latest value of everything is shown, whatever single readings leave out', async () => {
   await send(
     'latest',
     reading(1, {
@@ -289,7 +289,7 @@ test('the latest of everything is told, whatever single readings leave out', asy
   expect(await opened.store.readings.latest('nobody')).toBeUndefined();
 });
 
-test('raw readings are dropped by the day, and what they came to stays', async () => {
+test('raw readings are dropped by the day, their totals stay', async () => {
   const { database, ingest } = opened.store;
   await ingest.readings('aged', reading(1, { counters: { impressions: 1 } }));
   const days = new Partitions(database, READINGS);
@@ -301,7 +301,7 @@ test('raw readings are dropped by the day, and what they came to stays', async (
   expect(await database.query(`SELECT readings FROM printer_days WHERE printer = 'aged'`)).toEqual([
     { readings: 1 },
   ]);
-  // The partition of today is missing now: it is made again when the next reading needs it.
+  // Today's partition was dropped too: it is created again for the next reading.
   expect(await send('aged', reading(2, { counters: { impressions: 2 } }))).toBe('taken');
   expect(await numbers('aged')).toEqual([2]);
 });

@@ -1,6 +1,6 @@
 /**
- * Payloads that were refused: counted, told to their printer on `refused`, and logged once per printer and kind, so
- * that one broken printer can't fill the log.
+ * Refused payloads: counted, reported to their printer on `refused`, and logged once per printer and kind, so that one
+ * broken printer can't fill the log.
  */
 import type { Logger } from 'pino';
 import { type PlatenError, reasonOf } from '../../schemas/errors.ts';
@@ -12,9 +12,9 @@ import type { Link } from '../link/link.ts';
 export class Refusals {
   readonly #link: Link;
   readonly #log: Logger;
-  /** Count of refusals by code. */
+  /** Number of refusals by code. */
   readonly counts = new Map<string, number>();
-  /** `printer kind` pairs that were logged already, oldest first. */
+  /** `printer kind` pairs logged already, oldest first. */
   readonly #logged = new Set<string>();
 
   constructor(link: Link, log: Logger) {
@@ -39,13 +39,13 @@ export class Refusals {
         `a payload of ${printer} was refused: ${error.message}`,
       );
     }
-    // A printer's name that a foreign broker let through may be none.
+    // A foreign broker may let invalid names of printers through.
     if (!PRINTER_ID.test(printer)) return;
     const refused: Refused = { topic, code: error.code, message: error.message };
     this.#link
       .publish(printerTopic.refused(printer), JSON.stringify(refused), { qos: 1, retain: false })
       .catch((reason: unknown) =>
-        this.#log.warn({ printer, reason: reasonOf(reason) }, 'a refusal was not told'),
+        this.#log.warn({ printer, reason: reasonOf(reason) }, 'cannot send a refusal'),
       );
   }
 }

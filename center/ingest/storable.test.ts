@@ -23,7 +23,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('every time that the schemas take is stored, and as what it says', async () => {
+test('every time that the schemas accept is stored with its meaning', async () => {
   const ends = ['Z', 'z', '+00:00', '+0100', '+01', '-15:59', '+16:00', '+23:59', '-23:59', '-1200'];
   const clocks = ['00:00:00', '23:59:59.5', '12:30:00.123456789', `07:00:00.${'7'.repeat(200)}`];
   const days = ['2026-11-22', '0000-01-01', '0001-01-01', '1000-01-01', '2999-12-31', '9999-12-31'];
@@ -47,7 +47,7 @@ test('every time that the schemas take is stored, and as what it says', async ()
     if (!/^(1000-|2)/.test(at)) continue;
     expect({ at, ms: Math.floor(stored_ms.get(index + 1) ?? 0) }).toEqual({ at, ms: parseTime(at) });
   }
-  // What a structure says of its time is read again when the center starts.
+  // The time of a structure is read again when the center starts.
   for (const [index, at] of times.entries()) {
     if (index % 20 !== 0) continue;
     const shown = { ...sampleStructure(), session: 's1', at };

@@ -1,12 +1,12 @@
 /**
- * Makes what JSON may hold fit for Postgres, which refuses NUL and lone surrogates in text, and the years 0 and beyond
- * 9999 in our column format. Such a value is no reason to refuse a printer's log: the character is replaced.
+ * Makes JSON values acceptable for Postgres, which refuses NUL and lone surrogates in text, and years outside of 1 to
+ * 9999 in our column format. Such a value must not refuse a printer's log, so the character is replaced.
  */
 
-/** Only text with one of these escapes in its JSON can hold something that Postgres refuses. */
+/** Only text with one of these escapes in its JSON can contain what Postgres refuses. */
 const SUSPICIOUS = /\\u(0000|d[89a-f])/i;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it looks for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for NUL.
 const SUSPICIOUS_TEXT = /[\u0000\ud800-\udfff]/;
 
 /** A text without NUL and lone surrogates. */
@@ -32,12 +32,12 @@ export function storableJson(value: unknown): string {
 }
 
 /**
- * Any time of the years 1000 to 2999 without a leap second, as the database takes it as it is: its offsets end before
- * sixteen hours, and what it reads as a time is short.
+ * A time of the years 1000 to 2999 without a leap second that Postgres accepts as it is: its offsets stay below 16 h,
+ * and its length is limited.
  */
 const PLAIN_TIME = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)$/;
 
-/** Whether a time of RFC 3339 has the form that nearly every clock writes: Postgres takes it as it is. */
+/** Whether an RFC 3339 time has the common form that Postgres accepts as it is. */
 export function isPlainTime(at: string): boolean {
   return PLAIN_TIME.test(at);
 }
@@ -45,10 +45,10 @@ export function isPlainTime(at: string): boolean {
 const YEAR_1_MS = Date.UTC(2000, 0, 1) - 63_082_281_600_000;
 const YEAR_9999_MS = Date.UTC(9999, 11, 31);
 
-/** All that the schemas take for a time: small letters, any space for the T, an offset of hours, any fraction. */
+/** Every form of time that the schemas accept: lower case, any space for the T, an offset of hours, any fraction. */
 const TIME = /^(\d{4}-\d\d-\d\d)[\sT](\d\d:\d\d):(\d\d)(?:\.(\d{1,3})\d*)?(?:Z|([+-]\d\d)(?::?(\d\d))?)$/i;
 
-/** A time of RFC 3339 as a timestamp that Postgres takes; leap seconds and impossible years give way. */
+/** An RFC 3339 time as a timestamp for Postgres; leap seconds and impossible years are replaced. */
 export function storableTime(at: string): string {
   if (PLAIN_TIME.test(at)) return at;
   const [, date, clock, second, fraction = '0', hours, minutes = '00'] = TIME.exec(at) ?? [];

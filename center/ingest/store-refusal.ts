@@ -1,19 +1,19 @@
 /**
- * What the database refuses for its content alone. The schemas and `storable.ts` leave nothing of the kind that anybody
- * knows of; should something come through, its printer must be told, or it sends the same for ever.
+ * Recognises content that the database refuses. The schemas and `storable.ts` should let none through; if some gets
+ * through, its printer must be told, or it sends the same forever.
  */
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 
-/** Data that the server can't read or hold (22), or that is too large for it whatever else there is (54). */
+/** Data that the server can't read or hold (22), or that exceeds its limits (54). */
 const CONTENT = /^(22|54)...$/;
-/** In class 22, but of the server's own state: a sequence came to its end. */
+/** In class 22, but a state of the server: a sequence is exhausted. */
 const SEQUENCE_ENDED = '2200H';
 const REASON_CHARACTERS_MAX = 500;
 const NOT_NULL = '23502';
-/** A CHECK constraint; without the name of one it says that a partition is missing, which is nobody's content. */
+/** A CHECK constraint. Without a constraint name it means a missing partition, which is not the content's fault. */
 const CHECK = '23514';
 
-/** Whether an error is about what was written and nothing else. Keys of other rows (23503, 23505) may change. */
+/** Whether an error depends only on what was written. Keys of other rows (23503, 23505) may change. */
 function isOfContent(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const { code, constraint } = error as { code?: unknown; constraint?: unknown };
@@ -21,10 +21,10 @@ function isOfContent(error: unknown): boolean {
   return CONTENT.test(code) || code === NOT_NULL || (code === CHECK && typeof constraint === 'string');
 }
 
-/** What a message that was written alone fails with: payload/not-storable for its content, else the error itself. */
+/** The error of a message that was written alone: payload/not-storable for its content, else the error itself. */
 export function refusalOf(error: unknown): unknown {
   if (!isOfContent(error)) return error;
-  // Its words may repeat what it was given.
+  // The message may quote the content.
   const reason = reasonOf(error).slice(0, REASON_CHARACTERS_MAX);
   return new PlatenError('payload/not-storable', { reason }, { cause: error });
 }

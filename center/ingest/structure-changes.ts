@@ -1,5 +1,5 @@
 /**
- * What changed between two structures of one printer, in the words of the field. Pure.
+ * Lists the changes between two structures of one printer. Pure.
  */
 import { hash } from 'node:crypto';
 import type { InstalledSoftware, Structure, Unit } from '../../schemas/types.ts';
@@ -26,7 +26,7 @@ export interface StructureChange {
   to?: string;
 }
 
-/** Names the whole of a structure's parts, serials included: the same signature, nothing changed. */
+/** A digest of all parts of a structure, serials included: equal signatures mean that nothing changed. */
 export function structureSignature(structure: Structure): string {
   const parts = JSON.stringify([part(structure.apparatus), structure.units.map(part)]);
   return hash('sha256', parts, 'base64url').slice(0, 27);
@@ -63,7 +63,7 @@ function softwareChanges(
   return changes;
 }
 
-/** The changes from `before` to `after`, apparatus first, then units in their order. */
+/** The changes from `before` to `after`: apparatus first, then units in order. */
 export function structureChanges(before: Structure, after: Structure): StructureChange[] {
   const changes: StructureChange[] = [];
   const differ = (kind: StructureChangeKind, subject: string, from?: string, to?: string) => {

@@ -1,4 +1,4 @@
-/** What becomes of uplinks that the store refuses, on a database that refuses them. */
+/** Outcomes of uplinks that the store refuses, on a database that does refuse them. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { printerTopic, type UplinkKind } from '../../schemas/topics.ts';
@@ -50,7 +50,7 @@ function make(ingest: IngestPort, conclude: Conclude = () => undefined, log = si
   return { uplinks, refusals, handle };
 }
 
-/** What became of messages: settled, refused, or not to be acknowledged. */
+/** The outcome of each message: settled, refused, or not to be acknowledged. */
 async function outcomes(messages: Handled[]): Promise<string[]> {
   const settled = await Promise.allSettled(messages.map((message) => Promise.resolve(message)));
   return settled.map((one) => (one.status === 'rejected' ? 'failed' : (one.value ?? 'taken')));
@@ -64,7 +64,7 @@ function batchOf(code: string, seq = 1): object {
 beforeAll(async () => {
   opened = await testStore();
   const { database } = opened.store;
-  // An entry whose code looks like one of Postgres's fails with it.
+  // An entry whose code looks like a SQLSTATE fails with it.
   await database.query(
     `CREATE FUNCTION fail_as_told() RETURNS trigger LANGUAGE plpgsql AS $$
      BEGIN RAISE EXCEPTION 'refused as told' USING ERRCODE = NEW.code; END $$`,
@@ -80,7 +80,7 @@ beforeAll(async () => {
 
 afterAll(() => opened.close());
 
-test('what the database refuses for its content is told to its printer, and does no harm to what came with it', async () => {
+test('content that the database refuses is reported to its printer and does not harm its batch', async () => {
   const { uplinks, refusals, handle } = make(opened.store.ingest);
   const codes = ['J-7201', 'poison', '22003', '22P03', '23502', '54000', 'J-7202'];
   expect(await outcomes(codes.map((code, index) => handle(`p${index}`, 'errors', batchOf(code))))).toEqual([
@@ -101,7 +101,7 @@ test('what the database refuses for its content is told to its printer, and does
       },
     },
   ]);
-  // Nothing of it is kept: a message with the same entry that can be stored is new.
+  // Nothing of it is kept: a storable message with the same entry is new.
   expect(await outcomes([handle('p1', 'errors', batchOf('J-7203'))])).toEqual(['taken']);
   expect(uplinks.counts.entries).toBe(3);
   const poisoned = { ...testStructure(), labels: { poison: 'yes' } };
@@ -117,12 +117,12 @@ test('what the database refuses for its content is told to its printer, and does
   expect(refusals.counts).toEqual(new Map([['payload/not-storable', 7]]));
 });
 
-test('what is not about the content is never refused: it is not acknowledged, or mended', async () => {
+test('an error that is not about the content refuses nothing: the message is not acknowledged, or is repaired', async () => {
   const { refusals, handle } = make(opened.store.ingest);
   const codes = ['2200H', '23503', '23505', '40001', '42601'];
   const messages = codes.map((code, index) => handle(`q${index}`, 'errors', batchOf(code)));
   expect(await outcomes(messages)).toEqual(codes.map(() => 'failed'));
-  // A year from now there is no partition yet: that is 23514, as a broken CHECK is. One is made, and it is taken.
+  // A missing partition is 23514, like a broken CHECK. It is created, and the message is stored.
   const { database } = opened.store;
   const now = () => Date.now() + 365 * 86_400_000;
   const printers = new PrinterWriter(database, now);
@@ -139,7 +139,7 @@ test('what is not about the content is never refused: it is not acknowledged, or
   expect(refusals.counts.size).toBe(0);
 });
 
-test('a fault in what is concluded from entries leaves them acknowledged, and is logged', async () => {
+test('a fault in a conclusion from entries leaves them acknowledged, and is logged', async () => {
   const lines: string[] = [];
   const log = pino({ level: 'error' }, { write: (line) => void lines.push(line) });
   const conclusions = new Conclusions(log);
@@ -156,14 +156,14 @@ test('a fault in what is concluded from entries leaves them acknowledged, and is
   expect(lines.filter((line) => line.includes('a fault of a rule'))).toHaveLength(2);
 });
 
-test('a store that refuses at once is heard of by who listens a moment later', async () => {
+test('an immediate refusal by the store reaches a listener that is added a moment later', async () => {
   const other = await openStore({ source: { url: opened.store.database.url }, log: silent });
   const { handle } = make(other.ingest);
   await other.close();
   expect(await outcomes([handle('s0', 'errors', batchOf('J-7201'))])).toEqual(['failed']);
 });
 
-test('a message that fails each time while others are stored is set aside, and its printer is told', async () => {
+test('a message that keeps failing while others are stored is set aside, and its printer is told', async () => {
   const { uplinks, refusals, handle } = make(opened.store.ingest);
   const poison = () => handle('t0', 'errors', batchOf('42601'));
   const said: string[] = [];
@@ -184,7 +184,7 @@ test('a message that fails each time while others are stored is set aside, and i
   ]);
 });
 
-test('a printer that begins a log memory with every message is refused after a while; those it began go on', async () => {
+test('a printer that starts a log memory with every message is refused after a while; existing ones go on', async () => {
   const { refusals, handle } = make(opened.store.ingest);
   const most = CENTER_LIMITS.new_logs_per_hour_max;
   expect(await outcomes([handle('u0', 'structure', testStructure())])).toEqual(['taken']);
@@ -201,7 +201,7 @@ test('a printer that begins a log memory with every message is refused after a w
   expect(logs[0]?.log).toBe(`log-${1_000 + most - 1}`);
 });
 
-test('messages of one log memory that come before the first of them is stored begin one log memory', async () => {
+test('messages of one log memory before the first of them is stored count as one log memory', async () => {
   const { refusals, handle } = make(opened.store.ingest);
   const count = CENTER_LIMITS.new_logs_per_hour_max + 50;
   const said = await outcomes(

@@ -1,7 +1,7 @@
 /**
- * What printers send: each uplink is checked as a whole, made durable, and handed to the capabilities that conclude
- * something from it. The promise of `handle` settles when the message is durable; conclusions come after it, because
- * a printer need not wait for them and they can be drawn again from the store.
+ * Handles uplinks: each is validated as a whole, made durable, and passed to the parts that conclude something from it.
+ * The promise of `handle` settles when the message is durable. Conclusions follow later, because a printer need not
+ * wait for them and they can be drawn again from the store.
  */
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
@@ -28,7 +28,7 @@ import type { ErrorsResult, ErrorsTaker } from './ingest-errors.ts';
 import { NewLogs } from './new-logs.ts';
 import type { Refusals } from './refusals.ts';
 
-/** The durable side. Every promise resolves, and every taker is called, after the commit. */
+/** The durable store. Every promise resolves, and every taker is called, after the commit. */
 export type IngestPort = Pick<
   IngestWriter,
   'structure' | 'knowsLog' | 'takeErrors' | 'presence' | 'connection' | 'update' | 'readings'
@@ -50,7 +50,7 @@ const BYTES_MAX: Record<UplinkKind, number> = {
 };
 
 /**
- * Refuses a structure in which a symbol names two things.
+ * Refuses a structure that uses a symbol twice.
  * @throws PlatenError payload/duplicate-symbol
  */
 export function checkSymbols(structure: Structure): void {
@@ -62,7 +62,7 @@ export function checkSymbols(structure: Structure): void {
 }
 
 /**
- * Refuses readings in which a name stands for two things: JSON itself would let the last one win.
+ * Refuses readings that use a name twice: JSON itself would keep the last one.
  * @throws PlatenError payload/duplicate-name
  */
 export function checkNames(readings: Readings, payload: Uint8Array): void {
@@ -79,7 +79,7 @@ export function checkNames(readings: Readings, payload: Uint8Array): void {
 }
 
 /**
- * Refuses a batch whose entries don't grow.
+ * Refuses a batch whose sequence numbers don't ascend.
  * @throws PlatenError payload/seq-backwards
  */
 export function checkSequence(batch: ErrorBatch): void {
@@ -90,31 +90,31 @@ export function checkSequence(batch: ErrorBatch): void {
   }
 }
 
-/** A cursor to be told. */
+/** A cursor to be sent to the printer. */
 interface Ack {
   printer: string;
   log: string;
   upTo: number;
 }
 
-/** Hears what became of messages of entries. */
+/** Handles the outcome of messages with entries. */
 interface EntriesListener {
   stored(message: EntriesUnderWay, result: ErrorsResult): void;
-  /** Whether it failed for its content: then it was counted and told. */
+  /** Whether its content is to blame: then it was counted and reported. */
   refused(message: EntriesUnderWay, error: unknown): boolean;
 }
 
-/** A message of entries on its way to the store: told to the broker, like a promise, but without what that costs. */
+/** A message with entries under way to the store. It reports to the broker like a promise, without its costs. */
 class EntriesUnderWay implements Handled, ErrorsTaker {
   readonly printer: string;
   readonly log: string;
   readonly topic: string;
-  /** Tells it from other messages, also when it comes again. */
+  /** Identifies the message, also when it comes again. */
   readonly name: string;
   readonly #listener: EntriesListener;
   #settled: Parameters<Handled['then']>[0] | undefined;
   #failed: Parameters<Handled['then']>[1] | undefined;
-  /** What is to be told as soon as somebody listens: the store may refuse at once. */
+  /** The outcome until somebody listens: the store may refuse at once. */
   #untold: (() => void) | undefined;
 
   constructor(printer: string, batch: ErrorBatch, topic: string, listener: EntriesListener) {
@@ -162,9 +162,9 @@ export class Uplinks {
   readonly #newLogs: NewLogs;
   readonly #hear: (printer: string) => void;
   readonly #isRemoved: (printer: string) => boolean;
-  /** Cursors to be told, by printer and log memory. */
+  /** Cursors to be sent, by printer and log memory. */
   #acks = new Map<string, Map<string, Ack>>();
-  /** The one that was met last. */
+  /** The one used last. */
   #ack: Ack | undefined;
   /** Uplinks taken and entries stored, by kind: read by the metrics. */
   readonly counts = {
@@ -181,18 +181,18 @@ export class Uplinks {
   constructor(parts: {
     ingest: IngestPort;
     conclude: Conclude;
-    /** The verdict on a structure, where it is known without judging. */
+    /** The verdict on a structure, if known without judging. */
     knownVerdict(structure: Structure): Verdict | undefined;
-    /** Answers what a printer asks. */
+    /** Answers a question of a printer. */
     ask(printer: string, method: string, payload: Buffer): Promise<void>;
     refusals: Refusals;
     events: FleetEvents;
     link: Link;
     log: Logger;
     now(): number;
-    /** Is told of every uplink that a printer itself sent just now; on the way of every entry, so it must be cheap. */
+    /** Called for every uplink that a printer has just sent, entries included, so it must be cheap. */
     hear?(printer: string): void;
-    /** Whether a printer was removed: nothing of it is taken. Just as cheap. */
+    /** Whether a printer was removed, so that nothing of it is accepted. It must be cheap too. */
     isRemoved?(printer: string): boolean;
   }) {
     this.#ingest = parts.ingest;
@@ -210,21 +210,21 @@ export class Uplinks {
 
   /**
    * Handles one uplink of a printer.
-   * @returns what settles with 'refused' when its content was refused (it was counted and told), otherwise with nothing,
-   * and fails with what the store throws when it can't take the message: it must then not be acknowledged
+   * @returns settles with 'refused' when the content was refused (it was counted and reported), otherwise with nothing;
+   * fails with the store's error when the message can't be stored and must not be acknowledged
    */
   handle(message: LinkMessage, parsed: ParsedTopic & { from: 'printer' }): Handled {
     const { printer, kind } = parsed;
-    // An emptied retained document ("none") says nothing that has to be kept.
+    // A cleared retained document ("none") contains nothing to keep.
     if (message.payload.length === 0 && (kind === 'structure' || kind === 'presence')) return TAKEN;
-    // Entries are what comes most: they go the shortest way, with no promise between the commit and the broker.
+    // Entries are the most frequent uplink: they take the shortest path, without a promise between commit and broker.
     if (kind === 'errors') return this.#entries(printer, message);
     return this.#document(printer, kind, parsed.method, message);
   }
 
   /** @throws PlatenError when a message names another printer or is too large */
   #check(printer: string, kind: UplinkKind, message: LinkMessage): void {
-    // A printer that the broker knows by name has an id that is right.
+    // A printer that the broker has authenticated has a valid id.
     const known = message.publisher?.role === 'printer' ? message.publisher.name : undefined;
     if (known === undefined ? !PRINTER_ID.test(printer) : known !== printer) {
       throw new PlatenError('payload/wrong-printer');
@@ -233,11 +233,11 @@ export class Uplinks {
     if (message.payload.length > BYTES_MAX[kind]) {
       throw new PlatenError('payload/too-large', { bytes: message.payload.length, limit: BYTES_MAX[kind] });
     }
-    // A presence may be a will, which the broker speaks when the printer is gone.
+    // A presence may be a will, which the broker publishes when the printer is gone.
     if (kind !== 'presence' && !message.replayed) this.#hear(printer);
   }
 
-  /** @throws the error itself unless it is about the content of the message, or the message failed too often */
+  /** @throws the error itself, unless the content is to blame or the message failed too often */
   #refuse(printer: string, kind: UplinkKind, message: LinkMessage, error: unknown): 'refused' {
     const name = () => createHash('sha256').update(message.payload).digest('base64');
     const refusal = isOfPayload(error) ? error : this.#setAside(printer, kind, name(), error);
@@ -246,11 +246,11 @@ export class Uplinks {
     return 'refused';
   }
 
-  /** Why a message that the store could not take is given up; undefined while it should come again. */
+  /** Why a message that could not be stored is given up; undefined while it should come again. */
   #setAside(printer: string, kind: UplinkKind, name: string, error: unknown): PlatenError | undefined {
     const tries = this.#failed.failed(`${printer} ${kind} ${name}`, error, this.counts[kind]);
     if (tries === undefined) return undefined;
-    this.#log.error({ printer, kind, tries, err: error }, 'a message that fails each time was set aside');
+    this.#log.error({ printer, kind, tries, err: error }, 'a message that keeps failing was set aside');
     return new PlatenError('payload/set-aside', { tries, reason: reasonOf(error) });
   }
 
@@ -351,7 +351,7 @@ export class Uplinks {
     }
     const same = outcome === 'same';
     const sessionSame = previous?.session === structure.session;
-    // Delivered twice: nothing new in it at all.
+    // A repeated delivery.
     if (same && sessionSame && previous.revision === structure.revision) return;
     if (!same || !sessionSame || structure.request !== undefined) {
       this.#events.tell('structure', structure.reason, {
@@ -359,7 +359,7 @@ export class Uplinks {
         data: { session: structure.session, revision: structure.revision, request: structure.request },
       });
     }
-    // An unchanged structure is news too: it shows that an update has, or has not, been installed.
+    // An unchanged structure is news too: it shows whether an update was installed.
     this.#conclude({
       kind: 'structure',
       printer,
@@ -368,7 +368,7 @@ export class Uplinks {
     });
   }
 
-  /** Tells the cursor: once for all the messages of a log memory that one commit stored. */
+  /** Sends the cursor, once for all messages of a log memory that one commit stored. */
   #acknowledge(printer: string, log: string, upTo: number): void {
     // Several messages of a log memory come together.
     let ack = this.#ack;
@@ -399,7 +399,7 @@ export class Uplinks {
         this.#link
           .publish(printerTopic.errorsAck(printer), JSON.stringify(ack), { qos: 1, retain: false })
           .catch((error: unknown) =>
-            this.#log.warn({ printer, reason: reasonOf(error) }, 'errors/ack was not sent'),
+            this.#log.warn({ printer, reason: reasonOf(error) }, 'cannot send errors/ack'),
           );
       }
     }
@@ -414,12 +414,12 @@ export class Uplinks {
     if (device === 'reachable') this.#conclude({ kind: 'reachable', printer });
   }
 
-  /** The broker saw a printer's connection begin or end: presence holds also for printers that never speak of it. */
+  /** The broker saw a printer's connection begin or end: this gives a presence to printers that send none. */
   connection(printer: string, connected: boolean): void {
     if (this.#isRemoved(printer)) return;
     this.#ingest.connection(printer, connected).then(
       ({ flipped }) => this.#cameOrWent(printer, connected, flipped),
-      (error: unknown) => this.#log.warn({ printer, reason: reasonOf(error) }, 'a presence was not stored'),
+      (error: unknown) => this.#log.warn({ printer, reason: reasonOf(error) }, 'cannot store a presence'),
     );
   }
 
