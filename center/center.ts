@@ -1,4 +1,4 @@
-/** The center as the process around it sees it. */
+/** The center, as seen from its process. */
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Repository } from '../releases/repository.ts';
@@ -16,10 +16,10 @@ export interface CenterOptions {
   accounts: StoredAccounts;
   tokens: Tokens;
   registry: Registry;
-  /** The release repository, and its address as printers reach it, with a slash at its end. */
+  /** The release repository, and its address for printers, ending with a slash. */
   repository: Repository;
   repositoryUrl: string;
-  /** Redis for the queue; undefined: the queue is on the store's Postgres. */
+  /** Redis for the queue; undefined: the queue uses the store's Postgres. */
   redisUrl: string | undefined;
   log: Logger;
   /** Milliseconds since the epoch. */
@@ -28,13 +28,13 @@ export interface CenterOptions {
 
 export interface Center {
   readonly capabilities: Capabilities;
-  /** What HTTP serves: requests of operators, and the record of events. */
+  /** For the HTTP server: answers requests of operators, and has the record of events. */
   readonly door: { answer(asked: Asked): Promise<Answered>; readonly events: EventRecord };
-  /** Why the queue of orders can't be used at the moment. */
+  /** Why the queue of orders can't be used; undefined while it can. */
   queueFault(): string | undefined;
   /** The broker in this process saw a printer's connection begin or end. */
   connection(printer: string, connected: boolean): void;
-  /** Begins to listen and finishes what a stop or a kill left undone. What was opened is closed when it fails. */
+  /** Starts listening and finishes what a stop or a kill left undone. If it fails, it closes what was opened. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -20,7 +20,7 @@ afterAll(async () => {
   await opened.close();
 });
 
-test('a start that fails half-way closes what it opened, also when closing fails', async () => {
+test('a start that fails half-way closes what it opened, even when closing fails', async () => {
   const { store, folder } = opened;
   const stopped: string[] = [];
   const center = await createCenter({
@@ -49,7 +49,7 @@ test('a start that fails half-way closes what it opened, also when closing fails
     String(await client.client('LIST'))
       .trim()
       .split('\n').length;
-  // The queue and its worker have connections of their own; ours is the one that is left.
+  // The queue and its worker have connections of their own; the remaining one is ours.
   await eventually(async () => ((await connections()) === 1 ? true : undefined));
   client.disconnect();
   await center.stop();

@@ -1,7 +1,7 @@
 /**
- * The composition root of the center. It declares the parts in the order in which they depend on each other, and lists
- * who hears of conclusions. Data flows one way: what the link delivers is made durable, then judged, and what was
- * concluded goes out over the link.
+ * The composition root of the center. It declares the parts in order of dependency, and lists who listens to
+ * conclusions. Data flows one way: what the link delivers is made durable, then judged, and conclusions go out over
+ * the link.
  */
 import { Closers } from '../base/closers.ts';
 import { reasonOf } from '../schemas/errors.ts';
@@ -27,10 +27,10 @@ import { createUpdate } from './update/update.ts';
 import { openJudging } from './verdicts/judging.ts';
 import { WhatIfService } from './verdicts/what-if-service.ts';
 
-/** Puts the center together; nothing is heard before `start`. */
+/** Puts the center together; it receives nothing before `start`. */
 export function createCenter(options: CenterOptions): Promise<Center> {
   const closers = new Closers((error) =>
-    options.log.error({ reason: reasonOf(error) }, 'a part of the center did not close cleanly'),
+    options.log.error({ reason: reasonOf(error) }, 'cannot close a part of the center'),
   );
   return closers.orClose(() => compose(options, closers));
 }

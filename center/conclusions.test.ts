@@ -10,7 +10,7 @@ function logged() {
   return { lines, log };
 }
 
-test('listeners hear in their order, and one that fails keeps the others from nothing', async () => {
+test('listeners are called in order, and one that fails does not stop the others', async () => {
   const { lines, log } = logged();
   const heard: string[] = [];
   const conclusions = new Conclusions(log);
@@ -32,7 +32,7 @@ test('listeners hear in their order, and one that fails keeps the others from no
   expect(lines[1]).toContain('rejected');
 });
 
-test('idle waits for listeners, also for what they conclude themselves', async () => {
+test('idle waits for listeners, and for what they conclude themselves', async () => {
   const done: string[] = [];
   const conclusions = new Conclusions(logged().log);
   conclusions.listen([

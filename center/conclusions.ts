@@ -1,6 +1,6 @@
 /**
- * What follows from stored data, and who acts on it: the one way in which the parts of the center reach each other.
- * Nothing here is durable. After a kill, conclusions are drawn again from the store.
+ * What follows from stored data, and which parts act on it: the only way in which the parts of the center reach each
+ * other. Nothing here is durable. After a kill, conclusions are drawn again from the store.
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../schemas/errors.ts';
@@ -17,9 +17,9 @@ export interface Judged {
 }
 
 export type Conclusion =
-  /** A structure was stored. `judged`: with its verdict, so it need not be judged. */
+  /** A structure was stored. `judged`: together with its verdict, so it need not be judged. */
   | { kind: 'structure'; printer: string; structure: Structure; judged: Judged | undefined }
-  /** Entries were stored; only those that are new. */
+  /** New entries were stored. */
   | { kind: 'entries'; printer: string; log: string; entries: readonly LogEntry[] }
   /** A new reading was stored. */
   | { kind: 'reading'; printer: string; signs: ReadingSigns }
@@ -33,7 +33,7 @@ export type Conclusion =
   | { kind: 'enrolled'; printers: readonly string[] }
   /** Another catalog is in force. */
   | { kind: 'catalog' }
-  /** A verdict was stored that says something new. */
+  /** A verdict that differs from the one before was stored. */
   | { kind: 'verdict'; printer: string; structure: Structure; verdict: Verdict }
   /** An order changed its state. */
   | { kind: 'order'; row: ExecutionRow; before: string }
@@ -57,7 +57,7 @@ export class Conclusions {
     this.#log = log;
   }
 
-  /** Sets who hears of conclusions, in this order. */
+  /** Sets the listeners, in this order. */
   listen(listeners: readonly Listener[]): void {
     this.#listeners = listeners;
   }
@@ -68,7 +68,7 @@ export class Conclusions {
         const work = listener.hear(conclusion);
         if (work) this.#track(conclusion, work);
       } catch (error) {
-        // What it follows from is stored: a fault in one listener is no reason to stop, or to skip the others.
+        // The data it follows from is stored: a fault in one listener must not stop or skip the others.
         this.#failed(conclusion, error);
       }
     }
@@ -85,7 +85,7 @@ export class Conclusions {
     const printer = 'printer' in conclusion ? conclusion.printer : undefined;
     this.#log.error(
       { conclusion: conclusion.kind, printer, reason: reasonOf(error), err: error },
-      'a conclusion was not acted on',
+      'a listener failed to act on a conclusion',
     );
   }
 

@@ -1,4 +1,4 @@
-/** What the composition root gives to every part. */
+/** What the composition root passes to every part. */
 import type { Logger } from 'pino';
 import type { Conclude } from './conclusions.ts';
 import type { Store } from './database/store.ts';

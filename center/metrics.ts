@@ -1,6 +1,6 @@
 /**
- * The center's Prometheus metrics. Counters are read from where they are counted when somebody scrapes, so that
- * counting costs the hot path an addition and nothing more.
+ * The center's Prometheus metrics. Counters are read at the scrape from where they are counted, so that counting costs
+ * the hot path no more than an addition.
  */
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
@@ -8,7 +8,7 @@ import type { Database } from './database/database.ts';
 import { FleetGauges, type FleetGaugesParts } from './fleet/gauges.ts';
 import type { IngestWriter } from './ingest/ingest.ts';
 
-/** Something to show: its name, help, the label it is split by, and how to read it. */
+/** A value to show: its name, help, label, and how to read it. */
 export interface Reading {
   name: string;
   help: string;
@@ -23,7 +23,7 @@ export function createRegistry(): Registry {
   return registry;
 }
 
-/** Shows a reading. Prometheus treats a gauge that only grows as well as a counter, and a gauge can be read anew. */
+/** Shows a reading as a gauge, which can be set from a value. Prometheus accepts a growing gauge for a counter. */
 export function show(registry: Registry, { name, help, label, read }: Reading): void {
   new Gauge({
     name,
@@ -41,7 +41,7 @@ export function show(registry: Registry, { name, help, label, read }: Reading): 
   });
 }
 
-/** What of the center is shown. */
+/** What the metrics read of the center. */
 export interface CenterReadings {
   store: { readonly database: Database; readonly ingest: Pick<IngestWriter, 'onCommitted'> };
   summary: FleetGaugesParts['summary'];
@@ -119,11 +119,11 @@ export function showCenter(registry: Registry, center: CenterReadings): void {
   for (const reading of readings) show(registry, reading);
 }
 
-/** A commit on a local disk takes milliseconds; one that waits for a database that is away, as long as that is. */
+/** A commit on a local disk takes milliseconds; during an outage of the database, as long as that lasts. */
 const COMMIT_BUCKETS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const ITEM_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000];
 
-/** Shows how long the group commits of ingest take, and how much goes together. */
+/** Shows duration and size of ingest's group commits. */
 export function showCommits(registry: Registry, ingest: Pick<IngestWriter, 'onCommitted'>): void {
   const seconds = new Histogram({
     name: 'platen_ingest_commit_seconds',

@@ -1,7 +1,7 @@
 import { barringLink } from './barring-link.ts';
 import type { Link } from './link.ts';
 
-test('nothing is retained for printers that were removed, and everything else goes on', async () => {
+test('nothing is retained for removed printers, everything else passes', async () => {
   const published: string[] = [];
   const link: Link = {
     start: async () => undefined,
@@ -27,6 +27,6 @@ test('nothing is retained for printers that were removed, and everything else go
     'campaigns/gone {} true',
     'forget gone',
   ]);
-  // A foreign broker's link says nothing of who listens: neither does this.
+  // A foreign broker's link has no `heard`, so neither does this one.
   expect(barring.heard).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-/** A link that lets nothing be retained for printers that were removed: whoever gets such an id next would find it. */
+/** A link that retains nothing for removed printers: the next printer with that id would receive it. */
 import { PRINTERS_PREFIX } from '../../schemas/topics.ts';
 import type { Link } from './link.ts';
 
@@ -8,7 +8,7 @@ function printerOf(topic: string): string | undefined {
   return end < 0 ? undefined : topic.slice(PRINTERS_PREFIX.length, end);
 }
 
-/** The link, without retained documents for printers of which `isRemoved` holds. Emptying a topic is always allowed. */
+/** Wraps a link: no retained documents for printers where `isRemoved` is true. Clearing a topic is always allowed. */
 export function barringLink(link: Link, isRemoved: (printer: string) => boolean): Link {
   const { heard, forget } = link;
   return {

@@ -9,7 +9,7 @@ export interface PublishingBroker {
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
   heard(topic: string): boolean;
   forget(name: string): Promise<void>;
-  /** Resolves when nothing that it handed over is unanswered. */
+  /** Resolves when every message that it handed over is answered. */
   idle(): Promise<void>;
 }
 
@@ -17,7 +17,7 @@ export class InProcessLink implements Link {
   #broker: PublishingBroker | undefined;
   #handler: LinkHandler | undefined;
 
-  /** The broker is made with `uplink` as its hook, so it comes after the link. */
+  /** Sets the broker. It is created after the link, because `uplink` is its hook. */
   attach(broker: PublishingBroker): void {
     this.#broker = broker;
   }

@@ -45,9 +45,9 @@ test('many messages are under way at once, in order, and acknowledged only when 
     await client.publishAsync('platen/v1/printers/p/errors', String(n), { qos: 1 });
   await until(() => heard.length === 200);
   expect(heard).toEqual(Array.from({ length: 200 }, (_, n) => String(n)));
-  // The center dies with all of them under way: none was acknowledged, all of them come again.
+  // The center dies with all of them under way: none was acknowledged, so all of them come again.
   for (const one of release.splice(0, 50)) one();
-  // Their acknowledgements are on their way, and mosquitto takes them before the successor comes.
+  // Their acknowledgements are on their way; mosquitto must get them before the successor connects.
   await new Promise((resolve) => setTimeout(resolve, 500));
   const again: string[] = [];
   const successor = new MqttLink({ url: mosquitto.url, name: 'one', log });
@@ -78,7 +78,7 @@ test('what could not be stored comes again', async () => {
   expect(tries).toBe(3);
 });
 
-test('retained structures that were there before are read at the start, and marked', async () => {
+test('retained structures that exist at the start are read, and marked as replayed', async () => {
   const mosquitto = await broker();
   const client = await printer(mosquitto.url);
   const topic = 'platen/v1/printers/p/structure';
@@ -97,7 +97,7 @@ test('retained structures that were there before are read at the start, and mark
   expect(heard.find((message) => message.payload.toString() === 'new')).toMatchObject({ replayed: false });
 });
 
-test('two centers share the work; a broker that restarts is found again', async () => {
+test('two centers share the work, and reconnect to a broker that restarts', async () => {
   const mosquitto = await broker();
   const counts = [0, 0];
   const links = counts.map((_, index) => new MqttLink({ url: mosquitto.url, name: `c${index}`, log }));
@@ -124,7 +124,7 @@ test('two centers share the work; a broker that restarts is found again', async 
   await links[0]?.publish('platen/v1/printers/p/verdict', '{}', { qos: 1, retain: true });
 });
 
-test('a broker that is not there, or refuses the password, is said', async () => {
+test('a broker that is away, or refuses the password, is reported', async () => {
   await expect(
     new MqttLink({ url: 'mqtt://127.0.0.1:9', name: 'one', log }).start(() => Promise.resolve(undefined)),
   ).rejects.toMatchObject({ code: 'start/broker', message: expect.stringContaining('ECONNREFUSED') });

@@ -1,8 +1,8 @@
 /**
- * The link over a foreign broker, for any MQTT 3.1.1 broker that knows shared subscriptions. Several centers share the
- * work under one group name; each has a session of its own, under a name that stays, so that what the broker couldn't
- * deliver waits for it. Retained documents don't reach shared subscriptions at every broker (mosquitto 2.0 sends
- * them, MQTT 5 forbids it): they are read once, beside it, at the start, which does no harm where they come twice.
+ * The link over a foreign broker, which must support MQTT 3.1.1 and shared subscriptions. Several centers share the
+ * work in one group. Each has a persistent session under a stable client id, so that undelivered messages wait for it.
+ * Shared subscriptions get no retained documents from some brokers (mosquitto 2.0 sends them, MQTT 5 forbids it), so
+ * these are read once at the start over a separate connection; getting them twice does no harm.
  */
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { CENTER_FILTERS } from '../../schemas/topics.ts';
@@ -13,7 +13,7 @@ import { type BrokerAddress, MqttReceiver, parseBrokerAddress, type ReceiverLog 
 export interface MqttLinkOptions {
   /** `mqtt://user:password@host:port` or `mqtts://…`. */
   url: string;
-  /** Names this center at the broker; it must stay the same from start to start and differ between centers. */
+  /** Client id of this center: the same at every start, and different for each center. */
   name: string;
   log: ReceiverLog;
 }
@@ -21,7 +21,7 @@ export interface MqttLinkOptions {
 /** The group that all centers share. */
 const GROUP = 'platen-center';
 const RETAINED_FILTERS = CENTER_FILTERS.filter((filter) => /\/(structure|presence)$/.test(filter));
-/** The retained documents are read when none came for so long. */
+/** The retained documents count as read when none came for this long. */
 const REPLAY_QUIET_MS = 1_000;
 
 export class MqttLink implements Link {
@@ -46,12 +46,12 @@ export class MqttLink implements Link {
     }
   }
 
-  /** Messages that no broker would take, set aside since the start. */
+  /** Messages set aside since the start because the broker accepts them never. */
   get setAside(): number {
     return this.#publisher.setAside;
   }
 
-  /** Whether the broker is there at the moment. */
+  /** Whether the broker is connected. */
   get connected(): boolean {
     return (this.#receiver?.connected ?? false) && this.#publisher.connected;
   }
@@ -70,7 +70,7 @@ export class MqttLink implements Link {
       log,
     });
     try {
-      // What is heard is answered at once: the way out has to be there first.
+      // Answers may follow the first message at once, so the publisher has to be connected first.
       await this.#publisher.start();
       await receiver.start();
     } catch (error) {
@@ -83,10 +83,7 @@ export class MqttLink implements Link {
     }
     this.#receiver = receiver;
     this.#replaying = this.#replay(handler).catch((error: unknown) =>
-      log.warn(
-        { reason: reasonOf(error) },
-        'retained documents could not be read; printers send theirs again',
-      ),
+      log.warn({ reason: reasonOf(error) }, 'cannot read the retained documents; printers send theirs again'),
     );
   }
 
@@ -98,7 +95,7 @@ export class MqttLink implements Link {
       persistent: false,
       filters: RETAINED_FILTERS,
       qos: 1,
-      // What is said just now comes over the shared subscription.
+      // Live messages come over the shared subscription.
       handler: (message) => (message.replayed ? handler(message) : Promise.resolve(undefined)),
       log: this.#options.log,
     });

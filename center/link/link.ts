@@ -1,6 +1,6 @@
 /**
- * The link between the center and a broker: what the center hears, and how it speaks. There are two adapters: in
- * process (the embedded broker calls the center before it acknowledges) and an MQTT client of a foreign broker.
+ * The link between the center and a broker, in both directions. There are two adapters: in process (the embedded broker
+ * calls the center before it acknowledges), and an MQTT client of a foreign broker.
  */
 import type { Role } from '../../schemas/roles.ts';
 
@@ -8,9 +8,9 @@ import type { Role } from '../../schemas/roles.ts';
 export interface LinkMessage {
   topic: string;
   payload: Buffer;
-  /** A retained message delivered because the center subscribed, not because somebody spoke just now. */
+  /** A retained message delivered because the center subscribed, not one published just now. */
   replayed: boolean;
-  /** Who the broker says published it; absent over a foreign broker, which enforces its own access list. */
+  /** The publisher as authenticated by the broker; absent over a foreign broker, which has its own access list. */
   publisher?: { name: string; role: Role };
 }
 
@@ -19,31 +19,30 @@ export interface PublishOptions {
   retain: boolean;
 }
 
-/** What becomes of a message: told once, and never before `then` has returned. A promise is one. */
+/** The outcome of a message: reported once, and never before `then` has returned. A promise is one. */
 export interface Handled {
   then(settled: (disposition: 'refused' | undefined) => void, failed: (error: unknown) => void): unknown;
 }
 
 /**
- * Handles one message. What is returned settles when the message is durable: only then may the broker acknowledge it.
- * It fails only when the message must not be acknowledged (the store is gone); a message that is refused for its
- * content settles with 'refused' (it is acknowledged, because sending it again would not mend it, but neither
- * delivered nor retained).
+ * Handles one message. The result settles when the message is durable: only then may the broker acknowledge it. It
+ * fails only when the message must not be acknowledged (the store is gone). A message refused for its content settles
+ * with 'refused': it is acknowledged, because sending it again would not help, but neither delivered nor retained.
  */
 export type LinkHandler = (message: LinkMessage) => Handled;
 
 export interface Link {
-  /** Begins to hear. */
+  /** Starts receiving. */
   start(handler: LinkHandler): Promise<void>;
-  /** Publishes; resolves when the broker has taken it over. An empty payload with `retain` empties the topic. */
+  /** Publishes; resolves when the broker has accepted it. An empty payload with `retain` clears the topic. */
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void>;
-  /** Whether a message of this topic that isn't retained would reach anybody; absent where that isn't known. */
+  /** Whether a message that isn't retained has a subscriber on this topic; absent where that isn't known. */
   heard?(topic: string): boolean;
   /**
-   * Ends the connection of a printer that was removed, and its session with what waits in it; absent where that is a
-   * foreign broker's business.
+   * Ends the connection and the session of a removed printer, with its queue; absent over a foreign broker, which
+   * manages its own sessions.
    */
   forget?(printer: string): Promise<void>;
-  /** Stops hearing, waits for what is under way. */
+  /** Stops receiving, and waits for what is under way. */
   stop(): Promise<void>;
 }

@@ -1,8 +1,8 @@
 /**
- * Publishes over a foreign broker, again after a lost connection. A broker ends the connection over a message that it
- * won't take (one that is larger than it allows, for example), and sent again it would end every connection that
- * follows. So what was under way when a connection ended is sent again one message at a time; one that ends its
- * connection each time is set aside.
+ * Publishes over a foreign broker, and again after a lost connection. A broker ends the connection over a message that
+ * it doesn't accept (one above its size limit, for example), and repeating it would end every new connection. So what
+ * was under way when a connection ended is sent again one message at a time, and a message that ends its connection
+ * each time is set aside.
  */
 import mqtt, { type MqttClient } from 'mqtt';
 import { reasonOf } from '../../schemas/errors.ts';
@@ -18,11 +18,11 @@ interface Pending {
   topic: string;
   payload: string | Buffer;
   options: PublishOptions;
-  /** Sent on the present connection. */
+  /** Sent on the current connection. */
   sent: boolean;
-  /** Was under way when a connection ended: it goes alone. */
+  /** Under way when a connection ended: it is sent alone. */
   suspect: boolean;
-  /** Connections that ended with nothing else under way. */
+  /** Number of connections that ended while only this message was under way. */
   tries: number;
   resolve(): void;
   reject(error: Error): void;
@@ -32,7 +32,7 @@ export class MqttPublisher {
   readonly #url: string;
   readonly #clientId: string;
   readonly #log: ReceiverLog;
-  /** What the broker has not acknowledged, in the order in which it was published. */
+  /** Not acknowledged by the broker yet, in order of publishing. */
   readonly #pending = new Set<Pending>();
   #client: MqttClient | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -50,7 +50,6 @@ export class MqttPublisher {
     return this.#client?.connected ?? false;
   }
 
-  /** Messages that were set aside since the start. */
   get setAside(): number {
     return this.#setAside;
   }
@@ -68,16 +67,16 @@ export class MqttPublisher {
     }
     this.#client = client;
     client.on('error', (error) =>
-      this.#log.warn({ reason: reasonOf(error) }, 'publishing to the broker fails'),
+      this.#log.warn({ reason: reasonOf(error) }, 'cannot publish to the broker'),
     );
     client.once('close', () => this.#lost(client));
     this.#sendNext();
   }
 
-  /** Resolves when the broker has it; rejects when it was set aside or too much waits. */
+  /** Resolves when the broker has it; rejects when it was set aside or the queue is full. */
   publish(topic: string, payload: string | Buffer, options: PublishOptions): Promise<void> {
     if (options.qos === 0) {
-      // It may be lost, and must not cast suspicion on what is tried alone.
+      // Not while a suspect is sent alone: another message would blur which one ends the connection.
       const client = this.#suspects() ? undefined : this.#client;
       if (!client?.connected) return Promise.resolve();
       return client.publishAsync(topic, payload, options).then(() => undefined);
@@ -104,7 +103,7 @@ export class MqttPublisher {
   #sendNext(): void {
     for (const pending of this.#pending) {
       if (!pending.sent) this.#send(pending);
-      // What comes behind it has to wait, so that it is known whose fault it is if the connection ends.
+      // Later messages have to wait, so that the culprit is known if the connection ends.
       if (pending.suspect) return;
     }
   }
@@ -115,7 +114,7 @@ export class MqttPublisher {
     pending.sent = true;
     const { topic, payload, options } = pending;
     client.publish(topic, payload, options, (error) => {
-      // What a connection that has ended says is nothing: the message is sent again on the next one.
+      // The result from an ended connection doesn't count: the message is sent again on the next one.
       if (client !== this.#client || (error && !client.connected) || !this.#pending.delete(pending)) return;
       if (error) pending.reject(error);
       else pending.resolve();

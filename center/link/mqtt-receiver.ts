@@ -1,11 +1,11 @@
 /**
  * A subscriber that acknowledges a message only when it was handled, with many messages under way at once.
  *
- * mqtt.js handles one message of a connection at a time when the acknowledgement has to wait, and several connections
- * would break the order of what one printer says (online, then offline). So the center listens with a small client of
- * its own over mqtt-packet: one connection, the broker's whole in-flight window in use, handed on in order. What wasn't
- * acknowledged when the connection or this process ends comes again, because the session at the broker stays
- * (MQTT-4.4.0-1).
+ * mqtt.js handles one message per connection at a time when the acknowledgement is delayed, and several connections
+ * would break the order of one printer's messages (online, then offline). So the center receives with a small client
+ * of its own on top of mqtt-packet: one connection that uses the broker's whole in-flight window, in order. Messages
+ * not acknowledged when the connection or this process ends come again, because the session at the broker persists
+ * [MQTT-4.4.0-1].
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -14,7 +14,7 @@ import { reasonOf } from '../../schemas/errors.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkHandler } from './link.ts';
 
-/** Where the broker is and as whom to connect. */
+/** Address and credentials for the broker. */
 export interface BrokerAddress {
   host: string;
   port: number;
@@ -31,7 +31,7 @@ export interface ReceiverLog {
 export interface ReceiverOptions {
   address: BrokerAddress;
   clientId: string;
-  /** True: the broker keeps the session, and what it couldn't deliver, while this client is away. */
+  /** True: the broker keeps the session and its queue while this client is away. */
   persistent: boolean;
   filters: string[];
   qos: 0 | 1;
@@ -83,17 +83,17 @@ export class MqttReceiver {
     this.#options = options;
   }
 
-  /** Whether it hears at the moment. */
+  /** Whether it is receiving. */
   get connected(): boolean {
     return this.#subscribed;
   }
 
-  /** When something was last heard, in milliseconds since the epoch. */
+  /** Time of the last packet, in milliseconds since the epoch. */
   get lastHeard_ms(): number {
     return this.#lastHeard_ms;
   }
 
-  /** Connects and subscribes. Rejects when the first try fails; later losses are mended by themselves. */
+  /** Connects and subscribes. Rejects when the first attempt fails; later losses are repaired automatically. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#firstTry = { resolve, reject };
@@ -101,7 +101,7 @@ export class MqttReceiver {
     });
   }
 
-  /** Takes no more messages, waits for those under way and acknowledges them, then disconnects. */
+  /** Stops receiving, waits for messages under way and acknowledges them, then disconnects. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -206,7 +206,7 @@ export class MqttReceiver {
     );
     clearInterval(this.#pinging);
     this.#pinging = setInterval(() => {
-      if (Date.now() - this.#lastHeard_ms > KEEPALIVE_S * 1_500) end('the broker is silent');
+      if (Date.now() - this.#lastHeard_ms > KEEPALIVE_S * 1_500) end('the broker sends nothing');
       else socket.write(mqttPacket.generate({ cmd: 'pingreq' }));
     }, KEEPALIVE_S * 500);
   }
@@ -225,8 +225,8 @@ export class MqttReceiver {
             socket.write(mqttPacket.generate({ cmd: 'puback', messageId: packet.messageId }));
           }
         },
-        // Not acknowledged; brokers send again only to a connection that is new.
-        (error: unknown) => end(`a message could not be stored: ${reasonOf(error)}`),
+        // Not acknowledged; brokers repeat a message only on a new connection.
+        (error: unknown) => end(`cannot store a message: ${reasonOf(error)}`),
       )
       .finally(() => {
         this.#underWay.delete(work);
@@ -252,7 +252,7 @@ export class MqttReceiver {
       this.#firstTry = undefined;
       return;
     }
-    this.#options.log.warn({ reason }, 'the broker is lost; connecting again');
+    this.#options.log.warn({ reason }, 'lost the broker; connecting again');
     this.#timer = setTimeout(() => this.#connect(), this.#reconnect_ms);
     this.#reconnect_ms = Math.min(this.#reconnect_ms * 2, RECONNECT_MS_MAX);
   }

@@ -1,11 +1,11 @@
-/** Sends what answers a message, without letting it hold that message's acknowledgement. */
+/** Sends the answer to a message without delaying that message's acknowledgement for long. */
 import { reasonOf } from '../../schemas/errors.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { Link } from './link.ts';
 
 /**
- * Publishes an answer. Resolves when the broker has it, when that failed (`failed` is told), or after a while: whoever
- * asked can ask again, but a message that isn't acknowledged comes again for ever.
+ * Publishes an answer. Resolves when the broker has it, when that failed (`failed` is called), or after a while: the
+ * sender can ask again, but a message that isn't acknowledged comes again forever.
  */
 export async function sendAnswer(
   link: Link,
