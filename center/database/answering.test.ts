@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { answering, askedBy, TurnsByName } from './answering.ts';
 
-test('whoever has as much under way as may be waits in order, and keeps nobody else waiting', async () => {
+test('a name with its maximum under way waits in order, without delaying other names', async () => {
   const turns = new TurnsByName(2);
   const began: string[] = [];
   const ends: (() => void)[] = [];
@@ -25,7 +25,7 @@ test('whoever has as much under way as may be waits in order, and keeps nobody e
   expect(began).toEqual(['a1', 'a2', 'b1', 'a3', 'a4']);
 });
 
-test('for whom something is done is known through all that it awaits, and nowhere else', async () => {
+test('askedBy is known throughout the awaited work, and nowhere else', async () => {
   const seen = await answering('ana', async () => {
     await turn();
     return askedBy();

@@ -1,22 +1,22 @@
 /**
- * Marks what answers a question of somebody, through all that is called for it: the database runs such statements on
- * connections of their own, so that questions, however slow and however many, hold up nothing that is being stored.
+ * Marks work that answers an operator's question, through all its calls. The database runs its statements on separate
+ * connections, so that slow questions, however many, don't delay anything that is being stored.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 const asking = new AsyncLocalStorage<string>();
 
-/** Runs work that only reads, for the operator who asked. */
+/** Runs read-only work for the operator who asked. */
 export function answering<T>(operator: string, work: () => Promise<T>): Promise<T> {
   return asking.run(operator, work);
 }
 
-/** For whom the caller answers; undefined outside of `answering`. */
+/** The operator for whom the caller works; undefined outside of `answering`. */
 export function askedBy(): string | undefined {
   return asking.getStore();
 }
 
-/** Lets everybody have so many things under way; who has them waits, and keeps nobody else waiting. */
+/** Limits the work under way per name. Work above the limit waits without delaying other names. */
 export class TurnsByName {
   readonly #max: number;
   readonly #names = new Map<string, { running: number; waiting: (() => void)[] }>();
@@ -33,7 +33,7 @@ export class TurnsByName {
       this.#names.set(name, turns);
     }
     const { waiting } = turns;
-    // Whoever ends gives its place to the next one, so it stays counted.
+    // The finished work passes its place on to the next, so the count stays.
     if (turns.running < this.#max) turns.running += 1;
     else await new Promise<void>((resolve) => waiting.push(resolve));
     try {

@@ -8,7 +8,7 @@ import { openStore } from './store.ts';
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const MIGRATION = '060-audit-without-secrets.sql';
 
-test('the migration takes secrets out of audit rows that were written before, and nothing else', async () => {
+test('the migration removes secrets from existing audit rows, and nothing else', async () => {
   const folder = temporaryFolder('platen-audit-');
   await prepareDatabase(folder);
   const store = await openStore({ source: { dataFolder: folder }, log });

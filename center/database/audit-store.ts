@@ -1,4 +1,4 @@
-/** Who asked for what, and what came of it. */
+/** The audit log: who asked for what, with which outcome. */
 
 import { storableJson } from '../ingest/storable.ts';
 import type { AuditQueries, Page, PageRequest } from '../queries.ts';
@@ -31,7 +31,7 @@ export class Audit implements AuditQueries {
     );
   }
 
-  /** The latest first. */
+  /** Newest first. */
   async list(
     filter: { actor?: string; method?: string },
     page: PageRequest,

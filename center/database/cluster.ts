@@ -1,6 +1,6 @@
 /**
- * The files of the embedded Postgres: made once, and never removed. A cluster comes to be in a temporary folder and gets
- * its name when it is whole, so what stands under that name is a database, and everything in it is somebody's data.
+ * The files of the embedded Postgres: created once and never removed. A cluster is created in a temporary folder and
+ * renamed when it is complete, so whatever has the final name is a database with somebody's data.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -23,7 +23,7 @@ import type { StoreLog } from './store-log.ts';
 /** The database that initdb makes; nothing else lives in this server. */
 export const DATABASE = 'postgres';
 export const ROLE = 'platen';
-/** Of what a program of Postgres says, the end is kept for the error. */
+/** Length of a program's output that is kept, from the end, for the error. */
 const COMPLAINT_CHARACTERS_MAX = 4_096;
 const BEING_MADE = 'cluster-being-made-';
 
@@ -33,7 +33,7 @@ export interface Program {
   complaint(): string;
 }
 
-/** Starts a program of Postgres as the user that it may run as. */
+/** Starts a program of Postgres as the server's user. */
 export function startProgram(
   place: ServerPlace,
   file: string,
@@ -43,7 +43,7 @@ export function startProgram(
   const child = spawn(file, args, {
     ...place.user,
     cwd: place.folder,
-    // A group of its own: a Ctrl-C at the terminal reaches it only through us.
+    // In a process group of its own: a Ctrl-C at the terminal reaches it only through us.
     detached: true,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'pipe'],
     env: { PATH: process.env['PATH'], LC_ALL: 'C' },
@@ -53,7 +53,7 @@ export function startProgram(
     said = (said + text).slice(-COMPLAINT_CHARACTERS_MAX);
     hear?.(text);
   });
-  // One that ends before it has read everything is told by its exit code.
+  // If it ends before it has read everything, its exit code says so.
   child.stdin?.on('error', () => undefined).end(input);
   return { child, complaint: () => said.trim() };
 }
@@ -84,14 +84,14 @@ async function run(
   }
 }
 
-/** Whether a folder holds what a cluster consists of, however little of it. */
+/** Whether a folder contains any file of a cluster. */
 function holdsCluster(folder: string): boolean {
   return existsSync(join(folder, 'PG_VERSION'));
 }
 
 /**
- * What an initdb that was killed left. Only what never was a database goes: a server that runs writes `postmaster.opts`,
- * and it never ran under such a name.
+ * Removes what a killed initdb left. It was never a database: a server writes `postmaster.opts`, and none ever ran
+ * under such a name.
  */
 function clearHalfMade(folder: string): void {
   for (const name of readdirSync(folder)) {
@@ -102,13 +102,13 @@ function clearHalfMade(folder: string): void {
   }
 }
 
-/** Where the cluster of a place is. */
+/** The cluster's folder in a place. */
 export function clusterOf(place: ServerPlace): string {
   return join(place.folder, 'cluster');
 }
 
 /**
- * Makes the cluster when there is none and never was one.
+ * Creates the cluster, unless there is one or was one before.
  * @throws PlatenError start/database, start/stopped
  */
 export async function ensureCluster(place: ServerPlace, password: string, stop?: AbortSignal): Promise<void> {
@@ -116,7 +116,7 @@ export async function ensureCluster(place: ServerPlace, password: string, stop?:
   const marker = join(place.folder, 'initialised');
   clearHalfMade(place.folder);
   if (holdsCluster(cluster)) {
-    // Postgres refuses a folder that others may enter, as copying it may leave it.
+    // Postgres refuses a folder that others may enter, which copying may have caused.
     if ((statSync(cluster).mode & 0o077) !== 0) chmodSync(cluster, 0o700);
     if (!existsSync(marker)) writeWholeSync(marker, `${new Date().toISOString()}\n`);
     return;
@@ -149,7 +149,7 @@ export async function ensureCluster(place: ServerPlace, password: string, stop?:
       '--data-checksums',
     ];
     await run(place, place.program.initdb, args, stop);
-    // Over an empty folder that was there, or nothing; never over files.
+    // Replaces an empty folder or nothing; never files.
     renameSync(half, cluster);
     syncFolder(place.folder);
   } catch (error) {
@@ -162,8 +162,7 @@ export async function ensureCluster(place: ServerPlace, password: string, stop?:
 }
 
 /**
- * The password that we speak to the server with. Where its file is missing or damaged the server gets a new one; it must
- * not be running.
+ * Returns the server's password. If its file is missing or damaged, it sets a new one; the server must not be running.
  * @throws PlatenError start/database, start/stopped
  */
 export async function setPassword(
@@ -172,7 +171,7 @@ export async function setPassword(
   log: StoreLog,
   stop?: AbortSignal,
 ): Promise<void> {
-  log.warn('the file with the password of the embedded Postgres was missing or damaged; it has a new one');
+  log.warn('the password file of the embedded Postgres was missing or damaged; it has a new one');
   await run(
     place,
     place.program.postgres,

@@ -1,7 +1,6 @@
 /**
- * The connection to Postgres: a pool, transactions, and the knowledge of whether the database is there. While it is
- * lost, operations wait for it; what was under way fails, and is tried again only by those who know that doing it
- * twice does no harm (the group commits).
+ * The connection to Postgres: a pool, transactions, and whether the database is available. While it is lost, operations
+ * wait for it. What was under way fails and is repeated only by callers whose work is idempotent (the group commits).
  */
 import pg from 'pg';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
@@ -12,7 +11,7 @@ import { migrate } from './migrate.ts';
 import type { StoreLog } from './store-log.ts';
 
 export type DatabaseSource =
-  /** A Postgres of one's own (`PLATEN_DATABASE_URL`). */
+  /** A Postgres of the operator's own (`PLATEN_DATABASE_URL`). */
   | { url: string }
   /** The embedded one, its data under this folder. */
   | { dataFolder: string };
@@ -22,17 +21,17 @@ export type Client = pg.PoolClient;
 const POOL_CONNECTIONS_MAX = 12;
 const CONNECT_MS_MAX = 10_000;
 const PROBE_EVERY_MS = 200;
-/** How often a database that is taken to be there is asked whether it is: one that hangs breaks no connection. */
+/** How often an available database is probed: one that hangs breaks no connection. */
 const WATCH_EVERY_MS = 2_000;
 const WATCH_MS_MAX = 3_000;
 /** A statement that takes longer counts as a lost connection. */
 const STATEMENT_MS_MAX = 60_000;
-/** What the server says of a statement that it ended because it took too long. */
+/** SQLSTATE of a statement that the server ended because it took too long. */
 const STATEMENT_CANCELLED = '57014';
 /** How long an operation waits for a lost database before it gives up. */
 const WAIT_MS_MAX = 30_000;
 
-// Sequence numbers and counters stay far below 2^53: as numbers they are easier to live with than as strings.
+// Sequence numbers and counters stay far below 2^53, so numbers are safe and handier than strings.
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
 
 export interface Database {
@@ -40,36 +39,36 @@ export interface Database {
   readonly url: string;
   /** The embedded server, if it is one. */
   readonly embedded: EmbeddedPostgres | undefined;
-  /** Whether the database is there and takes what it is given, as far as is known. */
+  /** Whether the database is reachable and can write, as far as is known. */
   ready(): boolean;
-  /** Why it isn't ready, in words. */
+  /** Why it isn't ready. */
   fault(): string | undefined;
-  /** Somebody's writing fails for the server's own reasons; call what this gives when it succeeds again. */
+  /** Reports that writing fails for the server's own reasons; call the returned function when it succeeds again. */
   unable(reason: string): () => void;
   /** Runs one statement and gives its rows. */
   query<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
   /** Runs `work` in a transaction: committed when it resolves, rolled back when it throws. */
   transaction<T>(work: (client: Client) => Promise<T>): Promise<T>;
-  /** Lends a connection without a transaction around it. */
+  /** Lends a connection without a transaction. */
   borrow<T>(work: (client: Client) => Promise<T>): Promise<T>;
   /**
-   * Lends the one connection on which a statement may follow another before that is answered; all who have it at once
-   * share it. The server runs the statements in their order, each in a transaction of its own.
+   * Lends the connection on which a statement may follow another before that is answered, shared by all callers. The
+   * server runs the statements in order, each in a transaction of its own.
    */
   pipelined<T>(work: (client: Client) => Promise<T>): Promise<T>;
-  /** Resolves when the database is there; rejects when it isn't within `ms_max` or the database is closed. */
+  /** Resolves when the database is available; rejects when it isn't within `ms_max`, or is closed. */
   whenReady(ms_max?: number): Promise<void>;
   onLost(listener: (reason: string) => void): void;
   onBack(listener: () => void): void;
   close(): Promise<void>;
 }
 
-/** What those are told who waited in vain for a database that is lost: they may go on waiting. */
+/** The error of a wait for a lost database that timed out; the caller may wait again. */
 class LostError extends Error {
   readonly code = '08006';
 }
 
-/** Whether an error says that the connection or the server went away, not that the statement was wrong. */
+/** Whether an error means that the connection or the server went away, not that the statement was wrong. */
 export function isLostConnection(error: unknown): boolean {
   // Not `instanceof`: errors of Node's own come from another realm where code runs in a context of its own (jest).
   if (typeof error !== 'object' || error === null) return false;
@@ -85,8 +84,8 @@ export function isLostConnection(error: unknown): boolean {
 }
 
 /**
- * Whether an error says that the server can do nothing of the kind at the moment, whatever it is asked: its resources
- * are used up (class 53, a full disk above all), its system failed (58), it is read-only (25006).
+ * Whether an error means that the server can't do this at the moment, whatever the statement: out of resources (class
+ * 53, above all a full disk), system failure (58), or read-only (25006).
  */
 export function isUnable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || isLostConnection(error)) return false;
@@ -94,7 +93,7 @@ export function isUnable(error: unknown): boolean {
   return typeof code === 'string' && /^(53...|58...|25006)$/.test(code);
 }
 
-/** A connection that several use at once. */
+/** A connection shared by several callers. */
 interface Line {
   client: Promise<Client>;
   users: number;
@@ -109,12 +108,12 @@ class PostgresDatabase implements Database {
   /** For statements within `answering`. */
   #questions: pg.Pool;
   readonly #turns = new TurnsByName(CENTER_LIMITS.question_connections_person_max);
-  /** Of the one connection whose statements don't wait for each other. */
+  /** The pool of the one pipelined connection. */
   #pipeline: pg.Pool;
   #line: Line | undefined;
   #log: StoreLog;
   #lost = false;
-  /** Those whose writing fails for the server's own reasons. */
+  /** Open reports of `unable`. */
   #unable = new Set<{ reason: string }>();
   #closed = false;
   #waiting = new Set<(error?: Error) => void>();
@@ -199,7 +198,7 @@ class PostgresDatabase implements Database {
   async #borrowFrom<T>(pool: pg.Pool, work: (client: Client) => Promise<T>): Promise<T> {
     const client = await (pool === this.#questions ? this.#connectForQuestion() : this.#connect(pool));
     let broken: Error | undefined;
-    // A connection may break while nothing waits for it: unheard, that would end the process.
+    // A connection may break while nothing waits for it. Without a listener that would end the process.
     const heard = (error: Error) => {
       broken = error;
     };
@@ -255,13 +254,13 @@ class PostgresDatabase implements Database {
       heard: (error) => {
         line.broken ??= error;
         this.#noticed(error);
-        // Whoever comes now gets another one.
+        // New callers get another one.
         if (this.#line === line) this.#line = undefined;
       },
     };
     line.client.then(
       (client) => client.on('error', line.heard),
-      // Told to those who wait for it.
+      // Its callers get the error.
       () => undefined,
     );
     return line;
@@ -287,7 +286,7 @@ class PostgresDatabase implements Database {
     }
   }
 
-  /** Waiting in vain for one's turn behind other questions says nothing about the server. */
+  /** Timing out in the queue behind other questions says nothing about the server. */
   async #connectForQuestion(): Promise<Client> {
     await this.whenReady();
     try {
@@ -353,7 +352,7 @@ class PostgresDatabase implements Database {
       connectionTimeoutMillis: WATCH_MS_MAX,
       query_timeout: WATCH_MS_MAX,
     });
-    // What the query rejects with says it already.
+    // The query's rejection has the same reason.
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -428,14 +427,14 @@ export async function openDatabase(
   return new PostgresDatabase(url, embedded, log);
 }
 
-/** A password that isn't the server's any more (a flipped bit, half a copy) can be made anew; all else must be looked at. */
+/** A password that is no longer the server's (a flipped bit, a partial copy) can be replaced; other causes can't. */
 function hintFor(error: unknown, folder: string): string {
   return (error as { code?: unknown }).code === '28P01'
     ? `Remove ${folder}/password: the next start gives the server a new one.`
     : `Look at ${folder}.`;
 }
 
-/** Node gathers the attempts at several addresses in an error without a message of its own. */
+/** Node collects the failures of several addresses in an error without a message. */
 function connectReason(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0)
     return error.errors.map(reasonOf).join('; ');

@@ -35,8 +35,8 @@ export class Documents {
   }
 
   /**
-   * Puts a revision in force: a new one, or one that was put before under this name with the same content. That one gets
-   * the next number, so that it is the latest also after a restart; the one in force changes nothing.
+   * Puts a revision in force: a new one, or an earlier one with this name and content. That one gets the next number,
+   * so that it is also the latest after a restart. Putting the one in force changes nothing.
    * @throws PlatenError request/conflict when the name is taken by another document
    */
   async put<K extends DocumentKind>(
@@ -69,7 +69,7 @@ export class Documents {
     });
   }
 
-  /** The latest revision, or the one of this number or name. */
+  /** The latest revision, or the one with this number or name. */
   async get<K extends DocumentKind>(
     kind: K,
     which?: number | string,

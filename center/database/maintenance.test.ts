@@ -1,4 +1,4 @@
-/** The store under a clock that leaps, on a real Postgres. */
+/** The store under a clock that jumps, on a real Postgres. */
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { temporaryFolder } from '../../tests/harness/folder.ts';
@@ -50,7 +50,7 @@ async function startAgain(): Promise<void> {
   store = await open();
 }
 
-test('one start two years ahead drops nothing, and takes what comes', async () => {
+test('a start two years ahead drops nothing, and stores what comes', async () => {
   expect(await send()).toBe(1);
   clock.wall += 730 * DAY_MS;
   await startAgain();
@@ -70,7 +70,7 @@ test.each([
   ['sixty days ahead', 60],
   ['two years back', -730],
   ['seventy years ahead', 25_567],
-])('a leap of %s at run time holds no entry up and drops none', async (_what, days) => {
+])('a jump of %s at run time delays no entry and drops none', async (_what, days) => {
   const before = await stored();
   clock.wall += days * DAY_MS;
   expect(await send()).toBe(before + 1);
@@ -83,7 +83,7 @@ test.each([
   expect(await stored()).toBe(before + 3);
 });
 
-test('entries go when they are as old as the retention by the time that passed, and somebody says that it did', async () => {
+test('entries are dropped at the age of the retention by elapsed time, once an operator confirms the clock', async () => {
   await send();
   const before = await stored();
   // A machine that was off for half a year.
@@ -95,7 +95,7 @@ test('entries go when they are as old as the retention by the time that passed, 
   await acceptClock(store.database, clock.wall);
   await store.maintain();
   expect(store.clock.fault()).toBeUndefined();
-  // Kept for a whole retention from now on: the times in it may have been wrong.
+  // Kept for a whole retention from now on: its times may have been wrong.
   expect(await stored()).toBe(before + 1);
   for (let day = 0; day < 110; day += 10) {
     clock.wall += 10 * DAY_MS;
@@ -103,11 +103,11 @@ test('entries go when they are as old as the retention by the time that passed, 
   }
   await send();
   await store.maintain();
-  // What a clock that was seventy years ahead has stored stays; the rest was old.
+  // What was stored by a clock seventy years ahead stays; the rest was old.
   expect(await stored()).toBeLessThan(before);
 });
 
-test('audit, tokens, troubles and orders that ended go with the retention; what is open or needed stays', async () => {
+test('retention drops old audit rows, tokens, troubles and ended orders; what is open or needed stays', async () => {
   const { database } = store;
   const old = new Date(clock.wall - 200 * DAY_MS);
   const fresh = new Date(clock.wall - 5 * DAY_MS);

@@ -1,6 +1,6 @@
 /**
- * What is done to the store without being asked: partitions for what will arrive, and dropping what is beyond the
- * retention, by a clock that is not believed blindly.
+ * Periodic maintenance of the store: creates partitions for data to come and drops what exceeds the retention, by a
+ * clock that is checked for plausibility.
  */
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Database } from './database.ts';
@@ -9,10 +9,10 @@ import { dropHistory, dropStreams } from './retention.ts';
 import { StoreClock } from './store-clock.ts';
 import type { StoreLog } from './store-log.ts';
 
-/** How long raw readings are kept; what they came to, by day and by supply, stays. */
+/** How long raw readings are kept; their totals by day and by supply stay. */
 const READINGS_RETENTION_DAYS = 35;
 const MAINTAIN_EVERY_MS = 3_600_000;
-/** How often the clock is looked at, and whether somebody said that it is right. */
+/** How often to look at the clock, and for its confirmation by an operator. */
 const LOOK_EVERY_MS = 30_000;
 
 export interface MaintenanceOptions {
@@ -21,7 +21,7 @@ export interface MaintenanceOptions {
   retention_days: number;
   /** The machine's clock, in milliseconds since the epoch. */
   wall: () => number;
-  /** Measures how much time passes. */
+  /** Measures elapsed time. */
   steady: () => number;
 }
 
@@ -30,7 +30,7 @@ async function readTrusted(database: Database): Promise<number | undefined> {
   return row?.trusted_at?.getTime();
 }
 
-/** Several centers may look after one store: what one of them knows to have come stays known. */
+/** Several centers may maintain one store: the latest trusted time of any of them is kept. */
 async function keepTrusted(database: Database, time_ms: number): Promise<void> {
   await database.query('UPDATE store_clock SET trusted_at = greatest(trusted_at, $1)', [new Date(time_ms)]);
 }
@@ -50,17 +50,16 @@ export class Maintenance {
     this.clock = clock;
   }
 
-  /** Learns what time it was when the store was last used. */
+  /** Reads the time at which the store was last used. */
   static async open(options: MaintenanceOptions): Promise<Maintenance> {
     const { database, wall, steady, retention_days } = options;
     const partitions = new Partitions(database);
-    // A store of an earlier version knows only its newest entry, one that is new knows nothing.
+    // A store of an earlier version only knows its newest entry; a new one knows nothing.
     const trusted_ms = (await readTrusted(database)) ?? (await partitions.newest()) ?? wall();
     const clock = new StoreClock({ wall, steady, trusted_ms, retention_days });
     return new Maintenance(options, partitions, clock);
   }
 
-  /** Does it now. */
   async run(): Promise<void> {
     const { database, retention_days, log } = this.#options;
     await this.partitions.ensure(this.clock.now());
@@ -78,10 +77,10 @@ export class Maintenance {
     await dropStreams(database, reference_ms, retention_days, log);
   }
 
-  /** Does it every hour from now on. */
+  /** Runs every hour from now on. */
   start(): void {
     const failed = (error: unknown) =>
-      this.#options.log.error({ reason: reasonOf(error) }, 'the store could not be looked after');
+      this.#options.log.error({ reason: reasonOf(error) }, 'cannot maintain the store');
     this.#timers = [
       setInterval(() => void this.run().catch(failed), MAINTAIN_EVERY_MS),
       setInterval(() => void this.#look().catch(failed), LOOK_EVERY_MS),
@@ -91,7 +90,7 @@ export class Maintenance {
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    // One that is lost knows less: the next start takes the gap for a machine that was off.
+    // Losing it does little harm: the next start takes the gap for time in which the machine was off.
     if (this.#options.database.ready()) await keepTrusted(this.#options.database, this.clock.trusted());
   }
 
@@ -111,8 +110,8 @@ export class Maintenance {
 }
 
 /**
- * Somebody who knows says that the machine's clock is right. What is stored is then kept for a whole retention from now
- * on, whatever times it was given.
+ * An operator confirms the machine's clock. Stored data is then kept for a whole retention from now on, whatever times
+ * it has.
  */
 export async function acceptClock(database: Database, now_ms: number): Promise<void> {
   for (const table of [ENTRIES, READINGS]) await new Partitions(database, table).keepAll(now_ms);

@@ -1,6 +1,6 @@
 /**
- * Brings the tables up to date: the numbered files of `migrations/`, each once, in order, in one transaction, under a
- * lock that lets only one process do it. A file that was applied may never change: its checksum is kept.
+ * Brings the tables up to date: applies the numbered files of `migrations/` once each, in order, in one transaction,
+ * under a lock. An applied file must never change: its checksum is stored.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { PlatenError } from '../../schemas/errors.ts';
 import type { StoreLog } from './store-log.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
-/** Any number that nobody else takes a Postgres advisory lock with. */
+/** Key of a Postgres advisory lock; the number is arbitrary. */
 const LOCK = 7_041_226;
 
 export interface Migration {
@@ -31,7 +31,7 @@ function checksum(sql: string): string {
 }
 
 /**
- * Applies what is missing.
+ * Applies the missing migrations.
  * @throws PlatenError start/database when an applied file has changed or the database is newer than this program
  */
 export async function migrate(

@@ -1,6 +1,6 @@
 import { cursorOf, keyOf } from './page-cursor.ts';
 
-test('a cursor gives back the key that it was made of', () => {
+test('a cursor returns its key', () => {
   const cursor = cursorOf('entries', ['2026-11-22T07:00:00.000Z', 'log 1', 12]);
   expect(cursor).toMatch(/^[A-Za-z0-9_-]+$/);
   expect(keyOf('entries', cursor, ['time', 'text', 'number'])).toEqual([
@@ -21,13 +21,13 @@ test.each([
   ['of another list', cursorOf('others', ['2026-11-22T07:00:00Z', 'a', 1])],
   ['too short', cursorOf('list', ['2026-11-22T07:00:00Z', 'a'])],
   ['too long', cursorOf('list', ['2026-11-22T07:00:00Z', 'a', 1, 2])],
-  ['a time that is none', cursorOf('list', ['yesterday', 'a', 1])],
+  ['an invalid time', cursorOf('list', ['yesterday', 'a', 1])],
   ['a time beyond the calendar', cursorOf('list', ['2026-13-45T07:00:00Z', 'a', 1])],
-  ['a number that is none', cursorOf('list', ['2026-11-22T07:00:00Z', 'a', 'x'])],
+  ['an invalid number', cursorOf('list', ['2026-11-22T07:00:00Z', 'a', 'x'])],
   ['a number beyond what is exact', cursorOf('list', ['2026-11-22T07:00:00Z', 'a', '9999999999999999'])],
-  ['a text that no column takes', cursorOf('list', ['2026-11-22T07:00:00Z', 'a\0', 1])],
-  ['parts that are no texts', encoded(['list', 1, 2, 3])],
-])('%s is refused as no cursor of the list', (_what, cursor) => {
+  ['a text that no column accepts', cursorOf('list', ['2026-11-22T07:00:00Z', 'a\0', 1])],
+  ['parts that are not texts', encoded(['list', 1, 2, 3])],
+])('%s is refused', (_what, cursor) => {
   expect(() => keyOf('list', cursor, ['time', 'text', 'number'])).toThrow(
     expect.objectContaining({ code: 'request/invalid' }),
   );

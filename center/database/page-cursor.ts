@@ -1,10 +1,10 @@
 /**
- * Cursors of lists: opaque to who pages; inside is the key that the page before ended with, and of which list it is, so
- * that one of another list is refused instead of misread.
+ * Cursors of lists, opaque for clients. A cursor contains the last key of the page before, and its list, so that the
+ * cursor of another list is refused instead of misread.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 
-/** What a part of a key must be for the database to take it. */
+/** Type of a key's part, as the database needs it. */
 export type KeyPart = 'text' | 'time' | 'number';
 
 const FITS: Record<KeyPart, (part: string) => boolean> = {
@@ -13,14 +13,14 @@ const FITS: Record<KeyPart, (part: string) => boolean> = {
   number: (part) => /^-?\d{1,16}$/.test(part) && Number.isSafeInteger(Number(part)),
 };
 
-/** The cursor of the page that begins behind `key`. */
+/** The cursor of the page after `key`. */
 export function cursorOf(list: string, key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify([list, ...key.map(String)])).toString('base64url');
 }
 
 /**
- * The key in a cursor, as `cursorOf` was given it.
- * @throws PlatenError request/invalid for what is no cursor of this list
+ * The key that `cursorOf` was given.
+ * @throws PlatenError request/invalid for anything but a cursor of this list
  */
 export function keyOf(list: string, cursor: string, parts: readonly KeyPart[]): string[] {
   try {
@@ -31,7 +31,7 @@ export function keyOf(list: string, cursor: string, parts: readonly KeyPart[]): 
       parts.every((part, at) => typeof key[at] === 'string' && FITS[part](key[at]));
     if (fits) return key as string[];
   } catch {
-    // No JSON, or no array: told below as every other cursor that no reply gave.
+    // No JSON, or no array: refused below.
   }
   throw new PlatenError('request/invalid', { reason: '/cursor is not one that a reply of this list gave' });
 }

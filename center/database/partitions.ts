@@ -1,13 +1,13 @@
 /**
- * Partitions of what arrives all the time (log entries, readings): made ahead of time and for whatever arrives, dropped
- * whole when everything in them is older than the retention.
+ * Partitions of tables that grow all the time (log entries, readings): created ahead of time or when needed, dropped
+ * as a whole when everything in them exceeds the retention.
  */
 import { Serial } from '../../base/serial.ts';
 import type { Database } from './database.ts';
 import type { StoreLog } from './store-log.ts';
 
 const DAY_MS = 86_400_000;
-/** How many partitions stand ready beyond the current one. */
+/** How many partitions exist beyond the current one. */
 const PARTITIONS_AHEAD = 3;
 
 /** A table that is partitioned by `received`. */
@@ -35,7 +35,7 @@ function spanAt({ table, days }: PartitionedTable, ms: number): Span {
   };
 }
 
-/** Whether a statement failed for want of a partition: the database has no name for what was broken then. */
+/** Whether a statement failed because a partition is missing: the error then names no constraint. */
 export function isUnplaced(error: unknown): boolean {
   const { code, constraint } = error as { code?: unknown; constraint?: unknown };
   return code === '23514' && constraint === undefined;
@@ -44,9 +44,9 @@ export function isUnplaced(error: unknown): boolean {
 export class Partitions {
   readonly #database: Database;
   readonly #of: PartitionedTable;
-  /** Names of those that are there. */
+  /** Names of the existing partitions. */
   #known = new Set<string>();
-  /** Up to this time, and from that one, everything that arrives has its place: no look at the names is needed. */
+  /** Between these times every partition exists, so names need not be checked. */
   #from_ms = Number.POSITIVE_INFINITY;
   #to_ms = Number.NEGATIVE_INFINITY;
   readonly #serial = new Serial();
@@ -56,17 +56,17 @@ export class Partitions {
     this.#of = of;
   }
 
-  /** Whether what is stored at this time has its place, so that nothing need be made. */
+  /** Whether the partition for this time exists. */
   has(time_ms: number): boolean {
     return time_ms >= this.#from_ms && time_ms < this.#to_ms;
   }
 
-  /** Makes the partitions around and ahead of a time. Several processes may do it at once. */
+  /** Creates the partitions around and after a time. Several processes may do it at once. */
   ensure(time_ms: number): Promise<void> {
     return this.#serial.run(() => this.#make(time_ms));
   }
 
-  /** One that was known is missing all the same. */
+  /** Forgets the known partitions: one of them turned out to be missing. */
   forget(): void {
     this.#from_ms = Number.POSITIVE_INFINITY;
     this.#to_ms = Number.NEGATIVE_INFINITY;
@@ -75,7 +75,7 @@ export class Partitions {
   async #make(time_ms: number): Promise<void> {
     const width_ms = this.#of.days * DAY_MS;
     this.#known = new Set(await this.#existing());
-    // One behind: the clock may be set back a little.
+    // One before: the clock may be set back a little.
     for (let ahead = -1; ahead <= PARTITIONS_AHEAD; ahead += 1) {
       const span = spanAt(this.#of, time_ms + ahead * width_ms);
       if (this.#known.has(span.name)) continue;
@@ -86,7 +86,7 @@ export class Partitions {
       this.#known.add(span.name);
     }
     this.#from_ms = spanAt(this.#of, time_ms - width_ms).from.getTime();
-    // With the last one in hand the next ones are made before it is needed.
+    // While one is left, so that the next ones are created before they are needed.
     this.#to_ms = spanAt(this.#of, time_ms + (PARTITIONS_AHEAD - 1) * width_ms).to.getTime();
   }
 
@@ -100,7 +100,7 @@ export class Partitions {
 
   /** When the newest row was stored; undefined when there is none. */
   async newest(): Promise<number | undefined> {
-    // Names sort as their dates do, and the times in one are all before those in the next.
+    // Names sort by date, and so do the times in them.
     for (const name of (await this.#existing()).reverse()) {
       const [row] = await this.#database.query<{ newest: Date | null }>(
         `SELECT max(received) AS newest FROM ${name}`,
@@ -110,7 +110,7 @@ export class Partitions {
     return undefined;
   }
 
-  /** Drops the partitions that hold nothing younger than `retention_days` at `reference_ms`; gives their names. */
+  /** Drops partitions with nothing younger than `retention_days` at `reference_ms`. @returns their names */
   async drop(reference_ms: number, retention_days: number, log: StoreLog): Promise<string[]> {
     const limit_ms = reference_ms - retention_days * DAY_MS;
     const limit = spanAt(this.#of, limit_ms).name;
@@ -123,13 +123,16 @@ export class Partitions {
     for (const name of old) {
       await this.#database.query(`DROP TABLE ${name}`);
       await this.#database.query('DELETE FROM kept_partitions WHERE name = $1', [name]);
-      log.info({ partition: name, retention_days }, `${this.#of.table} beyond the retention were dropped`);
+      log.info(
+        { partition: name, retention_days },
+        `${this.#of.table}: a partition beyond the retention was dropped`,
+      );
     }
     if (old.length > 0) this.forget();
     return old;
   }
 
-  /** Keeps every partition that there is for a whole retention from a time on, whatever the times in it say. */
+  /** Keeps every existing partition for a whole retention from a time on, whatever times it contains. */
   async keepAll(from_ms: number): Promise<void> {
     await this.#database.query(
       `INSERT INTO kept_partitions (name, kept_from) SELECT unnest($1::text[]), $2

@@ -1,7 +1,7 @@
 /**
- * The broker's retained messages in Postgres. Structures and verdicts are not written a second time: the store has
- * them in tables of their own before the broker retains them, and they are read from there at a start. In a reconnect
- * storm that halves what is written.
+ * The broker's retained messages in Postgres. Structures and verdicts are not written a second time: they are stored in
+ * tables of their own before the broker retains them, and a start reads them from there. In a reconnect storm that
+ * halves the writes.
  */
 import type {
   RetainedBackend,
@@ -15,7 +15,7 @@ import { isLostConnection } from './database.ts';
 
 const PAGE_ROWS = 2_000;
 
-/** Where a document that is kept in a table of its own comes from. */
+/** Source of the documents that are kept in a table of their own. */
 const DERIVED = [
   { table: 'structures', topic: printerTopic.structure },
   { table: 'verdicts', topic: printerTopic.verdict },
@@ -27,7 +27,7 @@ function isDerived(topic: string): boolean {
 
 export class PostgresRetained implements RetainedBackend {
   readonly #database: Database;
-  /** Derived documents that were emptied: they are in their tables still, and stay empty over a restart. */
+  /** Cleared derived documents: they are still in their tables, and stay cleared after a restart. */
   readonly #emptied = new Set<string>();
 
   constructor(database: Database) {
@@ -76,7 +76,7 @@ export class PostgresRetained implements RetainedBackend {
     }
   }
 
-  /** Durable when it resolves. A lost database is waited for: writing the same changes twice does no harm. */
+  /** Resolves when durable. It waits for a lost database: writing the same changes twice does no harm. */
   async write(changes: RetainedChange[]): Promise<void> {
     const last = new Map<string, RetainedChange>();
     for (const change of changes) {
@@ -94,12 +94,12 @@ export class PostgresRetained implements RetainedBackend {
     }
   }
 
-  /** Structures and verdicts are in their tables before the broker hears of them. */
+  /** Whether a topic is durable already: structures and verdicts are in their tables before the broker gets them. */
   lasts(topic: string): boolean {
     return isDerived(topic) && !this.#emptied.has(topic);
   }
 
-  /** What has to be written for a change; nothing for a derived document, unless it is emptied or no longer is. */
+  /** What to write for a change: for a derived document, only that it was cleared, or no longer is. */
   #toBeWritten(change: RetainedChange): RetainedChange | undefined {
     const { topic, payload } = change;
     if (!isDerived(topic)) return change;

@@ -1,6 +1,6 @@
 /**
- * What grows with time, besides the entries: dropped row by row when it is older than the retention, in portions, so
- * that no statement holds a table for long.
+ * Drops records other than entries when they exceed the retention: row by row, in portions, so that no statement locks
+ * a table for long.
  */
 import type { Database } from './database.ts';
 import { isNotRemoved } from './removed-printers.ts';
@@ -8,7 +8,7 @@ import type { StoreLog } from './store-log.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Tables, and which of their rows are old at $1. What is in force stands elsewhere, or is not among them. */
+/** Tables, and which of their rows are older than $1. Nothing in force is among them. */
 const HISTORIES: Record<string, string> = {
   structure_history: 'received < $1',
   presence_history: 'at < $1',
@@ -17,17 +17,17 @@ const HISTORIES: Record<string, string> = {
   audit: 'at < $1',
   supply_intervals: 'until_at < $1',
   tokens: 'least(revoked_at, ends_at) < $1',
-  // Those that are open are never old.
+  // Open troubles are never old.
   troubles: "state IN ('cured', 'cleared', 'closed') AND updated_at < $1",
-  // A campaign that goes on, or may be taken up again, needs to know what became of its orders.
+  // A campaign that is running or may be resumed needs the outcome of its orders.
   executions: `ended_at < $1 AND NOT publish_due AND NOT EXISTS (
     SELECT 1 FROM campaigns c
     WHERE c.id = executions.campaign AND (c.state NOT IN ('finished', 'aborted') OR c.updated_at >= $1))`,
 };
-/** Rows that one statement drops, so that none of them holds the tables for long. */
+/** Rows dropped per statement, so that none locks the tables for long. */
 const DROPPED_AT_ONCE = 10_000;
 
-/** Runs a statement that drops at most DROPPED_AT_ONCE rows from before `$1` until few are left; gives how many went. */
+/** Repeats a statement that drops up to DROPPED_AT_ONCE rows from before `$1` until few are left. @returns their number */
 async function dropInPortions(database: Database, text: string, limit: Date): Promise<number> {
   for (let dropped = 0; ; ) {
     const [row] = await database.query<{ count: number }>(text, [limit]);
@@ -37,7 +37,7 @@ async function dropInPortions(database: Database, text: string, limit: Date): Pr
   }
 }
 
-/** Drops records that are older than the retention at `now_ms`; gives how many rows. */
+/** Drops records older than the retention at `now_ms`. @returns the number of rows */
 export async function dropHistory(
   database: Database,
   now_ms: number,
@@ -55,13 +55,13 @@ export async function dropHistory(
       limit,
     );
   }
-  if (dropped > 0) log.info({ rows: dropped, retention_days }, 'records beyond the retention were dropped');
+  if (dropped > 0) log.info({ rows: dropped, retention_days }, 'dropped records beyond the retention');
   return dropped;
 }
 
 /**
- * Forgets log memories that their printers have replaced, or whose printers were removed, once the retention has taken the last of their entries; gives
- * how many. What such a memory would still send is then new again: nothing is left that it could double.
+ * Forgets log memories that were replaced, or whose printers were removed, when the retention has dropped their last
+ * entry. Entries of such a memory would then be new again; there is nothing left to duplicate. @returns their number
  */
 export async function dropStreams(
   database: Database,
@@ -70,7 +70,7 @@ export async function dropStreams(
   log: StoreLog,
 ): Promise<number> {
   const limit = new Date(now_ms - retention_days * DAY_MS);
-  // The version tells whether entries came meanwhile: then the row is another one and stays.
+  // If entries came meanwhile, the row has another version and stays.
   const dropped = await dropInPortions(
     database,
     `WITH old AS (
@@ -86,6 +86,6 @@ export async function dropStreams(
     limit,
   );
   if (dropped > 0)
-    log.info({ memories: dropped, retention_days }, 'log memories beyond the retention were forgotten');
+    log.info({ memories: dropped, retention_days }, 'forgot log memories beyond the retention');
   return dropped;
 }

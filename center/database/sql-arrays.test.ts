@@ -9,7 +9,7 @@ import { openStore } from './store.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-test('texts of any kind come back as they were', () => {
+test('texts of any kind survive the round trip', () => {
   const odd = ['', 'NULL', 'null', 'a,b', '{}', '"', '\\', ' a ', 'J-7201', '2026-11-22T07:00:00Z', 'ü\n'];
   expect(parse(textArray([...odd, null]), (text) => text)).toEqual([...odd, null]);
   fc.assert(
@@ -20,12 +20,12 @@ test('texts of any kind come back as they were', () => {
   );
 });
 
-test('numbers come back as they were', () => {
+test('numbers survive the round trip', () => {
   const values = [1, null, 9_007_199_254_740_991, 0];
   expect(parse(numberArray(values), Number)).toEqual(values);
 });
 
-test('numbers in binary are read by the server as they were', async () => {
+test('the server reads binary numbers correctly', async () => {
   const folder = temporaryFolder('platen-arrays-');
   await prepareDatabase(folder);
   const store = await openStore({ source: { dataFolder: folder }, log: silent });

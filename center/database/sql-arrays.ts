@@ -1,18 +1,17 @@
 /**
- * Arrays as Postgres reads them, in text and in binary. `pg` can do it too, but looks at every element in several ways; on the way in
- * that is most of what a statement costs this process.
+ * Postgres arrays, in text and in binary. `pg` can encode them too, but inspects every element several times, which on
+ * the ingest path is most of a statement's cost in this process.
  */
 
-/** What an element may hold without quotes: then it can't be taken for NULL, a separator or an escape. */
+/** Elements that need no quotes: they can't be mistaken for NULL, a separator or an escape. */
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9.:_-]*$/;
 
 /** An element of an array, as text. */
 type ArrayElement = string | number;
 
-/** What stands for NULL. */
 export const NULL_ELEMENT = 'NULL';
 
-/** Whether a text is an element as it is. */
+/** Whether a text is an element without quoting. */
 export function isElement(text: string): boolean {
   return PLAIN.test(text) && (text.length !== 4 || text.toUpperCase() !== NULL_ELEMENT);
 }
@@ -42,12 +41,12 @@ const INT8_OID = 20;
 const INT4_OID = 23;
 const JSON_OID = 114;
 const JSONB_OID = 3802;
-/** What begins a `jsonb` in binary: its version. */
+/** First byte of a binary `jsonb`: its version. */
 const JSONB_PREFIX = Buffer.from([1]);
 const NOTHING = Buffer.alloc(0);
 const HIGH = 2 ** 32;
 
-/** Begins an array in binary: dimensions, whether there are NULLs, type of the elements, how many, index of the first. */
+/** Writes the head of a binary array: dimensions, whether there are NULLs, element type, length, first index. */
 function writeHead(view: DataView, nulls: boolean, oid: number, length: number): void {
   view.setInt32(0, 1);
   view.setInt32(4, nulls ? 1 : 0);
@@ -56,7 +55,7 @@ function writeHead(view: DataView, nulls: boolean, oid: number, length: number):
   view.setInt32(16, 1);
 }
 
-/** An array of `int4` in binary: for very many numbers the server has a quarter of the work, and so have we. */
+/** A binary array of `int4`: for very many numbers a quarter of the work on both sides. */
 export function int4Array(values: readonly number[]): Buffer {
   const array = Buffer.allocUnsafe(20 + 8 * values.length);
   const view = new DataView(array.buffer, array.byteOffset, array.length);
@@ -70,7 +69,7 @@ export function int4Array(values: readonly number[]): Buffer {
   return array;
 }
 
-/** An array of `int8` in binary, of integers that a number holds exactly. */
+/** A binary array of `int8`, for integers that a number holds exactly. */
 export function int8Array(values: readonly (number | null)[]): Buffer {
   const array = Buffer.allocUnsafe(20 + 12 * values.length);
   const view = new DataView(array.buffer, array.byteOffset, array.length);
@@ -93,17 +92,17 @@ export function int8Array(values: readonly (number | null)[]): Buffer {
   return array.subarray(0, at);
 }
 
-/** An array of JSON documents in UTF-8, as Postgres reads it in binary: nothing in it has to be escaped. */
+/** A binary array of JSON documents in UTF-8: nothing has to be escaped. */
 export function jsonArray(documents: readonly (Buffer | null)[]): Buffer {
   return binaryArray(JSON_OID, NOTHING, documents);
 }
 
-/** The same for `jsonb`, which Postgres keeps parsed. */
+/** A binary array of `jsonb`, which Postgres stores parsed. */
 export function jsonbArray(documents: readonly (Buffer | null)[]): Buffer {
   return binaryArray(JSONB_OID, JSONB_PREFIX, documents);
 }
 
-/** An array of one dimension (array_recv): each element is `prefix` and its bytes. */
+/** A binary array of one dimension (array_recv): each element is `prefix` and its bytes. */
 function binaryArray(oid: number, prefix: Buffer, elements: readonly (Buffer | null)[]): Buffer {
   const { length } = elements;
   if (length === 0) {

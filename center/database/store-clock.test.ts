@@ -20,7 +20,7 @@ function machine(options: { trusted_ms?: number; wall_ms?: number; retention_day
       state.wall += ms;
     },
     pass: (ms: number) => {
-      // As it is looked at in truth: every minute.
+      // Read every minute, as in reality.
       for (let left = ms; left > 0; left -= 60_000) {
         const step = Math.min(left, 60_000);
         state.wall += step;
@@ -35,7 +35,7 @@ function machine(options: { trusted_ms?: number; wall_ms?: number; retention_day
   };
 }
 
-test('as long as the clock is right it is the time, also after weeks in which the machine was off', () => {
+test('while the clock is right it is the time, even after weeks in which the machine was off', () => {
   const { clock, pass, sinceStart } = machine({ wall_ms: START_MS + 20 * DAY_MS });
   expect(sinceStart()).toBe(20 * DAY_MS);
   pass(3 * 3_600_000);
@@ -47,7 +47,7 @@ test('as long as the clock is right it is the time, also after weeks in which th
 test.each([
   ['at a start', true],
   ['at run time', false],
-])('a clock that leaps ahead %s makes nothing older than it is', (_when, atStart) => {
+])('a clock that jumps ahead %s makes nothing older', (_when, atStart) => {
   const leap_ms = 731 * DAY_MS;
   const it = machine(atStart ? { wall_ms: START_MS + leap_ms } : {});
   if (!atStart) it.leap(leap_ms);
@@ -60,7 +60,7 @@ test.each([
   expect(it.sinceStart()).toBe(2 * DAY_MS);
 });
 
-test('a clock that is set back gives what is stored now no time in the past', () => {
+test('a clock that is set back gives new data no time in the past', () => {
   const { clock, leap, pass, sinceStart } = machine();
   pass(DAY_MS);
   leap(-730 * DAY_MS);
@@ -72,7 +72,7 @@ test('a clock that is set back gives what is stored now no time in the past', ()
   expect([clock.fault(), sinceStart()]).toEqual([undefined, 2 * DAY_MS]);
 });
 
-test('a small correction is simply followed, in both directions', () => {
+test('a small correction is followed, in both directions', () => {
   const { clock, leap } = machine();
   leap(3_600_000);
   expect(clock.now()).toBe(START_MS + 3_600_000);
@@ -81,7 +81,7 @@ test('a small correction is simply followed, in both directions', () => {
   expect(clock.fault()).toBeUndefined();
 });
 
-test('where both clocks leap, no more than an hour is believed', () => {
+test('when both clocks jump, no more than an hour is believed', () => {
   const { steadyLeaps, leap, sinceStart, clock } = machine();
   leap(60 * DAY_MS);
   steadyLeaps(60 * DAY_MS);
@@ -89,20 +89,20 @@ test('where both clocks leap, no more than an hour is believed', () => {
   expect(clock.fault()).toMatch(/60 days ahead/);
 });
 
-test('what counts as a leap is little beside a short retention', () => {
+test('the tolerance for jumps is small compared with a short retention', () => {
   const { clock, leap, sinceStart } = machine({ retention_days: 2 });
   leap(0.6 * DAY_MS);
   expect(sinceStart()).toBe(0);
   expect(clock.fault()).toBeDefined();
 });
 
-test('age is measured against the newest entry, and somebody who knows can say what time it is', () => {
+test('age is measured against the newest entry, and an operator can confirm the time', () => {
   const { clock, leap, sinceStart } = machine();
   expect(clock.reference(START_MS - 90 * DAY_MS)).toBe(START_MS - 90 * DAY_MS);
   leap(60 * DAY_MS);
   clock.trust(START_MS + 60 * DAY_MS);
   expect([sinceStart(), clock.fault()]).toEqual([60 * DAY_MS, undefined]);
-  // Nobody makes it earlier again.
+  // It can't be set back again.
   clock.trust(START_MS);
   expect(sinceStart()).toBe(60 * DAY_MS);
 });

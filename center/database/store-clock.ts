@@ -1,15 +1,15 @@
 /**
- * The time by which ages are measured. Dropping what is old can't be undone, and the machine's clock may say anything:
- * so it is believed only as far as it agrees with the time that is known to have passed. Pure: both clocks are given.
+ * The time by which ages are measured. Dropping data can't be undone, and the machine's clock may be wrong, so it is
+ * believed only as far as it agrees with the time known to have passed. Pure: both clocks are passed in.
  */
 
 const DAY_MS = 86_400_000;
-/** A machine that was off for so long is nothing to wonder about, nor one that was asleep over a weekend. */
+/** A machine may have been off this long, or asleep, without its clock being doubted. */
 const OFF_DAYS_MAX = 30;
 const ASLEEP_DAYS_MAX = 3;
-/** The clock is looked at far more often; a step beyond it says that the other clock leaps too. */
+/** The clock is read far more often; a larger step means that the steady clock jumped too. */
 const STEP_MS_MAX = 3_600_000;
-/** Of the retention: an error of the clock must be small beside what it decides about. */
+/** Share of the retention: a clock error must be small compared with what it decides. */
 const OF_RETENTION_MAX = 0.25;
 
 export class StoreClock {
@@ -21,8 +21,8 @@ export class StoreClock {
 
   /**
    * @param wall the machine's clock, in milliseconds since the epoch
-   * @param steady a clock that only measures how much time passes
-   * @param trusted_ms what time it was at least when the store was used before
+   * @param steady a clock that only measures elapsed time
+   * @param trusted_ms the latest trusted time when the store was used before
    */
   constructor(options: {
     wall: () => number;
@@ -42,7 +42,7 @@ export class StoreClock {
     }
   }
 
-  /** The time that is known to have come: it follows the machine's clock as long as that is plausible. */
+  /** The time known to have come: it follows the machine's clock while that is plausible. */
   trusted(): number {
     const steady = this.#steady();
     const step = steady - this.#trustedAt;
@@ -53,14 +53,13 @@ export class StoreClock {
     return this.#trusted_ms;
   }
 
-  /** Somebody who knows says that it is this time, or later. */
+  /** An operator confirms that it is this time, or later. */
   trust(time_ms: number): void {
     this.#trusted_ms = Math.max(this.trusted(), time_ms);
   }
 
   /**
-   * The time for what is stored now: the machine's, unless that was set back so far that what is stored now would pass
-   * for old.
+   * The time for new data: the machine's, unless that was set back so far that the data would count as old.
    */
   now(): number {
     const wall = this.#wall();
@@ -73,7 +72,7 @@ export class StoreClock {
     return Math.min(this.#wall(), this.trusted(), newest_ms ?? Number.POSITIVE_INFINITY);
   }
 
-  /** What is wrong with the machine's clock, in a sentence that says what to do. */
+  /** What is wrong with the machine's clock, and what to do. */
   fault(): string | undefined {
     const ahead_ms = this.#wall() - this.trusted();
     if (Math.abs(ahead_ms) <= this.#gap_ms) return undefined;

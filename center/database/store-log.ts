@@ -1,4 +1,4 @@
-/** What the store needs of a logger; pino's logger has it. */
+/** The logger that the store needs; pino's fits. */
 export interface StoreLog {
   info(fields: object | string, message?: string): void;
   warn(fields: object | string, message?: string): void;

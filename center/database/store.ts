@@ -1,5 +1,5 @@
 /**
- * The store as a whole: the database with everything that is kept in it, opened and closed together.
+ * The whole store: the database with everything that is kept in it, opened and closed together.
  */
 import { reasonOf } from '../../schemas/errors.ts';
 import { Credentials } from '../accounts/credential-store.ts';
@@ -28,13 +28,13 @@ export const RETENTION_DAYS_DEFAULT = 400;
 export interface StoreOptions {
   source: DatabaseSource;
   log: StoreLog;
-  /** Entries older than this are dropped, a whole partition at a time, and older reports row by row. */
+  /** Older entries are dropped, a whole partition at a time, and older reports row by row. */
   retention_days?: number;
   /** The center's clock, in milliseconds since the epoch. */
   now?: () => number;
-  /** A clock that only measures how much time passes, in milliseconds. */
+  /** A clock that only measures elapsed time, in milliseconds. */
   steady?: () => number;
-  /** Ends a start that is under way. */
+  /** Aborts a start under way. */
   stop?: AbortSignal;
 }
 
@@ -54,15 +54,15 @@ export interface Store {
   readonly reports: ReportRows;
   readonly removals: RemovalStore;
   readonly verdicts: VerdictRows;
-  /** By which ages are measured, and what is wrong with the machine's. */
+  /** The time by which ages are measured; it knows what is wrong with the machine's clock. */
   readonly clock: StoreClock;
-  /** Makes partitions ahead and drops what is beyond the retention; done at the start and then every hour. */
+  /** Creates partitions ahead and drops what exceeds the retention; runs at the start and then every hour. */
   maintain(): Promise<void>;
   /** Waits for what is under way, then closes the database. */
   close(): Promise<void>;
 }
 
-/** The id of a database: the same at every start, another in every other one. */
+/** The id of a database: constant over restarts, and unique. */
 export async function readIdentity(database: Database): Promise<string> {
   const [row] = await database.query<{ id: string }>('SELECT id FROM store_identity');
   return row?.id ?? '';
@@ -113,7 +113,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       await ingest.close();
       await writer.close();
       await maintenance.stop().catch((error: unknown) => {
-        log.warn({ reason: reasonOf(error) }, 'the time of the end was not stored');
+        log.warn({ reason: reasonOf(error) }, 'cannot store the time of the end');
       });
       await database.close();
     },
