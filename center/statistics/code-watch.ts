@@ -1,14 +1,14 @@
 /**
- * Which printers with something new (a release) and which without it log a code, as observations for e-processes. Pure:
- * time and everything else is passed in.
+ * Compares how often printers with and without something new (a release) log a code, as observations for e-processes.
+ * Pure: time and everything else is passed in.
  *
  * Two comparisons, because each fails where the other holds (docs/decisions/0036-codes-need-two-comparisons.md):
- * - *Beside*: at a printer's first event of a code, how many printers that could have logged it at that moment have the
- *   release, and how many don't. Holds when the order of the updates was drawn, whatever happens to the whole fleet.
+ * - *Beside*: at a printer's first event of a code, how many of the printers that could have logged it at that moment
+ *   have the release, and how many don't. Valid when the order of updates was drawn, whatever happens to the fleet.
  * - *Own past*: whether a printer's first event comes sooner after its update than it came after the same hour of the
- *   week before. Holds for any choice of printers, as long as nothing else changed when they were updated.
+ *   week before. Valid for any choice of printers, as long as nothing else changed when they were updated.
  *
- * And a control that the release can't have caused: whether the printers that are updated were busier before.
+ * Also a control that the release can't have caused: whether the printers that are updated were busier before.
  */
 
 export const HOUR_MS = 3_600_000;
@@ -16,9 +16,9 @@ export const DAY_MS = 24 * HOUR_MS;
 export const WEEK_MS = 7 * DAY_MS;
 
 export interface WatchTimes {
-  /** What a printer logs so soon after a start or its update is left out: it tells of the start. */
+  /** What a printer logs this soon after a start or its update is ignored: it reflects the start. */
   settleMs: number;
-  /** Events of one code at one site within so long are one. */
+  /** Events of one code at one site within this time count as one. */
   clusterMs: number;
 }
 
@@ -26,18 +26,18 @@ export const DEFAULT_WATCH_TIMES: WatchTimes = { settleMs: 10 * 60_000, clusterM
 
 export type Arm =
   | 'without'
-  /** It is being updated: neither. */
+  /** It is being updated, so it is in neither group. */
   | 'changing'
   | 'with'
-  /** Not compared: the update failed, or it had the release before. */
+  /** Not compared: the update failed, or the printer had the release before. */
   | 'out';
 
-/** What is known of a printer when it is taken in. */
+/** What is known of a printer when it is added. */
 export interface NewMember {
   model: string;
   site: string | undefined;
   online: boolean;
-  /** Days (since the epoch, UTC) on which it is known to have been on. */
+  /** Days (since the epoch, UTC) on which it is known to have been online. */
   days: Iterable<number>;
 }
 
@@ -61,10 +61,10 @@ interface Member {
   online: boolean;
   /** When it was last seen to start. */
   onSince: number;
-  /** Known to have been on since then, while it is online. */
+  /** Known to have been online since then, while it is online. */
   upSince: number;
   changedAt: number;
-  /** How far back its past is compared: a week, a day, or 0 when nothing is known of it. */
+  /** How far back its past is compared: a week, a day, or 0 when unknown. */
   spanMs: number;
   days: Set<number>;
   /** Times of a code's events before the update. */
@@ -74,9 +74,9 @@ interface Member {
   compared: Set<string>;
 }
 
-/** A site with fewer printers shares a stratum with the others of the model: alone it could show nothing. */
+/** Sites with fewer printers of a model share a stratum: alone they would show nothing. */
 const STRATUM_MIN = 10;
-/** Past events of one code kept for one printer. */
+/** Past events kept per printer and code. */
 const PAST_MAX = 200;
 
 export function dayOf(at: number): number {
@@ -89,9 +89,9 @@ export class CodeWatch {
   readonly #members = new Map<string, Member>();
   readonly #strata = new Map<string, Set<Member>>();
   readonly #codes = new Set<string>();
-  /** Code and site to the first event of the present cluster. */
+  /** By code and site, the first event of the current cluster. */
   readonly #clusters = new Map<string, { at: number; printer: string }>();
-  /** Past events to be compared, by the hour at whose end their counterpart is past. */
+  /** Past events to be compared, by the hour in which their counterpart ends. */
   readonly #due = new Map<number, { printer: string; code: string; at: number }[]>();
   #dueFrom = Number.POSITIVE_INFINITY;
 
@@ -109,7 +109,7 @@ export class CodeWatch {
     return this.#members.has(printer);
   }
 
-  /** Takes printers in. Sites that have enough of them are strata of their own. */
+  /** Adds printers. Sites with enough of them become strata. */
   add(list: readonly (NewMember & { printer: string })[], at: number): void {
     const places = new Map<string, number>();
     const placeOf = ({ model, site }: NewMember) => `${model}\u001f${site ?? ''}`;
@@ -142,7 +142,7 @@ export class CodeWatch {
     }
   }
 
-  /** The printer is gone: it is compared with nothing any more. */
+  /** Removes a printer from all comparisons. */
   forget(printer: string): void {
     const member = this.#members.get(printer);
     if (!member) return;
@@ -151,7 +151,7 @@ export class CodeWatch {
     if (peers?.delete(member) && peers.size === 0) this.#strata.delete(member.stratum);
   }
 
-  /** An event from before the watch began. They come in the order of time. */
+  /** An event from before the watch, in order of time. */
   past(printer: string, code: string, at: number): void {
     const member = this.#members.get(printer);
     if (!member) return;
@@ -159,7 +159,7 @@ export class CodeWatch {
     if (this.#leads(member, printer, code, at)) this.#keep(member, code, at);
   }
 
-  /** The past is complete: printers that logged more than the middle one of their stratum are the busy ones. */
+  /** The past is complete: printers above the median of their stratum count as busy. */
   pastEnds(): void {
     for (const members of this.#strata.values()) {
       const rates = new Map<Member, number>();
@@ -174,7 +174,7 @@ export class CodeWatch {
     }
   }
 
-  /** A printer was seen to come or to go. */
+  /** A printer came online or went offline. */
   presence(printer: string, online: boolean, at: number): void {
     const member = this.#members.get(printer);
     if (!member) return;
@@ -189,7 +189,7 @@ export class CodeWatch {
     member.online = online;
   }
 
-  /** The printer begins to install. @returns whether it is one of the busy ones, as an observation of the draw */
+  /** The printer starts to install. @returns whether it is a busy one, as an observation of the draw */
   changing(printer: string, at: number): Observation[] {
     const member = this.#members.get(printer);
     if (member?.arm !== 'without') return [];
@@ -208,8 +208,8 @@ export class CodeWatch {
   }
 
   /**
-   * The update has ended: the printer has the release from now on, or is no longer compared.
-   * @returns whether it has a past to be compared with
+   * The update has ended: from now on the printer has the release, or is not compared any more.
+   * @returns whether its past can be compared
    */
   changed(printer: string, has: boolean, at: number): boolean {
     const member = this.#members.get(printer);
@@ -229,13 +229,13 @@ export class CodeWatch {
     return member.spanMs > 0;
   }
 
-  /** Notes what is known from before a restart. */
+  /** Restores what was known before a restart. */
   restore(printer: string, code: string, what: 'seen' | 'compared'): void {
     if (this.#codes.size < this.#codesMax) this.#codes.add(code);
     this.#members.get(printer)?.[what].add(code);
   }
 
-  /** An event that a printer logs at `at`. Only warnings and worse may be passed on. */
+  /** A printer logs an event at `at`. Only warnings and worse may be passed on. */
   sight(printer: string, code: string, at: number): Observation[] {
     const member = this.#members.get(printer);
     if (!member) return [];
@@ -244,10 +244,10 @@ export class CodeWatch {
       this.#codes.add(code);
     }
     member.days.add(dayOf(at));
-    // The first minutes tell of the start.
+    // The first minutes reflect the start.
     if (at >= member.onSince && at < member.onSince + this.#times.settleMs) return [];
     const leads = this.#leads(member, printer, code, at);
-    // A printer that is to be updated will be compared with this.
+    // It becomes the past of a printer that is still to be updated.
     if (at < member.changedAt && member.arm !== 'out') {
       if (leads) this.#keep(member, code, at);
       return this.#beside(member, printer, code, at, leads, false);
@@ -261,7 +261,7 @@ export class CodeWatch {
     return [...this.#beside(member, printer, code, at, leads, true), ...found];
   }
 
-  /** What the passing of time shows: the week before had an event where this one had none. */
+  /** Advances time: a past event may have no counterpart in its hour. */
   advance(now: number): Observation[] {
     const found: Observation[] = [];
     const hour = Math.floor(now / HOUR_MS);
@@ -277,7 +277,7 @@ export class CodeWatch {
     return found;
   }
 
-  /** Past events whose counterpart is over: the first that the printer could have logged again decides. */
+  /** Past events whose counterpart hour is over: the first that the printer could have logged again decides. */
   #own(member: Member, printer: string, code: string, until: number): Observation[] {
     if (member.compared.has(code) || member.arm !== 'with') return [];
     for (const time of member.past.get(code) ?? []) {
@@ -288,7 +288,7 @@ export class CodeWatch {
         break;
       }
       if (!wasOn(member, dayOf(counterpart))) {
-        // It was not on so far on that day; it may still come.
+        // Not online so far on that day, but it may still come.
         if (dayOf(counterpart) === dayOf(until - 1)) {
           this.#wait(printer, code, dayOf(counterpart) * DAY_MS + DAY_MS - 1 - member.spanMs, member.spanMs);
           break;
@@ -301,7 +301,7 @@ export class CodeWatch {
     return [];
   }
 
-  /** Whether the printer was on, on the day that an event after the update is compared with. */
+  /** Whether the printer was online on the day that an event after the update is compared with. */
   #hasCounterpart(member: Member, at: number): boolean {
     return (
       member.spanMs > 0 && at - member.changedAt <= member.spanMs && wasOn(member, dayOf(at - member.spanMs))
@@ -328,9 +328,9 @@ export class CodeWatch {
     if (times.length > PAST_MAX || at - (times[0] ?? at) > 2 * WEEK_MS) times.shift();
   }
 
-  /** Whether it is the first event of its site within the time in which they are one. */
+  /** Whether it is the first event of its cluster at the site. */
   #leads(member: Member, printer: string, code: string, at: number): boolean {
-    // What doesn't say where it stands can't be put together.
+    // Without a site there are no clusters.
     if (member.site === undefined) return true;
     const key = `${member.site}\u001f${code}`;
     const cluster = this.#clusters.get(key);

@@ -1,10 +1,10 @@
 /**
- * E-processes: evidence that may be looked at after every single observation. Under its hypothesis the chance that an
- * e-process ever reaches 1/α is at most α (Ville's inequality), and a mean of e-processes is one again. They are kept
- * as the logarithms of the members of such a mean. Pure.
+ * E-processes: evidence that may be looked at after every observation. Under its hypothesis the probability that an
+ * e-process ever reaches 1/α is at most α (Ville's inequality), and a mean of e-processes is an e-process. They are
+ * kept as the logarithms of the members of such a mean. Pure.
  */
 
-/** Highest logarithm that is told as a number: e^700 is still finite, and JSON knows no infinity. */
+/** Highest logarithm converted to a number: e^700 is still finite, and JSON has no infinity. */
 const LOG_MAX = 700;
 
 /** ln of a mean of exponentials, without overflow. */
@@ -20,8 +20,8 @@ export function evidenceOf(logs: readonly number[]): number {
 }
 
 /**
- * What the evidence of the nth of many tests must reach, counted from 1 in the order in which they began: the nth may
- * use α/(n(n+1)), which adds up to α over any number of tests.
+ * What the evidence of the nth of many tests must reach, counted from 1 in order of their start: the nth may use
+ * α/(n(n+1)), which sums to α over any number of tests.
  */
 export function evidenceNeeded(alpha: number, nth: number): number {
   return (nth * (nth + 1)) / alpha;

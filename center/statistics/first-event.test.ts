@@ -16,12 +16,12 @@ test('under the hypothesis the expected factor of each step is 1', () => {
   }
 });
 
-test('nothing is learnt where nobody could be otherwise', () => {
+test('nothing is learnt where all printers at risk are in one group', () => {
   expect(evidenceOf(afterFirstEvent(newFirstEventLogs(), false, 0))).toBeCloseTo(1, 12);
   expect(evidenceOf(afterFirstEvent(newFirstEventLogs(), true, 1))).toBeCloseTo(1, 12);
 });
 
-test('evidence stays a number that JSON can hold, however much there is', () => {
+test('evidence stays a number that JSON can represent, however strong', () => {
   let logs = newFirstEventLogs();
   for (let event = 0; event < 2_000; event++) logs = afterFirstEvent(logs, true, 0.1);
   expect(Number.isFinite(evidenceOf(logs))).toBe(true);
@@ -31,7 +31,7 @@ test('evidence stays a number that JSON can hold, however much there is', () => 
   expect(evidenceOf(logs)).toBeLessThan(1e-6);
 });
 
-test('what many tests may use adds up to α', () => {
+test('the levels of many tests sum to α', () => {
   const alpha = 0.01;
   const used = Array.from({ length: 10_000 }, (_, index) => 1 / evidenceNeeded(alpha, index + 1));
   const sum = used.reduce((all, each) => all + each, 0);

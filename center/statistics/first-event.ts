@@ -1,12 +1,12 @@
 /**
- * Whether printers with something (a release) have an event more often than those still without it, by the first event
- * of each printer alone. At each, q is the share of printers with it among those that had no event yet. Under "not more
- * often than `ratio` times", when it was given out by a random draw, the event falls to a printer with it with a chance
- * of at most ratio·q / (1 + q·(ratio − 1)). The products of likelihood ratios against higher ratios are e-processes;
- * see e-process.ts. Pure: campaigns and cohort rules keep the logarithms where they keep the rest.
+ * Whether printers with something (a release) have an event more often than those without it, using only the first event
+ * of each printer. q is the share of printers with it among those without an event so far. Under "at most `ratio` times
+ * as often", and if it was assigned at random, the event falls on a printer with it with a probability of at most
+ * ratio·q / (1 + q·(ratio − 1)). The products of likelihood ratios against higher ratios are e-processes; see
+ * e-process.ts. Pure: campaigns and cohort rules keep the logarithms with their other state.
  */
 
-/** How many times more often, relative to the tolerated ratio, is looked for. */
+/** Alternatives tested, as multiples of the tolerated ratio. */
 export const FIRST_EVENT_RATIOS: readonly number[] = [1.1, 1.25, 1.5, 2, 3, 5, 10];
 
 /** Logarithms before the first event: no evidence. */
@@ -16,9 +16,9 @@ export function newFirstEventLogs(): number[] {
 
 /**
  * The logarithms after one more first event.
- * @param withIt whether the printer of the event has it
- * @param share share of printers with it among those at risk, from 0 to 1; at 0 and at 1 nothing is learnt
- * @param ratio how many times as often is tolerated
+ * @param withIt whether that printer has it
+ * @param share share of printers with it among those at risk, from 0 to 1; at 0 and 1 nothing is learnt
+ * @param ratio the tolerated ratio
  */
 export function afterFirstEvent(
   logs: readonly number[],
