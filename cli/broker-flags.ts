@@ -1,4 +1,4 @@
-/** The flags of the broker that `platen broker` and `platen up` share: limits, and proxies that are trusted. */
+/** The broker flags that `platen broker` and `platen up` share: limits and trusted proxies. */
 import { type Command, Option } from 'commander';
 import { type BrokerLimits, DEFAULT_LIMITS } from '../broker/limits.ts';
 import { PlatenError } from '../schemas/errors.ts';
@@ -6,7 +6,7 @@ import { didYouMean } from '../schemas/nearest-name.ts';
 
 export interface BrokerFlags {
   limits: Partial<BrokerLimits>;
-  /** Addresses that speak PROXY protocol, version 2. */
+  /** Addresses of proxies that send the PROXY protocol, version 2. */
   trustedProxies: string[];
 }
 
@@ -42,7 +42,7 @@ export function parseLimits(pairs: string[]): Partial<BrokerLimits> {
     if (known === undefined) {
       throw new PlatenError('setting/invalid', {
         name: '--limit',
-        reason: `"${name}" is no limit${didYouMean(name, NAMES)}`,
+        reason: `"${name}" is not a limit${didYouMean(name, NAMES)}`,
         hint: 'platen broker --help lists the limits.',
       });
     }

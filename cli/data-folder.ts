@@ -1,6 +1,6 @@
 /**
- * The data folder at a start: one process at a time, and one user. Root and the owner of a folder may take turns: on a
- * folder of somebody else root goes on as that user, so that nothing is left that they could not use afterwards.
+ * Prepares the data folder at start: one process at a time, and one user. Root and the owner of a folder may alternate:
+ * on another user's folder root switches to that user, so that the owner can use every file afterwards.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { type FolderLock, holderOfFolder, lockFolder, type RunningProgram } from
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import type { Settings } from './settings.ts';
 
-/** How deep the files are looked at before the start: deeper ones were made by whoever made those. */
+/** How deep the ownership of files is checked: deeper files were created by the owner of their folder. */
 const DEPTH_MAX = 2;
 const LOCK = 'running.json';
 
@@ -33,7 +33,7 @@ function nameOf(uid: number): string {
   return found.status === 0 ? found.stdout.trim() : String(uid);
 }
 
-/** The files of a folder down to a depth; what may not be entered is given too, as it is. */
+/** The files of a folder down to a depth; folders that can't be entered are listed themselves. */
 function* filesOf(folder: string, depth: number): Generator<string> {
   yield folder;
   if (depth === 0 || !lstatSync(folder).isDirectory()) return;
@@ -53,7 +53,7 @@ function closedTo(folder: string): string | undefined {
     try {
       accessSync(file, constants.R_OK | constants.W_OK | (status.isDirectory() ? constants.X_OK : 0));
     } catch {
-      // A key that its owner may only read is no fault.
+      // A key that only its owner may read is fine.
       if (!status.isDirectory() && status.uid === process.getuid?.()) continue;
       return file;
     }
@@ -65,7 +65,7 @@ function ownerError(folder: string, reason: string, hint: string): PlatenError {
   return new PlatenError('start/owner', { folder, user: userInfo().username, reason, hint });
 }
 
-/** Root becomes the owner of the folder. @throws PlatenError start/owner */
+/** Switches from root to the owner of the folder. @throws PlatenError start/owner */
 function goOnAs(folder: string, uid: number, gid: number, say: (sentence: string) => void): void {
   const owner = nameOf(uid);
   const program = fileURLToPath(new URL('./platen.ts', import.meta.url));
@@ -77,7 +77,7 @@ function goOnAs(folder: string, uid: number, gid: number, say: (sentence: string
       `Start Platen as ${owner}, from where ${owner} can read it, or give the data to root: chown -R root ${folder}`,
     );
   }
-  // What an earlier start by root left among the files of their owner.
+  // Files that an earlier start by root left among the owner's.
   for (const file of filesOf(folder, DEPTH_MAX)) {
     if (lstatSync(file).uid === uid) continue;
     const given = spawnSync('chown', ['-R', '-P', '-h', `${uid}:${gid}`, folder], { encoding: 'utf8' });
@@ -94,8 +94,8 @@ function goOnAs(folder: string, uid: number, gid: number, say: (sentence: string
 }
 
 /**
- * Makes the folder when it is missing and sees that this process may use it.
- * @param say told in a sentence what was done about owners
+ * Creates the folder when it is missing and ensures that this process can use it.
+ * @param say called with a sentence about each change of ownership
  * @throws PlatenError setting/invalid, start/owner
  */
 export function openDataFolder(folder: string, say: (sentence: string) => void): void {
@@ -104,13 +104,13 @@ export function openDataFolder(folder: string, say: (sentence: string) => void):
   const own = process.getuid?.();
   if (own === undefined) return;
   if (own === 0) {
-    // An owner without a name on this machine can't run a database: root keeps such a folder to itself.
+    // An owner without a user name on this machine can't run a database: root keeps such a folder.
     if (uid !== 0 && nameOf(uid) !== String(uid)) goOnAs(folder, uid, gid, say);
     return;
   }
   const closed = closedTo(folder);
   const cluster = join(folder, 'postgres', 'cluster');
-  // Postgres takes only what is its own, whatever the rights say.
+  // Postgres requires to own its files, whatever their modes are.
   const foreign = closed ?? (existsSync(cluster) && statSync(cluster).uid !== own ? cluster : undefined);
   if (foreign === undefined) return;
   if (lstatSync(foreign).uid === own) {
@@ -128,17 +128,17 @@ export function openDataFolder(folder: string, say: (sentence: string) => void):
   );
 }
 
-/** Takes the folder for this process. @throws PlatenError start/in-use */
+/** Locks the folder for this process. @throws PlatenError start/in-use */
 export function lockDataFolder(folder: string, program: string): FolderLock {
   return lockFolder(folder, LOCK, program);
 }
 
-/** What runs on the folder now, and where it listens; undefined when nothing does. */
+/** What is running on the folder now, and where it listens; undefined when nothing is. */
 export function runningOn(folder: string): RunningProgram | undefined {
   return holderOfFolder(folder, LOCK);
 }
 
-/** The broker of whatever runs on the data folder, else where one would listen by the settings. */
+/** The broker that runs on the data folder, else where the settings would start one. */
 export function brokerOf({ data, host, mqttPort }: Pick<Settings, 'data' | 'host' | 'mqttPort'>): string {
   return runningOn(data)?.addresses?.['mqtt'] ?? `mqtt://${host}:${mqttPort}`;
 }

@@ -4,9 +4,8 @@ import { createReadStream } from 'node:fs';
 const LINE_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
- * Calls `take` with each line of a file (`-`: standard input) that is not blank, and its number from 1. Lines end in
- * LF or CRLF.
- * @throws what `take` throws, or the error of reading
+ * Calls `take` with each non-blank line of a file (`-`: standard input) and its number from 1. Lines end in LF or CRLF.
+ * @throws what `take` throws, or the read error
  */
 export async function eachLine(path: string, take: (line: string, number: number) => void): Promise<void> {
   const stream = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: 1 << 20 });

@@ -1,18 +1,18 @@
 /**
- * JSON lines in, JSON lines out, in input order and with bounded memory: a line is read, answered and written before
+ * JSON lines in, JSON lines out, in input order and with bounded memory: each line is read, answered and written before
  * the next one.
  */
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { PlatenError, reasonOf } from '../schemas/errors.ts';
 
-/** A longer line is refused rather than gathered. */
+/** Longer lines are refused. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024;
-/** Answers are gathered up to this size before they are written. */
+/** Output is buffered up to this size. */
 const WRITE_CHARACTERS = 64 * 1024;
 const NEWLINE = 0x0a;
 
-/** Lines of a file (`-`: standard input) with their numbers, empty ones left out. */
+/** Non-empty lines of a file (`-`: standard input) with their numbers. */
 export async function* readLines(file: string): AsyncGenerator<{ number: number; bytes: Buffer }> {
   const input: AsyncIterable<Buffer> = file === '-' ? process.stdin : createReadStream(file);
   let parts: Buffer[] = [];
@@ -68,13 +68,13 @@ export function parseObject(bytes: Uint8Array): Record<string, unknown> {
 
 /**
  * Writes an answer for every line of a file.
- * @throws Error with the line's number for the first line that is wrong; what was answered before it is written
+ * @throws Error with the line number of the first invalid line; earlier answers have been written
  */
 export async function answerLines(file: string, answer: (bytes: Uint8Array) => object): Promise<void> {
   const out = process.stdout;
   let gathered = '';
   let closed = false;
-  // Whoever reads may have seen enough (`| head`): that is no error of ours.
+  // The reader may close the pipe early (`| head`): not an error.
   out.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     closed = true;
@@ -83,7 +83,7 @@ export async function answerLines(file: string, answer: (bytes: Uint8Array) => o
     const text = gathered;
     gathered = '';
     if (text === '' || out.write(text) || closed) return;
-    // Whichever comes first takes the other's listeners along: a long file waits thousands of times.
+    // Remove both listeners: a long file waits thousands of times.
     const waited = new AbortController();
     const { signal } = waited;
     await Promise.race([once(out, 'drain', { signal }), once(out, 'close', { signal })]).catch((error) => {

@@ -32,7 +32,7 @@ test('text from outside stays one line that moves no cursor', () => {
   expect(written()).toEqual(['warning  refused  (claimed \\u{1b}[2J\\u{a}12:00:00  ready \\u{202e})']);
 });
 
-test('a refusal at the terminal says who it was, from where, and for what', () => {
+test('a refusal at the terminal shows who was refused, from where, and why', () => {
   const out = new PassThrough();
   const story = new Story(out);
   const event = (what: string, data: object, printer?: string) =>
@@ -43,7 +43,7 @@ test('a refusal at the terminal says who it was, from where, and for what', () =
     .split('\n')
     .map((line) => line.slice(10));
   expect(said).toEqual([
-    'security  credentials (as "le\\u{1b}na", from 10.0.0.7, 4 more were not told)',
+    'security  credentials (as "le\\u{1b}na", from 10.0.0.7, 4 more were not shown)',
     'security  publish-not-authorized (printer-7, from 10.0.0.8, for a/b)',
     '',
   ]);

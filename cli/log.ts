@@ -1,12 +1,12 @@
 /**
- * Logs: pino's JSON, or, for a person at a terminal, only what went wrong as a plain line. What a person should see
- * of the fleet is told by `story.ts`, not by the log.
+ * Logs: pino's JSON, or for a person at a terminal only warnings and errors as plain lines. `story.ts` reports what
+ * happens in the fleet.
  */
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import { oneLine } from '../schemas/harmless.ts';
 
-/** Where secrets could stand in a logged object: they are cut before they are written. */
+/** Paths of possible secrets in logged objects: redacted before writing. */
 const SECRET_PATHS = [
   'password',
   '*.password',
@@ -25,12 +25,12 @@ interface Line {
   [detail: string]: unknown;
 }
 
-/** What isn't shown as a detail: it stands elsewhere in the line, or tells a person nothing. */
+/** Not shown as details: shown elsewhere in the line, or useless to a person. */
 const NOT_DETAILS = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'err', 'hint', 'at']);
-/** A detail beyond this says no more. */
+/** Longer details are cut. */
 const DETAIL_CHARACTERS_MAX = 200;
 
-/** The structured details of a line as `name value`, in the order in which they were given. */
+/** The structured details of a line as `name value`, in their order. */
 function details(line: Line): string {
   const shown = Object.entries(line).flatMap(([name, value]) => {
     if (NOT_DETAILS.has(name) || value === undefined || value === null || value === '') return [];
@@ -46,7 +46,7 @@ export function clock(time_ms: number): string {
   return new Date(time_ms).toTimeString().slice(0, 8);
 }
 
-/** Writes pino's lines as plain ones. */
+/** Formats pino's lines as plain text. */
 export function readable(out: NodeJS.WritableStream): Writable {
   return new Writable({
     decodeStrings: false,
@@ -75,7 +75,7 @@ export function readable(out: NodeJS.WritableStream): Writable {
   });
 }
 
-/** A logger that writes JSON to stdout, or in `story` mode readable lines of warnings and worse. */
+/** A logger that writes JSON to stdout, or in `story` mode readable lines of warnings and errors. */
 export function createLog(mode: 'story' | 'json', level: string): Logger {
   const shown = mode === 'story' && level === 'info' ? 'warn' : level;
   const options = { level: shown, redact: { paths: SECRET_PATHS, censor: '[secret]' } };

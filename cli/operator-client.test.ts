@@ -23,7 +23,7 @@ beforeEach(async () => {
 
 const connect = () => OperatorClient.connect({ url, username: 'lena', password: 'x', timeout_ms: 20_000 });
 
-test('who asks for more than the role allows is told which role it takes', async () => {
+test('a request beyond the role of an operator fails with the role that it needs', async () => {
   const lena = await connect();
   await expect(lena.request('catalog.put', { document: {} })).rejects.toThrow(
     'the broker refused catalog.put and ended the connection: it needs the role admin, which lena seems not to have',

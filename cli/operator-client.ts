@@ -1,6 +1,6 @@
 /**
- * An operator on the broker: sends a request, waits for its one reply. Used by the commands that talk to a running
- * center, and by the tests.
+ * An operator's MQTT client: sends a request and waits for its one reply. Used by commands that talk to a running
+ * center, and by tests.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -40,14 +40,14 @@ interface PendingRequest {
   reject(error: Error): void;
   timer: NodeJS.Timeout;
   method: string;
-  /** The broker took the request over: what ends the connection then is no refusal. */
+  /** The broker acknowledged the request: if the connection ends now, it was not refused. */
   taken: boolean;
 }
 
-/** Why a connection ended before a request was answered, as far as it can be told. */
+/** Why the connection ended before the reply, as far as known. */
 function endedOver(method: string, taken: boolean, username: string): string {
   if (taken || !isMethod(method) || METHOD_ROLES[method] === 'viewer') {
-    return `the connection to the broker was lost before ${method} was answered: is platen up?`;
+    return `the connection to the broker was lost before ${method} was answered. Is platen running?`;
   }
   const role = METHOD_ROLES[method];
   return `the broker refused ${method} and ended the connection: it needs the role ${role}, which ${username} seems not to have. Ask an administrator`;
@@ -73,7 +73,7 @@ export class OperatorClient {
       this.#waiting.delete(id);
       waiting.resolve(checkSchema('operator-reply', JSON.parse(payload.toString('utf8'))));
     });
-    // MQTT 3.1.1 has no other way to say no to a publish than to end the connection.
+    // In MQTT 3.1.1 a broker can refuse a publish only by closing the connection.
     client.on('close', () => {
       this.#lost = true;
       for (const { reject, timer, method, taken } of this.#waiting.values()) {
@@ -102,7 +102,7 @@ export class OperatorClient {
       );
     } catch (error) {
       throw new Error(
-        `${options.url} can't be reached as ${options.username}: ${reasonOf(error)}. Is platen up?`,
+        `${options.url} can't be reached as ${options.username}: ${reasonOf(error)}. Is platen running?`,
         {
           cause: error,
         },
@@ -116,10 +116,10 @@ export class OperatorClient {
 
   /** Sends one request; resolves with its reply, whatever its status. */
   request(method: string, params: Record<string, unknown> = {}): Promise<OperatorReply> {
-    // mqtt.js would keep the publish for a connection that never comes, and the reply would fail only when its time is over.
+    // mqtt.js would queue the publish for a connection that never comes, and the reply would time out.
     if (this.#lost) {
       return Promise.reject(
-        new Error(`the connection to the broker was lost before ${method} was sent: is platen up?`),
+        new Error(`the connection to the broker was lost before ${method} was sent. Is platen running?`),
       );
     }
     const id = randomUUID();
@@ -131,7 +131,7 @@ export class OperatorClient {
       this.#waiting.set(id, { resolve, reject, timer, method, taken: false });
     });
     const topic = opsTopic.request(this.#username, method);
-    // Not awaited: a refused publish is never acknowledged, and then it is the reply that fails.
+    // Not awaited: a refused publish is never acknowledged; then waiting for the reply fails.
     this.#client.publish(topic, JSON.stringify({ id, params }), { qos: 1 }, (error) => {
       const waiting = this.#waiting.get(id);
       if (waiting && !error) waiting.taken = true;
@@ -153,7 +153,7 @@ export class OperatorClient {
     return (reply.data ?? {}) as Record<string, unknown>;
   }
 
-  /** Hears a topic filter until `close`. */
+  /** Subscribes to a topic filter until `close`. */
   async subscribe(
     filter: string,
     listener: (topic: string, payload: Buffer, retained: boolean) => void,
@@ -165,7 +165,7 @@ export class OperatorClient {
   }
 
   close(): Promise<void> {
-    // Without a connection there is nothing to wait for, and mqtt.js would wait for its acknowledgements for ever.
+    // Without a connection mqtt.js would wait for the acknowledgements forever.
     return this.#client.endAsync(!this.#client.connected);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * `platen`: the command line. Every command is a file in `commands/`, loaded only when it is asked for, so that
- * `platen judge` doesn't pay for a broker.
+ * `platen`: the command line. Every command is a file in `commands/`, loaded only when used, so that `platen judge`
+ * doesn't load a broker.
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
@@ -36,9 +36,9 @@ async function main(argv: string[]): Promise<void> {
   const program = new Command('platen')
     .description('Administrates fleets of printers over MQTT.')
     .version(version)
-    // An option belongs to the command that it stands behind.
+    // Options belong to the command that they follow.
     .enablePositionalOptions()
-    .showHelpAfterError('(platen --help shows what there is)');
+    .showHelpAfterError('(platen --help lists the commands)');
   const asked = argv[2];
   const names = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
   for (const name of names) {

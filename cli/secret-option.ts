@@ -1,7 +1,7 @@
-/** Secrets among the flags of a command: every user of a machine sees the arguments of its processes. */
+/** Secrets in command line flags. Any user of a machine can see the arguments of its processes. */
 import { InvalidArgumentError, Option } from 'commander';
 
-/** Reads a secret that is given as `env:NAME`, or as it is. */
+/** Reads a secret given literally or as `env:NAME`. */
 export function secretText(text: string, env: NodeJS.ProcessEnv): string {
   if (!text.startsWith('env:')) return text;
   const value = env[text.slice('env:'.length)];
@@ -11,9 +11,9 @@ export function secretText(text: string, env: NodeJS.ProcessEnv): string {
   return value;
 }
 
-/** A flag with a secret, which may stand in the environment instead of among the arguments. */
+/** A flag for a secret, which can be read from the environment instead. */
 export function secretOption(flag: string, description: string): Option {
-  return new Option(flag, `${description}; env:NAME takes it from the environment`).argParser(
+  return new Option(flag, `${description}; env:NAME reads it from the environment`).argParser(
     (text: string) => secretText(text, process.env),
   );
 }

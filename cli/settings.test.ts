@@ -26,13 +26,13 @@ test.each([
   ['PLATEN_MQTT_PROT', '2000', 'There is no setting "PLATEN_MQTT_PROT"; did you mean "PLATEN_MQTT_PORT"'],
   ['PLATEN_RETENTION', '30', 'There is no setting "PLATEN_RETENTION"'],
   ['PLATEN_PORT', '2000', 'There is no setting "PLATEN_PORT"'],
-])('%s, which is no setting, is refused', (name, value, message) => {
+])('%s is refused as an unknown setting', (name, value, message) => {
   expect(() => readSettings({}, { [name]: value })).toThrow(
     expect.objectContaining({ code: 'setting/unknown', message: expect.stringContaining(message) }),
   );
 });
 
-test('what Kubernetes says of a service called platen, and what is empty, is no setting', () => {
+test('variables of a Kubernetes service called platen, and empty ones, are ignored', () => {
   const env = {
     PLATEN_SERVICE_HOST: '10.0.0.1',
     PLATEN_SERVICE_PORT: '1883',
@@ -70,7 +70,7 @@ const OIDC = {
   PLATEN_PUBLIC_URL: 'https://platen.example',
 };
 
-test('OpenID Connect is set up whole', () => {
+test('OpenID Connect can be configured completely', () => {
   expect(oidcSettings(readSettings({}, OIDC))).toMatchObject({
     redirectUri: 'https://platen.example/api/v1/oidc/callback',
     roleClaim: 'groups',
@@ -93,7 +93,7 @@ test.each([
   [{ PLATEN_OIDC_ROLES: 'owners=king' }, 'PLATEN_OIDC_ROLES'],
   [{ PLATEN_OIDC_ROLES: 'owners=printer' }, 'PLATEN_OIDC_ROLES'],
   [{ PLATEN_OIDC_SCOPE: 'profile' }, 'PLATEN_OIDC_SCOPE'],
-])('half an OpenID Connect (%j) is an error that names %s', (change, name) => {
+])('an incomplete OpenID Connect configuration (%j) is an error that names %s', (change, name) => {
   expect(() => readSettings({}, { ...OIDC, ...change })).toThrow(
     expect.objectContaining({ code: 'setting/invalid', message: expect.stringContaining(name) }),
   );

@@ -1,6 +1,6 @@
 /**
  * Settings: a flag, else its environment variable, else the default. Every wrong value is an error that names the
- * setting, because a service that starts with half of what was meant is worse than one that doesn't start.
+ * setting, because a service that starts with half of its settings is worse than one that doesn't start.
  */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
@@ -11,27 +11,27 @@ import { PlatenError, reasonOf } from '../schemas/errors.ts';
 import { didYouMean } from '../schemas/nearest-name.ts';
 import { PRINTER_ID } from '../schemas/topics.ts';
 
-/** The settings of the process contract, read and checked. */
+/** The settings of the process contract, parsed and checked. */
 export interface Settings {
   host: string;
-  /** Ports; 0 takes a free one, which the ready line tells. */
+  /** Ports; 0 picks a free one, shown in the ready line. */
   mqttPort: number;
   /** Undefined: no TLS listener. */
   mqttsPort: number | undefined;
   httpPort: number;
-  /** Who may read /metrics and /repository/: everybody, holders of a token, or on a port of their own. */
+  /** Who may read /metrics and /repository/: everybody, holders of a token, or everybody on a separate port. */
   metrics: 'open' | 'token' | number;
   repository: 'open' | 'token' | number;
   /** Where printers reach HTTP, with a slash at its end; undefined: guessed from the host. */
   publicUrl: string | undefined;
-  /** Addresses of proxies before HTTP: what they say of who asks is believed. */
+  /** Addresses of trusted proxies: their X-Forwarded-For is used. */
   httpProxies: string[];
-  /** OpenID Connect; without an issuer there is none. */
+  /** OpenID Connect; off without an issuer. */
   oidcIssuer: string | undefined;
   oidcClient: string | undefined;
   oidcSecret: string | undefined;
   oidcScope: string;
-  /** Names of claims, and which value of the second gives which role. */
+  /** Claim names, and which values of the role claim give which role. */
   oidcName: string;
   oidcClaim: string;
   oidcRoles: readonly RoleRule[];
@@ -108,7 +108,7 @@ const DEFINITIONS = {
   publicUrl: {
     flag: '--public-url <url>',
     env: 'PLATEN_PUBLIC_URL',
-    description: 'how printers reach HTTP (http://platen.example:8080/): orders name it',
+    description: 'base URL at which printers reach HTTP (http://platen.example:8080/), used in orders',
     fallback: undefined,
   },
   httpProxies: {
@@ -120,38 +120,37 @@ const DEFINITIONS = {
   oidcIssuer: {
     flag: '--oidc-issuer <url>',
     env: 'PLATEN_OIDC_ISSUER',
-    description: 'OpenID provider that people sign in with (https://login.example/realm)',
+    description: 'OpenID provider for sign-in (https://login.example/realm)',
     fallback: undefined,
   },
   oidcClient: {
     flag: '--oidc-client <id>',
     env: 'PLATEN_OIDC_CLIENT',
-    description: 'the id that this center has at the provider',
+    description: 'client id of this center at the provider',
     fallback: undefined,
   },
   oidcSecret: {
     flag: '--oidc-secret <secret>',
     env: 'PLATEN_OIDC_SECRET',
-    description: 'its secret there, better in the environment',
+    description: 'client secret at the provider, better in the environment',
     fallback: undefined,
   },
   oidcScope: {
     flag: '--oidc-scope <scopes>',
     env: 'PLATEN_OIDC_SCOPE',
-    description: 'scopes that are asked for',
+    description: 'scopes to request',
     fallback: 'openid profile email',
   },
   oidcName: {
     flag: '--oidc-name <claim>',
     env: 'PLATEN_OIDC_NAME',
-    description: "the claim that names somebody's account",
+    description: 'the claim with the account name',
     fallback: 'preferred_username',
   },
   oidcClaim: {
     flag: '--oidc-claim <claim>',
     env: 'PLATEN_OIDC_CLAIM',
-    description:
-      'the claim that roles follow from; a path where it stands inside another (realm_access.roles)',
+    description: 'the claim that gives roles; a path for a nested claim (realm_access.roles)',
     fallback: 'groups',
   },
   oidcRoles: {
@@ -214,7 +213,7 @@ const DEFINITIONS = {
   },
 } as const satisfies Record<keyof Settings, SettingDefinition>;
 
-/** The settings of the HTTP door and of who may enter by it, for every command that opens one. */
+/** The settings of the HTTP server and of access to it, for every command that starts one. */
 export const HTTP_SETTINGS = [
   'httpPort',
   'metrics',
@@ -283,7 +282,7 @@ function url(name: keyof Settings, text: string | undefined, protocols: string[]
   return text;
 }
 
-/** Addresses, divided by commas. */
+/** Addresses separated by commas. */
 function addresses(name: keyof Settings, text: string): string[] {
   const list = text
     .split(',')
@@ -298,18 +297,18 @@ function withSlash(address: string | undefined): string | undefined {
   return address === undefined || address.endsWith('/') ? address : `${address}/`;
 }
 
-/** Whether an address can only be reached from this machine. */
+/** Whether an address is reachable only from this machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-/** Names of ours that are no settings: tests and their seeds. */
+/** Our own names that are not settings: for tests and their seeds. */
 const NO_SETTING = /^PLATEN_(TEST_.*|SEED)$/;
-/** What Kubernetes gives every container about a service that is called platen. */
+/** Variables that Kubernetes sets in every container for a service called platen. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT(_.*)?)$|_PORT_\d+_(TCP|UDP)(_.*)?$/;
 const SERVICE_ADDRESS = /^(tcp|udp):\/\//;
 
-/** Refuses variables that look like settings and are none: a misspelt one would quietly leave the default. */
+/** Refuses unknown variables that look like settings: a misspelt one would silently leave the default in place. */
 function checkNames(env: NodeJS.ProcessEnv): void {
   const known = Object.values(DEFINITIONS).map((definition) => definition.env as string);
   for (const [name, value = ''] of Object.entries(env)) {
@@ -329,31 +328,28 @@ function roleRules(text: string | undefined): RoleRule[] {
   }
 }
 
-/** OpenID Connect is set up whole or not at all. @throws PlatenError setting/invalid */
+/** OpenID Connect must be configured completely or not at all. @throws PlatenError setting/invalid */
 function checkOidc({ oidcIssuer, oidcClient, oidcSecret, oidcRoles, oidcScope, publicUrl }: Settings): void {
   if (oidcIssuer === undefined) {
     for (const name of ['oidcClient', 'oidcSecret', 'oidcRoles'] as const) {
       const given = { oidcClient, oidcSecret, oidcRoles: oidcRoles.length > 0 ? 'rules' : undefined }[name];
-      if (given !== undefined) throw wrong(name, 'it needs PLATEN_OIDC_ISSUER beside it');
+      if (given !== undefined) throw wrong(name, 'it also needs PLATEN_OIDC_ISSUER');
     }
     return;
   }
   const { protocol, hostname } = new URL(oidcIssuer);
   if (protocol === 'http:' && !isLoopback(hostname.replace(/^\[|\]$/g, ''))) {
-    throw wrong('oidcIssuer', 'a provider on another machine is asked over https:// only');
+    throw wrong('oidcIssuer', 'a provider on another machine needs https://');
   }
-  if (oidcClient === undefined) throw wrong('oidcIssuer', 'it needs PLATEN_OIDC_CLIENT beside it');
-  if (oidcRoles.length === 0) throw wrong('oidcIssuer', 'it needs PLATEN_OIDC_ROLES beside it');
+  if (oidcClient === undefined) throw wrong('oidcIssuer', 'it also needs PLATEN_OIDC_CLIENT');
+  if (oidcRoles.length === 0) throw wrong('oidcIssuer', 'it also needs PLATEN_OIDC_ROLES');
   if (publicUrl === undefined) {
-    throw wrong(
-      'oidcIssuer',
-      'it needs PLATEN_PUBLIC_URL beside it, which the provider sends people back to',
-    );
+    throw wrong('oidcIssuer', 'it also needs PLATEN_PUBLIC_URL, where the provider redirects to');
   }
   if (!oidcScope.split(' ').includes('openid')) throw wrong('oidcScope', '"openid" is missing in it');
 }
 
-/** How people sign in with an OpenID provider; undefined when they don't. */
+/** The OpenID Connect configuration; undefined when it is off. */
 export function oidcSettings(settings: Settings): OidcSettings | undefined {
   const { oidcIssuer: issuer, oidcClient: clientId, publicUrl } = settings;
   if (issuer === undefined || clientId === undefined || publicUrl === undefined) return undefined;

@@ -1,13 +1,11 @@
-/**
- * What a person at the terminal sees of the fleet: fleet events told as sentences, the many alike gathered into one.
- */
+/** The fleet events shown to a person at the terminal, as sentences. Many similar events become one line. */
 import { oneLine } from '../schemas/harmless.ts';
 import type { FleetEvent } from '../schemas/types.ts';
 import { clock } from './log.ts';
 
-/** Connections and healthy verdicts are gathered for this long, then told as one line. */
+/** Connections and compatible verdicts are collected for this long and shown as one line. */
 const GATHER_MS = 1_000;
-/** Names in a gathered line; the rest is a number. */
+/** Names in a combined line; the rest is a count. */
 const NAMES_MAX = 6;
 
 interface Gathered {
@@ -23,7 +21,7 @@ function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
-/** Shows at most a few names. */
+/** At most a few names. */
 function names(printers: ReadonlySet<string>): string {
   const all = [...printers];
   return all.length <= NAMES_MAX
@@ -41,12 +39,12 @@ export class Story {
     this.#out = out;
   }
 
-  /** Tells one line now. */
+  /** Writes one line now. */
   say(line: string): void {
     this.#out.write(`${clock(Date.now())}  ${line}\n`);
   }
 
-  /** Hears a fleet event. */
+  /** Takes a fleet event. */
   readonly hear = (event: FleetEvent): void => {
     const { kind, what, printer = '' } = event;
     const data = (event.data ?? {}) as Record<string, unknown>;
@@ -59,7 +57,7 @@ export class Story {
         );
         return;
       case 'structure':
-        if (what === 'change') this.say(`${printer}  is made of something else now`);
+        if (what === 'change') this.say(`${printer}  has a new structure`);
         return;
       case 'verdict':
         if (what === 'compatible') {
@@ -92,14 +90,14 @@ export class Story {
     }
   };
 
-  /** Who was refused, from where, and for what. A name that was only claimed is shown as such. */
+  /** Who was refused, from where, and why. A name that was only claimed is shown as such. */
   #whom(printer: string, data: Record<string, unknown>): string {
     const { name, claimed, clientId, address, topic, untold } = data;
     const parts = [
       printer || text(name) || (text(claimed) && `as "${text(claimed)}"`) || text(clientId),
       text(address) && `from ${text(address)}`,
       text(topic) && `for ${text(topic)}`,
-      typeof untold === 'number' ? `${untold} more were not told` : '',
+      typeof untold === 'number' ? `${untold} more were not shown` : '',
     ];
     const shown = parts.filter((part) => part !== '').join(', ');
     return shown === '' ? '' : ` (${shown})`;
@@ -123,7 +121,7 @@ export class Story {
 
   #order(printer: string, what: string, data: Record<string, unknown>): void {
     const detail = text(data['detail']) || text(data['reason']);
-    // Progress repeats a state; only the first is news.
+    // Progress reports repeat a state; only the first one is shown.
     const line = `${what} ${detail}`;
     if (this.#told.get(printer) === line) return;
     this.#told.set(printer, line);

@@ -1,6 +1,4 @@
-/**
- * What `platen judge` and `platen choose` share: a catalog, and structures as JSON lines.
- */
+/** Shared by `platen judge` and `platen choose`: a catalog, and structures as JSON lines. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import {
@@ -23,7 +21,7 @@ export interface StructureLine {
 export type Flags = Record<string, string | undefined>;
 type Answerer = (line: StructureLine) => object;
 
-/** Reads a catalog file as its schema says. @throws PlatenError payload/not-json, payload/schema */
+/** Reads and validates a catalog file. @throws PlatenError payload/not-json, payload/schema */
 export function readCatalogDocument(file: string): Catalog {
   let bytes: Uint8Array;
   try {
@@ -53,7 +51,7 @@ export function readCatalog(file: string): CompiledCatalog {
   return catalog;
 }
 
-/** A structure document with its printer and options. What the wire needs and judging doesn't may be missing. */
+/** A structure document with its printer and options. Fields that only the wire contract requires may be missing. */
 export function parseStructureLine(bytes: Uint8Array): StructureLine {
   const line = parseObject(bytes);
   const { printer } = line;

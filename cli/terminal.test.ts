@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { platen } from '../tests/harness/product.ts';
 
-test('what a printer writes of itself drives no terminal', async () => {
+test('text from a printer cannot control the terminal', async () => {
   const recording = Buffer.from(
     'SNMPv2-SMI::mib-2.43.5.1.1.17.1 = STRING: "S-1"\n' +
       'SNMPv2-MIB::sysDescr.0 = STRING: "Evil\u001b]0;owned\u0007\u009b31m\u202e LaserJet"\n',
@@ -17,7 +17,7 @@ test('what a printer writes of itself drives no terminal', async () => {
   }
 });
 
-test('no command writes JSON past what makes it harmless', () => {
+test('every command prints JSON through the escaping function', () => {
   const folder = new URL('./commands/', import.meta.url);
   const past = readdirSync(folder)
     .filter((name) => !name.endsWith('.test.ts'))

@@ -1,6 +1,6 @@
 /**
- * What commands print. Names, versions and reasons come from printers, repositories and files of others: escape sequences
- * and characters that turn the direction of writing are written out.
+ * Output of commands. Names, versions and reasons come from printers, repositories and other people's files, so escape
+ * sequences and bidirectional overrides are escaped.
  */
 import { lines, shownJson } from '../schemas/harmless.ts';
 
@@ -14,7 +14,7 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${shownJson(value)}\n`);
 }
 
-/** Prints text beside the output, for whoever watches. */
+/** Prints text on stderr, for a person who watches. */
 export function warn(text: string): void {
   process.stderr.write(`${lines(text)}\n`);
 }

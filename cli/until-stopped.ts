@@ -1,23 +1,22 @@
-/**
- * The life of a command that serves until it is told to stop: SIGINT, SIGTERM, or a reader of its output that left.
- */
+/** Runs a command until it is stopped by SIGINT, SIGTERM or a closed output pipe. */
 import type { Logger } from 'pino';
 import { PlatenError } from '../schemas/errors.ts';
 
 /** Contract: stopped within 10 s of SIGTERM; beyond it the process ends itself and says so. */
 const STOP_MS_MAX = 9_500;
-/** How long the process may stay when nothing is left to do. */
+/** How long the process may linger once everything is closed. */
 const EXIT_MS_MAX = 500;
-/** Ctrl-C reaches everybody at the terminal, and npm hands on what it got: that is one signal, told twice. */
+/** Ctrl-C signals everybody at the terminal, and npm forwards its own signal: both count as one. */
 const SAME_SIGNAL_MS = 1_000;
 
 /**
- * Begins to listen for the end, at once: a signal that comes while the parts open is not lost. The first signal stops
- * cleanly; a second one ends the process, as Node does by default.
+ * Listens for signals at once, so that one during the start is not lost. The first signal stops cleanly; a second one
+ * ends the process, as Node does by default.
  */
 export function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
-    // Whoever read our output has gone (`platen up | head`): that is a stop, not a crash.
+    // The reader of our output has gone (`platen up
+    // head`): stop, don't crash.
     process.stdout.on('error', () => resolve('SIGPIPE'));
     let first_ms: number | undefined;
     const heard = (signal: NodeJS.Signals) => {
@@ -32,7 +31,7 @@ export function stopSignal(): Promise<string> {
   });
 }
 
-/** Ends the process when what is to end takes too long; gives what calls that off. */
+/** Ends the process when stopping takes too long; the returned function cancels that. */
 function guardEnd(log: Logger): () => void {
   const guard = setTimeout(() => {
     log.fatal({ code: 'stop/late' }, `not stopped within ${STOP_MS_MAX / 1_000} s: ending now`);
@@ -43,18 +42,15 @@ function guardEnd(log: Logger): () => void {
 }
 
 /**
- * Says that all is closed. What still holds the process then is a timer of a library: BullMQ's worker, for one, sleeps
- * 5 s after it lost its Redis, and nothing wakes it.
+ * Everything is closed. What still keeps the process alive is a timer of a library: BullMQ's worker, for one, sleeps 5
+ * s after it lost its Redis, and nothing wakes it.
  */
 function tellStopped(log: Logger): void {
   log.info('stopped');
   setTimeout(() => process.exit(), EXIT_MS_MAX).unref();
 }
 
-/**
- * Opens the parts, unless the signal comes first: then the start is ended, what was opened is closed again, and there is
- * nothing to run.
- */
+/** Opens the parts, unless a signal comes first: then the start is aborted and what was opened is closed again. */
 export async function openUnlessStopped<T>(
   stopped: Promise<string>,
   log: Logger,

@@ -13,7 +13,7 @@ import { addSettings, readSettings, type Settings } from '../settings.ts';
 
 const SETTINGS = ['data', 'databaseUrl', 'log', 'logLevel'] as const satisfies (keyof Settings)[];
 
-/** Works on the database of the data folder, whether or not Platen runs on it. */
+/** Works on the data folder's database, whether or not Platen is running. */
 async function onDatabase(
   command: Command,
   work: (database: Database, settings: Settings) => Promise<void>,
@@ -34,9 +34,9 @@ async function onDatabase(
   }
 }
 
-/** `platen admin`: what only somebody at the server may do, with or without a running center. */
+/** `platen admin`: recovery at the server, with or without a running center. */
 export function command(): Command {
-  const admin = new Command('admin').description('recovery commands for whoever is logged in on the server');
+  const admin = new Command('admin').description('recovery commands, run at the server');
   const reset = new Command('reset').description(
     'give the administrator "admin" a new password, written to admin.json; connections with the old one end',
   );
@@ -51,14 +51,14 @@ export function command(): Command {
     }),
   );
   const clock = new Command('clock').description(
-    "say that the machine's clock is right, after it was found to have leapt; what is stored is kept for a whole retention from now on",
+    "confirm that the machine's clock is right after it jumped; stored data is kept for a full retention period from now",
   );
   addSettings(clock, SETTINGS);
   clock.action(() =>
     onDatabase(clock, async (database) => {
       const now_ms = Date.now();
       await acceptClock(database, now_ms);
-      process.stdout.write(`${new Date(now_ms).toISOString()} is taken for the time\n`);
+      process.stdout.write(`${new Date(now_ms).toISOString()} is accepted as the current time\n`);
     }),
   );
   return admin.addCommand(reset).addCommand(clock);

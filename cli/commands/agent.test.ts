@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test('add takes the port of the settings, and an agent that nobody hears is not ready', async () => {
+test('add uses the port of the settings, and an agent without a connection is not ready', async () => {
   const port = await freePort();
   const config = join(folder, 'agents.json');
   const add = ['agent', 'add', 'ipp://127.0.0.1:9', '--no-check', '--printer', 'p1', '--password', 'x'];

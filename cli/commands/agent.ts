@@ -1,4 +1,4 @@
-/** `platen agent`: speaks for real printers; `add`, `discover` and `doctor` help to get there. */
+/** `platen agent`: connects real printers; `add`, `discover` and `doctor` help to set it up. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { playRecorded } from '../../agent/drivers/recorded.ts';
@@ -36,11 +36,11 @@ const isAuth = (name?: string): name is NonNullable<Snmp['authProtocol']> =>
 const isPriv = (name?: string): name is NonNullable<Snmp['privProtocol']> =>
   PRIV_PROTOCOLS.some((known) => known === name);
 const DISCOVER_DEFAULT = 'PT5S';
-/** How often it is looked whether a printer is connected, and after how long it is said that none is. */
+/** How often to check whether a printer is connected, and when to report that none is. */
 const LOOK_MS = 50;
 const COMPLAIN_MS = 3_000;
 
-/** Options that say how a printer is asked; the same for `add` and `doctor`. */
+/** Options for reading a printer, the same for `add` and `doctor`. */
 interface AccessFlags {
   community?: string;
   snmpVersion?: string;
@@ -65,7 +65,7 @@ function withAccess(command: Command): Command {
     .addOption(secretOption('--priv-key <text>', 'SNMP 3'))
     .addOption(new Option('--priv-protocol <name>', 'SNMP 3').choices(PRIV_PROTOCOLS).default('aes'))
     .addOption(secretOption('--access-code <text>', 'Bambu: the access code in the printer’s menu'))
-    .option('--fingerprint <hex>', 'take only the certificate with this SHA-256')
+    .option('--fingerprint <hex>', 'accept only the certificate with this SHA-256')
     .option('--run <word...>', 'command://: the program and its arguments')
     .option('--mapping <file...>', 'your own mapping tables');
 }
@@ -74,19 +74,19 @@ function setting(name: string, reason: string): PlatenError {
   return new PlatenError('setting/invalid', { name, reason, hint: 'platen agent --help' });
 }
 
-/** A printer of the configuration from addresses and flags. */
+/** A printer of the configuration, from addresses and flags. */
 function printerFrom(printer: string, urls: string[], flags: AccessFlags): AgentPrinter {
   for (const url of urls) {
     if (!/^(ipps?|snmp|bambu|command):\/\//.test(url) || !URL.canParse(url)) {
       throw setting(
         'url',
-        `"${withoutSecrets(url)}" is no ipp://, ipps://, snmp://, bambu:// or command:// address`,
+        `"${withoutSecrets(url)}" is not an ipp://, ipps://, snmp://, bambu:// or command:// address`,
       );
     }
   }
   const version = flags.snmpVersion;
   if (version !== undefined && version !== '1' && version !== '2c' && version !== '3') {
-    throw setting('--snmp-version', `"${version}" is none of 1, 2c, 3`);
+    throw setting('--snmp-version', `"${version}" is not one of 1, 2c, 3`);
   }
   const snmp: Snmp = {
     ...(version === undefined ? {} : { version }),
@@ -94,7 +94,7 @@ function printerFrom(printer: string, urls: string[], flags: AccessFlags): Agent
     ...(flags.snmpUser === undefined ? {} : { user: flags.snmpUser }),
     ...(flags.authKey === undefined ? {} : { authKey: flags.authKey }),
     ...(flags.privKey === undefined ? {} : { privKey: flags.privKey }),
-    // The usual ones are the configuration's defaults and need no word in it.
+    // Omit the usual ones: they are the configuration's defaults.
     ...(isAuth(flags.authProtocol) && flags.authProtocol !== 'sha'
       ? { authProtocol: flags.authProtocol }
       : {}),
@@ -123,19 +123,19 @@ async function run(flags: { config: string; log: string; logLevel: string }): Pr
   const agents = await startAgents(loaded, log);
   const broker = withoutSecrets(loaded.config.broker.url);
   const all = loaded.config.printers.length;
-  // Ready means that somebody hears it.
+  // Ready means that at least one printer is connected.
   const startedMs = performance.now();
   let complained = false;
   const looking = setInterval(() => {
     if (agents.connected() > 0 || all === 0) {
       clearInterval(looking);
-      process.stdout.write(`ready: speaking for ${agents.printers} of ${all} printers at ${broker}\n`);
+      process.stdout.write(`ready: ${agents.printers} of ${all} printers started, broker ${broker}\n`);
     } else if (!complained && performance.now() - startedMs >= COMPLAIN_MS) {
       complained = true;
       process.stderr.write(
         agents.printers === 0
-          ? `not ready: none of ${all} printers can be spoken for, see above\n`
-          : `not ready: no printer is connected to ${broker}; it is tried again. Is the broker there, and are the printers enrolled? Its address is broker.url in ${flags.config}.\n`,
+          ? `not ready: none of ${all} printers could be started, see above\n`
+          : `not ready: no printer is connected to ${broker}; retrying. Is the broker running, and are the printers enrolled? The broker's address is broker.url in ${flags.config}.\n`,
       );
     }
   }, LOOK_MS);
@@ -195,14 +195,14 @@ async function add(
     `added ${id}${reading ? ` (${model}${serial === undefined ? '' : `, ${serial}`})` : ''} to ${flags.config}`,
   );
   if (flags.password === undefined) {
-    print(`its password is missing: platen enroll ${id}, then put it into ${flags.config}`);
+    print(`the MQTT password is missing: run platen enroll ${id} and put the password into ${flags.config}`);
   }
 }
 
 async function find(flags: { for: string; interface?: string; json?: boolean }): Promise<void> {
   const ms = durationMs(flags.for);
   if (ms === undefined || ms < 100 || ms > 600_000)
-    throw setting('--for', `"${flags.for}" is no duration from PT0.1S to PT10M`);
+    throw setting('--for', `"${flags.for}" is not a duration from PT0.1S to PT10M`);
   const printers = await discover({
     ms,
     ...(flags.interface === undefined ? {} : { interface: flags.interface }),
@@ -212,13 +212,13 @@ async function find(flags: { for: string; interface?: string; json?: boolean }):
     return;
   }
   for (const { url, name, model, location, addresses } of printers) {
-    // Names in .local are only known where the system asks mDNS for them.
+    // Names in .local resolve only where the system uses mDNS.
     const known = [model, location, ...addresses].filter((part) => part !== undefined);
     print(`${oneLine(url)}\n    ${oneLine([name, ...known].join(', '))}`);
   }
   print(
     printers.length === 0
-      ? 'no printer announces itself by mDNS here; one in another network can be added by its address'
+      ? 'no printer found by mDNS; add printers of other networks by address'
       : `${printers.length} found; platen agent add <url>`,
   );
 }
@@ -270,10 +270,10 @@ async function doctor(
 
 export function command(): Command {
   const agent = new Command('agent')
-    // Without it `agent add --config` would be the option of `agent` itself.
+    // Otherwise `agent add --config` would be an option of `agent` itself.
     .enablePositionalOptions()
     .description(
-      'Speaks for real printers: reads them over IPP, SNMP, Bambu’s MQTT or a program, and is each of them on the broker.',
+      'Connects real printers: reads them over IPP, SNMP, Bambu’s MQTT or a program, and represents each on the broker.',
     )
     .option('--config <file>', 'configuration', CONFIG)
     .option('--log <story|json>', 'readable lines, or JSON', 'story')
@@ -293,7 +293,7 @@ export function command(): Command {
         'broker, for a new configuration (default: mqtt:// with PLATEN_HOST and PLATEN_MQTT_PORT)',
       )
       .option('--site <name>', 'where it stands')
-      .option('--pin', 'speak for it only as long as the serial number stays')
+      .option('--pin', 'accept only a printer with this serial number')
       .option('--no-check', 'add it without reading it'),
   ).action(add);
   agent
@@ -306,12 +306,12 @@ export function command(): Command {
   withAccess(
     agent
       .command('doctor [url...]')
-      .description('Shows what a printer answers, what it becomes, and what is missing.')
+      .description('Shows what a printer answers, how it is interpreted, and what is missing.')
       .option(
         '--recorded <file...>',
         'recorded answers instead: snmpwalk, snmprec, JSON, ipptool, Bambu messages; - is stdin',
       )
-      .option('--raw', 'show the answer too')
+      .option('--raw', 'also show the raw answer')
       .option('--json', 'the reading as one JSON object'),
   ).action(doctor);
   return agent;

@@ -66,7 +66,7 @@ function platen(...args: string[]): { status: number | null; stdout: string; std
 const client = (url: string, username: string, password: string): Promise<mqtt.MqttClient> =>
   mqtt.connectAsync(url, { clientId: username, username, password, reconnectPeriod: 0 });
 
-test('who was added gets in, a kill -9 loses no acknowledged structure, who is removed is disconnected', async () => {
+test('added credentials work, kill -9 loses no acknowledged structure, removed credentials are disconnected', async () => {
   const password = platen('broker', 'add', 'printer-1').stdout.trim();
   const operator = platen('broker', 'add', 'watcher', '--role', 'viewer').stdout.trim();
   const first = await start('--mqtts-port', '0');
@@ -98,7 +98,7 @@ test('who was added gets in, a kill -9 loses no acknowledged structure, who is r
   expect((await once(running, 'exit'))[0]).toBe(0);
 });
 
-test('the first start makes an administrator, in a file for its owner only', async () => {
+test('the first start creates an administrator, in a file that only its owner can read', async () => {
   const { mqtt: url = '' } = await start();
   const file = join(folder, 'admin.json');
   expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -110,7 +110,7 @@ test('the first start makes an administrator, in a file for its owner only', asy
   await admin.endAsync();
 });
 
-test('open access is refused on an address that others reach; a wrong limit names itself', () => {
+test('open access is refused on an address other machines reach; an unknown limit is named', () => {
   const open = platen('broker', '--access', 'open', '--host', '0.0.0.0');
   expect([open.status, open.stderr]).toEqual([1, expect.stringContaining('not on loopback')]);
   const limit = platen('broker', '--limit', 'packetBytesMax=lots');
@@ -124,7 +124,7 @@ test('two brokers never run on one folder; the second one says where the first o
   expect(second.stderr).toContain('platen broker');
 });
 
-test('--data is heard wherever it stands', () => {
+test('--data works before and after the subcommand', () => {
   const other = join(folder, 'other');
   expect(platen('broker', 'add', 'one', '--data', other).status).toBe(0);
   expect(platen('broker', '--data', other, 'add', 'two').status).toBe(0);
@@ -145,7 +145,7 @@ test('at a terminal it says when it is ready, and who was refused', async () => 
   expect(refused).toMatch(/warning {2}refused {2}\(reason credentials, claimed stranger, .*127\.0\.0\.1/);
 });
 
-test('a start that fails half-way ends', async () => {
+test('a failed start exits', async () => {
   const { http = '' } = await start();
   const other = mkdtempSync(join(tmpdir(), 'platen-broker-'));
   const failed = platen('broker', '--data', other, '--mqtt-port', '0', '--http-port', new URL(http).port);

@@ -29,7 +29,7 @@ interface IssueFlags {
 }
 
 /**
- * The present enrolment of a printer: what `platen broker` keeps in the data folder, else what the running center says.
+ * A printer's current enrolment: from the data folder of `platen broker`, else from the running center.
  * @throws PlatenError certificate/not-enrolled
  */
 async function enrolmentOf(printer: string, settings: Settings, flags: IssueFlags): Promise<string> {
@@ -58,14 +58,14 @@ async function enrolmentOf(printer: string, settings: Settings, flags: IssueFlag
   return enrolment;
 }
 
-/** `platen certificate`: the product's own authority for printers that prove themselves by certificate. */
+/** `platen certificate`: the built-in certificate authority for printers that authenticate by certificate. */
 export function command(): Command {
   const certificate = new Command('certificate').description(
     'issue, list and revoke client certificates of printers',
   );
   const issue = new Command('issue')
     .description(
-      'issue a certificate to a printer that is enrolled; it holds until it is revoked, or the printer is enrolled again. Issue again to renew, then revoke the old one',
+      'issue a certificate to an enrolled printer; it is valid until it is revoked or the printer is enrolled again. To renew, issue a new one, then revoke the old one',
     )
     .argument('<printer>')
     .option('--out <folder>', 'where PRINTER.pem, PRINTER-key.pem and ca.pem are written', '.')
@@ -76,7 +76,7 @@ export function command(): Command {
   issue.action(async (printer: string, flags: IssueFlags) => {
     const { out, json } = flags;
     if (!PRINTER_ID.test(printer))
-      throw new PlatenError('request/invalid', { reason: `"${printer}" is no printer id` });
+      throw new PlatenError('request/invalid', { reason: `"${printer}" is not a printer id` });
     const enrolment = await enrolmentOf(printer, readSettings(issue.opts(), process.env), flags);
     const authority = await open(issue);
     const { certificate: pem, key, serial, notAfter } = await authority.issue(printer, enrolment);
@@ -93,9 +93,7 @@ export function command(): Command {
     if (json) printJson(result);
     else print(`${Object.values(files).join('\n')}\nserial ${serial}, valid until ${result.notAfter}`);
   });
-  const list = new Command('list')
-    .description('list every certificate that was issued')
-    .option('--json', 'JSON lines');
+  const list = new Command('list').description('list all issued certificates').option('--json', 'JSON lines');
   addSettings(list, ['data']);
   list.action(async ({ json }: { json?: boolean }) => {
     for (const entry of (await open(list)).list()) {

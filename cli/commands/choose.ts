@@ -1,11 +1,11 @@
-/** `platen choose`: finds for every structure the best set that fits and the steps to it, offline. */
+/** `platen choose`: finds for every structure the best compatible set and the steps to it, offline. */
 import type { Command } from 'commander';
 import { type Budget, Memo } from '../../compatibility/index.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import { structureCommand } from '../structure-lines.ts';
 
 const BUDGET_MS_DEFAULT = 10_000;
-/** Distinct structures whose choice is remembered while the lines go by. */
+/** Distinct structures whose choice is cached. */
 const CHOICES_REMEMBERED_MAX = 1_000;
 
 function budgetOf(ms: number): Budget {
@@ -17,11 +17,11 @@ function budgetOf(ms: number): Budget {
 export function command(): Command {
   return structureCommand(
     'choose',
-    'choose for every printer the best set that fits, and the steps to it: JSON lines in, JSON lines out',
+    'choose the best compatible set for every printer, and the steps to it: JSON lines in, JSON lines out',
     (catalog, flags) => {
       const ms = Number(flags['budget'] ?? BUDGET_MS_DEFAULT);
       if (!(ms > 0)) {
-        const reason = 'it is no number above 0';
+        const reason = 'it is not a number above 0';
         throw new PlatenError('setting/invalid', { name: '--budget', reason, hint: 'Give milliseconds.' });
       }
       const memo = new Memo(catalog, CHOICES_REMEMBERED_MAX);

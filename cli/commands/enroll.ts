@@ -15,14 +15,14 @@ interface EnrollFlags {
 /** `platen enroll PRINTER…`: gives printers credentials and prints each password once. */
 export function command(): Command {
   const enroll = new Command('enroll')
-    .description('give printers credentials; each password is printed once and kept nowhere')
+    .description('give printers credentials; each password is printed once and not stored')
     .argument('<printer...>', 'printer ids: [A-Za-z0-9][A-Za-z0-9._-]{0,63}')
     .option(
       '--credentials <file>',
       'credentials of an administrator (default: admin.json in the data folder)',
     )
     .option('--url <url>', 'the broker (default: the Platen that runs on the data folder)')
-    .option('--again', 'also printers that are enrolled: they get a new password, and the old one ends')
+    .option('--again', 'also enrolled printers: they get a new password, and the old one ends')
     .option('--json', 'one JSON object {"printer","password"} a line');
   addSettings(enroll, ['host', 'mqttPort', 'data']);
   enroll.action(async (printers: string[], flags: EnrollFlags) => {

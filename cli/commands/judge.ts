@@ -6,7 +6,7 @@ import { structureCommand } from '../structure-lines.ts';
 export function command(): Command {
   return structureCommand(
     'judge',
-    'judge whether the parts of printers fit together: JSON lines in, JSON lines out',
+    'judge whether the parts of printers are compatible: JSON lines in, JSON lines out',
     (catalog) => (line) => judge(catalog, line.structure),
   );
 }

@@ -53,7 +53,7 @@ function specOf(sources: readonly string[], threshold: number): RoleSpec {
   return { keys: sources.map((each) => publicKeyOf(readKeyPem(each, process.env), each)), threshold };
 }
 
-/** Makes a key; one that is there is never overwritten. */
+/** Generates a key; an existing one is never overwritten. */
 async function newKey(file: string): Promise<string> {
   try {
     await writeWhole(file, generateKeyPem(), { exclusive: true });
@@ -75,7 +75,7 @@ function readCatalog(file: string): Catalog {
   return checkSchema('catalog', readJson(file));
 }
 
-/** Keys of a role: those named, else the one that lies in the folder of keys. */
+/** Keys of a role: the given ones, else the one in the key folder. */
 function keysFor(where: Where, role: string, named: readonly string[]): SigningKey[] {
   const sources = named.length > 0 ? named : [join(where.keys, `${role}.pem`)];
   return sources.map(load);
@@ -100,7 +100,7 @@ async function init(where: Where, flags: InitFlags): Promise<void> {
   const editor = new RepositoryEditor(where.repository, Date.now);
   const threshold = count('--root-threshold', flags.rootThreshold);
   const people = flags.rootPublic.length || count('--root-keys', flags.rootKeys);
-  // Looked at before any key is made, so that a refused ceremony leaves nothing behind.
+  // Checked before any key is generated, so that a refused ceremony leaves nothing behind.
   if (threshold > people) {
     throw new PlatenError('release/ceremony', {
       reason: `${people} root keys can't reach a threshold of ${threshold}`,
@@ -146,7 +146,7 @@ async function publish(
   answer(where.json, done, `published: ${[...done.roles, 'snapshot', 'timestamp'].join(', ')}`);
 }
 
-/** What adding a release did, as it is told. */
+/** The outcome of adding a release, as a message. */
 const WORDS = {
   staged: 'staged',
   'staged already': 'already staged:',
@@ -186,7 +186,7 @@ async function add(
   );
 }
 
-/** `platen release`: makes, signs and publishes releases. Works offline, on files alone. */
+/** `platen release`: creates, signs and publishes releases. Works offline, on files alone. */
 export function command(): Command {
   const release = new Command('release').description('make, sign and publish releases (TUF), offline');
   const data = process.env['PLATEN_DATA'] ?? '.platen';
@@ -195,14 +195,14 @@ export function command(): Command {
       .command(name)
       .description(description)
       .option('--repository <folder>', 'the release repository', join(data, 'repository'))
-      .option('--keys <folder>', 'where keys are looked for by role', join(data, 'keys'))
+      .option('--keys <folder>', 'folder of keys, named by role', join(data, 'keys'))
       .option('--json', 'one line of JSON');
   const editorOf = (where: Where) => new RepositoryEditor(where.repository, Date.now);
   const keyHelp = 'PKCS#8 PEM file, or env:NAME; repeatable';
 
   sub('init', 'hold the root ceremony: keys, thresholds, first metadata')
-    .option('--root-keys <n>', 'make so many root keys', '1')
-    .option('--root-threshold <n>', 'so many of them must sign', '1')
+    .option('--root-keys <n>', 'number of root keys to generate', '1')
+    .option('--root-threshold <n>', 'how many of them must sign', '1')
     .option('--root-public <key>', 'public PEM of a root key held elsewhere; repeatable', collect, [])
     .action((flags: Where & InitFlags) => init(flags, flags));
 
@@ -216,7 +216,7 @@ export function command(): Command {
 
   sub('vendor <name>', "let a vendor sign its own software's releases, or replace its keys")
     .requiredOption('--public <key>', 'public PEM of a key of the vendor; repeatable', collect, [])
-    .option('--threshold <n>', 'so many of them must sign', '1')
+    .option('--threshold <n>', 'how many of them must sign', '1')
     .action(async (name: string, flags: Where & { public: string[]; threshold: string }) => {
       const editor = editorOf(flags);
       await editor.setVendor(name, specOf(flags.public, count('--threshold', flags.threshold)));
@@ -225,7 +225,7 @@ export function command(): Command {
     });
 
   sub('add <image> <software> <version>', 'put an image into the repository and stage its entry')
-    .option('--catalog <file>', 'take what it requires from this catalog')
+    .option('--catalog <file>', 'read its requirements from this catalog')
     .option('--custom <file>', 'or from this JSON file')
     .action((image: string, software: string, version: string, flags: Where & AddFlags) =>
       add(flags, image, software, version, flags),
@@ -241,16 +241,16 @@ export function command(): Command {
 
   sub('rotate-key <role>', 'stage a root in which a role (root, targets, snapshot, timestamp) has other keys')
     .requiredOption('--public <key>', 'public PEM of a new key; repeatable', collect, [])
-    .option('--threshold <n>', 'so many of them must sign', '1')
+    .option('--threshold <n>', 'how many of them must sign', '1')
     .action(async (role: string, flags: Where & { public: string[]; threshold: string }) => {
       if (!['root', 'targets', 'snapshot', 'timestamp'].includes(role)) {
         throw new PlatenError('release/invalid', {
-          reason: `"${role}" is no role of root; see release vendor`,
+          reason: `"${role}" is not a role of root; see release vendor`,
         });
       }
       const editor = editorOf(flags);
       await editor.setRole(role as TopRole, specOf(flags.public, count('--threshold', flags.threshold)));
-      // What the role signed so far is signed anew by its new keys.
+      // What the role has signed so far is signed again with its new keys.
       if (role === 'targets') await editor.renew('targets');
       await showStatus(editor, flags.json);
     });
@@ -281,18 +281,18 @@ export function command(): Command {
       publish(flags, editorOf(flags), flags.snapshotKey, flags.timestampKey),
     );
 
-  sub('status', 'what is staged, and which signatures it lacks').action((flags: Where) =>
+  sub('status', 'what is staged, and which signatures are missing').action((flags: Where) =>
     showStatus(editorOf(flags), flags.json),
   );
 
-  sub('list', 'the releases that are published').action((flags: Where) => {
+  sub('list', 'list published releases').action((flags: Where) => {
     const releases = openRepository(flags.repository).list();
     const line = (each: (typeof releases)[number]) =>
       `${each.target} ${each.length} ${each.sha256}${each.custom.revoked === undefined ? '' : ` revoked: ${each.custom.revoked}`}`;
     answer(flags.json, releases, releases.map(line).join('\n') || 'there are no releases');
   });
 
-  sub('check', 'whether a catalog says of the releases what was signed; exit 1 when not')
+  sub('check', 'check that a catalog agrees with the signed releases; exit 1 when not')
     .requiredOption('--catalog <file>', 'the catalog')
     .action((flags: Where & { catalog: string }) => {
       const found = disagreements(readCatalog(flags.catalog), openRepository(flags.repository).list());

@@ -30,12 +30,12 @@ function parseParams(method: string, text: string): Record<string, unknown> {
   }
 }
 
-/** Every user of a machine sees the arguments of its processes. */
+/** Any user of a machine can see the arguments of its processes. */
 function warnOfSecrets(method: string, params: Record<string, unknown>): void {
   const [path] = isMethod(method) ? secretPaths(paramsSchema(method), params) : [];
   if (path === undefined) return;
   process.stderr.write(
-    `platen: ${path} can be read in the list of processes. Give the parameters on standard input instead ("-"), or as @FILE.\n`,
+    `platen: ${path} is visible in the process list. Give the parameters on standard input instead ("-"), or as @FILE.\n`,
   );
 }
 
@@ -52,7 +52,7 @@ function show(reply: OperatorReply, json: boolean): void {
   if (reply.status === 'error') process.exitCode = 1;
 }
 
-/** `platen request METHOD [PARAMS]`: any request of the contract, its reply on stdout. */
+/** `platen request METHOD [PARAMS]`: sends any request of the contract and prints its reply. */
 export function command(): Command {
   const request = new Command('request')
     .description('send a request to a running center and print its reply')

@@ -1,4 +1,4 @@
-/** `platen rules test`: runs the tests that stand beside trouble rules, and replays a log through them; no server. */
+/** `platen rules test`: runs the tests beside trouble rules and replays a log through them, without a server. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
@@ -17,13 +17,13 @@ interface TestOptions {
 }
 
 const OUTPUT_CHARACTERS = 1 << 16;
-/** How often it is told how far a long log was read. */
+/** How often progress through a long log is shown. */
 const PROGRESS_MS = 5_000;
 const PROGRESS_LINES = 10_000;
-/** A test or an expectation failed, or what was handed in cannot be read or understood (wire contract, process). */
+/** A test or an expectation failed, or the input can't be read or parsed (wire contract, process). */
 const EXIT_FAILED = 1;
 
-/** Something that was handed in cannot be used. */
+/** Input that can't be used. */
 class Unusable extends Error {}
 
 function tell(text: string): void {
@@ -45,7 +45,7 @@ function readRules(path: string): { document: TroubleRules; rules: CompiledRules
   return { document, rules };
 }
 
-/** The lines of a file, parsed. @throws Unusable with the number of the line that isn't JSON, or that `take` refuses */
+/** The parsed lines of a file. @throws Unusable with the number of a line that isn't JSON or that `take` refuses */
 async function eachJsonLine(path: string, take: (value: unknown, number: number) => void): Promise<void> {
   try {
     await eachLine(path, (line, number) => {
@@ -110,7 +110,7 @@ async function print(lines: Iterable<string>): Promise<void> {
   const { stdout } = process;
   let closed = false;
   const failed = (error: NodeJS.ErrnoException): void => {
-    // Whoever reads may have seen enough (`| head`): that is no error of ours.
+    // The reader may close the pipe early (`| head`): not an error.
     if (error.code !== 'EPIPE') throw error;
     closed = true;
   };
@@ -129,7 +129,7 @@ async function print(lines: Iterable<string>): Promise<void> {
   if (gathered !== '' && !closed) await write(gathered);
 }
 
-/** Compares troubles with the expected ones, line by line; says in words what differs. */
+/** Compares troubles with the expected ones line by line and describes the differences. */
 async function differences(path: string, found: string[]): Promise<string[]> {
   const wanted: string[] = [];
   await eachJsonLine(path, (value) => wanted.push(JSON.stringify(value)));

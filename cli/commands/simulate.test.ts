@@ -1,6 +1,4 @@
-/**
- * `platen simulate` as a user types it, against a real mosquitto.
- */
+/** `platen simulate` as a user runs it, against a real mosquitto. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -78,7 +76,7 @@ test('runs a scenario file with a file of passwords; the summary is one JSON obj
   expect(summary['puback_p99_ms']).toBeGreaterThan(0);
 });
 
-test('Ctrl-C ends it with a summary; printers that never connected are told by the exit code', async () => {
+test('Ctrl-C ends it with a summary; the exit code shows printers that never connected', async () => {
   const { code, out, err } = await run(
     ['--scenario', file('two.json', SCENARIO), '--url', broker.url, '--password', 'one', '--verbose'],
     (child, text) => {
@@ -89,7 +87,7 @@ test('Ctrl-C ends it with a summary; printers that never connected are told by t
   );
   expect(code).toBe(3);
   expect(err).toContain('interrupted');
-  expect(err).toContain('1 of 2 printers were never connected');
+  expect(err).toContain('1 of 2 printers never connected');
   expect(out).toMatch(/^online +1$/m);
 });
 
@@ -105,23 +103,23 @@ async function refusal(args: string[]): Promise<string> {
 }
 
 test.each([
-  ['a file that is not there', ['--scenario', 'nowhere.json'], 'nowhere.json'],
-  ['a duration that is none', ['--duration', 'soon'], '"soon" is no ISO 8601 duration'],
-  ['a number that is none', ['--printers', 'many'], '"many" is not a whole number'],
-  ['an address that is none', ['--url', 'http://x'], '"http://x" is not an mqtt:// or mqtts:// address'],
+  ['a missing file', ['--scenario', 'nowhere.json'], 'nowhere.json'],
+  ['an invalid duration', ['--duration', 'soon'], '"soon" is not an ISO 8601 duration'],
+  ['an invalid number', ['--printers', 'many'], '"many" is not a whole number'],
+  ['an invalid address', ['--url', 'http://x'], '"http://x" is not an mqtt:// or mqtts:// address'],
   ['two kinds of credentials', ['--password', 'x', '--enroll-admin', 'y'], 'cannot be used with'],
 ])('%s is refused', async (_name, args, reason) => {
   expect(await refusal(args)).toContain(reason);
 });
 
-test('a scenario that is wrong is refused with the place', async () => {
+test('an invalid scenario is refused with the path of the fault', async () => {
   const wrong = { ...SCENARIO, populations: [{ ...SCENARIO.populations[0], count: -1 }] };
   expect(await refusal(['--scenario', file('wrong.json', wrong)])).toContain(
     '/populations/0/count must be >= 0',
   );
 });
 
-test('a password that is missing is told before anything is started; the exit code is 1', async () => {
+test('a missing password is reported before anything starts; the exit code is 1', async () => {
   const { code, err } = await run([
     ...['--scenario', file('two.json', SCENARIO), '--url', broker.url],
     ...['--credentials', file('one.json', { 'a-01': 'one' })],

@@ -1,4 +1,4 @@
-/** `platen simulate`: a fleet of simulated printers that connects to a broker, lives through a scenario, and counts. */
+/** `platen simulate`: connects a fleet of simulated printers to a broker, runs a scenario, and counts. */
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
@@ -37,15 +37,15 @@ interface SimulateFlags {
   record?: string;
 }
 
-/** Lines that are written to a record at once. */
+/** Lines per write to a record. */
 const RECORD_LINES = 10_000;
 const PROGRESS_MS = 1_000;
-/** Where nobody watches, a line every ten seconds is enough. */
+/** Without a terminal a line every ten seconds is enough. */
 const PROGRESS_QUIET_MS = 10_000;
-/** Every connection is a file: more than this no process of ours may open. */
+/** Every connection is a file: more than this no process may open. */
 const PRINTERS_MAX = 200_000;
 const SEED_MAX = 2 ** 32 - 1;
-/** Exit code when some printer was never connected. */
+/** Exit code when some printer never connected. */
 const NOT_ALL_CONNECTED = 3;
 
 const BUILT_IN = new URL('../../device-sim/scenarios/', import.meta.url);
@@ -91,10 +91,10 @@ async function passwordsFor(
   return flags.password;
 }
 
-/** Resolves with why it ends: the time is over, or a signal. */
+/** Resolves with the reason for the end: time is up, or a signal. */
 function ending(durationMsGiven: number | undefined): Promise<string> {
   return new Promise((resolve) => {
-    if (durationMsGiven !== undefined) setTimeout(() => resolve('time is over'), durationMsGiven);
+    if (durationMsGiven !== undefined) setTimeout(() => resolve('time is up'), durationMsGiven);
     process.once('SIGINT', () => resolve('interrupted'));
     process.once('SIGTERM', () => resolve('terminated'));
   });
@@ -108,12 +108,12 @@ async function watch(fleet: SimulatedFleet, flags: SimulateFlags, durationGiven?
   const why = await ending(durationGiven);
   clearInterval(timer);
   const summary = summaryOf(fleet, seconds());
-  process.stderr.write(`${why}: saying goodbye\n`);
+  process.stderr.write(`${why}: disconnecting\n`);
   await fleet.stop();
   process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : summaryText(summary));
   const missed = fleet.plan.printers.length - fleet.everConnected;
   if (missed > 0) {
-    process.stderr.write(`${missed} of ${fleet.plan.printers.length} printers were never connected\n`);
+    process.stderr.write(`${missed} of ${fleet.plan.printers.length} printers never connected\n`);
     process.exitCode = NOT_ALL_CONNECTED;
   }
 }
@@ -123,7 +123,7 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   if (flags.duration !== undefined && durationGiven === undefined) {
     throw new PlatenError('setting/invalid', {
       name: '--duration',
-      reason: `"${flags.duration}" is no ISO 8601 duration`,
+      reason: `"${flags.duration}" is not an ISO 8601 duration`,
       hint: 'For example PT60S.',
     });
   }
@@ -210,13 +210,10 @@ export function command(): Command {
       ).conflicts(['credentials', 'password']),
     )
     .option('--seed <n>', 'same seed, same printers and chances (default: the scenario’s)')
-    .option('--duration <duration>', 'how long, as ISO 8601 (PT60S); until Ctrl-C when it is not given')
+    .option('--duration <duration>', 'how long, as ISO 8601 (PT60S); default: until Ctrl-C')
     .option('--rate <n>', 'new connections per second', '500')
-    .option('--folder <folder>', 'keep what the printers are made of, journals and downloads there')
-    .option(
-      '--download',
-      'take orders as a real printer does: judge, download, verify (default: believe them)',
-    )
+    .option('--folder <folder>', 'keep structures, journals and downloads there')
+    .option('--download', 'handle orders like a real printer: judge, download, verify (default: trust them)')
     .option(
       '--record <file>',
       'no broker: run --duration of virtual time and write the log as JSON lines for `platen rules test --log`',
@@ -226,8 +223,8 @@ export function command(): Command {
     .addHelpText(
       'after',
       `
-Progress goes to stderr, the summary to stdout. Exit codes: 0 every printer was connected at some time,
-1 bad input, ${NOT_ALL_CONNECTED} some printer never was. A broker with PLATEN_ACCESS=open needs no credentials.`,
+Progress goes to stderr, the summary to stdout. Exit codes: 0 every printer connected,
+1 bad input, ${NOT_ALL_CONNECTED} some printer never did. A broker with PLATEN_ACCESS=open needs no credentials.`,
     )
     .action((flags: SimulateFlags) => simulate(flags));
 }

@@ -29,7 +29,7 @@ const SETTINGS = [
 export function command(): Command {
   const up = new Command('up')
     .description('run broker, center and HTTP in one process')
-    .option('--demo', `with ${STORY_PRINTERS} simulated printers that live through a story`);
+    .option('--demo', `with ${STORY_PRINTERS} simulated printers that act out a demo`);
   addSettings(up, SETTINGS);
   addBrokerFlags(up);
   up.action(async (flags: { demo?: boolean }) => {
