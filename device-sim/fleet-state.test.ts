@@ -25,7 +25,7 @@ async function until(probe: () => boolean): Promise<void> {
   }
 }
 
-test('a second start of the story goes on with what its printers have become', async () => {
+test('a second start of the demo resumes with the state of its printers', async () => {
   const story = () => startStory({ url: broker.url, count: 6, folder: join(folder, 'story') });
   const first = story();
   await until(() => first.refresh().structures >= 4);
@@ -41,7 +41,7 @@ test('a second start of the story goes on with what its printers have become', a
   await second.stop();
 });
 
-test('nothing is kept without a folder, and a file that is no state is refused by name', () => {
+test('nothing is kept without a folder, and an invalid state file is refused by name', () => {
   const file = join(folder, 'broken.json');
   writeFileSync(file, 'no json');
   expect(() => new FleetState(file)).toThrow(expect.objectContaining({ code: 'file/damaged' }));

@@ -112,7 +112,7 @@ const ORDER: Order = {
   ],
 };
 
-test('300 printers connect and report what the schemas allow, and say goodbye', async () => {
+test('300 printers connect, send valid reports and disconnect cleanly', async () => {
   const fleet = start(scenario(), 300);
   await until('300 structures', () => said('structure').length === 300);
   expect(fleet.refresh()).toMatchObject({ online: 300, connects: 300, structures: 300, disconnects: 0 });
@@ -171,7 +171,7 @@ test('a log memory that overflows: the loss is told through first and counted, n
   expect(fleet.refresh()).toMatchObject({ entriesLogged: 32, entriesLost: 16 });
 });
 
-test('an order that waited is carried out on connect, reported, and shown by a structure of a new session', async () => {
+test('a waiting order is carried out on connect, reported, and proven by a structure of a new session', async () => {
   const printer = `t${count}-01`;
   await center.publishAsync(printerTopic.order(printer), JSON.stringify(ORDER), { qos: 1, retain: true });
   const fleet = start(scenario({ count: 1 }));
@@ -207,7 +207,7 @@ test('a printer that an order kills stays silent: its will is the last word', as
   await center.publishAsync(printerTopic.order(printer), '', { qos: 1, retain: true });
 });
 
-test('everybody comes back after the broker was gone', async () => {
+test('all printers reconnect after the broker was down', async () => {
   const own = await startMosquitto();
   const fleet = startFleet({
     plan: planFleet(scenario(), 100),
@@ -226,7 +226,7 @@ test('everybody comes back after the broker was gone', async () => {
   }
 });
 
-test('wrong credentials are told with the reason, and not hammered on', async () => {
+test('wrong credentials are reported with the reason, and retried slowly', async () => {
   const own = await startMosquitto({ users: { someone: 'right' } });
   const fleet = startFleet({ plan: planFleet(scenario(), 3), url: own.url, passwords: 'wrong' });
   try {
@@ -281,7 +281,7 @@ describe('the raw transport', () => {
 
   const CONNACK = Buffer.from([0x20, 2, 0, 0]);
 
-  test('pings when it has nothing to say, and gives a silent broker up', async () => {
+  test('pings when idle, and gives up on a silent broker', async () => {
     const { error, types } = await endOf((socket, data) => {
       if (data[0] === 0x10) socket.write(CONNACK);
     });
@@ -289,7 +289,7 @@ describe('the raw transport', () => {
     expect(types).toContain(0xc0);
   });
 
-  test('gives up a broker that never accepts', async () => {
+  test('gives up on a broker that never accepts', async () => {
     expect((await endOf(() => {})).error?.message).toBe('the broker does not answer');
   });
 
@@ -313,7 +313,7 @@ describe('the raw transport', () => {
     expect(error?.message).toBe(reason);
   });
 
-  test('puts packets together however they were cut', async () => {
+  test('reassembles packets however they were split', async () => {
     const topic = Buffer.from([0, 1, 0x61]);
     const body = Buffer.concat([topic, Buffer.from([0, 7]), Buffer.from('x'.repeat(200))]);
     const publish = Buffer.concat([Buffer.from([0x32, 0x80 | (body.length & 0x7f), body.length >> 7]), body]);
@@ -347,7 +347,7 @@ describe('the raw transport', () => {
     server.close();
   });
 
-  test('an address that is none is refused', () => {
+  test('an invalid address is refused', () => {
     expect(() => rawTransport('http://127.0.0.1')).toThrow(
       expect.objectContaining({ code: 'setting/invalid' }),
     );

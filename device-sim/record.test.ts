@@ -53,14 +53,14 @@ test('a week of real cases opens the troubles that a technician would name, and 
   });
 });
 
-test('the same seed writes the same record, another one another', async () => {
+test('the same seed writes the same record, another seed a different one', async () => {
   const scenario = readScenario(FIELD);
   const first = await recorded(scenario, DAY_MS, 3);
   expect(await recorded(scenario, DAY_MS, 3)).toEqual(first);
   expect(await recorded(scenario, DAY_MS, 4)).not.toEqual(first);
 });
 
-test('entries are right by the schema, numbered without a gap, in the order of time; changes are told', async () => {
+test('entries are valid, numbered without a gap, in order of time; changes are recorded', async () => {
   const scenario = checkScenario({
     scenario: 'x',
     populations: [

@@ -18,7 +18,7 @@ function population(change: object) {
 }
 
 test.each(readdirSync(FOLDER))(
-  'the built-in scenario %s is right, and plans the same fleet twice',
+  'the built-in scenario %s is valid, and plans the same fleet twice',
   (name) => {
     const scenario = readScenario(new URL(name, FOLDER));
     expect(planFleet(scenario)).toEqual(planFleet(scenario));
@@ -26,7 +26,7 @@ test.each(readdirSync(FOLDER))(
   },
 );
 
-test('another seed gives other printers, a greater fleet keeps the serials of the smaller one', () => {
+test('another seed gives other printers, a larger fleet keeps the serials of the smaller one', () => {
   const one = planFleet(checkScenario(population({ pages: 1_000 })), undefined, 1);
   const two = planFleet(checkScenario(population({ pages: 1_000 })), undefined, 2);
   expect(one.printers.map(({ spec }) => spec.pages)).not.toEqual(two.printers.map(({ spec }) => spec.pages));
@@ -61,13 +61,13 @@ test.each([
     'no population "b"',
   ],
   ['a wrong duration', { ...MINIMAL, timeline: [{ at: 'soon', do: 'restart' }] }, '/timeline/0/at'],
-])('%s is refused with its place', (_name, scenario, reason) => {
+])('%s is refused with its path', (_name, scenario, reason) => {
   expect(() => checkScenario(scenario)).toThrow(
     expect.objectContaining({ code: 'scenario/invalid', message: expect.stringContaining(reason) }),
   );
 });
 
-test('two printers of one id are refused', () => {
+test('two printers with the same id are refused', () => {
   const scenario = checkScenario({ ...MINIMAL, populations: [{ ...MINIMAL.populations[0], id: 'same' }] });
   expect(() => planFleet(scenario)).toThrow('"same" is used twice');
 });
