@@ -2303,7 +2303,7 @@ export interface PrintersFacetsParams {
    */
   where?: string;
   /**
-   * What is counted: `model`, `site`, `verdict`, `presence`, `standing`, `trouble` (rules), `severity`, `unit` (models), `label.NAME`, `software:ID` (versions). Default `model`, `site`, `verdict`, `presence`, `trouble`.
+   * What is counted: `model`, `site`, `verdict`, `presence`, `standing`, `trouble` (rules), `severity`, `owner` (of open troubles), `unit` (models), `label.NAME`, `software:ID` (versions). Default `model`, `site`, `verdict`, `presence`, `trouble`.
    *
    * @minItems 1
    * @maxItems 16

@@ -66,6 +66,7 @@ const FIELDS = {
   trouble: { kind: 'text', operators: SAME, colon: true },
   troubles: { kind: 'number', operators: ORDERED },
   severity: { kind: 'text', operators: SAME },
+  owner: { kind: 'text', operators: SAME },
   campaign: { kind: 'text', operators: SAME },
   supply: { kind: 'number', operators: ORDERED, named: '.', bare: true },
   daysLeft: { kind: 'number', operators: ['<', '<=', '>', '>='] },

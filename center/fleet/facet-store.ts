@@ -32,6 +32,11 @@ function countedOf(field: string, param: (value: unknown) => string): Counted {
       return { value: 't.rule', join: 'JOIN printer_troubles t ON t.printer = p.id' };
     case 'severity':
       return { value: 't.severity', join: `JOIN troubles t ON t.printer = p.id AND ${OPEN}` };
+    case 'owner':
+      return {
+        value: 't.owner',
+        join: `JOIN troubles t ON t.printer = p.id AND ${OPEN} AND t.owner IS NOT NULL`,
+      };
     case 'unit':
       return {
         value: 'u.model',

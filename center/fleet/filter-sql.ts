@@ -180,6 +180,8 @@ function found(term: Term, context: FilterContext): Condition {
       return plain(numberIn('p.open_troubles', term, context, 'float8'));
     case 'severity':
       return exists('troubles t', `${OPEN_TROUBLES} AND ${textIn('t.severity', term, context)}`);
+    case 'owner':
+      return exists('troubles t', `${OPEN_TROUBLES} AND ${textIn('t.owner', term, context)}`);
     case 'campaign':
       return exists(
         'campaign_targets c',

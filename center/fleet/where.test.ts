@@ -7,6 +7,7 @@ import { temporaryFolder } from '../../tests/harness/folder.ts';
 import { finds, type OraclePrinter } from '../../tests/oracles/where/where.ts';
 import { openStore, type Store } from '../database/store.ts';
 import { PRINTER_SORTS, type PrinterSort } from '../queries.ts';
+import { TroubleStore } from '../trouble/store.ts';
 import { CatalogAssessor } from '../verdicts/assessor.ts';
 import { StoredFleet } from './fleet-queries.ts';
 import { PrinterLists, pageOf } from './printer-lists.ts';
@@ -70,10 +71,13 @@ function draw(index: number): OraclePrinter {
           present<OraclePrinter['software'][number]>({ id, version: maybe(0.9, () => pick(VERSIONS)) }),
         )
       : [],
-    troubles: RULES.filter(() => random() < 0.2).map((rule) => ({
-      rule,
-      severity: pick(['minor', 'major']),
-    })),
+    troubles: RULES.filter(() => random() < 0.2).map((rule) =>
+      present<OraclePrinter['troubles'][number]>({
+        rule,
+        severity: pick(['minor', 'major']),
+        owner: maybe(0.5, () => pick(['lena', 'leo', 'anna'])),
+      }),
+    ),
     supplies: KINDS.filter(() => random() < 0.5).map((kind) =>
       present<OraclePrinter['supplies'][number]>({
         kind,
@@ -119,12 +123,12 @@ async function put(printer: OraclePrinter): Promise<void> {
       seenMs === undefined ? null : new Date(seenMs),
     ],
   );
-  for (const { rule, severity } of troubles) {
+  for (const { rule, severity, owner } of troubles) {
     await store.database.query(
       `INSERT INTO troubles (id, rule, key, printer, scope, state, severity, count, opened_at, updated_at, last_at,
-                             evidence, codes)
-       VALUES ($1, $2, '', $3, '{}', 'open', $4, 1, now(), now(), now(), '[]', '[]')`,
-      [`${id} ${rule}`, rule, id, severity],
+                             evidence, codes, owner)
+       VALUES ($1, $2, '', $3, '{}', 'open', $4, 1, now(), now(), now(), '[]', '[]', $5)`,
+      [`${id} ${rule}`, rule, id, severity, owner ?? null],
     );
   }
   const open = troubles.map(({ rule }) => ({ trouble: `${id} ${rule}`, rule }));
@@ -196,6 +200,7 @@ const TERMS: readonly (() => string)[] = [
   () => `trouble${pick([':', '=', '!='])}${pick(['any', 'jam', 'finisher-jam,jam', 'any-*', '*'])}`,
   () => `troubles${pick(['=', '!=', '<', '>='])}${pick(['0', '1', '2'])}`,
   () => `severity${equality()}${pick(['major', 'minor', 'm*'])}`,
+  () => `owner${equality()}${pick(['lena', 'lena,anna', 'le*', '*', 'nobody'])}`,
   () => `campaign${equality()}${pick(['k1', 'k2', 'k1,k2', 'k*', 'none'])}`,
   () => `supply.${pick(KINDS)}${pick(['', '<20', '>=50', '=30', '!=*', '<=99.5'])}`,
   () => `daysLeft${ordering()}${pick(['0', '3', '7.5'])}`,
@@ -322,6 +327,7 @@ const FACETS: Record<string, (printer: OraclePrinter) => readonly (string | unde
   presence: ({ online }) => [online ? 'online' : 'offline'],
   trouble: ({ troubles }) => troubles.map(({ rule }) => rule),
   severity: ({ troubles }) => troubles.map(({ severity }) => severity),
+  owner: ({ troubles }) => troubles.flatMap(({ owner }) => owner ?? []),
   unit: ({ units }) => units.map(({ model }) => model),
   'label.ring': ({ labels }) => [labels['ring']],
   'software:acme.engine': ({ software }) =>
@@ -359,6 +365,25 @@ test.each(['', 'presence=online', 'model=C360* troubles<2'])(
     expect(most?.more).toBe(new Set(matching.map(({ model }) => model)).size - 1);
   },
 );
+
+test('troubles are counted by rule and site among the printers of a filter', async () => {
+  const troubles = new TroubleStore(store.database);
+  for (let turn = 0; turn < 30; turn += 1) {
+    const where = pick(TERMS)();
+    const expected: Record<string, number> = {};
+    for (const printer of printers.filter((each) => finds(parseWhere(where), each, NOW_MS))) {
+      for (const { rule } of printer.troubles) {
+        const group = `${rule} ${printer.site ?? ''}`;
+        expected[group] = (expected[group] ?? 0) + 1;
+      }
+    }
+    const conditions = await fleet.conditions({ where });
+    const page = { limit: 1_000, cursor: undefined };
+    const { groups } = await troubles.groups({ printers: conditions, open: true }, ['rule', 'site'], page);
+    const counted = Object.fromEntries(groups.map((each) => [`${each.rule} ${each.site}`, each.troubles]));
+    expect({ where, counted }).toEqual({ where, counted: expected });
+  }
+});
 
 test('configurations are what printers share that are made of the same', async () => {
   const groups = new Map<string, string[]>();
@@ -485,6 +510,8 @@ const SINGLE_FILTERS = [
   'unit:F2',
   'trouble:plan-jam',
   'troubles>=1',
+  'severity=minor',
+  'owner=owner-3',
   'campaign=k1',
   'supply.toner<0.2',
   'daysLeft<1',
@@ -516,11 +543,15 @@ test('no list looks at the whole fleet, whatever one filter and sort it has', as
     `INSERT INTO installed_software SELECT 'plan-' || n, 'engine:plan.engine', 'plan.engine', '1.0.' || n % 500`,
     `INSERT INTO printer_units SELECT 'plan-' || n, 'finisher', 'F' || n % 400, 'SN-' || n`,
     `INSERT INTO printer_troubles SELECT 'plan-' || n, 't' || n, 'plan-jam'`,
+    `INSERT INTO troubles (id, rule, key, printer, scope, state, severity, count, opened_at, updated_at, last_at,
+       evidence, codes, owner)
+     SELECT 'plan-' || n, 'plan-jam', '', 'plan-' || n, '{}', CASE WHEN n % 100 = 0 THEN 'open' ELSE 'cleared' END,
+       'minor', 1, now(), now(), now(), '[]', '[]', CASE WHEN n % 400 = 0 THEN 'owner-' || n % 7 END`,
     `INSERT INTO supply_intervals (printer, symbol, since_at, kind, last_left, ends_at, document)
      SELECT 'plan-' || n, 'black', now(), 'toner', n % 1000 / 1000.0, to_timestamp($1 / 1000.0) + n % 600 * interval '1 day', '{}'`,
   ];
   for (const text of fill) {
-    const some = text.includes('printer_troubles') ? 'WHERE n % 100 = 0' : '';
+    const some = text.includes('INTO printer_troubles') ? 'WHERE n % 100 = 0' : '';
     const values = text.includes('$1') ? [NOW_MS] : [];
     await store.database.query(`${text} FROM generate_series(1, ${FLEET}) n ${some}`, values);
   }

@@ -18,7 +18,7 @@ export interface OraclePrinter {
   units: { model: string; serial?: string }[];
   software: { id: string; version?: string }[];
   /** Open ones. */
-  troubles: { rule: string; severity: string }[];
+  troubles: { rule: string; severity: string; owner?: string }[];
   supplies: { kind: string; percent?: number; endsMs?: number }[];
   campaigns: string[];
   host?: string;
@@ -138,6 +138,11 @@ function fits(term: Term, printer: OraclePrinter, nowMs: number): boolean {
       return textFits(
         term,
         printer.troubles.map(({ severity }) => severity),
+      );
+    case 'owner':
+      return textFits(
+        term,
+        printer.troubles.flatMap(({ owner }) => owner ?? []),
       );
     case 'campaign':
       return textFits(term, printer.campaigns);
