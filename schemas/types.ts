@@ -3940,7 +3940,7 @@ export interface TimelineItem {
   at: string;
   kind: 'structure' | 'verdict' | 'entry' | 'trouble' | 'order' | 'presence' | 'reading' | 'act';
   /**
-   * `first`, `changed` (structure, reading), a verdict, a code (entry), `opened` or how it ended (trouble), `given`, `claimed` or how it ended (order), `online`, `offline`, `exchanged` (supply), a method (act).
+   * `first`, `changed` (structure, reading), a verdict, a code (entry), `opened` or how it ended (trouble), `given`, what the printer reported of a step (`accepted`, `downloading` and so on, with `attempt` and that step), or how it ended (order), `online`, `offline`, `exchanged` (supply), a method (act).
    */
   what: string;
   /**

@@ -109,10 +109,23 @@ const ARMS: readonly Arm[] = [
     kind: 'order',
     at: 'r.received',
     key: `'1' || x.id || ${number('r.attempt')} || ${number('r.seq')}`,
-    what: "'claimed'",
-    data: { execution: 'x.id', campaign: 'x.campaign', attempt: 'r.attempt' },
+    what: 'r.state',
+    data: {
+      execution: 'x.id',
+      campaign: 'x.campaign',
+      attempt: 'r.attempt',
+      steps: `(SELECT json_agg(json_strip_nulls(json_build_object('subject', s->'subject', 'from', s->'from', 'to', s->'to')))
+               FROM jsonb_path_query(x.plan, '$.steps[$at]',
+                      jsonb_build_object('at', coalesce((r.document->>'step')::int, 0)), true) s)`,
+      why: "r.document->'error'->>'message'",
+    },
     from: 'executions x JOIN update_reports r ON r.execution = x.id AND r.printer = x.printer',
-    where: "x.printer = $1 AND r.state = 'claimed'",
+    // Progress within a state is no news.
+    where: `x.printer = $1 AND NOT EXISTS (
+        SELECT 1 FROM (SELECT b.state, b.document->>'step' AS step FROM update_reports b
+                       WHERE b.execution = r.execution AND b.printer = r.printer AND b.attempt = r.attempt
+                         AND b.seq < r.seq ORDER BY b.seq DESC LIMIT 1) b
+        WHERE b.state = r.state AND b.step IS NOT DISTINCT FROM r.document->>'step')`,
   },
   {
     kind: 'order',

@@ -135,8 +135,18 @@ beforeAll(async () => {
       [id, printer, record.state, JSON.stringify(record), JSON.stringify(plan), at(1), ended],
     );
   }
-  const report = { execution: 'x-1', attempt: 1, seq: 9 } as const;
-  await ingest.update(printer, { ...report, state: 'claimed' });
+  const reports = [
+    { state: 'accepted' },
+    { state: 'downloading', progress: 0.1 },
+    { state: 'downloading', progress: 0.9 },
+    { state: 'installing' },
+    { state: 'downloading', step: 1, progress: 0.5 },
+    { state: 'failed', step: 1, error: { code: 'power', message: 'the power went' } },
+    { state: 'claimed', step: 1 },
+  ] as const;
+  for (const [index, report] of reports.entries()) {
+    await ingest.update(printer, { execution: 'x-1', attempt: 1, seq: index + 1, ...report });
+  }
   const act = { actor: 'lena', role: 'operator', outcome: 'ok' };
   await audit.add({ ...act, method: 'structure.request', params: { printer } });
   await audit.add({ ...act, method: 'printers.retire', params: { printer: 'other-0001' } });
@@ -175,7 +185,7 @@ test('everything that happened is in one list, newest first, each thing once, in
     structure: 2,
     verdict: 2,
     trouble: 2,
-    order: 4,
+    order: 9,
     presence: 2,
     reading: 2,
     act: 4,
@@ -208,12 +218,20 @@ test('each kind says what happened', async () => {
     ['opened', undefined],
   ]);
   const orders = await all({ kinds: ['order'] });
-  expect(orders.map(({ execution, what }) => [execution, what])).toEqual([
-    ['x-1', 'claimed'],
-    ['x-1', 'proven'],
-    ['x-2', 'given'],
-    ['x-1', 'given'],
+  expect(
+    orders.map(({ execution, what, attempt, steps }) => [execution, what, attempt && steps?.[0]?.to]),
+  ).toEqual([
+    ['x-1', 'claimed', '2.6.1'],
+    ['x-1', 'failed', '2.6.1'],
+    ['x-1', 'downloading', '2.6.1'],
+    ['x-1', 'installing', '2.5.0'],
+    ['x-1', 'downloading', '2.5.0'],
+    ['x-1', 'accepted', '2.5.0'],
+    ['x-1', 'proven', undefined],
+    ['x-2', 'given', undefined],
+    ['x-1', 'given', undefined],
   ]);
+  expect(orders[1]?.why).toBe('the power went');
   expect(orders.at(-1)).toMatchObject({ cause: { kind: 'person', by: 'lena' }, campaign: 'k-1' });
   expect(orders.at(-1)?.steps).toHaveLength(2);
   expect((await all({ kinds: ['presence'] })).map(({ what }) => what)).toEqual(['offline', 'online']);
