@@ -189,6 +189,9 @@ export const CENTER_LIMITS = {
   labels_set_max: 32,
   /** Printers of a list that are counted; of more the total is an estimate. */
   exact_total_max: 10_000,
+  /** How long an estimate of how many printers a filter finds is kept, and of how many filters. */
+  estimates_kept_ms: 10_000,
+  estimates_kept_max: 500,
   /** Time for a statement with a filter: one that no index answers looks at every printer. */
   filter_ms_max: 5_000,
   /** Printers that one request (policy.set, structure.request …) is applied to a page at a time. */

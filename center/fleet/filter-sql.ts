@@ -143,6 +143,23 @@ function trouble(term: Term, context: FilterContext): Condition {
   return exists('printer_troubles t', `t.printer = p.id AND ${textIn('t.rule', term, context)}`);
 }
 
+const COUNT_MAX = 2 ** 31 - 1;
+
+/** The number of open troubles, compared as whole numbers: only those an index compares. */
+function openTroubles({ operator, values }: Term, { param }: FilterContext): string {
+  const comparison = operator === '!=' ? '=' : operator;
+  return anyOf(
+    values.map((value) => {
+      if (isAny(value)) return 'true';
+      const number = Number(value.text);
+      if (comparison === '=' && !Number.isInteger(number)) return 'false';
+      const whole = comparison === '>' || comparison === '<=' ? Math.floor(number) : Math.ceil(number);
+      const bounded = Math.max(-COUNT_MAX, Math.min(COUNT_MAX, whole));
+      return `p.open_troubles ${comparison} ${param(bounded)}::int`;
+    }),
+  );
+}
+
 const OPEN_TROUBLES = `t.printer = p.id AND t.state IN ('open', 'escalated')`;
 const CURRENT_SUPPLIES = 's.printer = p.id AND s.until_at IS NULL';
 
@@ -177,7 +194,7 @@ function found(term: Term, context: FilterContext): Condition {
     case 'trouble':
       return trouble(term, context);
     case 'troubles':
-      return plain(numberIn('p.open_troubles', term, context, 'float8'));
+      return plain(openTroubles(term, context));
     case 'severity':
       return exists('troubles t', `${OPEN_TROUBLES} AND ${textIn('t.severity', term, context)}`);
     case 'owner':
@@ -219,9 +236,20 @@ function negates(operator: Operator): boolean {
   return operator === '!=';
 }
 
+const VERDICTS = ['compatible', 'incompatible', 'unknown', 'none'];
+
+/** `verdict!=compatible` says that it is one of the others: those an index finds. */
+function complement(term: Term): Term {
+  const { field, operator, values } = term;
+  if (field !== 'verdict' || operator !== '!=' || values.some(isAny)) return term;
+  const others = VERDICTS.filter((word) => values.every(({ text }) => text !== word));
+  return { ...term, operator: '=', values: others.map((text) => ({ text, prefix: false })) };
+}
+
 /** The conditions of a filter, which all have to hold; none where the filter has no terms. */
 export function filterConditions(terms: readonly Term[], context: FilterContext): string[] {
-  return terms.map((term) => {
+  return terms.map((written) => {
+    const term = complement(written);
     const { sql, total } = found(term, context);
     if (!negates(term.operator)) return sql;
     return total ? `NOT ${sql}` : `(${sql}) IS NOT TRUE`;

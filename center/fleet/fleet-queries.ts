@@ -124,9 +124,11 @@ export class StoredFleet implements FleetQueries {
   async list(filter: FleetFilter, page: PageRequest, sort: PrinterSort = 'id'): Promise<PrinterPage> {
     const compiled = await this.conditions(filter);
     const from = page.cursor === undefined ? undefined : placeOf(page.cursor, sort);
-    const total = page.counted ? (from?.total ?? (await this.#lists.total(compiled))) : undefined;
     // One more than asked for tells whether there is a next page.
-    const listed = await this.#lists.list(compiled, sort, page.limit + 1, from?.place);
+    const limit = page.limit + 1;
+    const { printers: listed, total } = page.counted
+      ? await this.#lists.countedList(compiled, sort, limit, from)
+      : { printers: await this.#lists.list(compiled, sort, limit, from?.place), total: undefined };
     const shown = listed.slice(0, page.limit);
     const last = shown.at(-1);
     return {

@@ -91,12 +91,49 @@ export function pageOf(
   };
 }
 
+/**
+ * A page of the printers of a filter that finds few: they are all found first, then sorted. Walking an index of the
+ * order instead, as `pageOf` does, comes to few of them late where the order has to do with the filter.
+ */
+export function fewPageOf(
+  filter: PrinterConditions,
+  sort: PrinterSort,
+  limit: number,
+  after: Place | undefined,
+  most: number,
+): { text: string; values: unknown[] } {
+  const { column, type, text } = SORT_COLUMNS[keyOfSort(sort)];
+  const [direction, beyond] = sort.startsWith('-') ? ['DESC', '<'] : ['ASC', '>'];
+  const values: unknown[] = [];
+  const param = (value: unknown) => `$${values.push(value)}`;
+  const conditions = filter(param);
+  const from =
+    after === undefined
+      ? 'true'
+      : after.value === null
+        ? `value IS NULL AND id ${beyond} ${param(after.id)}`
+        : `(value IS NULL OR (value, id) ${beyond} (${param(after.value)}::${type}, ${param(after.id)}))`;
+  const order = (id: string, value: string) =>
+    `ORDER BY ${value} IS NULL, ${value} ${direction}, ${id} ${direction}`;
+  return {
+    text: `WITH few AS MATERIALIZED (SELECT p.id, ${column} AS value FROM printers p ${whereClause(conditions)}
+                                     LIMIT ${most + 1}),
+             page AS (SELECT id, value FROM few WHERE ${from} ${order('id', 'value')} LIMIT ${limit})
+           SELECT ${PRINTER_COLUMNS}, ${text} AS place, counted.n
+           FROM (SELECT count(*)::int AS n FROM few) counted
+           LEFT JOIN (page JOIN printers p USING (id)) ON true ${order('p.id', 'page.value')}`,
+    values,
+  };
+}
+
 /** Postgres ends a statement that takes too long with it. */
 const QUERY_CANCELED = '57014';
 
 export class PrinterLists {
   readonly #database: Database;
   readonly #ms_max: number;
+  /** By filter, the oldest first. */
+  readonly #estimates = new Map<string, { total: Total; at: number }>();
 
   constructor(database: Database, ms_max: number = CENTER_LIMITS.filter_ms_max) {
     this.#database = database;
@@ -160,8 +197,67 @@ export class PrinterLists {
     });
   }
 
-  /** How many match: counted up to a bound, estimated beyond it. */
+  /**
+   * A page, and how many match in all.
+   * @param from where the page begins, and how many matched when the first one was asked for
+   */
+  async countedList(
+    filter: PrinterConditions,
+    sort: PrinterSort,
+    limit: number,
+    from: { place: Place; total?: Total | undefined } | undefined,
+  ): Promise<{ printers: ListedPrinter[]; total: Total }> {
+    const { place, total: known } = from ?? {};
+    if (fromPrinters(filter).values.length > 0 && known?.exact !== false && !this.#estimateOf(filter)) {
+      const few = await this.#few(filter, sort, limit, place);
+      if (few) return { printers: few.printers, total: known ?? few.total };
+    }
+    const total = known ?? (await this.total(filter));
+    return { printers: await this.list(filter, sort, limit, place), total };
+  }
+
+  /** A page of a filter that finds few printers; undefined where it finds many. */
+  async #few(
+    filter: PrinterConditions,
+    sort: PrinterSort,
+    limit: number,
+    after: Place | undefined,
+  ): Promise<{ printers: ListedPrinter[]; total: Total } | undefined> {
+    const { exact_total_max } = CENTER_LIMITS;
+    const { text, values } = fewPageOf(filter, sort, limit, after, exact_total_max);
+    const { rows } = await this.bounded((client) =>
+      client.query<Omit<PlacedRow, 'id'> & { id: string | null; n: number }>(text, values),
+    );
+    const n = rows[0]?.n ?? 0;
+    if (n > exact_total_max) return undefined;
+    const found = rows.filter((row): row is PlacedRow & { n: number } => row.id !== null);
+    return {
+      printers: found.map((row) => ({ row: fromRow(row), place: { value: row.place, id: row.id } })),
+      total: { total: n, exact: true },
+    };
+  }
+
+  /** The estimate for a filter of which it was found a moment ago that it finds many. */
+  #estimateOf(filter: PrinterConditions): Total | undefined {
+    const kept = this.#estimates.get(JSON.stringify(fromPrinters(filter)));
+    return kept && performance.now() - kept.at < CENTER_LIMITS.estimates_kept_ms ? kept.total : undefined;
+  }
+
+  #keepEstimate(filter: PrinterConditions, total: Total): void {
+    const key = JSON.stringify(fromPrinters(filter));
+    this.#estimates.delete(key);
+    this.#estimates.set(key, { total, at: performance.now() });
+    const [oldest] = this.#estimates.keys();
+    if (oldest !== undefined && this.#estimates.size > CENTER_LIMITS.estimates_kept_max) {
+      this.#estimates.delete(oldest);
+    }
+  }
+
+  /** How many match: counted up to a bound, estimated beyond it. Estimates are kept for some seconds. */
   async total(filter: PrinterConditions, exactMax: number = CENTER_LIMITS.exact_total_max): Promise<Total> {
+    const usual = exactMax === CENTER_LIMITS.exact_total_max;
+    const kept = usual ? this.#estimateOf(filter) : undefined;
+    if (kept) return kept;
     const { from, values } = fromPrinters(filter);
     return this.bounded(async (client) => {
       const counted = await client.query<{ n: number }>(
@@ -175,7 +271,9 @@ export class PrinterLists {
         values,
       );
       const estimate = rows[0]?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? n;
-      return { total: Math.max(n, estimate), exact: false };
+      const total = { total: Math.max(n, estimate), exact: false };
+      if (usual) this.#keepEstimate(filter, total);
+      return total;
     });
   }
 
