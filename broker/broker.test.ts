@@ -84,6 +84,32 @@ test('an uplink is acknowledged only after the center took it over, and several 
   await until(() => done.length >= 4);
 });
 
+test('whoever answers learns that a client has gone, unless its session is kept for it', async () => {
+  const heard: UplinkMessage[] = [];
+  let answer = () => {};
+  const answered = new Promise<undefined>((resolve) => {
+    answer = () => resolve(undefined);
+  });
+  const broker = await start({
+    uplink: (message) => {
+      heard.push(message);
+      return answered;
+    },
+  });
+  const one = await connect(broker, 'printer-1');
+  const two = await connect(broker, 'printer-2', { clean: false });
+  one.publish(printerTopic.errors('printer-1'), '{}', { qos: 1 });
+  two.publish(printerTopic.errors('printer-2'), '{}', { qos: 1 });
+  await until(() => heard.length === 2);
+  const of = (name: string) => heard.find(({ publisher }) => publisher?.name === name)?.source;
+  expect([of('printer-1')?.gone, of('printer-2')?.gone]).toEqual([false, false]);
+  await Promise.all([one.endAsync(true), two.endAsync(true)]);
+  await until(() => of('printer-1')?.gone === true);
+  await until(() => broker.stats().connections === 0);
+  expect(of('printer-2')?.gone).toBe(false);
+  answer();
+});
+
 test('structure is retained after the center took it, and not when it refused it', async () => {
   const answers: ('refused' | undefined)[] = [undefined, 'refused'];
   const broker = await start({ uplink: async () => answers.shift() });

@@ -11,6 +11,8 @@ export interface UplinkMessage {
   /** False: the broker hands over what a client publishes, never what it retained. */
   replayed: false;
   publisher?: { name: string; role: Role };
+  /** `gone`: its client has left, and no session waits for it: nobody reads what is sent to it. */
+  source?: { readonly gone: boolean } | undefined;
 }
 
 /**

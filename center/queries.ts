@@ -24,6 +24,11 @@ import type {
 } from '../schemas/types.ts';
 import type { PrinterConditions } from './fleet/filter-sql.ts';
 
+/** Whether whoever asked has gone, so that nobody reads the answer; an `AbortSignal` is one. */
+export interface Gone {
+  readonly aborted: boolean;
+}
+
 /** A page of a list: `next` is the cursor of the following page, absent on the last one. */
 export interface Page<Item> {
   items: Item[];
@@ -264,7 +269,7 @@ export interface CatalogPut {
 
 /** What a catalog revision would change, before it is put. */
 export interface CatalogService extends DocumentService<Catalog> {
-  impact(document: unknown, signal?: AbortSignal): Promise<ImpactResult>;
+  impact(document: unknown, signal?: Gone): Promise<ImpactResult>;
   put(document: unknown, by: string, expect?: { printers: number }): Promise<CatalogPut>;
   /** What the catalog in force names. */
   names(): CatalogNames;

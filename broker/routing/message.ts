@@ -7,6 +7,8 @@ import type { Principal } from '../access/identity.ts';
 export interface MessageSource {
   /** Stores QoS 2 identifiers; undefined when the session isn't kept over a restart. */
   readonly journal: { putReceived(messageId: number): Promise<void> | undefined } | undefined;
+  /** Its client has left, and the session isn't kept for it. */
+  readonly gone: boolean;
 }
 
 /** One message. All its recipients share it, so only its cache ever changes. */

@@ -288,6 +288,11 @@ export class Session {
     this.pump();
   }
 
+  /** Its client has left and nothing is kept for it: nobody reads what is sent to it. */
+  get gone(): boolean {
+    return this.clean && this.outlet === undefined;
+  }
+
   /** The connection ended. */
   suspend(now: number): void {
     this.outlet = undefined;

@@ -12,6 +12,8 @@ export interface LinkMessage {
   replayed: boolean;
   /** The publisher as authenticated by the broker; absent over a foreign broker, which has its own access list. */
   publisher?: { name: string; role: Role };
+  /** The session that it came from; absent over a foreign broker. */
+  source?: { readonly gone: boolean } | undefined;
 }
 
 export interface PublishOptions {

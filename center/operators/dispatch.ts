@@ -22,6 +22,7 @@ import { answering } from '../database/answering.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import type { LinkMessage } from '../link/link.ts';
 import { sendAnswer } from '../link/send-answer.ts';
+import type { Gone } from '../queries.ts';
 import { Admission } from './admission.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { Caller, MethodDefinition } from './method.ts';
@@ -45,7 +46,7 @@ export interface Asked {
   /** The id of the program's token that it came with. */
   token?: string;
   /** Aborted when whoever asked has gone. */
-  signal?: AbortSignal;
+  signal?: Gone;
   method: string;
   params: Record<string, unknown>;
   /** What the parameters were parsed from. */
@@ -167,6 +168,11 @@ export class Dispatcher {
     const answer = await this.answer({
       name: operator,
       ...(message.publisher ? { role: message.publisher.role } : {}),
+      signal: {
+        get aborted() {
+          return message.source?.gone === true;
+        },
+      },
       method,
       params,
       payload: message.payload,

@@ -4,6 +4,7 @@
  */
 import type { Method, Role } from '../../schemas/roles.ts';
 import type { MethodParams } from '../../schemas/validate.ts';
+import type { Gone } from '../queries.ts';
 import type { Capabilities } from './capabilities.ts';
 
 /** Who asks. */
@@ -13,7 +14,7 @@ export interface Caller {
   /** The id of the program's token that the request came with. */
   token?: string;
   /** Aborted when the caller has gone: what is heavy may then be given up. */
-  signal?: AbortSignal;
+  signal?: Gone;
 }
 
 export interface MethodReply {

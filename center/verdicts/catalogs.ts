@@ -10,7 +10,14 @@ import type { Catalog } from '../../schemas/types.ts';
 import { schemaFault } from '../../schemas/validate.ts';
 import type { Conclude } from '../conclusions.ts';
 import type { Documents } from '../database/document-store.ts';
-import type { CatalogNames, CatalogPut, CatalogService, DocumentRevision, FirmwareAge } from '../queries.ts';
+import type {
+  CatalogNames,
+  CatalogPut,
+  CatalogService,
+  DocumentRevision,
+  FirmwareAge,
+  Gone,
+} from '../queries.ts';
 import { firmwareAge } from '../readings/firmware.ts';
 import { CatalogAssessor, compileChecked } from './assessor.ts';
 import type { Choosing } from './choosing.ts';
@@ -19,7 +26,7 @@ import type { Choosing } from './choosing.ts';
 export interface CatalogQuestions {
   /** @throws PlatenError catalog/invalid, request/too-heavy */
   check(document: unknown): Promise<void>;
-  impact(document: unknown, current: Catalog | undefined, signal?: AbortSignal): Promise<ImpactResult>;
+  impact(document: unknown, current: Catalog | undefined, signal?: Gone): Promise<ImpactResult>;
 }
 
 /** Catalogs that concern so many printers that a person has to agree. */
@@ -158,7 +165,7 @@ export class Catalogs implements CatalogService {
     return firmwareAge(this.#assessor.compiled, software, version);
   }
 
-  impact(document: unknown, signal?: AbortSignal): Promise<ImpactResult> {
+  impact(document: unknown, signal?: Gone): Promise<ImpactResult> {
     return this.#sources.questions.impact(document, this.#current, signal);
   }
 }

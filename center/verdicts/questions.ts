@@ -9,6 +9,7 @@ import type { ImpactResult } from '../../compatibility/index.ts';
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import type { Catalog, Structure } from '../../schemas/types.ts';
 import { CENTER_LIMITS } from '../limits.ts';
+import type { Gone } from '../queries.ts';
 import type { Answer, Question } from './question-thread.ts';
 import type { FleetStructure } from './verdict-store.ts';
 import type { Exchange, WhatIf } from './what-if.ts';
@@ -75,7 +76,7 @@ export class Questions {
     document: unknown,
     current: Catalog | undefined,
     pages: StructurePages,
-    signal?: AbortSignal,
+    signal?: Gone,
   ): Promise<ImpactResult> {
     return this.#inTurn(async () => {
       await this.#ask({ ask: 'impact', document, current });

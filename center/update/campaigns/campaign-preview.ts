@@ -1,5 +1,6 @@
 /** What a campaign would do. */
 import { PlatenError } from '../../../schemas/errors.ts';
+import type { Gone } from '../../queries.ts';
 import { PREVIEW_PAGE } from '../limits.ts';
 import { type CampaignRequest, type Exclusion, SharedJudging, type Targets } from './targets.ts';
 
@@ -23,7 +24,7 @@ const CONFIGURATIONS_MAX = 100;
 export async function previewOf(
   targets: Pick<Targets, 'candidates' | 'consider'>,
   request: CampaignRequest,
-  signal?: AbortSignal,
+  signal?: Gone,
 ): Promise<Preview> {
   const shared = new SharedJudging();
   const preview: Preview = { targets: 0, fine: 0, configurations: [], excluded: {}, examples: [] };

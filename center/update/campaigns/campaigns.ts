@@ -10,7 +10,7 @@ import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
 import { fleetTopic } from '../../../schemas/topics.ts';
 import type { Campaign, LogEntry } from '../../../schemas/types.ts';
 import type { Conclusion } from '../../conclusions.ts';
-import type { Page, PageRequest } from '../../queries.ts';
+import type { Gone, Page, PageRequest } from '../../queries.ts';
 import { authorOf, causeDocument } from '../cause.ts';
 import { CAMPAIGN_PUBLISH_MS, CAMPAIGN_RESCAN_MS, CAMPAIGN_TARGETS_MAX } from '../limits.ts';
 import { type ExecutionRow, type Query, queryIn, queryOf } from '../orders/execution-store.ts';
@@ -113,7 +113,7 @@ export class Campaigns {
    * What a campaign with this request would do now.
    * @param signal aborted when the caller has gone
    */
-  preview(request: CampaignRequest, signal?: AbortSignal): Promise<Preview> {
+  preview(request: CampaignRequest, signal?: Gone): Promise<Preview> {
     return previewOf(this.#settings.targets, request, signal);
   }
 
