@@ -178,6 +178,8 @@ export const CENTER_LIMITS = {
   gauges_share_max: 0.05,
   /** Least time between two summaries. */
   summary_interval_ms_min: 1_000,
+  /** Counts older than this are not answered any more. */
+  summary_kept_ms_max: 10_000,
   /** Default and greatest page of a list. */
   page_default: 100,
   page_max: 1_000,

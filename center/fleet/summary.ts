@@ -32,6 +32,11 @@ export class Summary {
   #timer: NodeJS.Timeout | undefined;
   #last = '';
   #dirty = false;
+  /** Changes since the start. */
+  #changes = 0;
+  /** The counts of a moment ago, and how many changes there had been before they were counted. */
+  #counted: { summary: FleetSummary; changes: number; at: number } | undefined;
+  #renewing = false;
   #stopped = false;
 
   /** Every fleet event changes some count. */
@@ -49,12 +54,40 @@ export class Summary {
     };
   }
 
+  /**
+   * What the fleet is like. It is counted again where something changed since it was counted last. Changes that came by
+   * another process are not told here, so what was counted a second ago is counted anew for whoever asks next, and
+   * what is older than some seconds is not answered any more.
+   */
   async current(): Promise<FleetSummary> {
-    return { at: new Date(this.#sources.now()).toISOString(), ...(await this.#count()) };
+    const { summary_kept_ms_max, summary_interval_ms_min } = CENTER_LIMITS;
+    const kept = this.#counted;
+    const age_ms = kept ? performance.now() - kept.at : Number.POSITIVE_INFINITY;
+    if (!kept || kept.changes !== this.#changes || age_ms > summary_kept_ms_max) return this.#countNow();
+    if (age_ms > summary_interval_ms_min && !this.#renewing) {
+      this.#renewing = true;
+      this.#countNow()
+        .catch((error: unknown) =>
+          this.#sources.log.warn({ reason: reasonOf(error) }, 'the summary was not counted anew'),
+        )
+        .finally(() => {
+          this.#renewing = false;
+        });
+    }
+    return kept.summary;
+  }
+
+  async #countNow(): Promise<FleetSummary> {
+    const changes = this.#changes;
+    const at = performance.now();
+    const summary = { at: new Date(this.#sources.now()).toISOString(), ...(await this.#count()) };
+    this.#counted = { summary, changes, at };
+    return summary;
   }
 
   /** Something changed: the summary is counted and published soon. */
   touch(): void {
+    this.#changes += 1;
     this.#dirty = true;
     if (this.#timer || this.#stopped) return;
     this.#timer = setTimeout(() => void this.#refresh(), CENTER_LIMITS.summary_interval_ms_min);

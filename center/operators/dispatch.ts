@@ -248,6 +248,7 @@ export class Dispatcher {
     const { status = 'ok', data } = audited ? await work() : await answering(caller.name, work);
     if (this.#checksReplies) checkReply(method, data);
     if (audited) {
+      this.#capabilities.summary.touch();
       await this.#audit.add({
         actor: caller.name,
         role: caller.role,
