@@ -19,7 +19,7 @@ const NO_LIMIT: Budget = { exhausted: () => false };
 
 /**
  * The best remedy of a structure, or the proof that there is none.
- * @throws Error when an option's range is none
+ * @throws Error when an option has an invalid range
  */
 export function choose(
   catalog: CompiledCatalog,
@@ -70,19 +70,19 @@ export function choose(
   };
 }
 
-/** Share of the time in which a set that is not proven to be the best is made better. */
+/** Share of the time for improving a set that is not proven to be the best. */
 const IMPROVING_SHARE = 0.2;
-/** Share that is left for the order of steps, or twice what the instance took: it is laid out once more for the steps. */
+/** Share reserved for the order of steps, or twice the time for building the instance: the steps need another one. */
 const PLANNING_SHARE_MIN = 0.2;
 
-/** When to end the proof that a set is the best, and when to end making one better, so that there is time for its steps. */
+/** Deadlines of the proof that a set is the best, and of improving one, so that there is time for its steps. */
 function solvingLimits(budget: Budget): { proving: () => boolean; improving: () => boolean } {
   const planning = Math.max(PLANNING_SHARE_MIN, 2 * (budget.spent?.() ?? 0));
   const upTo = (share: number) => (): boolean => budget.exhausted() || (budget.spent?.() ?? 0) >= share;
   return { proving: upTo(1 - planning - IMPROVING_SHARE), improving: upTo(1 - planning) };
 }
 
-/** A set that fits, when the time for the proof that it is the best ran out. */
+/** A set that fits, when time ran out before the proof that it is the best. */
 function unproven(
   catalog: CompiledCatalog,
   world: World,
@@ -105,7 +105,7 @@ function unproven(
   };
 }
 
-/** How much better the best set can be. */
+/** How much better the best set could be. */
 function gapText({ criterion, atMost }: Gap): string {
   const fewer = (one: string, many: string): string =>
     `the best one has at most ${atMost} ${atMost === 1 ? one : many} fewer`;
@@ -123,7 +123,7 @@ function gapText({ criterion, atMost }: Gap): string {
   }
 }
 
-/** What can be done: the remedy if there is an order of steps to it, else the best one that can be reached. */
+/** The remedy if there is an order of steps to it, otherwise the best one that can be reached. */
 export function attainable(choice: Choice): { remedy: Remedy; cost: Cost } | undefined {
   if (choice.outcome === 'blocked' || choice.outcome === 'gave-up') return choice.alternative;
   return choice.remedy && choice.cost && { remedy: choice.remedy, cost: choice.cost };
@@ -158,7 +158,7 @@ function impossible(
 const timeText = (budget: Budget): string =>
   budget.ms === undefined ? 'the time it was given' : `${budget.ms} ms`;
 
-/** The search for an order also ends at a number of states, in whatever time. */
+/** The search for an order also has a limit of states. */
 const effortText = (budget: Budget): string =>
   budget.exhausted() ? timeText(budget) : 'the states that are looked at';
 
@@ -176,7 +176,7 @@ export function movedVariables(instance: Instance, assignment: Assignment): Vari
   );
 }
 
-/** The assignment as what has to be done, without steps. */
+/** The assignment as a remedy without steps. */
 function remedyOf(instance: Instance, assignment: Assignment): Remedy {
   const structure: Remedy['structure'] = [];
   for (const part of instance.parts) {

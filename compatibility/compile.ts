@@ -1,5 +1,5 @@
 /**
- * Checks a catalog and compiles it into tables. What is wrong is told as a compiler tells it, with the JSON path.
+ * Checks a catalog and compiles it into tables. Diagnostics are like a compiler's, with JSON paths.
  */
 import type {
   ApparatusModel,
@@ -32,7 +32,7 @@ import {
 } from './versions.ts';
 import { placementText, ruleText, slotText } from './wording.ts';
 
-/** What is gathered while the document is walked. */
+/** What is collected while the document is walked. */
 class Notes {
   readonly list: Diagnostic[] = [];
   private readonly interned = new Map<string, number>();
@@ -105,7 +105,7 @@ function compileRules(
   return rules;
 }
 
-/** A rule whose sentence is made when somebody reads it: a catalog may have hundreds of thousands. */
+/** A rule whose text is built on demand: a catalog may have hundreds of thousands. */
 class DeclaredRule implements Rule {
   readonly kind: 'requires' | 'conflicts';
   readonly target: Target;
@@ -142,11 +142,11 @@ class DeclaredRule implements Rule {
   }
 }
 
-/** Equal for constraints that say the same. */
+/** Equal for constraints with the same meaning. */
 function samenessOf(kind: 'requires' | 'conflicts', constraint: Constraint): string {
   const { software, vendor, range, of, optional, severity, because } = constraint;
   const manner = `${kind === 'requires' ? 'r' : 'c'}${of === 'some' ? 's' : 'e'}${optional ? 'o' : 'm'}${severity === 'boot' ? 'b' : 'f'}`;
-  // A line break cannot stand in what it separates without making a range or model that nothing matches.
+  // A line break as separator: a range or model that contains one matches nothing.
   if (software !== undefined)
     return `${manner}s${software}\n${vendor ?? ''}\n${range ?? '\r'}\n${because ?? ''}`;
   const { kind: unitKind, model, hardware, apparatus } = constraint;
@@ -260,7 +260,7 @@ function compileApparatus(model: ApparatusModel, path: string, notes: Notes): Co
   };
 }
 
-/** Compiles what may stand once per model, and notes what stands there twice. */
+/** Compiles entries that must be unique per model, and reports duplicates. */
 function byModel<T extends { model: string }, C>(
   list: readonly T[] | undefined,
   name: string,

@@ -1,5 +1,5 @@
 /**
- * What can be found wrong with a whole catalog, once its parts are compiled.
+ * Finds errors across a whole catalog, once its parts are compiled.
  */
 import { didYouMean, nearestNames } from '../schemas/nearest-name.ts';
 import type { Catalog, Constraint, SoftwareProduct } from '../schemas/types.ts';
@@ -27,15 +27,15 @@ function* constraintsOf(document: Catalog): Generator<[() => string, Constraint]
   }
 }
 
-/** Names that are shorter are all near each other. */
+/** Shorter names are all similar to each other. */
 const SLIP_CHARACTERS_MIN = 4;
-/** Behind so many diagnostics no nearest name is looked for any more: a catalog may hold a hundred thousand names. */
+/** After this many diagnostics no nearest names are searched: a catalog may have a hundred thousand names. */
 const NEAREST_DIAGNOSTICS_MAX = 20;
 
 /**
- * A name that nothing else in the catalog knows: an error where it is a slip away from one that is known, because then it
- * was hardly meant; a warning else, because a catalog need not list everything that it mentions. Names that differ in
- * digits only are no slips: series are named so.
+ * Reports a name that occurs nowhere else in the catalog: an error when a known name is one typing error away, because
+ * then that was probably meant; otherwise a warning, because a catalog need not list everything that it mentions. Names
+ * that differ only in digits don't count as typing errors, because series are named so.
  */
 function tellUnknownName(
   diagnostics: Diagnostic[],
@@ -70,7 +70,7 @@ function checkConstraint(
   if (products.length === 0) {
     const by = constraint.vendor === undefined ? '' : ` by ${constraint.vendor}`;
     const message = `there is no software ${constraint.software}${by} in the catalog`;
-    // With another vendor's software of this id there is nothing to mistype.
+    // If the id exists for another vendor, it isn't mistyped.
     const known = catalog.productsOf.has(constraint.software) ? [] : [...catalog.productsOf.keys()];
     tellUnknownName(diagnostics, `${path()}.software`, message, constraint.software, known);
     return;
@@ -94,7 +94,7 @@ function checkConstraint(
   }
 }
 
-/** Models that exist somewhere: in a slot, with rules of their own, or as an apparatus. */
+/** Known models: in a slot, with rules of their own, or as an apparatus. */
 function knownModels(document: Catalog): {
   units: Set<string>;
   apparatus: Set<string>;
@@ -108,7 +108,7 @@ function knownModels(document: Catalog): {
   return { units, slotted, apparatus: new Set((document.apparatus ?? []).map(({ model }) => model)) };
 }
 
-/** Every place where a kind of unit is named, but the slots. */
+/** Every place that names a kind of unit, apart from slots. */
 function* kindsNamed(document: Catalog): Generator<[path: string, kind: string]> {
   for (const [path, { kind }] of constraintsOf(document))
     if (kind !== undefined) yield [`${path()}.kind`, kind];
@@ -120,7 +120,7 @@ function* kindsNamed(document: Catalog): Generator<[path: string, kind: string]>
   }
 }
 
-/** Kinds that a printer of this catalog can have: those of the slots, or, without slots, what is named more than once. */
+/** Kinds that a printer of this catalog can have: those of slots, or without slots those named more than once. */
 function knownKinds(document: Catalog): string[] {
   const slots = (document.apparatus ?? []).flatMap((apparatus) => apparatus.slots ?? []);
   if (slots.length > 0) return [...new Set(slots.map(({ kind }) => kind))];
@@ -129,7 +129,7 @@ function knownKinds(document: Catalog): string[] {
   return [...counts].filter(([, count]) => count > 1).map(([kind]) => kind);
 }
 
-/** Whether every kind that is named is one that a printer of this catalog can have. */
+/** Checks that every kind is one that a printer of this catalog can have. */
 function checkKinds(document: Catalog, diagnostics: Diagnostic[]): void {
   const known = knownKinds(document);
   if (known.length === 0) return;
@@ -143,7 +143,7 @@ function checkKinds(document: Catalog, diagnostics: Diagnostic[]): void {
 function checkModels(document: Catalog, diagnostics: Diagnostic[]): void {
   const { units, apparatus, slotted } = knownModels(document);
   const anyModel = [...units, ...apparatus];
-  // Models of one make often differ in one digit only: a near one is told, and nothing is concluded from it.
+  // Models of one maker often differ in a single digit: the nearest is mentioned, without a conclusion.
   const warn = (path: string, message: string, model: string, known: Iterable<string>): void => {
     const meant = diagnostics.length < NEAREST_DIAGNOSTICS_MAX ? didYouMean(model, known) : '';
     diagnostics.push({ path, severity: 'warning', message: `${message}${meant}` });
@@ -176,7 +176,7 @@ function checkModels(document: Catalog, diagnostics: Diagnostic[]): void {
   }
 }
 
-/** Whether `from` and `downgradeFrom` are ranges, and whether anything leads to each release. */
+/** Checks that `from` and `downgradeFrom` are ranges, and that steps lead to each release. */
 function checkSteps(
   path: string,
   software: SoftwareProduct,
@@ -197,7 +197,7 @@ function checkSteps(
     }
     return spans[0];
   });
-  /** Whether nothing older leads to a release. */
+  /** Whether no older release leads to a release. */
   const isStranded = (i: number): boolean => sources[i] !== undefined && !spanStartsBefore(sources[i], i);
   for (const [i, release] of product.releases.entries()) {
     const at = pathOf.get(release.version)!;
@@ -219,11 +219,11 @@ function checkSteps(
   }
 }
 
-/** Share of neighbours in a list that follow one direction, from which on the others are taken for slips. */
+/** Share of neighbours in one direction from which on the others count as errors. */
 const ORDERED_SHARE_MIN = 0.75;
 const ORDERED_RELEASES_MIN = 4;
 
-/** Whether the scheme orders releases that lead to each other or carry fixes as the list does, upwards or downwards. */
+/** Checks that the scheme orders linked releases as the list does, upwards or downwards. */
 function checkOrder(
   path: string,
   { releases }: SoftwareProduct,
@@ -254,7 +254,7 @@ function checkOrder(
   }
 }
 
-/** Adds what is wrong between the parts of a catalog to `diagnostics`. */
+/** Adds errors between the parts of a catalog to `diagnostics`. */
 export function diagnoseTables(document: Catalog, catalog: CompiledCatalog, diagnostics: Diagnostic[]): void {
   for (const [path, constraint] of constraintsOf(document)) {
     checkConstraint(path, constraint, catalog, diagnostics);

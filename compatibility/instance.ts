@@ -1,6 +1,6 @@
 /**
- * What may be chosen for one structure, and what holds between the choices: the same form for the solver, the planner
- * and the explanation.
+ * The choices for one structure and the requirements between them, in one form for the solver, the planner and the
+ * explanation.
  *
  * A part is a host that may be in use: the apparatus, a unit, another model in a unit's place, a spare. A variable is
  * a subject on a part with its candidate releases. A requirement is one rule (or wish) between them.
@@ -15,13 +15,13 @@ import type { Host, Subject, World } from './world.ts';
 export interface Part {
   index: number;
   host: Host;
-  /** The unit in whose place this model would stand; undefined for what is in the printer. */
+  /** The unit whose place this model would take; undefined for installed parts. */
   replaces: Part | undefined;
-  /** Models that may stand in this unit's place, in the order of the slots. */
+  /** Models that may take this unit's place, in order of the slots. */
   replacements: Part[];
   /** Spares of its kind to which this unit may be switched. */
   spares: Part[];
-  /** Whether it is in use whatever is chosen. */
+  /** Whether it is in use in every choice. */
   always: boolean;
 }
 
@@ -33,20 +33,20 @@ export interface Variable {
   vendor: string | undefined;
   part: Part;
   product: Product | undefined;
-  /** Ascending; -1 for an installed version that is no release, or not known. */
+  /** Ascending; -1 for an installed version that is unknown or no release. */
   candidates: readonly number[];
-  /** Whether the candidates are all releases of the product, so that candidate and release have the same index. */
+  /** Whether the candidates are all releases of the product, so that both have the same indices. */
   whole: boolean;
-  /** Place of what is installed among the candidates, -1 when it may not stay (withdrawn) or is not there yet. */
+  /** Index of the installed version among the candidates; -1 when it may not stay (withdrawn) or there is none. */
   current: number;
   /** First candidate that is no downgrade. */
   level: number;
   installed: string | undefined;
-  /** Rules by candidate are looked up through these; see `releaseAt`. */
+  /** Used to look up rules by candidate; see `releaseAt`. */
   subject: Subject | undefined;
 }
 
-/** Why a requirement is there. */
+/** Where a requirement comes from. */
 export type Reason =
   | { type: 'rule'; rule: Rule }
   | { type: 'pin' | 'require'; subject: string; range: string }
@@ -56,13 +56,13 @@ export type Reason =
   | { type: 'unreachable' }
   | { type: 'absent'; subject: string; range: string };
 
-/** A variable or part that a requirement speaks of, and which of its candidates satisfy the requirement. */
+/** A variable or part of a requirement, and which of its candidates satisfy it. */
 export interface RequirementTarget {
   part: Part;
   variable: Variable | undefined;
   /** Candidates that satisfy the requirement; index 0 stands for the part when there is no variable. */
   allowed: Span;
-  /** The candidates that don't. */
+  /** The other candidates. */
   gaps: Span;
 }
 
@@ -70,7 +70,7 @@ function softwareTarget(part: Part, variable: Variable | undefined, allowed: Spa
   return { part, variable, allowed, gaps: complement(allowed, variable ? variable.candidates.length : 1) };
 }
 
-/** The part as a whole: it satisfies the requirement or not. */
+/** The part as a whole, which satisfies the requirement or not. */
 function partTarget(part: Part, allowed: boolean): RequirementTarget {
   return { part, variable: undefined, allowed: allowed ? YES : NOTHING, gaps: allowed ? NOTHING : YES };
 }
@@ -79,9 +79,9 @@ const YES: Span = [0, 0];
 export interface Requirement {
   reason: Reason;
   severity: 'boot' | 'function';
-  /** The part that declares it must be in use for it to count; undefined: it always counts. */
+  /** The part that declares it, which must be in use for it to apply; undefined: it always applies. */
   part: Part | undefined;
-  /** Another part that must be in use for it to count. */
+  /** Another part that must be in use for it to apply. */
   given: Part | undefined;
   /** The variable that declares it must be at one of the candidates `first`..`last`. */
   variable: Variable | undefined;
@@ -92,7 +92,7 @@ export interface Requirement {
   targets: readonly RequirementTarget[];
 }
 
-/** Who declares a requirement, and at which of its candidates. */
+/** The declarer of a requirement, and at which of its candidates it applies. */
 type Declarer = Pick<Requirement, 'part' | 'variable' | 'first' | 'last'>;
 type Condition = Declarer & Pick<Requirement, 'severity' | 'given'>;
 const ALWAYS: Condition = {
@@ -112,7 +112,7 @@ export interface Instance {
   requirements: Requirement[];
 }
 
-/** Adds that a variable may only be at some of its candidates, because no steps lead to the others. */
+/** Restricts a variable to candidates that steps lead to. */
 export function confineVariable(instance: Instance, variable: Variable, allowed: Span): void {
   const { part } = variable;
   const targets = [softwareTarget(part, variable, allowed)];
@@ -132,7 +132,7 @@ export function versionAt(variable: Variable, candidate: number): string {
     : variable.product!.releases[release]!.version;
 }
 
-/** What an instance is for: choosing an end, or the steps to it (then a withdrawn version may still be there). */
+/** Purpose of an instance: choosing a set, or planning the steps to it (then a withdrawn version may still exist). */
 export type Purpose = 'choose' | 'plan';
 
 class InstanceBuilder {
@@ -179,7 +179,7 @@ class InstanceBuilder {
     return part;
   }
 
-  /** Parts and variables in the order of the structure; what may stand in a unit's place follows the unit. */
+  /** Parts and variables in order of the structure; alternatives for a unit follow the unit. */
   private addParts(): void {
     const subjectsOf = new Map<Host, Subject[]>();
     for (const subject of this.world.subjects) {
@@ -242,7 +242,7 @@ class InstanceBuilder {
     this.instance.variables.push({ ...variable, whole, index: this.instance.variables.length });
   }
 
-  /** Software that a new unit would come with: any released version. */
+  /** Software that comes with a new unit, in any released version. */
   private addSupplied(part: Part, product: Product, ids: Set<string>): void {
     if (ids.has(product.id)) return;
     const candidates = [...product.releases.keys()].filter((release) => this.mayChoose(product, release));
@@ -269,7 +269,7 @@ class InstanceBuilder {
     let current = 0;
     let level = 0;
     if (!product || version === undefined || key === undefined) {
-      // What is not known cannot be stepped from: it stays.
+      // No steps lead from an unknown version: it stays.
       candidates = [-1];
     } else if (subject.release >= 0) {
       candidates = [...product.releases.keys()].filter((release) =>
@@ -305,7 +305,7 @@ class InstanceBuilder {
     });
   }
 
-  // One place makes every requirement, with all fields in one order: there are tens of thousands, all of one shape.
+  // The only place that creates requirements, with fields in one order: there are tens of thousands, all of one shape.
   private addRequirement(
     reason: Reason,
     mode: Requirement['mode'],
@@ -315,7 +315,7 @@ class InstanceBuilder {
     this.instance.requirements.push({ reason, severity, part, given, variable, first, last, mode, targets });
   }
 
-  /** Which candidates of a variable satisfy a wish: those in the range, or the one build that it names. */
+  /** The candidates that satisfy a wish: those in the range, or the one build that it names. */
   private wished(variable: Variable, range: string): Span {
     const build = variable.product?.versions.buildNamed(range) ?? -1;
     if (build < 0) return this.known(variable, range);
@@ -370,7 +370,7 @@ class InstanceBuilder {
     return this.lenient.size > 0 && this.lenient.has(`${declarer} ${rule.text}`);
   }
 
-  /** The rules of a variable's releases: neighbours that say the same become one requirement. */
+  /** The rules of a variable's releases; neighbours with equal rules share one requirement. */
   private addVariableRequirements(variable: Variable): void {
     const { product, part, candidates } = variable;
     if (!product) return;
@@ -411,7 +411,7 @@ class InstanceBuilder {
     }
   }
 
-  /** Whether software stands where its `on` does not allow it; a doubt is no obstacle unless it would be a new one. */
+  /** Whether software is where its `on` does not allow it; a doubt counts only if it would be new. */
   private isMisplaced(variable: Variable): boolean {
     const { on } = variable.product!;
     if (!on) return false;
@@ -441,7 +441,7 @@ class InstanceBuilder {
         this.addRequirement(reason, 'some', targets, condition);
         return;
       }
-      // It counts only while one of them is in use.
+      // It applies only while one of them is in use.
       for (const given of new Set(targets.map((target) => target.part))) {
         this.addRequirement(reason, 'some', targets, { ...condition, given });
       }
@@ -479,7 +479,7 @@ class InstanceBuilder {
     return spanWhere(count, (i) => (candidates[i]! < 0 ? lenient : spanHas(span, candidates[i]!) === inside));
   }
 
-  /** What a rule speaks of, and which candidates hold it. What is unknown holds it only where that is lenient. */
+  /** The targets of a rule, with the candidates that satisfy it. Unknown ones satisfy it only with `lenient`. */
   private targetsOf(rule: Rule, lenient: boolean): RequirementTarget[] {
     const { target } = rule;
     const inside = rule.kind === 'requires';
@@ -507,7 +507,7 @@ class InstanceBuilder {
   }
 }
 
-/** Lays out what may be chosen for a structure. @throws Error when a wish's range is none */
+/** Builds the choices for a structure. @throws Error when a wish has an invalid range */
 export function buildInstance(
   catalog: CompiledCatalog,
   world: World,

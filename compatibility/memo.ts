@@ -9,11 +9,11 @@ import type { CompiledCatalog } from './tables.ts';
 import type { Budget, Choice, ChooseOptions, Judgement, PrinterStructureLike } from './types.ts';
 
 /**
- * Characters of signature that are remembered in all: a judgement grows with what it judges, so a few thousand large
- * structures must not take the place, and the memory, of all the others.
+ * Total length of remembered signatures: a judgement grows with its structure, so a few thousand large structures must
+ * not displace all others or take their memory.
  */
 const SIGNATURE_CHARACTERS_MAX = 32 * 1024 * 1024;
-/** Signatures of one hash that are remembered; whoever makes more of them on purpose gains nothing by it. */
+/** Signatures remembered per hash; making collisions on purpose gains nothing. */
 const SAME_HASH_MAX = 8;
 
 /** What is remembered of one signature. */
@@ -23,7 +23,7 @@ interface Entry<T> {
   weight: number;
 }
 
-/** A map by signature that forgets what was used longest ago. */
+/** A map by signature that drops the least recently used. */
 class Recent<T> {
   private readonly buckets = new Map<number, Entry<T>[]>();
   private readonly max: number;
@@ -100,7 +100,7 @@ export class Memo {
     return this.choices.get(this.signature.gather(structure, JSON.stringify(options)));
   }
 
-  /** Remembers a choice. One that gave up is not remembered: there may be more time the next time. */
+  /** Remembers a choice, unless it gave up: there may be more time the next time. */
   remember(structure: PrinterStructureLike, options: ChooseOptions, choice: Choice): void {
     if (choice.outcome === 'gave-up') return;
     this.choices.set(this.signature.gather(structure, JSON.stringify(options)), choice);

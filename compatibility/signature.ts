@@ -9,13 +9,13 @@ import type { PrinterStructureLike } from './types.ts';
 /** A text, a number of things that follow, or nothing. */
 type Field = string | number | undefined;
 
-/** Gathers the fields of one structure after the other; what is gathered is valid until the next. */
+/** Collects the fields of one structure at a time; valid until the next. */
 export class SignatureFields {
   readonly #fields: Field[] = [];
   #length = 0;
   #hash = 0;
 
-  /** Gathers what a structure is judged by, after `lead`. */
+  /** Collects the fields that a structure is judged by, after `lead`. */
   gather(structure: PrinterStructureLike, lead?: string): this {
     const { apparatus, units } = structure;
     this.#length = 0;
@@ -111,7 +111,7 @@ export function signatureOf(structure: PrinterStructureLike): string {
   return fields.gather(structure).text();
 }
 
-/** The short name of everything that is judged and cured alike: what campaigns draw from, and fleets are counted by. */
+/** A short name for structures that are judged and cured alike: campaigns draw by it, and fleets are counted by it. */
 export function configurationOf(structure: PrinterStructureLike): string {
   return createHash('sha256').update(signatureOf(structure)).digest('hex').slice(0, 12);
 }

@@ -12,11 +12,11 @@ export type Origin = Requirement | SlotDemand;
 
 export interface Core {
   origins: Origin[];
-  /** False when the budget ran out before every member was tried. */
+  /** False when the budget ran out before every member was tested. */
   minimal: boolean;
   /** Whether it is proven that no other set has fewer members. */
   smallest: boolean;
-  /** There when it is a pigeonhole conflict, which is told as one. */
+  /** Set for a pigeonhole conflict, which is explained as a whole. */
   crowd?: Crowd;
 }
 
@@ -25,7 +25,7 @@ export function isSlotDemand(origin: Origin): origin is SlotDemand {
   return 'demand' in origin;
 }
 
-/** Leaves out what is not needed, one by one, in the given order. */
+/** Removes what is not needed, one by one, in the given order. */
 function minimize(encoding: Encoding, core: readonly Literal[]): { core: Literal[]; minimal: boolean } {
   let left = [...core];
   for (const literal of core) {

@@ -1,6 +1,6 @@
 /**
- * How a core leads to a contradiction, step by step: what each rule leaves of the versions that are possible. Where
- * that comes to a halt, the cases are told apart.
+ * Derives a contradiction from a core step by step: what each rule leaves of the possible versions. When nothing more
+ * follows, it distinguishes cases.
  */
 import type { Instance, Part, Requirement, RequirementTarget, Variable } from '../instance.ts';
 import { slotsAccepting } from '../slots.ts';
@@ -11,7 +11,7 @@ import { isSlotDemand, type Origin } from './core.ts';
 interface Possible {
   /** By variable and candidate. */
   versions: Uint8Array[];
-  /** By part: whether it can be in use, and whether it can be not. */
+  /** By part: whether it can be in use, and whether it can be unused. */
   canBeIn: boolean[];
   canBeOut: boolean[];
 }
@@ -21,7 +21,7 @@ export interface Deduction {
   origin: Origin | { ways: Part[] };
   /** What was concluded: candidates left of a variable, or that a part is in use or not. */
   about: Variable | Part;
-  /** The target that played the role, for rules of several. */
+  /** For rules with several targets, the one that mattered. */
   target: RequirementTarget | undefined;
   /** Candidates left of the variable after it. */
   left: number[];
@@ -35,9 +35,9 @@ export interface Deduction {
 
 export interface Derivation {
   deductions: Deduction[];
-  /** What remains impossible, when no cases are needed. */
+  /** What turned out to be impossible, when no cases are needed. */
   end: Variable | Part | undefined;
-  /** The variable by whose candidates the cases differ, and the derivation of each. */
+  /** The variable whose candidates are distinguished, and the derivation of each case. */
   cases: { variable: Variable; derivations: { candidate: number; derivation: Derivation }[] } | undefined;
 }
 
@@ -61,7 +61,7 @@ class Deriver {
     this.exhausted = exhausted;
   }
 
-  /** Concludes until something is impossible; false when nothing more follows. */
+  /** Deduces until something is impossible; false when nothing more follows. */
   conclude(): boolean {
     for (let before = -1; before !== this.deductions.length && !this.end; ) {
       before = this.deductions.length;
@@ -125,7 +125,7 @@ class Deriver {
   private eachRequirement(requirement: Requirement): void {
     for (const target of requirement.targets) {
       if (this.binds(requirement)) this.require(requirement, target);
-      // Read the other way round: a target that cannot follow rules the declarer out.
+      // The converse: a target that cannot comply rules the declarer out.
       if (!this.end && this.isIn(target.part) && !this.canFulfil(target)) this.refuse(requirement, target);
     }
   }
@@ -205,7 +205,7 @@ class Deriver {
     if (!canBeIn[part.index] && !canBeOut[part.index]) this.end = part;
   }
 
-  /** Where a unit stands, one of the ways to fill its place must be taken. */
+  /** One of the ways to fill the place of a unit must be taken. */
   private placeWays(): void {
     const { canBeIn, canBeOut } = this.possible;
     for (const part of this.instance.parts) {
@@ -229,7 +229,7 @@ class Deriver {
     const slot = slots.indexOf(origin.slot!);
     const { min, max } = origin.slot!;
     const acceptingOf = ({ host }: Part): number[] => slotsAccepting(slots, host.kind, host.model);
-    // Whatever stands at a place: how many are surely in the slot, how many might be.
+    // Per place: how many parts are surely in the slot, and how many might be.
     let surely = 0;
     let maybe = 0;
     for (const place of parts) {
@@ -256,7 +256,7 @@ class Deriver {
     };
   }
 
-  /** The cases of the variable with the fewest candidates left. */
+  /** Distinguishes the candidates of the variable that has the fewest left. */
   private split(depth: number): Derivation['cases'] {
     const inCore = new Set<Variable>();
     for (const origin of this.origins) {
@@ -285,7 +285,7 @@ class Deriver {
     return new Deriver(this.instance, this.origins, possible, this.exhausted);
   }
 
-  /** Only what the end rests on. */
+  /** Only the deductions that the end depends on. */
   private needed(): Deduction[] {
     const wanted = new Set<Variable | Part>(this.end ? [this.end] : []);
     const kept: Deduction[] = [];
@@ -309,7 +309,7 @@ class Deriver {
   }
 }
 
-/** Tells how the origins come to contradict each other; a derivation without end when the budget ran out. */
+/** Derives how the origins contradict each other; without an end when the budget ran out. */
 export function deriveContradiction(
   instance: Instance,
   origins: readonly Origin[],

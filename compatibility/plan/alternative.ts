@@ -1,5 +1,5 @@
 /**
- * The best set that can be reached, when no order leads to the best there is.
+ * Finds the best set that can be reached, when no order of steps leads to the best one.
  */
 import { buildInstance, confineVariable, type Instance, type Variable } from '../instance.ts';
 import { type Assignment, type Exclusion, findOptimum } from '../solver/optimum.ts';
@@ -10,7 +10,7 @@ import type { World } from '../world.ts';
 import { Steps } from './edges.ts';
 import { type Plan, planSteps } from './plan.ts';
 
-/** Sets that are tried: what blocks one that fails is excluded, and the next best is looked for. */
+/** Sets tried: what blocks a set is excluded before the next best is searched. */
 const TARGETS_MAX = 16;
 
 export interface Alternative {
@@ -25,7 +25,7 @@ function reachableReleases(variable: Variable, allowDowngrade: boolean): Set<num
   return new Set(variable.candidates.filter((_, candidate) => reached[candidate] === 1));
 }
 
-/** Lets variables only be where their own steps lead. */
+/** Restricts variables to where their own steps lead. */
 function confine(instance: Instance, planning: Instance, allowDowngrade: boolean): void {
   for (const variable of instance.variables) {
     const installed = planning.variables[variable.index]!;
@@ -38,7 +38,7 @@ function confine(instance: Instance, planning: Instance, allowDowngrade: boolean
   }
 }
 
-/** The versions in the set that have no order whatever the others are, or the set as a whole. */
+/** The versions that have no order whatever the others are, or else the whole set. */
 function excludedBy(assignment: Assignment, plan: Exclude<Plan, { result: 'order' }>): Exclusion {
   return plan.result === 'blocked' && plan.settled.length > 0
     ? { assignment, variables: plan.settled }

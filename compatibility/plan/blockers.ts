@@ -1,13 +1,13 @@
 /**
- * Why there is no order: a smallest set of moves of which the rules between them leave no order. Without any one of
- * them, and the rules that speak of it, there is one.
+ * Explains why there is no order: a minimal set of moves whose rules allow none. Without any one of them, and its
+ * rules, there is an order.
  */
 import type { Requirement } from '../instance.ts';
 import type { Edges } from './edges.ts';
 import { isFound, type Move, type Search, searchSteps } from './search.ts';
 import { involvedIn, type Values } from './state.ts';
 
-/** A move that no order has room for, and the rule that it would break by itself. */
+/** A move that fits in no order, and the rule that it would break on its own. */
 export interface Blocker {
   move: Move;
   broken: Requirement | undefined;
@@ -15,11 +15,11 @@ export interface Blocker {
 
 export interface Blocking {
   blockers: Blocker[];
-  /** Variables whose versions at the end suffice for the proof; none where it needs the whole set. */
+  /** Variables whose final versions suffice for the proof; none where it needs the whole set. */
   settled: number[];
 }
 
-/** States looked at to find whether one move is needed for the proof. */
+/** States visited to find out whether one move is needed for the proof. */
 const MINIMIZE_NODES_MAX = 10_000;
 
 class BlockingMoves {
@@ -46,7 +46,7 @@ class BlockingMoves {
     return { blockers, settled: this.search.exchanges ? [] : this.settledBy(limited) };
   }
 
-  /** Leaves out, one by one, the variables without which there still is no order. */
+  /** Removes, one by one, variables without which there still is no order. */
   private minimal(): Set<number> {
     const kept = new Set(this.search.edges.keys());
     for (const index of this.search.edges.keys()) {
@@ -58,7 +58,7 @@ class BlockingMoves {
     return kept;
   }
 
-  /** The search among some variables: what the rules ask of the others is let go. */
+  /** The search restricted to some variables, without the rules on the others. */
   private limitedTo(kept: ReadonlySet<number>): Search {
     const { edges, invariant, presentBefore } = this.search;
     const requirements = this.movable.filter(([, indices]) => indices.every((index) => kept.has(index)));
@@ -72,7 +72,7 @@ class BlockingMoves {
     };
   }
 
-  /** The state before the first step that only holds together, if moves made at once would do; else the start. */
+  /** The state before the first step that needs a group, if simultaneous moves would work; otherwise the start. */
   private stateBeforeGroup(limited: Search): Values {
     const values = limited.start.slice();
     const grouped = searchSteps(limited, Math.max(2, limited.edges.size), false, MINIMIZE_NODES_MAX);
@@ -83,7 +83,7 @@ class BlockingMoves {
     return limited.start;
   }
 
-  /** What the proof speaks of: the variables that block, and those that stay in their way. */
+  /** The variables in the proof: those that block, and those that stay in their way. */
   private settledBy({ edges, invariant }: Search): number[] {
     const settled = new Set(edges.keys());
     for (const { variable } of edges.values()) {
@@ -103,7 +103,7 @@ function blockerOf(
   edges: Edges,
 ): Blocker {
   const { variable, target } = edges;
-  // One that is at its target already would have to leave it again: it is told as it was at the start.
+  // One that is at its target already would have to leave it: it is reported as at the start.
   const before = values[index] === target ? start : values;
   const from = before[index]!;
   const to = edges.from(from)[0] ?? target;

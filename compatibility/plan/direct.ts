@@ -1,7 +1,7 @@
 /**
- * The order in which every variable goes straight to its target in one step. Two variables that a rule connects say
- * who must not go first; those that say it of each other must go together (strongly connected components). Takes time
- * in proportion to the rules, where the search would try every order.
+ * The order in which every variable goes straight to its target in one step. A rule between two variables says which
+ * must not go first; variables that say so of each other must go together (strongly connected components). The time is
+ * proportional to the rules, whereas the search would try every order.
  */
 import type { Requirement } from '../instance.ts';
 import type { Move, Search, Step } from './search.ts';
@@ -19,7 +19,7 @@ function directMoves(search: Search): Map<number, Move> | undefined {
   return moves;
 }
 
-/** By variable: who must have gone before it, or goes with it; undefined when the budget ran out. */
+/** By variable: which must go before it or with it; undefined when the budget ran out. */
 function precedence(search: Search, moves: ReadonlyMap<number, Move>): Map<number, Set<number>> | undefined {
   const before = new Map([...moves.keys()].map((index) => [index, new Set<number>()]));
   const { invariant, start, presentAfter } = search;
@@ -32,7 +32,7 @@ function precedence(search: Search, moves: ReadonlyMap<number, Move>): Map<numbe
       seen.add(requirement);
       if (search.exhausted()) return undefined;
       const moving = [...involvedIn(requirement)].filter(({ index }) => moves.has(index));
-      // One of them alone ahead of another: what that breaks says that the other must not stay behind.
+      // Move one alone before another: what breaks shows that the other must not stay behind.
       for (const first of moving) {
         for (const second of moving) {
           if (first === second) continue;
@@ -77,7 +77,7 @@ function components(before: ReadonlyMap<number, ReadonlySet<number>>): number[][
   return found;
 }
 
-/** Steps straight to the targets, groups where they must go together; undefined when that does not do. */
+/** Steps straight to the targets, in groups where they must go together; undefined when that doesn't work. */
 export function directSteps(search: Search): Step[] | undefined {
   if (search.exchanges) return undefined;
   const moves = directMoves(search);
@@ -85,7 +85,7 @@ export function directSteps(search: Search): Step[] | undefined {
   const before = precedence(search, moves);
   if (!before) return undefined;
   const steps = components(before).map((members) => members.map((index) => moves.get(index)!));
-  // Rules of more than two are not seen in pairs: every state between two steps is looked at as it will be.
+  // Pairs don't show rules of three or more variables, so every state between two steps is checked.
   const values = search.start.slice();
   for (const [i, step] of steps.entries()) {
     if (search.exhausted()) return undefined;

@@ -1,8 +1,8 @@
 /**
- * Splits what has to move into groups that cannot get in each other's way: the order within one says nothing about the
- * order within another, so each is searched by itself.
+ * Splits the moves into groups that don't affect each other: the order within one is independent of the order within
+ * another, so each is searched on its own.
  *
- * Only a rule that some reachable state breaks ties variables together. Software that merely shares a dependency which
+ * Only a rule that some reachable state breaks ties variables together. Software that only shares a dependency that
  * always holds (everything needs a controller of at least 1.0.0) stays apart.
  */
 import type { Requirement, RequirementTarget, Variable } from '../instance.ts';
@@ -28,8 +28,8 @@ function waysOf({ edges, start }: Search): OnTheWay {
 }
 
 /**
- * Groups of variables that a requirement ties together; none where no state on the way breaks it. One that every target
- * must hold ties each target to the declarer, but not the targets to each other.
+ * Groups of variables that a requirement ties together; none if no state on the way breaks it. A requirement on each of
+ * its targets ties every target to the declarer, but not the targets to each other.
  */
 function tiesOf(requirement: Requirement, onTheWay: OnTheWay, present: readonly boolean[]): Variable[][] {
   if (requirement.part && !present[requirement.part.index]) return [];

@@ -1,8 +1,8 @@
 /**
- * Planning as satisfiability, for orders that a search over states does not find in time: a number of layers, each
- * moving any variables whose steps can be made one after the other in any order (Kautz and Selman, "Pushing the
- * envelope", AAAI 1996; the parallel steps are the "forall steps" of Rintanen, Heljanko and Niemelä, 2006).
- * It finds orders; that there is none it never proves.
+ * Planning as satisfiability, for orders that a state search doesn't find in time: a number of layers, each moving any
+ * variables whose steps can be made one after the other in any order (Kautz and Selman, "Pushing the envelope", AAAI
+ * 1996; the parallel steps are the "forall steps" of Rintanen, Heljanko and Niemelä, 2006). It finds orders; it never
+ * proves that there is none.
  */
 import type { Requirement, RequirementTarget } from '../instance.ts';
 import { type Literal, Solver } from '../solver/cdcl.ts';
@@ -11,7 +11,7 @@ import { type Span, spanHas, spanWhere } from '../spans.ts';
 import type { Edges } from './edges.ts';
 import type { Search, Step } from './search.ts';
 
-/** Beyond it, an order takes more layers than anybody would wait for. */
+/** With more layers an order takes too long to be useful. */
 const LAYERS_MAX = 64;
 /** Requirements times layers: about 1 KiB each. */
 const REQUIREMENT_LAYERS_MAX = 400_000;
@@ -19,10 +19,10 @@ const REQUIREMENT_LAYERS_MAX = 400_000;
 const TRUE: Literal = 0;
 const FALSE: Literal = 1;
 
-/** A requirement as it binds between two steps: at which candidates of its declarer, if it has one that counts. */
+/** A requirement between two steps, and at which candidates of its declarer it binds. */
 interface Binding {
   requirement: Requirement;
-  /** Undefined: whatever the declarer is. */
+  /** Undefined: at all of them. */
   when: Span | undefined;
   targets: readonly RequirementTarget[];
 }
@@ -47,7 +47,7 @@ class LayeredPlan {
     }
   }
 
-  /** The steps of each layer, as few in all as there was time to find; undefined when there are none. */
+  /** The steps of each layer, as few as were found in time; undefined when there are none. */
   solve(): Step[] | undefined {
     const { solver } = this;
     if (this.search.exhausted() || solver.solve() !== 'sat') return undefined;
@@ -105,7 +105,7 @@ class LayeredPlan {
     const declarer = requirement.variable?.index;
     for (let layer = 0; layer < this.layers; layer++) {
       for (const at of [layer, layer + 1]) {
-        // A rule of software about itself: it is never at two versions at once.
+        // A rule of software about itself: its declarer and target are one variable, with one version at a time.
         const layersOf = ({ variable }: RequirementTarget): number[] =>
           variable && variable.index === declarer ? [at] : [layer, layer + 1];
         for (let i = 0; i < (when?.length ?? 2); i += 2) {
@@ -216,7 +216,7 @@ function bindingsOf({ invariant, presentBefore, start }: Search): Binding[] {
   return bindings;
 }
 
-/** Whether a requirement can be broken by what may move: the others hold as they did at the start. */
+/** Whether the moves can break a requirement: the others hold as they did at the start. */
 function concerns(search: Search, { requirement, when, targets }: Binding): boolean {
   const { edges, start } = search;
   const { variable } = requirement;
@@ -227,7 +227,7 @@ function concerns(search: Search, { requirement, when, targets }: Binding): bool
   );
 }
 
-/** Whether every state between two steps may stand there. */
+/** Whether every state between two steps is allowed. */
 function isAllowed({ invariant, presentBefore, start }: Search, steps: readonly Step[]): boolean {
   const values = start.slice();
   return steps.every((step, i) => {
@@ -237,7 +237,7 @@ function isAllowed({ invariant, presentBefore, start }: Search, steps: readonly 
   });
 }
 
-/** An order of single steps; undefined when none was found in the layers and the time there are. */
+/** An order of single steps; undefined when none was found within the limits. */
 export function layeredSteps(search: Search): Step[] | undefined {
   // An exchange of units has a place of its own in the order, and a boot rule broken at the start binds all steps.
   if (search.exchanges || search.slotsBroken || search.invariant.hasBrokenBoot) return undefined;

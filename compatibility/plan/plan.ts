@@ -25,7 +25,7 @@ export type Plan =
   /** Neither an order was found nor the proof that there is none. */
   | { result: 'gave-up' };
 
-/** What is to be planned: where every variable is and has to go, and the search for the way. */
+/** What to plan: where every variable is and has to go, and the search for the way. */
 export interface Task {
   instance: Instance;
   start: Values;
@@ -33,12 +33,12 @@ export interface Task {
   search: Search;
 }
 
-/** The plan instance's candidate for what the choice instance has at the same place. */
+/** The candidate in the plan instance for a candidate in the choice instance. */
 function candidateIn(variable: Variable, chosen: Variable, value: number): number {
   return value < 0 ? -1 : variable.candidates.indexOf(chosen.candidates[value]!);
 }
 
-/** Lays out the way from what is installed to what was chosen. */
+/** Sets up the way from what is installed to what was chosen. */
 export function layTask(
   catalog: CompiledCatalog,
   world: World,
@@ -56,7 +56,7 @@ export function layTask(
     const { index } = variable;
     const value = candidateIn(variable, chosenFrom.variables[index]!, assignment.values[index]!);
     start[index] = variable.subject ? variable.current : value;
-    // What is not in use in the end stays as it is.
+    // What is not in use in the end stays unchanged.
     target[index] = value < 0 ? start[index]! : value;
   }
   const presentBefore = instance.parts.map((part) => !part.replaces && !part.host.spare);
@@ -109,7 +109,7 @@ export function planSteps(
   let gaveUp = false;
   for (const edges of independentGroups(search)) {
     const part = planPart({ ...search, edges }, task);
-    // One group that is proven to be blocked is an answer, whatever becomes of the others.
+    // A group that is proven to be blocked is an answer, whatever the others give.
     if (part.result === 'blocked' || part.result === 'unreachable') return part;
     if (part.result === 'gave-up') {
       gaveUp = true;
@@ -121,9 +121,9 @@ export function planSteps(
   return gaveUp ? { result: 'gave-up' } : { result: 'order', steps, before };
 }
 
-/** Up to so many moving variables, the smallest group is searched for; beyond, what goes straight has to do. */
+/** Up to this many moving variables the smallest group is searched; above it, only direct steps are tried. */
 const SEARCHED_MOVES_MAX = 8;
-/** States looked at for detours where the straight way is known. */
+/** States visited in search of detours where the direct way is known. */
 const DETOUR_NODES_MAX = 2_000;
 
 function planPart(search: Search, { start, target, instance }: Task): Plan {

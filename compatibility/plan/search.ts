@@ -30,7 +30,7 @@ export interface Search {
 }
 
 interface Node {
-  /** Laid out once the node is taken up: most that are pushed never are. */
+  /** Built when the node is visited: most nodes never are. */
   values: Values | undefined;
   exchanged: boolean;
   steps: number;
@@ -54,12 +54,12 @@ export type SearchResult = Found | 'none' | 'limit' | 'gave-up';
 export const isFound = (result: SearchResult): result is Found => typeof result === 'object';
 
 export const NODES_MAX = 40_000;
-/** States that wait to be looked at, about 200 bytes each. */
+/** Nodes waiting to be visited, about 200 bytes each. */
 const OPEN_NODES_MAX = 500_000;
 const GROUP_TRIES_MAX = 4_000;
-/** Groups tried between two looks at the clock. */
+/** Groups tried between two checks of the budget. */
 const GROUP_CHECK_TRIES = 32;
-/** Variables looked at between two looks at the clock. */
+/** Variables visited between two checks of the budget. */
 const BUDGET_CHECK_VARIABLES = 512;
 
 class Run {
@@ -102,7 +102,7 @@ class Run {
       if (this.closed.has(key)) continue;
       this.closed.add(key);
       if (node.left === 0 && node.exchanged) return unwind(node);
-      // A single step is looked at only here: most that are pushed are never reached.
+      // Single steps are checked only here: most nodes that are pushed are never visited.
       const between = node.steps > 0 && node.left > 0;
       if (between && !this.isValid(node, values)) continue;
       if (node.left > 0) this.expand(node, values);
@@ -118,7 +118,7 @@ class Run {
     if (bound < this.lowest) this.lowest = bound;
   }
 
-  /** Of the nodes with the lowest bound the last pushed. */
+  /** The last pushed of the nodes with the lowest bound. */
   private pop(): Node | undefined {
     for (; this.lowest < this.open.length; this.lowest++) {
       const node = this.open[this.lowest]!.pop();
@@ -167,7 +167,7 @@ class Run {
         else this.growGroup(node, values, [move], steps, { tries: 0 });
       }
     }
-    // The last pushed is taken first: what comes first in the structure shall be tried first.
+    // The last pushed is taken first, so that what comes first in the structure is tried first.
     for (const step of steps.reverse()) {
       const left = this.leftAfter(node.left, step);
       const { exchanged } = node;

@@ -1,6 +1,6 @@
 /**
- * What may stand between two steps: every boot rule holds, and no function rule is broken that was not broken at the
- * start (by the same release or unit).
+ * The states allowed between two steps: every boot rule holds, and no function rule is broken unless the same release
+ * or unit broke it at the start.
  */
 import type { Instance, Requirement, Variable } from '../instance.ts';
 import { spanHas } from '../spans.ts';
@@ -89,7 +89,7 @@ export class Invariant {
     );
   }
 
-  /** Whether the requirement was broken at the start by what declares it still. */
+  /** Whether the same declarer broke the requirement at the start. */
   isExcused(requirement: Requirement, values: Values): boolean {
     if (!this.excused.has(requirement)) return false;
     return (

@@ -21,7 +21,7 @@ export interface Minimum {
 export function minimizeCount(solver: Solver, literals: readonly Literal[]): Minimum | 'unsat' {
   const softs = new Map<Literal, Soft>();
   for (const literal of literals) softs.set(literal ^ 1, { counter: undefined, bound: 1 });
-  // A literal that stands there twice would be counted once.
+  // A duplicate literal must not be counted twice.
   if (softs.size !== literals.length) throw new Error('literals to count must differ');
   let count = 0;
   for (;;) {

@@ -15,11 +15,11 @@ export interface Assignment {
   values: number[];
   switches: { active: Part; spare: Part }[];
   cost: Cost;
-  /** There when time ran out before the proof: how much better the best assignment can be at most. */
+  /** Set when time ran out before the proof: how much better the best assignment can be at most. */
   gap?: Gap;
 }
 
-/** What shall not be the answer: a whole assignment, or what some variables are in it. */
+/** An answer to be excluded: a whole assignment, or the values of some variables in it. */
 export interface Exclusion {
   assignment: Assignment;
   /** By index; undefined: all, and the parts in use. */
@@ -58,7 +58,7 @@ function whenHere(encoding: Encoding, here: Literal, causes: readonly Literal[])
   return literal;
 }
 
-/** Tries to hold a literal; what comes of it is held from now on. */
+/** Tries to make a literal true, and fixes the result. */
 function prefer(encoding: Encoding, literal: Literal): boolean | 'gave-up' {
   const { solver } = encoding;
   const result = solver.solve([literal]);
@@ -88,7 +88,7 @@ function raise(encoding: Encoding, variable: Variable): 'done' | 'gave-up' {
   return 'done';
 }
 
-/** Settles part by part in the order of the structure: what stands there, then its software, newest first. */
+/** Settles part by part in order of the structure: the part, then its software, newest first. */
 function settleNewest(encoding: Encoding): 'done' | 'gave-up' {
   const { instance, present } = encoding;
   const onPart = new Map<Part, Variable[]>();
@@ -130,13 +130,13 @@ export const PATIENCE_CONFLICTS = 1_000;
 
 type Count = 'replaced' | 'switched' | 'downgrades' | 'changes';
 
-/** What counts, in its order. */
+/** The criteria, in order. */
 const CRITERIA: Record<Objective, readonly (Count | 'newest')[]> = {
   'fewest-changes': ['replaced', 'switched', 'downgrades', 'changes', 'newest'],
   upgrade: ['replaced', 'switched', 'downgrades', 'newest', 'changes'],
 };
 
-/** Literals of which as few as possible shall be true. */
+/** Literals of which as few as possible should be true. */
 function literalsOf(encoding: Encoding, criterion: Count): Literal[] {
   const { instance, present, switches } = encoding;
   switch (criterion) {
@@ -202,8 +202,8 @@ function reduce(
 }
 
 /**
- * A good assignment where the time for the proof ran out: the last model, made better.
- * @param open criteria that are not proven, the first of them with the amount that is proven to be needed
+ * A good assignment when time for the proof ran out: the last model, improved.
+ * @param open criteria that are not proven, the first of them with its proven lower bound
  */
 function goodAssignment(encoding: Encoding, open: readonly (Count | 'newest')[], needed: number): Assignment {
   const { solver } = encoding;
@@ -225,9 +225,9 @@ function goodAssignment(encoding: Encoding, open: readonly (Count | 'newest')[],
 }
 
 /**
- * Settles what counts, one criterion after the other. Where the proof takes longer than `proving` allows, an
- * assignment is found that says how far it can be from the best, and made better for as long as `improving` allows.
- * @param excluded what shall not be the answer
+ * Settles the criteria one after the other. When the proof takes longer than `proving` allows, it returns an assignment
+ * with its maximum distance from the best, improved for as long as `improving` allows.
+ * @param excluded answers to be excluded
  */
 export function findOptimum(
   instance: Instance,
@@ -255,7 +255,7 @@ export function findOptimum(
       const literals = literalsOf(encoding, criterion);
       let minimum = minimizeCount(encoding.solver, literals);
       if (minimum !== 'unsat' && !minimum.proven && patience !== Number.POSITIVE_INFINITY) {
-        // Hard: look for what clause learning cannot see, then go on.
+        // Hard: look for conflicts that clause learning cannot see, then continue.
         if (findCrowd(instance)) return 'unsat';
         patience = Number.POSITIVE_INFINITY;
         minimum = minimizeCount(encoding.solver, literals);
