@@ -1,6 +1,6 @@
 /**
- * Whether the catalog, by which the center plans, says the same of each release as its signed metadata, by which the
- * agents judge. Where they disagree, the center would give orders that printers refuse. Pure.
+ * Compares the catalog, by which the center plans, with the signed metadata of each release, by which agents judge.
+ * Where they disagree, the center would give orders that printers refuse. Pure.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { AGREEMENT_WARNINGS_MAX } from '../center/update/limits.ts';
@@ -19,11 +19,11 @@ export interface Disagreement {
   signed?: unknown;
 }
 
-/** What the catalog says of the software as a whole, and what of each release. */
+/** Fields that the catalog has per software; the others are per release. */
 const OF_SOFTWARE = ['vendor', 'scheme', 'on'] as const;
 const OF_RELEASE = ['from', 'downgradeFrom', 'fixes', 'requires', 'conflicts'] as const;
 
-/** Everything in which a catalog and the signed releases differ, in the order of the catalog. */
+/** All differences between a catalog and the signed releases, in order of the catalog. */
 export function disagreements(catalog: Catalog, releases: readonly ReleaseTarget[]): Disagreement[] {
   const signed = new Map(
     releases.map((each) => [`${each.custom.software} ${each.custom.version}`, each.custom]),
@@ -36,7 +36,7 @@ export function disagreements(catalog: Catalog, releases: readonly ReleaseTarget
       const ofRelease = `${ofSoftware}.releases[${nth}]`;
       const custom = signed.get(`${product.id} ${version}`);
       if (!custom) {
-        // What was released before the repository began can be judged, only not installed.
+        // Releases from before the repository can be judged but not installed.
         if (release.status !== 'withdrawn') {
           found.push({ software: product.id, version, path: ofRelease, field: 'missing' });
         }
@@ -81,7 +81,7 @@ export function disagreementText({ software, version, field, catalog, signed }: 
 
 /**
  * The disagreements as warnings on the catalog, at most `AGREEMENT_WARNINGS_MAX` and a count of the others. A release
- * that is not in the repository is no disagreement: a catalog also tells what printers came with.
+ * missing from the repository is no disagreement: a catalog also lists what printers were delivered with.
  */
 export function agreementWarnings(catalog: Catalog, releases: readonly ReleaseTarget[]): Diagnostic[] {
   const found = disagreements(catalog, releases).filter(({ field }) => field !== 'missing');

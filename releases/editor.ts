@@ -1,7 +1,7 @@
 /**
- * Edits a release repository. Every edit is staged beside the repository, signed there by whoever holds the keys
- * (on this machine or on another one that the staged file is carried to), and published in one step. What is not
- * signed by enough keys can't be published, so a client never sees half an edit.
+ * Edits a release repository. Every edit is staged beside the repository, signed there by the holders of the keys (on
+ * this machine, or on another that the staged file is carried to), and published in one step. Without enough
+ * signatures nothing is published, so a client never sees half an edit.
  *
  * Threshold and key handling follow TUF 1.0: the next root is signed by the thresholds of both the old and the new.
  */
@@ -26,7 +26,7 @@ import type { SigningKey } from './keys.ts';
 import { type AnyMetadata, type Loaded, loadMetadata, SPEC, serialize, sha256Of } from './repository.ts';
 import { type ReleaseCustom, type ReleaseTarget, targetPath } from './targets.ts';
 
-/** Whoever serves the repository reads it, and may be another user. */
+/** The server of the repository may be another user, who must be able to read it. */
 const SERVED = { mode: 0o644 };
 
 /** How long each role's signature holds, in days. */
@@ -44,21 +44,21 @@ export interface RoleSpec {
   threshold: number;
 }
 /**
- * How long before its end an offline role is renewed, where its keys are here: before anybody is told of the end. An edit
- * that somebody has signed already would have to be signed again after it, so that is put off.
+ * How long before its expiry an offline role is renewed, if its keys are here: before the first announcement. An edit
+ * with signatures would have to be signed again afterwards, so it postpones the renewal.
  */
 const RENEW_MS = 40 * 86_400_000;
 const RENEW_SIGNED_MS = 7 * 86_400_000;
 
 export type TopRole = 'root' | 'targets' | 'snapshot' | 'timestamp';
 
-/** What a staged edit still lacks before it can be published. */
+/** What a staged edit needs before it can be published. */
 export interface StagedRole {
   role: string;
   version: number;
   signatures: number;
   threshold: number;
-  /** Whether enough keys that may sign have signed. */
+  /** Whether there are enough valid signatures. */
   complete: boolean;
 }
 
@@ -105,7 +105,7 @@ function roleJson(name: string, spec: RoleSpec): RoleJson {
 
 type OnlineKeys = Record<'snapshot' | 'timestamp', readonly SigningKey[]>;
 
-/** A role and what is to stand in it. */
+/** A role and its new content. */
 interface RoleMetadata {
   role: string;
   metadata: AnyMetadata;
@@ -143,7 +143,7 @@ export class RepositoryEditor {
     }
   }
 
-  /** Stages what `edit` makes of a role: the version after the published one, and no signatures. */
+  /** Stages an edit of a role: the version after the published one, without signatures. */
   async #stage<T extends { version: number; expires: string }>(
     role: string,
     published: T,
@@ -271,7 +271,7 @@ export class RepositoryEditor {
       throw new PlatenError('release/exists', { software: custom.software, version: custom.version });
     }
     const release = { target, length: size, sha256, custom };
-    // A published image that got lost is put back; another one waits beside the repository.
+    // A lost image is put back if its entry is published; otherwise it waits beside the repository.
     if (published.targets[target]) await placeImage(this.dir, this.staged, target, release, file);
     else await stageImage(this.staged, target, file);
     if (JSON.stringify(known) === JSON.stringify(entry)) {
@@ -300,7 +300,7 @@ export class RepositoryEditor {
     });
   }
 
-  /** Stages a role unchanged, to be signed anew before it expires. */
+  /** Stages a role unchanged, to be signed again before it expires. */
   async renew(role: string): Promise<void> {
     if (role === 'root') {
       const root = this.#loaded().root.signed.toJSON() as unknown as RootJson;
@@ -338,7 +338,7 @@ export class RepositoryEditor {
     return ids;
   }
 
-  /** Who vouches for a role: for a root, the new one and the one before; else the delegator as it will stand. */
+  /** Who vouches for a role: for a root, the new and the previous one; otherwise the delegator as staged. */
   async #delegators(role: string): Promise<(Metadata<Root> | Metadata<Targets>)[]> {
     const loaded = loadMetadata(this.dir);
     const over = TOP.has(role) ? 'root' : 'targets';
@@ -363,7 +363,7 @@ export class RepositoryEditor {
       try {
         delegator.verifyDelegate(role, metadata);
       } catch {
-        // Not enough signatures yet: that is what `complete` says.
+        // Not enough signatures yet, which `complete` says.
         complete = false;
       }
     }
@@ -394,8 +394,8 @@ export class RepositoryEditor {
   }
 
   /**
-   * Signs anew what is published, and nothing else: snapshot and timestamp, and the roles that come near their end as far
-   * as enough of their keys are here. What is staged goes on waiting for its signatures.
+   * Signs again what is published, and nothing else: snapshot and timestamp, and roles close to expiry if enough of
+   * their keys are here. Staged edits keep waiting for signatures.
    * @param keysOf the keys of a role that are here
    * @throws PlatenError release/unsigned when the keys of snapshot or timestamp are not here
    */
@@ -435,12 +435,12 @@ export class RepositoryEditor {
       delegator.verifyDelegate(role, next);
       return next;
     } catch {
-      // Too few keys, or others than the role has: somebody else has to sign, and is told.
+      // Too few keys, or wrong ones: somebody else has to sign, and is told.
       return undefined;
     }
   }
 
-  /** A staged edit follows the version that is published: with the number it had it could never be published. */
+  /** Renumbers a staged edit after the published version: with its old number it could never be published. */
   async #restamp(role: string): Promise<void> {
     const staged = await this.#readStaged<TargetsJson>(role);
     const loaded = loadMetadata(this.dir);
@@ -453,13 +453,13 @@ export class RepositoryEditor {
       published,
       role === 'root' ? this.#expiry.root : this.#expiry.targets,
       (signed) => {
-        // What was published meanwhile stays: releases are never taken out.
+        // Keeps what was published meanwhile: releases are never removed.
         if (role !== 'root') signed.targets = { ...published.targets, ...signed.targets };
       },
     );
   }
 
-  /** Of what is edited by one process at a time. */
+  /** Locked by the process that edits. */
   get #lockFile(): string {
     return join(this.staged, 'publishing');
   }
@@ -495,7 +495,7 @@ export class RepositoryEditor {
     return { roles: edits.map(({ role }) => role) };
   }
 
-  /** Writes roles that are signed, with a new snapshot and timestamp over them; visible all at once. */
+  /** Writes signed roles with a new snapshot and timestamp; all become visible at once. */
   async #write(roles: readonly RoleMetadata[], online: OnlineKeys): Promise<void> {
     const before = loadMetadata(this.dir);
     const metadata = join(this.dir, 'metadata');
@@ -541,7 +541,7 @@ export class RepositoryEditor {
         throw new PlatenError('release/unsigned', { reason: `${role} (its keys are not root's)` });
       }
     }
-    // Images first: nothing points at what is not there.
+    // Images first, so that no entry points at a missing one.
     for (const { role, metadata: signed } of roles) {
       if (role === 'root') continue;
       const { targets } = signed.signed.toJSON() as unknown as TargetsJson;
@@ -559,7 +559,7 @@ export class RepositoryEditor {
   }
 }
 
-/** Version, length and hash: with them nobody can put together what was not published together. */
+/** Version, length and hash: they prevent mixing files that were not published together. */
 function metaOf(version: number, bytes: Buffer): MetaFile {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return new MetaFile({ version, length: bytes.length, hashes: { sha256 } });

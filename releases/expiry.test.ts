@@ -37,7 +37,7 @@ async function open(): Promise<LocalRepository> {
   return repository;
 }
 
-/** Looks after it every twelve hours until a day. */
+/** Runs the periodic check every twelve hours until a day. */
 async function until(repository: LocalRepository, end: number, each: () => void = () => {}): Promise<void> {
   while (day() < end) {
     nowMs += DAY_MS / 2;
@@ -58,7 +58,7 @@ function image(text: string): string {
   return file;
 }
 
-test('where the keys are here nothing ever expires, and nobody has to be told: 800 days', async () => {
+test('with the keys here nothing expires or is announced in 800 days', async () => {
   const repository = await open();
   await repository.release([
     { image: Buffer.from('v2'), custom: { software: 'acme.engine', version: '2.0.0' } },
@@ -69,7 +69,7 @@ test('where the keys are here nothing ever expires, and nobody has to be told: 8
   expect(expiryFault(repository.expiries(), nowMs)).toBeUndefined();
 });
 
-test('where the keys of targets and root are elsewhere it is told 30, 7 and 1 days before, and when it has come', async () => {
+test('with the keys of targets and root elsewhere, expiry is announced 30, 7 and 1 days before, and at the end', async () => {
   const repository = await open();
   for (const role of ['targets', 'root'])
     renameSync(join(folder, 'keys', `${role}.pem`), join(folder, `${role}.pem`));
@@ -82,10 +82,10 @@ test('where the keys of targets and root are elsewhere it is told 30, 7 and 1 da
     ['targets', 179, 1],
     ['targets', 180, 0],
   ]);
-  // The online roles go on: what ends is said, and only that.
+  // The online roles are renewed; only the expiring role is reported.
   expect(expired(repository)).toEqual(['targets']);
   expect(expiryFault(repository.expiries(), nowMs)).toMatch(/signature of targets expired at 2027-05-30/);
-  // Signed anew, elsewhere: published, and quiet again.
+  // Signed again elsewhere: published, and quiet again.
   const editor = new RepositoryEditor(join(folder, 'repository'), () => nowMs);
   await editor.renew('targets');
   await editor.sign('targets', [pem('targets', folder)]);
@@ -94,7 +94,7 @@ test('where the keys of targets and root are elsewhere it is told 30, 7 and 1 da
   expect(expired(repository)).toEqual([]);
 });
 
-test("a release that waits for its vendor's signature stops no renewal, and is published when it comes", async () => {
+test("a release that waits for its vendor's signature stops no renewal, and is published when signed", async () => {
   const repository = await open();
   const editor = new RepositoryEditor(join(folder, 'repository'), () => nowMs);
   const vendor = signingKey(generateKeyPem(), 'beta');
@@ -114,7 +114,7 @@ test("a release that waits for its vendor's signature stops no renewal, and is p
   await until(repository, 170, () => expect(expired(repository)).toEqual([]));
   const stagedOnly = join(folder, 'repository', 'beta.fin', '1.0.0.bin');
   expect(existsSync(stagedOnly)).toBe(false);
-  // Another release by local keys is not held up by it either.
+  // It doesn't delay another release by local keys either.
   await repository.release([{ image: Buffer.from('c'), custom: { software: 'core.os', version: '3.0.0' } }]);
   await until(repository, 179);
   expect(heard.filter(({ role }) => role !== 'beta')).toEqual([]);
@@ -131,7 +131,7 @@ test("a release that waits for its vendor's signature stops no renewal, and is p
   expect(loadMetadata(join(folder, 'repository'))?.vendors.has('beta')).toBe(true);
 });
 
-test('what is staged is not in the folder that is served, and adding the same again says so', async () => {
+test('a staged release is not in the served folder, and adding it again says so', async () => {
   const repository = await open();
   const editor = new RepositoryEditor(join(folder, 'repository'), () => nowMs);
   const custom = { software: 'acme.engine', version: '2.5.0' };
@@ -144,7 +144,7 @@ test('what is staged is not in the folder that is served, and adding the same ag
   expect(readdirSync(join(folder, 'repository', 'acme.engine'))).toHaveLength(2);
   expect((await editor.add(file, custom)).state).toBe('published already');
   expect(await editor.status()).toEqual([]);
-  // One that got lost or rotted is put back, under both names.
+  // A lost or damaged image is put back, under both names.
   writeFileSync(join(folder, 'repository', 'acme.engine', '2.5.0.bin'), 'vX.5');
   expect((await editor.add(file, custom)).state).toBe('published already');
   for (const name of readdirSync(join(folder, 'repository', 'acme.engine'))) {
@@ -152,7 +152,7 @@ test('what is staged is not in the folder that is served, and adding the same ag
   }
 });
 
-test('an edit that was staged before a renewal keeps what was published meanwhile', async () => {
+test('an edit staged before a renewal keeps what was published meanwhile', async () => {
   const repository = await open();
   const editor = new RepositoryEditor(join(folder, 'repository'), () => nowMs);
   await editor.add(image('x'), { software: 'acme.engine', version: '1.0.0' });

@@ -1,6 +1,6 @@
 /**
- * Until when the signatures of a repository hold, and when that is worth telling. A role that expired ends all updates:
- * every agent answers `update/trust-expired`. Pure.
+ * When the signatures of a repository expire, and when to announce that. An expired role stops all updates: every agent
+ * answers `update/trust-expired`. Pure.
  */
 const DAY_MS = 86_400_000;
 
@@ -10,18 +10,18 @@ export interface RoleExpiry {
   expiresMs: number;
 }
 
-/** Days before the end at which it is announced; 0: it has come. */
+/** Days before the expiry at which it is announced; 0: it has expired. */
 export const TOLD_DAYS = [30, 7, 1, 0] as const;
-/** Roles that are signed anew every few days are announced only when that has stopped. */
+/** Roles that are signed every few days are announced only when that has stopped. */
 const FIRST_TOLD_DAYS: Record<string, number> = { timestamp: 1, snapshot: 7 };
 
-/** The mark that a role has passed: the least of `TOLD_DAYS` that its time left is not above; undefined before all. */
+/** The mark that a role has passed: the smallest of `TOLD_DAYS` not below its remaining days; undefined for none. */
 export function markOf({ role, expiresMs }: RoleExpiry, nowMs: number): number | undefined {
   const first = FIRST_TOLD_DAYS[role] ?? TOLD_DAYS[0];
   return TOLD_DAYS.filter((days) => days <= first && expiresMs - nowMs <= days * DAY_MS).at(-1);
 }
 
-/** What was announced of each role: its version and the mark. */
+/** What was announced of each role: its version and mark. */
 export type AnnouncedExpiries = ReadonlyMap<string, { version: number; mark: number }>;
 
 export interface ExpiryNews {
@@ -32,7 +32,7 @@ export interface ExpiryNews {
   days: number;
 }
 
-/** What is to be announced now, and what will have been announced then. */
+/** What to announce now, and what has been announced afterwards. */
 export function expiryNews(
   expiries: readonly RoleExpiry[],
   announced: AnnouncedExpiries,
@@ -53,7 +53,7 @@ export function expiryNews(
   return { news, announced: next };
 }
 
-/** What somebody should do about, in a sentence; undefined while nothing is near its end. */
+/** What an operator should know and do, in a sentence; undefined while nothing is close to expiry. */
 export function expiryFault(expiries: readonly RoleExpiry[], nowMs: number): string | undefined {
   const near = expiries.filter((expiry) => markOf(expiry, nowMs) !== undefined);
   if (near.length === 0) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Images of releases that wait for signatures. They lie beside the repository, not in it: whatever serves its folder
- * serves only what is published.
+ * Images of releases that wait for signatures. They lie beside the repository, not in it, so that its folder contains
+ * only what is published.
  */
 import { existsSync } from 'node:fs';
 import { copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { sha256Of } from './repository.ts';
 /** Where images wait, below the folder of what is staged. */
 const FOLDER = 'images';
 
-/** Whether the file is there with these bytes. */
+/** Whether the file exists with these bytes. */
 async function holds(file: string, length: number, sha256: string): Promise<boolean> {
   try {
     return (await stat(file)).size === length && (await sha256Of(file)) === sha256;
@@ -42,8 +42,7 @@ function hashedName(target: string, sha256: string): string {
 }
 
 /**
- * Puts an image into the repository under both its names, from `from`, or from where it was staged. What is there with
- * the right bytes stays.
+ * Puts an image into the repository under both its names, from `from` or from where it was staged. Correct files stay.
  */
 export async function placeImage(
   dir: string,
@@ -56,7 +55,7 @@ export async function placeImage(
   const waiting = join(staged, FOLDER, target);
   if (!(await holds(plain, length, sha256))) {
     const source = from ?? waiting;
-    // Metadata may be signed and published where the image is not, and printers get it from a mirror.
+    // Metadata may be signed and published where the image is missing; printers then get it from a mirror.
     if (!existsSync(source)) return;
     if (!(await holds(source, length, sha256))) {
       const reason = `the image ${source} is not what was signed for ${target}: add it again`;

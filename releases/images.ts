@@ -1,6 +1,6 @@
 /**
- * Serves release images over HTTP with Range (RFC 9110, 14). A campaign makes hundreds of printers ask for the same
- * image at once: images in demand are kept in memory, up to a bound, and written to each socket without copying.
+ * Serves release images over HTTP with Range (RFC 9110, 14). A campaign makes hundreds of printers fetch one image at
+ * once, so images in demand are cached in memory, up to a limit, and written to each socket without copying.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,13 +13,13 @@ interface Cached {
   mtimeMs: number;
 }
 
-/** What a Range header asks of a file of `size` bytes: a part, all of it, or nothing that there is. */
+/** The part of a file of `size` bytes that a Range header selects: a part, all of it, or nothing that exists. */
 export function rangeOf(
   header: string | undefined,
   size: number,
 ): { from: number; to: number } | 'all' | 'unsatisfiable' {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
-  // No range, several, or one that we don't understand: a server may answer with the whole.
+  // No range, several, or one that we don't understand: a server may send the whole.
   if (!match || (match[1] === '' && match[2] === '')) return 'all';
   if (match[1] === '') {
     const last = Number(match[2]);
@@ -32,11 +32,11 @@ export function rangeOf(
 }
 
 /**
- * Adds the route for images below `prefix`; what is too large for the memory is left to the static files' own route.
+ * Adds the route for images below `prefix`; files too large for the cache are left to the route of static files.
  * @param dir folder of the repository; `sendFile` of @fastify/static must serve it
  */
 export function serveImages(app: FastifyInstance, dir: string, prefix: string): void {
-  /** By path, least recently asked for first. */
+  /** By path, least recently used first. */
   const cache = new Map<string, Cached>();
   let cachedBytes = 0;
   const drop = (path: string) => {
@@ -52,7 +52,7 @@ export function serveImages(app: FastifyInstance, dir: string, prefix: string): 
     }
     drop(path);
     const bytes = readFile(join(dir, path));
-    // A file that can't be read is not remembered as such.
+    // A failure to read is not cached.
     bytes.catch(() => drop(path));
     cache.set(path, { bytes, size, mtimeMs });
     cachedBytes += size;

@@ -1,5 +1,5 @@
 /**
- * A repository whose keys all lie on this machine: for trying things out, for tests and for the demonstration fleet.
+ * A repository whose keys are all on this machine: for trials, for tests and for the demonstration fleet.
  * It goes through the same staging, signing and publishing as one with an offline ceremony.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -17,7 +17,7 @@ import type { ReleaseCustom, ReleaseTarget } from './targets.ts';
 
 const ROLES = ['root', 'targets', 'snapshot', 'timestamp'] as const;
 
-/** What is to be released: its image as bytes or as a file, and what the catalog says of it. */
+/** A release to add: its image as bytes or as a file, and its entry in the catalog. */
 export interface NewRelease {
   image: Buffer | { file: string };
   custom: ReleaseCustom;
@@ -25,24 +25,24 @@ export interface NewRelease {
 
 export interface LocalRepository extends Repository {
   /**
-   * Adds releases and publishes them; those that are there with the same bytes change nothing.
+   * Adds releases and publishes them. Releases that exist with the same bytes change nothing.
    * @throws PlatenError release/wrong-key when the keys of the repository are not on this machine
    */
   release(releases: readonly NewRelease[]): Promise<ReleaseTarget[]>;
-  /** Signs anew what is published: snapshot, timestamp, and what comes near its end, as far as its keys are here. */
+  /** Signs again what is published: snapshot, timestamp, and what is close to expiry, if its keys are here. */
   renew(): Promise<void>;
   /**
-   * Looks after it once: sees what others published, renews what would expire as far as the keys for it are here, and
-   * tells what comes near its end all the same.
+   * Maintains it once: notices what others published, renews what would expire if its keys are here, and announces
+   * what is close to expiry otherwise.
    */
   look(log: Logger): Promise<void>;
-  /** Looks after it until the returned function is called. */
+  /** Maintains it until the returned function is called. */
   tend(log: Logger): () => void;
-  /** Who hears what comes near its end: 30 days, 7 days and a day before, and when it has come. */
+  /** Sets the listener to expiry: 30 days, 7 days and a day before, and at the end. */
   onExpiring(listener: (news: ExpiryNews) => void): void;
 }
 
-/** How often the folder is looked at for what others published. */
+/** How often to look for what others published. */
 const LOOK_MS = 5_000;
 const DAY_MS = 86_400_000;
 
@@ -104,7 +104,7 @@ export async function openLocalRepository(
   let seenMs = statSync(timestampFile).mtimeMs;
   let hear: (news: ExpiryNews) => void = () => undefined;
   let announced: AnnouncedExpiries = new Map();
-  /** What was said of a renewal that failed, so that it is said once. */
+  /** The last reported failure of a renewal, so that it is reported once. */
   let fault = '';
   const renew = async () => {
     await editor.renewPublished(listed);
@@ -130,7 +130,7 @@ export async function openLocalRepository(
         fault = '';
       } catch (error) {
         if (reasonOf(error) !== fault) {
-          log.warn({ reason: reasonOf(error) }, 'the signatures of the release repository were not renewed');
+          log.warn({ reason: reasonOf(error) }, 'cannot renew the signatures of the release repository');
         }
         fault = reasonOf(error);
       }
@@ -138,7 +138,7 @@ export async function openLocalRepository(
     const found = expiryNews(repository.expiries(), announced, now());
     announced = found.announced;
     for (const news of found.news) {
-      log.warn({ ...news }, 'a signature of the release repository comes to its end; sign it anew');
+      log.warn({ ...news }, 'a signature of the release repository is about to expire; sign it again');
       hear(news);
     }
   };
@@ -148,7 +148,7 @@ export async function openLocalRepository(
     look,
     onExpiring: (listener) => {
       hear = listener;
-      // What was found before somebody listened is announced now.
+      // What was found before there was a listener is announced now.
       announced = new Map();
     },
     tend: (log) => {
@@ -158,7 +158,7 @@ export async function openLocalRepository(
         busy = true;
         look(log)
           .catch((error: unknown) =>
-            log.warn({ reason: reasonOf(error) }, 'the release repository could not be looked after'),
+            log.warn({ reason: reasonOf(error) }, 'cannot maintain the release repository'),
           )
           .finally(() => {
             busy = false;
@@ -184,7 +184,7 @@ export async function openLocalRepository(
           added.push(release);
           roles.add(await editor.roleFor(custom.software));
         }
-        // What waits for somebody else's signature goes on waiting.
+        // Edits that wait for other signatures keep waiting.
         await publish([...roles]);
         return added;
       } finally {
