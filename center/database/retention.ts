@@ -27,7 +27,7 @@ const HISTORIES: Record<string, string> = {
 /** Rows dropped per statement, so that none locks the tables for long. */
 const DROPPED_AT_ONCE = 10_000;
 
-/** Repeats a statement that drops up to DROPPED_AT_ONCE rows from before `$1` until few are left. @returns their number */
+/** Repeats a statement that drops DROPPED_AT_ONCE rows from before `$1`, until few are left. @returns their number */
 async function dropInPortions(database: Database, text: string, limit: Date): Promise<number> {
   for (let dropped = 0; ; ) {
     const [row] = await database.query<{ count: number }>(text, [limit]);

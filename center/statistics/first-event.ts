@@ -1,6 +1,6 @@
 /**
- * Whether printers with something (a release) have an event more often than those without it, using only the first event
- * of each printer. q is the share of printers with it among those without an event so far. Under "at most `ratio` times
+ * Whether printers with something (a release) have an event more often than those without it, using only the first
+ * event of each printer. q is the share of printers with it among those without an event so far. Under "at most `ratio` times
  * as often", and if it was assigned at random, the event falls on a printer with it with a probability of at most
  * ratio·q / (1 + q·(ratio − 1)). The products of likelihood ratios against higher ratios are e-processes; see
  * e-process.ts. Pure: campaigns and cohort rules keep the logarithms with their other state.

@@ -5,7 +5,7 @@ import { giveWay } from './background-share.ts';
 const WORKED_MS = 10;
 const SHARE_MS = WORKED_MS / CENTER_LIMITS.background_share_max - WORKED_MS;
 
-test('a round waits for its share while the event loop has much to do', async () => {
+test('a round waits for its share while the event loop is busy', async () => {
   let busy = true;
   const spin = () => {
     const until = performance.now() + 5;
@@ -19,7 +19,7 @@ test('a round waits for its share while the event loop has much to do', async ()
   expect(performance.now() - started).toBeGreaterThanOrEqual(SHARE_MS * 0.9);
 });
 
-test('a round that is stopped waits no longer', async () => {
+test('a stopped round stops waiting', async () => {
   const started = performance.now();
   await giveWay(60_000, () => performance.now() - started > 20);
   // Where nothing else runs it ends for that reason; either way long before its share would be over.

@@ -1,13 +1,12 @@
 /**
- * What a long round through the fleet leaves to others. What printers send comes first: while this process or the
- * machine, where the database mostly is too, has much to do, a round gets a small share of the time. It goes on as soon
- * as both have time to spare.
+ * Limits the share of a long round through the fleet. What printers send comes first: while this process or the machine
+ * (usually with the database) is busy, a round gets a small share of the time. Otherwise it runs without waiting.
  */
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CENTER_LIMITS } from '../limits.ts';
 
-/** Processor times are counted in hundredths of a second, so that a shorter look shows nothing. */
+/** Processor times have a resolution of 10 ms, so shorter intervals show nothing. */
 const LOOK_EVERY_MS = 50;
 
 /** Processor time since boot, of all processors, in milliseconds. */
@@ -24,7 +23,7 @@ function processors(): { idle: number; all: number } {
 function look(): () => number {
   const loop = performance.eventLoopUtilization();
   const before = processors();
-  /** Use of the event loop or of the processors since the look, whichever is more; 1 is all. */
+  /** Use of the event loop or of the processors since the last look, whichever is higher; 1 is all. */
   return () => {
     const now = processors();
     const busy = now.all > before.all ? 1 - (now.idle - before.idle) / (now.all - before.all) : 1;
@@ -33,8 +32,7 @@ function look(): () => number {
 }
 
 /**
- * Waits after a part of a round that took `worked_ms`, until that was no more than the round's share, or others have
- * little to do.
+ * Waits after a part of a round that took `worked_ms`, until that is within the round's share, or the machine is idle.
  * @param stopped ends the waiting
  */
 export async function giveWay(worked_ms: number, stopped: () => boolean): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * Choosing in a thread of its own, so that a search that takes seconds holds up nobody: jobs wait in two queues, and the
- * thread has one of them at a time. Verdicts go before campaigns, which ask for a thousand printers at once. A thread
- * that dies, or does not answer in time, costs the job it had; the next job starts another.
+ * Chooses in a separate thread, so that a search of seconds blocks nothing here. Jobs wait in two queues, and the
+ * thread has one at a time. Verdicts go before campaigns, which ask for a thousand printers at once. A thread that dies, or
+ * doesn't answer in time, fails its job; the next job starts another.
  */
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
@@ -15,13 +15,13 @@ export interface Job {
   catalog: Catalog;
   structure: PrinterStructureLike;
   options: ChooseOptions;
-  /** Whose verdict waits for it goes before what was only asked. */
+  /** Jobs that a verdict waits for go first. */
   verdict?: boolean;
-  /** Asked when the job's turn has come: what was found of its like meanwhile. */
+  /** Called when it is the job's turn: the choice for an equal structure, if one was found meanwhile. */
   recall(): Choice | undefined;
 }
 
-/** A choice, and the milliseconds that the thread took for it: 0 when it was known. */
+/** A choice and the thread's time for it in milliseconds; 0 when it was known. */
 export interface Chosen {
   choice: Choice;
   ms: number;
@@ -32,7 +32,7 @@ interface WaitingJob extends Job {
   refuse(reason: Error): void;
 }
 
-/** Jobs of verdicts in a row while others wait. */
+/** Verdicts in a row while other jobs wait. */
 const VERDICTS_AHEAD_MAX = 8;
 
 function gaveUp(explanation: string, ms = 0): Chosen {
@@ -44,7 +44,7 @@ export class Choosing {
   readonly #entry: URL;
   readonly #verdicts: WaitingJob[] = [];
   readonly #others: WaitingJob[] = [];
-  /** Verdicts that went before others since one of those had its turn. */
+  /** Verdicts that went before others since the last of those had its turn. */
   #ahead = 0;
   #thread: Worker | undefined;
   /** The catalog that the thread has. */
@@ -54,20 +54,20 @@ export class Choosing {
   #overdue: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  /** `entry` is what the thread runs. */
+  /** `entry` is the thread's program. */
   constructor(log: Logger, entry = new URL('./choosing-thread.mjs', import.meta.url)) {
     this.#log = log;
     this.#entry = entry;
   }
 
-  /** Jobs that have no answer yet. */
+  /** Jobs without an answer. */
   get waiting(): number {
     return this.#verdicts.length + this.#others.length + (this.#current ? 1 : 0);
   }
 
   /**
-   * Chooses. What cannot be answered is given up, and the explanation says why.
-   * @throws Error when a wish's range is none
+   * Chooses. A job that can't be answered gives up, and the explanation says why.
+   * @throws Error when a wish has an invalid range
    */
   choose(job: Job): Promise<Chosen> {
     if (this.#stopped) return Promise.resolve(gaveUp('The center is being stopped.'));
@@ -77,7 +77,7 @@ export class Choosing {
     });
   }
 
-  /** The next job: a verdict's, but not so many in a row that nobody else gets an answer. */
+  /** The next job: a verdict's, but only so many in a row. */
   #take(): WaitingJob | undefined {
     const other = this.#verdicts.length === 0 || this.#ahead >= VERDICTS_AHEAD_MAX;
     const job = (other ? this.#others.shift() : undefined) ?? this.#verdicts.shift();
@@ -144,7 +144,7 @@ export class Choosing {
     this.#next();
   }
 
-  /** The thread is of no use any more. */
+  /** Gives up on the thread. */
   #lose(thread: Worker | undefined, reason: unknown): void {
     if (thread !== this.#thread) return;
     this.#thread = undefined;
@@ -161,7 +161,7 @@ export class Choosing {
     if (this.#current) this.#done((job) => job.answer(chosen));
   }
 
-  /** Ends the thread; what waits is given up. */
+  /** Ends the thread; waiting jobs give up. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#overdue);

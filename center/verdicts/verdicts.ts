@@ -1,7 +1,7 @@
 /**
- * Verdicts: every structure is judged against the current catalog, the verdict is stored, published retained and told.
- * Printers wait in a set, not in a list: whatever comes meanwhile for the same printer, only its newest structure is
- * judged, and a verdict never overtakes a newer one.
+ * Verdicts: every structure is judged against the current catalog; the verdict is stored, published as retained and
+ * announced. Printers wait in a set, not in a list: of several structures of a printer only the newest is judged, and a
+ * verdict never overtakes a newer one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -17,7 +17,7 @@ import type { Link } from '../link/link.ts';
 import { giveWay } from './background-share.ts';
 import { ComputeShare } from './compute-share.ts';
 
-/** What judging and choosing gives for one structure, memoised by the compatibility engine. */
+/** The outcome of judging and choosing for one structure, cached by the compatibility engine. */
 export type Assessment = Pick<Verdict, 'status' | 'findings' | 'unknown' | 'remedy' | 'explanation'>;
 
 /** The compatibility engine with its current catalog. */
@@ -25,20 +25,20 @@ export interface Assessor {
   /** Name of the catalog, '' when there is none. */
   readonly catalog: string;
   /**
-   * A promise where a remedy has to be chosen, which a thread of its own does.
-   * @param took is told the time that the thread took, in milliseconds
+   * Returns a promise when a remedy has to be chosen, which happens in another thread.
+   * @param took called with the thread's time in milliseconds
    */
   assess(structure: Structure, took?: (ms: number) => void): Assessment | Promise<Assessment>;
-  /** What was found of such a structure before; undefined when it has to be assessed. Takes microseconds. */
+  /** The earlier outcome for an equal structure; undefined when it has to be assessed. Takes microseconds. */
   known(structure: Structure): Assessment | undefined;
 }
 
-/** The durable side of verdicts. */
+/** The durable store of verdicts. */
 export interface VerdictStore {
-  /** Stores a verdict unless the printer has another structure by now; tells what stood there before. */
+  /** Stores a verdict, unless the printer has another structure by now. @returns the verdict before */
   putVerdict(printer: string, verdict: Verdict): Promise<{ stored: boolean; previous?: Verdict }>;
   currentStructure(printer: string): Promise<Structure | undefined>;
-  /** Current structures that have no verdict under this catalog, in the order of their printers' ids. */
+  /** Current structures without a verdict under this catalog, by printer id. */
   unjudgedPage(
     catalog: string,
     after: string,
@@ -46,19 +46,19 @@ export interface VerdictStore {
   ): Promise<{ printer: string; structure: Structure }[]>;
 }
 
-/** Longest stretch of judging without letting others have the event loop. */
+/** Longest time of judging without yielding to the event loop. */
 const TURN_MS_MAX = 10;
-/** Until a round through the fleet asks a database again that did not answer. */
+/** Pause of a round through the fleet when the database did not answer. */
 const REJUDGE_RETRY_MS = 1_000;
 
-/** Whether two verdicts say the same of the same structure, whenever they were made. */
+/** Whether two verdicts say the same of the same structure, apart from their times. */
 export function saysTheSame(a: Verdict, b: Verdict): boolean {
   // Through JSON, so that what is undefined here and missing there counts as the same.
   const told = (verdict: Verdict) => JSON.parse(JSON.stringify({ ...verdict, at: undefined })) as object;
   return isDeepStrictEqual(told(a), told(b));
 }
 
-/** Whether a verdict differs from the one before only in the revision that it names. */
+/** Whether a verdict differs from the one before only in the revision. */
 function onlyRenames(previous: Verdict, verdict: Verdict): boolean {
   return (
     previous.structure.session === verdict.structure.session &&
@@ -74,12 +74,12 @@ export class Verdicts {
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #conclude: Conclude;
-  /** Waiting printers with the structure if it is at hand; it is read from the store otherwise. */
+  /** Waiting printers, with the structure if at hand; otherwise it is read from the store. */
   readonly #waiting = new Map<string, Structure | undefined>();
-  /** Printers that have had their share of computing, with what is to be judged when their time has come. */
+  /** Printers that have used up their share of computing, with the structure to judge when they may go on. */
   readonly #held = new Map<string, { structure: Structure | undefined; timer: NodeJS.Timeout }>();
   readonly #share = new ComputeShare();
-  /** Printers whose remedy is being chosen; nobody else waits for them. */
+  /** Printers whose remedy is being chosen. */
   readonly #choosing = new Set<Promise<void>>();
   #working: Promise<void> | undefined;
   readonly #rejudging = new Serial();
@@ -108,14 +108,14 @@ export class Verdicts {
     if (conclusion.kind === 'catalog') this.judgeFleet();
     if (conclusion.kind !== 'structure') return;
     const { printer, structure, judged } = conclusion;
-    // A verdict names the revision it judges, so a revision that shows nothing new gets a new verdict too.
+    // A verdict names the revision it judges, so an unchanged revision gets a new verdict too.
     if (judged) this.concluded(printer, structure, judged.verdict, judged.previous);
     else this.judge(printer, structure);
   }
 
   /**
-   * The verdict on a structure whose like was assessed before under this catalog: at once, so that it can be stored
-   * with the structure. Undefined: it has to be judged.
+   * The verdict on a structure equal to one assessed under this catalog, at once, so that both can be stored together.
+   * Undefined when it has to be judged.
    */
   known(structure: Structure): Verdict | undefined {
     const assessor = this.#assessor();
@@ -123,13 +123,13 @@ export class Verdicts {
     return assessment && this.#verdictOf(structure, assessor.catalog, assessment);
   }
 
-  /** A verdict of `known` was stored together with its structure, in the place of `previous`. */
+  /** A verdict from `known` was stored together with its structure and replaced `previous`. */
   concluded(printer: string, structure: Structure, verdict: Verdict, previous: Verdict | undefined): void {
     // Another catalog may be in force by now, whose round through the fleet came before this structure.
     if (verdict.catalog !== this.#assessor().catalog) this.judge(printer, structure);
     if (previous !== undefined && saysTheSame(previous, verdict)) return;
     this.#tell(printer, structure, verdict, previous).catch((error: unknown) =>
-      this.#log.error({ printer, reason: reasonOf(error) }, 'a verdict was not told'),
+      this.#log.error({ printer, reason: reasonOf(error) }, 'cannot announce a verdict'),
     );
   }
 
@@ -142,7 +142,7 @@ export class Verdicts {
     });
   }
 
-  /** Keeps a structure back, only the newest of a printer, while its turn hasn't come. */
+  /** Holds back a printer's newest structure until its turn. */
   #hold(printer: string, structure: Structure | undefined): boolean {
     const held = this.#held.get(printer);
     if (held) {
@@ -183,7 +183,7 @@ export class Verdicts {
         page = await this.#store.unjudgedPage(catalog, after, CENTER_LIMITS.rejudge_page_printers);
       } catch (error) {
         // The printers that have no verdict under this catalog are found again when the database is back.
-        this.#log.warn({ reason: reasonOf(error) }, 'judging the fleet again waits for the database');
+        this.#log.warn({ reason: reasonOf(error) }, 'judging the fleet again is waiting for the database');
         await sleep(REJUDGE_RETRY_MS);
         continue;
       }
@@ -192,7 +192,7 @@ export class Verdicts {
         if (!this.#waiting.has(printer)) this.judge(printer, structure);
       }
       after = page.at(-1)?.printer ?? after;
-      // One page at a time, so that structures that arrive now aren't behind the whole fleet.
+      // One page at a time, so that structures that arrive now don't wait for the whole fleet.
       await this.#working;
       await giveWay(performance.now() - began_ms, () => this.#stopped);
     }
@@ -206,11 +206,11 @@ export class Verdicts {
       let turn_ms = performance.now();
       for (const [printer, structure] of batch) {
         stored.push(this.#judgeOne(printer, structure));
-        // Room for more, before more structures are held in memory.
+        // Wait for room before holding more structures in memory.
         while (this.#choosing.size >= CENTER_LIMITS.choose_waiting_printers_max) {
           await Promise.race(this.#choosing);
         }
-        // Choosing can take long: whoever waits for the event loop gets a turn in between.
+        // Choosing can take long: yield to the event loop in between.
         if (performance.now() - turn_ms > TURN_MS_MAX) {
           await new Promise(setImmediate);
           turn_ms = performance.now();
@@ -220,7 +220,7 @@ export class Verdicts {
     }
   }
 
-  /** Judges; where a remedy has to be chosen, only until the choosing is under way. */
+  /** Judges; if a remedy has to be chosen, returns once that has started. */
   async #judgeOne(printer: string, given: Structure | undefined): Promise<void> {
     try {
       const structure = given ?? (await this.#store.currentStructure(printer));
@@ -246,14 +246,14 @@ export class Verdicts {
 
   #storeLater(printer: string, structure: Structure, catalog: string, assessment: Promise<Assessment>): void {
     const concluded = assessment
-      // While stopping, what is given up is not an answer: the next start judges it.
+      // While stopping, giving up is no answer: the next start judges it.
       .then((found) => (this.#stopped ? undefined : this.#storeVerdict(printer, structure, catalog, found)))
       .catch((error: unknown) => this.#failed(printer, error))
       .finally(() => this.#choosing.delete(concluded));
     this.#choosing.add(concluded);
   }
 
-  /** Stores and tells a verdict, unless the printer has another structure by now: the newest verdict wins. */
+  /** Stores and announces a verdict, unless the printer has another structure by now: the newest verdict wins. */
   async #storeVerdict(
     printer: string,
     structure: Structure,
@@ -263,11 +263,11 @@ export class Verdicts {
     const verdict = this.#verdictOf(structure, catalog, assessment);
     const { stored, previous } = await this.#store.putVerdict(printer, verdict);
     if (!stored) {
-      // Another structure came meanwhile. It may be one that says the same, and then nobody else has it judged.
+      // Another structure came meanwhile. It may be an equal one that nothing else causes to be judged.
       this.judge(printer);
       return;
     }
-    // The round of another catalog may have passed this printer by while it had no verdict yet.
+    // The round for another catalog may have passed this printer while it had no verdict.
     if (verdict.catalog !== this.#assessor().catalog) this.judge(printer);
     if (previous !== undefined && saysTheSame(previous, verdict)) return;
     await this.#tell(printer, structure, verdict, previous);
@@ -301,7 +301,7 @@ export class Verdicts {
         data: { findings: verdict.findings.length, first: first?.message, remedy: verdict.remedy },
       });
     }
-    // A revision that shows nothing new is no reason to act: what a printer refused, it would refuse every six hours.
+    // No reason to act on an unchanged revision: what a printer refused, it would refuse every six hours.
     if (previous !== undefined && onlyRenames(previous, verdict)) return;
     this.#conclude({ kind: 'verdict', printer, structure, verdict });
   }

@@ -1,4 +1,4 @@
-/** Printers as they would be with other parts: what operators ask before they exchange anything. */
+/** Answers what operators ask before they exchange parts: how a printer would be judged with them. */
 import { attainable } from '../../compatibility/index.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import type { PrintersWhatifReply } from '../../schemas/types.ts';
