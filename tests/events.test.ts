@@ -179,7 +179,7 @@ test('a connection that a stream has ended on serves what is asked on it next', 
 test.each([
   ['?kind=presense', /there is no kind "presense"; did you mean "presence"/],
   ['?printers=a', /unknown parameter "printers"; did you mean "printer"/],
-  ['?printer=a/b', /"printer" holds at most 100 ids/],
+  ['?printer=a/b', /"printer" takes at most 100 printer ids/],
 ])('%s is refused in words', async (query, message) => {
   const { code, body } = await web.send('GET', `/api/v1/events${query}`);
   expect([code, body.error.code]).toEqual([400, 'request/invalid']);
