@@ -154,6 +154,10 @@ export async function startProduct(options: ProductOptions = {}): Promise<Runnin
       await Promise.all(operators.map((operator) => operator.close()));
       child.kill('SIGTERM');
       const code = await exited;
+      // Whoever expected 0 sees why it is not.
+      if (code !== 0) {
+        process.stderr.write(`the product ended with ${code}: ${stderr} ${JSON.stringify(log.slice(-5))}\n`);
+      }
       forget();
       return code;
     },
