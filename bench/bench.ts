@@ -18,6 +18,7 @@ const BENCHES: Record<string, () => Promise<BenchModule>> = {
   ingest: () => import('./ingest.ts'),
   judging: () => import('./judging.ts'),
   rejudge: () => import('./rejudge.ts'),
+  queries: () => import('./queries.ts'),
   readings: () => import('./readings.ts'),
   soak: () => import('./soak.ts'),
   storm: () => import('./storm.ts'),
