@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { Closers } from './closers.ts';
 
-test('parts close in reverse order, also those behind one that fails to close', async () => {
+test('parts close in reverse order, even when one of them fails to close', async () => {
   const closed: string[] = [];
   const errors: unknown[] = [];
   const closers = new Closers((error) => errors.push(error));

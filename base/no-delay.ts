@@ -4,7 +4,7 @@
  */
 import type { MqttClient } from 'mqtt';
 
-/** Sends what the client writes at once, on every connection of it. Over WebSockets `ws` does so itself. */
+/** Sets TCP_NODELAY on every connection of the client. Over WebSockets `ws` does so itself. */
 export function sendAtOnce(client: MqttClient): void {
   const set = () => {
     const { stream } = client as { stream: { setNoDelay?: (on: boolean) => unknown } };

@@ -23,7 +23,7 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-/** A stream of its own for every name, so that adding a printer doesn't change what the others do. */
+/** A separate stream for every name, so that adding a printer doesn't change the others. */
 export function randomFor(seed: number, name: string): Random {
   return seededRandom(hashOf(`${seed}/${name}`));
 }

@@ -1,21 +1,21 @@
-/** Runs pieces of asynchronous work one after the other, in the order in which they were given. */
+/** Runs asynchronous work one piece at a time, in the order in which it was submitted. */
 export class Serial {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Runs `work` when everything given before it has ended, however it ended. Settles as `work` does. */
+  /** Runs `work` when everything submitted before it has settled. Settles as `work` does. */
   run<T>(work: () => Promise<T> | T): Promise<T> {
     const result = this.#last.then(work);
     this.#last = result.catch(() => undefined);
     return result;
   }
 
-  /** Resolves when everything given so far has ended. */
+  /** Resolves when everything submitted so far has settled. */
   async idle(): Promise<void> {
     await this.#last;
   }
 }
 
-/** The same for each of many keys: work of one key is in order, different keys don't wait for each other. */
+/** The same for each of many keys: work of one key runs in order, different keys don't wait for each other. */
 export class SerialByKey {
   readonly #last = new Map<string, Promise<unknown>>();
 
@@ -30,7 +30,7 @@ export class SerialByKey {
     return result;
   }
 
-  /** Resolves when everything given so far has ended. */
+  /** Resolves when everything submitted so far has settled. */
   async idle(): Promise<void> {
     await Promise.all(this.#last.values());
   }

@@ -39,7 +39,7 @@ function contender(): { said: Promise<string>; end(): Promise<void> } {
   };
 }
 
-test('of several processes that start at once one gets the folder, and the others say where it runs', async () => {
+test('of several processes that start at once one gets the folder, and the others say where it is running', async () => {
   // What a process that was killed left: the moment in which two could both take it over.
   writeFileSync(
     join(folder, 'running.json'),
@@ -59,12 +59,12 @@ test('of several processes that start at once one gets the folder, and the other
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test.each(['', '\0\0\0\0', '{"pid":', '{}'])('a lock that is damaged (%j) holds nobody back', (text) => {
+test.each(['', '\0\0\0\0', '{"pid":', '{}'])('a damaged lock (%j) blocks nobody', (text) => {
   writeFileSync(join(folder, 'running.json'), text);
   lockFolder(folder, 'running.json', 'platen up').release();
 });
 
-test('a process id that was given to somebody else since does not hold the folder', () => {
+test('a process id that was reused by another process does not hold the folder', () => {
   writeFileSync(
     join(folder, 'running.json'),
     JSON.stringify({ pid: process.ppid, start: '12', program: 'x' }),

@@ -1,17 +1,18 @@
 /**
- * One process at a time uses a folder. The lock is a file that names its holder: the process, when that began (a process
- * id is used again after a reboot), and where it can be reached, so that a second start can say where the first one is.
+ * A lock that lets one process at a time use a folder. The lock file names its holder: the process, its start time
+ * (process ids are reused after a reboot), and where it can be reached, so that a second start can say where the first
+ * one is.
  */
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlatenError } from '../schemas/errors.ts';
 import { deniedError, writeWholeSync } from './whole-file.ts';
 
-/** What the file says. */
+/** The content of the lock file. */
 interface Holder {
   pid: number;
   start: string;
-  /** What runs, such as `platen up`. */
+  /** The program, such as `platen up`. */
   program: string;
   addresses?: Record<string, string>;
 }
@@ -20,7 +21,7 @@ interface Holder {
 export type RunningProgram = Pick<Holder, 'program' | 'addresses'>;
 
 export interface FolderLock {
-  /** Writes down where the holder can be reached. */
+  /** Records where the holder can be reached. */
   tell(addresses: Record<string, string>): void;
   release(): void;
 }
@@ -32,7 +33,7 @@ export function processStart(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; only its parent hasn't looked yet.
+    // A zombie has ended; its parent only hasn't reaped it yet.
     return fields[0] === 'Z' ? undefined : fields[19];
   } catch {
     return undefined;
@@ -63,7 +64,7 @@ function read(file: string): { text: string; holder: Holder | undefined } | unde
     const holder = JSON.parse(text) as Holder;
     return { text, holder: Number.isInteger(holder.pid) ? holder : undefined };
   } catch {
-    // A torn one names nobody.
+    // A torn file names nobody.
     return { text, holder: undefined };
   }
 }
@@ -89,8 +90,8 @@ export function holderOfFolder(folder: string, name: string): RunningProgram | u
 }
 
 /**
- * Takes `folder` for this process. What a process that has ended left is taken over.
- * @param program what runs, for the message that somebody else gets
+ * Locks `folder` for this process. Takes over the lock of a process that has ended.
+ * @param program shown to another process that wants the folder
  * @throws PlatenError start/in-use, file/denied
  */
 export function lockFolder(folder: string, name: string, program: string): FolderLock {
@@ -110,7 +111,7 @@ export function lockFolder(folder: string, name: string, program: string): Folde
     if (found.holder && holds(found.holder)) {
       throw inUse(folder, found.holder);
     }
-    // Moved aside before it goes: should another process have taken the lock since it was read, it gets it back.
+    // Moved aside before it is removed: if another process took the lock since it was read, it gets it back.
     const aside = `${file}.${process.pid}.old`;
     try {
       renameSync(file, aside);

@@ -25,8 +25,8 @@ export interface WriteOptions {
   /** Default: for its owner only. */
   mode?: number;
   /**
-   * Without it a power cut may leave the file empty (a crash doesn't): for what is written often and can be learned
-   * again.
+   * False: a power cut may leave the file empty (a crash doesn't). For files that are written often and can be
+   * recreated.
    */
   synced?: boolean;
   /** Fails with EEXIST when the file is there already, instead of replacing it. */
@@ -116,7 +116,7 @@ export async function writeWhole(
   }
 }
 
-/** Why a text can't be a whole file of ours; undefined when nothing is wrong at first sight. */
+/** Why a text can't be a complete file of ours; undefined when nothing is obviously wrong. */
 function faultOf(text: string): string | undefined {
   if (text.trim() === '') return 'it is empty, as after a power cut';
   if (/^\0+$/.test(text)) return 'it holds nothing but zeros, as after a power cut';
@@ -138,14 +138,14 @@ function readText(file: string): string | undefined {
   }
 }
 
-/** The error for a file that this user may not use: whose it is, and the command that mends it. */
+/** The error for a file that this user may not use: names its owner and the command that fixes it. */
 export function deniedError(file: string, cause: unknown): PlatenError {
   const { username, uid } = userInfo();
   let owner = 'another user';
   try {
     owner = `the user with the id ${statSync(file).uid}`;
   } catch {
-    // Its folder is closed: nothing more can be said of it.
+    // Its folder is not accessible: nothing more is known.
   }
   return new PlatenError(
     'file/denied',

@@ -1,5 +1,5 @@
 /**
- * A short critical section across processes: read a small file, change it, write it. Whoever holds it has made
+ * A short critical section across processes: read a small file, change it, write it. The holder has created
  * `FILE.lock`, which names its process.
  */
 import {
@@ -19,11 +19,13 @@ import { PlatenError } from '../schemas/errors.ts';
 import { isAlive } from './folder-lock.ts';
 
 const PAUSE_MS = 5;
-/** How long it is waited for. A section takes as long as the disk needs for one small file. */
+/** How long to wait for the lock. A section takes as long as writing one small file to disk. */
 const WAIT_MS_MAX = 5_000;
 /** The same for longer work, such as publishing a repository. */
 const LONG_WAIT_MS_MAX = 60_000;
-/** A lock whose process is gone is taken over when it is this old: another host's process can't be seen from here. */
+/**
+ * A lock whose process is gone is taken over at this age, because a process on another host can't be seen from here.
+ */
 const ABANDONED_MS = 1_000;
 
 function take(lock: string): boolean {
@@ -41,7 +43,7 @@ function take(lock: string): boolean {
   }
 }
 
-/** Whose lock it is; undefined when it is gone by now. */
+/** The holder of the lock; undefined when it is gone by now. */
 function holderOf(lock: string): { text: string; ageMs: number } | undefined {
   try {
     return { text: readFileSync(lock, 'utf8'), ageMs: Date.now() - statSync(lock).mtimeMs };
@@ -51,7 +53,10 @@ function holderOf(lock: string): { text: string; ageMs: number } | undefined {
   }
 }
 
-/** Removes a lock whose process was killed. Two may try it: who moves away another lock than it saw puts it back. */
+/**
+ * Removes the lock of a killed process. Two processes may try: one that moved a different lock than it saw puts it
+ * back.
+ */
 function clearAbandoned(lock: string): void {
   const holder = holderOf(lock);
   if (!holder || Math.abs(holder.ageMs) < ABANDONED_MS) return;
@@ -69,8 +74,9 @@ function clearAbandoned(lock: string): void {
 }
 
 /**
- * Runs `work` while no other process runs one for the same `file`. It holds the event loop: for work of milliseconds.
- * @throws PlatenError file/busy when another process doesn't let go
+ * Runs `work` while no other process runs one for the same `file`. Blocks the event loop: only for milliseconds of
+ * work.
+ * @throws PlatenError file/busy when another process doesn't release the lock
  */
 export function withLockSync<T>(file: string, work: () => T): T {
   const lock = `${file}.lock`;
@@ -90,7 +96,7 @@ export function withLockSync<T>(file: string, work: () => T): T {
   }
 }
 
-/** As `withLockSync`, for work that takes longer; it does not hold the event loop. Not for a lock that it holds already. */
+/** As `withLockSync`, for longer work and without blocking the event loop. Not reentrant. */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   const lock = `${file}.lock`;
   mkdirSync(dirname(file), { recursive: true });
