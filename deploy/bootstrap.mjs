@@ -21,10 +21,10 @@ import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
-/** 20.15 brought zlib.crc32, which the journal and the log memory on disk use. */
+/** 20.15 added zlib.crc32, which the journal and the log memory on disk use. */
 const NODE_MIN = [20, 15];
 
-/** Says what is happening on stderr: stdout belongs to the program that runs. */
+/** Prints progress on stderr: stdout belongs to the program that runs. */
 function say(text) {
   process.stderr.write(`${text}\n`);
 }
@@ -34,10 +34,10 @@ function stop(text) {
   process.exit(1);
 }
 
-/** How long a lock may stand without the process id that is written right after it. */
+/** How long a lock may exist without the process id, which is written right after it. */
 const LOCK_EMPTY_MS_MAX = 5_000;
 
-/** Whether a process is there; one of another user counts. */
+/** Whether the process is running, under any user. */
 function lives(pid) {
   try {
     process.kill(pid, 0);
@@ -47,9 +47,7 @@ function lives(pid) {
   }
 }
 
-/**
- * Takes a lock by a file that holds our process id; waits while the process that holds it lives. Gives what releases it.
- */
+/** Takes a lock file that holds our process id; waits while its holder runs. Returns a function that releases it. */
 function takeLock(file) {
   for (let told = false; ; ) {
     try {
@@ -64,11 +62,11 @@ function takeLock(file) {
       holder = Number(readFileSync(file, 'utf8'));
       age = Date.now() - statSync(file).mtimeMs;
     } catch {
-      // Released between the two looks: try again.
+      // Released between the two reads: try again.
       continue;
     }
     if (holder > 0 ? !lives(holder) : age > LOCK_EMPTY_MS_MAX) {
-      // Left behind by one that was killed, maybe before it wrote who it is.
+      // Left by a killed process, maybe before it wrote its id.
       rmSync(file, { force: true });
       continue;
     }
@@ -78,14 +76,14 @@ function takeLock(file) {
   }
 }
 
-/** Installs npm packages in `folder` when its lock file is not the one that was installed last. */
+/** Runs npm ci in `folder` when its lock file is not the one installed last. */
 export function installPackages(folder) {
   const lock = readFileSync(join(folder, 'package-lock.json'));
   const wanted = createHash('sha256').update(lock).update(process.version).digest('hex');
   const stamp = join(folder, 'node_modules', '.platen-lock');
   const current = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
   if (current()) return;
-  // npm empties node_modules first: two of them at once leave neither whole.
+  // npm empties node_modules first: two runs at once would leave it broken.
   const release = takeLock(join(folder, '.installing'));
   process.once('exit', release);
   if (current()) {
@@ -99,14 +97,16 @@ export function installPackages(folder) {
   });
   if (npm.error)
     stop(`npm could not be started (${npm.error.message}). Install Node.js with npm, then try again.`);
-  if (npm.status !== 0)
-    stop(`npm ci failed in ${folder}. Mend what it printed above, then type the command again.`);
+  if (npm.status !== 0) stop(`npm ci failed in ${folder}. Fix the error above, then run the command again.`);
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
   writeFileSync(stamp, wanted);
   release();
 }
 
-/** The first file called `program` on the PATH or in the folders where Debian keeps servers; an absolute path is itself. */
+/**
+ * The first file called `program` on the PATH or in the folders where Debian puts servers; an absolute path is returned
+ * as is.
+ */
 function findProgram(program) {
   if (program.startsWith('/')) return existsSync(program) ? program : undefined;
   for (const folder of [
@@ -119,13 +119,13 @@ function findProgram(program) {
       accessSync(join(folder, program), constants.X_OK);
       return join(folder, program);
     } catch {
-      // Not in this folder: the next one may have it.
+      // Not in this folder: try the next one.
     }
   }
   return undefined;
 }
 
-/** Installs the Debian packages whose programs the tests start, or says exactly what to type. */
+/** Installs the Debian packages of the programs that the tests start, or prints the command to type. */
 function installCounterparts() {
   const { tests } = JSON.parse(readFileSync(join(root, 'deploy', 'packages.json'), 'utf8'));
   const missing = Object.entries(tests).filter(([program]) => !findProgram(program));
@@ -138,7 +138,7 @@ function installCounterparts() {
     );
   }
   say(`platen: installing Debian packages for the tests: ${names.join(' ')} …`);
-  // Services must not start by themselves: the tests start their own on free ports.
+  // Services must not start: the tests start their own on free ports.
   const policy = '/usr/sbin/policy-rc.d';
   const ownPolicy = !existsSync(policy);
   if (ownPolicy) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
@@ -150,11 +150,11 @@ function installCounterparts() {
   if (apt.status !== 0) stop(`installing failed. Type this, then npm test again:\n  ${command}`);
 }
 
-/** Runs a command to its end, passing signals on, and gives its exit code. */
+/** Runs a command to its end, forwards signals, and returns its exit code. */
 function run(command, args, env = {}) {
   return new Promise((done) => {
     const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
-    // The terminal sends SIGINT to the whole group already; only a targeted SIGTERM has to be passed on.
+    // The terminal sends SIGINT to the whole group already; only a SIGTERM to this process must be forwarded.
     const pass = () => child.kill('SIGTERM');
     const ignore = () => undefined;
     process.on('SIGTERM', pass);
