@@ -1,16 +1,16 @@
 /**
- * What a counter that should only grow says was counted. One that falls loses nothing that was counted before and
- * invents nothing: either a new count began (another board), or one answer was wrong and the counter comes back. Pure.
+ * How much a counter that should only grow has counted. A fall loses nothing counted before and invents nothing: either
+ * a new count began (another board), or one value was wrong and the counter comes back. Pure.
  */
 import { READING_LIMITS } from './limits.ts';
 
-/** Counters of printers are often 32 bits wide: one that was about to overflow goes on from zero. */
+/** Printers often have 32-bit counters: close to the overflow, one continues from zero. */
 const WRAP = 2 ** 32;
 const WRAP_MARGIN = 100_000;
 
 export interface CounterState {
   value: number;
-  /** From where, and to where, it fell without having come back since; the newest last. */
+  /** Falls from which the counter has not come back, newest last. */
   falls?: [high: number, base: number][];
 }
 
@@ -18,7 +18,7 @@ export interface Counted {
   state: CounterState;
   /** How much was counted since the value before. */
   grown: number;
-  /** `fell`: a new count began. `returned`: it did not after all. */
+  /** `fell`: a new count began. `returned`: the counter came back after all. */
   change?: 'fell' | 'returned';
 }
 
@@ -40,7 +40,7 @@ export function countOn(before: CounterState | undefined, value: number): Counte
   if (passed.length === 0) return { state, grown: step };
   const high = Math.max(...passed.map(([from]) => from));
   const base = Math.min(...passed.map(([, to]) => to));
-  // One leap over most of the way back is no printing: the fall was a wrong answer, and only what is above it is new.
+  // A single jump most of the way back is no printing: the fall was a wrong value, and only what exceeds it is new.
   if (high > last && 2 * step > high - base) return { state, grown: value - high, change: 'returned' };
   return { state, grown: step };
 }

@@ -1,4 +1,4 @@
-/** The report of installed software: which versions stand where, and how old they are by the catalog. */
+/** The report of installed software: versions per printer, and their age by the catalog. */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { FirmwareItem } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
@@ -18,7 +18,7 @@ interface FirmwareRow {
 type AgeOf = (software: string, version: string) => FirmwareAge;
 
 const KEY = ['name', 'software', 'version'] as const;
-/** What is sorted by before name, software and version, so that ascending order is the one asked for. */
+/** Expressions to sort by before name, software and version, so that ascending is the requested order. */
 const SORTS: Record<FirmwareQuery['sort'], string | undefined> = {
   '-printers': '-printers',
   printers: 'printers',
@@ -33,7 +33,7 @@ export class FirmwareRows {
     this.#database = database;
   }
 
-  /** How old each version is that somebody has. @throws PlatenError request/too-heavy */
+  /** The age of every installed version. @throws PlatenError request/too-heavy */
   async #ages(software: string | undefined, ageOf: AgeOf): Promise<[string[], string[], number[]]> {
     const most = READING_LIMITS.versions_sorted_max;
     const rows = await this.#database.query<{ software: string; version: string }>(
@@ -53,7 +53,7 @@ export class FirmwareRows {
     ];
   }
 
-  /** @param ageOf what the catalog in force says of a version */
+  /** @param ageOf the age of a version by the catalog in force */
   async list(query: FirmwareQuery, page: PageRequest, ageOf: AgeOf): Promise<Page<FirmwareItem>> {
     const { by, sort, software, model, site } = query;
     const list = `firmware ${by} ${sort}`;

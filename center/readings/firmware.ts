@@ -6,7 +6,7 @@ import type { FirmwareAge } from '../queries.ts';
 
 const UNLISTED: FirmwareAge = { status: 'unlisted' };
 
-/** How many releases are not newer than the version; undefined when the order has no place for it. */
+/** The number of releases not newer than the version; undefined when it has no place in the order. */
 function placeOf({ scheme, releases, versions }: Product, version: string): number | undefined {
   const index = versions.find(version);
   if (index >= 0) return index + 1;
@@ -15,7 +15,7 @@ function placeOf({ scheme, releases, versions }: Product, version: string): numb
   return releases.filter((release) => scheme.compare(release.key, key) <= 0).length;
 }
 
-/** The newest release to which steps lead from the version, through released ones only; undefined: none. */
+/** The newest release that steps through released versions lead to; undefined for none. */
 function newestReachable({ releases, versions, scheme }: Product, version: string, place: number) {
   // Steps up go from older to newer, so one pass in ascending order finds all: reached[i] counts those before i.
   const installed = versions.find(version);
@@ -44,8 +44,8 @@ function newestReachable({ releases, versions, scheme }: Product, version: strin
 }
 
 /**
- * What the catalog says of an installed version. `allowed` looks at the steps (`from`) only; whether a release fits the
- * other parts of a printer is for `campaigns.preview` to say.
+ * The age of an installed version by the catalog. `allowed` follows from the steps (`from`) only; whether a release fits
+ * a printer's other parts is answered by `campaigns.preview`.
  */
 export function firmwareAge(
   catalog: CompiledCatalog | undefined,

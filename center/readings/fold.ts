@@ -1,6 +1,6 @@
 /**
- * What a reading adds to what is known of its printer: counters by day, supplies by cartridge, the latest of everything.
- * Pure: the same readings in the same order give the same state, whatever batches they came in.
+ * Adds a reading to what is known of its printer: counters by day, supplies by cartridge, the latest of everything.
+ * Pure: the same readings in the same order give the same state, however they are batched.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { ReadingFacts, ReadingInput, Readings } from '../../schemas/types.ts';
@@ -10,19 +10,19 @@ import { localDay } from './local-day.ts';
 import type { Derived } from './signs.ts';
 import { type EndedSupply, type SupplyState, supplyOn } from './supply.ts';
 
-/** What was counted on one day in the printer's zone. */
+/** Counts of one day in the printer's zone. */
 export interface DayCount {
   day: number;
   readings: number;
   first_ms: number;
   last_ms: number;
-  /** Counters that began anew. */
+  /** Number of counters that started again. */
   resets: number;
-  /** Supplies that were exchanged; missing while there are none. */
+  /** Number of exchanged supplies; missing for none. */
   exchanges?: number;
-  /** Days before this one without a reading: what was counted meanwhile stands on this day. */
+  /** Days without a reading before this one, whose counts are included in this day. */
   gap_days: number;
-  /** Value at the day's end, and how much was counted on it. */
+  /** Value at the end of the day, and the amount counted on it. */
   counters: Record<string, { end: number; grown: number; resets?: number }>;
 }
 
@@ -30,9 +30,9 @@ export interface DayCount {
 export interface ReadingState {
   /** Agent starts with their highest numbers, the current one last. */
   sessions: [session: string, number: number][];
-  /** The moment that the last reading counts for. */
+  /** The time assigned to the last reading. */
   time_ms: number;
-  /** When the printer itself says that it was. */
+  /** The printer's own time of it. */
   at: string;
   today: DayCount;
   counters: Record<string, CounterState & { seen_ms: number }>;
@@ -44,22 +44,22 @@ export interface ReadingState {
 }
 
 export interface Folded {
-  /** `again`: known already. `late`: of an earlier session, kept but of no consequence any more. */
+  /** `again`: known already. `late`: of an earlier session; it is kept without further effect. */
   outcome: 'new' | 'again' | 'late';
   state: ReadingState;
-  /** Supplies that were exchanged, or gave way to others. */
+  /** Supplies that were exchanged or dropped. */
   ended: EndedSupply[];
-  /** Symbols of supplies of which something new is to be written. */
+  /** Symbols of supplies that must be written. */
   changed: string[];
-  /** What of the reading was bounded. */
+  /** Limits that the reading exceeded. */
   notes: PlatenError[];
-  /** What rules need to know of the readings before this one; missing unless it is new. */
+  /** What rules need to know of earlier readings; only for a new one. */
   derived?: Derived;
 }
 
 const DAY_MS = 86_400_000;
 
-/** The moment that a reading counts for: the printer's own time where it can be right, and never before the last one. */
+/** The time of a reading: the printer's own where it is plausible, and never before the last one. */
 function timeOf(at: string, received_ms: number, before_ms: number | undefined): number {
   const at_ms = Date.parse(at);
   const { at_behind_ms_max, at_ahead_ms_max } = READING_LIMITS;
@@ -67,7 +67,7 @@ function timeOf(at: string, received_ms: number, before_ms: number | undefined):
   return Math.max(right ? at_ms : received_ms, before_ms ?? Number.NEGATIVE_INFINITY);
 }
 
-/** Sessions with this number in them; undefined when it was there before. */
+/** The sessions with this number added; undefined when it was there before. */
 function numbered(
   sessions: ReadingState['sessions'],
   session: string,
@@ -85,7 +85,7 @@ function numbered(
   return { sessions: next, late: index < sessions.length - 1 };
 }
 
-/** A copy whose members may have any name: "__proto__" is one like others in it. */
+/** A copy that accepts any member name, even "__proto__". */
 function copied<T>(members: Record<string, T> | undefined): Record<string, T> {
   return Object.assign(Object.create(null) as Record<string, T>, members);
 }
@@ -94,7 +94,7 @@ function emptyDay(day: number, time_ms: number, gap_days: number): DayCount {
   return { day, readings: 0, first_ms: time_ms, last_ms: time_ms, resets: 0, gap_days, counters: {} };
 }
 
-/** The longest unseen of more names than may be followed; undefined while there is room, or nobody to give way. */
+/** When there are too many names, the one unseen for longest; undefined while there is room, or when none may go. */
 function givesWay<T extends { seen_ms: number }>(
   known: Record<string, T>,
   time_ms: number,
@@ -109,7 +109,7 @@ function givesWay<T extends { seen_ms: number }>(
   return oldest;
 }
 
-/** Makes room for a name; gives which one went, or false when there is none. */
+/** Makes room for a name. @returns the name that was dropped, or false when there was none */
 function makeRoom<T extends { seen_ms: number }>(
   known: Record<string, T>,
   name: string,
@@ -142,7 +142,7 @@ function takeCounters(state: ReadingState, reading: Readings, notes: PlatenError
     const before = Object.hasOwn(today.counters, name) ? today.counters[name] : undefined;
     let resets = before?.resets ?? 0;
     if (change === 'fell') resets += 1;
-    // A fall of an earlier day stands there: whoever read it meanwhile was told so.
+    // A fall on an earlier day stays in its record, which may have been read already.
     else if (change === 'returned' && resets > 0) resets -= 1;
     today.resets += resets - (before?.resets ?? 0);
     today.counters[name] = {
@@ -194,7 +194,7 @@ function takeSupplies(
 
 /**
  * Takes one reading.
- * @param before what is known; it is not changed
+ * @param before the state so far; it is not changed
  * @param received_ms when the reading came, by the center's clock
  * @param zone the printer's time zone
  */
@@ -213,7 +213,7 @@ export function foldReading(
   const { sessions } = numbers;
   if (before && numbers.late) return { outcome: 'late', state: { ...before, sessions }, ...folded };
   const time_ms = timeOf(reading.at, received_ms, before?.time_ms);
-  // A printer that moves west would else have a day twice.
+  // Otherwise a printer that moves west would have a day twice.
   const day = Math.max(localDay(time_ms, zone), before?.today.day ?? Number.NEGATIVE_INFINITY);
   const sameDay = before?.today.day === day;
   const gap_days = before && !sameDay ? day - before.today.day - 1 : 0;

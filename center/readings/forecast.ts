@@ -1,38 +1,38 @@
 /**
- * When a supply will be empty, from what was left of it at the end of each day: the mean use, steadied by the median of
- * the slopes between all pairs of days, with its trend and the pattern of the week once there is enough of them, and an
- * interval that should hold the truth in four of five cases. Pure.
+ * Forecasts when a supply will be empty, from its level at the end of each day: the mean use, stabilised by the median
+ * slope between all pairs of days, with its trend and weekly pattern where there is enough data, and an interval that
+ * should contain the true day in four of five cases. Pure.
  */
 
-/** Days from the end of the last day that is known. */
+/** In days from the end of the last known day. */
 export interface Forecast {
   days: number;
   low: number;
-  /** Missing where it may also last for ever. */
+  /** Missing when it may also last forever. */
   high?: number;
 }
 
 export type Levels = readonly (readonly [day: number, left: number])[];
 
-/** Less than this says nothing yet. */
+/** With fewer days there is no forecast. */
 const DAYS_MIN = 4;
 const USED_MIN = 0.02;
-/** What is older says little about the use of today. */
+/** Older days say little about the current use. */
 const DAYS_USED = 28;
-/** So many days are needed before working days are told from weekends. */
+/** Days needed to distinguish working days from weekends. */
 const PATTERN_DAYS_MIN = 14;
 const HORIZON_DAYS_MAX = 730;
 /** Quantile of the normal distribution for an interval of 80 %. */
 const Z = 1.2816;
-/** How much the median counts beside the mean. The figures below are set so that `npm run bench -- forecast` meets its bars. */
+/** Weight of the median beside the mean. These constants are tuned so that `npm run bench -- forecast` meets its bars. */
 const MEDIAN_WEIGHT = 0.1;
-/** Days of each half before a trend is looked for, how much more than chance it must be, and what it may be off. */
+/** Days per half needed for a trend, how far it must exceed chance, and its possible error. */
 const TREND_DAYS_MIN = 5;
 const TREND_CHANCE = 10;
 const TREND_DOUBT = 1.5;
-/** Few days know their own scatter badly: the interval is this much wider for them. */
+/** Few days estimate their own scatter badly: their interval is widened by this. */
 const WIDENED_DAYS = 2.5;
-/** A trend downwards is followed no further than to this part of the mean use. */
+/** A falling trend is followed down to this fraction of the mean use at most. */
 const RATE_FALL_MAX = 3;
 const DAY_DIGITS = 10;
 
@@ -42,7 +42,7 @@ function median(sorted: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
-/** The median of the slopes between all pairs: what is used up a day. */
+/** The median slope between all pairs of days: the use per day. */
 function medianSlope(levels: Levels): number {
   const slopes: number[] = [];
   for (const [index, [day, left]] of levels.entries()) {
@@ -62,7 +62,7 @@ interface Use {
   used: number;
 }
 
-/** What was used on each day; a gap of several days is spread over them. */
+/** The use of each day; a gap of several days is spread over them. */
 function usesOf(levels: Levels): Use[] {
   const uses: Use[] = [];
   for (const [index, [day, left]] of levels.entries()) {
@@ -78,7 +78,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 }
 
-/** How much of the usual use a day has: one for all, or one for working days and one for the others. */
+/** The relative use of a day: one value for all, or one for working days and one for the others. */
 function patternOf(uses: readonly Use[]): (day: number) => number {
   if (uses.length < PATTERN_DAYS_MIN) return () => 1;
   const work = mean(uses.filter(({ day }) => isWorkday(day)).map(({ used }) => used));
@@ -90,15 +90,15 @@ function patternOf(uses: readonly Use[]): (day: number) => number {
 }
 
 interface Trend {
-  /** How much more is used a day by now than on the average of the history. */
+  /** How much the current use per day exceeds the average of the history. */
   ahead: number;
-  /** How far that may be off. */
+  /** Its possible error. */
   doubt: number;
 }
 
 /**
- * Whether use has grown or shrunk, from what each day used more than usual: the second half beside the first, as far as
- * that is more than chance.
+ * Whether use has grown or fallen, from the deviations of the days: the second half compared with the first, as far as
+ * the difference exceeds chance.
  */
 function trendOf(rests: readonly number[], scatter: number): Trend {
   const half = rests.length >> 1;
@@ -113,7 +113,7 @@ function rounded(days: number): number {
   return Math.round(days * DAY_DIGITS) / DAY_DIGITS;
 }
 
-/** When the supply will be empty; undefined while too little of it was used to say. */
+/** When the supply will be empty; undefined while too little was used. */
 export function forecastOf(history: Levels): Forecast | undefined {
   const levels = history.slice(-DAYS_USED);
   const [first, last] = [levels[0], levels.at(-1)];
@@ -127,7 +127,7 @@ export function forecastOf(history: Levels): Forecast | undefined {
   const scatter = rests.reduce((sum, rest) => sum + rest ** 2, 0) / Math.max(1, count - 1);
   const trend = trendOf(rests, scatter);
   const slope = medianSlope(levels);
-  // The median resists single days that were out of the ordinary; large jobs that come again and again are use all the same.
+  // The median resists single unusual days; but large jobs that recur are use all the same.
   const usual = slope > 0 ? MEDIAN_WEIGHT * slope + (1 - MEDIAN_WEIGHT) * average : average;
   const rate = Math.max(usual + trend.ahead, average / RATE_FALL_MAX);
   const widened = Z * (1 + WIDENED_DAYS / count);

@@ -1,4 +1,4 @@
-/** Days and times as a printer's own zone has them. Pure. */
+/** Days and times in a printer's own zone. Pure. */
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
@@ -15,7 +15,7 @@ function formatFor(zone: string): Intl.DateTimeFormat {
     try {
       format = new Intl.DateTimeFormat('en-US', { ...date, ...time, timeZone: zone });
     } catch {
-      // Unknown zones are not kept: printers may name any number of them.
+      // Unknown zones are not cached: printers may invent any number of them.
       return formatFor('UTC');
     }
     formats.set(zone, format);
@@ -23,7 +23,7 @@ function formatFor(zone: string): Intl.DateTimeFormat {
   return format;
 }
 
-/** What a clock in the zone shows, as if it were UTC, in whole seconds. An unknown zone counts as UTC. */
+/** The local time in the zone, as if it were UTC, in whole seconds. An unknown zone counts as UTC. */
 function wallClock(time_ms: number, zone: string): number {
   const parts: Record<string, number> = {};
   for (const { type, value } of formatFor(zone).formatToParts(time_ms)) parts[type] = Number(value);

@@ -1,4 +1,4 @@
-/** Questions about readings, over the tables that `center/ingest/reading-writer.ts` writes. */
+/** Queries on readings, over the tables that `center/ingest/reading-writer.ts` writes. */
 import type { Database } from '../database/database.ts';
 import type { LatestReadings } from '../queries.ts';
 import type { ReadingState } from './fold.ts';
@@ -39,7 +39,7 @@ export class ReadingRows {
     this.#database = database;
   }
 
-  /** The latest that a printer said of everything; undefined when it never said anything. */
+  /** The latest values of everything that a printer reported; undefined when it never sent readings. */
   async latest(printer: string): Promise<LatestReadings | undefined> {
     const [row] = await this.#database.query<{ received: Date; document: ReadingState }>(
       'SELECT received, document FROM reading_states WHERE printer = $1',

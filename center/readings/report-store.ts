@@ -1,4 +1,4 @@
-/** Reports over what readings came to: pages by day, supplies that are in their printers. */
+/** Reports from readings: pages by day, and installed supplies. */
 
 import type { PagesItem, SupplyItem } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
@@ -21,7 +21,7 @@ interface PagesRow {
   silent_days: number;
 }
 
-/** Order, and what comes after a row with so many pages and this name. */
+/** Sort order, and the condition for rows after one with this number of pages and name. */
 const PAGES_SORTS: Record<
   PagesQuery['sort'],
   { order: string; after(pages: () => string, name: string): string }
@@ -53,9 +53,9 @@ interface SupplyRow {
   sort: string;
 }
 
-/** A time that sorts behind all others: nobody can say when these end. */
+/** A time that sorts after all others, for supplies without a forecast. */
 const NEVER = '9999-12-31T00:00:00.000Z';
-/** What is sorted by, written so that texts sort as the values do. */
+/** Sort keys, written so that texts sort as the values do. */
 const SUPPLY_SORTS: Record<SuppliesQuery['sort'], string> = {
   ends: `to_char(coalesce(s.ends_at, '${NEVER}') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`,
   left: `to_char(coalesce(s.last_left, 9) * 10000, 'FM000000')`,
@@ -88,7 +88,7 @@ export class ReportRows implements ReportQueries {
     return this.#firmware.list(...asked);
   }
 
-  /** Zones of printers whose date is a day before, or a day after, that of UTC. */
+  /** Zones of printers whose date is a day before or after that of UTC. */
   async #zonesApart(now_ms: number): Promise<{ before: string[]; after: string[] }> {
     const rows = await this.#database.query<{ timezone: string }>(
       'SELECT DISTINCT timezone FROM printers WHERE timezone IS NOT NULL LIMIT $1',

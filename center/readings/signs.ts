@@ -1,4 +1,4 @@
-/** What trouble rules look at in a reading, with what only the readings before it can tell. Pure. */
+/** What trouble rules look at in a reading, including what follows from earlier readings. Pure. */
 import type { Readings } from '../../schemas/types.ts';
 import { shareLeft } from './supply.ts';
 
@@ -11,7 +11,7 @@ export interface SupplySign {
   color?: string;
   /** The unit of the structure that it belongs to. */
   unit?: string;
-  /** Percent of its capacity, where this reading tells it. */
+  /** Percent of its capacity, if this reading has it. */
   left?: number;
   daysLeft?: number;
   /** This reading shows another cartridge than the one before. */
@@ -21,17 +21,17 @@ export interface SupplySign {
 export interface ReadingSigns {
   session: string;
   number: number;
-  /** The moment that the reading counts for. */
+  /** The time assigned to the reading. */
   time_ms: number;
   counters: Record<string, number>;
   supplies: SupplySign[];
-  /** All states of the printer; undefined when this reading doesn't tell them. */
+  /** All states of the printer; undefined when this reading has none. */
   reasons?: string[];
 }
 
-/** What a reading alone doesn't tell, as it is stored beside it. */
+/** What follows from earlier readings, stored beside the reading. */
 export interface Derived {
-  /** The moment that it counts for. */
+  /** The time assigned to it. */
   t: number;
   /** Symbols of supplies that were exchanged. */
   x?: string[];
@@ -39,7 +39,7 @@ export interface Derived {
   e?: [symbol: string, ends_ms: number][];
 }
 
-/** Puts a reading and what was derived from those before it together. */
+/** Combines a reading with what was derived from earlier ones. */
 export function signsOf(reading: Readings, { t, x = [], e = [] }: Derived): ReadingSigns {
   const ends = new Map(e);
   const supplies = (reading.supplies ?? []).map((supply): SupplySign => {

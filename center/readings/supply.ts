@@ -1,11 +1,11 @@
 /**
- * One supply of a printer over time: how much of it is left, and when it was exchanged. Pure.
+ * One supply of a printer over time: its level and its exchanges. Pure.
  */
 import type { ReadingSupply } from '../../schemas/types.ts';
 import { type Forecast, forecastOf } from './forecast.ts';
 import { READING_LIMITS } from './limits.ts';
 
-/** A level that rises by more than this share of the capacity tells an exchange. */
+/** A level that rises by more than this share of the capacity means an exchange. */
 const EXCHANGE_RISE = 0.2;
 const SHARE_DIGITS = 10_000;
 
@@ -20,21 +20,21 @@ export interface SupplyState {
   level?: number;
   known: NonNullable<ReadingSupply['known']>;
   state?: ReadingSupply['state'];
-  /** Share of the capacity that is left, where that is known: when it was known last. */
+  /** Last known share of the capacity that is left. */
   left?: number;
-  /** When this one was first seen, and how much of it was left then. */
+  /** When this one was first seen, and its level then. */
   since_ms: number;
   sinceLeft?: number;
-  /** Why it is taken for another one than before; missing for the first. */
+  /** Why it counts as another one than before; missing for the first. */
   exchange?: 'serial' | 'level';
   seen_ms: number;
-  /** What was left at the end of each day. */
+  /** Its level at the end of each day. */
   days: [day: number, left: number][];
   /** When it will be empty, counted from the end of the last whole day. */
   forecast?: Forecast & { from_ms: number };
 }
 
-/** One that was exchanged, or is no longer told of. */
+/** A supply that was exchanged, or is no longer reported. */
 export interface EndedSupply {
   symbol: string;
   until_ms: number;
@@ -43,23 +43,23 @@ export interface EndedSupply {
 
 export interface SupplyStep {
   state: SupplyState;
-  /** What was there before, when this is another one. */
+  /** The supply that was there before, if this is another one. */
   ended?: SupplyState;
-  /** Whether anything is worth writing down. */
+  /** Whether it must be written. */
   changed: boolean;
-  /** It seems to be another one and is not taken for that. */
+  /** It seems to be another one but doesn't count as such. */
   refused?: true;
   /** The level was above the capacity. */
   beyond?: { level: number; capacity: number };
 }
 
-/** What a level is a share of. */
+/** The value that a level is a share of. */
 function capacityOf({ capacity, measure }: ReadingSupply): number | undefined {
   const full = capacity ?? (measure === 'percent' ? 100 : undefined);
   return full !== undefined && full > 0 ? full : undefined;
 }
 
-/** The share that is left, rounded; undefined where the level is no measured value. */
+/** The share that is left, rounded; undefined when the level was not measured. */
 export function shareLeft(supply: ReadingSupply): number | undefined {
   const { level, known = 'exact' } = supply;
   const capacity = capacityOf(supply);
@@ -68,7 +68,7 @@ export function shareLeft(supply: ReadingSupply): number | undefined {
   return Math.round(Math.min(level / capacity, 1) * SHARE_DIGITS) / SHARE_DIGITS;
 }
 
-/** By how much a share has risen, without the dust that differences of fractions leave. */
+/** The rise of a share, without rounding errors. */
 function rise(from: number, to: number): number {
   return Math.round((to - from) * SHARE_DIGITS) / SHARE_DIGITS;
 }
@@ -85,7 +85,7 @@ function exchangeOf(
   return undefined;
 }
 
-/** What is told of a supply, over what was known of it: what is missing says nothing. */
+/** The supply with the values of a reading; missing values stay. */
 function told(
   before: SupplyState | undefined,
   supply: ReadingSupply,
@@ -108,8 +108,8 @@ function withDay(days: SupplyState['days'], day: number, left: number): SupplySt
 }
 
 /**
- * Takes what a reading says of one supply.
- * @param mayExchange whether another serial number, or a level that rises, still tells an exchange
+ * Applies a reading to one supply.
+ * @param mayExchange whether another serial number, or a rising level, may still count as an exchange
  */
 export function supplyOn(
   before: SupplyState | undefined,
@@ -129,7 +129,7 @@ export function supplyOn(
   if (!before || exchange) {
     const state: SupplyState = {
       ...told(undefined, supply),
-      // Each has a moment of its own to begin at, also when two readings count for the same one.
+      // Every supply needs its own start, even when two readings have the same time.
       since_ms: before ? Math.max(time_ms, before.since_ms + 1) : time_ms,
       seen_ms: time_ms,
       days: left === undefined ? [] : [[day, left]],
@@ -141,7 +141,7 @@ export function supplyOn(
   const lastDay = before.days.at(-1);
   const moved = left !== undefined && (lastDay?.[0] !== day || lastDay[1] !== left);
   const days = moved ? withDay(before.days, day, left) : before.days;
-  // Only whole days tell how much is used on a day: so it is worked out when the next one begins.
+  // Only whole days show the use per day, so it is computed when the next one begins.
   const whole = moved && lastDay && lastDay[0] !== day ? forecastOf(before.days) : undefined;
   const forecast = whole ? { ...whole, from_ms: before.seen_ms } : before.forecast;
   const shown = left ?? before.left;
@@ -159,7 +159,7 @@ export function supplyOn(
   return { state, changed: !sameShown(before, state), ...refused, ...beyond };
 }
 
-/** Whether nothing differs that is shown. Members have no order: the database gives them back in one of its own. */
+/** Whether all shown values are equal. The order of members doesn't matter: the database has its own. */
 function sameShown(before: SupplyState, after: SupplyState): boolean {
   const { seen_ms: _then, days: _before, forecast: earlier, ...then } = before;
   const { seen_ms: _now, days: _days, forecast: later, ...now } = after;

@@ -12,7 +12,7 @@ interface Component {
   components?: Component[];
 }
 
-/** References within one document: each is given once, whatever the printer calls its parts. */
+/** References within one document: unique, whatever the printer calls its parts. */
 class References {
   readonly #given = new Set<string>();
 
@@ -61,7 +61,7 @@ function device({ symbol, name, hardware, more, software }: Part, references: Re
 
 /**
  * The bill of materials.
- * @param id a UUID: every document has one of its own, also when nothing changed since the one before
+ * @param id a UUID, new for every document, even when nothing changed
  */
 export function cyclonedxInventory(
   printer: InventoryPrinter,

@@ -1,6 +1,6 @@
 /**
- * A printer in GLPI's inventory format (JSON, `inventory_format`), as its network inventory takes it. Pure. What the
- * printer never said is left out.
+ * A printer in GLPI's inventory format (JSON, `inventory_format`), for its network inventory. Pure. Unknown values are
+ * left out.
  */
 import { isIP } from 'node:net';
 import type { InventoryPrinter } from './inventory.ts';
@@ -10,7 +10,7 @@ type Supply = NonNullable<InventoryPrinter['readings']>['supplies'][number];
 const PERCENT = 100;
 const CLIENT = 'Platen';
 
-/** Counters of the wire contract by GLPI's names. */
+/** GLPI's names of counters, with those of the wire contract. */
 const COUNTERS: Record<string, string> = {
   total: 'impressions',
   color: 'impressions-color',
@@ -20,7 +20,7 @@ const COUNTERS: Record<string, string> = {
   faxtotal: 'faxes',
 };
 
-/** Words that GLPI puts before a colour, and those of supplies without one. */
+/** GLPI's prefixes of colours, and its names of supplies without one. */
 const COLORED: Record<string, string> = { toner: 'toner', ink: 'cartridge', drum: 'drum' };
 const PLAIN: Record<string, string> = {
   fuser: 'fuserkit',
@@ -42,13 +42,13 @@ function cartridgeName({ kind, color }: Supply): string | undefined {
   return color === undefined ? undefined : `${colored}${color.toLowerCase().replaceAll(/[^a-z]/g, '')}`;
 }
 
-/** Percent that is left, or what the printer says instead. */
+/** Percent left, or the printer's state of it. */
 function cartridgeValue({ left, state }: Supply): string | undefined {
   if (left !== undefined) return String(Math.round(left * PERCENT));
   return state === undefined ? undefined : STATES[state];
 }
 
-/** Of several supplies of one name the one that ends first counts. */
+/** Of several supplies with one name the one that is empty first counts. */
 function cartridgesOf(supplies: readonly Supply[]): Record<string, string> {
   const named = new Map<string, { value: string; left: number }>();
   for (const supply of supplies) {

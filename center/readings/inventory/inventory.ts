@@ -1,4 +1,4 @@
-/** What exports are made of: what is known of one printer. */
+/** The input of exports: what is known of one printer. */
 import type { Structure } from '../../../schemas/types.ts';
 import type { LatestReadings } from '../../queries.ts';
 
