@@ -32,9 +32,12 @@ test('a second start of the demo resumes with the state of its printers', async 
   const printer = first.plan.printers[0]?.printer ?? '';
   first.driver(printer)?.setVersion('engine:acme.engine', '9.9.9');
   await until(() => first.agent(printer)?.status.structure?.reason === 'change');
+  const begun = first.plan.printers[0]?.spec.pages ?? 0;
+  await until(() => (first.driver(printer)?.model.pages(Date.now()) ?? 0) > begun);
   await first.stop();
 
   const second = story();
+  expect(second.driver(printer)?.model.spec.pages).toBeGreaterThan(begun);
   expect(second.driver(printer)?.model.version('engine:acme.engine')).toBe('9.9.9');
   await until(() => second.agent(printer)?.status.structure !== undefined);
   expect(second.agent(printer)?.status.structure?.units[0]?.software?.[0]?.version).toBe('9.9.9');

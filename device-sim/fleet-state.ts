@@ -1,6 +1,6 @@
 /**
- * Keeps the structures of simulated printers in a file, so that an updated printer is still updated after a restart of
- * the simulation.
+ * Keeps the structures and page counts of simulated printers in a file, so that an updated printer is still updated, and
+ * an exchanged cartridge still in its place, after a restart of the simulation.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,6 +9,8 @@ import { readWholeJson, writeWholeSync } from '../files/whole-file.ts';
 
 /** How long changes are collected before a write: an update changes many printers at once. */
 const WRITE_AFTER_MS = 200;
+/** How long page counts are collected: they change all the time, and a crash only takes a printer back by so much. */
+const WRITE_PAGES_AFTER_MS = 5_000;
 
 interface Kept {
   structure: PrinterStructure;
@@ -19,6 +21,7 @@ export class FleetState {
   readonly #file: string;
   readonly #printers: Record<string, Kept>;
   #timer: NodeJS.Timeout | undefined;
+  #due = Number.POSITIVE_INFINITY;
 
   /** @throws PlatenError setting/invalid when the file is there but can't be read */
   constructor(file: string) {
@@ -33,7 +36,23 @@ export class FleetState {
 
   keep(printer: string, kept: Kept): void {
     this.#printers[printer] = kept;
-    this.#timer ??= setTimeout(() => this.flush(), WRITE_AFTER_MS);
+    this.#writeWithin(WRITE_AFTER_MS);
+  }
+
+  /** Keeps how far the counter of a printer has come; its structure must be kept already. */
+  count(printer: string, pages: number): void {
+    const kept = this.#printers[printer];
+    if (!kept || kept.pages === pages) return;
+    kept.pages = pages;
+    this.#writeWithin(WRITE_PAGES_AFTER_MS);
+  }
+
+  #writeWithin(ms: number): void {
+    const due = performance.now() + ms;
+    if (this.#timer && due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => this.flush(), ms);
   }
 
   /** Writes pending changes. A crash leaves the old file or the new one, never half of one. */
@@ -41,6 +60,7 @@ export class FleetState {
     if (!this.#timer) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#due = Number.POSITIVE_INFINITY;
     mkdirSync(dirname(this.#file), { recursive: true });
     writeWholeSync(this.#file, JSON.stringify(this.#printers), { synced: false });
   }

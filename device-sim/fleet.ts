@@ -34,7 +34,7 @@ export interface FleetOptions {
   reconnectMs?: { first: number; most: number };
   /** The folder where a printer's updater keeps its files. */
   folder?: (printer: string) => string;
-  /** Keeps structures over restarts of the simulation. */
+  /** Keeps structures and page counts over restarts of the simulation. */
   state?: FleetState;
 }
 
@@ -185,7 +185,10 @@ export class SimulatedFleet {
     const stopped = Promise.all([...this.#members.values()].map(({ agent }) => agent.stop()));
     // An installation can't be interrupted, and a long one must not delay the end.
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
-    this.#options.state?.flush();
+    const { state } = this.#options;
+    const now = this.#clock.now();
+    for (const { printer, driver } of this.#members.values()) state?.count(printer, driver.model.pages(now));
+    state?.flush();
     this.#raw?.close();
   }
 
@@ -205,6 +208,7 @@ export class SimulatedFleet {
       logged: () => {
         figures.entriesLogged++;
       },
+      counted: (pages) => state?.count(plan.printer, pages),
     });
     const { passwords } = this.#options;
     const agent: Agent = createAgent({

@@ -33,6 +33,8 @@ export interface SimulatedDriverOptions {
   bricked?(): void;
   /** An error happened. */
   logged?(): void;
+  /** Its counters were read. */
+  counted?(pages: number): void;
 }
 
 /** An error as scenarios tell it. */
@@ -97,7 +99,9 @@ export class SimulatedDriver implements Driver {
 
   async readReadings(): Promise<PrinterReadings | undefined> {
     this.#mustLive();
-    return this.#model.readings(this.#clock.now());
+    const now = this.#clock.now();
+    this.#options.counted?.(this.#model.pages(now));
+    return this.#model.readings(now);
   }
 
   cannotInstall(subject: string): DriverRefusal | undefined {
