@@ -7,12 +7,14 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createUpdater } from '../agent/updater/updater.ts';
-import { startStory, storyPlan } from '../device-sim/story.ts';
+import type { PrinterPlan } from '../device-sim/scenario.ts';
+import { startStory, storyPast, storyPlan } from '../device-sim/story.ts';
 import { readWholeJson, writeWholeSync } from '../files/whole-file.ts';
 import { customOf } from '../releases/targets.ts';
 import { tufTrust } from '../releases/trust.ts';
 import type { Catalog, TroubleRules } from '../schemas/types.ts';
 import { checkSchema } from '../schemas/validate.ts';
+import { sayFigures } from './demo-figures.ts';
 import type { Product } from './product.ts';
 import type { Story } from './story.ts';
 
@@ -50,21 +52,26 @@ async function prepare({ center, repository }: Product): Promise<void> {
   if (missing.length > 0) await repository.release(missing);
 }
 
-/** The passwords of the simulated printers: made at the first start, kept beside the printers' state. */
+/**
+ * The passwords of the simulated printers: made at the first start, kept beside the printers' state. A printer without one
+ * is new: it gets its past.
+ */
 async function passwordsFor(
   product: Product,
   folder: string,
-  printers: string[],
+  printers: PrinterPlan[],
 ): Promise<Record<string, string>> {
   const file = join(folder, 'passwords.json');
   const known = (readWholeJson(
     file,
     'It holds the passwords of the simulated printers. Remove it: they are enrolled again.',
   ) ?? {}) as Record<string, string>;
-  const missing = printers.filter((printer) => known[printer] === undefined);
+  const missing = printers.filter(({ printer }) => known[printer] === undefined);
   if (missing.length > 0) {
-    for (const { printer, password } of await product.accounts.enroll(missing, true))
-      known[printer] = password;
+    for (const { time_ms, readings } of storyPast(missing, product.center.capabilities.now()))
+      await product.ingest.pastReadings(time_ms, readings);
+    const names = missing.map(({ printer }) => printer);
+    for (const { printer, password } of await product.accounts.enroll(names, true)) known[printer] = password;
     writeWholeSync(file, JSON.stringify(known));
   }
   return known;
@@ -80,7 +87,7 @@ export async function startDemo(
   const folder = join(product.dataFolder, 'demo');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   await prepare(product);
-  const printers = storyPlan(count).printers.map(({ printer }) => printer);
+  const { printers } = storyPlan(count);
   const passwords = await passwordsFor(product, folder, printers);
   story?.say(
     `${printers.length} simulated printers are switched on: watch them for a minute, Ctrl-C ends it`,
@@ -94,5 +101,11 @@ export async function startDemo(
     updater: createUpdater({ trust: tufTrust({ root: product.repository.rootBytes() ?? Buffer.alloc(0) }) }),
     log,
   });
-  return { stop: () => fleet.stop() };
+  const silence = story && sayFigures(product.center.capabilities, printers.length, story, log);
+  return {
+    stop: () => {
+      silence?.();
+      return fleet.stop();
+    },
+  };
 }

@@ -12,6 +12,7 @@ import type { StoredAccounts } from '../center/accounts/accounts.ts';
 import type { Center } from '../center/center.ts';
 import { createCenter } from '../center/compose.ts';
 import { SecurityNews } from '../center/fleet/security.ts';
+import type { IngestWriter } from '../center/ingest/ingest.ts';
 import { CENTER_LIMITS } from '../center/limits.ts';
 import { InProcessLink } from '../center/link/link-in-process.ts';
 import { show } from '../center/metrics.ts';
@@ -35,6 +36,7 @@ export interface Product {
   readonly center: Center;
   readonly broker: Broker;
   readonly accounts: StoredAccounts;
+  readonly ingest: IngestWriter;
   /** Where everything listens, for the ready line. */
   readonly addresses: { mqtt: string; mqtts?: string; http: string; webSocket: string; repository: string };
   readonly adminFile: string;
@@ -194,6 +196,7 @@ export async function openProduct(
       center: made,
       broker,
       accounts,
+      ingest: store.ingest,
       adminFile,
       dataFolder: settings.data,
       repository,

@@ -1,7 +1,7 @@
 /**
  * The demo of `npm start`: 25 simulated printers of three models. Most are fine; one has engine software that its
- * controller can't use, one a finisher that its model doesn't accept, four jam until their engine is updated. It takes
- * about a minute. Catalog and rules: deploy/samples/story-catalog.json and story-rules.json.
+ * controller can't use, one a finisher that its model doesn't accept, four jam until their engine is updated, and one
+ * prints the last of its toner until somebody exchanges it. It takes about a minute. Catalog and rules: deploy/samples/story-catalog.json and story-rules.json.
  */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -10,7 +10,8 @@ import { createUpdater } from '../agent/updater/updater.ts';
 import type { UpdaterFactory } from '../agent/updater-seam.ts';
 import { type SimulatedFleet, startFleet } from './fleet.ts';
 import { FleetState } from './fleet-state.ts';
-import { type FleetPlan, planFleet, readScenario } from './scenario.ts';
+import { type PastMoment, pastReadings } from './past-readings.ts';
+import { type FleetPlan, type PrinterPlan, planFleet, readScenario } from './scenario.ts';
 
 export const STORY_PRINTERS = 25;
 
@@ -30,10 +31,23 @@ export interface StoryOptions {
   log?: Logger;
 }
 
-/** The printers of the demo. From a count of 6 on, every special one is among them. */
+/** In the morning and at night, so that a day has most of its pages. */
+const PAST_EVERY_MS = 12 * 3_600_000;
+/** The story's minute shows an hour: printers that print as fast all the time would be empty every day. */
+const PAST_SLOWER = 60;
+
+/** The printers of the demo. From a count of 7 on, every special one is among them. */
 export function storyPlan(count = STORY_PRINTERS, seed?: number): FleetPlan {
   const scenario = readScenario(new URL('./scenarios/story.json', import.meta.url));
   return planFleet(scenario, count, seed);
+}
+
+/** What these printers sent before the demo, from the day before the last month on; the earliest moment first. */
+export function storyPast(printers: readonly PrinterPlan[], start_ms: number): Generator<PastMoment> {
+  const start = new Date(start_ms);
+  const from_ms = Date.UTC(start.getUTCFullYear(), start.getUTCMonth() - 1, 0);
+  const count = Math.ceil((start_ms - from_ms) / PAST_EVERY_MS);
+  return pastReadings(printers, { start_ms, count, every_ms: PAST_EVERY_MS, slower: PAST_SLOWER });
 }
 
 /** Starts the demo. The fleet connects and reconnects by itself; `stop` ends it. */

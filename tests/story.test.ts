@@ -98,6 +98,16 @@ test('printers connect, are judged, are in trouble, are updated and proven well 
     expect(await sees(story, new RegExp(`${printer} {2}update proven`))).toBeGreaterThan(campaign);
   }
   await sees(story, /campaign .* finished/);
+
+  // Pages by site, and supplies with days left, are those of the month before the first start.
+  const pages = story.lines[(await sees(story, /pages in \d{4}-\d{2}: /)) - 1] ?? '';
+  for (const site of ['berlin-3', 'osaka-2', 'paris-1'])
+    expect(pages).toMatch(new RegExp(`${site} \\d+,\\d{3}`));
+  const ends = story.lines[(await sees(story, /supplies that end first: /)) - 1];
+  expect(ends?.match(/ in [\d.]+ days/g)).toHaveLength(3);
+  // One ends within a day: that is a trouble until somebody puts in another one.
+  const ending = await sees(story, /M210-201 {2}trouble opened: Toner ends within a day \(supply\.black\)/);
+  expect(await sees(story, /M210-201 {2}trouble cleared: Toner ends within a day/)).toBeGreaterThan(ending);
   await sees(story, /C360-20\d {2}trouble cured/);
 
   // A few readable lines, not a flood.

@@ -123,6 +123,14 @@ export class IngestWriter {
     return this.#readings.submit(printer, readings, bytes);
   }
 
+  /** Readings from before the printers spoke to this center, written as if they had come at `received_ms`. */
+  pastReadings(
+    received_ms: number,
+    readings: { printer: string; reading: Readings; timezone?: string }[],
+  ): Promise<void> {
+    return this.#readings.past(received_ms, readings);
+  }
+
   /** `fresh` is false for a report that was stored before. */
   update(printer: string, report: UpdateReport): Promise<{ fresh: boolean }> {
     return this.#updates.submit({ printer, report });

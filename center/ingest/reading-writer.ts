@@ -21,6 +21,8 @@ export interface ReadingItem {
   printer: string;
   reading: Readings;
   bytes: number;
+  /** Zone of a printer that has not told it yet. */
+  timezone?: string;
 }
 
 export interface ReadingResult {
@@ -182,6 +184,17 @@ export class ReadingWriter {
     return this.#commit.submit({ printer, reading, bytes });
   }
 
+  /**
+   * Writes readings as if they had come at `received_ms`. For readings from before the printers spoke to this center: a
+   * printer that has sent later ones counts them for its last moment.
+   */
+  async past(received_ms: number, items: Omit<ReadingItem, 'bytes'>[]): Promise<void> {
+    await this.#write(
+      items.map((item) => ({ ...item, bytes: 0 })),
+      () => received_ms,
+    );
+  }
+
   /** Resolves when everything that was given until now is settled. */
   settled(): Promise<void> {
     return this.#commit.settled();
@@ -192,10 +205,10 @@ export class ReadingWriter {
     return this.#commit.close();
   }
 
-  async #write(items: ReadingItem[]): Promise<ReadingResult[]> {
+  async #write(items: ReadingItem[], now = this.#now): Promise<ReadingResult[]> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const received_ms = this.#now();
+        const received_ms = now();
         if (!this.#partitions.has(received_ms)) await this.#partitions.ensure(received_ms);
         return await this.#database.transaction((client) => this.#writeOnce(client, items, received_ms));
       } catch (error) {
@@ -215,12 +228,12 @@ export class ReadingWriter {
     });
     const known = new Map(rows.map((row) => [row.printer, row]));
     const changes: Changes = { raw: [], states: new Map(), days: new Map(), supplies: new Map() };
-    const results = items.map(({ printer, reading }): ReadingResult => {
+    const results = items.map(({ printer, reading, timezone }): ReadingResult => {
       const json = storableJson(reading);
       // What the database keeps is what is compared next time, so both must be the same text.
       const stored = JSON.parse(json) as Readings;
       const before = changes.states.get(printer) ?? known.get(printer)?.state ?? undefined;
-      const folded = foldReading(before, stored, received_ms, known.get(printer)?.timezone ?? undefined);
+      const folded = foldReading(before, stored, received_ms, known.get(printer)?.timezone ?? timezone);
       const { outcome, state, notes, derived } = folded;
       if (outcome === 'again') return { outcome, notes };
       const { session, number, at } = stored;
