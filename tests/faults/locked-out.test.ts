@@ -201,7 +201,7 @@ test('a password that was changed since is said at the next start, and nothing i
       product = next;
     }),
   ).resolves.toBeUndefined();
-  expect(warnings(running)).toMatch(/does not hold the present password of admin.*platen admin reset/);
+  expect(warnings(running)).toMatch(/does not hold the current password of admin.*platen admin reset/);
   expect(await mayEnter(running, 'admin', 'chosen by hand')).toBe(true);
   await end(running);
 });
