@@ -32,7 +32,7 @@ const TREND_CHANCE = 10;
 const TREND_DOUBT = 1.5;
 /** Few days estimate their own scatter badly: their interval is widened by this. */
 const WIDENED_DAYS = 2.5;
-/** A falling trend is followed down to this fraction of the mean use at most. */
+/** A falling trend is followed down to the mean use divided by this, at most. */
 const RATE_FALL_MAX = 3;
 const DAY_DIGITS = 10;
 
