@@ -59,7 +59,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await client?.endAsync(true);
-  center?.process.kill('SIGKILL');
+  // Not killed: its Postgres would stay.
+  await center?.stop();
   await mosquitto?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
