@@ -302,8 +302,8 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-/** Our own names that are not settings: for tests and their seeds. */
-const NO_SETTING = /^PLATEN_(TEST_.*|SEED)$/;
+/** Our own names that are not settings: for tests and their seeds, and the center that the command line asks. */
+const NO_SETTING = /^PLATEN_(TEST_.*|SEED|CONTEXT)$/;
 /** Variables that Kubernetes sets in every container for a service called platen. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT(_.*)?)$|_PORT_\d+_(TCP|UDP)(_.*)?$/;
 const SERVICE_ADDRESS = /^(tcp|udp):\/\//;

@@ -1,4 +1,4 @@
-/** `platen rules test`: runs the tests beside trouble rules and replays a log through them, without a server. */
+/** `platen rules`: runs the tests beside trouble rules and replays a log through them without a server; puts rules in force. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
@@ -8,6 +8,7 @@ import { type FinishedLine, Replay, ReplayError } from '../../center/trouble/eng
 import { reasonOf } from '../../schemas/errors.ts';
 import type { TroubleRules } from '../../schemas/types.ts';
 import { eachLine } from '../json-lines.ts';
+import { addDocumentCommands } from './documents.ts';
 
 interface TestOptions {
   rules: string;
@@ -207,7 +208,7 @@ async function test(options: TestOptions): Promise<void> {
 }
 
 export function command(): Command {
-  const rules = new Command('rules').description('Trouble rules: what the error logs mean.');
+  const rules = new Command('rules').description('test trouble rules, or put them in force');
   rules
     .command('test')
     .description(
@@ -221,5 +222,5 @@ export function command(): Command {
     .option('--expect <file>', 'JSON lines: the troubles that --log must give')
     .option('--json', 'end with one JSON object of counts and coverage')
     .action(test);
-  return rules;
+  return addDocumentCommands(rules, 'rules');
 }
