@@ -9,6 +9,7 @@ import { openRepository } from '../releases/repository.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import type { FleetEvent, Order, Structure, UpdateReport, Verdict } from '../schemas/types.ts';
 import { ACCESS_CODE, type BambuPrinter, SERIAL, startBambuPrinter } from './far-sides/bambu.ts';
+import { type FirmwarePrinter, startFirmwarePrinter } from './far-sides/ipp-firmware.ts';
 import { type IppPrinter, startIppPrinter } from './far-sides/ippeveprinter.ts';
 import { type SnmpPrinter, startSnmpPrinter } from './far-sides/snmpd.ts';
 import type { Ear } from './harness/ear.ts';
@@ -43,6 +44,10 @@ function catalog(): Record<string, unknown> {
       ...apparatus.filter(({ model }) => model !== 'bizhub C360i'),
       { model: 'bizhub C360i' },
       { model: 'X1 Carbon' },
+      {
+        model: 'FW7',
+        requires: [{ software: 'fwco.controller', range: '>=1.1', because: 'the new signatures' }],
+      },
     ],
     units: [
       ...units,
@@ -65,6 +70,7 @@ function catalog(): Record<string, unknown> {
       product(`${KM}.df-714`, 'adf', 'text', ['G00-08']),
       product(`${KM}.pc-216`, 'feeder', 'text', ['G00-05']),
       product(`${KM}.lu-302`, 'feeder', 'text', ['G00-02']),
+      product('fwco.controller', 'apparatus', 'dotted', ['1.0', '1.1']),
       product('bambu.ota', 'apparatus', 'text', ['01.08.02.00']),
       product('bambu.mc', 'mc', 'text', ['00.00.30.70']),
       product('bambu.th', 'th', 'text', ['00.00.09.20']),
@@ -79,11 +85,18 @@ let folder: string;
 let ipp: IppPrinter;
 let snmp: SnmpPrinter;
 let bambu: BambuPrinter;
+/** IPP Firmware Update has no real printer yet: this far side is ours. */
+let updatable: FirmwarePrinter;
 const running: RunningAgents[] = [];
 
 beforeAll(async () => {
   folder = temporaryFolder('platen-real-orders-');
-  [ipp, snmp, bambu] = await Promise.all([startIppPrinter(), startSnmpPrinter(), startBambuPrinter()]);
+  [ipp, snmp, bambu, updatable] = await Promise.all([
+    startIppPrinter(),
+    startSnmpPrinter(),
+    startBambuPrinter(),
+    startFirmwarePrinter([['Controller', '1.0']], 'FWCo'),
+  ]);
 });
 afterAll(async () => {
   const stopped = await Promise.allSettled([
@@ -91,6 +104,7 @@ afterAll(async () => {
     ipp.stop(),
     snmp.stop(),
     bambu.stop(),
+    updatable.stop(),
   ]);
   rmSync(folder, { recursive: true, force: true });
   expect(stopped.filter(({ status }) => status === 'rejected')).toEqual([]);
@@ -203,6 +217,28 @@ test('the maker’s tool installs: verdict → order → download → installed 
     ({ printer, what }) => printer === id && what === 'proven',
   );
   expect(proven.printer).toBe(id);
+});
+
+test('IPP Firmware Update: order → accepted → installing → claimed → proven by its own structure', async () => {
+  const id = 'ipp-fw-1';
+  const events = await setting.listen(EVENTS);
+  updatable.repository = [['Controller', '1.1']];
+  const printer = {
+    printer: id,
+    urls: [updatable.url],
+    ipp: { firmwareUpdate: { repositories: ['https://firmware.acme.example/fw7'], pollMs: 50 } },
+  };
+  const [ear] = (await speakFor('ipp-firmware', [printer], true)) as [Ear];
+  const judged = await ear.hear<Structure>(printerTopic.structure(id));
+  expect(judged.apparatus.software).toMatchObject([{ id: 'fwco.controller', version: '1.0' }]);
+  const { order, told } = await orderAndEnd(ear, id, 'claimed', 'failed', 'rejected', 'rolled-back');
+  expect(order.steps).toMatchObject([{ subject: 'apparatus:fwco.controller', from: '1.0', to: '1.1' }]);
+  const states = told.map(({ state }) => state).filter((state, i, all) => state !== all[i - 1]);
+  expect(states).toEqual(['accepted', 'downloading', 'verified', 'installing', 'self-testing', 'claimed']);
+  expect(updatable.asked.map(({ operation }) => operation)).toEqual([0x6b, 0x6c]);
+  const after = await ear.hear<Structure>(printerTopic.structure(id), (s) => s.session !== judged.session);
+  expect(after.apparatus.software).toMatchObject([{ id: 'fwco.controller', version: '1.1' }]);
+  await events.hear<FleetEvent>(EVENTS, ({ printer: of, what }) => of === id && what === 'proven');
 });
 
 test('printers that are only read reject their order in words for an operator; the verdict names what to bring', async () => {
