@@ -2,10 +2,26 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { type SimulatedFleet, startFleet } from '../device-sim/fleet.ts';
 import { checkScenario, planFleet } from '../device-sim/scenario.ts';
+import { printerTopic } from '../schemas/topics.ts';
 import { eventually } from './harness/ear.ts';
+import { sampleStructure } from './harness/printer.ts';
 import { useProduct } from './harness/setting.ts';
 
-const setting = useProduct();
+const setting = useProduct({
+  rules: {
+    rules: 'readings.1',
+    list: [
+      {
+        id: 'toner',
+        title: 'Toner is nearly used up',
+        by: ['printer', 'unit'],
+        when: { supply: { kind: 'toner', level: { lt: 10 } } },
+      },
+      { id: 'life', title: 'Its life is over', when: { counter: { name: 'scans', ge: 5_000 } } },
+      { id: 'door', title: 'A cover is open', when: { reason: { is: 'cover-open' } } },
+    ],
+  },
+});
 let fleet: SimulatedFleet | undefined;
 afterEach(async () => {
   await fleet?.stop();
@@ -67,4 +83,38 @@ test('an exchange of toner is told as it happens', async () => {
   }, 'another cartridge');
   expect(after.left).toBeGreaterThan(0.3);
   expect(after.since > (before?.since ?? '')).toBe(true);
+});
+
+test('readings that a printer publishes open troubles of a supply, a counter and a reason, and clear them', async () => {
+  const id = 'rules-on-readings';
+  const printer = await setting.printer(id);
+  await printer.structure(sampleStructure());
+  await printer.verdictOn(1);
+  let number = 0;
+  const reading = (scans: number, serial: string, level: number, reasons: string[]) =>
+    printer.say(printerTopic.readings(id), {
+      session: '01JD',
+      number: ++number,
+      at: new Date().toISOString(),
+      reasons,
+      counters: { scans },
+      supplies: [{ symbol: 'supply.black', kind: 'toner', serial, level, measure: 'percent' }],
+    });
+  const troubles = async () => {
+    const { items } = (await setting.operator.call('troubles.list', { printer: id })) as {
+      items: { rule: string; state: string; unit?: string }[];
+    };
+    return items.map(({ rule, state }) => `${rule} ${state}`).sort();
+  };
+  const become = async (expected: string[]) => {
+    await eventually(async () => String(await troubles()) === String(expected), expected.join(', '));
+  };
+  await reading(4_999, 'T1', 11, []);
+  await reading(5_000, 'T1', 9, ['cover-open-warning']);
+  await become(['door open', 'life open', 'toner open']);
+  // A fuller level of the same cartridge is no exchange; another board counts anew.
+  await reading(10, 'T1', 12, []);
+  await become(['door cleared', 'life cleared', 'toner open']);
+  await reading(11, 'T2', 100, []);
+  await become(['door cleared', 'life cleared', 'toner cleared']);
 });
