@@ -35,6 +35,10 @@ export interface CatalogConfirm {
   limit(): Promise<number>;
   /** @param printers undefined: nobody knows how many */
   hold(catalog: string, printers: number | undefined, most: number): Promise<void>;
+  /** The corrections of a catalog need no agreement, whatever was said of it before. */
+  agree(catalog: string): Promise<void>;
+  /** Name of the latest catalog whose corrections needed no agreement; undefined: there is none. */
+  lastAgreed(): Promise<string | undefined>;
 }
 
 function checked(document: unknown): Catalog {
@@ -101,10 +105,21 @@ export class Catalogs implements CatalogService {
     return this.#sources.documents.get('catalog', name);
   }
 
+  /**
+   * The catalog that misfits are counted against: the latest one whose corrections needed no agreement. Counted against one
+   * that waits for agreement, its misfits would be nothing new, and any further catalog would let them through.
+   */
+  async #agreed(): Promise<Catalog | undefined> {
+    const { confirm, documents } = this.#sources;
+    const name = await confirm.lastAgreed();
+    if (name === this.#current?.catalog) return this.#current;
+    return name === undefined ? undefined : (await documents.get('catalog', name))?.document;
+  }
+
   /** Of how many printers a catalog makes misfits; undefined when it takes too long to find out. */
   async #misfits(document: unknown): Promise<number | undefined> {
     try {
-      return (await this.#sources.questions.impact(document, this.#current)).misfits;
+      return (await this.#sources.questions.impact(document, await this.#agreed())).misfits;
     } catch (error) {
       if (
         error instanceof PlatenError &&
@@ -135,6 +150,7 @@ export class Catalogs implements CatalogService {
     const held = expect === undefined && (misfits === undefined || misfits > most);
     // Before it is in force: no correction may come between.
     if (held) await this.#sources.confirm.hold(catalog.catalog, misfits, most);
+    else await this.#sources.confirm.agree(catalog.catalog);
     const { revision } = await this.#sources.documents.put('catalog', catalog.catalog, catalog, by);
     this.#use(catalog, compiled);
     this.#sources.conclude({ kind: 'catalog' });
@@ -165,7 +181,12 @@ export class Catalogs implements CatalogService {
     return firmwareAge(this.#assessor.compiled, software, version);
   }
 
-  impact(document: unknown, signal?: Gone): Promise<ImpactResult> {
-    return this.#sources.questions.impact(document, this.#current, signal);
+  /** What a catalog would change. `misfits` is the number that `put` compares with what is expected. */
+  async impact(document: unknown, signal?: Gone): Promise<ImpactResult> {
+    const { questions } = this.#sources;
+    const result = await questions.impact(document, this.#current, signal);
+    const agreed = await this.#agreed();
+    if (agreed === this.#current) return result;
+    return { ...result, misfits: (await questions.impact(document, agreed, signal)).misfits };
   }
 }

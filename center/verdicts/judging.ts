@@ -39,6 +39,8 @@ export async function openJudging(
     confirm: {
       limit,
       hold: (catalog, printers, most) => store.verdicts.holdCatalog(catalog, printers, most, new Date(now())),
+      agree: (catalog) => store.verdicts.agreeToCatalog(catalog),
+      lastAgreed: () => store.verdicts.lastAgreedCatalog(),
     },
     conclude,
   });

@@ -98,6 +98,20 @@ export class VerdictRows implements VerdictStore {
     );
   }
 
+  /** What follows from a catalog waits for nobody, whatever was said of it before. */
+  async agreeToCatalog(catalog: string): Promise<void> {
+    await this.#database.query('DELETE FROM catalog_holds WHERE catalog = $1', [storableText(catalog)]);
+  }
+
+  /** Name of the latest catalog that nobody has to agree to. */
+  async lastAgreedCatalog(): Promise<string | undefined> {
+    const [row] = await this.#database.query<{ name: string }>(
+      `SELECT name FROM documents WHERE kind = 'catalog' AND name NOT IN (SELECT catalog FROM catalog_holds)
+       ORDER BY number DESC LIMIT 1`,
+    );
+    return row?.name;
+  }
+
   /** Whether what follows from a catalog waits for a person. */
   async isCatalogHeld(catalog: string): Promise<boolean> {
     const rows = await this.#database.query('SELECT 1 AS one FROM catalog_holds WHERE catalog = $1', [
