@@ -72,6 +72,7 @@ beforeAll(async () => {
         return { outcome: 'created' };
       },
       unasked: async () => ({ unasked: [] }),
+      tell: () => undefined,
     },
     silent,
   );

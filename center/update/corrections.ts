@@ -14,7 +14,7 @@ import type { Answer, Question } from './campaigns/campaign-asks.ts';
 import { type Misfit, misfitOf } from './campaigns/misfit.ts';
 import { correctionMode, type RolloutSettings } from './campaigns/rollout-settings.ts';
 import { misfitQuestion, type UnaskedMisfit } from './campaigns/unasked-misfits.ts';
-import { ASK_AGAIN_MS, UNASKED_PAGE } from './limits.ts';
+import { ASK_AGAIN_MS, REFUSALS_REMEMBERED_MAX, UNASKED_PAGE } from './limits.ts';
 import type { OrderService } from './orders/order-service.ts';
 
 /** How long messages are collected before one query finds the orders of all their printers. */
@@ -47,6 +47,7 @@ export interface CorrectionSources {
   ask(question: Question): Promise<Answer>;
   /** A page of misfits that no campaign was asked about since their verdict, in order of printers. */
   unasked(after: string, limit: number): Promise<{ unasked: UnaskedMisfit[]; next?: string }>;
+  tell(what: string, data: Record<string, unknown>): void;
 }
 
 /** Work that a message from a printer causes. */
@@ -81,6 +82,10 @@ export class Corrections {
   /** Resolves when the misfits that the last run left unasked have been asked about. */
   #catchingUp: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
+  #started = false;
+  #looksWaiting = 0;
+  /** Why nobody got a correction, as it was told last, by misfit. */
+  readonly #refused = new Map<string, string>();
 
   constructor(orders: OrderService, sources: CorrectionSources, log: Logger) {
     this.#orders = orders;
@@ -215,6 +220,24 @@ export class Corrections {
         `no correction: ${answer.why}`,
       );
     }
+    this.#tellRefusal(key, mends, printers, answer);
+  }
+
+  /** Tells operators once that nobody gets a correction, and why. */
+  #tellRefusal(key: string, mends: string[], printers: string[], { outcome, why }: Answer): void {
+    if (outcome !== 'nobody' || why === undefined) {
+      this.#refused.delete(key);
+      return;
+    }
+    if (this.#refused.get(key) === why) return;
+    if (this.#refused.size >= REFUSALS_REMEMBERED_MAX) this.#refused.clear();
+    this.#refused.set(key, why);
+    this.#sources.tell('not-corrected', {
+      mends,
+      reason: why,
+      printers: printers.length,
+      examples: printers.slice(0, 5),
+    });
   }
 
   /** Asks about misfits whose verdict was stored by a run that was killed before it could ask. */
@@ -289,7 +312,18 @@ export class Corrections {
 
   /** Looks for misfits that were left unasked; doesn't wait for that. */
   start(): void {
-    this.#catchingUp = this.#askUnasked();
+    this.#started = true;
+    this.askUnasked();
+  }
+
+  /** Looks again: what no campaign took may be taken now. Requests that come during a look share the next one. */
+  askUnasked(): void {
+    if (!this.#started || this.#looksWaiting > 0) return;
+    this.#looksWaiting += 1;
+    this.#catchingUp = this.#catchingUp.then(() => {
+      this.#looksWaiting -= 1;
+      return this.#askUnasked();
+    });
   }
 
   /** Waits for what is under way. */

@@ -55,6 +55,8 @@ export const SET_ASIDE_TOLD_MS = 100;
 export const BUSY_LOOK_MS = 5_000;
 /** Delay before a correction whose question failed is asked for again, in ms. */
 export const ASK_AGAIN_MS = 5_000;
+/** Most refused corrections that are remembered, so that each is told once. */
+export const REFUSALS_REMEMBERED_MAX = 1_000;
 /** Misfits per page when a start looks for those that no campaign was asked about. */
 export const UNASKED_PAGE = 500;
 /** An offline canary that has not been heard of for this long gives its place to another printer, in ms. */

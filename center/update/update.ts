@@ -6,12 +6,14 @@ import type { Repository } from '../../releases/repository.ts';
 import type { CenterContext } from '../context.ts';
 import type { PrinterRequests } from '../fleet/requests.ts';
 import type { FleetQueries } from '../queries.ts';
+import { compileRules } from '../trouble/engine/index.ts';
+import { ruleQuestion } from '../trouble/remedies.ts';
 import { SET_ASIDE_RULE } from '../trouble/rows.ts';
 import type { Troubles } from '../trouble/troubles.ts';
 import type { Catalogs } from '../verdicts/catalogs.ts';
 import type { Verdicts } from '../verdicts/verdicts.ts';
 import { type Campaigns, createCampaigns } from './campaigns/campaigns.ts';
-import type { RolloutSettingsStore } from './campaigns/rollout-settings.ts';
+import { mayRestart, type RolloutSettingsStore } from './campaigns/rollout-settings.ts';
 import { unaskedMisfits } from './campaigns/unasked-misfits.ts';
 import { Corrections } from './corrections.ts';
 import type { SetAside } from './orders/admission.ts';
@@ -70,6 +72,13 @@ export function createUpdate(context: CenterContext, sources: UpdateSources): Up
     fleet: printers,
     choose: (structure, wish) => catalogs.assessor.choose(structure, wish),
     isWithdrawn: (software, version) => catalogs.assessor.isWithdrawn(software, version),
+    mayRestart: async (cause) =>
+      mayRestart(
+        await rollout.get(),
+        cause,
+        cause?.kind === 'rule' ? await ruleInForce(store.documents, cause.rule) : undefined,
+      ),
+    onLifted: () => corrections.askUnasked(),
     rollout,
     tell: (what, data) => events.tell('campaign', what, { data }),
     audit: (actor, method, params) =>
@@ -82,9 +91,13 @@ export function createUpdate(context: CenterContext, sources: UpdateSources): Up
       isHeld: (catalog) => store.verdicts.isCatalogHeld(catalog),
       ask: (question) => campaigns.ask(question),
       unasked: (after, limit) => unaskedMisfits(database, after, limit),
+      tell: (what, data) => events.tell('campaign', what, { data }),
     },
     log,
   );
+  // What was refused before may be right now.
+  repository.onReloaded(() => corrections.askUnasked());
+  rollout.onChanged(() => corrections.askUnasked());
   return {
     orders,
     campaigns,
@@ -100,6 +113,16 @@ export function createUpdate(context: CenterContext, sources: UpdateSources): Up
       await orders.stop();
     },
   };
+}
+
+/** What a trouble rule that is in force means; undefined when none of that name is. */
+async function ruleInForce(
+  documents: CenterContext['store']['documents'],
+  id: string,
+): Promise<{ question: string; auto: boolean } | undefined> {
+  const found = await documents.get('rules');
+  const rule = found && compileRules(found.document).rules.rules.find((each) => each.id === id);
+  return rule && { question: ruleQuestion(rule), auto: rule.auto };
 }
 
 /** The trouble that says that a printer was set aside. */

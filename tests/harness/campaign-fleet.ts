@@ -10,6 +10,7 @@ import { StoredFleet } from '../../center/fleet/fleet-queries.ts';
 import { type Campaigns, createCampaigns } from '../../center/update/campaigns/campaigns.ts';
 import { RolloutSettingsStore } from '../../center/update/campaigns/rollout-settings.ts';
 import { unaskedMisfits } from '../../center/update/campaigns/unasked-misfits.ts';
+import type { Cause } from '../../center/update/cause.ts';
 import { Corrections } from '../../center/update/corrections.ts';
 import type { UpdateDatabase } from '../../center/update/orders/execution-store.ts';
 import { OrderService } from '../../center/update/orders/order-service.ts';
@@ -84,6 +85,8 @@ export class CampaignFleet {
   readonly documents = new Map<string, Campaign>();
   readonly told: { what: string; data: Record<string, unknown> }[] = [];
   readonly audited: { actor: string; method: string; params: Record<string, unknown> }[] = [];
+  /** Whether a lifted stop lets a campaign with this cause begin again. */
+  mayRestart: (cause: Cause | undefined) => boolean = () => true;
   /** Awaited before an order goes out; what is published is '' when the order is taken back. */
   beforeOrder: (printer: string, payload: string) => Promise<void> | undefined = () => undefined;
   /** Orders in the order in which they went out, with what is retained; '' is none. */
@@ -226,6 +229,8 @@ export class CampaignFleet {
       fleet: new StoredFleet(store, () => () => true, Date.now),
       repository,
       choose: (structure, wish) => choose(this.#catalog, structure, wish),
+      mayRestart: async (cause) => this.mayRestart(cause),
+      onLifted: () => corrections.askUnasked(),
       isWithdrawn: (software, version) => software === 'acme.engine' && this.#withdrawn.has(version),
       publish: async (topic, payload) => {
         const id = /fleet\/campaigns\/(.+)$/.exec(topic)?.[1];
@@ -243,6 +248,7 @@ export class CampaignFleet {
         isHeld: async () => false,
         ask: (question) => campaigns.ask(question),
         unasked: (after, limit) => unaskedMisfits(database, after, limit),
+        tell: (what, data) => void (isDead || this.told.push({ what, data })),
       },
       silent,
     );

@@ -60,6 +60,14 @@ export function hostFor<C extends { state: CampaignRecord['state'] }>(
   );
 }
 
+/** How many printers are left out for which reason, in words. */
+function reasonsOf(excluded: readonly IntakeRow[]): string {
+  const counts = new Map<string, number>();
+  for (const { reason } of excluded)
+    counts.set(reason ?? 'excluded', (counts.get(reason ?? 'excluded') ?? 0) + 1);
+  return [...counts].map(([reason, count]) => `${count} ${reason}`).join(', ');
+}
+
 export class CampaignAsks {
   readonly #settings: CampaignSettings;
   readonly #host: AskHost;
@@ -129,8 +137,7 @@ export class CampaignAsks {
         [id],
       );
       if (!row) throw new PlatenError('request/not-found', { kind: 'campaign', id });
-      const { fresh, back } = await writeTargets(query, id, rows, random);
-      if (request.misfit !== undefined) await leaveOthers(query, id, fresh);
+      const { fresh, back } = await writeTargets(query, id, request, rows, random);
       let { record } = row;
       if (back > 0) record = campaignTransition(record, { type: 'withdrawn', count: back }).campaign;
       if (fresh.length > 0) record = campaignTransition(record, { type: 'reopen' }).campaign;
@@ -138,11 +145,12 @@ export class CampaignAsks {
       return { fresh, before: row.record, record };
     });
     await this.#host.joined(id, done.fresh, done.before, done.record);
-    const held = rows.filter(({ state }) => state === 'excluded').length;
+    const excluded = rows.filter(({ state }) => state === 'excluded');
+    const held = excluded.length;
     return {
       campaign: id,
       outcome: done.fresh.length > 0 || held < rows.length ? 'joined' : 'nobody',
-      ...(held > 0 ? { why: `${held} of ${rows.length} are left out` } : {}),
+      ...(held > 0 ? { why: `${held} of ${rows.length} are left out (${reasonsOf(excluded)})` } : {}),
     };
   }
 
@@ -151,15 +159,4 @@ export class CampaignAsks {
       yield await this.#settings.targets.named(printers.slice(at, at + CANDIDATES_PAGE));
     }
   }
-}
-
-/** Printers whose misfit has changed no longer wait for the earlier cure. */
-async function leaveOthers(query: Query, id: string, printers: readonly string[]): Promise<void> {
-  if (printers.length === 0) return;
-  await query(
-    `UPDATE campaign_targets t SET state = 'ended', ended = 'moved' FROM campaigns c
-     WHERE c.id = t.campaign AND c.request->>'misfit' IS NOT NULL AND t.campaign <> $1
-       AND t.printer = ANY($2) AND t.state = 'waiting'`,
-    [id, printers],
-  );
 }

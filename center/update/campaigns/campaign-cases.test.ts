@@ -4,6 +4,7 @@
  */
 import { bad, CampaignFleet, good, idle } from '../../../tests/harness/campaign-fleet.ts';
 import { eventually as within } from '../../../tests/harness/orders.ts';
+import type { Cause } from '../cause.ts';
 import { CANARY_AWAY_MS } from '../limits.ts';
 import { unaskedMisfits } from './unasked-misfits.ts';
 
@@ -20,6 +21,7 @@ beforeEach(async () => {
   world.withdraw();
   world.behave = idle;
   world.beforeOrder = () => undefined;
+  world.mayRestart = () => true;
   // Each test begins without orders of the one before, which would use up the bounds of an unproven release.
   for (const { id, state } of (await world.campaigns.list({}, { limit: 100, cursor: undefined })).items) {
     if (state !== 'running' && state !== 'paused') continue;
@@ -290,6 +292,55 @@ describe('a correction whose question was not asked', () => {
     const { unasked } = await unaskedMisfits(world.store.database, '', 1000);
     expect(unasked.map(({ printer }) => printer)).not.toContain(fails);
     expect(world.installed.filter((each) => each === fails)).toHaveLength(1);
+  });
+});
+
+describe('the stop of a release is lifted', () => {
+  const stopped = async (prefix: string, cause: Cause) => {
+    world.mayRestart = () => true;
+    const names = await world.printers(prefix, 3, '2.5.0');
+    const { campaign = '' } = await world.campaigns.ask({
+      key: `key ${prefix}`,
+      mode: 'automatic',
+      request: { software: engine('2.6.1'), printers: names, cause: cause as never },
+    });
+    await counts(campaign, ({ accepted = 0 }) => accepted >= 1);
+    await world.campaigns.abort(campaign, 'ana');
+    return campaign;
+  };
+  const rule: Cause = { kind: 'rule', rule: 'jams', question: 'q', trouble: 't' };
+
+  test('a campaign whose rule is gone stays aborted; one whose rule holds begins again', async () => {
+    const gone = await stopped('gone', rule);
+    world.mayRestart = () => false;
+    await world.campaigns.release('acme.engine@2.6.1', 'ana', 'it was tested again');
+    expect((await world.campaigns.get(gone)).state).toBe('aborted');
+    const holds = await stopped('holds', rule);
+    await world.campaigns.release('acme.engine@2.6.1', 'ana', 'it was tested again');
+    expect((await world.campaigns.get(holds)).state).toBe('running');
+  });
+
+  test('a correction that was refused for the stop is told once, and made after it is lifted', async () => {
+    await world.store.database.query(
+      `INSERT INTO release_stops (id, kind, releases, campaign, cause, reason, stopped_by, at)
+       VALUES ('by-hand', 'guard', '{acme.engine@2.6.1}', NULL, '{"kind":"person","by":"ana"}', 'it fails', 'guard', now())`,
+    );
+    const [name = ''] = await world.printers('refused', 1, '2.5.0');
+    const told = () =>
+      world.told.filter(
+        ({ what, data }) => what === 'not-corrected' && String(data['mends']) === 'acme.engine@2.6.1',
+      );
+    world.behave = good;
+    await world.misfit(name, '2.6.1');
+    const [refusal] = await eventually(() => (told().length > 0 ? told() : undefined));
+    expect(refusal?.data).toMatchObject({
+      mends: ['acme.engine@2.6.1'],
+      printers: 1,
+      reason: expect.stringMatching(/stopped/),
+    });
+    await world.campaigns.release('acme.engine@2.6.1', 'ana', 'it was tested again');
+    await eventually(async () => ((await world.shows(name)) === '2.6.1' ? true : undefined));
+    expect(told()).toHaveLength(1);
   });
 });
 

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import type { Observation } from '../../statistics/code-watch.ts';
-import { causeDocument, releasesOf } from '../cause.ts';
+import { type Cause, causeDocument, releasesOf } from '../cause.ts';
 import {
   AWAY_LOOK_MS,
   CAMPAIGN_DISPATCH_MAX,
@@ -49,6 +49,10 @@ export interface CampaignSettings
   tell(what: string, data: Record<string, unknown>): void;
   /** Whether the catalog in force says that a release is withdrawn. */
   isWithdrawn?(software: string, version: string): boolean;
+  /** Whether a campaign with this cause would be started now too. */
+  mayRestart?(cause: Cause | undefined): Promise<boolean>;
+  /** Called when the stop of a release was lifted. */
+  onLifted?(): void;
   /** Records in the audit what started or was halted automatically. */
   audit(
     actor: string,

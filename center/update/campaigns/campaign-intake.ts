@@ -41,12 +41,14 @@ export async function* intake(
 
 /**
  * Writes printers to a campaign. Printers that wait or have an order are unchanged. A printer whose order ended comes back
- * and keeps its number and outcome, because the same printer is no evidence twice.
+ * and keeps its number and outcome, because the same printer is no evidence twice. One that comes with a misfit leaves the
+ * campaigns of its earlier misfits.
  * @returns the printers that newly take part, and how many of them came back
  */
 export async function writeTargets(
   query: Query,
   campaign: string,
+  { misfit }: Pick<CampaignRequest, 'misfit'>,
   rows: readonly IntakeRow[],
   places: (printer: string) => number,
 ): Promise<{ fresh: string[]; back: number }> {
@@ -79,7 +81,19 @@ export async function writeTargets(
     ],
   );
   const fresh = written.filter(({ state }) => state === 'waiting').map(({ printer }) => printer);
+  if (misfit !== undefined) await leaveOthers(query, campaign, fresh);
   return { fresh, back: known?.back ?? 0 };
+}
+
+/** Printers whose misfit has changed no longer wait for the earlier cure. */
+async function leaveOthers(query: Query, campaign: string, printers: readonly string[]): Promise<void> {
+  if (printers.length === 0) return;
+  await query(
+    `UPDATE campaign_targets t SET state = 'ended', ended = 'moved' FROM campaigns c
+     WHERE c.id = t.campaign AND c.request->>'misfit' IS NOT NULL AND t.campaign <> $1
+       AND t.printer = ANY($2) AND t.state = 'waiting'`,
+    [campaign, printers],
+  );
 }
 
 /**
@@ -106,7 +120,7 @@ export async function joinMatching(
     const open = page.filter(({ printer }) => !settled.has(printer));
     for await (const { rows } of intake(targets, [open], request, id)) {
       const coming = rows.filter(({ state }) => state === 'waiting');
-      await joined((await writeTargets(query, id, coming, places)).fresh);
+      await joined((await writeTargets(query, id, request, coming, places)).fresh);
     }
   }
 }

@@ -171,7 +171,7 @@ export class Campaigns {
           question ?? null,
         ],
       );
-      await writeTargets(queryOf(client), id, rows, (printer) => places.get(printer) ?? 1);
+      await writeTargets(queryOf(client), id, request, rows, (printer) => places.get(printer) ?? 1);
     });
     await this.#watch.load(id, database);
     this.#settings.tell('created', {
@@ -287,10 +287,12 @@ export class Campaigns {
        AND state IN ('halted', 'aborted') AND request->'cause'->>'kind' IN ('rule', 'verdict')`,
       [lifted.flatMap(({ campaign }) => campaign ?? []), lifted.flatMap((stop) => stop.releases)],
     );
-    for (const { id } of halted) {
+    for (const { id, request } of halted) {
+      if ((await this.#settings.mayRestart?.(request.cause)) === false) continue;
       await this.#request(id, by, { type: 'lift' });
       await this.#rescan(id);
     }
+    this.#settings.onLifted?.();
     return lifted.map(stopView);
   }
 

@@ -1,5 +1,13 @@
 import type { Structure } from '../../../schemas/types.ts';
-import { confirmLimit, correctionMode, DEFAULT_ROLLOUT, mergeRollout, ruleMode } from './rollout-settings.ts';
+import type { Cause } from '../cause.ts';
+import {
+  confirmLimit,
+  correctionMode,
+  DEFAULT_ROLLOUT,
+  mayRestart,
+  mergeRollout,
+  ruleMode,
+} from './rollout-settings.ts';
 
 const structure = {
   apparatus: { model: 'C360' },
@@ -53,4 +61,18 @@ test('a catalog may mend the larger of 50 printers and 1 % without asking', () =
   expect(confirmLimit(mergeRollout(DEFAULT_ROLLOUT, { confirmAbove: { printers: 0, share: 0 } }), 1000)).toBe(
     0,
   );
+});
+
+test('a lifted stop restarts only what its rule would start now too', () => {
+  const cause = { kind: 'rule', rule: 'jams', question: 'q1', trouble: 't' } as const;
+  const rule = { question: 'q1', auto: true };
+  expect(mayRestart(DEFAULT_ROLLOUT, cause, rule)).toBe(true);
+  // It was removed, or means something else now.
+  expect(mayRestart(DEFAULT_ROLLOUT, cause, undefined)).toBe(false);
+  expect(mayRestart(DEFAULT_ROLLOUT, cause, { ...rule, question: 'q2' })).toBe(false);
+  const off = { ...DEFAULT_ROLLOUT, exceptions: [{ mode: 'off', rule: 'jams' } as const] };
+  expect(mayRestart(off, cause, rule)).toBe(false);
+  const verdict = { kind: 'verdict', catalog: 'c', wrong: [], mends: [] } satisfies Cause;
+  expect(mayRestart(DEFAULT_ROLLOUT, verdict, undefined)).toBe(true);
+  expect(mayRestart({ ...DEFAULT_ROLLOUT, corrections: 'off' }, verdict, undefined)).toBe(false);
 });

@@ -3,6 +3,7 @@
  * the fleet may be under way at once, and the budget of one printer. Pure, except for the store at the end.
  */
 import type { RolloutSetParams, Structure } from '../../../schemas/types.ts';
+import type { Cause } from '../cause.ts';
 import { type BudgetSettings, DEFAULT_BUDGET_SETTINGS } from '../orders/budget.ts';
 import type { UpdateDatabase } from '../orders/execution-store.ts';
 
@@ -99,6 +100,24 @@ export function ruleMode(settings: RolloutSettings, rule: string, auto: boolean)
   return auto ? 'automatic' : 'propose';
 }
 
+/**
+ * Whether what started a campaign automatically would start it now too: its rule is in force, means the same, and is not
+ * switched off.
+ * @param rule the rule of the cause, if one with its name is in force
+ */
+export function mayRestart(
+  settings: RolloutSettings,
+  cause: Cause | undefined,
+  rule: { question: string; auto: boolean } | undefined,
+): boolean {
+  if (cause?.kind === 'verdict') {
+    // A printer or a catalog rule may have a mode of its own; that is looked at when corrections are asked for.
+    return settings.corrections !== 'off' || settings.exceptions.some(({ mode }) => mode !== 'off');
+  }
+  if (cause?.kind !== 'rule') return true;
+  return rule?.question === cause.question && ruleMode(settings, cause.rule, rule.auto) !== 'off';
+}
+
 /** How many corrections a catalog may start without approval. */
 export function confirmLimit(settings: RolloutSettings, printers: number): number {
   const { printers: least, share } = settings.confirmAbove;
@@ -107,9 +126,14 @@ export function confirmLimit(settings: RolloutSettings, printers: number): numbe
 
 export class RolloutSettingsStore {
   readonly #database: UpdateDatabase;
+  readonly #listeners: (() => void)[] = [];
 
   constructor(database: UpdateDatabase) {
     this.#database = database;
+  }
+
+  onChanged(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   async get(): Promise<RolloutSettings> {
@@ -127,6 +151,7 @@ export class RolloutSettingsStore {
        ON CONFLICT (one) DO UPDATE SET document = excluded.document`,
       [JSON.stringify(next)],
     );
+    for (const listener of this.#listeners) listener();
     return next;
   }
 }
