@@ -15,7 +15,7 @@ function wrongFile(file: string, reason: string): PlatenError {
 
 /**
  * Reads `{"<printer>": "<password>"}`.
- * @throws PlatenError setting/invalid when the file is not that, or lacks a printer
+ * @throws PlatenError setting/invalid when the file has another shape or lacks a printer
  */
 export function readPasswords(file: string, printers: string[]): Record<string, string> {
   let value: unknown;
@@ -36,7 +36,7 @@ export function readPasswords(file: string, printers: string[]): Record<string, 
 }
 
 /**
- * Enrolls all printers, some hundred a request. Printers that had a password get a new one.
+ * Enrolls all printers, a few hundred per request. A printer that already had a password gets a new one.
  * @param enroll sends the request `printers.enroll`
  */
 export async function enrollPrinters(

@@ -1,15 +1,15 @@
 /**
- * Keeps the structures and page counts of simulated printers in a file, so that an updated printer is still updated, and
- * an exchanged cartridge still in its place, after a restart of the simulation.
+ * Keeps the structures and page counts of simulated printers in a file, so that updates and replaced cartridges survive
+ * a restart of the simulation.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { PrinterStructure } from '../agent/driver.ts';
 import { readWholeJson, writeWholeSync } from '../files/whole-file.ts';
 
-/** How long changes are collected before a write: an update changes many printers at once. */
+/** How long changes are collected before a write, because an update changes many printers at once. */
 const WRITE_AFTER_MS = 200;
-/** How long page counts are collected: they change all the time, and a crash only takes a printer back by so much. */
+/** How long page counts are collected. They change constantly, and a crash loses no more than this. */
 const WRITE_PAGES_AFTER_MS = 5_000;
 
 interface Kept {
@@ -23,13 +23,13 @@ export class FleetState {
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
 
-  /** @throws PlatenError setting/invalid when the file is there but can't be read */
+  /** @throws PlatenError setting/invalid when the file exists but can't be read */
   constructor(file: string) {
     this.#file = file;
     this.#printers = readState(file);
   }
 
-  /** The kept state of a printer. */
+  /** The saved state of a printer. */
   of(printer: string): Kept | undefined {
     return this.#printers[printer];
   }
@@ -39,7 +39,7 @@ export class FleetState {
     this.#writeWithin(WRITE_AFTER_MS);
   }
 
-  /** Keeps how far the counter of a printer has come; its structure must be kept already. */
+  /** Records the page counter of a printer. Its structure must have been saved before. */
   count(printer: string, pages: number): void {
     const kept = this.#printers[printer];
     if (!kept || kept.pages === pages) return;

@@ -1,15 +1,13 @@
-/**
- * 10,000 agents in one process: what each costs, and how they come back when the broker was gone.
- */
+/** Runs 10,000 agents in one process: what each costs, and how they reconnect after a broker outage. */
 import { type Mosquitto, startMosquitto } from '../tests/mosquitto.ts';
 import { type SimulatedFleet, startFleet } from './fleet.ts';
 import { planFleet, readScenario } from './scenario.ts';
 
 const PRINTERS = 10_000;
-/** Bars per agent; measured on two shared cores: 26 KiB and 1 µs. */
+/** Limits per agent; measured on two shared cores: 26 KiB and 1 µs. */
 const AGENT_KIB_MAX = 40;
 const AGENT_CPU_US_PER_S_MAX = 10;
-// Long enough for every connection to be kept alive once.
+// Long enough for every connection to send a ping.
 const IDLE_MS = 40_000;
 
 let broker: Mosquitto;
@@ -65,6 +63,6 @@ test('10,000 agents: memory, idle CPU, and a return that is spread', async () =>
   );
   expect(agentKib).toBeLessThan(AGENT_KIB_MAX);
   expect(agentCpu).toBeLessThan(AGENT_CPU_US_PER_S_MAX);
-  // Without jitter they would all come within the first second.
+  // Without jitter they would all reconnect within the first second.
   expect(Math.max(...perSecond)).toBeLessThan(PRINTERS / 2);
 }, 240_000);

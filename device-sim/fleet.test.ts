@@ -50,7 +50,7 @@ async function until<T>(what: string, probe: () => T | undefined | false, ms = 6
   }
 }
 
-/** What printers of this test said under `kind`. */
+/** What the printers of this test published under `kind`. */
 function said<T>(kind: string): { printer: string; body: T }[] {
   return heard
     .filter(
@@ -189,7 +189,7 @@ test('a waiting order is carried out on connect, reported, and proven by a struc
     'self-testing',
     'claimed',
   ]);
-  // The order is still there: connecting again must not install again.
+  // The order is still retained: reconnecting must not install it again.
   fleet.agent(printer)?.cutConnection();
   await until('reconnected', () => fleet.refresh().connects >= 3);
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -249,7 +249,7 @@ describe('the raw transport', () => {
     timeoutMs: 1_500,
   };
 
-  /** A broker that only does what the test says. */
+  /** A broker that does only what the test tells it to. */
   async function listen(
     onData: (socket: Socket, data: Buffer) => void,
   ): Promise<{ server: Server; url: string }> {

@@ -17,7 +17,7 @@ import { trustingUpdater } from './trusting-updater.ts';
 
 export interface FleetOptions {
   plan: FleetPlan;
-  /** Address of the broker, mqtt:// or mqtts://. */
+  /** URL of the broker, mqtt:// or mqtts://. */
   url?: string;
   /** Replaces the raw transport to `url`. */
   transport?: Transport;
@@ -34,7 +34,7 @@ export interface FleetOptions {
   reconnectMs?: { first: number; most: number };
   /** The folder where a printer's updater keeps its files. */
   folder?: (printer: string) => string;
-  /** Keeps structures and page counts over restarts of the simulation. */
+  /** Keeps structures and page counts across restarts of the simulation. */
   state?: FleetState;
 }
 
@@ -43,7 +43,7 @@ export interface FleetFigures {
   printers: number;
   online: number;
   connects: number;
-  /** Attempts that failed and connections that broke. */
+  /** Failed attempts and broken connections. */
   disconnects: number;
   structures: number;
   verdicts: Record<string, number>;
@@ -64,7 +64,7 @@ const CONNECTS_PER_SECOND = 500;
 const REASONS_MAX = 20;
 /** How long `stop` waits for installations and disconnects. */
 const STOP_MS = 8_000;
-/** Slow, because a refused password won't become right by hammering the broker. */
+/** Slow, because hammering the broker doesn't make a refused password right. */
 const RECONNECT_MS = { first: 1_000, most: 30_000 };
 
 interface Member extends Target {
@@ -114,12 +114,12 @@ export class SimulatedFleet {
     for (const plan of options.plan.printers) this.#members.set(plan.printer, this.#member(plan, transport));
   }
 
-  /** Counts of the raw transport; undefined with another one. */
+  /** Counts of the raw transport; undefined with any other transport. */
   get wire(): TransportCounts | undefined {
     return this.#raw?.counts;
   }
 
-  /** Printers that were connected at least once. */
+  /** Printers that have connected at least once. */
   get everConnected(): number {
     let ever = 0;
     for (const { agent } of this.#members.values()) if (agent.status.connects > 0) ever++;
@@ -133,7 +133,7 @@ export class SimulatedFleet {
     return this.#members.get(printer)?.driver;
   }
 
-  /** Starts the timeline, and every printer at its time. Returns at once. */
+  /** Starts the timeline, and each printer at its time. Returns at once. */
   start(): void {
     const perSecond = this.#options.connectsPerSecond ?? CONNECTS_PER_SECOND;
     for (const [index, member] of [...this.#members.values()].entries()) {
@@ -159,7 +159,7 @@ export class SimulatedFleet {
     }
   }
 
-  /** Updates the figures that come from the agents. */
+  /** Updates the figures that are read from the agents. */
   refresh(): FleetFigures {
     const { figures } = this;
     figures.online = 0;
@@ -183,7 +183,7 @@ export class SimulatedFleet {
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
     const stopped = Promise.all([...this.#members.values()].map(({ agent }) => agent.stop()));
-    // An installation can't be interrupted, and a long one must not delay the end.
+    // An installation can't be interrupted, and a long one must not delay the shutdown.
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
     const { state } = this.#options;
     const now = this.#clock.now();

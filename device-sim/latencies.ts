@@ -25,7 +25,7 @@ export class Latencies {
     return this.#most;
   }
 
-  /** The duration in ms that `share` (0 to 1) of all did not exceed; 0 when there are none. */
+  /** The duration in ms that a `share` (0 to 1) of all durations did not exceed; 0 without durations. */
   percentile(share: number): number {
     let left = Math.ceil(this.#count * share);
     for (const [index, count] of this.#buckets.entries()) {

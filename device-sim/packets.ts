@@ -13,7 +13,7 @@ export const PACKET = {
   disconnect: 0xe0,
 } as const;
 
-/** Encoded topics in the cache. A printer has about ten, so this serves thousands of printers. */
+/** Encoded topics in the cache. A printer has about ten, so this is enough for thousands of printers. */
 const TOPICS_KEPT_MAX = 200_000;
 const topics = new Map<string, Buffer>();
 
@@ -24,7 +24,7 @@ function topicBytes(topic: string): Buffer {
     bytes = Buffer.allocUnsafe(text.length + 2);
     bytes.writeUInt16BE(text.length, 0);
     text.copy(bytes, 2);
-    // A full cache gains nothing from more: topics that end in an id are used once.
+    // When the cache is full, adding more gains nothing: topics that end in an id are used only once.
     if (topics.size < TOPICS_KEPT_MAX) topics.set(topic, bytes);
   }
   return bytes;

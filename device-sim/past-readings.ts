@@ -1,32 +1,32 @@
 /**
- * Readings of the time before a simulation begins, so that reports over a month and forecasts have something to show at
- * its first minute. Pure: counters and supplies follow from the pages, which are counted backwards by office hours.
+ * Readings from before the simulation begins, so that monthly reports and forecasts have data from the first minute.
+ * Pure: counters and supplies follow from the page counts, which run backwards through office hours.
  */
 import { PrinterModel } from '../agent/drivers/simulated/model.ts';
 import { officeHours } from '../agent/drivers/simulated/supplies.ts';
 import type { Readings } from '../schemas/types.ts';
 import type { PrinterPlan } from './scenario.ts';
 
-/** Moments stand at whole intervals and this: shortly before midnight in Europe. */
+/** Readings are taken at whole intervals plus this offset: shortly before midnight in Europe. */
 const OFFSET_MS = 22 * 3_600_000;
 
 export interface PastOptions {
   /** When the simulation begins. */
   start_ms: number;
-  /** How many readings each printer has, and the time between two. */
+  /** How many readings each printer has, and the interval between them. */
   count: number;
   every_ms: number;
-  /** How many times slower than in the simulation it printed, on the average of a week. */
+  /** How many times slower than in the simulation the printer printed, averaged over a week. */
   slower: number;
 }
 
-/** The readings of all printers at one moment. */
+/** The readings of all printers at one time. */
 export interface PastMoment {
   time_ms: number;
   readings: { printer: string; reading: Readings; timezone?: string }[];
 }
 
-/** What the printers would have sent before the simulation, the earliest moment first. */
+/** What the printers would have sent before the simulation, oldest first. */
 export function* pastReadings(printers: readonly PrinterPlan[], options: PastOptions): Generator<PastMoment> {
   const { start_ms, count, every_ms, slower } = options;
   const last_ms = Math.floor((start_ms - 1 - OFFSET_MS) / every_ms) * every_ms + OFFSET_MS;

@@ -54,7 +54,8 @@ function endpointOf(url: string, ca: string | undefined): Endpoint {
   }
   if (parsed?.protocol === 'mqtts:') {
     const port = Number(parsed.port || 8883);
-    // An IP address is no server name (RFC 6066, section 3). The certificate is checked against the address instead.
+    // An IP address is not a valid server name (RFC 6066, section 3). The certificate is checked against the address
+    // instead.
     const servername = isIP(host) === 0 ? host : '';
     return { open: () => connectTls({ host, port, ca, servername }) };
   }
@@ -112,7 +113,10 @@ class RawConnection implements Connection {
     this.#socket.resetAndDestroy();
   }
 
-  /** Keep-alive [MQTT-3.1.2-24]: pings after half of it, gives up after one and a half without a packet. */
+  /**
+   * Keep-alive [MQTT-3.1.2-24]: sends a ping after half the interval and gives up after one and a half without a
+   * packet.
+   */
   sweep(now: number): void {
     const keepalive = this.#options.keepalive * 1_000;
     if (!this.#accepted) {
@@ -155,7 +159,7 @@ class RawConnection implements Connection {
   #data(chunk: Buffer): void {
     this.#lastIn = performance.now();
     this.#owner.counts.bytesIn += chunk.length;
-    // All answers to one chunk leave in one write.
+    // All answers to one chunk are sent in one write.
     this.#socket.cork();
     try {
       this.#reader.push(chunk, (type, flags, body) => this.#packet(type, flags, body));
@@ -221,7 +225,7 @@ interface RawOwner {
 
 /**
  * A transport for many agents.
- * @throws PlatenError setting/invalid for an address other than mqtt:// and mqtts://
+ * @throws PlatenError setting/invalid unless the URL is mqtt:// or mqtts://
  */
 export function rawTransport(url: string, ca?: string): RawTransport {
   const endpoint = endpointOf(url, ca);

@@ -9,12 +9,12 @@ import { randomFor } from '../base/random.ts';
 import type { FleetPlan, PrinterPlan } from './scenario.ts';
 import { runEvent, type Target } from './timeline.ts';
 
-/** The default start of the record. */
+/** The default start time of the recording. */
 export const RECORD_START = Date.parse('2026-01-01T00:00:00Z');
 
 export interface RecordOptions {
   plan: FleetPlan;
-  /** The virtual time to run, in ms. */
+  /** How much virtual time to run, in ms. */
   durationMs: number;
   /** Milliseconds since the epoch. */
   startMs?: number;
@@ -22,12 +22,12 @@ export interface RecordOptions {
   write(line: string): void;
 }
 
-/** There is no connection here. Events that concern the printer itself still happen. */
+/** There is no connection here. Events that concern only the printer still happen. */
 const NO_CONNECTION = { cutConnection() {}, suspend() {}, resume() {} };
 
 /**
  * Runs the scenario.
- * @returns how many entries were written
+ * @returns the number of entries written
  */
 export async function recordLog(options: RecordOptions): Promise<number> {
   const { plan, write } = options;

@@ -1,5 +1,5 @@
 /**
- * Reads scenario files and makes their populations into printers. The same scenario, seed and size give the same
+ * Reads scenario files and turns their populations into printers. The same scenario, seed and size give the same
  * printers.
  */
 import { readFileSync } from 'node:fs';
@@ -17,18 +17,18 @@ import { PRINTER_ID } from '../schemas/topics.ts';
 import type { Policy, Population, Scenario, TimelineEvent, Unit } from '../schemas/types.ts';
 import { findPolicyFault, schemaFault } from '../schemas/validate.ts';
 
-/** One simulated printer, ready to be started. */
+/** One simulated printer, ready to start. */
 export interface PrinterPlan {
   printer: string;
   population: string;
   spec: SimulatedPrinterSpec;
-  /** How long after the start of the simulation it connects, in ms. */
+  /** When it connects, in ms after the start of the simulation. */
   connectAfterMs: number;
   memory: { entriesMax?: number; bytesMax?: number; freeAcknowledged?: boolean };
   policy: Policy | undefined;
 }
 
-/** An event of the timeline with its times in ms. */
+/** A timeline event with its times in ms. */
 export interface PlannedEvent {
   atMs: number;
   everyMs: number | undefined;
@@ -57,7 +57,7 @@ export function readScenario(file: string | URL): Scenario {
   return checkScenario(value);
 }
 
-/** @throws PlatenError scenario/invalid with the JSON path of the first fault */
+/** @throws PlatenError scenario/invalid with the JSON path of the first error */
 export function checkScenario(value: unknown): Scenario {
   const fault = schemaFault('scenario', value);
   if (fault !== undefined) throw new PlatenError('scenario/invalid', { reason: fault });
@@ -91,7 +91,7 @@ function wrong(where: string, what: string): never {
   throw new PlatenError('scenario/invalid', { reason: `${where} ${what}` });
 }
 
-/** The field that the action needs and the event lacks. */
+/** The field that the action requires and the event lacks. */
 function missingField(event: TimelineEvent): string | undefined {
   switch (event.do) {
     case 'remove-unit':
@@ -119,8 +119,8 @@ function optionalMs(text: string | undefined, where: string): number | undefined
 }
 
 /**
- * Scales the sizes of populations to a fleet of `total`, by the largest remainder method. If possible every population
- * keeps at least one printer, because the rare ones often matter most.
+ * Scales the populations to a fleet of `total` by the largest remainder method. Each population keeps at least one
+ * printer if possible, because the rare ones often matter most.
  */
 export function scaledCounts(counts: number[], total: number): number[] {
   const sum = counts.reduce((all, count) => all + count, 0);
@@ -141,7 +141,7 @@ export function scaledCounts(counts: number[], total: number): number[] {
     scaled[index] = (scaled[index] ?? 0) + 1;
     left--;
   }
-  // Keeping the rare ones may have made it too many, so the largest population gives some.
+  // Keeping the rare ones may exceed the total, so the largest populations give up some.
   for (; left < 0; left++) {
     const largest = scaled.indexOf(Math.max(...scaled));
     scaled[largest] = (scaled[largest] ?? 0) - 1;
@@ -152,7 +152,7 @@ export function scaledCounts(counts: number[], total: number): number[] {
 /**
  * The printers and events of a scenario.
  * @param total size of the fleet; undefined: the scenario's own counts
- * @throws PlatenError scenario/invalid when two printers get the same id
+ * @throws PlatenError scenario/invalid when two printers have the same id
  */
 export function planFleet(scenario: Scenario, total?: number, seed = scenario.seed ?? 1): FleetPlan {
   const counts = scenario.populations.map(({ count }) => count);
@@ -180,7 +180,7 @@ export function planFleet(scenario: Scenario, total?: number, seed = scenario.se
   return { scenario: scenario.scenario, seed, printers, timeline };
 }
 
-/** A serial number that is stable over runs and unique for each part. */
+/** A serial number that is the same in every run and unique for each part. */
 export function serialFor(printer: string, symbol: string): string {
   return `${symbol.slice(0, 1).toUpperCase()}${hashOf(`${printer}/${symbol}`).toString(36).toUpperCase().padStart(7, '0')}`;
 }
@@ -241,7 +241,7 @@ function planPrinter(population: Population, number: number, digits: number, see
 function variantOf(population: Population, number: number, random: Random): Record<string, string> {
   const variants = population.variants ?? [];
   const sum = variants.reduce((all, { share }) => all + share, 0);
-  // The first printers get one variant each, so that small populations have them all.
+  // The first printers get one variant each, so that even a small population has them all.
   if (number <= variants.length) return variants[number - 1]?.versions ?? {};
   let draw = random() * sum;
   for (const { share, versions } of variants) {
@@ -251,7 +251,7 @@ function variantOf(population: Population, number: number, random: Random): Reco
   return {};
 }
 
-/** What a printer uses up; the levels are drawn apart, so that they change nothing else of it. */
+/** The supplies of a printer. Their levels have their own random draws, so that they don't affect anything else. */
 function suppliesOf(
   population: Population,
   printer: string,

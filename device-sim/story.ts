@@ -1,7 +1,8 @@
 /**
- * The demo of `npm start`: 25 simulated printers of three models. Most are fine; one has engine software that its
- * controller can't use, one a finisher that its model doesn't accept, four jam until their engine is updated, and one
- * prints the last of its toner until somebody exchanges it. It takes about a minute. Catalog and rules: deploy/samples/story-catalog.json and story-rules.json.
+ * The demo of `npm start`: 25 simulated printers of three models. Most are fine. One has engine software that its
+ * controller can't use, one has a finisher that its model doesn't accept, four jam until their engine is updated, and
+ * one runs low on toner until the cartridge is replaced. It takes about a minute. Catalog and rules:
+ * deploy/samples/story-catalog.json and story-rules.json.
  */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -16,33 +17,33 @@ import { type FleetPlan, type PrinterPlan, planFleet, readScenario } from './sce
 export const STORY_PRINTERS = 25;
 
 export interface StoryOptions {
-  /** Address of the broker, mqtt://. */
+  /** URL of the broker, mqtt://. */
   url?: string;
   /** Replaces the raw transport to `url`. */
   transport?: Transport;
   /** Passwords by printer, or one for all. `storyPlan` names the printers. */
   passwords?: Record<string, string> | string;
-  /** How many printers. Default: 25. Every kind keeps its share. */
+  /** Number of printers. Default: 25. Each kind keeps its share. */
   count?: number;
   seed?: number;
-  /** Folder for the printers' state, journals and downloads. Without it nothing outlives the process. */
+  /** Folder for the printers' state, journals and downloads. Without it nothing survives the process. */
   folder?: string;
   updater?: UpdaterFactory;
   log?: Logger;
 }
 
-/** In the morning and at night, so that a day has most of its pages. */
+/** Taken in the morning and at night, so that a day's reading covers most of its pages. */
 const PAST_EVERY_MS = 12 * 3_600_000;
-/** The story's minute shows an hour: printers that print as fast all the time would be empty every day. */
+/** One minute of the story stands for an hour. Printing at that speed all the time would empty a printer every day. */
 const PAST_SLOWER = 60;
 
-/** The printers of the demo. From a count of 7 on, every special one is among them. */
+/** The printers of the demo. With 7 or more, every special one is included. */
 export function storyPlan(count = STORY_PRINTERS, seed?: number): FleetPlan {
   const scenario = readScenario(new URL('./scenarios/story.json', import.meta.url));
   return planFleet(scenario, count, seed);
 }
 
-/** What these printers sent before the demo, from the day before the last month on; the earliest moment first. */
+/** What these printers sent before the demo, from the day before last month on, oldest first. */
 export function storyPast(printers: readonly PrinterPlan[], start_ms: number): Generator<PastMoment> {
   const start = new Date(start_ms);
   const from_ms = Date.UTC(start.getUTCFullYear(), start.getUTCMonth() - 1, 0);
@@ -50,7 +51,7 @@ export function storyPast(printers: readonly PrinterPlan[], start_ms: number): G
   return pastReadings(printers, { start_ms, count, every_ms: PAST_EVERY_MS, slower: PAST_SLOWER });
 }
 
-/** Starts the demo. The fleet connects and reconnects by itself; `stop` ends it. */
+/** Starts the demo. The fleet connects and reconnects on its own; `stop` ends it. */
 export function startStory(options: StoryOptions): SimulatedFleet {
   const { folder } = options;
   return startFleet({

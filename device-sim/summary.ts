@@ -1,7 +1,7 @@
-/** The output of a simulation: a line while it runs, the figures at the end. */
+/** The output of a simulation: progress lines while it runs, figures at the end. */
 import type { SimulatedFleet } from './fleet.ts';
 
-/** The figures of a whole run, as `platen simulate --json` prints them. */
+/** The figures of the whole run, as `platen simulate --json` prints them. */
 export function summaryOf(fleet: SimulatedFleet, ranSeconds: number): Record<string, unknown> {
   const figures = fleet.refresh();
   const { wire, latencies } = fleet;

@@ -16,7 +16,7 @@ export interface Target {
   memory: { entriesMax?: number };
 }
 
-/** The printers that an event applies to. A share or a count is drawn with `random`. */
+/** The printers that an event applies to. `random` picks them when the event names a share or a count. */
 export function targetsOf<T extends { printer: string; population: string }>(
   event: TimelineEvent,
   all: T[],
@@ -40,8 +40,8 @@ export function targetsOf<T extends { printer: string; population: string }>(
 }
 
 /**
- * Applies one event. `later` schedules what follows from it, such as power coming back.
- * @returns how many printers it applied to
+ * Applies one event. `later` schedules its consequences, such as the return of power.
+ * @returns the number of printers it applied to
  */
 export function runEvent(
   planned: PlannedEvent,

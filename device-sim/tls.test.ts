@@ -1,6 +1,4 @@
-/**
- * Both transports over TLS, against a mosquitto with a certificate of an authority of its own.
- */
+/** Both transports over TLS, against a mosquitto whose certificate is signed by a private authority. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,7 +38,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What becomes of one connection: a message that it sent itself, or why there was none. */
+/** The outcome of one connection: its own message echoed back, or the reason for none. */
 function echo(transport: Transport): Promise<string> {
   return new Promise((resolve) => {
     const connection = transport.connect(

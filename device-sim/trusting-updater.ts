@@ -8,7 +8,7 @@ import { Serial } from '../base/serial.ts';
 import { reasonOf } from '../schemas/errors.ts';
 import type { Order, OrderStep } from '../schemas/types.ts';
 
-/** Steps in installation order. Those with the same `together` are one transaction. */
+/** Steps in installation order. Steps with the same `together` form one transaction. */
 function groupsOf(steps: OrderStep[]): OrderStep[][] {
   const groups: OrderStep[][] = [];
   for (const step of steps) {
