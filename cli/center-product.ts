@@ -1,6 +1,6 @@
 /**
- * The center alone, over a broker that isn't ours: what `platen center` runs. Who may connect and what they may touch
- * is that broker's business; the roles of operators are still the center's.
+ * The center alone, with an external broker: what `platen center` runs. That broker decides who may connect and which
+ * topics they may use; the center still enforces the roles of operators.
  */
 import type { Logger } from 'pino';
 import type { Center } from '../center/center.ts';
@@ -34,7 +34,7 @@ function withoutPassword(url: string): string {
 
 /**
  * Opens the center.
- * @throws PlatenError setting/invalid, start/database, start/port, start/broker; what was opened is closed again
+ * @throws PlatenError setting/invalid, start/database, start/port, start/broker; whatever was opened is closed again
  */
 export async function openCenterProduct(
   settings: Settings,

@@ -1,6 +1,6 @@
 /**
- * What every way of running the center needs: store, accounts, repository, metrics and HTTP, opened in the order in
- * which they need one another and closed in the reverse order.
+ * Resources that every way of running the center needs: store, accounts, repository, metrics and HTTP. They are opened
+ * in order of dependency and closed in reverse.
  */
 import { readFileSync, statfsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
@@ -27,15 +27,15 @@ import { reasonOf } from '../schemas/errors.ts';
 import { lockDataFolder, openDataFolder } from './data-folder.ts';
 import { oidcSettings, type Settings } from './settings.ts';
 
-/** Names an address as a client would write it. */
+/** Formats an address as a client would write it. */
 export function address(scheme: string, host: string, port: number, path = ''): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
 }
 
-/** Addresses that stand for all of the machine's: nobody can be told to connect to one. */
+/** Wildcard addresses. Clients can't connect to one. */
 const WILDCARDS = ['0.0.0.0', '::'];
 
-/** Where printers find this machine when nobody has said it: its first address in a network. */
+/** The default address of this machine for printers: its first network address. */
 function guessedHost(host: string): string {
   if (!WILDCARDS.includes(host)) return host;
   const found = Object.values(networkInterfaces())
@@ -45,8 +45,8 @@ function guessedHost(host: string): string {
 }
 
 /**
- * The address at which printers reach HTTP, with a slash at its end: what orders name.
- * @param apart the repository has a port of its own
+ * The base URL at which printers reach HTTP, with a trailing slash. Orders contain it.
+ * @param apart the repository has its own port
  */
 function publicUrl({ publicUrl, host }: Settings, port: number, apart: boolean, log: Logger): string {
   if (publicUrl !== undefined) {
@@ -64,7 +64,7 @@ function publicUrl({ publicUrl, host }: Settings, port: number, apart: boolean, 
   return guessed;
 }
 
-/** Where printers find the repository, as orders name it. */
+/** The URL of the repository, as orders contain it. */
 export function repositoryAddress(
   settings: Settings,
   { port, repositoryPort }: { port: number; repositoryPort: number },
@@ -73,7 +73,7 @@ export function repositoryAddress(
   return `${publicUrl(settings, repositoryPort, port !== repositoryPort, log)}repository/`;
 }
 
-/** The names that the server's certificate must be for. */
+/** The host names that the server's certificate must cover. */
 export function serverHosts({ publicUrl, host }: Settings): string[] {
   const given = publicUrl === undefined ? [] : [new URL(publicUrl).hostname];
   const hosts = [hostname(), 'localhost', '127.0.0.1', '::1', host, ...given];
@@ -84,36 +84,36 @@ export function readiness(ready: boolean, reason: string): ReturnType<Readiness>
   return ready ? { ready: true } : { ready: false, reason };
 }
 
-/** Ready, with what somebody should know. */
+/** Readiness, with warnings for operators. */
 function note(reason: string | undefined): ReturnType<Readiness> {
   return reason === undefined ? { ready: true } : { ready: true, reason };
 }
 
 const FREE_BYTES_MIN = 512 * 1024 * 1024;
 
-/** Whether the disk of a folder is nearly full, in a sentence. */
+/** A warning when the disk of a folder is nearly full. */
 function diskFault(folder: string): string | undefined {
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize >= FREE_BYTES_MIN) return undefined;
   return `only ${Math.floor((bavail * bsize) / 1024 / 1024)} MiB are free on the disk of ${folder}`;
 }
 
-/** Closes what a start opened, and logs what does not close cleanly. */
+/** Closes what a start has opened, and logs failures to close. */
 export function closersOf(log: Logger): Closers {
   return new Closers((error) => log.error({ reason: reasonOf(error) }, 'a part did not close cleanly'));
 }
 
-/** How a start is ended before it is over. */
+/** How to cancel a start that is under way. */
 export interface Opening {
   log: Logger;
   opened: Closers;
-  /** Aborted when the start is to end. */
+  /** Aborted to cancel the start. */
   stop: AbortSignal;
 }
 
 /** What is open before the center starts. */
 export interface CenterResources {
-  /** Writes down where this process can be reached, for a second start on the same data. */
+  /** Records where this process can be reached, for a second process that starts on the same data. */
   tell(addresses: Record<string, string>): void;
   store: Store;
   accounts: StoredAccounts;
@@ -122,13 +122,13 @@ export interface CenterResources {
   repository: LocalRepository;
   tokens: Tokens;
   signIn: SignIn;
-  /** Undefined where it is not set up. */
+  /** Undefined when it is not configured. */
   oidc: OidcSignIn | undefined;
 }
 
 /**
- * Opens store, accounts and repository.
- * @param program what runs, such as `platen up`
+ * Opens the store, accounts and repository.
+ * @param program the command that runs, such as `platen up`
  * @throws PlatenError start/database, start/in-use, start/owner, start/stopped
  */
 export async function openResources(
@@ -154,7 +154,7 @@ export async function openResources(
   await ensureAdmin(admin);
   opened.add(watchAdmin(admin));
   await accounts.readAhead();
-  // A repository whose root ceremony was held elsewhere is served as it is; without one there is a local one.
+  // A repository whose root ceremony was held elsewhere is served as it is. Otherwise a local one is created.
   const repository = await openLocalRepository(
     join(settings.data, 'repository'),
     join(settings.data, 'keys'),
@@ -197,14 +197,14 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
-/** Who may read something on the main port. */
+/** Who may read a resource on the main port. */
 function accessOf(setting: Settings['metrics']): 'open' | 'token' | 'none' {
   return typeof setting === 'number' ? 'none' : setting;
 }
 
 /**
  * Opens HTTP.
- * @param center what answers requests; undefined until it listens
+ * @param center answers requests; undefined until it listens
  */
 export async function openHttp(
   settings: Settings,
@@ -220,7 +220,7 @@ export async function openHttp(
     registry,
     readiness: {
       database: () => readiness(store.database.ready(), store.database.fault() ?? ''),
-      // It serves all the same; somebody should look.
+      // The server still serves, but an operator should look.
       clock: () => note(store.clock.fault()),
       disk: () => note(diskFault(settings.data)),
       releases: () => note(expiryFault(repository.expiries(), Date.now())),
@@ -255,7 +255,7 @@ export async function openHttp(
   return { ...http, repositoryPort };
 }
 
-/** Tells operators of signatures that come to their end. */
+/** Warns operators of signatures that expire soon. */
 export function tellExpiry({ repository }: CenterResources, { capabilities: { events } }: Center): void {
   repository.onExpiring((news) => {
     const data = { role: news.role, version: news.version, expires: news.expires, days: news.days };
@@ -263,7 +263,7 @@ export function tellExpiry({ repository }: CenterResources, { capabilities: { ev
   });
 }
 
-/** The options of a center that uses the opened resources. */
+/** The options of a center that uses these resources. */
 export function centerOptions(
   settings: Settings,
   { store, accounts, registry, repository, tokens }: CenterResources,

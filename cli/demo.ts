@@ -1,6 +1,6 @@
 /**
- * The demonstration of `npm start`: a catalog, rules, signed releases and simulated printers that live through a
- * story. It uses the product as anybody would: printers are enrolled and speak MQTT, releases are signed and served.
+ * The demo of `npm start`: a catalog, rules, signed releases and simulated printers that act out a story. It uses the
+ * product as a customer would: printers are enrolled and speak MQTT, releases are signed and served.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ function sample(name: string): unknown {
   return JSON.parse(readFileSync(new URL(`../deploy/samples/${name}`, import.meta.url), 'utf8'));
 }
 
-/** An image that is the same at every start, because a published release never changes. */
+/** The image is the same at every start, because a published release never changes. */
 function imageOf(name: string): Buffer {
   const image = Buffer.alloc(IMAGE_BYTES);
   for (let offset = 0; offset < IMAGE_BYTES; offset += HASH_BYTES) {
@@ -35,7 +35,7 @@ function imageOf(name: string): Buffer {
   return image;
 }
 
-/** Puts the story's catalog and rules where there are none yet, and publishes a release for each version. */
+/** Installs the story's catalog and rules if there are none, and publishes a release for each version. */
 async function prepare({ center, repository }: Product): Promise<void> {
   const { catalog, rules } = center.capabilities;
   if (!(await catalog.get())) await catalog.put(sample('story-catalog.json'), BY);
@@ -53,8 +53,8 @@ async function prepare({ center, repository }: Product): Promise<void> {
 }
 
 /**
- * The passwords of the simulated printers: made at the first start, kept beside the printers' state. A printer without one
- * is new: it gets its past.
+ * The passwords of the simulated printers: created at the first start and kept next to the printers' state. A printer
+ * without one is new and gets past readings.
  */
 async function passwordsFor(
   product: Product,
@@ -77,7 +77,7 @@ async function passwordsFor(
   return known;
 }
 
-/** Starts the demonstration; a later start goes on where the printers were. */
+/** Starts the demo. A later start resumes from the saved state of the printers. */
 export async function startDemo(
   product: Product,
   count: number,
@@ -97,7 +97,7 @@ export async function startDemo(
     passwords,
     count,
     folder,
-    // Like real printers these were given the repository's root, and believe nothing that it does not vouch for.
+    // Like real printers, these have the repository's root and trust only what it signs.
     updater: createUpdater({ trust: tufTrust({ root: product.repository.rootBytes() ?? Buffer.alloc(0) }) }),
     log,
   });

@@ -37,7 +37,7 @@ export interface Product {
   readonly broker: Broker;
   readonly accounts: StoredAccounts;
   readonly ingest: IngestWriter;
-  /** Where everything listens, for the ready line. */
+  /** The listening addresses, for the ready line. */
   readonly addresses: { mqtt: string; mqtts?: string; http: string; webSocket: string; repository: string };
   readonly adminFile: string;
   readonly dataFolder: string;
@@ -45,7 +45,7 @@ export interface Product {
   close(): Promise<void>;
 }
 
-/** The TLS listener with the product's own authority, when a port is set for it. */
+/** The TLS listener with the product's own authority, if a TLS port is set. */
 async function openTls(
   settings: Settings,
   log: Logger,
@@ -88,7 +88,7 @@ async function openTls(
 
 /**
  * Opens everything.
- * @throws PlatenError start/database, start/port, setting/*; what was opened before is closed again
+ * @throws PlatenError start/database, start/port, setting/*; whatever was opened is closed again
  */
 export async function openProduct(
   settings: Settings,
@@ -117,7 +117,7 @@ export async function openProduct(
       try {
         tls?.authority.revokeEarlier(name, enrolment);
       } catch (error) {
-        // They are refused all the same, by their enrolment: only the list doesn't show it.
+        // They are still refused because of their enrolment; only the list doesn't show it.
         log.error(
           { name, reason: reasonOf(error) },
           'the certificates of this name could not be marked as revoked',
@@ -136,7 +136,7 @@ export async function openProduct(
       center: () => readiness(center !== undefined, 'the center does not listen yet'),
       queue: () => readiness(center?.queueFault() === undefined, center?.queueFault() ?? ''),
     });
-    // Before the center publishes.
+    // This must happen before the center publishes.
     await broker.load();
     const repositoryUrl = repositoryAddress(settings, http, log);
 
@@ -152,7 +152,7 @@ export async function openProduct(
         if (role === 'printer') made.connection(name, connected);
         return;
       }
-      // With open access nobody has proven anything: it is a printer when its name is one's.
+      // With open access nobody is authenticated: a client is a printer if its name is that of a printer.
       accounts.isPrinter(name).then(
         (printer) => printer && made.connection(name, connected),
         (error: unknown) => log.warn({ name, reason: reasonOf(error) }, 'a presence was not stored'),
@@ -172,13 +172,13 @@ export async function openProduct(
           log.warn({ name, reason: reasonOf(error) }, 'a refusal was not published as an event'),
       );
     });
-    // Before it listens: a listener that fails leaves others, and timers, that have to be closed.
+    // This comes before listening: when one listener fails, the others and their timers must be closed.
     opened.add(() => broker.close());
-    // Not with HTTP itself: nobody would hear yet that a client came.
+    // Not together with HTTP: nothing would yet handle a client that connects.
     broker.attachWebSocket(http.server, '/mqtt');
     await broker.listen();
     listening = true;
-    // Not ready any more as soon as it closes.
+    // It stops being ready as soon as it starts to close.
     opened.add(() => {
       listening = false;
     });

@@ -22,10 +22,10 @@ import { Story } from '../story.ts';
 
 const SETTINGS = ['host', 'mqttPort', 'mqttsPort', 'httpPort', 'data', 'access', 'log', 'logLevel'] as const;
 
-/** Whoever hammers the broker must not be able to fill the disk with its log. */
+/** Limits the log, so that a client that hammers the broker can't fill the disk. */
 const REFUSALS_PER_SECOND_MAX = 20;
 
-/** So many a second, and how many were left out before. */
+/** Allows a limited number of lines per second, and counts the ones left out. */
 class PerSecond {
   readonly #max: number;
   readonly #now: () => number;
@@ -38,7 +38,7 @@ class PerSecond {
     this.#now = now;
   }
 
-  /** How many were left out since the last one; undefined when this one is left out too. */
+  /** The number left out since the last line; undefined when this one is left out too. */
   take(): number | undefined {
     const second = Math.floor(this.#now() / 1_000);
     if (second !== this.#second) {
@@ -56,9 +56,9 @@ class PerSecond {
   }
 }
 
-/** `platen broker`: the broker by itself, with its own credentials and retained documents in the data folder. */
+/** `platen broker`: the broker alone, with its own credentials and retained documents in the data folder. */
 export function command(): Command {
-  // An option belongs to the command that it stands behind; `platen broker --data FOLDER add NAME` is heard too.
+  // Options belong to the command they follow, but `platen broker --data FOLDER add NAME` must work too.
   const broker = new Command('broker').description('run the MQTT broker by itself').enablePositionalOptions();
   addSettings(broker, SETTINGS);
   broker.option('--memory', 'keep retained documents in memory only');
@@ -97,7 +97,7 @@ function credentialsOf(settings: Settings): CredentialFile {
 async function run(settings: Settings, flags: BrokerFlags, memory: boolean | undefined): Promise<void> {
   const log = createLog(settings.log, settings.logLevel);
   const open = settings.access === 'open';
-  // Conformance suites and benchmarks begin with nothing and leave nothing.
+  // Conformance suites and benchmarks start empty and leave nothing behind.
   const inMemory = memory ?? open;
   let lock: FolderLock | undefined;
   if (!open || !inMemory || settings.mqttsPort !== undefined) {
@@ -137,7 +137,7 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
     },
     log,
   }).catch(async (error: unknown) => {
-    // What listens already would keep the process, which says that it failed.
+    // A listener that is already open would keep the failed process alive.
     tls?.authority.close();
     await broker.close();
     throw error;
@@ -179,7 +179,7 @@ async function run(settings: Settings, flags: BrokerFlags, memory: boolean | und
   lock?.release();
 }
 
-/** The TLS listener with the product's own authority, when a port is set for it. */
+/** The TLS listener with the product's own authority, if a TLS port is set. */
 async function tlsOf(
   settings: Settings,
 ): Promise<{ authority: Authority; endpoint: TlsEndpoint } | undefined> {
@@ -191,7 +191,7 @@ async function tlsOf(
   return { authority, endpoint: { host, port, key, cert, clientAuthority, isRevoked, enrolmentOf } };
 }
 
-/** The credentials; the first start makes an administrator and writes its password to admin.json. */
+/** The credentials. The first start creates an administrator and writes its password to admin.json. */
 async function firstCredentials(settings: Settings): Promise<CredentialFile> {
   const credentials = credentialsOf(settings);
   const admin = join(settings.data, 'admin.json');

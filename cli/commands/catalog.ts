@@ -1,4 +1,4 @@
-/** `platen catalog`: checks a catalog, and says what a new one would change in a fleet. */
+/** `platen catalog`: checks a catalog, and shows what a new one would change for a fleet. */
 import { Command } from 'commander';
 import { compileCatalog, Impact } from '../../compatibility/index.ts';
 import { readLines } from '../line-answers.ts';
@@ -40,7 +40,7 @@ interface ImpactFlags extends OutputFlags {
   structures?: string;
 }
 
-/** With a file it asks the center about its fleet, without one it counts the structures that it is given. */
+/** With a file it asks the center about its fleet; without one it counts the given structures. */
 function impactCommand(): Command {
   const command = new Command('impact')
     .description('show what a new catalog would change, with counts and examples')

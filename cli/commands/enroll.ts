@@ -12,7 +12,7 @@ interface EnrollFlags {
   again?: boolean;
 }
 
-/** `platen enroll PRINTER…`: gives printers credentials and prints each password once. */
+/** `platen enroll PRINTER…`: creates credentials for printers and prints each password once. */
 export function command(): Command {
   const enroll = new Command('enroll')
     .description('give printers credentials; each password is printed once and not stored')

@@ -8,7 +8,7 @@ import { addSettings, HTTP_SETTINGS, readSettings, type Settings } from '../sett
 import { Story } from '../story.ts';
 import { openUnlessStopped, stopInTime, stopSignal } from '../until-stopped.ts';
 
-/** Printers of the demonstration that `npm start` shows. */
+/** The number of printers in the demo of `npm start`. */
 const STORY_PRINTERS = 25;
 const SETTINGS = [
   'host',
@@ -72,7 +72,7 @@ async function run(settings: Settings, flags: BrokerFlags): Promise<void> {
   story?.say('stopped');
 }
 
-/** A later start goes on from what is stored: says with what. */
+/** Describes the stored state that this start resumes from. */
 async function sayWhatIsKnown(product: Product, story: Story | undefined): Promise<void> {
   const { printers, verdict, troubles, campaigns } = await product.center.capabilities.summary.current();
   if (printers === 0) return;
