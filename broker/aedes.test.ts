@@ -1,4 +1,4 @@
-/** The QoS 2 handshakes on their own, and which connections have any. */
+/** The QoS 2 handshakes alone, and which connections have any. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import pino from 'pino';
@@ -33,7 +33,7 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-/** A peer that writes down what it is asked and takes publishes over when `take` is called. */
+/** A peer that records what it is asked and accepts publishes when `take` is called. */
 async function begin(durable?: Promise<void>) {
   const broker = new AedesBroker();
   await broker.start();
@@ -78,7 +78,7 @@ test('PUBREC follows when the publish was taken over, PUBCOMP when its identifie
   expect(await handle({ cmd: 'pubrel', messageId: 7 })).toBeNull();
   expect(asked).toEqual(['release 7']);
   expect(sent[1]).toEqual(acknowledgement(TYPE.pubcomp, 7));
-  // Repeated after its PUBCOMP was lost: answered again, released once.
+  // Repeated because its PUBCOMP was lost: answered again, released only once.
   await handle({ cmd: 'pubrel', messageId: 7 });
   expect(asked).toEqual(['release 7']);
   expect(sent[2]).toEqual(acknowledgement(TYPE.pubcomp, 7));

@@ -1,9 +1,9 @@
 /**
  * Aedes 1.2 runs the QoS 2 handshakes of both directions: PUBLISH and PUBREC, PUBREL and PUBCOMP (MQTT 4.3.3). This is
- * the only file that knows Aedes. A connection has an Aedes client from its first QoS 2 packet on, so most have none.
+ * the only file that knows Aedes. A connection gets an Aedes client with its first QoS 2 packet, so most have none.
  *
- * The version is pinned exactly, because parts of its inside are used here. They were read in `aedes.js`,
- * `lib/client.js`, `lib/write.js` and `lib/handlers/`; compare them with this file before changing the version.
+ * The version is pinned exactly, because this file uses Aedes internals from `aedes.js`, `lib/client.js`,
+ * `lib/write.js` and `lib/handlers/`. Compare them with this file before changing the version.
  */
 import type { Duplex } from 'node:stream';
 import { Aedes } from 'aedes';
@@ -19,9 +19,9 @@ export type HandshakePacket = PublishPacket | AckPacket;
 export interface HandshakePeer {
   /** Writes one whole packet. Ignored once the connection is over. */
   send(packet: Buffer): void;
-  /** PUBLISH came. `done` is called when the broker took it over: PUBREC follows, or the connection ends. */
+  /** PUBLISH came. `done` is called when the broker has accepted it: PUBREC follows, or the connection ends. */
   publish(packet: PublishPacket, done: Done): void;
-  /** Whether a publish with this identifier was taken over and not released yet. */
+  /** Whether a publish with this identifier was accepted and not released yet. */
   isTaken(messageId: number): boolean;
   /** PUBREL came. PUBCOMP follows at once, or when the promise resolves. */
   release(messageId: number): Promise<void> | undefined;
@@ -48,8 +48,8 @@ export class AedesBroker {
     // The heartbeat is for clusters of Aedes brokers.
     heartbeatInterval: DAY_MS,
     authorizePublish: (client, packet, done) => {
-      // The whole publish happens here and not in `publish`: only here does Aedes call in the order of arrival,
-      // before it waits for its persistence.
+      // The whole publish is handled here and not in `publish`: only this hook is called in the order of arrival,
+      // before Aedes waits for its persistence.
       peerOf(client as unknown as AedesClient).publish(packet as unknown as PublishPacket, done);
     },
   });
@@ -62,20 +62,20 @@ export class AedesBroker {
     this.#aedes.close();
   }
 
-  /** Begins the handshakes of a connection whose CONNECT was accepted. */
+  /** Starts the handshakes of a connection whose CONNECT was accepted. */
   open(peer: HandshakePeer): Handshakes {
     const client = this.#aedes.handle(new PeerSocket(peer) as unknown as Duplex) as unknown as AedesClient;
-    // CONNECT was handled before Aedes came to know of the connection.
+    // CONNECT was handled before Aedes knew of the connection.
     if (client._connectTimer) clearTimeout(client._connectTimer);
     client._connectTimer = null;
     client.version = 4;
-    // Not clean: else Aedes sends PUBREL without asking the persistence whether it may.
+    // Not clean: otherwise Aedes sends PUBREL without asking the persistence whether it may.
     client.clean = false;
     client.connected = true;
     client.connackSent = true;
     return {
       handle(packet, done) {
-        // At 0 Aedes handles a packet at once; its own queue is for packets before CONNACK.
+        // At 0 Aedes handles a packet at once. Its own queue is for packets before CONNACK.
         client._parsingBatch = 0;
         client._nextBatch = done;
         client._parser.emit('packet', packet);
@@ -87,7 +87,7 @@ export class AedesBroker {
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** What is used of a client beyond the types of Aedes (`lib/client.js`). */
+/** The parts of a client in use that the Aedes types don't declare (`lib/client.js`). */
 interface AedesClient {
   conn: PeerSocket;
   clean: boolean;
@@ -98,7 +98,7 @@ interface AedesClient {
   _connectTimer: NodeJS.Timeout | null;
   /** Packets that are being handled. */
   _parsingBatch: number;
-  /** Read anew for each packet, and called when it was handled. */
+  /** Read again for each packet, and called when the packet was handled. */
   _nextBatch: Done;
   /** Emits `packet` to the client. */
   _parser: { emit(event: 'packet', packet: HandshakePacket): boolean };
@@ -110,20 +110,23 @@ function peerOf(client: AedesClient): HandshakePeer {
 }
 
 class HandshakeBroker extends Aedes {
-  /** The router of this broker delivered the message in `authorizePublish`; Aedes has nothing to add. */
+  /** The router already delivered the message in `authorizePublish`; Aedes has nothing to add. */
   override publish(_packet: unknown, client: unknown, done?: unknown): void {
     const callback = typeof client === 'function' ? client : done;
     if (typeof callback === 'function') callback();
   }
 
-  // Aedes caps its option at 100 levels, which is what its own topic matcher can take. The decoder has a limit of its own.
+  // Aedes caps its option at 100 levels, the most its own topic matcher can handle. The decoder has a separate limit.
   readonly maxTopicLevels = Number.MAX_SAFE_INTEGER;
 }
 
 /** Every packet of a handshake is this long. mqtt-packet writes it in three pieces. */
 const PACKET_BYTES = 4;
 
-/** What Aedes takes for the socket. It hands whole packets to the peer, and has no events: the connection tells of its end. */
+/**
+ * Stands in for the socket of Aedes. It passes whole packets to the peer and has no events: the connection reports its
+ * own end.
+ */
 class PeerSocket {
   readonly peer: HandshakePeer;
   client: AedesClient | undefined;
@@ -183,7 +186,7 @@ interface Identified {
   messageId: number;
 }
 
-/** In the place of aedes-persistence: the session behind the connection knows the identifiers. */
+/** Replaces aedes-persistence: the session behind the connection knows the identifiers. */
 class PeerPersistence {
   // Aedes checks that this is an async function.
   async setup(): Promise<void> {}
@@ -194,7 +197,7 @@ class PeerPersistence {
     return packet;
   }
 
-  /** Asked when PUBREL came before the broker had taken its publish over. The session has forgotten it by then. */
+  /** Called when PUBREL came before the broker had accepted its publish. The session has forgotten it by then. */
   async incomingStorePacket(): Promise<void> {}
 
   async incomingDelPacket(client: AedesClient, packet: Identified): Promise<void> {
@@ -212,7 +215,7 @@ class PeerPersistence {
   }
 }
 
-/** In the place of mqemitter: Aedes delivers nothing here, so nobody listens. */
+/** Replaces mqemitter: Aedes delivers nothing here, so nobody listens. */
 class SilentEmitter {
   readonly concurrency = 0;
   readonly current = 0;

@@ -11,7 +11,7 @@ import { type Broker, type BrokerOptions, createBroker, type Principal } from '.
 import type { UplinkMessage } from './embedding.ts';
 
 const log = pino({ level: process.env.LOG ?? 'silent' });
-/** The next event, of mqtt.js clients too, whose types don't say that they are emitters. */
+/** The next event. Also for mqtt.js clients, whose types don't declare them as emitters. */
 const once = (emitter: unknown, event: string): Promise<unknown[]> => onceOf(emitter as EventEmitter, event);
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -206,7 +206,7 @@ test('a printer beyond its rates is read later, also after it connected again; o
     await Promise.all(Array.from({ length: count }, () => client.publishAsync(topic, '{}', { qos: 1 })));
     return performance.now() - started;
   };
-  // The burst is 20; what is beyond it is paid for by time.
+  // The burst is 20; messages beyond it take time.
   const first = await connect(broker, 'printer-1');
   const began = performance.now();
   await send(first, 20);
@@ -220,7 +220,7 @@ test('a printer beyond its rates is read later, also after it connected again; o
   for (let n = 0; n < 100; n++) {
     await admin.publishAsync('platen/v1/ops/admin/request/fleet.summary', '{}', { qos: 1 });
   }
-  // Under the rates of a printer it would be four seconds.
+  // At a printer's rate it would take four seconds.
   expect(performance.now() - quick).toBeLessThan(3_000);
 });
 

@@ -39,8 +39,8 @@ export interface BrokerOptions {
   /** Makes retained documents and sessions durable. Without one they end with the process. */
   retained?: RetainedBackend;
   /**
-   * Gets every publish that `parseTopic()` says is for the center, in the order of each client. Several may be in flight
-   * at once. The acknowledgement waits for the answer. On rejection there is none, and the connection is closed.
+   * Receives every publish that `parseTopic()` assigns to the center, in order for each client. Several may be in
+   * flight at once. The acknowledgement waits for the answer. On rejection there is none, and the connection is closed.
    * `refused`: acknowledged, but neither delivered nor retained.
    */
   uplink?: Uplink;
@@ -50,7 +50,7 @@ export interface BrokerOptions {
   sysMs?: number;
 }
 
-/** Current numbers. The last three count since the start. */
+/** Current figures. The last three count from the start. */
 export interface BrokerStats {
   connections: number;
   waitingConnections: number;
@@ -71,8 +71,8 @@ export interface Broker extends EventEmitter<HubEvents> {
   /** The URLs of the listeners by name (`tcp`, `tls`). Filled by `listen`. */
   readonly addresses: Readonly<Record<string, string>>;
   /**
-   * Reads retained documents and sessions from the backend. `listen` does that too. Call it before publishing or serving
-   * WebSockets earlier than `listen`: what is read later would overwrite what came meanwhile.
+   * Reads retained documents and sessions from the backend. `listen` does that too. Call it first when publishing or
+   * serving WebSockets before `listen`, because a later load would overwrite newer documents.
    */
   load(): Promise<void>;
   /** Loads, then listens. @throws PlatenError start/port */
@@ -87,12 +87,12 @@ export interface Broker extends EventEmitter<HubEvents> {
   idle(): Promise<void>;
   /** Ends all connections of a name whose rights changed. Returns how many there were. */
   revoke(name: string, reason: string): number;
-  /** Ends the connections of a printer that was removed and forgets its session; resolves when that is durable. */
+  /** Ends the connections of a removed printer and forgets its session. Resolves when that is durable. */
   forget(printer: string): Promise<void>;
   stats(): BrokerStats;
   /** Registers the broker's metrics. */
   metrics(registry: Registry): void;
-  /** Why it can't serve fully at the moment; undefined when it can. For readiness. */
+  /** Why it can't serve fully at the moment; undefined when it can. Used for readiness. */
   fault(): string | undefined;
   /** Closes listeners and connections. Resolves when everything is written. */
   close(): Promise<void>;
@@ -104,7 +104,7 @@ const PACE_MS = 10;
 const SYS_MS = 10_000;
 const LOOPBACK = /^(localhost|::1|127\.\d+\.\d+\.\d+)$/;
 
-/** Makes a broker that doesn't listen yet. @throws PlatenError setting/open-access */
+/** Creates a broker that doesn't listen yet. @throws PlatenError setting/open-access */
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
   if (options.identity === 'open') {
     for (const endpoint of [options.tcp, options.tls]) {
@@ -122,7 +122,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
   readonly #hub: Hub;
   readonly #connectQueue: ConnectQueue;
   readonly #descriptors: Descriptors;
-  /** The fault of the descriptors that was logged last. */
+  /** The last descriptor fault that was logged. */
   #fault: string | undefined;
   readonly #retained: RetainedStore;
   readonly #sockets: Sockets;
@@ -293,7 +293,7 @@ class EmbeddedBroker extends EventEmitter<HubEvents> implements Broker {
     await this.#retained.close();
   }
 
-  /** Logs once that descriptors run out, and once that there is room again. */
+  /** Logs once when descriptors run out, and once when there is room again. */
   #logFault(): void {
     const fault = this.#descriptors.fault;
     if ((fault === undefined) === (this.#fault === undefined)) return;

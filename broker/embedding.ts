@@ -4,20 +4,20 @@
  */
 import type { Role } from '../schemas/roles.ts';
 
-/** A publish that is handed over before it is acknowledged. */
+/** A publish that is passed to the center before it is acknowledged. */
 export interface UplinkMessage {
   topic: string;
   payload: Buffer;
-  /** False: the broker hands over what a client publishes, never what it retained. */
+  /** Always false: the broker passes on what a client publishes, never a retained message. */
   replayed: false;
   publisher?: { name: string; role: Role };
-  /** `gone`: its client has left, and no session waits for it: nobody reads what is sent to it. */
+  /** `gone`: its client has left and no session is kept, so nobody reads a reply. */
   source?: { readonly gone: boolean } | undefined;
 }
 
 /**
- * The outcome of a publish. One of the callbacks is called once, after `then` has returned. A promise is an Answer;
- * something lighter will do where there are very many.
+ * The outcome of a publish. One of the callbacks is called once, after `then` has returned. A promise qualifies; so
+ * does something lighter where there are very many.
  */
 export interface Answer {
   then(settled: (disposition: 'refused' | undefined) => void, failed: (error: unknown) => void): unknown;

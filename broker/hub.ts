@@ -1,6 +1,6 @@
 /**
- * Puts the parts of the broker together and owns its connections. It is given sockets; it opens none and listens
- * nowhere.
+ * Wires the parts of the broker together and owns its connections. It receives sockets; it opens none and doesn't
+ * listen.
  */
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
@@ -171,7 +171,7 @@ export class Hub implements ConnectionOwner {
   }
 
   #flush(): void {
-    // What becomes dirty during this waits for the next turn, so that reading gets its share.
+    // Connections that become dirty meanwhile wait for the next turn, so that reading gets its share.
     this.#flushing = false;
     const dirty = this.#dirty;
     this.#dirty = [];
@@ -258,7 +258,7 @@ export class Hub implements ConnectionOwner {
     while (this.#publishing.busy > 0) await new Promise<void>((resume) => setTimeout(resume, 5));
   }
 
-  /** Closes connections that ran out of time, and expires sessions. Called a few times a second. */
+  /** Closes connections that timed out, and expires sessions. Called a few times a second. */
   tick(): void {
     const now = this.now();
     const { connectMsMax, stalledMsMax } = this.limits;

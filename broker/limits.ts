@@ -1,9 +1,9 @@
 /**
- * All limits of the broker, unit last in the name. Each can be set (`createBroker({ limits })`, `--limit`). Every hit is
- * counted, and reported with its reason.
+ * All limits of the broker, unit last in the name. Each can be set (`createBroker({ limits })`, `--limit`). Every time
+ * a limit is reached, that is counted and reported with its reason.
  */
 export interface BrokerLimits {
-  /** Of one control packet, fixed header included. */
+  /** Size of one control packet, fixed header included. */
   packetBytesMax: number;
   /** The same before CONNECT is accepted: strangers get less memory. */
   connectPacketBytesMax: number;

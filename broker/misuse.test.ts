@@ -1,4 +1,4 @@
-/** What one address or one user can take of the broker, tried with real sockets. */
+/** How much one address or one user can take from the broker, tested with real sockets. */
 import { createServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import pino from 'pino';
@@ -18,7 +18,10 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** The printer `p…`, the operators `viewer`, `lena`: everybody's password is their name, which they chose. */
+/**
+ * The printers `p…` and the operators `viewer` and `lena`. Each password is the user's name, hashed like one that a
+ * person chose.
+ */
 async function people(): Promise<BrokerOptions['identity']> {
   const checker = new PasswordChecker();
   const hashes = new Map<string, string>();
@@ -53,7 +56,7 @@ async function start(
   return { broker, port: Number(new URL(broker.addresses['tcp'] as string).port) };
 }
 
-/** A socket from an address of the loopback network, with what comes of it. */
+/** A socket from an address of the loopback network, and the packets it receives. */
 function raw(port: number, address: string, bytes?: Buffer): { socket: Socket; ended: () => boolean } {
   let ended = false;
   const socket = connectTcp({ port, host: '127.0.0.1', localAddress: address });
@@ -181,7 +184,7 @@ test('what waits for the sessions of one user together is bounded, and what wait
   expect(broker.stats().dropped['offline-queue-full']).toBeGreaterThan(40);
 });
 
-/** Wrong logins of `address`, as many at once as told, over and over until it is stopped. */
+/** Wrong logins from `address`, with the given concurrency, repeated until stopped. */
 function flood(port: number, address: string, atOnce: number, name: (n: number) => string): Flood {
   let going = true;
   let tries = 0;
@@ -203,23 +206,23 @@ function flood(port: number, address: string, atOnce: number, name: (n: number) 
 }
 
 interface Flood {
-  /** How many passwords were looked at and found wrong. */
+  /** The number of passwords that were checked and wrong. */
   checked(): number;
   stop(): void;
 }
 
 test('a flood of wrong passwords from one address keeps nobody else out, nor its honest neighbours', async () => {
   const { broker, port } = await start({});
-  // Lena proved herself at the bad address before; nothing of that is remembered but that she did.
+  // Lena logged in from the bad address before; only that fact is remembered.
   expect(await outcome(port, '127.0.0.2', login('lena'))).toBe(0);
   const { checked, stop } = flood(port, '127.0.0.2', 300, (n) => `name-${n}`);
   await until(() => (broker.stats().refused['checks-waiting'] ?? 0) > 100);
   const before = checked();
   expect(await outcome(port, '127.0.0.1', login('viewer'))).toBe(0);
   expect(await outcome(port, '127.0.0.2', login('lena', 'lena', 'again'))).toBe(0);
-  // Nobody guesses a password that was made here.
+  // Generated passwords can't be guessed.
   expect(await outcome(port, '127.0.0.2', login('made'))).toBe(0);
-  // Of the 300 that wait at the bad address only some had their turn meanwhile.
+  // Of the 300 that wait at the bad address only some have had their turn by now.
   expect(checked() - before).toBeLessThan(100);
   stop();
 });
@@ -233,7 +236,7 @@ test('tries are counted when they begin: making them all at once gains nothing',
   expect(looked).toBeLessThanOrEqual(7);
   expect(codes.filter((code) => code === 0)).toEqual([]);
   expect(broker.stats().refused['failures']).toBe(1);
-  // Lena herself, elsewhere.
+  // Lena from another address.
   expect(await outcome(port, '127.0.0.1', login('lena'))).toBe(0);
 });
 
@@ -260,7 +263,7 @@ test('a refusal takes as long for an unknown name as for a known one, however it
   }
 });
 
-/** The median of round trips of a ping beside others, in ms. */
+/** The median round trip of a ping beside other traffic, in ms. */
 async function pings(client: RawClient, count: number): Promise<number> {
   const times: number[] = [];
   for (let n = 0; n < count; n++) {
@@ -283,7 +286,7 @@ test('SUBSCRIBEs without end are read at their rate: others are served as usual'
   greedy.send(packets);
   const beside = await pings(other, 50);
   expect(beside).toBeLessThan(alone + 200);
-  // What was read is what the rate allows, and not all that came.
+  // Only as much was read as the rate allows.
   expect(broker.stats().refused['subscribe-not-authorized']).toBeLessThan(5_000);
   greedy.vanish();
 });
@@ -296,7 +299,7 @@ test('thousands of filters in one SUBSCRIBE are charged one by one, and refused 
   const codes = await greedy.subscribe(...filters);
   expect(codes.length).toBe(17_000);
   expect(broker.stats().refused).toEqual({ 'subscribe-not-authorized': 1_000, filters: 16_000 });
-  // The next packet waits until the filters are paid for.
+  // The next packet waits until the rate allows for the filters.
   greedy.send(packet(0xc0));
   await greedy.quiet();
   expect(await pings(other, 20)).toBeLessThan(200);
@@ -314,7 +317,7 @@ test('acknowledgements of what was sent are free', async () => {
     expect(payload).toBe(String(n));
     reader.send(packet(0x40, Buffer.from([id >> 8, id & 0xff])));
   }
-  // Others are not: the eleventh ping waits.
+  // Other packets are charged: the eleventh ping waits.
   for (let n = 0; n < 20; n++) reader.send(packet(0xc0));
   for (let n = 0; n < 5; n++) expect(await reader.nextHex()).toBe('d0');
   const began = performance.now();
@@ -339,7 +342,7 @@ test('what waits for the center is bounded in bytes over all clients, and goes o
   });
   await until(() => answers.length >= 5);
   await new Promise((resolve) => setTimeout(resolve, 100));
-  // Five fill the bound; a client that has nothing under way may always have one.
+  // Five fill the limit; a client with nothing in flight may always have one.
   expect(answers.length).toBeLessThanOrEqual(8);
   let answered = 0;
   const going = setInterval(() => {

@@ -1,13 +1,13 @@
-/** Counts and reports what happens: refusals, dropped messages, clients that come or go. */
+/** Counts and reports events: refusals, dropped messages, clients that connect or disconnect. */
 import { EventEmitter } from 'node:events';
 import type { Role } from '../schemas/roles.ts';
 import type { Connection } from './connection/connection.ts';
 
-/** A client connected or disconnected. One that takes its own session over connects again without a disconnect. */
+/** A client connected or disconnected. A client that takes over its own session connects again without a disconnect. */
 export interface SessionEvent {
   /** The principal's name; the client id with open access. */
   name: string;
-  /** The principal's; undefined with open access. */
+  /** The principal's role; undefined with open access. */
   role: Role | undefined;
   clientId: string;
   state: 'connected' | 'disconnected';
@@ -23,7 +23,7 @@ export interface RefusedEvent {
   reason: string;
   /** The authenticated name; undefined without one. */
   name: string | undefined;
-  /** The user name it gave and did not prove. */
+  /** The user name that it claimed but did not prove. */
   claimed?: string;
   clientId: string;
   address: string;
@@ -54,7 +54,7 @@ export interface Counters {
   closed: Map<string, number>;
 }
 
-/** A name that was proven, or only claimed. */
+/** A name that was authenticated, or only claimed. */
 export interface Who {
   name: string | undefined;
   claimed?: string | undefined;
@@ -91,12 +91,12 @@ export class Monitor extends EventEmitter<HubEvents> {
     increment(this.counters.closed, reason);
   }
 
-  /** The same was refused again: it is counted, and not reported twice. */
+  /** A repeated refusal: counted, but not reported again. */
   refusedAgain(reason: string): void {
     increment(this.counters.refused, reason);
   }
 
-  /** Something was refused. `who` is given when it isn't the connection's principal. */
+  /** Something was refused. `who` is set when it isn't the connection's principal. */
   refused(
     connection: Connection,
     reason: string,

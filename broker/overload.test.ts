@@ -1,4 +1,4 @@
-/** What happens to others when one client misbehaves: slow, silent, greedy. */
+/** How one slow, silent or greedy client affects the others. */
 
 import { connect } from 'node:net';
 import pino from 'pino';
@@ -125,7 +125,7 @@ test('sessions of absent clients end after their time, the one away longest firs
   };
   await leave('one');
   for (const clientId of ['two', 'three', 'one']) await leave(clientId);
-  // Now `two` is away longest, though `one` was made first.
+  // `two` has now been absent longest, although `one` was created first.
   await until(() => broker.stats().dropped['session-expired'] === 1);
   expect([await present('one'), await present('three')]).toEqual([true, true]);
   await until(() => broker.stats().sessions === 1);
@@ -136,7 +136,7 @@ test('sessions of absent clients end after their time, the one away longest firs
 test('packets over the limit end the connection: before CONNECT, and after it', async () => {
   const { broker, port } = await start({ packetBytesMax: 10_000, connectPacketBytesMax: 1_000 });
   const early = await RawClient.open(port);
-  // Only the header: the broker doesn't wait for what it won't take.
+  // Only the header: the broker doesn't wait for a payload that it won't accept.
   early.send(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f]));
   expect(await early.closed()).toEqual([]);
   const late = await RawClient.connected(port);

@@ -1,4 +1,4 @@
-/** What operators see: `$SYS` under mosquitto's names, and the metrics. */
+/** What operators see: `$SYS` with mosquitto's names, and the metrics. */
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { connectPacket, packet, publishPacket, RawClient } from '../tests/conformance/raw-client.ts';

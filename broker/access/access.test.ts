@@ -1,4 +1,4 @@
-/** Every role, every kind of topic, every action: what the table of the wire contract says, written out. */
+/** Checks every role, topic kind and action against the access table of the wire contract. */
 import { METHOD_ROLES, type Method, mayCall, ROLES, type Role } from '../../schemas/roles.ts';
 import {
   downlinkFilters,

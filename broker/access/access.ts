@@ -1,6 +1,4 @@
-/**
- * The access table of the wire contract as pure functions. What isn't named here is forbidden.
- */
+/** The access table of the wire contract as pure functions. Anything not listed here is forbidden. */
 import { isMethod, mayCall } from '../../schemas/roles.ts';
 import { DOWNLINKS, PREFIX, parseTopic } from '../../schemas/topics.ts';
 import { parseShared } from '../routing/subscription-tree.ts';
@@ -28,7 +26,7 @@ export function maySubscribe(principal: Principal, filter: string): boolean {
   return operatorFilters(principal.name).some((allowed) => filterWithin(shared.filter, allowed));
 }
 
-/** Whether `principal` may receive messages of `topic`. */
+/** Whether `principal` may receive messages on `topic`. */
 export function mayReceive(principal: Principal, topic: string): boolean {
   if (principal.role === 'printer') return isDownlink(principal.name, topic);
   return operatorFilters(principal.name).some((allowed) => filterWithin(topic, allowed));
@@ -36,7 +34,7 @@ export function mayReceive(principal: Principal, topic: string): boolean {
 
 /** The downlink topics after the printer's name. */
 const DOWNLINK_FILTERS: ReadonlySet<string> = new Set(DOWNLINKS);
-/** With `#` for the last `+`: for the topics that exist it matches the same, and some clients write it. */
+/** With `#` in place of the last `+`: it matches the same existing topics, and some clients write it that way. */
 const DOWNLINK_BOUNDS = DOWNLINKS.map((filter) =>
   filter.endsWith('/+') ? `${filter.slice(0, -1)}#` : filter,
 );

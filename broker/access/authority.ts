@@ -1,9 +1,9 @@
 /**
  * The product's own certificate authority, in a folder:
  *
- *   ca.pem, ca-key.pem            made at first use; ca-key.pem is all that has to be kept secret and backed up
- *   server.pem, server-key.pem    renewed at a start when little of it is left
- *   issued.json                   every client certificate: serial, name, enrolment, expiry, and when it was revoked
+ *   ca.pem, ca-key.pem            created at first use; only ca-key.pem must be kept secret and backed up
+ *   server.pem, server-key.pem    renewed at startup when they expire soon
+ *   issued.json                   every client certificate: serial, name, enrolment, expiry and revocation time
  *
  * Private keys of clients are handed out once and not kept. A revocation takes effect at the next handshake; a listener
  * of `onRevoked` ends live connections.
@@ -20,11 +20,11 @@ const DAY_MS = 86_400_000;
 /** Common TLS stacks accept at most 397 days from a server. */
 const LEAF_MS = 397 * DAY_MS;
 const AUTHORITY_MS = 20 * 365 * DAY_MS;
-/** A server certificate with less than this left is renewed. */
+/** A server certificate with less validity left is renewed. */
 const RENEW_MS = 30 * DAY_MS;
 const WATCH_MS = 1_000;
 
-/** One client certificate that was issued. */
+/** One issued client certificate. */
 export interface Entry {
   serial: string;
   name: string;
@@ -48,7 +48,7 @@ const AUTHORITY_LOST =
 const ISSUED_LOST =
   'Restore it from a copy: it says which certificates were issued and which of them were revoked. Without one, move the whole folder away; every client certificate then has to be issued again.';
 
-/** Undefined for a damaged file, for files that can be made again. */
+/** Undefined for a damaged file. Only for files that can be created again. */
 function unlessDamaged<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -67,13 +67,13 @@ export class Authority {
   readonly #now: () => number;
   #entries = new Map<string, Entry>();
   #byName = new Map<string, Entry[]>();
-  /** The inode, time and size of the file that was read. The time alone can be the same for two writes. */
+  /** The inode, time and size of the file that was read. Two writes can have the same time. */
   #readFrom = '';
   #watch: NodeJS.Timeout | undefined;
   #failed: (error: unknown) => void = () => undefined;
-  /** There was a list: one that is missing now is lost. Versions before made it with the first certificate only. */
+  /** The list existed before, so a missing one is lost. Older versions created it only with the first certificate. */
   #hasList = false;
-  /** The fault that was reported last. */
+  /** The last fault that was reported. */
   #fault = '';
 
   private constructor(folder: string, now: () => number) {
@@ -82,7 +82,7 @@ export class Authority {
   }
 
   /**
-   * Opens the authority in `folder`, making one when there is none.
+   * Opens the authority in `folder`, creating it if there is none.
    * @throws PlatenError file/damaged, file/denied
    */
   static async open(folder: string, now: () => number): Promise<Authority> {
@@ -92,10 +92,10 @@ export class Authority {
       const { certificate, key } = await makeAuthority('Platen authority', now(), AUTHORITY_MS);
       writeWholeSync(join(folder, 'ca.pem'), certificate);
       writeWholeSync(join(folder, 'issued.json'), '[]');
-      // Last: a start that was cut off before makes everything anew.
+      // Written last: after an interrupted start everything is created again.
       writeWholeSync(join(folder, 'ca-key.pem'), key);
     }
-    // Reports a damaged key now and not at the first certificate.
+    // Reports a damaged key at startup and not at the first certificate.
     authority.#keys();
     authority.#read();
     return authority;
@@ -128,7 +128,7 @@ export class Authority {
     return { certificate: this.certificate, key: this.#pem('ca-key.pem') };
   }
 
-  /** The server's certificate. It is renewed when it expires soon or is for other hosts. */
+  /** The server's certificate. It is renewed when it expires soon or when the hosts changed. */
   async server(hosts: string[]): Promise<Server> {
     const note = join(this.#folder, 'server.json');
     // A damaged one is treated as missing: nobody depends on the old certificate.
@@ -184,7 +184,7 @@ export class Authority {
     return issued;
   }
 
-  /** Revokes one certificate by its serial, or all of a name. Returns those that were valid. */
+  /** Revokes one certificate by its serial, or all certificates of a name. Returns those that were valid. */
   revoke(nameOrSerial: string): Entry[] {
     const serial = nameOrSerial.toLowerCase();
     return this.#revokeWhere((entry) => entry.serial === serial || entry.name === nameOrSerial);
@@ -216,7 +216,7 @@ export class Authority {
     return revoked;
   }
 
-  /** Changes the list under a lock, because two processes at once would lose one of the changes. */
+  /** Changes the list under a lock, because two processes that write at once would lose a change. */
   #change(edit: (entries: Entry[]) => Entry[] | undefined): void {
     withLockSync(join(this.#folder, 'issued.json'), () => {
       this.#read();
@@ -225,7 +225,7 @@ export class Authority {
     });
   }
 
-  /** The enrolment of a certificate; undefined for an old one without. */
+  /** The enrolment of a certificate; undefined for an old one without it. */
   readonly enrolmentOf = (serial: string): string | undefined =>
     this.#entries.get(serial.toLowerCase())?.enrolment;
 
@@ -291,7 +291,7 @@ export class Authority {
     }
   }
 
-  /** Reads the list if the file changed. Returns whether it did. */
+  /** Reads the list again if the file changed. Returns whether it did. */
   #read(): boolean {
     const file = join(this.#folder, 'issued.json');
     if (!existsSync(file)) {

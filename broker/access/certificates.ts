@@ -11,7 +11,7 @@ x509.cryptoProvider.set(webcrypto as unknown as Provider);
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const SERIAL_BYTES = 16;
-/** Clocks differ: a certificate holds from a little before it was made. */
+/** Clocks differ, so a certificate is valid from a little before its creation. */
 const BACKDATED_MS = 300_000;
 
 /** A certificate and its private key, both PEM. */
@@ -25,7 +25,7 @@ export interface Issued {
 
 function makeSerial(): string {
   const bytes = webcrypto.getRandomValues(new Uint8Array(SERIAL_BYTES));
-  // A positive number without leading zeros (RFC 5280, 4.1.2.2), so that every program writes it alike.
+  // A positive number without leading zeros (RFC 5280, 4.1.2.2), so that every program writes it the same way.
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
   return Buffer.from(bytes).toString('hex');
 }
@@ -64,7 +64,7 @@ export interface LeafRequest {
   /** The common name: a printer's id or a host. */
   name: string;
   usage: 'client' | 'server';
-  /** Host names and addresses that a server is reached by. */
+  /** Host names and addresses of the server. */
   hosts?: string[];
   nowMs: number;
   validMs: number;

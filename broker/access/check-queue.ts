@@ -1,8 +1,8 @@
 /**
- * The queue of costly password checks. Each address may run few at a time and addresses take turns, so a flood of wrong
- * passwords neither fills the thread pool nor delays others. The users of one address take turns too, and a user that
- * logged in from there before has a queue of its own. A check counts as a failure when it begins and is forgiven when
- * the password was right, so nobody gets more tries by making them all at once.
+ * The queue of costly password checks. Each address may run a few at a time and addresses take turns, so a flood of
+ * wrong passwords neither fills the thread pool nor delays others. The users of one address take turns too, and a user
+ * who logged in from there before has a separate queue. A check counts as a failure when it starts, and the count is
+ * taken back if the password was right, so running many checks in parallel gains no extra attempts.
  */
 import type { ConnectQueue } from '../connection/connect-queue.ts';
 import type { BrokerLimits } from '../limits.ts';
@@ -44,7 +44,7 @@ class FairQueue {
     return job;
   }
 
-  /** Removes the last check of the user with the most; undefined when that is `user` itself. */
+  /** Removes the last check of the user with the most checks; undefined when that is `user` itself. */
   displace(user: string): Job | undefined {
     let most: [string, Job[]] | undefined;
     for (const entry of this.#byUser) if (!most || entry[1].length > most[1].length) most = entry;
@@ -63,7 +63,7 @@ export class CheckTurn implements Turn {
   readonly address: string;
   /** It was counted as a failure. */
   counted = false;
-  /** Counting it began a ban. */
+  /** Counting it triggered a ban. */
   banned = false;
   readonly #turns: CheckQueue;
 
@@ -84,9 +84,9 @@ export class CheckTurn implements Turn {
 
 export class CheckQueue {
   readonly #options: CheckQueueOptions;
-  /** Queues with a check that waits or runs, in the order of their turns. */
+  /** Queues with a waiting or running check, in the order of their turns. */
   readonly #queues = new Map<string, FairQueue>();
-  /** Users that logged in from an address, the one longest ago first. */
+  /** Users that logged in from an address, oldest login first. */
   readonly #known = new Set<string>();
   #running = 0;
   #waiting = 0;
@@ -95,7 +95,7 @@ export class CheckQueue {
     this.#options = options;
   }
 
-  /** How many checks wait. */
+  /** The number of waiting checks. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -126,13 +126,13 @@ export class CheckQueue {
     this.#known.add(key);
   }
 
-  /** The credentials were wrong. Returns whether that began a ban. */
+  /** The credentials were wrong. Returns whether that triggered a ban. */
   failed(turn: CheckTurn): boolean {
     const { connectQueue, now } = this.#options;
     return turn.counted ? turn.banned : connectQueue.failed(turn.username, turn.address, now());
   }
 
-  /** Runs a check at its turn. @throws CheckRefused */
+  /** Runs a check when its turn comes. @throws CheckRefused */
   async take<T>(turn: CheckTurn, check: () => Promise<T>): Promise<T> {
     const { username = '', address } = turn;
     const key = this.#isKnown(turn.username, address) ? keyOf(username, address) : address;
@@ -175,7 +175,7 @@ export class CheckQueue {
     });
   }
 
-  /** Starts as many checks as may run, one of each queue in turn. */
+  /** Starts as many checks as are allowed, one from each queue in turn. */
   #advance(): void {
     const { passwordChecksMax, passwordChecksPerAddressMax } = this.#options.limits;
     let idle = 0;

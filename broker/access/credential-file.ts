@@ -87,7 +87,7 @@ export class CredentialFile implements Identity {
     return { name: entry.name, role: entry.role, enrolment: enrolmentOf(entry.hash) };
   }
 
-  /** The enrolment that certificates of this printer are bound to; undefined when it is no printer. */
+  /** The enrolment that certificates of this printer are bound to; undefined when it is not a printer. */
   enrolmentOf(name: string): string | undefined {
     const entry = this.#entries.get(name);
     return entry?.role === 'printer' ? enrolmentOf(entry.hash) : undefined;

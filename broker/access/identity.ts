@@ -1,15 +1,15 @@
-/** Who connects, and who decides that. */
+/** Who a client is, and the interface that authenticates it. */
 import type { Role } from '../../schemas/roles.ts';
 
 /** An authenticated printer (its id) or operator (its user name). */
 export interface Principal {
   name: string;
   role: Role;
-  /** Its current enrolment, if the identity has those. A session of another enrolment isn't resumed. */
+  /** The current enrolment, if the identity has enrolments. A session of another enrolment isn't resumed. */
   enrolment?: string;
 }
 
-/** What a session is kept by: a client id says nothing without who uses it. */
+/** The key of a session. A client id alone doesn't say whose it is. */
 export function sessionKey(name: string, clientId: string): string {
   return `${name}\0${clientId}`;
 }
@@ -25,7 +25,7 @@ export interface Credentials {
   certificateEnrolment?: string;
   /** The client's network address; that of the PROXY header behind a trusted proxy. */
   address: string;
-  /** To be used for each check of a password that could be guessed. */
+  /** Must be used for each check of a password that could be guessed. */
   turn?: Turn;
 }
 
@@ -37,7 +37,9 @@ export interface Turn {
   take<T>(check: () => Promise<T>): Promise<T>;
 }
 
-/** A password is not checked. `banned`: too many wrong ones; `checks-waiting`: the queue is full, try again later. */
+/**
+ * Why a password is not checked. `banned`: too many wrong ones; `checks-waiting`: the queue is full, try again later.
+ */
 export class CheckRefused extends Error {
   readonly reason: 'banned' | 'checks-waiting';
 
@@ -48,13 +50,16 @@ export class CheckRefused extends Error {
   }
 }
 
-/** Authenticates clients. The center has one over Postgres, `platen broker` one over a file. */
+/** Authenticates clients. The center implements it with Postgres, `platen broker` with a file. */
 export interface Identity {
   /**
-   * True: it uses `credentials.turn` for every check of a password that could be guessed. Else the broker counts wrong
-   * passwords afterwards and doesn't ask for banned users.
+   * True: it uses `credentials.turn` for every check of a password that could be guessed. Otherwise the broker counts
+   * wrong passwords afterwards and doesn't call it for banned users.
    */
   readonly takesTurns?: boolean;
-  /** Resolves to the principal, or to undefined when the credentials are wrong. Rejects when it can't tell now. */
+  /**
+   * Resolves to the principal, or to undefined when the credentials are wrong. Rejects when it can't decide at the
+   * moment.
+   */
   authenticate(credentials: Credentials): Promise<Principal | undefined>;
 }

@@ -50,10 +50,10 @@ test('a fleet that comes back after a restart is checked in seconds', async () =
   const checker = new PasswordChecker();
   const hash = await hashPassword('made here', 'generated');
   const started = process.cpuUsage();
-  // Its printers have the right passwords; a wrong one costs as much as it costs for a person.
+  // The printers have the right passwords. A wrong one takes as long to check as a person's.
   for (let n = 0; n < 1_000; n++) expect(await checker.check(hash, Buffer.from('made here'))).toBe(true);
   const { user, system } = process.cpuUsage(started);
-  // A costly check takes 50 ms of the processor: all of them by it would be 50 s.
+  // A costly check takes 50 ms of CPU: if all passwords took it, that would be 50 s.
   expect((user + system) / 1_000).toBeLessThan(5_000);
 });
 

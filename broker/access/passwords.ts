@@ -1,9 +1,9 @@
 /**
- * Passwords, hashed with scrypt (RFC 7914) and checked in constant time.
+ * Passwords, hashed with scrypt (RFC 7914) and compared in constant time.
  *
- * A password that a person chose is hashed at a high cost. One of `makePassword` has 144 random bits, which no cost makes
- * harder to guess. It is hashed at the lowest cost, because a whole fleet reconnects at once after a restart: 15,000
- * printers at 40 ms each would keep two cores busy for five minutes; at 0.01 ms it is a sixth of a second.
+ * A password chosen by a person is hashed at a high cost. One from `makePassword` has 144 random bits, and no cost
+ * makes it harder to guess. It is hashed at the lowest cost, because a whole fleet reconnects at once after a restart:
+ * 15,000 printers at 40 ms each would keep two cores busy for five minutes; at 0.01 ms it is a sixth of a second.
  */
 import {
   createHash,
@@ -24,14 +24,14 @@ const BLOCK_DEFAULT = 8;
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 const PASSWORD_BYTES = 18;
-/** Up to this cost a hash takes less time than the way to the thread pool and back. */
+/** Up to this cost, hashing takes less time than a round trip to the thread pool. */
 const SYNC_COST_MAX = 64;
 /** Bounds the memory that a forged hash can take: 128 MiB at r = 8. */
 const COST_MAX = 1 << 17;
-/** Right passwords remembered, at about 200 bytes each. */
+/** Number of correct passwords to remember, at about 200 bytes each. */
 const REMEMBERED_MAX = 50_000;
 
-/** Makes a password of 144 random bits, in characters that are safe in shells and forms. */
+/** Generates a password of 144 random bits, in characters that are safe in shells and forms. */
 export function makePassword(): string {
   return randomBytes(PASSWORD_BYTES).toString('base64url');
 }
@@ -86,16 +86,16 @@ async function matches(parsed: Parsed, password: Buffer): Promise<boolean> {
   return key.length === derived.length && timingSafeEqual(key, derived);
 }
 
-/** Whether `password` was hashed to `hash`. @throws Error when that is no hash of hashPassword */
+/** Whether `password` matches `hash`. @throws Error when `hash` was not made by hashPassword */
 export async function verifyPassword(hash: string, password: Buffer): Promise<boolean> {
   return matches(parse(hash), password);
 }
 
-/** Outside of the broker there is no queue. */
+/** Outside the broker there is no queue. */
 const AT_ONCE: Turn = { admit: () => {}, take: (check) => check() };
 
 /**
- * Checks passwords and remembers right ones by a keyed hash with a secret of this process. Wrong ones are never
+ * Checks passwords and remembers correct ones by a keyed hash with a secret of this process. Wrong ones are never
  * remembered. Every refusal costs one expensive derivation, whether the name exists or not, so timing doesn't reveal
  * names.
  */
@@ -104,7 +104,7 @@ export class PasswordChecker {
   /** By keyed hash of the stored hash and the password, so that a changed password forgets the old one. */
   readonly #right = new Set<string>();
 
-  /** @throws CheckRefused, and like verifyPassword */
+  /** @throws CheckRefused, and the errors of verifyPassword */
   async check(hash: string, password: Buffer, turn: Turn = AT_ONCE): Promise<boolean> {
     const parsed = parse(hash);
     if (parsed.cost <= SYNC_COST_MAX) {
@@ -118,15 +118,15 @@ export class PasswordChecker {
       .update(password)
       .digest('base64url');
     if (this.#right.has(mark)) return true;
-    // The same password may have been found right while this check waited.
+    // Another check may have accepted the same password while this one waited.
     if (!(await turn.take(async () => this.#right.has(mark) || matches(parsed, password)))) return false;
-    // The oldest gives way: a set keeps the order of insertion.
+    // Evicts the oldest: a set keeps insertion order.
     if (this.#right.size >= REMEMBERED_MAX) this.#right.delete(this.#right.values().next().value as string);
     this.#right.add(mark);
     return true;
   }
 
-  /** Takes as long for an unknown name as a wrong password of a known one. @throws CheckRefused */
+  /** Takes as long for an unknown name as for a wrong password of a known one. @throws CheckRefused */
   async pretend(password: Buffer, turn: Turn = AT_ONCE): Promise<false> {
     turn.admit();
     await turn.take(() => derive(password, Buffer.alloc(SALT_BYTES), EFFORT.chosen));

@@ -50,7 +50,7 @@ export class Admission {
     return this.#turns.waiting;
   }
 
-  /** The rights of `name` changed: authentications that are under way are repeated. */
+  /** The rights of `name` changed: authentications in progress are repeated. */
   rightsChanged(name: string): void {
     const now = this.#options.now();
     for (const [known, at] of this.#changed) {
@@ -61,7 +61,7 @@ export class Admission {
     this.#changed.set(name, now);
   }
 
-  /** Decides about a CONNECT: admits the client, or refuses it and ends its connection. */
+  /** Decides on a CONNECT: admits the client, or refuses it and ends its connection. */
   decide(connection: Connection, packet: ConnectPacket): void {
     const { identity, connectQueue, now } = this.#options;
     if (this.closed) {
@@ -88,7 +88,7 @@ export class Admission {
     void this.#ask(connection, packet, identity, credentials, turn);
   }
 
-  /** Authenticates, and repeats that when rights changed meanwhile. */
+  /** Authenticates, and repeats it if rights changed meanwhile. */
   async #ask(
     connection: Connection,
     packet: ConnectPacket,
@@ -116,7 +116,7 @@ export class Admission {
     }
     if (principal) this.#turns.proved(turn, principal.role !== 'printer');
     else if (!connection.closed) await this.#untilStep(began);
-    // A client that left meanwhile is still counted as refused.
+    // A client that has left meanwhile is still counted as refused.
     const admitted = this.#admitted(connection, packet.will, principal, turn);
     if (admitted && !connection.closed) this.#enter(connection, packet);
   }
@@ -171,7 +171,7 @@ export class Admission {
       });
     }
     connection.principal = principal;
-    // With the name in the key nobody can take over a session of somebody else.
+    // With the name in the key nobody can take over another user's session.
     connection.sessionKey = sessionKey(principal.name, connection.clientId);
     return true;
   }

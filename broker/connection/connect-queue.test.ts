@@ -33,7 +33,7 @@ test('a storm is paced: at most the burst at once, then the rate, in order; who 
   expect(paced.waiting).toBe(175);
   const left = visitors[25];
   if (left) left.waiting.gone = true;
-  // Called often, as the broker does: time in which nobody looks is not saved up beyond the burst.
+  // Called often, as the broker does: idle time is not saved up beyond the burst.
   for (let now = 10; now <= 1_000; now += 10) paced.advance(now);
   expect(begun()).toBe(125);
   expect(left?.events).toEqual([]);
@@ -73,7 +73,7 @@ test('a client that connects over and over is banned for a while, and nobody els
   expect(strict.refuses('flapper', 10)).toBe(true);
   expect(strict.refuses('another', 10)).toBe(false);
   expect(strict.refuses('flapper', 505)).toBe(false);
-  // Slower than the window: never.
+  // Slower than the window: no ban.
   for (let now = 0; now < 20_000; now += 400) expect(strict.connected('slow', now)).toBe(false);
 });
 
@@ -83,7 +83,7 @@ test('wrong passwords ban the user where they came from, so that nobody can lock
   expect(strict.bansPassword('admin', 'evil', true, 10)).toBe(true);
   expect(strict.bansPassword('admin', 'good', false, 10)).toBe(false);
   for (let n = 0; n < 30; n++) strict.failed(`user-${n}`, 'evil', 20);
-  // The address is bad now: whoever never proved himself there has to wait, his honest neighbours don't.
+  // The address is bad now. A user who never logged in from there has to wait; known users don't.
   expect(strict.bansPassword('lena', 'evil', false, 30)).toBe(true);
   expect(strict.bansPassword('lena', 'evil', true, 30)).toBe(false);
   const neighbour = visitor('evil');
@@ -98,7 +98,7 @@ test('a flood from one address keeps nobody else waiting, and only its own socke
   expect(flood.filter(({ events }) => events[0] === 'connections-waiting')).toHaveLength(49);
   const honest = visitor('good');
   paced.enter(honest.waiting, 0);
-  // The last of the flood gave way; two turns later the honest one begins.
+  // The last socket of the flood was turned away; two turns later the honest one begins.
   expect(flood.filter(({ events }) => events[0] === 'connections-waiting')).toHaveLength(50);
   paced.advance(250);
   paced.advance(500);

@@ -7,7 +7,7 @@
 import type { BrokerLimits } from '../limits.ts';
 import { type Stranger, type StrangerDrop, Strangers } from './strangers.ts';
 
-/** A socket that waits. `begin` is called at its turn, or `turnAway` when there is no room for it. */
+/** A waiting socket. `begin` is called at its turn, or `turnAway` when there is no room for it. */
 export interface WaitingConnect {
   address: string;
   begin(): void;
@@ -26,14 +26,14 @@ interface Watched {
 class Watch {
   readonly #limits: BrokerLimits;
   readonly #seen = new Map<string, Watched>();
-  /** When the last ban ends. Usually nobody is banned, and no name has to be looked up. */
+  /** When the last ban ends. Usually nobody is banned, so no name has to be looked up. */
   #bansUntil = 0;
 
   constructor(limits: BrokerLimits) {
     this.#limits = limits;
   }
 
-  /** Whether anybody is banned. */
+  /** Whether anyone is banned. */
   bans(now: number): boolean {
     return this.#bansUntil > now;
   }
@@ -42,7 +42,7 @@ class Watch {
     return (this.#seen.get(name)?.bannedUntil ?? 0) > now;
   }
 
-  /** Counts a connect or a failure. Returns whether it begins a ban. */
+  /** Counts a connect or a failure. Returns whether it triggers a ban. */
   count(name: string, kind: 'connects' | 'failures', most: number, now: number): boolean {
     let entry = this.#seen.get(name);
     if (!entry || now - entry.since > this.#limits.flapWindowMs) {
@@ -59,7 +59,7 @@ class Watch {
     return true;
   }
 
-  /** Takes one failure back. */
+  /** Takes back one failure. */
   forgive(name: string): void {
     const entry = this.#seen.get(name);
     if (entry && entry.failures > 0) entry.failures--;
@@ -138,12 +138,12 @@ export class ConnectQueue {
     return this.#waiting;
   }
 
-  /** Sockets that began and have not sent CONNECT yet. */
+  /** Sockets that began but have not sent CONNECT yet. */
   get strangers(): number {
     return this.#strangers.size;
   }
 
-  /** All open sockets that entered. */
+  /** All open sockets that were let in. */
   get sockets(): number {
     return this.#sockets;
   }
@@ -174,12 +174,12 @@ export class ConnectQueue {
     this.#waiting++;
   }
 
-  /** A socket that entered is closed. */
+  /** A socket that was let in closed. */
   leave(address: string): void {
     this.#count(address, -1);
   }
 
-  /** A socket that entered under a proxy's address belongs to another one. Returns a reason when that one is full. */
+  /** A socket let in under a proxy's address belongs to another address. Returns a reason when that one is full. */
   move(from: string, to: string): string | undefined {
     if (from === to) return undefined;
     if ((this.#perAddress.get(to) ?? 0) >= this.#limits.connectionsPerAddressMax)
@@ -220,21 +220,22 @@ export class ConnectQueue {
   }
 
   /**
-   * Whether passwords of this user from this address are not checked for now. A user is banned only at the address the
-   * failures came from, else anybody could lock anybody out. An address is banned only for users that never logged in
-   * from there (not `known`), else one bad machine could lock out its neighbours behind the same proxy.
+   * Whether passwords of this user from this address are not checked at the moment. A user is banned only at the
+   * address that the failures came from; otherwise anyone could lock out anyone. An address is banned only for users
+   * that never logged in from there (not `known`); otherwise one bad machine could lock out its neighbours behind the
+   * same proxy.
    */
   bansPassword(username: string | undefined, address: string, known: boolean, now: number): boolean {
     if (this.#users.banned(userAt(username, address), now)) return true;
     return !known && this.#addresses.banned(address, now);
   }
 
-  /** A client connected. Returns whether that begins a ban. Addresses are not counted: one may have many clients. */
+  /** A client connected. Returns whether that triggers a ban. Addresses are not counted: one may have many clients. */
   connected(key: string, now: number): boolean {
     return this.#clients.count(key, 'connects', this.#limits.flapConnectsMax, now);
   }
 
-  /** Credentials were wrong, or are about to be checked. Returns whether that begins a ban. */
+  /** Credentials were wrong, or are about to be checked. Returns whether that triggers a ban. */
   failed(username: string | undefined, address: string, now: number): boolean {
     const most = this.#limits.failuresMax;
     const user = this.#users.count(userAt(username, address), 'failures', most, now);
@@ -243,7 +244,7 @@ export class ConnectQueue {
     return user || there;
   }
 
-  /** A check that was counted as a failure when it began turned out right. */
+  /** A check that was counted as a failure when it began has succeeded. */
   succeeded(username: string | undefined, address: string): void {
     this.#users.forgive(userAt(username, address));
     this.#addresses.forgive(address);
@@ -256,7 +257,7 @@ export class ConnectQueue {
     else this.#perAddress.set(address, there);
   }
 
-  /** Why a socket from this address is refused; undefined when it may enter. Turns others away to make room. */
+  /** Why a socket from this address is refused; undefined when it may enter. May turn others away to make room. */
   #refusal(address: string): string | undefined {
     const { connectionsMax, connectionsPerAddressMax, waitingConnectionsMax } = this.#limits;
     if (this.#process.clients() >= connectionsMax) return 'connections';

@@ -1,6 +1,6 @@
 /**
- * One client's connection. It reads: strict decoding, limits, pausing. It writes: everything of one turn of the event
- * loop in one write, with a bound on what the peer hasn't taken.
+ * One client's connection. Reading: strict decoding, limits, pausing. Writing: one write per turn of the event loop,
+ * with a bound on the bytes that the peer hasn't read.
  */
 import type { Duplex } from 'node:stream';
 import { Decoder } from '../../mqtt/decode.ts';
@@ -51,9 +51,9 @@ export interface ConnectionOwner {
   bytesSent(bytes: number, packets: number): void;
 }
 
-/** Packets other than PUBLISH, and filters, that one connection may use before others get their turn. */
+/** Packets other than PUBLISH, plus filters, that one connection may use before others get their turn. */
 const PACKETS_A_TURN = 200;
-/** The burst of the rates that apply to every client. */
+/** The burst for the rates that apply to every client. */
 const RATE_BURST_MS = 250;
 /** How long a closing socket waits for its peer to read the rest. */
 const LINGER_MS = 2_000;
@@ -64,15 +64,15 @@ export class Connection implements Outlet {
   readonly socket: Duplex;
   readonly origin: Origin;
   clientId = '';
-  /** The key of its session: the client id, with the principal's name before it. */
+  /** The key of its session: the client id, prefixed with the principal's name. */
   sessionKey = '';
-  /** Undefined with open access, and before the client was authenticated. */
+  /** Undefined with open access, and before authentication. */
   principal: Principal | undefined;
   session: Session | undefined;
   publishQueue: PublishQueue | undefined;
   /** Why it ended, or is about to: a stable word (docs/reference/broker.md). */
   reason: string | undefined;
-  /** Since when the peer has not read although output waits; 0 when none waits. */
+  /** Since when the peer has read nothing although output waits; 0 when none waits. */
   stalledSince = 0;
   connected = false;
   /** Published when the connection ends without DISCONNECT. Set when CONNECT is accepted. */
@@ -95,18 +95,18 @@ export class Connection implements Outlet {
   #dirty = false;
   /** Why reading is paused: bits of HOLD. */
   #held = 0;
-  /** Packets that were read and are not answered yet. */
+  /** Packets that were read but not answered yet. */
   #outstanding = 0;
-  /** Bytes of those that are no publishes. */
+  /** The bytes of those that are not publishes. */
   #laterBytes = 0;
   #reading = false;
-  /** When bytes arrived last. */
+  /** When bytes last arrived. */
   #heardAt: number;
   /** The limit of this connection, and that of its printer or operator. */
   #rateLimits: readonly RateLimit[] = [];
   /** Packets since other connections had their turn. */
   #packetsThisTurn = 0;
-  /** Its end began. */
+  /** The connection is closing. */
   #closed = false;
   /** Nothing more is written. */
   #ended = false;
@@ -133,7 +133,7 @@ export class Connection implements Outlet {
     this.#decoder = new Decoder({ packetBytesMax: connectPacketBytesMax, topicBytesMax, topicLevelsMax });
   }
 
-  /** Begins to read. */
+  /** Starts reading. */
   start(): void {
     const { socket } = this;
     const shared = readShared(socket, (chunk) => {
@@ -150,7 +150,7 @@ export class Connection implements Outlet {
     });
   }
 
-  /** Whether its end began. */
+  /** Whether it is closing. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -160,8 +160,8 @@ export class Connection implements Outlet {
   }
 
   /**
-   * For how long nothing arrived. Part of a packet counts: a long one on a slow network is no silence. 0 while reading is
-   * paused, because then silence says nothing about the peer.
+   * How long nothing has arrived. Part of a packet counts: a long packet on a slow network is not silence. 0 while
+   * reading is paused, because then silence says nothing about the peer.
    */
   silentMs(now: number): number {
     return this.#held === 0 ? now - this.#heardAt : 0;
@@ -226,7 +226,7 @@ export class Connection implements Outlet {
     }
   }
 
-  /** Charges what is read to this limit too. */
+  /** Charges incoming data to this limit too. */
   addRateLimit(rateLimit: RateLimit | undefined): void {
     if (rateLimit) this.#rateLimits = [...this.#rateLimits, rateLimit];
   }
@@ -237,7 +237,7 @@ export class Connection implements Outlet {
     this.#rateLimits = [];
   }
 
-  /** Charges what was read. A client that exceeds its rates isn't read for a while. */
+  /** Charges incoming data. A client that exceeds its rates isn't read for a while. */
   #charge(publishes: number, bytes: number): void {
     const now = this.#heardAt;
     let wait = 0;
@@ -278,17 +278,17 @@ export class Connection implements Outlet {
     const socket = this.socket;
     if (socket.destroyed) return;
     if (this.stalledSince > 0) {
-      // The peer doesn't read: waiting for it would only hold the memory.
+      // The peer doesn't read; waiting for it would only hold memory.
       socket.destroy();
       return;
     }
-    // What still arrives is read and discarded: closing with unread bytes would reset the connection, and the peer might
-    // never see what was written last.
+    // Data that still arrives is read and discarded: closing with unread bytes would reset the connection, and the peer
+    // might never see the last write.
     socket.removeAllListeners('data');
     socket.resume();
     socket.end();
     const linger = setTimeout(() => socket.destroy(), LINGER_MS).unref();
-    // Else the timer would hold the closed socket and its buffers.
+    // Otherwise the timer would hold the closed socket and its buffers.
     socket.once('close', () => clearTimeout(linger));
   }
 
@@ -301,12 +301,13 @@ export class Connection implements Outlet {
     if (this.#rateLimits.length > 0) this.#charge(0, chunk.length);
     this.#decoder.push(chunk);
     this.#decode();
-    // Only a peer that sends on while reading is paused is stopped: in a storm nearly every client waits for its answer.
+    // Stops reading only if the peer keeps sending while paused: in a storm nearly every client just waits for its
+    // answer.
     if (this.#held !== 0 && this.#decoder && this.#decoder.held > 0) this.socket.pause();
   }
 
   #decode(): void {
-    // Handling a packet may end a pause; the loop that is running goes on then.
+    // Handling a packet may end a pause; the running loop then continues.
     if (this.#reading) return;
     this.#reading = true;
     try {
@@ -346,7 +347,7 @@ export class Connection implements Outlet {
       this.#refuse(CONNACK.protocol, 'protocol-version');
       return false;
     }
-    // The broker makes an id where it is empty, but only for a clean session [MQTT-3.1.3-7], [MQTT-3.1.3-8].
+    // The broker generates an id if it is empty, but only for a clean session [MQTT-3.1.3-7], [MQTT-3.1.3-8].
     const bad =
       packet.clientId === ''
         ? !packet.clean || packet.protocolVersion === 3
@@ -369,7 +370,7 @@ export class Connection implements Outlet {
     this.close(reason);
   }
 
-  /** CONNECT was accepted: reading goes on, within the limits of a known client. */
+  /** CONNECT was accepted: reading continues, within the limits of a known client. */
   accepted(): void {
     const { packetBytesMax, topicBytesMax, topicLevelsMax } = this.#owner.limits;
     if (this.#decoder) {
@@ -379,7 +380,7 @@ export class Connection implements Outlet {
     this.#release('connecting');
   }
 
-  /** A packet is answered later. Until `answered` it counts as in flight, with about so many bytes. */
+  /** A packet is answered later. Until `answered` it counts as in flight, with about this many bytes. */
   answersLater(bytes: number): void {
     this.#outstanding++;
     this.#laterBytes += bytes;

@@ -90,14 +90,14 @@ test('at the limit of descriptors the broker says so, and goes on for those that
       status = (await fetch(`${addresses['http']}/readyz`)).status;
     }
     expect(status).toBe(503);
-    // The log is written at the next tick, which may come after the first 503.
+    // The log is written at the next tick, possibly after the first 503.
     for (let n = 0; n < 1_200 && !told.includes(SCARCE); n++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     expect(told).toContain(SCARCE);
     client.send(publishPacket('platen/v1/ops/admin/request/fleet.summary', '{}', { qos: 1, id: 7 }));
     expect(await client.nextHex()).toBe('40 0007');
-    // A newcomer is let in: a silent one gives way.
+    // A newcomer is let in and a silent one closed.
     const other = await RawClient.open(port);
     other.send(connectPacket({ clientId: 'two', ...admin }));
     expect((await other.next()).body[1]).toBe(0);

@@ -6,10 +6,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const LIMITS_FILE = '/proc/self/limits';
 const OPEN_FOLDER = '/proc/self/fd';
-/** Counting thousands takes milliseconds, so it is done seldom while the limit is far away. */
+/** Counting thousands takes milliseconds, so it is rare while the limit is far away. */
 const COUNT_OFTEN_MS = 500;
 const COUNT_SELDOM_MS = 10_000;
-/** Above this share of the limit it is counted often. */
+/** Above this share of the limit the count is frequent. */
 const NEAR = 0.7;
 
 /** The soft limit of open files of this process; undefined where the system doesn't say. */
@@ -18,7 +18,7 @@ export function descriptorLimit(): number | undefined {
     const line = /^Max open files\s+(\d+)/m.exec(readFileSync(LIMITS_FILE, 'utf8'));
     return line ? Number(line[1]) : undefined;
   } catch {
-    // Not Linux: the system's own refusal must do.
+    // Not Linux: only the system's own limit applies.
     return undefined;
   }
 }
@@ -27,7 +27,7 @@ function countOpen(): number | undefined {
   try {
     return readdirSync(OPEN_FOLDER).length;
   } catch {
-    // At the limit the folder itself can't be opened: all are in use.
+    // At the limit the folder itself can't be opened, so all are in use.
     return undefined;
   }
 }
@@ -37,7 +37,7 @@ export interface DescriptorsOptions {
   reserve: number;
   /** Milliseconds, monotonic. */
   now(): number;
-  /** Open sockets: what changes between two counts. */
+  /** Open sockets, which change between two counts. */
   sockets(): number;
   limit?: number | undefined;
   count?: () => number | undefined;
@@ -49,7 +49,7 @@ export class Descriptors {
   readonly #limit: number | undefined;
   readonly #count: () => number | undefined;
   #countedAt = Number.NEGATIVE_INFINITY;
-  /** Descriptors open at the last count that are no sockets. */
+  /** Descriptors other than sockets that were open at the last count. */
   #others = 0;
 
   constructor(options: DescriptorsOptions) {
@@ -62,7 +62,7 @@ export class Descriptors {
     return this.#limit;
   }
 
-  /** About how many are open. */
+  /** The approximate number of open descriptors. */
   get open(): number {
     const { now, sockets } = this.#options;
     const limit = this.#limit ?? Number.POSITIVE_INFINITY;
@@ -78,7 +78,7 @@ export class Descriptors {
   /** How many sockets may still be opened before the reserve begins. */
   get room(): number {
     if (this.#limit === undefined) return Number.POSITIVE_INFINITY;
-    // Where few are allowed, the reserve must not take them all.
+    // With a low limit, the reserve must not take everything.
     return this.#limit - Math.min(this.#options.reserve, this.#limit / 4) - this.open;
   }
 

@@ -33,7 +33,7 @@ export class Outbox {
     this.#packets++;
   }
 
-  /** Adds a PUBACK. They come in rows, and one buffer for each would cost more than what is written into it. */
+  /** Adds a PUBACK. They come in series, and a buffer for each would cost more than its content. */
   acknowledge(id: number): void {
     if (!this.#acknowledgements) {
       this.#acknowledgements = Buffer.allocUnsafe(ACKNOWLEDGEMENT_BYTES * ACKNOWLEDGEMENTS_TOGETHER);
@@ -47,7 +47,7 @@ export class Outbox {
     if (this.#acknowledgementsBytes === this.#acknowledgements.length) this.#acknowledgements = undefined;
   }
 
-  /** Writes everything to the socket and is empty again. */
+  /** Writes everything to the socket and empties the outbox. */
   writeTo(socket: Writable): void {
     if (this.#acknowledgements) this.#closeAcknowledgements();
     const pieces = this.#pieces;

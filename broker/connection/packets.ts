@@ -87,7 +87,7 @@ function checkAcknowledgement(connection: Connection, { cmd, messageId }: AckPac
   throw new ProtocolError(`${cmd} for a message that can't have it [MQTT-4.8.0-1]`, 'wrong-acknowledgement');
 }
 
-/** One connection and its session in QoS 2 handshakes. An answer that must wait for a write isn't sent if that fails. */
+/** A connection and its session in QoS 2 handshakes. An answer that waits for a write isn't sent if the write fails. */
 class ConnectionPeer implements HandshakePeer {
   readonly #connection: Connection;
   readonly #publishing: Publishing;

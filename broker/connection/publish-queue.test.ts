@@ -1,4 +1,4 @@
-/** Publishes on their way in, on raw bytes: order, acknowledgements, how much is under way, and what a failure ends. */
+/** Incoming publishes on raw bytes: order, acknowledgements, publishes in flight, and the effects of a failure. */
 import { afterEach, expect, test } from '@jest/globals';
 import pino from 'pino';
 import { printerTopic } from '../../schemas/topics.ts';
@@ -58,7 +58,7 @@ test(`mixed QoS keeps its order, its acknowledgements theirs, and no more than t
   await watcher.subscribe([TOPIC, 2]);
   const sender = await connect(port, 'p');
   const sent = Array.from({ length: 600 }, (_, index) => ({ id: index + 1, qos: Math.floor(next() * 3) }));
-  // A few in a write, a few writes in a turn; PUBRELs come in between.
+  // A few per write, a few writes per turn, with PUBRELs in between.
   const sending = (async () => {
     for (let at = 0; at < sent.length; ) {
       const count = 1 + Math.floor(next() * 40);
@@ -138,7 +138,7 @@ test('connecting again buys no room in the line, and does not leave the successo
     for (let id = 1; id <= WINDOW; id++) next.send(publish(id));
     await until(WINDOW + takeover);
     await next.quiet();
-    // Each has one under way, although nothing was answered.
+    // Each has one in flight, although nothing was answered.
     expect(waiting.length).toBe(WINDOW + takeover);
     if (takeover < 3) continue;
     const answered = (async () => {

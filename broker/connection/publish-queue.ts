@@ -7,14 +7,14 @@
 import type { Answer } from '../embedding.ts';
 import type { Message } from '../routing/message.ts';
 
-/** Called when a message may be acknowledged; with an error when it failed and the client must send it again. */
+/** Called when a message may be acknowledged; with an error if it failed and the client must send it again. */
 export type Acknowledge = (error?: Error) => void;
 
 /** What a queue needs from the broker. */
 export interface PublishQueueOwner {
   /** Delivers and retains. The promise, if any, settles when that is durable. */
   route(message: Message): Promise<void> | undefined;
-  /** The payload bytes that wait grew, or shrank, by `bytes`. */
+  /** The waiting payload bytes changed by `bytes`. */
   held(bytes: number): void;
   /** The queue became empty, or stopped being empty. */
   queueChanged(queue: PublishQueue): void;
@@ -45,14 +45,14 @@ export class PublishQueue {
     return this.#entries.length;
   }
 
-  /** Payload bytes that wait. */
+  /** Waiting payload bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * Adds a message. `answer` is the center's; undefined when the message is not for the center. Without a message the
-   * entry is only an acknowledgement that must keep its place.
+   * Adds a message. `answer` comes from the center; undefined when the message is not for the center. Without a message
+   * the entry is only an acknowledgement that must keep its place in the order.
    */
   push(message: Message | undefined, acknowledge: Acknowledge, answer: Answer | undefined): void {
     if (!answer && this.#entries.length === 0) {

@@ -13,7 +13,7 @@ test('within the burst nothing waits; beyond it for as long as is owed, by the r
   for (let n = 0; n < 20; n++) expect(limit.charge(1, 0, 5_000)).toBe(0);
   expect(limit.charge(1, 0, 5_000)).toBe(100);
   expect(limit.charge(0, 2_500, 5_000)).toBe(500);
-  // Time pays, and never more than the burst.
+  // Time restores the allowance, but never beyond the burst.
   expect(limit.charge(1, 0, 5_600)).toBe(0);
   for (let n = 0; n < 20; n++) expect(limit.charge(1, 0, 100_000)).toBe(0);
   expect(limit.charge(1, 0, 100_000)).toBe(100);

@@ -9,17 +9,17 @@ export interface Rates {
   publishesPerSecond: number;
   /** 0: unbounded. */
   bytesPerSecond: number;
-  /** How far a client may run ahead of both rates. */
+  /** How far a client may exceed both rates for a while. */
   burstMs: number;
   /** Packets other than PUBLISH and acknowledgements; each filter counts as one. 0: unbounded. */
   packetsPerSecond: number;
-  /** How far a client may run ahead of that rate. */
+  /** How far a client may exceed that rate for a while. */
   packetBurstMs: number;
 }
 
 /** The limit of one client. All times come from one clock, in milliseconds. */
 export class RateLimit {
-  /** Connections it applies to. */
+  /** Number of connections that it applies to. */
   holders = 0;
   readonly #rates: Rates;
   /** When the client is back within each rate. */
@@ -31,7 +31,7 @@ export class RateLimit {
     this.#rates = rates;
   }
 
-  /** Charges packets other than PUBLISH, and filters. Returns as `charge` does. */
+  /** Charges packets other than PUBLISH, plus filters. Returns the same as `charge`. */
   chargePackets(packets: number, now: number): number {
     const { packetsPerSecond, packetBurstMs } = this.#rates;
     if (packetsPerSecond === 0) return 0;
@@ -40,7 +40,7 @@ export class RateLimit {
     return Math.max(0, this.#packetsWithinRateAt - now - packetBurstMs);
   }
 
-  /** Charges what was read. Returns for how many milliseconds reading must pause; 0 when it may go on. */
+  /** Charges incoming data. Returns how long reading must pause, in ms; 0 for no pause. */
   charge(publishes: number, bytes: number, now: number): number {
     const { publishesPerSecond, bytesPerSecond, burstMs } = this.#rates;
     if (publishes > 0 && publishesPerSecond > 0) {
@@ -83,7 +83,7 @@ export class RateLimits {
     return limit;
   }
 
-  /** Forgets limits that no connection uses and that hold nobody back. Called about once a second. */
+  /** Drops limits that no connection uses and that hold nobody back. Called about once a second. */
   prune(now: number): void {
     for (const [name, limit] of this.#byName) {
       if (limit.holders === 0 && limit.settled(now)) this.#byName.delete(name);

@@ -1,7 +1,7 @@
 /**
- * Sockets that have not sent CONNECT yet. They have a pool of their own, so that they never take the places of clients.
- * When the pool is full, or one address has its share of it, a random stranger is closed for the new one. A real client
- * leaves the pool within milliseconds and is hardly ever drawn; silent sockets push one another out.
+ * Sockets that have not sent CONNECT yet. They have a separate pool, so they never take the places of clients. When the
+ * pool is full, or one address has used up its share, a random stranger is closed to make room. A real client leaves
+ * the pool within milliseconds and is hardly ever picked; silent sockets push one another out.
  */
 
 /** One socket in the pool. */
@@ -57,8 +57,8 @@ export class Strangers {
   }
 
   /**
-   * Adds a socket. `drop` is called later if it must make room; by then it is out of the pool. An address that speaks
-   * for many (a trusted proxy) is `exempt` from the limit per address.
+   * Adds a socket. `drop` is called later if it must make room; by then it has left the pool. An address that
+   * represents many clients (a trusted proxy) is `exempt` from the limit per address.
    */
   enter(address: string, drop: (reason: StrangerDrop) => void, exempt = false): Stranger {
     const { max, perAddressMax } = this.#options;
@@ -76,7 +76,7 @@ export class Strangers {
     return entry;
   }
 
-  /** Drops a random one. Returns false when the pool is empty. */
+  /** Drops a random socket. Returns false when the pool is empty. */
   dropAny(): boolean {
     if (this.#all.length === 0) return false;
     this.#dropOne(this.#all, 'strangers');

@@ -96,7 +96,7 @@ test('when history cannot be thrown away a write is done all the same; it is tol
     new FileBackend(path, { error: (about: unknown) => void told.push(about) }),
   );
   await store.load();
-  // A folder is where the new file would be written.
+  // A folder blocks the path of the new file.
   mkdirSync(`${path}.next`);
   const big = Buffer.alloc(1024 * 1024, 'x');
   for (let n = 0; n < 7; n++) await store.set('big', big, 1);
@@ -118,7 +118,7 @@ test('the changes of one write are all there or none is, wherever a crash cut it
     { a: '1', gone: 'x' },
     { a: '2', b: '3', c: '4' },
   ];
-  // One group write of four changes, of which one removes.
+  // One group write of four changes, one of them a removal.
   await Promise.all([
     store.set('a', Buffer.from('2'), 1),
     store.set('gone', Buffer.alloc(0), 0),
@@ -132,7 +132,7 @@ test('the changes of one write are all there or none is, wherever a crash cut it
     expect([size, await contents()]).toEqual([size, before]);
     expect(statSync(path).size).toBe(whole);
   }
-  // Blocks need not reach the disk in their order: one that is missing anywhere is a crash too.
+  // Blocks may reach the disk in any order, so a crash can also leave out one in the middle.
   for (let at = whole; at < bytes.length; at++) {
     const holed = Buffer.from(bytes);
     holed[at] = (holed[at] as number) ^ 0xff;
@@ -141,7 +141,7 @@ test('the changes of one write are all there or none is, wherever a crash cut it
   }
   writeFileSync(path, bytes);
   expect(await contents()).toEqual(after);
-  // What follows a write that was cut off is a write of its own.
+  // A separate write follows the one that was cut off.
   writeFileSync(path, bytes.subarray(0, bytes.length - 1));
   const again = await open();
   await again.set('d', Buffer.from('5'), 1);
@@ -165,7 +165,7 @@ test('a file of a version before, in which every record stands for itself, is re
 
 test('what is written after a write for which the disk had no room is read again', () => {
   const backend = new URL('./file-backend.ts', import.meta.url).pathname;
-  // A process that may make no file of more than 8 blocks: the second write ends in its middle.
+  // The process may create no file over 8 blocks: the second write ends in the middle.
   const script = `
     import { FileBackend } from ${JSON.stringify(backend)};
     const backend = new FileBackend(${JSON.stringify(path)});
@@ -197,7 +197,7 @@ describe('rot', () => {
   const told: { repaired: number; lost: number; copy: string }[] = [];
   const log = { error: (about: unknown) => void told.push(about as (typeof told)[number]) };
   let bytes: Buffer;
-  /** Where each of the writes begins: a; b and c in one; d removed and e; f. */
+  /** Where each write begins: a; b and c in one; d removed and e; f. */
   let starts: number[];
 
   beforeEach(async () => {
@@ -226,7 +226,7 @@ describe('rot', () => {
     g: 'last',
   };
 
-  /** What is read of the file, and whether all that is said holds. */
+  /** Reads the file and checks that every reported record is correct. */
   async function readAfter(rotten: Buffer): Promise<Record<string, string>> {
     told.length = 0;
     writeFileSync(path, rotten);
@@ -239,7 +239,7 @@ describe('rot', () => {
       expect(readFileSync(copy).equals(rotten)).toBe(true);
       rmSync(copy);
     }
-    // The file is whole again, and was written on.
+    // The file is whole again, and accepts new writes.
     const before = told.length;
     expect(await contents()).toEqual({ ...found, new: 'after' });
     expect(told.length).toBe(before);
@@ -247,7 +247,7 @@ describe('rot', () => {
   }
 
   test('a single flipped bit is put right wherever it is, told, and a copy is set aside', async () => {
-    // Within the longest payload every place is like the next.
+    // Within the longest payload every position behaves the same.
     const [, , third = 0] = starts;
     const alike = (bit: number) => bit > (third + 100) * 8 && bit < (third + 2_900) * 8;
     for (let bit = 0; bit < bytes.length * 8; bit += alike(bit) ? 61 : 7) {
@@ -267,13 +267,13 @@ describe('rot', () => {
     expect(c).toBeDefined();
     expect(await readAfter(rotten)).toEqual(others);
     expect(told).toMatchObject([{ lost: 1, repaired: 0 }]);
-    // A whole header, of a write that others follow: b.
+    // A whole header, of a write followed by others: b.
     const headless = Buffer.from(bytes);
     headless.fill(0xa5, second, second + 8);
     const { b, ...withoutB } = all;
     expect(b).toBeDefined();
     expect(await readAfter(headless)).toEqual(withoutB);
-    // A block in the middle of the longest.
+    // A block in the middle of the longest payload.
     const holed = Buffer.from(bytes);
     holed.fill(0, third + 100, third + 600);
     const { e, ...withoutE } = all;

@@ -14,7 +14,7 @@ import type { BackendDamage, RetainedBackend, RetainedChange, RetainedDocument }
 
 /** The log is compacted above this size, once it is twice as large as its live records. */
 const COMPACT_BYTES_MIN = 4 * 1024 * 1024;
-/** For the compacted log: it begins empty, and becomes the log by renaming. */
+/** The compacted log: it starts empty and becomes the log by renaming. */
 const NEXT_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
 
 /** Makes the name of a file durable. */
@@ -33,7 +33,7 @@ export class FileBackend implements RetainedBackend {
   #file: FileHandle | undefined;
   /** The valid length of the file. */
   #bytes = 0;
-  /** Whether a failed write may have left bytes beyond it. */
+  /** Whether a failed write may have left bytes after it. */
   #torn = false;
   /** Below this the log isn't compacted. */
   #compactBytesMin = COMPACT_BYTES_MIN;
@@ -45,7 +45,7 @@ export class FileBackend implements RetainedBackend {
   readonly #live = new Map<string, number>();
   #liveBytes = 0;
 
-  /** `log` gets damage, and compactions that failed, which cost only disk space. */
+  /** `log` gets damage and failed compactions, which cost only disk space. */
   constructor(path: string, log?: Pick<Logger, 'error'>) {
     this.#path = path;
     this.#log = log;
@@ -74,7 +74,7 @@ export class FileBackend implements RetainedBackend {
     }
     await this.#reportDamages(reader.damages);
     if (reader.damages.length === 0) {
-      // A write that a crash cut off was never acknowledged. It is removed, so that what follows can be read.
+      // A write cut off by a crash was never acknowledged. It is removed, so that later writes can be read.
       await this.#file.truncate(end);
       this.#bytes = end;
     } else {
@@ -89,7 +89,7 @@ export class FileBackend implements RetainedBackend {
     if (!this.#file) throw new Error('load comes before write');
     const records = changes.map((change, index) => encodeRecord(change, index < changes.length - 1));
     const bytes = Buffer.concat(records);
-    // Records after the rest of a failed write could not be read.
+    // Records after the remains of a failed write could not be read.
     if (this.#torn) await this.#file.truncate(this.#bytes);
     this.#torn = true;
     await this.#file.appendFile(bytes);
@@ -115,7 +115,7 @@ export class FileBackend implements RetainedBackend {
     else this.#live.set(topic, bytes);
   }
 
-  /** Copies a damaged file before anything of it is dropped, and logs the damage. */
+  /** Copies a damaged file before dropping any part of it, and logs the damage. */
   async #reportDamages(damages: readonly Damage[]): Promise<void> {
     const [first] = damages;
     if (!first) return;
@@ -140,7 +140,7 @@ export class FileBackend implements RetainedBackend {
     );
   }
 
-  /** Compacts the log. A failure is logged; what was written stays durable. */
+  /** Compacts the log. A failure is logged; written data stays durable. */
   async #tryCompact(documents?: Iterable<RetainedDocument>): Promise<void> {
     try {
       await this.#compact(documents ? recordsOf(documents) : await this.#liveRecords());
@@ -154,7 +154,7 @@ export class FileBackend implements RetainedBackend {
     }
   }
 
-  /** The live records, each as a write of its own. */
+  /** The live records, each as a separate write. */
   async #liveRecords(): Promise<Iterable<Buffer>> {
     const reader = new RecordReader(this.#file as FileHandle, this.#bytes, true);
     const documents = new Map<string, Buffer>();

@@ -11,7 +11,7 @@ import { endsWrite, HEADER_BYTES, isWhole, knownKind, plausibleLength, repaired 
 
 const WINDOW_BYTES = 1024 * 1024;
 
-/** A damaged place. */
+/** A damaged range. */
 export interface Damage {
   /** Where it begins in the file. */
   at: number;
@@ -51,9 +51,9 @@ export class RecordReader {
   async *writes(): AsyncIterable<Write> {
     let at = 0;
     let bodies: Buffer[] = [];
-    /** Damage in the current write. It is rot if another write follows. */
+    /** Damage in the current write. It counts as rot if another write follows. */
     let damages: Damage[] = [];
-    /** The last write, if a record of it was lost: it may never have been complete. */
+    /** The last write, if it lost a record: it may never have been complete. */
     let doubtful: Write | undefined;
     const begun = () => bodies.length > 0 || damages.length > 0;
     let start = 0;
@@ -100,7 +100,7 @@ export class RecordReader {
       if (doubtful) yield doubtful;
       if (bodies.length > 0) yield { bodies, end: at };
     }
-    // A write that a crash cut off was never acknowledged and isn't reported.
+    // A write cut off by a crash was never acknowledged and isn't reported.
     if (!(await this.#cutOff(at))) this.damages.push({ at: start, lostBytes: this.#size - start });
   }
 
@@ -148,7 +148,7 @@ export class RecordReader {
     if (header.length > HEADER_BYTES) {
       const length = header.readUInt32LE(0);
       const behind = at + HEADER_BYTES + length;
-      // It looks cut off. What looks like records inside may be a payload, so they aren't read.
+      // It looks cut off. Apparent records inside may be part of a payload, so they aren't read.
       if (plausibleLength(length) && behind > this.#size) return undefined;
       if (plausibleLength(length) && (await this.#wholeAt(behind))) {
         const kind = header[HEADER_BYTES] as number;
@@ -192,7 +192,7 @@ export class RecordReader {
     return this.#bytes(at + HEADER_BYTES, length);
   }
 
-  /** `length` bytes at `at`, which the file has. They may be a part of the window: copy what is kept. */
+  /** `length` bytes at `at`, which must be inside the file. They may point into the window: copy them to keep them. */
   async #bytes(at: number, length: number): Promise<Buffer> {
     const inWindow = at - this.#windowAt;
     if (inWindow < 0 || inWindow + length > this.#window.length) {

@@ -1,6 +1,6 @@
 /**
- * One record of the broker's file: length of what follows (4), CRC-32 of it (4), kind (1), length of the topic (2),
- * topic, payload. And the repair of damaged ones.
+ * One record of the broker's file: length of the rest (4), CRC-32 of it (4), kind (1), length of the topic (2), topic,
+ * payload. Also repairs damaged records.
  */
 import { crc32 } from 'node:zlib';
 import type { QoS } from '../../mqtt/packet.ts';
@@ -15,7 +15,7 @@ const QOS_BITS = 0x03;
 const REMOVED_BIT = 0x80;
 /** More records of the same write follow. */
 const MORE_BIT = 0x40;
-/** A removal that ends its write, whatever its bits say: old files have it, with one record a write. */
+/** A removal that ends its write, whatever its bits say. Old files contain it, with one record per write. */
 const REMOVED = 0xff;
 /** In a longer body several flipped bits could look like one. */
 const REPAIRED_BYTES_MAX = 64 * 1024;
@@ -63,7 +63,7 @@ export function decodeBody(body: Buffer): Decoded {
   };
 }
 
-/** The same record as a write of its own. */
+/** The same record as a separate write. */
 export function alone(body: Buffer): Buffer {
   const copy = Buffer.from(body);
   copy[0] = (copy[0] as number) & QOS_BITS;
@@ -84,7 +84,7 @@ export function endsWrite(kind: number): boolean {
   return kind === REMOVED || (kind & MORE_BIT) === 0;
 }
 
-/** Whether a body matches its checksum and makes sense. */
+/** Whether a body matches its checksum and is well-formed. */
 export function isWhole(body: Buffer, checksum: number): boolean {
   return crc32(body) === checksum && makesSense(body);
 }

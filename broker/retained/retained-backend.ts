@@ -11,14 +11,14 @@ export interface RetainedDocument {
   qos: QoS;
 }
 
-/** A change of one topic's document. `payload` undefined removes it. */
+/** A change to the document of one topic. `payload` undefined removes it. */
 export interface RetainedChange {
   topic: string;
   payload: Buffer | undefined;
   qos: QoS;
 }
 
-/** Damage that a backend found in what it had written. */
+/** Damage that a backend found in its own data. */
 export interface BackendDamage {
   /** Places that were repaired. */
   repaired: number;

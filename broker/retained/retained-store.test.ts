@@ -4,7 +4,7 @@ import { RetainedStore } from './retained-store.ts';
 
 const LIMITS = { retainedMax: 100, retainedBytesMax: 100_000 };
 
-/** A backend that has what ends in `/kept` already, unless it was emptied. */
+/** A backend that already has every topic ending in `/kept`, unless it was emptied. */
 class PartlyKept implements RetainedBackend {
   readonly written: [string, string | undefined][] = [];
   readonly #emptied = new Set<string>();

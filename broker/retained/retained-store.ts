@@ -55,7 +55,7 @@ export class RetainedStore {
     return this.#bytes;
   }
 
-  /** Loads everything from the backend. Returns the records that are no documents, by name. */
+  /** Loads everything from the backend. Returns the records that are not documents, by name. */
   async load(): Promise<Map<string, Buffer>> {
     const records = new Map<string, Buffer>();
     if (!this.#backend) return records;
@@ -77,8 +77,8 @@ export class RetainedStore {
   }
 
   /**
-   * Writes or removes a record that is no document; its name begins with `#`, which no topic can contain. Resolves when
-   * that is durable. Needs a backend.
+   * Writes or removes a record that is not a document; its name begins with `#`, which no topic can contain. Resolves
+   * when that is durable. Needs a backend.
    */
   record(name: string, payload: Buffer | undefined): Promise<void> {
     const group = this.#group();
@@ -192,7 +192,7 @@ export class RetainedStore {
       resolve = yes;
       reject = no;
     });
-    // Callers see the rejection. When there are none (QoS 0) it must not end the process.
+    // Callers see the rejection. Without callers (QoS 0) it must not crash the process.
     done.catch(() => {});
     this.#next = { changes: new Map(), done, resolve, reject };
     this.#writing ??= this.#writeAll();
@@ -218,7 +218,7 @@ export class RetainedStore {
   }
 }
 
-/** Copies a payload unless it fills its memory: a slice would retain the whole chunk that was read. */
+/** Copies a payload unless it owns its whole buffer: a slice would retain the entire chunk. */
 export function owned(payload: Buffer): Buffer {
   if (payload.buffer.byteLength <= payload.length * 2 + 64) return payload;
   const copy = Buffer.allocUnsafeSlow(payload.length);

@@ -5,7 +5,7 @@ import type { Principal } from '../access/identity.ts';
 
 /** The session a message came from, as far as routing needs it. */
 export interface MessageSource {
-  /** Stores QoS 2 identifiers; undefined when the session isn't kept over a restart. */
+  /** Stores QoS 2 identifiers; undefined when the session isn't kept across a restart. */
   readonly journal: { putReceived(messageId: number): Promise<void> | undefined } | undefined;
   /** Its client has left, and the session isn't kept for it. */
   readonly gone: boolean;
@@ -18,7 +18,7 @@ export class Message {
   readonly qos: QoS;
   readonly retain: boolean;
   readonly publisher: Principal | undefined;
-  /** It is what a client just published, and no retained copy. */
+  /** True for a message that a client just published, false for a retained copy. */
   readonly replayed = false;
   /** The session that published it; undefined for wills and for the broker's own messages. */
   readonly source: MessageSource | undefined;

@@ -1,5 +1,5 @@
 /**
- * Takes publishes and wills in: checks rights and QoS 2 identifiers, asks the center, then routes. The acknowledgement
+ * Accepts publishes and wills: checks rights and QoS 2 identifiers, asks the center, then routes. The acknowledgement
  * waits for all of that.
  */
 import type { Logger } from 'pino';
@@ -65,8 +65,8 @@ export class Publishing implements PublishQueueOwner {
 
   /**
    * Routes a message. For a QoS 2 publish of a kept session its identifier becomes durable before PUBREC, in the same
-   * group write as the deliveries. Written earlier, a crash in between would lose the message: sent again, it would pass
-   * for a duplicate.
+   * group write as the deliveries. If it were written earlier, a crash in between would lose the message: the
+   * retransmission would look like a duplicate.
    */
   route(message: Message): Promise<void> | undefined {
     const routed = this.#router.route(message);
@@ -75,8 +75,8 @@ export class Publishing implements PublishQueueOwner {
   }
 
   /**
-   * Takes a publish or a will in. `done` is called once it is handed to the center and routed; with an error when it must
-   * not be acknowledged and the connection must end.
+   * Accepts a publish or a will. `done` is called once it is handed to the center and routed; with an error when it
+   * must not be acknowledged and the connection must end.
    */
   take(connection: Connection, packet: PublishPacket | Will, done: (error?: Error) => void): void {
     const queue = connection.publishQueue;
@@ -107,7 +107,7 @@ export class Publishing implements PublishQueueOwner {
         return;
       }
     }
-    // $SYS belongs to the broker, whatever a client may publish otherwise.
+    // $SYS belongs to the broker, whatever else a client may publish.
     if (topic.startsWith('$SYS/') || topic.startsWith('$share/')) {
       this.#monitor.dropped('reserved-topic');
       queue.push(undefined, acknowledge, undefined);
@@ -129,7 +129,7 @@ export class Publishing implements PublishQueueOwner {
   ): Acknowledge {
     return (error) => {
       if (error) {
-        // The client sends it again; then it must not pass for a duplicate.
+        // The client sends it again, and it must not be taken for a duplicate.
         if (messageId > 0) connection.session?.releaseInbound(messageId)?.catch(() => {});
         connection.reason ??= 'uplink-failed';
         this.#log.error({ topic, reason: reasonOf(error) }, 'a publish failed and was not acknowledged');
@@ -138,7 +138,7 @@ export class Publishing implements PublishQueueOwner {
     };
   }
 
-  /** Whether the identifier of a QoS 2 publish is new, was received already, or is one too many. */
+  /** Whether the identifier of a QoS 2 publish is new, already received, or over the limit. */
   #registerQos2(session: Session, id: number): 'new' | 'again' | 'full' {
     session.inboundQos2 ??= new Set();
     if (session.inboundQos2.has(id)) return 'again';
@@ -164,7 +164,7 @@ export class Publishing implements PublishQueueOwner {
     const parsed = parseTopic(message.topic);
     if (!parsed) return undefined;
     if (isPublished(message)) return this.#uplink(message);
-    // With open access nobody is authenticated: the name in the topic is believed.
+    // With open access nobody is authenticated, so the name in the topic is trusted.
     const { topic, payload, qos, retain } = message;
     const named: Principal =
       parsed.from === 'printer'

@@ -93,7 +93,7 @@ export class Router implements SessionOwner {
     return durable ?? (kept && message.qos > 0 ? this.retained.pending : undefined);
   }
 
-  /** A member of shared subscriptions left. What it didn't acknowledge goes to the others. */
+  /** A member of shared subscriptions left. Its unacknowledged messages go to the others. */
   redistribute(session: Session, only?: SharedGroup<Session>): void {
     let shares = false;
     for (const subscription of session.subscriptions.values()) {
@@ -120,7 +120,7 @@ export class Router implements SessionOwner {
     const subscription: Subscription<Session> = {
       subscriber: session,
       filter: shared.filter,
-      // A group belongs to its user. Another user with the same group name gets no share of its messages.
+      // A group belongs to its user. Another user with the same group name gets none of its messages.
       group: shared.group === '' || !principal ? shared.group : `${principal.name}\0${shared.group}`,
       qos,
       index: 0,

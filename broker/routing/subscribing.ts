@@ -9,10 +9,10 @@ import type { Session } from '../session/session.ts';
 import type { Router } from './router.ts';
 import { parseShared } from './subscription-tree.ts';
 
-/** With open access these are refused, because Eclipse Paho's conformance suite needs a filter that is. */
+/** Refused with open access, because Eclipse Paho's conformance suite needs a filter that is refused. */
 const OPEN_REFUSED_FILTERS = new Set(['test/nosubscribe', 'nosubscribe']);
 const REFUSED = 0x80;
-/** Memory of a waiting filter besides its text. */
+/** Memory of a waiting filter in addition to its text. */
 const FILTER_BYTES = 64;
 
 export class Subscribing {
@@ -27,7 +27,7 @@ export class Subscribing {
   /** Answers SUBSCRIBE. */
   subscribe(connection: Connection, packet: SubscribePacket): void {
     const session = connection.session as Session;
-    // One packet can hold tens of thousands of filters: each is counted, but only one for each reason is reported.
+    // One packet can hold tens of thousands of filters: each is counted, but only one per reason is reported.
     let reported: Set<string> | undefined;
     const changed: string[] = [];
     const { filtersPerPacketMax } = this.#router.limits;

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Subscription, SubscriptionTree } from './subscription-tree.ts';
 
-/** Whether `filter` matches `topic` (4.7), level by level as the standard words it. */
+/** Whether `filter` matches `topic` (4.7), level by level as the standard defines it. */
 function matches(filter: string, topic: string): boolean {
   const [wanted, given] = [filter.split('/'), topic.split('/')];
   if (topic.startsWith('$') && (wanted[0] === '+' || wanted[0] === '#')) return false;
@@ -36,7 +36,7 @@ test('whoever subscribed to what matches is visited, and nobody else, whatever c
         if (known && ends) {
           tree.remove(known);
           held.delete(key);
-          // Whoever ends it once more changes nothing.
+          // Removing it twice changes nothing.
           tree.remove(known);
         } else if (!known && !ends) {
           const subscription = { subscriber, filter, group, qos: 0 as const, index: 0 };

@@ -31,19 +31,19 @@ class Leaf<S> {
   shared: Map<string, SharedGroup<S>> | undefined = undefined;
 }
 
-/** Most filters have one subscriber: a fleet has seven of them for each printer. */
+/** Most filters have one subscriber: a fleet has seven filters for each printer. */
 type Exact<S> = Subscription<S> | Leaf<S>;
 
 interface Node<S> {
   children: Map<string, Node<S>> | undefined;
   plus: Node<S> | undefined;
-  /** Filters that end here. */
+  /** Filters that end at this node. */
   here: Leaf<S> | undefined;
-  /** Filters that end in `#` below here. */
+  /** Filters that end in `#` below this node. */
   below: Leaf<S> | undefined;
 }
 
-/** Called for what a match finds. */
+/** Called for each match. */
 export interface Visitor<S> {
   plain(subscription: Subscription<S>): void;
   shared(group: SharedGroup<S>): void;
@@ -139,7 +139,7 @@ export class SubscriptionTree<S> {
     const group = leaf.shared?.get(subscription.group);
     const list = subscription.group === '' ? leaf.plain : group?.members;
     if (list?.[subscription.index] !== subscription) return;
-    // The last one takes the free place, which takes constant time.
+    // The last one moves to the free place, which takes constant time.
     const last = list.pop() as Subscription<S>;
     if (last !== subscription) {
       list[subscription.index] = last;

@@ -1,6 +1,6 @@
 /**
- * Sessions with clean session 0: what CONNACK and SUBACK say of them is on the disk, at the cost of what changed; what
- * ended is gone, also when the disk failed in between.
+ * Sessions with clean session 0: the state that CONNACK and SUBACK confirm is on the disk, and writing it costs only as
+ * much as the change. Ended sessions are gone, even if the disk failed in between.
  */
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type KeptBroker, kept, keptBrokers, resume } from '../../tests/conformance/kept-broker.ts';
@@ -27,7 +27,7 @@ async function connecting(port: number, options: Parameters<typeof connectPacket
 const ACCEPTED = '20 0000';
 const PRESENT = '20 0100';
 
-/** What was changed before is on the disk. */
+/** Resolves when earlier changes are on the disk. */
 async function flushed({ broker }: KeptBroker): Promise<void> {
   await broker.publish('flush', String(Math.random()), { qos: 1, retain: true });
 }
@@ -42,7 +42,7 @@ describe('CONNACK', () => {
     first.backend.hold();
     const client = await connecting(first.port, kept('k'));
     await client.quiet();
-    // What came with CONNECT is handled after it.
+    // Packets that came with CONNECT are handled after it.
     client.send(subscribePacket(1, ['t', 1]));
     await client.quiet();
     first.backend.letGo();
@@ -58,7 +58,7 @@ describe('CONNACK', () => {
     backend.hold();
     await resume(port, 'k');
     expect(await (await connecting(port, { clientId: 'clean' })).nextHex()).toBe(ACCEPTED);
-    // One that was kept nowhere is none that has to go.
+    // A session that was never stored needs no removal.
     expect(await (await connecting(port, { clientId: 'clean' })).nextHex()).toBe(ACCEPTED);
   });
 
@@ -116,7 +116,7 @@ describe('CONNACK', () => {
     }
     await watcher.quiet();
     first.backend.broken = false;
-    // It is there, and the disk still knows everything of it.
+    // It is there, and the disk still has all of it.
     expect(names(await contents(first)).length).toBeGreaterThan(6);
     expect(await (await connecting(first.port, kept('k'))).nextHex()).toBe(ACCEPTED);
     for (const clientId of ['new', 'l']) await resume(first.port, clientId);
@@ -130,7 +130,7 @@ describe('SUBSCRIBE', () => {
   test('costs what it changes, however many subscriptions there are', async () => {
     const { port, backend } = await start();
     const client = await RawClient.connected(port, kept('k'));
-    /** Bytes that so many SUBSCRIBE write, each with a filter of its own. */
+    /** The bytes written by this many SUBSCRIBEs, each with a different filter. */
     const written = async (from: number, count: number) => {
       const before = backend.bytes;
       for (let n = from; n < from + count; n++) {
@@ -140,7 +140,7 @@ describe('SUBSCRIBE', () => {
     };
     const first = await written(0, 100);
     expect(await written(100, 100)).toBe(first);
-    // The same again changes nothing, so nothing is written.
+    // Repeating it changes nothing, so nothing is written.
     expect(await written(0, 100)).toBe(0);
     const one = backend.bytes;
     expect(await client.send(unsubscribePacket(2, 't/000000')).nextHex()).toBe('b0 0002');
@@ -161,7 +161,7 @@ describe('SUBSCRIBE', () => {
     backend.letGo();
     const answers = ['90 000101', '90 000201', '90 000380', 'b0 0004'];
     for (const answer of answers) expect(await client.nextHex()).toBe(answer);
-    // From now on there is nothing to wait for.
+    // From here on there is nothing to wait for.
     backend.hold();
     expect(await client.send(subscribePacket(5, ['t', 1])).nextHex()).toBe('90 000501');
   });
@@ -214,7 +214,7 @@ describe('SUBSCRIBE', () => {
     await client.closed();
     first.backend.broken = false;
     const again = await resume(first.port, 'k');
-    // Nothing of it changes any more for the broker; for the disk it does.
+    // Nothing changes for the broker any more; for the disk it does.
     expect(await again.subscribe(['new', 1])).toEqual([1]);
     const second = await start({ from: first });
     await second.broker.publish('new', '1', { qos: 1, retain: false });
@@ -233,13 +233,13 @@ test('QoS 2 that could not be sent for a broken disk is sent when it works: what
   const send = (id: number) => sender.send(publishPacket('t', String(id), { qos: 2, id }));
   for (const id of [1, 2, 3]) expect(await send(id).nextHex()).toBe(`50 000${id}`);
   const first = await client.nextPublish();
-  // The window opens while nothing can be written: the second is on the disk, but not with its identifier.
+  // The window opens while writes fail: the second message is on the disk, but without its identifier.
   client.send(packet(0x50, uint16(first.id)));
   expect((await client.next()).type).toBe(6);
   backend.broken = true;
   client.send(packet(0x70, uint16(first.id)));
   await client.closed();
-  // What comes now is not acknowledged, so it will be sent again.
+  // Messages from here on are not acknowledged, so they will be sent again.
   send(4);
   await sender.closed();
   backend.broken = false;
@@ -346,7 +346,7 @@ describe('records', () => {
     };
     const first = await start({ identity, uplink });
     (await RawClient.connected(first.port, { ...options, clean: false })).send(request, packet(0xc0));
-    // The center's answer comes when the session is over and another began.
+    // The center's answer comes when the session is over and another has begun.
     await asked;
     await (await RawClient.connected(first.port, options)).disconnect();
     await RawClient.connected(first.port, { ...options, clean: false });
@@ -378,7 +378,7 @@ test('a QoS 2 publish is on the disk whole or not at all, wherever the power wen
     counts.add(of('#message/'));
   }
   expect([...counts]).toEqual([0, 1]);
-  // The sender, which never heard PUBREC, sends it again; the subscriber gets it once.
+  // The sender never got PUBREC and sends it again; the subscriber gets it once.
   writeFileSync(cut.file, bytes.subarray(0, bytes.length - 1));
   for (const from of [cut, first]) {
     const second = await start({ from });
@@ -411,7 +411,7 @@ test('a QoS 2 message that was queued and sent before its record failed comes on
   for (let n = 0; broker.stats().queuedMessages > 0 && n < 200; n++)
     await new Promise((resolve) => setTimeout(resolve, 5));
   expect(broker.stats().queuedMessages).toBe(0);
-  // The write that is under way succeeds, the one with the message doesn't.
+  // The write in progress succeeds, the one with the message fails.
   backend.letGo();
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   backend.broken = true;

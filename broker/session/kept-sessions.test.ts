@@ -1,6 +1,4 @@
-/**
- * Sessions with clean session 0 over a crash of the broker: what was acknowledged is on the disk at that moment.
- */
+/** Sessions with clean session 0 across a crash of the broker: whatever was acknowledged is already on the disk. */
 import { copyFileSync } from 'node:fs';
 import { kept, keptBrokers, resume } from '../../tests/conformance/kept-broker.ts';
 import {
@@ -57,7 +55,7 @@ test('what waits for an absent client waits for it after a crash too, in order, 
   again.send(packet(0x50, uint16(last.id)));
   expect((await again.next()).type).toBe(6);
   again.send(packet(0x70, uint16(last.id)));
-  // Its subscriptions are there, and what is acknowledged is gone for good.
+  // The subscriptions are there, and acknowledged messages are gone for good.
   await publish(second.port, 't/c', 'live');
   const live = await again.nextPublish();
   expect(live.payload).toBe('live');
@@ -139,7 +137,7 @@ test('a QoS 2 publish that the center did not take over before a crash is taken 
   const first = await start({ identity, uplink: () => answered });
   const sender = await RawClient.connected(first.port, options);
   sender.send(request(false));
-  // What else is written by now is on the disk.
+  // All other writes are on the disk by now.
   await first.broker.publish('flush', 'x', { qos: 1, retain: true });
   await sender.quiet();
   const taken: string[] = [];
@@ -159,7 +157,7 @@ test('a QoS 2 publish that the center did not take over before a crash is taken 
 
 test('SUBACK, UNSUBACK, PUBACK and PUBREC wait until what they promise is on the disk', async () => {
   const { port, backend } = await start();
-  /** The answer comes after the disk let go, and not before. */
+  /** The answer comes after the disk is released, not before. */
   const answered = async (client: RawClient, bytes: Buffer, answer: string): Promise<void> => {
     backend.hold();
     client.send(bytes);
@@ -171,13 +169,13 @@ test('SUBACK, UNSUBACK, PUBACK and PUBREC wait until what they promise is on the
   await answered(client, subscribePacket(1, ['t', 1], ['u', 1]), '90 00010101');
   await answered(client, unsubscribePacket(2, 'u'), 'b0 0002');
   const sender = await RawClient.connected(port, kept('sender'));
-  // To a client that is there, to one that is away, and the identifier of QoS 2.
+  // To a connected client, to an absent one, and the identifier of QoS 2.
   await answered(sender, publishPacket('t', 'x', { qos: 1, id: 3 }), '40 0003');
   expect((await client.nextPublish()).payload).toBe('x');
   await client.disconnect();
   await answered(sender, publishPacket('t', 'y', { qos: 1, id: 4 }), '40 0004');
   await answered(sender, publishPacket('nobody', 'z', { qos: 2, id: 5 }), '50 0005');
-  // Who has nothing to do with a kept session waits for nothing.
+  // Clients that have nothing to do with a kept session don't wait.
   backend.hold();
   const other = await RawClient.connected(port);
   expect(await other.subscribe(['v', 1])).toEqual([1]);
@@ -265,12 +263,12 @@ test('records that say nothing are set aside with one line in the log; all other
   const second = await start({ from: spoilt });
   expect(second.broker.stats()).toMatchObject({ sessions: 1, subscriptions: 1, queuedMessages: 1 });
   const lines = brokers.log.filter(({ msg }) => msg?.includes('set aside'));
-  // The ten, two messages and a subscription of a session that can't be read, and when its client left.
+  // The ten, plus two messages, a subscription and the leave time of an unreadable session.
   expect(lines).toMatchObject([{ records: 14, reason: expect.any(String) }]);
   await second.broker.publish('flush', 'x', { qos: 1, retain: true });
   const after = await contents(second);
   expect(after.get(`#aside/#session/${id('torn')}`)?.payload.toString()).toBe('{"key":"torn","clie');
-  // Whoever comes with the name of one that was set aside begins anew, also over the next start.
+  // A client with the name of a session that was set aside starts fresh, also after the next restart.
   const torn = await RawClient.open(second.port);
   expect((await torn.send(connectPacket(kept('torn'))).next()).body.toString('hex')).toBe('0000');
   await second.broker.publish('flush', 'y', { qos: 1, retain: true });
@@ -306,7 +304,7 @@ test('how long a client is away goes on over restarts; whoever was there until t
   await resume(second.port, 'recent');
   await second.broker.publish('flush', 'y', { qos: 1, retain: true });
   const after = await contents(second);
-  // Who is back isn't away; who was there at the crash is from the restart on.
+  // A client that is back isn't absent; one that was connected at the crash is absent from the restart on.
   expect([after.has(left('old')), after.has(left('recent'))]).toEqual([false, false]);
   expect(Date.now() - Number(after.get(left('there'))?.payload)).toBeLessThan(60_000);
 });
@@ -326,7 +324,7 @@ test('PUBREL and PUBCOMP wait until it is on the disk that the identifier is fre
   first.backend.letGo();
   expect(await client.nextHex()).toBe(`62 ${uint16(id).toString('hex')}`);
   expect(await sender.nextHex()).toBe('70 0009');
-  // Nothing was written after PUBREL and PUBCOMP: what they said holds over a crash right behind them.
+  // Nothing was written after PUBREL and PUBCOMP: they hold even if a crash follows at once.
   const second = await start({ from: first });
   expect(await (await resume(second.port, 'k')).nextHex()).toBe(`62 ${uint16(id).toString('hex')}`);
   const watcher = await RawClient.connected(second.port);
@@ -350,7 +348,7 @@ test('what was queued, or sent and not acknowledged, is not sent to a client who
   const again = await RawClient.connected(port, options);
   await again.quiet();
   expect(broker.stats()).toMatchObject({ queuedMessages: 0, dropped: { 'not-authorized': 4 } });
-  // What is its own comes, and the window is free for it.
+  // Its own message arrives, and the window is free for it.
   const own = 'platen/v1/printers/x/request/identify';
   expect(await again.subscribe([own, 1])).toEqual([1]);
   for (const payload of ['a', 'b']) await broker.publish(own, payload, { qos: 1, retain: false });
@@ -376,7 +374,7 @@ test('whoever gets the name of somebody who was removed gets nothing of its sess
   await client.disconnect();
   await first.broker.publish(topic, 'for the first', { qos: 1, retain: false });
   const second = await start({ from: first, identity });
-  // The same one goes on.
+  // The same session continues.
   const again = await begin(second.port);
   expect(again.present).toBe(true);
   expect((await again.client.nextPublish()).payload).toBe('for the first');

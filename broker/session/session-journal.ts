@@ -1,5 +1,5 @@
 /**
- * Keeps sessions with clean session 0 over a restart: their subscriptions, queued and in-flight messages, and the
+ * Keeps sessions with clean session 0 across a restart: their subscriptions, queued and in-flight messages, and the
  * identifiers of QoS 2 publishes received from them. Each is a record beside the retained documents, so that one group
  * write makes both durable. Record names begin with `#`, which no topic can.
  */
@@ -9,7 +9,7 @@ import { reasonOf } from '../../schemas/errors.ts';
 import type { Principal } from '../access/identity.ts';
 import type { RetainedStore } from '../retained/retained-store.ts';
 
-/** A queued or in-flight message, as it is stored. */
+/** A queued or in-flight message as stored. */
 export interface KeptMessage {
   topic: string;
   payload: Buffer;
@@ -22,16 +22,16 @@ export interface KeptMessage {
   released: boolean;
 }
 
-/** The record of a session, without what belongs to it. */
+/** The record of a session, without its subscriptions and messages. */
 export interface KeptSession {
   key: string;
   clientId: string;
   principal?: Principal;
 }
 
-/** A session that was read at the start, with its subscriptions and messages in order. */
+/** A session read at the start, with its subscriptions and messages in order. */
 export interface RestoredSession extends KeptSession {
-  /** Filters as they were subscribed to. */
+  /** Filters as the client sent them. */
   subscriptions: Map<string, QoS>;
   /** Whether the subscriptions were in the session's own record, where earlier versions kept them. */
   inOneRecord: boolean;
@@ -41,9 +41,9 @@ export interface RestoredSession extends KeptSession {
   left: number | undefined;
 }
 
-/** All that was read at the start. */
+/** Everything that was read at the start. */
 export interface Restored {
-  /** The ones absent longest first; those whose clients were connected last. */
+  /** Longest absent first; those whose clients were connected come last. */
   sessions: RestoredSession[];
   /** Records that could not be read, with the reason. */
   unreadable: { name: string; record: Buffer; reason: string }[];
@@ -56,7 +56,7 @@ const SUBSCRIPTION = '#subscription/';
 const MESSAGE = '#message/';
 const RECEIVED = '#received/';
 const LEFT = '#left/';
-/** Kinds of what belongs to a session. */
+/** Kinds of records that belong to a session. */
 const BELONGING = new Set([SUBSCRIPTION, MESSAGE, RECEIVED, LEFT]);
 const ORPHANS_IN_A_WRITE_MAX = 1_000;
 /** Prefix of unreadable records, which are kept for inspection. */
@@ -83,7 +83,7 @@ function encode({ topic, payload, qos, retain, id, released }: KeptMessage): Buf
   return record;
 }
 
-/** @throws Error when the record is no message */
+/** @throws Error when the record is not a message */
 function decode(record: Buffer): KeptMessage {
   const flags = record.readUInt8(0);
   const payloadAt = 5 + record.readUInt16BE(3);
@@ -145,7 +145,7 @@ export class SessionJournal {
     void this.#store.record(`${MESSAGE}${this.#id}/${sequence}`, undefined);
   }
 
-  /** A QoS 2 publish was received. Undefined when the session ended: nobody will ask. */
+  /** A QoS 2 publish was received. Undefined when the session has ended: nobody will ask for it. */
   putReceived(id: number): Promise<void> | undefined {
     if (this.#ended) return undefined;
     return this.#store.record(`${RECEIVED}${this.#id}/${id}`, Buffer.from([1]));
@@ -183,7 +183,7 @@ export async function removeOrphans(store: RetainedStore, names: readonly string
   }
 }
 
-/** Assembles sessions from the records that were read at the start. */
+/** Assembles sessions from the records read at the start. */
 export function restoreSessions(records: ReadonlyMap<string, Buffer>): Restored {
   const sessions = new Map<string, RestoredSession>();
   const unreadable: Restored['unreadable'] = [];
@@ -224,7 +224,7 @@ export function restoreSessions(records: ReadonlyMap<string, Buffer>): Restored 
   };
 }
 
-/** @throws Error when the record is no session */
+/** @throws Error when the record is not a session */
 function parseSession(record: Buffer): KeptSession & Pick<RestoredSession, 'subscriptions' | 'inOneRecord'> {
   const parsed = JSON.parse(record.toString()) as Partial<KeptSession> & { subscriptions?: unknown };
   const { key, clientId, principal, subscriptions = [] } = parsed;

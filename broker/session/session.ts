@@ -11,7 +11,7 @@ import { Message } from '../routing/message.ts';
 import type { SharedGroup, Subscription } from '../routing/subscription-tree.ts';
 import type { RestoredSession, SessionJournal } from './session-journal.ts';
 
-/** The connection as its session sees it. */
+/** The connection as seen by its session. */
 export interface Outlet {
   /** Bytes the peer hasn't read yet. */
   readonly pendingBytes: number;
@@ -29,9 +29,9 @@ export interface SessionOwner {
   dropped(reason: 'offline-queue-full' | 'offline-qos0' | 'not-authorized', session: Session): void;
   /** A PUBLISH was sent. */
   sent(message: Message | Retained): void;
-  /** The queue of the session grew, or shrank, by `bytes`. */
+  /** The queue of the session changed by `bytes`. */
   queued(session: Session, bytes: number): void;
-  /** Whether its queue may grow by `bytes`: each user has a limit, and all together have one. */
+  /** Whether its queue may grow by `bytes`: there is a limit for each user and one for all together. */
   roomFor(session: Session, bytes: number): boolean;
   /** Whether the session's principal may receive `topic`. */
   mayReceive(session: Session, topic: string): boolean;
@@ -57,7 +57,7 @@ interface QueuedMessage {
   message: Message;
   qos: QoS;
   group: SharedGroup<Session> | undefined;
-  /** With QoS 2: its publisher has no PUBREC yet and may send it again. */
+  /** QoS 2 only: its publisher has no PUBREC yet and may send it again. */
   unwritten?: boolean;
 }
 
@@ -68,7 +68,7 @@ interface Replay {
   qos: QoS;
 }
 
-/** Names the session's own record where filters are expected. No filter is empty. */
+/** The key of the session's own record in the set of filters. No filter is empty. */
 export const OWN_RECORD = '';
 const HIGHEST_ID = 65_535;
 const NOTHING = Buffer.alloc(0);
@@ -77,10 +77,10 @@ export class Session {
   readonly key: string;
   readonly clientId: string;
   readonly clean: boolean;
-  /** Keeps it over a restart of the broker; undefined for a session that isn't kept. */
+  /** Keeps it across a restart of the broker; undefined for a session that isn't kept. */
   readonly journal: SessionJournal | undefined;
   readonly subscriptions = new Map<string, Subscription<Session>>();
-  /** Identifiers of QoS 2 publishes that came and whose PUBREL didn't. */
+  /** Identifiers of QoS 2 publishes that await PUBREL. */
   inboundQos2: Set<number> | undefined;
   outlet: Outlet | undefined;
   /** Its owner; undefined with open access. Follows changes of rights. */
@@ -101,7 +101,7 @@ export class Session {
   #nextId = 1;
   /** Settles when all changed records are durable; undefined when they are. */
   #saving: Promise<void> | undefined;
-  /** Records that could not be written: filters, or `OWN_RECORD`. */
+  /** Records that still have to be written: filters, or `OWN_RECORD`. */
   #unsaved: Set<string> | undefined;
 
   constructor(
@@ -119,8 +119,8 @@ export class Session {
   }
 
   /**
-   * Writes what changed: the filters whose subscriptions began, ended or changed their QoS, and `OWN_RECORD`. The promise,
-   * if any, settles when these and all earlier changes are durable.
+   * Writes what changed: filters whose subscriptions began, ended or changed QoS, and `OWN_RECORD`. The promise, if
+   * any, settles when these and all earlier changes are durable.
    */
   save(changed: readonly string[]): Promise<void> | undefined {
     const { journal, key, clientId, principal } = this;
@@ -147,7 +147,7 @@ export class Session {
     return saving;
   }
 
-  /** Restores what was in flight or queued when the broker ended. */
+  /** Restores the messages that were in flight or queued when the broker ended. */
   restore({ messages, inboundQos2 }: RestoredSession): void {
     if (inboundQos2.length > 0) this.inboundQos2 = new Set(inboundQos2);
     for (const [sequence, { topic, payload, qos, retain, id, released }] of messages) {
@@ -193,7 +193,7 @@ export class Session {
     return this.#waitingBytes;
   }
 
-  /** Whether something waits to be sent. */
+  /** Whether anything waits to be sent. */
   get backlog(): boolean {
     return this.waiting > 0 || this.#replays !== undefined;
   }
@@ -223,14 +223,14 @@ export class Session {
       !this.#owner.roomFor(this, message.bytes)
     ) {
       outlet.fail('slow-consumer');
-      // QoS 0 is lost. The rest waits until the client is back.
+      // QoS 0 is dropped. The rest waits until the client is back.
       if (qos > 0 && !this.clean) this.#keepOffline({ sequence: 0, message, qos, group });
       return;
     }
     this.#enqueue({ sequence: 0, message, qos, group });
   }
 
-  /** Starts to send the retained documents of a new subscription [MQTT-3.3.1-6]. */
+  /** Starts sending the retained documents of a new subscription [MQTT-3.3.1-6]. */
   replay(filter: string, qos: QoS): void {
     const topics = this.#owner.retained.match(filter);
     if (topics.length === 0) return;
@@ -268,7 +268,7 @@ export class Session {
     this.#heldBack = false;
   }
 
-  /** A connection took the session over. What was in flight is sent again first, in order [MQTT-4.4.0-1]. */
+  /** A connection took the session over. In-flight messages are sent again first, in order [MQTT-4.4.0-1]. */
   resume(outlet: Outlet): void {
     this.outlet = outlet;
     if (this.#inFlight) {
@@ -307,7 +307,7 @@ export class Session {
     for (const entry of kept) this.#keepOffline(entry);
   }
 
-  /** PUBACK or PUBCOMP came: the message is done. */
+  /** PUBACK or PUBCOMP came: the message is complete. */
   acknowledged(id: number): void {
     const entry = this.#inFlight?.get(id);
     if (!entry || !this.#inFlight?.delete(id)) return;
@@ -317,8 +317,8 @@ export class Session {
   }
 
   /**
-   * Whether an acknowledgement fits the message in flight under its identifier. An identifier that isn't in flight
-   * accepts any: the peer may repeat an earlier acknowledgement.
+   * Whether an acknowledgement fits the in-flight message with its identifier. An identifier that isn't in flight
+   * accepts any, because the peer may repeat an earlier acknowledgement.
    */
   expects(cmd: 'puback' | 'pubrec' | 'pubcomp', id: number): boolean {
     const entry = this.#inFlight?.get(id);
@@ -327,7 +327,7 @@ export class Session {
     return entry.qos === 2 && (cmd === 'pubrec' || entry.released);
   }
 
-  /** Whether a packet answers something that is in flight. Only so many of them can come, so they are not charged. */
+  /** Whether a packet answers a message in flight. Their number is bounded, so they are not charged. */
   awaits(packet: Packet): boolean {
     switch (packet.cmd) {
       case 'puback':
@@ -362,7 +362,7 @@ export class Session {
     return this.inboundQos2?.delete(id) ? this.journal?.removeReceived(id) : undefined;
   }
 
-  /** Removes and returns what this member of shared subscriptions was given and hasn't acknowledged. */
+  /** Removes and returns the unacknowledged messages that this member of shared subscriptions got. */
   takeShared(of?: SharedGroup<Session>): { message: Message; qos: QoS; group: SharedGroup<Session> }[] {
     const taken: { message: Message; qos: QoS; group: SharedGroup<Session> }[] = [];
     const mine = (group: SharedGroup<Session> | undefined): group is SharedGroup<Session> =>
@@ -396,7 +396,7 @@ export class Session {
     const replays = this.#replays as Replay[];
     const replay = replays[0] as Replay;
     while (replay.next < replay.topics.length) {
-      // Read only now: a document that changed meanwhile is sent as it is now.
+      // Read only now: a document that changed meanwhile is sent in its current form.
       const document = this.#owner.retained.get(replay.topics[replay.next] as string);
       if (document && this.#owner.mayReceive(this, document.topic)) {
         const qos = Math.min(document.qos, replay.qos) as QoS;
@@ -449,8 +449,8 @@ export class Session {
   }
 
   /**
-   * A QoS 2 message must be durable before anybody sees it: after a crash its publisher sends it again, and it would come
-   * a second time under another identifier. One that was `queued` was acknowledged to its publisher.
+   * A QoS 2 message must be durable before anybody sees it: after a crash its publisher sends it again, and it would
+   * arrive a second time under another identifier. A `queued` message was already acknowledged to its publisher.
    */
   #writeLater(entry: InFlight, id: number, durable: Promise<void>, queued: boolean): void {
     entry.unwritten = true;
@@ -469,7 +469,7 @@ export class Session {
     );
   }
 
-  /** A message could not be sent: it goes back to its place in the queue. */
+  /** A message could not be sent: it returns to its place in the queue. */
   #queueAgain({ sequence, message, qos, group }: InFlight): void {
     const before = (entry: QueuedMessage) => entry.sequence > sequence;
     const rest = this.#waiting.slice(this.#waitingHead);
@@ -518,7 +518,7 @@ export class Session {
           () => {
             entry.unwritten = false;
           },
-          // Its publisher gets no PUBREC and sends it again: it would come twice.
+          // Its publisher gets no PUBREC and sends it again, so it would arrive twice.
           () => this.#giveUp(entry),
         );
       }
@@ -571,7 +571,7 @@ export class Session {
     const head = this.#waiting[this.#waitingHead] as QueuedMessage;
     this.#queue(-head.message.bytes);
     this.#waitingHead++;
-    // Moving the rest now and then keeps both the shift and the memory cheap.
+    // Moving the rest only now and then keeps both the shift and the memory cheap.
     if (this.#waitingHead > 64 && this.#waitingHead * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#waitingHead);
       this.#waitingHead = 0;

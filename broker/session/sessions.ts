@@ -16,9 +16,9 @@ import type { Router } from '../routing/router.ts';
 import { OWN_RECORD, Session } from './session.ts';
 import { removeOrphans, restoreSessions, SessionJournal, setAside } from './session-journal.ts';
 
-/** Reasons that are no fault of the client. */
+/** Reasons that are not the client's fault. */
 const ORDINARY = new Set(['disconnected', 'peer-closed', 'taken-over', 'shutdown']);
-/** Reasons that were reported already when they arose. */
+/** Reasons that were already reported when they arose. */
 const REPORTED = new Set(['publish-not-authorized', 'client-id', 'protocol-version']);
 
 export interface SessionsOptions {
@@ -32,7 +32,7 @@ export interface SessionsOptions {
   monitor: Monitor;
   /** Milliseconds, monotonic. */
   now(): number;
-  /** Milliseconds since the epoch, which mean the same after a restart. */
+  /** Milliseconds since the epoch, which stay valid across a restart. */
   date(): number;
   log: Logger;
 }
@@ -71,17 +71,17 @@ export class Sessions {
     this.#options = options;
   }
 
-  /** How many there are, those of absent clients included. */
+  /** The number of sessions, including those of absent clients. */
   get size(): number {
     return this.#byKey.size;
   }
 
-  /** How many have a connection. */
+  /** The number of connected sessions. */
   get connected(): number {
     return this.#held.size;
   }
 
-  /** What waits in the queues of all sessions. */
+  /** Queued messages and bytes, and messages in flight, over all sessions. */
   queued(): { messages: number; bytes: number; inFlight: number } {
     let messages = 0;
     let bytes = 0;
@@ -97,7 +97,7 @@ export class Sessions {
   /** Why there is no room for this client; undefined when there is. May end another session of its operator. */
   full({ principal, clean, sessionKey: key }: Connection): string | undefined {
     const { connectionsMax, connectionsPerUserMax, sessionsPerUserMax } = this.#options.router.limits;
-    // It takes its own place over.
+    // It takes over its own place.
     if (this.#held.has(key)) return undefined;
     if (this.#held.size >= connectionsMax) return 'connections';
     if (!principal || principal.role === 'printer') return undefined;
@@ -117,13 +117,13 @@ export class Sessions {
 
   /**
    * Gives an admitted client its session and ends an earlier connection with the same key. CONNACK must wait for the
-   * promise, if any, so that what it says about the session survives a crash. A clean session with none before it has
+   * promise, if any, so that the session state it reports survives a crash. A clean session without a predecessor has
    * nothing to wait for.
    */
   register(connection: Connection): Promise<void> | undefined {
     const { router, publishing, connectQueue, printerRates, operatorRates, monitor, now } = this.#options;
     const key = connection.sessionKey;
-    // The predecessor ends first [MQTT-3.1.4-2], its will before anything of its successor.
+    // The predecessor ends first [MQTT-3.1.4-2], so that its will precedes everything of its successor.
     this.#held.get(key)?.close('taken-over');
     let session = this.#byKey.get(key);
     if (
@@ -168,7 +168,7 @@ export class Sessions {
     return Promise.all([erased, saved]).then(() => {});
   }
 
-  /** Answers CONNECT and starts the deliveries of the session. */
+  /** Answers CONNECT and starts the session's deliveries. */
   accept(connection: Connection): void {
     connection.send(connack(CONNACK.accepted, connection.sessionPresent));
     connection.session?.resume(connection);
@@ -201,7 +201,7 @@ export class Sessions {
     if (reason !== 'taken-over') monitor.session(connection, 'disconnected', reason);
   }
 
-  /** Ends sessions that were absent too long, and the ones absent longest when there are too many. */
+  /** Ends sessions absent for too long, and the longest absent ones when there are too many. */
   expire(now: number): void {
     const { offlineSecondsMax, offlineSessionsMax } = this.#options.router.limits;
     const before = now - offlineSecondsMax * 1_000;
@@ -217,11 +217,11 @@ export class Sessions {
     }
   }
 
-  /** Ends the session of a printer for good; resolves when nothing of it is kept any more. */
+  /** Ends the session of a printer for good. Resolves when all its records are gone. */
   async forget(printer: string): Promise<void> {
-    // With open access a client has nothing but its id.
+    // With open access a client has only its id.
     for (const key of [sessionKey(printer, printer), printer]) {
-      // Its connection, should it still end, must not keep the session.
+      // If its connection ends later, that must not keep the session.
       this.#held.get(key)?.close('removed');
       this.#held.delete(key);
       const session = this.#byKey.get(key);
@@ -230,7 +230,7 @@ export class Sessions {
     }
   }
 
-  /** Restores the sessions that an earlier run of the broker kept. Unreadable records are set aside and logged. */
+  /** Restores the sessions kept by an earlier run of the broker. Unreadable records are set aside and logged. */
   restore(records: ReadonlyMap<string, Buffer>): void {
     const { router, now, date, log } = this.#options;
     const { sessions, unreadable, orphans } = restoreSessions(records);
@@ -252,7 +252,7 @@ export class Sessions {
       const last = kept.messages.at(-1)?.[0] ?? 0;
       const session = new Session(router, kept.key, kept.clientId, false, this.#journal(kept.key, last));
       session.principal = kept.principal;
-      // After the clock was set back, no session may have left in the future.
+      // If the clock was set back, no session may have a leave time in the future.
       session.leftAt = now() - (kept.left === undefined ? 0 : Math.max(0, date() - kept.left));
       if (kept.left === undefined) session.journal?.putLeft(date());
       for (const [filter, qos] of kept.subscriptions) router.subscribe(session, filter, qos);
@@ -299,11 +299,11 @@ export class Sessions {
     if (kept?.delete(session) && kept.size === 0) this.#keptOf.delete(name);
   }
 
-  /** Settles when the records of a client's earlier sessions are gone. Removes them again where that failed. */
+  /** Settles when the records of a client's earlier sessions are gone. Retries removals that failed. */
   #erased(key: string): Promise<void> | undefined {
     const erasure = this.#erasures.get(key);
     if (!erasure?.failed) return erasure?.erased;
-    // One group write removes them all, so the last promise stands for all.
+    // One group write removes them all, so the last promise covers all.
     let erased: Promise<void> | undefined;
     for (const session of erasure.sessions) erased = session.erase();
     if (erased) this.#trackErasure(key, [], erased);
