@@ -19,7 +19,7 @@ interface Heard {
   retained: boolean;
 }
 
-/** Plays the center: keeps what printers say, speaks to them. */
+/** Plays the center: records what printers send, and publishes to them. */
 class Center {
   readonly heard: Heard[] = [];
   readonly client: MqttClient;
@@ -275,10 +275,10 @@ test('asks and gets the answer, or the reason why not', async () => {
     void center.say(printerTopic.answer(printer, id), answer);
   };
   center.client.on('message', answering);
-  // Asked before there is a connection: waits for it.
+  // Asked before there is a connection: it waits for one.
   await expect(agent.ask('troubles')).resolves.toEqual({ items: [] });
   await expect(agent.ask('weather')).rejects.toMatchObject({ code: 'agent/ask-refused' });
-  // Nobody answers any more, so that no answer is under way when the test ends.
+  // Nobody answers any more, so no answer is in flight when the test ends.
   center.client.off('message', answering);
   await expect(agent.ask('weather', {}, 1)).rejects.toMatchObject({ code: 'agent/ask-timeout' });
 });
@@ -294,7 +294,7 @@ test('a broker that goes and comes back gets everything', async () => {
     const second = new Center(await mqtt.connectAsync(own.url));
     await second.client.subscribeAsync(`${PREFIX}printers/+/#`, { qos: 1 });
     await until('reconnected', () => agent.status.connects === 2);
-    // The second center may have come too late to hear the batch; the next connection brings it again.
+    // The second center may have missed the batch; the next connection sends it again.
     agent.cutConnection();
     await until('batch', () => second.of<ErrorBatch>('errors')[0]);
     expect(second.of<Structure>('structure')[0]).toMatchObject({ reason: 'connect' });

@@ -1,6 +1,6 @@
 /**
- * Makes one printer out of a driver: connects, reports, remembers, updates. This file is the edge with I/O around
- * the state machine of `session.ts`.
+ * Turns a driver into a printer on the network: connects, reports, stores, updates. This file does the I/O around the
+ * state machine in `session.ts`.
  */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
@@ -43,9 +43,9 @@ export interface AgentEvents {
 }
 
 export interface AgentOptions {
-  /** The printer's id: its client id and user name too. */
+  /** The printer's id, also used as client id and user name. */
   printer: string;
-  /** The broker's address, for mqtt.js. Give `transport` instead to connect in another way. */
+  /** The broker's URL, for mqtt.js. Pass `transport` to connect in another way. */
   url?: string;
   transport?: Transport;
   password?: string;
@@ -73,11 +73,11 @@ export interface AgentStatus {
   session: string;
   structure: Structure | undefined;
   verdict: Verdict | undefined;
-  /** Entries in memory that the center is not known to have. */
+  /** Entries in memory not yet acknowledged by the center. */
   unacknowledged: number;
-  /** Entries overwritten before the center had them. */
+  /** Entries overwritten before the center acknowledged them. */
   lost: number;
-  /** Payloads the center refused. */
+  /** Payloads that the center refused. */
   refused: number;
   connects: number;
 }
@@ -90,7 +90,7 @@ interface WaitingAsk {
   cancelTimer(): void;
 }
 
-/** One printer's agent. Between `start` and `stop` it keeps itself connected. */
+/** One printer's agent. Between `start` and `stop` it stays connected and reconnects as needed. */
 export class Agent {
   readonly printer: string;
   readonly #options: AgentOptions;
@@ -170,8 +170,8 @@ export class Agent {
   }
 
   /**
-   * Starts the driver and begins to connect. Resolves when the driver runs; connecting goes on in the background.
-   * Rejects with the driver's reason when it can't start. The agent may be started again.
+   * Starts the driver and then connects. Resolves when the driver runs; connecting continues in the background. Rejects
+   * with the driver's reason when it can't start. The agent may be started again.
    */
   async start(): Promise<void> {
     if (this.#running) return;
@@ -209,7 +209,7 @@ export class Agent {
   }
 
   /**
-   * Asks the center for what it has accumulated (`history`, `troubles`, `options`, `verdict`).
+   * Asks the center for data it has collected (`history`, `troubles`, `options`, `verdict`).
    * @returns the answer's data
    * @throws PlatenError agent/ask-timeout, agent/ask-refused, agent/ask-too-many, agent/stopped
    */
@@ -229,7 +229,7 @@ export class Agent {
     });
   }
 
-  /** Drops the connection without DISCONNECT; the agent reconnects by itself. */
+  /** Drops the connection without DISCONNECT. The agent then reconnects. */
   cutConnection(): void {
     this.#connection?.cut();
   }
@@ -353,7 +353,7 @@ export class Agent {
         connection.publish(farewell.topic, farewell.payload, true, done);
       });
     }
-    // Meanwhile the connection may have closed, or been replaced.
+    // The connection may have closed or been replaced meanwhile.
     this.#cancelReconnect?.();
     this.#connection?.end();
     this.#connection = undefined;
@@ -446,7 +446,7 @@ export class Agent {
     );
   }
 
-  /** Keeps one timer, for the next thing that the state machine waits for. */
+  /** Keeps one timer, for the next deadline of the state machine. */
   #schedule(): void {
     const at = this.#core.dueAt();
     if (at === this.#tickAt) return;

@@ -4,8 +4,8 @@
 import type { Random } from '../base/random.ts';
 
 /**
- * Full jitter: a uniform draw under a ceiling that doubles with every attempt. After an outage of the broker
- * thousands of printers come back spread over the ceiling instead of in waves.
+ * Full jitter: a uniform draw under a ceiling that doubles with every attempt. After a broker outage the reconnects of
+ * thousands of printers are spread over the ceiling instead of coming in waves.
  */
 export class Backoff {
   #attempt = 0;

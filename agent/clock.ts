@@ -1,6 +1,4 @@
-/**
- * Time as the agent sees it. It is passed in, so that tests and simulations can run hours in a moment.
- */
+/** The agent's clock. It is passed in, so that tests and simulations can run hours in a moment. */
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -23,7 +21,7 @@ export const systemClock: Clock = {
 
 interface Timer {
   at: number;
-  /** Tasks that are due at the same instant run in the order in which they were scheduled. */
+  /** Tasks due at the same time run in the order in which they were scheduled. */
   order: number;
   /** Undefined once cancelled. */
   task: (() => void) | undefined;
@@ -124,7 +122,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets promises that are already settled run their continuations. */
+/** Lets promises that have already settled run their continuations. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }

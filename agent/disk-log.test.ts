@@ -1,6 +1,4 @@
-/**
- * The log memory on disk: survives its process and a power loss, and never gives a number twice.
- */
+/** The log memory on disk: it survives its process and a power loss, and never assigns a number twice. */
 import { spawn } from 'node:child_process';
 import {
   appendFileSync,
@@ -20,7 +18,7 @@ import { DiskLog } from './disk-log.ts';
 
 const NOW = Date.parse('2026-11-22T07:00:00Z');
 const silent = pino({ level: 'silent' });
-/** Every kill starts a process, which is what takes the time; `npm run test:long` kills more often. */
+/** Each kill starts a process, which takes most of the time; `npm run test:long` kills more often. */
 const KILLS = process.env['PLATEN_TEST_LONG'] ? 40 : 8;
 let folder: string;
 let opened: DiskLog[] = [];
@@ -168,7 +166,7 @@ test('one flipped bit anywhere: what the center lacks and can be read is sent un
     const chosen = Math.floor(random() * files.length);
     for (const [at, { name, bytes }] of files.entries()) {
       const copy = Buffer.from(bytes);
-      // Not in the last line, which a power loss may have torn as well.
+      // Not in the last line, which a power loss could have torn too.
       const end = copy.lastIndexOf(0x0a, copy.length - 2);
       const place = Math.floor(random() * end);
       if (at === chosen) copy[place] = (copy[place] ?? 0) ^ 1;
@@ -183,7 +181,7 @@ test('one flipped bit anywhere: what the center lacks and can be read is sent un
     opened.push(again);
     expect(again.id).not.toBe(id);
     expect(again.acknowledged).toBe(0);
-    // At most the entry in which the bit was is gone (or the two whose lines ran into one).
+    // At most the entry with the flipped bit is lost (or two, if their lines were joined).
     const saved = codes(again);
     expect(saved.filter((code) => !before.includes(code))).toEqual([]);
     expect(saved.length).toBeGreaterThanOrEqual(before.length - 2);
@@ -199,7 +197,7 @@ test('a disk that takes nothing more: goes on in memory under a new log, nothing
   fill(log, 2);
   await log.sync();
   const before = log.id;
-  // The next segment can't be made: its name is taken by a folder.
+  // The next segment can't be created: a folder has its name.
   rmSync(folder, { recursive: true });
   writeFileSync(folder, 'no folder any more');
   fill(log, 3);
@@ -229,7 +227,10 @@ test('kill -9 while it writes, again and again: what was told durable is there, 
   expect(durable).toBeGreaterThan(KILLS * 10);
 });
 
-/** Starts a process that writes as fast as it can, kills it after a while; gives the last durable number it told. */
+/**
+ * Starts a process that writes as fast as it can, kills it after a while, and returns the last number it reported as
+ * durable.
+ */
 async function writeUntilKilled(ms: number): Promise<number> {
   const program = `
     import { writeSync } from 'node:fs';

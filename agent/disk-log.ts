@@ -24,7 +24,7 @@ import {
 import { readLog, salvageLog, segmentFile, segmentLine } from './log-segments.ts';
 
 export interface DiskLogOptions extends Partial<RingLimits> {
-  /** Folder of its own; made when missing. Only one process may use it at a time. */
+  /** A dedicated folder; created when missing. Only one process may use it at a time. */
   folder: string;
   log: Logger;
 }
@@ -51,7 +51,7 @@ export class DiskLog extends RingLog {
   #waiting: StoredEntry[] = [];
   #flushing: Promise<void> | undefined;
   #listener: () => void = () => {};
-  /** The disk failed: from now on the log lives in memory only. */
+  /** The disk failed: from now on the log is only in memory. */
   #failed = false;
   #closed = false;
   #checkpointTimer: NodeJS.Timeout | undefined;
@@ -73,7 +73,7 @@ export class DiskLog extends RingLog {
     const salvage = found ? undefined : salvageLog(this.#folder, checkpoint);
     for (const entry of found?.entries ?? []) this.keep(entry);
     this.#durable = this.ring.last;
-    // Entries overwritten before the last stop were counted then, as far as the checkpoint knows.
+    // Entries overwritten before the last stop were already counted, as far as the checkpoint shows.
     this.overwritten = Math.max(same?.lost ?? 0, this.ring.first - 1 - this.upTo, 0);
     if (salvage && (salvage.kept.length > 0 || checkpoint)) {
       const { kept, entries } = salvage;
@@ -201,8 +201,8 @@ export class DiskLog extends RingLog {
   }
 
   /**
-   * The disk takes no more writes. Unacknowledged entries continue under a new log: at the next start the old log on disk
-   * would have fewer entries than were sent, and would give their numbers out again.
+   * The disk accepts no more writes. Unacknowledged entries continue under a new log id. Otherwise, after the next
+   * start, the old log on disk would lack entries that were sent and would reuse their numbers.
    */
   #giveUp(error: unknown): void {
     this.#log.error(

@@ -1,10 +1,10 @@
 /**
- * What an agent needs of a printer. Every kind of printer (simulated, IPP, SNMP, Bambu, an external command) is one
- * implementation; the agent adds the session, the log memory, the reporting and the updates.
+ * What an agent needs from a printer. Each kind of printer (simulated, IPP, SNMP, Bambu, external command) has one
+ * implementation; the agent adds the session, the log memory, reporting and updates.
  */
 import type { LogEntry, OrderStep, Readings, Structure } from '../schemas/types.ts';
 
-/** The part of a structure that only the printer knows; the agent adds session, revision, time and reason. */
+/** The part of a structure that only the printer knows. The agent adds session, revision, time and reason. */
 export type PrinterStructure = Pick<Structure, 'apparatus' | 'units'> &
   Partial<Pick<Structure, 'site' | 'labels' | 'timezone'>>;
 
@@ -14,11 +14,11 @@ export type PrinterEvent = Omit<LogEntry, 'seq'>;
 export interface PrinterCounters {
   /** Life counter in pages; absent when the printer has none. */
   pages?: number;
-  /** Whether it prints now: nothing is installed meanwhile. */
+  /** Whether it is printing. Nothing is installed meanwhile. */
   printing?: boolean;
 }
 
-/** What the printer counts and what is left in it; the agent adds session, number, time and reason. */
+/** Counters and supply levels. The agent adds session, number, time and reason. */
 export type PrinterReadings = Omit<Readings, 'session' | 'number' | 'at' | 'reason' | 'request'>;
 
 /** Events that a driver sends between two reads. */
@@ -36,7 +36,7 @@ export interface DriverEvents {
 /** A verified image, ready to be installed. */
 export interface Image {
   step: OrderStep;
-  /** The file that holds it, or undefined where the driver only needs to know which it is (simulated). */
+  /** The file that holds it; undefined if the driver only needs to identify the image (simulated). */
   file?: string;
 }
 
@@ -49,18 +49,18 @@ export interface DriverRefusal {
 export interface Driver {
   /** Short word for the kind of driver: `simulated`, `ipp`, … */
   readonly kind: string;
-  /** Begins to watch the printer; events may come from now on. */
+  /** Starts watching the printer; events may arrive from now on. */
   start(events: DriverEvents): Promise<void>;
   stop(): Promise<void>;
-  /** What the printer is made of now. Rejects when the printer doesn't answer. */
+  /** The current structure. Rejects when the printer doesn't answer. */
   readStructure(): Promise<PrinterStructure>;
   readCounters(): Promise<PrinterCounters>;
   /**
-   * Counters, supplies and other values that change all the time; undefined when the printer has none of them. Drivers
-   * that never have readings leave the method out. Rejects when the printer doesn't answer.
+   * Counters, supplies and other values that change all the time; undefined when the printer has none. Drivers that
+   * never have readings omit the method. Rejects when the printer doesn't answer.
    */
   readReadings?(): Promise<PrinterReadings | undefined>;
-  /** Undefined when software can be installed on `subject`, else why it can't. */
+  /** Undefined when software can be installed on `subject`, otherwise the reason why not. */
   cannotInstall(subject: string): DriverRefusal | undefined;
   /**
    * Installs one image (or several that belong together) and resolves when the printer runs it or will after a

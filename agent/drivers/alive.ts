@@ -1,5 +1,6 @@
 /**
- * Whether a printer is there although its management doesn't answer: many printers accept connections while SNMP sleeps.
+ * Checks whether a printer is on although its management doesn't answer: many printers accept connections while SNMP
+ * sleeps.
  */
 import { connect } from 'node:net';
 import { DRIVER_LIMITS } from './limits.ts';

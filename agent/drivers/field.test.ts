@@ -1,8 +1,8 @@
 import { MappingTables } from '../mapping/tables.ts';
 import { playRecorded } from './recorded.ts';
 
-// How printers answer in the field, against the letter of their protocols. Each kind was met in public reports; the values
-// are made up.
+// How printers answer in the field where they deviate from their protocols. Each deviation comes from a public report;
+// the values are made up.
 
 const mapping = new MappingTables();
 const play = (recording: string | Buffer) => playRecorded(Buffer.from(recording), 'field', mapping).reading;

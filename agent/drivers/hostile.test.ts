@@ -19,7 +19,8 @@ import { playRecorded } from './recorded.ts';
 import { readSnmp } from './snmp/snmp-reader.ts';
 import { type SnmpRequests, walkColumns } from './snmp/walk.ts';
 
-// A printer is somebody else's program. Whatever it answers, the agent stays within its bounds and goes on.
+// A printer runs software that we don't control. Whatever it answers, the agent stays within its limits and keeps
+// working.
 
 const mapping = new MappingTables();
 let server: IppServer | undefined;
@@ -28,7 +29,7 @@ afterEach(async () => {
   server = undefined;
 });
 
-/** A reading as it would go to the center: what breaks the wire contract would be refused there, again and again. */
+/** A reading as sent to the center. If it violated the wire contract, the center would refuse it again and again. */
 function fits({ structure, ...reading }: Reading): void {
   const sent = {
     session: 's',
@@ -48,7 +49,7 @@ function fits({ structure, ...reading }: Reading): void {
 
 const playIpp = (bytes: Buffer) => playRecorded(bytes, 'hostile', mapping).reading;
 
-/** Runs it and says how long it held the event loop, in time of the processor: what others do meanwhile doesn't count. */
+/** Runs it and measures how long it blocks the event loop, in CPU time, so that other processes don't count. */
 function timed<T>(task: () => T): { result: T; ms: number } {
   const started = process.cpuUsage();
   const result = task();
@@ -178,7 +179,7 @@ describe('over IPP', () => {
 
 describe('over SNMP', () => {
   const octets = (text: string): SnmpValue => ({ type: 'octets', value: Buffer.from(text) });
-  /** A printer that answers every request for what follows `oid` with what `next` says. */
+  /** A printer that answers every GETNEXT for `oid` with the result of `next`. */
   const agent = (next: (oid: string) => [string, SnmpValue] | undefined, get: [string, SnmpValue][] = []) => {
     let requests = 0;
     const session: SnmpRequests = {
@@ -205,7 +206,7 @@ describe('over SNMP', () => {
   };
   const numbered = (oid: string, step = 1): string => {
     const parts = oid.split('.');
-    // A column itself is followed by its first row.
+    // A column OID is followed by its first row.
     if (parts.length < 12) return `${oid}.1`;
     return [...parts.slice(0, -1), Number(parts[parts.length - 1]) + step].join('.');
   };
@@ -277,7 +278,7 @@ describe('over SNMP', () => {
     const place = fc
       .tuple(fc.constantFrom(...tables), fc.integer({ min: 1, max: 20 }), fc.integer({ min: -1, max: 3 }))
       .map(([entry, column, index]) => `${entry}.${column}.1.${index}`);
-    // Pages beyond what the wire takes, in the entry of an alert.
+    // More pages than the wire schema allows, in the entry of an alert.
     const hugeCount: [string, SnmpValue][] = [
       [`${OID.prtMarker}.4.1.0`, { type: 'counter64', value: 2n ** 53n }],
       [`${OID.prtAlert}.7.1.0`, { type: 'counter64', value: 0n }],

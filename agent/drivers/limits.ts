@@ -38,7 +38,7 @@ export const DRIVER_LIMITS = {
   snmpBackwardsMax: 128,
   /** Rows asked for in one GETBULK. */
   snmpRepetitionsMax: 20,
-  /** Traps that wait for a name lookup; more are dropped, and the next poll sees what they announced. */
+  /** Traps that wait for a name lookup; more are dropped, and the next poll sees the change they announced. */
   trapsWaitingMax: 1_000,
   /** Maximum age of resolved printer names for a trap from a known address, and from an unknown one. */
   trapNamesKnownMs: 5 * 60_000,
@@ -53,7 +53,7 @@ export const DRIVER_LIMITS = {
   seekPauseMs: 5 * 60_000,
   /** How long a running search may delay the end of the process. */
   seekEndMs: 1_000,
-  /** Timeout of the connection that shows whether a silent printer is there. */
+  /** Timeout of the connection that checks whether a silent printer is on. */
   aliveMs: 2_000,
   /** A printer that accepts connections but answers nothing is asleep; after a long weekend it is reported anyway. */
   asleepMs: 4 * 24 * 60 * 60_000,

@@ -1,8 +1,8 @@
 import { MappingTables } from '../mapping/tables.ts';
 import { playRecorded } from './recorded.ts';
 
-// Answers in the manner of each make, with values of our own: the forms in which they write models, serial numbers,
-// versions and alerts were looked up in public descriptions and walks, none of which is copied here.
+// Answers in the style of each make, with made-up values. The forms of models, serial numbers, versions and alerts
+// follow public descriptions and walks, none of which is copied here.
 
 const mapping = new MappingTables();
 

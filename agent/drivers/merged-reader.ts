@@ -24,7 +24,7 @@ export class MergedReader implements Reader {
     return this.readers.find((reader) => reader.installer)?.installer;
   }
 
-  /** Where both have a value, the first reader's is taken. SNMP goes first. */
+  /** If both have a value, the first reader's is used. SNMP comes first. */
   constructor(readers: Reader[]) {
     this.readers = readers;
     this.last = readers.map(() => undefined);
@@ -43,7 +43,7 @@ export class MergedReader implements Reader {
         readings.push(result.value);
       } else {
         const before = this.last[i];
-        // The structure is kept; the counters are as old as that reading.
+        // The structure is kept; the counters date from that reading.
         const { measured: _, ...rest } = before ?? {};
         if (before) readings.push({ ...(rest as Reading), conditionsWhole: false });
       }
@@ -100,7 +100,7 @@ export class MergedReader implements Reader {
     const results = await Promise.allSettled(
       this.readers.map(async (reader, i): Promise<QuickReading> => {
         if (this.last[i] === undefined) {
-          // It has failed until now, so its first answer may change the structure.
+          // It had failed until now, so its first answer may change the structure.
           this.last[i] = await reader.read();
           return { ...quickOf(this.last[i]), structureMayDiffer: true };
         }

@@ -1,6 +1,6 @@
 /**
- * Makes a driver out of a reader: polls, compares, keeps its state on disk, backs off while a printer sleeps, and bounds
- * the time of every read.
+ * Makes a driver out of a reader: polls, compares, keeps its state on disk, backs off while a printer sleeps, and
+ * limits the time of every read.
  */
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
@@ -43,7 +43,7 @@ export interface PolledOptions {
   random?: () => number;
 }
 
-/** Bounds how many reads run at once: one bound for printers that answer, one for those that don't. */
+/** Limits the number of concurrent reads: one limit for printers that answer, one for those that don't. */
 export interface Lanes {
   run<T>(lane: 'answering' | 'silent', task: () => Promise<T>): Promise<T>;
 }
@@ -62,7 +62,7 @@ interface Kept {
 
 /** Maximum age of a full read that answers `readStructure`. */
 const FRESH_MS = 5_000;
-/** Up-time and counters change with every read; their changes alone are written this often. */
+/** Up-time and counters change with every read. When only they change, the state is written this often. */
 const KEEP_MS = 5 * 60_000;
 
 function withTime<T>(task: Promise<T>, ms: number, what: string): Promise<T> {
@@ -83,7 +83,7 @@ export class PolledDriver implements Driver {
   private keptAt = 0;
   private reading: Reading | undefined;
   private readingMs = 0;
-  /** The structure as JSON, to see whether it changed. */
+  /** The structure as JSON, to detect changes. */
   private structureText: string | undefined;
   private printing: boolean | undefined;
   private pages: number | undefined;
@@ -188,7 +188,7 @@ export class PolledDriver implements Driver {
       if (due || !this.reader.readQuick) {
         this.take(await this.readFull());
         this.outdated = false;
-        // Levels may have moved. The agent decides whether that is worth a message.
+        // Levels may have changed. The agent decides whether that is worth a message.
         this.events?.readings?.();
         return;
       }
@@ -206,7 +206,7 @@ export class PolledDriver implements Driver {
     }
   }
 
-  /** Reads everything; several callers at once share one read. */
+  /** Reads everything; concurrent callers share one read. */
   private readFull(): Promise<Reading> {
     this.fullRead ??= this.inLane(() => withTime(this.reader.read(), DRIVER_LIMITS.readMs, 'the read'))
       .then((reading) => {
@@ -225,7 +225,7 @@ export class PolledDriver implements Driver {
     return this.fullRead;
   }
 
-  /** Compares with the conditions before and reports the difference. */
+  /** Compares with the previous conditions and reports the difference. */
   private take(found: Pick<Reading, 'conditions' | 'conditionsWhole' | 'counters' | 'upTimeTicks'>): void {
     const nowMs = this.now();
     // A printer that wakes up shows its tables before it has filled them, so the first answer after a silence clears nothing.
@@ -278,7 +278,7 @@ export class PolledDriver implements Driver {
     const nowMs = this.now();
     const reason = reasonOf(error);
     if (error instanceof ErrorAnswer) {
-      // It is there but refuses: conditions are neither cleared nor new.
+      // It is there but refuses the request: conditions are neither cleared nor new.
       if (this.failures === 1 || this.kept.silentSinceMs !== undefined) {
         this.options.log.warn({ url: this.reader.url, reason }, 'the printer answers with an error');
       }
@@ -295,7 +295,8 @@ export class PolledDriver implements Driver {
     }
     this.otherTold ||= other;
     const since = this.kept.answeredMs;
-    // A printer that never answered gets no entry, which would need a last time. It is reported as unreachable all the same.
+    // A printer that never answered gets no entry, because the entry needs a last time. It is still reported as
+    // unreachable.
     if (since === undefined && nowMs - this.startedMs >= this.options.silentMs) this.events?.reached?.(false);
     if (since === undefined || this.kept.silentSinceMs !== undefined || nowMs - since < this.options.silentMs)
       return;
@@ -336,7 +337,7 @@ export class PolledDriver implements Driver {
     }
   }
 
-  /** Writes the state that survives a restart: at once when `must`, else now and then. */
+  /** Writes the state that survives a restart: at once when `must`, otherwise now and then. */
   private keep(must: boolean): void {
     const { stateFile, log } = this.options;
     if (stateFile === undefined || (!must && this.now() - this.keptAt < KEEP_MS)) return;
@@ -420,7 +421,7 @@ export class PolledDriver implements Driver {
     await this.readStructure();
   }
 
-  /** A printer with an installer restarts by itself; here it only has to answer again. */
+  /** A printer with an installer restarts on its own; here it only has to answer again. */
   async restart(): Promise<void> {
     if (this.reader.installer) {
       await this.readFull();

@@ -1,6 +1,4 @@
-/**
- * Plays a recorded answer to the mapping, whatever form it was recorded in.
- */
+/** Replays a recorded answer of any format through the mapping. */
 import { PlatenError, reasonOf } from '../../schemas/errors.ts';
 import { type BambuState, bambuReading } from '../mapping/bambu-reading.ts';
 import type { IppAnswer } from '../mapping/ipp-answer.ts';
@@ -21,7 +19,7 @@ export interface Recorded {
   bambu?: BambuState;
 }
 
-/** Bytes of an IPP message as it came over the wire: version 1.x or 2.x, then a status below 0x0600. */
+/** Whether the bytes are an IPP message as sent on the wire: version 1.x or 2.x, then a status below 0x0600. */
 function isBinaryIpp(bytes: Uint8Array): boolean {
   return (
     bytes.length > 8 && (bytes[0] === 1 || bytes[0] === 2) && (bytes[1] ?? 9) <= 2 && (bytes[2] ?? 9) <= 5
@@ -29,8 +27,8 @@ function isBinaryIpp(bytes: Uint8Array): boolean {
 }
 
 /**
- * What a recording becomes.
- * @throws PlatenError agent/recording when nothing in it is an answer of a printer
+ * Maps a recording.
+ * @throws PlatenError agent/recording when it contains no answer of a printer
  */
 export function playRecorded(bytes: Uint8Array, file: string, mapping: MappingTables): Recorded {
   if (isBinaryIpp(bytes)) {

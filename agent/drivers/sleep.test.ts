@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => printer.stop());
 
-/** A driver whose clock a test moves on, as hours pass while a printer sleeps. */
+/** A driver whose clock the test advances, as if hours passed while a printer sleeps. */
 function drive(ports: number[]) {
   let ahead = 0;
   const told: PrinterEvent[] = [];
@@ -81,13 +81,13 @@ test('a printer whose SNMP sleeps over night while it takes connections is no ou
     expect(codes(driver.told)).toEqual(['J-7218']);
     printer.wake();
     await driver.until('the first answer', driver.answering);
-    // The jam is still there and was told once; when it is really over that is told, once.
+    // The jam still holds and was reported once; when it clears, that is reported once too.
     printer.set(BIZHUB);
     await driver.until('the end of the jam', () => driver.told.length > 1);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(codes(driver.told)).toEqual(['J-7218', '-J-7218']);
 
-    // Nobody sleeps for ever: after a long weekend it is told.
+    // No printer sleeps forever: after a long weekend its silence is reported.
     printer.sleep();
     driver.later(DRIVER_LIMITS.asleepMs);
     await driver.until('the silence', () => driver.told.length > 2);
@@ -103,7 +103,7 @@ test('a printer whose SNMP sleeps over night while it takes connections is no ou
 
 test('what wakes up with empty tables clears nothing by that', async () => {
   const jam: Condition = { code: 'J-7218', severity: 'error', detail: {} };
-  // Its reads one after the other; then it stays as it was last.
+  // Plays its reads one after the other, then repeats the last one.
   const script: (Condition[] | 'silent')[] = [[jam], [jam], 'silent', [], [jam], 'silent', 'silent', [], []];
   let reads = 0;
   const reader: Reader = {
@@ -137,7 +137,7 @@ test('what wakes up with empty tables clears nothing by that', async () => {
   for (let i = 0; i < 2_000 && reads < script.length + 2; i++)
     await new Promise((done) => setTimeout(done, 10));
   await driver.stop();
-  // Told with the first read, over with the second one after the last silence.
+  // Reported with the first read, cleared with the second one after the last silence.
   expect(told.map(([at]) => at)).toEqual([1, 9]);
   expect(codes(told.map(([, event]) => event))).toEqual(['J-7218', '-J-7218']);
 });

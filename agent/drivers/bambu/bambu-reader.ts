@@ -1,6 +1,6 @@
 /**
- * Reads a Bambu printer, which is an MQTT broker itself: TLS on 8883, user `bblp`, the access code as password. Sends only
- * requests to read (`get_version`, now and then `pushall`); never changes anything.
+ * Reads a Bambu printer, which runs an MQTT broker: TLS on 8883, user `bblp`, the access code as password. It sends
+ * only read requests (`get_version`, occasionally `pushall`) and never changes anything.
  */
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -15,12 +15,12 @@ export interface BambuAccess {
   port: number;
   serial: string;
   accessCode: string;
-  /** SHA-256 of the only certificate that is accepted; the printer's own is not signed by a known authority. */
+  /** SHA-256 of the only accepted certificate. No known authority signs the printer's own. */
   fingerprint?: string;
   timeoutMs?: number;
 }
 
-/** Fields of `print` that are kept; the rest (temperatures, every second) is not of interest. */
+/** Fields of `print` to keep. The rest (temperatures, every second) is not needed. */
 const KEPT = new Set([
   ...['hms', 'print_error', 'gcode_state', 'upgrade_state'],
   ...['ams', 'vt_tray', 'vir_slot', 'nozzle_type', 'nozzle_diameter', 'device', 'net'],
@@ -62,7 +62,7 @@ export class BambuReader implements Reader {
   private async connect(): Promise<MqttClient> {
     this.client?.end(true);
     const socket = await this.secure();
-    // Our own stream, so that the certificate is checked before any secret is sent.
+    // A custom stream, so that the certificate is checked before any secret is sent.
     const client = new mqtt.MqttClient(() => socket, {
       protocolVersion: 4,
       username: 'bblp',
@@ -124,7 +124,7 @@ export class BambuReader implements Reader {
     try {
       message = JSON.parse(payload.toString('utf8'));
     } catch {
-      return; // Half a message: the next report says it again.
+      return; // A truncated message: the next report repeats it.
     }
     if (typeof message !== 'object' || message === null) return;
     const { info, print } = message as { info?: { command?: unknown; module?: unknown }; print?: unknown };
@@ -168,7 +168,8 @@ export class BambuReader implements Reader {
     const client = await this.connected();
     const waits = [this.next(this.versions)];
     this.request(client, { info: { sequence_id: String(this.sequence++), command: 'get_version' } });
-    // A full state is heavy work for the printer: ask at most every five minutes. In between it pushes changes by itself.
+    // A full state is heavy work for the printer: request it at most every five minutes. In between the printer pushes
+    // changes.
     if (Date.now() - this.pushedAllMs >= DRIVER_LIMITS.bambuPushAllMs) {
       this.pushedAllMs = Date.now();
       waits.push(this.next(this.reports));

@@ -48,7 +48,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** In one step: the program looks at the file all the time, and must never see half of it. */
+/** Written atomically: the program polls the file and must never see half of it. */
 const change = (more: object) => {
   writeFileSync(`${file}.new`, JSON.stringify({ ...PRINTER, ...more }));
   renameSync(`${file}.new`, file);

@@ -32,14 +32,14 @@ export interface CommandOptions {
   printer: string;
   /** `command://name`, for messages. */
   url: string;
-  /** File for the conditions that held at the end. */
+  /** File for the conditions that held when the agent stopped. */
   stateFile?: string;
   log: Logger;
-  /** Pause before a program that ended is started again, ms. */
+  /** Pause before an exited program is restarted, in ms. */
   restartMs?: number;
 }
 
-/** What `hello` tells. */
+/** The content of `hello`. */
 interface Hello {
   name?: string;
   /** true: everything; a list of subjects with `*`; false or absent: nothing. */
@@ -66,7 +66,7 @@ function helloOf(result: unknown): Hello {
   };
 }
 
-/** Why a structure of a program breaks the wire's schema, or undefined. */
+/** Why a program's structure violates the wire schema, or undefined. */
 function structureFault(result: unknown): string | undefined {
   if (typeof result !== 'object' || result === null) return 'an object is expected';
   return schemaFault('structure', {
@@ -125,7 +125,7 @@ export class CommandDriver implements Driver {
     this.events = undefined;
   }
 
-  /** Every start begins with `hello`; nothing else is sent before its answer. */
+  /** Each start begins with `hello`; nothing else is sent before its answer. */
   private async greet(): Promise<void> {
     const { printer, settings } = this.options;
     try {

@@ -1,5 +1,6 @@
 /**
- * The program behind a command driver: started, kept alive, spoken to in JSON lines, and ended with the agent.
+ * The process behind a command driver: starts it, restarts it, exchanges JSON lines with it, and ends it with the
+ * agent.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Logger } from 'pino';
@@ -18,7 +19,7 @@ export interface CommandProcessOptions {
   restartMs: number;
   /** The program runs: time to greet it. */
   started(): Promise<void>;
-  /** A line that answers nothing: an event. */
+  /** A line that is not an answer: an event. */
   told(message: Record<string, unknown>): void;
 }
 
@@ -132,7 +133,7 @@ export class CommandProcess {
     }
   }
 
-  /** Sends a request; every other one than `hello` waits for the greeting. */
+  /** Sends a request. All but `hello` wait until `hello` is answered. */
   async request(
     method: string,
     params: object,
@@ -155,7 +156,7 @@ export class CommandProcess {
     });
   }
 
-  /** Closes its stdin, then asks, then ends it. */
+  /** Closes its stdin, then sends SIGTERM, then kills it. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);

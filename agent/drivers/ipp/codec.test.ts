@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { message, wire } from '../../../tests/far-sides/ipp-server.ts';
 import { decodeResponse, encodeRequest, OPERATION } from './codec.ts';
 
-// The library is the peer: what one writes, the other must read.
+// The library is the peer: each side must read what the other writes.
 const library = createRequire(import.meta.url)('@sealsystems/ipp') as {
   parse(bytes: Buffer): Record<string, unknown>;
   serialize(message: object): Buffer;

@@ -1,10 +1,9 @@
 /**
  * The binary encoding of IPP (RFC 8010), as far as the agent needs it.
  *
- * @sealsystems/ipp is the peer this is tested against, but it can't stand in the field itself: it decodes every text as
- * UTF-8, so that Latin-1 and Shift-JIS are lost before anybody sees the bytes; a value of a tag it doesn't know, or of a
- * length it doesn't expect, throws the rest of the message out of step; a message that is cut throws everything away; and
- * it leaves out request attributes that are not in its tables (`system-uri`).
+ * Tests use @sealsystems/ipp as the peer, but it is not fit for the field: it decodes all text as UTF-8 and destroys
+ * Latin-1 and Shift-JIS; it loses its place in the message at an unknown tag or an unexpected length; it discards a
+ * truncated message entirely; and it leaves out request attributes that are not in its tables (`system-uri`).
  */
 import { IppAnswer, type IppCollection, type IppValue } from '../../mapping/ipp-answer.ts';
 import { decodeText } from '../../mapping/text.ts';
@@ -35,7 +34,7 @@ export type IppVersion = '1.0' | '1.1' | '2.0';
 
 export const OPERATION = { getPrinterAttributes: 0x000b, getSystemAttributes: 0x005b } as const;
 
-/** Maximum nesting of collections; deeper ones are a fault or an attack. */
+/** Maximum nesting of collections; deeper nesting is an error or an attack. */
 const DEPTH_MAX = 16;
 
 function attribute(tag: number, name: string, value: string): Buffer {
@@ -49,14 +48,14 @@ function attribute(tag: number, name: string, value: string): Buffer {
   return Buffer.concat([head, nameBytes, length, valueBytes]);
 }
 
-/** A request that reads attributes of the printer (or the system) at `uri`; without `requested` all that it gives. */
+/** A request that reads attributes of the printer (or the system) at `uri`; without `requested` all of them. */
 export function encodeRequest(request: {
   version: IppVersion;
   operation: number;
   id: number;
   uri: string;
   requested: string[];
-  /** Who asks; absent: nobody is named. */
+  /** The requesting user name; absent: no name is sent. */
   userName?: string;
   /** Keywords of the operation. */
   keywords?: Record<string, string>;
@@ -84,7 +83,7 @@ export function encodeRequest(request: {
   ]);
 }
 
-/** Thrown inside the decoder where the message ends early; what was decoded before is kept. */
+/** Thrown inside the decoder where the message ends early; the part already decoded is kept. */
 class Cut extends Error {}
 
 class Cursor {
@@ -189,7 +188,7 @@ function simpleValue(tag: number, bytes: Uint8Array): IppValue {
     case TAG.octetString:
       return Uint8Array.from(bytes);
     default:
-      // Texts, names, keywords, and tags of the future: their bytes are text as far as anybody knows.
+      // Texts, names, keywords, and unknown tags, whose bytes are treated as text.
       return decodeText(bytes);
   }
 }
@@ -217,9 +216,9 @@ function readCollection(cursor: Cursor, depth: number): IppCollection {
 }
 
 /**
- * A response as attributes. Groups are read into one: the first value of an attribute stands. Never throws for a message
- * that ends early; `cut` says so.
- * @throws Error when it is no IPP at all
+ * Decodes a response into attributes. Groups are merged: the first value of an attribute wins. Doesn't throw for a
+ * truncated message; `cut` reports it.
+ * @throws Error when it is not IPP at all
  */
 export function decodeResponse(bytes: Uint8Array): IppAnswer {
   const answer = new IppAnswer();
@@ -241,7 +240,7 @@ export function decodeResponse(bytes: Uint8Array): IppAnswer {
         continue; // The next group begins.
       }
       const own = cursor.short();
-      // Members and ends of a collection that never began are not values of the attribute before them.
+      // Members and ends of a collection that never began are not values of the preceding attribute.
       if (own > 0) stray = false;
       else if (tag === TAG.memberName || tag === TAG.endCollection) stray = true;
       if (own > 0) {

@@ -1,15 +1,15 @@
 /**
- * What a printer offers of IPP Firmware Update Extensions (PWG working draft, "fwupdate"), read from its attributes. Pure.
- * A printer that takes part fetches firmware by itself, from a repository that it is configured with; a client asks it to
- * look, and to install what it found. No image crosses IPP.
+ * What a printer offers through the IPP Firmware Update Extensions (PWG working draft, "fwupdate"), read from its
+ * attributes. Pure. Such a printer fetches firmware from a repository in its own configuration; a client asks it to
+ * check for firmware and to install it. No image crosses IPP.
  *
- * The draft is no standard yet and its numbers have moved. The two operations are 0x006B and 0x006C in the draft of July
- * 2026; an older one had 0x0068 and 0x0069, which CUPS gives to operations on encrypted jobs. So a number is only used
- * when the printer lists it among its operations and lists the feature `fwupdate` too.
+ * The draft is not a standard yet and its numbers have changed. The two operations are 0x006B and 0x006C in the draft
+ * of July 2026; an older one had 0x0068 and 0x0069, which CUPS assigns to operations on encrypted jobs. So a number is
+ * used only when the printer lists it among its operations and also lists the feature `fwupdate`.
  */
 import type { IppAnswer } from '../../mapping/ipp-answer.ts';
 
-/** Attributes that tell whether, from where and what; names of the draft of July 2026. */
+/** Attributes that describe whether, from where and what; names of the draft of July 2026. */
 export const FIRMWARE_ATTRIBUTES = [
   'operations-supported',
   'ipp-features-supported',
@@ -32,11 +32,11 @@ const FEATURE = 'fwupdate';
 export interface FirmwareOperations {
   check: number;
   update: number;
-  /** Whether it takes `delay-update-until` = `no-delay`. */
+  /** Whether it accepts `delay-update-until` = `no-delay`. */
   noDelay: boolean;
 }
 
-/** The operations that the printer has, or what it lacks for them in a sentence. */
+/** The operations that the printer supports, or a sentence about what it lacks. */
 export function firmwareOperations(answer: IppAnswer): FirmwareOperations | string {
   if (!answer.texts('ipp-features-supported').includes(FEATURE)) {
     return 'it does not offer IPP Firmware Update (no "fwupdate" in ipp-features-supported)';
@@ -49,8 +49,8 @@ export function firmwareOperations(answer: IppAnswer): FirmwareOperations | stri
 }
 
 /**
- * Whether the printer's own repository is one of those that are allowed, compared by scheme, host and whole parts of the
- * path: `https://fw.example/a` allows `https://fw.example/a/b`, and neither `/ab` nor `https://fw.example.org/a`.
+ * Whether the printer's own repository is allowed. Compares scheme, host and whole path segments:
+ * `https://fw.example/a` allows `https://fw.example/a/b`, but neither `/ab` nor `https://fw.example.org/a`.
  */
 export function isAllowedRepository(configured: string | undefined, allowed: readonly string[]): boolean {
   if (configured === undefined || !URL.canParse(configured)) return false;
@@ -66,7 +66,7 @@ export function isAllowedRepository(configured: string | undefined, allowed: rea
   });
 }
 
-/** Phases of an update in `printer-state-reasons`, in their order, with the share of the whole that they begin at. */
+/** Phases of an update in `printer-state-reasons`, in order, each with the share of the whole at which it begins. */
 const PHASES: [phase: string, share: number][] = [
   ['acquisition', 0.1],
   ['validation', 0.3],
@@ -84,7 +84,7 @@ export interface UpdatePhase {
   failed?: string;
 }
 
-/** How far an update is, by its state reasons (`new-firmware-installation-in-progress`). */
+/** The progress of an update, from its state reasons (`new-firmware-installation-in-progress`). */
 export function phaseOf(reasons: readonly string[]): UpdatePhase {
   const plain = reasons.map((reason) => reason.replace(/-(?:report|warning|error)$/, ''));
   const failed = PHASES.find(([phase]) => plain.includes(`new-firmware-${phase}-failure`));
@@ -95,13 +95,13 @@ export function phaseOf(reasons: readonly string[]): UpdatePhase {
   };
 }
 
-/** Why the printer can't look for firmware, by its state reasons; undefined when it could. */
+/** Why the printer can't check for firmware, from its state reasons; undefined when it can. */
 export function repositoryTrouble(reasons: readonly string[]): string | undefined {
   const found = reasons.find((reason) => /^firmware-repository-(?:unreachable|access-error)/.test(reason));
   return found === undefined ? undefined : `it says ${found} of its firmware repository`;
 }
 
-/** The answer as it would be with what is offered installed: offered names and versions in place of the installed. */
+/** The answer as it would be after installing the offer: offered names and versions replace the installed ones. */
 export function offeredAnswer(answer: IppAnswer, empty: IppAnswer): IppAnswer {
   for (const [name, values] of answer.attributes) {
     if (!/^(?:printer|system)-firmware-(?:name|string-version|version|patches)$/.test(name)) {

@@ -6,7 +6,7 @@ import { PolledDriver } from '../polled-driver.ts';
 import { isAllowedRepository } from './firmware-offer.ts';
 import { IppReader } from './ipp-reader.ts';
 
-// IPP Firmware Update against a far side of ours: there is no real program that has it.
+// IPP Firmware Update against our own server: no real program implements it.
 
 const mapping = new MappingTables();
 let printer: FirmwarePrinter;
@@ -41,7 +41,7 @@ function driver(
   });
 }
 
-/** A driver that has read its printer once, as an order finds it. */
+/** A driver that has already read its printer, as when an order arrives. */
 async function ready(settings?: { repositories: string[] }): Promise<PolledDriver> {
   const found = driver(settings);
   await found.readStructure();
@@ -63,7 +63,7 @@ test('the printer looks, offers what was ordered, installs through all phases, a
   expect(shares).toEqual([...shares].sort((a, b) => a - b));
   expect(printer.asked.map(({ operation }) => operation)).toEqual([0x6b, 0x6c]);
   expect(printer.asked[1]?.body).toContain('delay-update-until');
-  // Again, as after a power loss of the agent: it is there, and nothing is asked for.
+  // Repeated, as after a power loss of the agent: it is already installed, and nothing is requested.
   await update.install([image(CONTROLLER, '1.0', '1.1')], () => {});
   expect(printer.asked).toHaveLength(2);
 });
@@ -155,7 +155,7 @@ test.each([
     const update = await ready();
     await expect(update.install([image(CONTROLLER, '1.0', '1.1')], () => {})).rejects.toThrow(reason);
     expect(printer.asked.map(({ operation }) => operation)).toEqual([0x6b]);
-    // Nothing was begun, so there is nothing to put back.
+    // Nothing was started, so there is nothing to roll back.
     await update.rollback([image(CONTROLLER, '1.0', '1.1')]);
   },
 );

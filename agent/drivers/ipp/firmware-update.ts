@@ -1,9 +1,9 @@
 /**
- * Installs by IPP Firmware Update (PWG working draft): asks the printer to look into its repository, compares what it
- * offers with what was ordered, asks it to install, and follows its state reasons to the end. Off unless configured.
+ * Installs by IPP Firmware Update (PWG working draft): asks the printer to check its repository, compares the offer
+ * with the order, asks it to install, and follows its state reasons to the end. Off unless configured.
  *
- * What was ordered is verified by the updater against signed metadata before anything here is called. The printer's bytes
- * come from its own repository, so that is checked too: only one that the configuration names is used.
+ * The updater has verified the order against signed metadata before it calls anything here. The printer fetches the
+ * bytes from its own repository, so that is checked too: it must be one that the configuration names.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlatenError, reasonOf } from '../../../schemas/errors.ts';
@@ -31,10 +31,10 @@ export interface FirmwareUpdateSettings {
   pollMs?: number;
 }
 
-/** The requests needed of an IPP connection. */
+/** The requests that an IPP connection must support. */
 export interface FirmwareRequests {
   readonly url: URL;
-  /** The printer's attributes now. Rejects when it doesn't answer. */
+  /** The printer's current attributes. Rejects when it doesn't answer. */
   attributes(): Promise<IppAnswer>;
   operate(operation: number, keywords?: Record<string, string>): Promise<IppAnswer>;
 }
@@ -59,7 +59,7 @@ export class FirmwareUpdate implements Installer {
   private readonly requests: FirmwareRequests;
   private readonly mapping: MappingTables;
   private readonly settings: FirmwareUpdateSettings;
-  /** What the last whole read showed. */
+  /** The result of the last full read. */
   private seen: IppAnswer | undefined;
 
   constructor(requests: FirmwareRequests, mapping: MappingTables, settings: FirmwareUpdateSettings) {
@@ -118,7 +118,7 @@ export class FirmwareUpdate implements Installer {
     const before = await this.requests.attributes();
     if (this.hasAll(before, wanted)) return;
     const operations = this.operationsOf(before, subjects);
-    // After a power loss of the agent the printer may be in the middle of it.
+    // After a power loss of the agent the printer may be in the middle of an update.
     if (phaseOf(before.texts('printer-state-reasons')).running === undefined) {
       const found = await this.look(operations, before);
       this.compare(found, wanted, subjects);
@@ -135,7 +135,7 @@ export class FirmwareUpdate implements Installer {
     });
   }
 
-  /** Asks the printer to check for new firmware and waits until it shows what it found. */
+  /** Asks the printer to check for new firmware and waits until it shows the result. */
   private async look({ check }: FirmwareOperations, before: IppAnswer): Promise<IppAnswer> {
     const { status } = await this.requests.operate(check);
     if (status >= 0x0400) throw refused('Check-For-New-Printer-Firmware', status);
@@ -188,7 +188,7 @@ export class FirmwareUpdate implements Installer {
     });
   }
 
-  /** Waits until the printer runs what was ordered. It may restart meanwhile and not answer. */
+  /** Waits until the printer runs the ordered version. It may restart meanwhile and not answer. */
   private async follow(
     wanted: ReadonlyMap<string, string>,
     progress: (share: number) => void,
@@ -214,7 +214,7 @@ export class FirmwareUpdate implements Installer {
     throw new Error(`the printer did not come to run it in time: ${last}`);
   }
 
-  /** The printer recovers from a failure by itself. This only checks that it did; IPP can't roll back. */
+  /** The printer recovers from a failure on its own. This only checks the result; IPP can't roll back. */
   async rollback(images: Image[]): Promise<void> {
     const old = new Map(
       images.flatMap(({ step }) =>

@@ -8,7 +8,7 @@ import { MappingTables } from '../../mapping/tables.ts';
 import { PolledDriver } from '../polled-driver.ts';
 import { IppReader } from './ipp-reader.ts';
 
-// Printers that want to be asked in a way of their own are read all the same, or say what to do.
+// Printers with special request requirements are still read, or the error says what to do.
 
 const mapping = new MappingTables();
 let server: IppServer | undefined;
@@ -53,7 +53,7 @@ test.each(Object.entries(READ))('a printer that %s is read', async (_, habit) =>
   const { structure, conditions } = await reader.read();
   expect(structure.apparatus.model).toBe('Acme P7');
   expect(conditions.map(({ code }) => code)).toEqual(['media-jam']);
-  // It is remembered: the next read asks once (and the System Service not again).
+  // It is remembered: the next read sends one request (and doesn't try the System Service again).
   const before = server.asked['/ipp/print'] ?? 0;
   await reader.read();
   expect(server.asked['/ipp/print']).toBe(before + 1);

@@ -23,17 +23,17 @@ export interface IppAccess {
   user?: string;
   password?: string;
   /**
-   * `ipps` only. Printers sign their certificates themselves: any is taken, unless `verify` asks for one that the system
-   * trusts, or `fingerprint` (SHA-256, hex) for a certain one.
+   * `ipps` only. Printers sign their own certificates, so any is accepted, unless `verify` requires one that the system
+   * trusts, or `fingerprint` (SHA-256, hex) pins one.
    */
   verify?: boolean;
   fingerprint?: string;
   timeoutMs?: number;
-  /** IPP Firmware Update: absent, it only reads. */
+  /** IPP Firmware Update; without it the reader only reads. */
   firmwareUpdate?: FirmwareUpdateSettings;
 }
 
-/** Usual paths of the queue, for an address without one. */
+/** Usual paths of the queue, for a URL without one. */
 const PATHS = ['/ipp/print', '/ipp/printer', '/ipp', '/ipp/port1', '/'];
 const SYSTEM_PATH = '/ipp/system';
 /** How long to wait before probing again for a System Service. */
@@ -87,7 +87,7 @@ function bodyOfRefused(error: Error): Buffer | undefined {
   return lengths.every((each) => each === length) && body.length === length ? body : undefined;
 }
 
-/** The decompressed response: some printers compress it without being asked to. */
+/** The decompressed response: some printers compress it without being asked. */
 function unpacked(bytes: Buffer, encoding: string | undefined): Buffer {
   const limit = { maxOutputLength: DRIVER_LIMITS.ippAnswerBytesMax };
   switch (encoding?.trim().toLowerCase()) {
@@ -105,7 +105,7 @@ function unpacked(bytes: Buffer, encoding: string | undefined): Buffer {
   }
 }
 
-/** A TLS connection to the printer whose certificate is the pinned one; nothing was sent over it yet. */
+/** A TLS connection whose certificate matches the pinned one; nothing was sent over it yet. */
 function pinnedSocket(
   host: string,
   port: number,
@@ -180,7 +180,7 @@ async function post(target: URL, access: IppAccess, body: Buffer): Promise<Buffe
             reject(new ErrorAnswer(`the printer's answer can't be unpacked: ${reasonOf(error)}`));
           }
         });
-        // A connection that breaks in the middle: what came is decoded, the decoder sees that it is cut.
+        // A connection that breaks in the middle: the received part is decoded, and the decoder sees that it is cut.
         response.on('error', (error) =>
           bytes > 0 && !signal.aborted ? resolve(Buffer.concat(chunks)) : fail(error),
         );
@@ -199,9 +199,9 @@ export class IppReader implements Reader {
   private readonly base: URL;
   private path: string | undefined;
   private version: IppVersion = '2.0';
-  /** False for printers that refuse user names which are not on their list. */
+  /** False for printers that refuse user names that are not on their list. */
   private named = true;
-  /** False for old printers that refuse a list of attributes; they are asked for all. */
+  /** False for old printers that refuse a list of attributes; they are asked for all of them. */
   private listed = true;
   private systemAskedMs = Number.NEGATIVE_INFINITY;
   private systemThere = true;
@@ -250,7 +250,7 @@ export class IppReader implements Reader {
     return decodeResponse(await post(target, this.access, body));
   }
 
-  /** Get-Printer-Attributes in the form that this printer accepts: another version, no user name, or no list. */
+  /** Get-Printer-Attributes in a form that this printer accepts: another version, no user name, or no list. */
   private async askPrinter(path: string): Promise<IppAnswer> {
     for (;;) {
       let answer: IppAnswer;
@@ -307,8 +307,8 @@ export class IppReader implements Reader {
       this.system = this.systemThere ? system : undefined;
       if (system.cut) answer.cut = true;
     } catch {
-      // Most printers have none; probe again tomorrow. If it answered before, it is only late: keep its structure, and treat
-      // the conditions as incomplete.
+      // Most printers have none; probe again tomorrow. If it answered before, it is only slow: keep its structure, and
+      // treat the conditions as incomplete.
       this.systemThere = this.system !== undefined;
       if (this.system) answer.cut = true;
     }
@@ -332,7 +332,7 @@ export class IppReader implements Reader {
         return answer;
       } catch (error) {
         last = error;
-        // No printer at this path: try the next. A printer that isn't there at all is not asked five times.
+        // No printer at this path: try the next. A printer that is off is not asked five times.
         if (!(error instanceof HttpStatus) && !/IPP status|not IPP/.test(String(error))) throw error;
       }
     }

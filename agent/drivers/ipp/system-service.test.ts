@@ -11,7 +11,7 @@ import {
 import { MappingTables } from '../../mapping/tables.ts';
 import { IppReader } from './ipp-reader.ts';
 
-// The attributes are those that a program made with PAPPL 1.3 gave when it was asked (PWG 5100.22); the bytes are ours.
+// The attributes come from a program made with PAPPL 1.3 (PWG 5100.22); the bytes are ours.
 
 const mapping = new MappingTables();
 let server: IppServer | undefined;

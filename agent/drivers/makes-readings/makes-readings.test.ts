@@ -5,8 +5,8 @@ import { IPP_AND_BAMBU_PRINTERS } from './ipp-and-bambu-printers.ts';
 import { OWN_PRINTERS } from './own-printers.ts';
 import type { ExpectedReadings } from './recording.ts';
 
-// Counters and supplies of printers of many makes. `field`: the values stand in recordings of real printers; `own`: they
-// are ours.
+// Counters and supplies of printers of many makes. `field`: the values come from recordings of real printers; `own`:
+// they are made up.
 
 const mapping = new MappingTables();
 const PRINTERS = [...FIELD_PRINTERS, ...OWN_PRINTERS, ...IPP_AND_BAMBU_PRINTERS];

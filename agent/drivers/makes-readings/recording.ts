@@ -1,10 +1,8 @@
-/**
- * Recorded answers for tests, written from the values that matter, and what a printer is expected to tell.
- */
+/** Recorded answers for tests, built from the values that matter, and the expected readings. */
 export const PRT = '1.3.6.1.2.1.43';
 export const HR = '1.3.6.1.2.1.25.3';
 
-/** A supplies row: type (RFC 3805), description, unit, capacity, level; null: the printer doesn't tell it. */
+/** A supplies row: type (RFC 3805), description, unit, capacity, level; null: the printer doesn't report it. */
 export type SupplyRow = [
   type: number | null,
   description: string,
@@ -72,7 +70,7 @@ export const IMPRESSIONS = 7;
 
 export interface ExpectedReadings {
   counters?: Record<string, number>;
-  /** `symbol kind [color] level/capacity measure known state [serial]`, `-` for what is not told. */
+  /** `symbol kind [color] level/capacity measure known state [serial]`, `-` for a missing value. */
   supplies?: string[];
   /** `symbol level/capacity known`. */
   inputs?: string[];

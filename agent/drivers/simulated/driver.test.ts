@@ -54,7 +54,7 @@ async function started(given: SimulatedPrinterSpec, seed = 1) {
   return { clock, driver, events, seen };
 }
 
-/** Lets a promise that needs virtual time settle; gives what it came to. */
+/** Lets a promise that needs virtual time settle, and returns its outcome. */
 async function lasting<T>(clock: VirtualClock, work: Promise<T>): Promise<T | Error> {
   const outcome = work.catch((error: unknown) => error as Error);
   await clock.advance(10_000);

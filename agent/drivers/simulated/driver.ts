@@ -20,7 +20,7 @@ const INSTALL_MS = 2_000;
 const RESTART_MS = 1_000;
 const SELF_TEST_MS = 500;
 const PROGRESS_STEPS = 4;
-/** How often a printer with supplies looks whether something became low or was exchanged. */
+/** How often a printer with supplies checks for one that is low or was replaced. */
 const SUPPLIES_LOOK_MS = 1_000;
 /** Between two checks at least this share of the smallest supply is used up. */
 const SUPPLIES_LOOK_SHARE = 0.01;
@@ -29,7 +29,7 @@ export interface SimulatedDriverOptions {
   spec: SimulatedPrinterSpec;
   clock: Clock;
   random: Random;
-  /** The printer died of an installation; nothing comes from it any more. */
+  /** An installation bricked the printer; it sends nothing more. */
   bricked?(): void;
   /** An error happened. */
   logged?(): void;
@@ -37,7 +37,7 @@ export interface SimulatedDriverOptions {
   counted?(pages: number): void;
 }
 
-/** An error as scenarios tell it. */
+/** An error as scenarios describe it. */
 export interface TroubleEvent {
   code: string;
   severity: LogEntry['severity'];
@@ -55,7 +55,7 @@ export class SimulatedDriver implements Driver {
   #timers = new Map<ErrorGenerator, () => void>();
   #cancelLook: (() => void) | undefined;
   #bricked = false;
-  /** What puts back the steps of the installation under way, by subject, in the order in which they were done. */
+  /** Undo functions for the steps of the current installation, by subject, in the order in which they ran. */
   #undo = new Map<string, () => void>();
   #selfTestWillFail = false;
 
@@ -209,7 +209,7 @@ export class SimulatedDriver implements Driver {
     this.#options.bricked?.();
   }
 
-  /** Lets the readings be read again each time that the smallest supply may have lost a hundredth. */
+  /** Triggers a new reading whenever the smallest supply may have lost 1 %. */
   #look(): void {
     const { supplies = [], pagesPerHour = 0 } = this.#options.spec;
     if (supplies.length === 0 || pagesPerHour <= 0) return;

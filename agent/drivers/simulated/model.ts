@@ -1,6 +1,6 @@
 /**
- * A printer that exists only in memory: units, software, a page counter, and what it does wrong. Pure: time and
- * chance are passed in.
+ * A printer that exists only in memory: units, software, a page counter and faults. Pure: time and randomness are
+ * passed in.
  */
 import semver from 'semver';
 import { parseSubject } from '../../../schemas/subject.ts';
@@ -57,13 +57,13 @@ export interface SimulatedPrinterSpec {
   /** Life counter at the start. */
   pages?: number;
   pagesPerHour?: number;
-  /** When it prints: as much at any time, or by the hours of an office. Default: at any time. */
+  /** When it prints: evenly, or during office hours. Default: evenly. */
   hours?: 'any' | 'office';
   /** Share of the pages that are printed in color. */
   color?: number;
-  /** What it uses up; without any it tells no readings. */
+  /** Its supplies; without any it sends no readings. */
   supplies?: SimulatedSupply[];
-  /** Share of the time in which it prints, 0 to 1: nothing is installed meanwhile. */
+  /** Share of the time that it is printing, 0 to 1. Nothing is installed meanwhile. */
   busy?: number;
   errors?: ErrorGenerator[];
   install?: InstallBehaviour;
@@ -89,7 +89,7 @@ export class PrinterModel {
     this.#startedAt = now;
   }
 
-  /** A copy of what the printer is made of. */
+  /** A copy of the printer's structure. */
   structure(): PrinterStructure {
     return structuredClone(this.#structure);
   }
@@ -104,7 +104,7 @@ export class PrinterModel {
     return Math.floor(pages + pagesPerHour * worked);
   }
 
-  /** What it counts and what is left in it; undefined for a printer that tells nothing of it. */
+  /** Counters and supply levels; undefined for a printer without readings. */
   readings(now: number): PrinterReadings | undefined {
     const { supplies, color = 0 } = this.spec;
     if (!supplies) return undefined;
@@ -180,14 +180,14 @@ export class PrinterModel {
     return unit !== undefined;
   }
 
-  /** Takes the spare (its symbol or model) into use in the place of `symbol`, which becomes the spare. */
+  /** Puts the spare (its symbol or model) in the place of `symbol`, which becomes the spare. */
   switchToSpare(symbol: string, spare: string): boolean {
     const active = this.unit(symbol);
     const other = this.#structure.units.find(
       (unit) => unit.state === 'spare' && (unit.symbol === spare || unit.model === spare),
     );
     if (!active || !other) {
-      // Done before a power loss: doing it again changes nothing.
+      // Already done before a power loss: repeating it changes nothing.
       const taken = this.#structure.units.find((unit) => unit.symbol === spare && unit.state !== 'spare');
       return active?.state === 'spare' && taken !== undefined;
     }

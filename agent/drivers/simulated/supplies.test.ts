@@ -23,7 +23,7 @@ test('a supply wears with the pages, is low before its end, and another one come
     [100, 'ok', 'T-1'],
     [100, 'ok', 'T-2'],
   ]);
-  // Before the counter's zero there were others.
+  // Earlier ones were used before the counter was at zero.
   expect(supplyAt(BLACK, 0)).toMatchObject({ serial: 'T--6', level: 60 });
 });
 

@@ -1,7 +1,7 @@
 /**
- * What a simulated printer uses up: supplies wear with the pages that are printed, are exchanged when they come to their
- * end, and pages come by the hour of the day. Pure: everything follows from the number of pages, so a printer that was
- * off goes on where it was.
+ * The supplies of a simulated printer: they wear with printed pages and are replaced when nearly empty, and pages
+ * follow the hour of the day. Pure: everything follows from the page count, so a printer that was off resumes where it
+ * stopped.
  */
 import type { ReadingSupply } from '../../../schemas/types.ts';
 
@@ -11,11 +11,11 @@ export interface SimulatedSupply {
   color?: string;
   unit?: string;
   model?: string;
-  /** Pages that a full one lasts. */
+  /** Pages that a full supply lasts. */
   pages: number;
-  /** Share of it at which somebody exchanges it. */
+  /** Remaining share at which somebody replaces it. */
   exchangeAt: number;
-  /** Pages that the first one had printed when the printer's counter stood at zero; may be negative. */
+  /** Pages that the first one had printed when the printer's counter was zero; may be negative. */
   offset: number;
   serial: string;
 }
@@ -23,12 +23,12 @@ export interface SimulatedSupply {
 const LOW = 0.15;
 const PERCENT = 100;
 
-/** Pages from the exchange of one to the exchange of the next. */
+/** Pages from one replacement to the next. */
 function span({ pages, exchangeAt }: SimulatedSupply): number {
   return Math.max(1, Math.floor(pages * (1 - exchangeAt)));
 }
 
-/** A supply as a reading tells it, when the printer has printed so many pages. */
+/** A supply as a reading reports it, after this many pages. */
 export function supplyAt(supply: SimulatedSupply, pages: number): ReadingSupply {
   const { symbol, kind, color, unit, model, serial, offset } = supply;
   const position = pages + offset;
@@ -58,7 +58,7 @@ const MONDAY_MS = -3 * 24 * HOUR_MS;
 const OFFICE_HOURS = [0, 0, 0, 0, 0, 1, 4, 10, 16, 18, 17, 14, 9, 13, 16, 15, 12, 7, 3, 1, 0, 0, 0, 0];
 const WEEKEND = 0.1;
 
-/** For each hour of the week, how much of the week's work is done before it begins. */
+/** For each hour of the week, the share of the week's work that is done before it begins. */
 const OFFICE_DONE: readonly number[] = (() => {
   const weights = Array.from({ length: WEEK_HOURS }, (_, hour) => {
     const weight = OFFICE_HOURS[hour % 24] ?? 0;
@@ -74,7 +74,7 @@ const OFFICE_DONE: readonly number[] = (() => {
   return [...before, 1];
 })();
 
-/** Hours of average work since some fixed moment: it grows by as many as go by in a week, quickly by day, hardly at night. */
+/** Hours of average work since a fixed time. It grows by one week's hours per week: quickly by day, hardly at night. */
 export function officeHours(time_ms: number): number {
   const hours = (time_ms - MONDAY_MS) / HOUR_MS;
   const week = Math.floor(hours / WEEK_HOURS);

@@ -12,7 +12,7 @@ import { MappingTables } from '../../mapping/tables.ts';
 import { PolledDriver } from '../polled-driver.ts';
 import { SnmpReader } from './snmp-reader.ts';
 
-// Network cards of printers as they are: what holds for a whole read holds for a quick one, or a jam is never told.
+// Quirks of real network cards. A quick read must handle them like a full read, or a jam is never reported.
 
 const mapping = new MappingTables();
 let agent: HabitAgent;
@@ -29,7 +29,7 @@ const EMPTY: Alert = { index: 2, severity: 4, group: 8, code: 13, text: '' };
 const JAM: Alert = { index: 10, severity: 3, group: 13, code: 8, text: 'Paper jam' };
 const COVER: Alert = { index: 11, severity: 3, group: 6, code: 3, text: 'Cover open' };
 
-/** A printer with three trays of which two say little, its tables under `device`. */
+/** A printer with three trays, two of them with little data, and its tables under `device`. */
 function printer(alerts: Alert[], { device = 1, host = 1 } = {}): HabitRows {
   const column = (entry: string, number: number, values: [index: string, value: HabitRows[number][1]][]) =>
     values.map(([index, value]): HabitRows[number] => [`${entry}.${number}.${index}`, value]);
@@ -78,7 +78,7 @@ function printer(alerts: Alert[], { device = 1, host = 1 } = {}): HabitRows {
 }
 
 function supplyCells<T>(device: number, values: T[]): [index: string, value: T][] {
-  // Indexes with a gap, as cartridges and drums have them.
+  // Indexes with a gap, as for cartridges and drums.
   return values.map((value, i) => [`${device}.${i === 2 ? 5 : i + 1}`, value]);
 }
 
@@ -92,7 +92,7 @@ const suppliesOf = (found: FoundReadings | undefined) =>
     ...[symbol, kind, level, capacity, measure, known],
   ]);
 
-/** On a busy machine an answer takes its time; only where requests are dropped is it waited for in vain. */
+/** Answers take longer on a busy machine, so a short timeout is used only where requests are dropped. */
 const reader = (more: { version?: '1' | '2c' } = {}) => {
   const drops = agent.habits.bulk === 'dropped' || agent.habits.dropsAbove !== undefined;
   const timeoutMs = drops ? 300 : 3_000;
@@ -124,14 +124,14 @@ test.each(HABITS)('an agent that %s: all rows, in a whole and in a quick read', 
   const habit = reading.missing.find(({ field }) => field === 'SNMP')?.because;
   if (said) expect(habit).toMatch(said);
   else expect(habit).toBeUndefined();
-  // What it takes is remembered: no quick read finds it out again.
+  // The accepted form is remembered: a quick read doesn't probe again.
   const before = { ...agent.asked };
   const quick = await snmp.readQuick();
   expect(codes(quick.conditions)).toEqual(['cover-open', 'media-empty', 'media-jam']);
   expect([quick.conditionsWhole, quick.counters.pages, quick.upTimeTicks]).toEqual([true, 12_345, 1_000_000]);
   expect(quick.structureMayDiffer).toBe(false);
   if (habits.bulk) expect(agent.asked.bulk).toBe(before.bulk);
-  // Readings take the same ways, with the structure and without.
+  // Readings use the same fallbacks, with and without the structure.
   for (const measured of [reading.measured, await snmp.readReadings()]) {
     expect(measured?.readings.counters).toEqual({ impressions: 12_345 });
     expect(suppliesOf(measured)).toEqual(SUPPLIES);
@@ -170,7 +170,7 @@ test.each([
   expect([quick.conditions.length, quick.conditionsWhole, quick.counters.pages]).toEqual([1, true, 12_345]);
   expect(suppliesOf(reading.measured)).toEqual(SUPPLIES);
   expect(suppliesOf(await snmp.readReadings())).toEqual(SUPPLIES);
-  // An alert that came as a trap stands beside those that are there.
+  // An alert that arrived as a trap is added to the current ones.
   snmp.trap([
     [`${OID.prtAlert}.2.${device}.77`, { type: 'integer', value: 3 }],
     [`${OID.prtAlert}.4.${device}.77`, { type: 'integer', value: 6 }],
@@ -223,7 +223,7 @@ test('a printer whose supplies break off is not told to have none of the rest, n
   );
   const snmp = reader();
   const { measured } = await snmp.read();
-  // The column of levels is not there at all: every level is unknown, none is 0.
+  // The column of levels is missing: every level is unknown, none is 0.
   expect(suppliesOf(measured)?.map(([, , level, , , known]) => [level, known])).toEqual([
     [undefined, 'unknown'],
     [undefined, 'unknown'],

@@ -54,8 +54,8 @@ const SYS_UP_TIME = `${SYSTEM}.3.0`;
 const NEXTS_MAX = 16;
 
 /**
- * A varbind as OID and value; undefined at the end of what the agent has. NULL, or "no such instance" at a row that is
- * there, is a hole: a value of the type `null`.
+ * A varbind as OID and value; undefined at the end of the agent's data. NULL, or "no such instance" in an existing row,
+ * is a hole: a value of the type `null`.
  */
 export function valueOfVarbind(varbind: Varbind | undefined): [string, SnmpValue] | undefined {
   if (varbind === undefined || varbind.type === snmp.ObjectType.EndOfMibView) return undefined;
@@ -129,7 +129,7 @@ export function userOf(access: SnmpAccess): snmp.User {
 interface Appetite {
   /** Whether it answers GETBULK; undefined until one was answered or given up. */
   bulk: boolean | undefined;
-  /** Varbinds that it is asked for at once. */
+  /** Number of varbinds requested at once. */
   varbindsMax: number;
   /** The most that it has answered. */
   taken: number;
@@ -202,13 +202,13 @@ export class SnmpSession implements SnmpRequests {
     } catch (error) {
       const [only, ...more] = oids;
       if (only === undefined || more.length === 0) {
-        // Version 1 reports a missing object so. A printer that fails at one object still has the others.
+        // Version 1 reports a missing object this way. The other objects may still be readable.
         if (error instanceof NoAnswer || (this.access.version !== '1' && oids[0] === SYS_UP_TIME))
           throw error;
         return [];
       }
       if (error instanceof NoAnswer) await this.get([SYS_UP_TIME]);
-      // It fails as a whole when it is too large, or when one object is missing (version 1) or broken.
+      // The whole request fails when it is too large, or when one object is missing (version 1) or broken.
       const part = error instanceof NoAnswer || statusOf(error) === TOO_BIG ? Math.ceil(oids.length / 3) : 1;
       const found: [string, SnmpValue][] = [];
       for (let i = 0; i < oids.length; i += part) found.push(...(await this.get(oids.slice(i, i + part))));
@@ -267,9 +267,10 @@ export class SnmpSession implements SnmpRequests {
   }
 
   /**
-   * What a GETBULK that failed says of the agent: whether it is worth asking again, for less. Old network cards drop what
-   * they can't build, others answer tooBig, some know no GETBULK or fail when it runs past the end of a table.
-   * @throws NoAnswer when the printer is not there at all
+   * What a failed GETBULK says about the agent: whether to retry with a smaller request. Old network cards drop
+   * responses they can't build, others answer tooBig, some don't support GETBULK or fail when it runs past the end of a
+   * table.
+   * @throws NoAnswer when the printer doesn't answer at all
    */
   private async learn(error: unknown, asked: number): Promise<boolean> {
     const { appetite } = this;
@@ -287,7 +288,7 @@ export class SnmpSession implements SnmpRequests {
     }
     if (!(error instanceof NoAnswer) && statusOf(error) !== TOO_BIG) return false;
     if (error instanceof NoAnswer && asked <= appetite.taken) {
-      // It answered as much before, so a packet was lost. If that happens again, ask for less.
+      // It has answered as much before, so a packet was lost. If that happens again, request less.
       appetite.taken = asked - 1;
       return true;
     }
@@ -302,7 +303,7 @@ export class SnmpSession implements SnmpRequests {
   /** One row of each by GETNEXT. */
   private async nexts(oids: string[]): Promise<Rows[]> {
     const lists: Rows[] = [];
-    // Version 1 fails as a whole at the end of what one of them has.
+    // Version 1 fails as a whole where one column ends.
     const together = this.access.version === '1' ? 1 : Math.min(NEXTS_MAX, this.appetite.varbindsMax);
     for (let i = 0; i < oids.length; i += together) {
       lists.push(...(await this.nextOf(oids.slice(i, i + together))));
@@ -319,7 +320,7 @@ export class SnmpSession implements SnmpRequests {
     } catch (error) {
       if (oids.length === 1) {
         if (error instanceof NoAnswer) throw error;
-        return [[undefined]]; // noSuchName, or genErr at the end of a table: this has no more.
+        return [[undefined]]; // noSuchName, or genErr at the end of a table: this column has no more.
       }
       if (error instanceof NoAnswer) await this.get([SYS_UP_TIME]);
       if (error instanceof NoAnswer || statusOf(error) === TOO_BIG) {

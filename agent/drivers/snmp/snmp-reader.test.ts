@@ -38,7 +38,7 @@ const access = (more = {}) => ({
   ...more,
 });
 
-/** A driver with what it told, and a way to wait for it. */
+/** A driver with its reported events, and a way to wait for one. */
 function drive(reader: SnmpReader, stateFile?: string) {
   const told: PrinterEvent[] = [];
   let changes = 0;

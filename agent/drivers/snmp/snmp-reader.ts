@@ -1,6 +1,4 @@
-/**
- * Reads a printer over SNMP: everything now and then, and in between one packet for what changes often.
- */
+/** Reads a printer over SNMP: occasionally everything, and in between one packet with the values that change often. */
 
 import type { ObjectRule } from '../../../schemas/types.ts';
 import { withinSteps } from '../../mapping/pattern.ts';
@@ -153,15 +151,15 @@ export class SnmpReader implements Reader {
   private readonly session: SnmpSession;
   private readonly mapping: MappingTables;
   private context: SnmpContext | undefined;
-  /** prtGeneralConfigChanges as it was: another number means another configuration. */
+  /** The last prtGeneralConfigChanges: another number means another configuration. */
   private configChanges: number | undefined;
-  /** prtGeneralSerialNumber as it was: another one means another printer at this address. */
+  /** The last prtGeneralSerialNumber: another one means another printer at this address. */
   private serial: string | undefined;
-  /** Rows of alerts that came as traps since the last read, by index. */
+  /** Alert rows that arrived as traps since the last read, by index. */
   private readonly trapped = new Map<string, Map<number, SnmpValue>>();
   private nudge: (() => void) | undefined;
 
-  /** `ports` are those on which it listens while its SNMP sleeps. */
+  /** `ports` are open while the printer's SNMP sleeps. */
   constructor(access: SnmpAccess, mapping: MappingTables, ports: number[] = PRINTER_PORTS) {
     this.host = access.host;
     this.ports = ports;
@@ -196,7 +194,7 @@ export class SnmpReader implements Reader {
     const { context } = this;
     if (!context) return { ...(await this.read()), structureMayDiffer: true };
     const { device, general, marker } = context;
-    // GETNEXT of what stands just before the row.
+    // GETNEXT of the OID just before the row.
     const before = (column: string, index: string) =>
       Number(index) > 0 ? `${column}.${Number(index) - 1}` : column;
     const single = [
@@ -214,7 +212,7 @@ export class SnmpReader implements Reader {
     single.forEach((oid, i) => {
       const item = lists[i]?.[0];
       if (!item || item[1].type === 'null') return;
-      // Markers are asked for below their device, the others below their column.
+      // Markers are requested below their device, the others below their column.
       const entry = entries.find((each) => oid.startsWith(`${each}.`));
       const column = entry && `${entry}.${oid.slice(entry.length + 1).split('.')[0]}`;
       if (item[0].startsWith(oid.startsWith(OID.prtMarker) || !column ? `${oid}.` : `${column}.`)) {
@@ -227,7 +225,7 @@ export class SnmpReader implements Reader {
       for (const item of list) {
         if (item?.[0].startsWith(`${column}.`) && item[1].type !== 'null') answer.set(...item);
       }
-      // Whether the column ended within what came; an empty list was cut away.
+      // Whether the column ended within the response; an empty list was cut off.
       const last = list[list.length - 1];
       if (list.length === 0 || last?.[0].startsWith(`${column}.`)) more = true;
     });
@@ -261,7 +259,7 @@ export class SnmpReader implements Reader {
 
   /** An alert announced by a trap did happen, even if it has left the table again. */
   private addTrapped(answer: SnmpAnswer): void {
-    // Beside the rows that are there, so that both are read.
+    // Next to existing rows, so that both are read.
     const device = tableDevice(answer.rows(OID.prtAlert), this.context?.device ?? '1');
     for (const [index, row] of this.trapped) {
       if (answer.values.has(`${OID.prtAlert}.7.${device}.${index}`)) continue;

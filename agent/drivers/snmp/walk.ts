@@ -6,7 +6,7 @@ import type { SnmpAnswer, SnmpValue } from '../../mapping/snmp-answer.ts';
 import { compareOids } from '../../mapping/snmp-answer.ts';
 import { DRIVER_LIMITS } from '../limits.ts';
 
-/** The few requests that are needed of an SNMP session. Values are already ours. Missing objects are left out. */
+/** The requests that a walk needs from an SNMP session. Values are already converted. Missing objects are left out. */
 export interface SnmpRequests {
   get(oids: string[]): Promise<[string, SnmpValue][]>;
   /**
@@ -43,9 +43,9 @@ function entryOf(column: string): string {
 }
 
 /**
- * Reads `columns` (OIDs of table columns) into `answer`. A table that breaks off is named in `answer.brokenOff` by its
- * entry OID, also when `timeIsUp` or a limit says that it is enough; rejects only when the very first request of `answer`
- * goes unanswered.
+ * Reads `columns` (OIDs of table columns) into `answer`. A table that breaks off is listed in `answer.brokenOff` by its
+ * entry OID, also when `timeIsUp` or a limit ends the walk. Rejects only when the very first request of `answer` goes
+ * unanswered.
  */
 export async function walkColumns(
   requests: SnmpRequests,
@@ -64,7 +64,7 @@ export async function walkColumns(
   }));
   let together = columns.length;
   let repetitions: number = DRIVER_LIMITS.snmpRepetitionsMax;
-  // UDP carries about 1,400 bytes: 60 values are as many as fit, what is more is cut by the printer anyway.
+  // UDP carries about 1,400 bytes, which is about 60 values; the printer cuts longer responses anyway.
   if (together * repetitions > 60) repetitions = Math.max(4, Math.floor(60 / together));
   let failures = 0;
   while (cursors.length > 0) {
@@ -111,7 +111,7 @@ export async function walkColumns(
   }
 }
 
-/** Keeps what lies under the cursor's column; the cursor to go on with, or undefined when the column is read. */
+/** Keeps values below the cursor's column. Returns the next cursor, or undefined when the column is complete. */
 function take(
   cursor: Cursor,
   list: ([string, SnmpValue] | undefined)[],
@@ -120,7 +120,7 @@ function take(
   let { at, rows, backwards } = cursor;
   for (const item of list) {
     if (!item?.[0].startsWith(`${cursor.column}.`)) return undefined;
-    // Some agents keep rows newest first, or sorted as text. A loop would be walked for ever.
+    // Some agents sort rows newest first, or as text. A loop would never end.
     if (compareOids(item[0], at) <= 0) backwards++;
     if (
       cursor.seen.has(item[0]) ||
@@ -131,7 +131,7 @@ function take(
       return undefined;
     }
     cursor.seen.add(item[0]);
-    // A hole has a row, and no value.
+    // A hole has a row but no value.
     if (item[1].type !== 'null') answer.set(item[0], item[1]);
     at = item[0];
     rows++;
