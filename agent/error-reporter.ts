@@ -162,7 +162,7 @@ export class ErrorReporter {
 
   #answer(): string | undefined {
     const request = this.#requests[0];
-    // The rest becomes durable in a moment; the request is continued then.
+    // The rest becomes durable in a moment; the request continues then.
     if (!request || this.#memory.durable < request.upTo) return undefined;
     const entries = this.#read(request.from, request.upTo);
     const end = entries.at(-1)?.seq ?? request.upTo;
@@ -220,7 +220,7 @@ export class ErrorReporter {
   }
 
   #schedule(now: number): void {
-    // Up to a tenth early, so that printers that got their policy at one moment don't all report at one moment.
+    // Up to a tenth early, so that printers that got their policy at the same time don't all report at the same time.
     this.#periodicAt =
       this.#policy.mode === 'periodic'
         ? now + this.#policy.everyMs * (1 - 0.1 * this.#random())

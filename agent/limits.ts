@@ -20,11 +20,11 @@ export const LOG_ENTRIES_MAX = 1_000_000;
 export const LOG_BYTES_MAX = 256 * 1024 * 1024;
 /** Requests of the center (`request/structure`, `request/errors`, `request/readings`, each) that wait to be answered. */
 export const REQUESTS_WAITING_MAX = 16;
-/** Update reports that wait for the broker's acknowledgement; the oldest goes when there are more. */
+/** Update reports that wait for the broker's acknowledgement; beyond it the oldest is dropped. */
 export const REPORTS_WAITING_MAX = 64;
 /** `ask` calls that wait for their answer. */
 export const ASKS_WAITING_MAX = 32;
-/** Bytes of a downlink that is looked at; anything larger is dropped. */
+/** Largest downlink that is parsed, in bytes; larger ones are dropped. */
 export const DOWNLINK_BYTES_MAX = 1024 * 1024;
 
 /** Timeout of an `ask`, in ms. */

@@ -1,6 +1,6 @@
 /**
- * The printer's own memory of its errors: a ring, bounded in entries and bytes. The oldest entry gives way to the
- * newest. Entries overwritten before the center had them are counted, and the center learns of them through `first`.
+ * The printer's own memory of its errors: a ring, bounded in entries and bytes, in which new entries overwrite the
+ * oldest. Entries overwritten before the center had them are counted, and the center learns of them through `first`.
  *
  * Acknowledged entries stay until their room is needed: the center may ask for them again.
  */
@@ -54,7 +54,7 @@ export interface RingLimits {
   bytesMax: number;
 }
 
-/** Checks what a user set and fills in the rest. */
+/** Checks the user's settings and fills in defaults. */
 export function ringLimits(options: Partial<RingLimits> = {}): RingLimits {
   const { entriesMax = LOG_ENTRIES_DEFAULT, bytesMax = LOG_BYTES_DEFAULT } = options;
   if (!Number.isInteger(entriesMax) || entriesMax < 1 || entriesMax > LOG_ENTRIES_MAX) {
@@ -101,7 +101,7 @@ export class EntryRing {
     return seq < this.#first || seq > this.#last ? undefined : this.#slots[seq % this.#slots.length];
   }
 
-  /** Puts `entry`, whose number must be `last + 1`, into the ring. Returns how many old entries gave way. */
+  /** Adds `entry`, whose number must be `last + 1`. Returns how many old entries it overwrote. */
   push(entry: StoredEntry): number {
     if (entry.seq !== this.#last + 1)
       throw new RangeError(`entry ${entry.seq} does not follow ${this.#last}`);
@@ -159,7 +159,7 @@ export class EntryRing {
   }
 }
 
-/** `event` under its number, written as JSON once for every time it will be sent. */
+/** `event` with its number, serialized once for all the times it is sent. */
 export function storedEntry(seq: number, event: PrinterEvent): StoredEntry {
   const text = JSON.stringify({ seq, ...event });
   return { seq, text, bytes: Buffer.byteLength(text) };
@@ -211,7 +211,7 @@ export abstract class RingLog implements LogMemory {
     return this.ring.read(seq, entriesMax, bytesMax);
   }
 
-  /** Puts an entry into the ring. Returns how many gave way that the center did not have; they are counted. */
+  /** Adds an entry. Returns how many overwritten entries the center did not have; they are counted. */
   protected keep(entry: StoredEntry): number {
     const oldest = this.ring.first;
     const lost = lostOf(oldest, this.ring.push(entry), this.upTo);
@@ -254,7 +254,7 @@ export class MemoryLog extends RingLog {
   async close(): Promise<void> {}
 }
 
-/** Of `gone` entries from `oldest` on, how many the center did not have. */
+/** How many of `gone` entries from `oldest` on the center did not have. */
 function lostOf(oldest: number, gone: number, acknowledged: number): number {
   const known = Math.max(0, Math.min(gone, acknowledged - oldest + 1));
   return gone - known;

@@ -1,7 +1,7 @@
 /**
- * The files of a log memory on disk. A segment is a text file of lines `<crc32> <json>`: first a header with the id
- * of the log and the number of the first entry, then the entries in order. Segments are only appended to; the oldest
- * is deleted when all its entries have given way.
+ * The files of a log memory on disk. A segment is a text file of lines `<crc32> <json>`: first a header with the log id
+ * and the number of the first entry, then the entries in order. Segments are only appended to; the oldest is deleted
+ * when all its entries have been overwritten.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
@@ -130,7 +130,7 @@ export function readLog(
   };
 }
 
-/** What could be saved of a damaged log. */
+/** The entries recovered from a damaged log. */
 export interface Salvage {
   /** The entries that can still be read and that the center may lack, in order. */
   entries: PrinterEvent[];
@@ -155,7 +155,7 @@ export function salvageLog(folder: string, acknowledged: { log: string; upTo: nu
     const { lines, behind } = readLines(readFileSync(file));
     const parsed = [...lines, ...behind].map((text) => JSON.parse(text) as Record<string, unknown>);
     const header = parsed.find((line) => typeof line['log'] === 'string');
-    // A segment whose header is gone is of the same log as the cursor: the folder holds one.
+    // A segment without a header belongs to the cursor's log, because the folder holds only one log.
     const other = header !== undefined && header['log'] !== acknowledged?.log;
     const upTo = other ? 0 : (acknowledged?.upTo ?? 0);
     for (const line of parsed) {

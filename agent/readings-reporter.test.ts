@@ -1,4 +1,4 @@
-/** When readings are sent, by the agent's state machine alone. */
+/** When readings are sent, tested on the agent's state machine alone. */
 import { seededRandom } from '../base/random.ts';
 import { printerTopic } from '../schemas/topics.ts';
 import type { Policy, Readings } from '../schemas/types.ts';

@@ -1,6 +1,6 @@
 /**
- * When counters and supplies are read and sent: on connect, periodically, when something changed that matters, and when
- * the center asks. Part of the agent's state machine; a printer that tells no readings takes no part.
+ * When counters and supplies are read and sent: on connect, periodically, after a relevant change, and when the center
+ * asks. Part of the agent's state machine. Printers without readings are skipped.
  */
 import type { Random } from '../base/random.ts';
 import { printerTopic } from '../schemas/topics.ts';
@@ -9,14 +9,14 @@ import type { PrinterReadings } from './driver.ts';
 import type { ReadingsPolicy } from './policy.ts';
 import { ReportSchedule } from './report-schedule.ts';
 
-/** A level that moved by this share of its capacity is a change. */
+/** A level that moved by this share of its capacity counts as a change. */
 const LEVEL_STEP = 0.05;
 
 interface ReadEffect {
   do: 'read-readings';
 }
 
-/** What makes a reading worth sending: states and reasons as they are, levels in steps of five per cent. */
+/** The part of a reading whose changes are worth sending: states and reasons as they are, levels in steps of 5 %. */
 interface Remarkable {
   words: string;
   levels: Map<string, number>;

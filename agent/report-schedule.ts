@@ -1,17 +1,17 @@
 /**
- * When the driver is read for a report: on connect, periodically, when something changed, when the center asks, and
- * again after a read that failed. Pure; part of the agent's state machine.
+ * When the driver is read for a report: on connect, periodically, after a change, when the center asks, and again after
+ * a failed read. Pure; part of the agent's state machine.
  */
 import type { Random } from '../base/random.ts';
 import { READ_RETRY_MS, READ_RETRY_MS_MAX, REQUESTS_WAITING_MAX } from './limits.ts';
 
-/** Periodic reports come up to this share early, so that a fleet that started together drifts apart. */
+/** Periodic reports come up to this share early, so that printers that started together drift apart. */
 const JITTER = 0.1;
 
 /** Why a report is wanted. */
 export type ReportReason = 'connect' | 'change' | 'periodic';
 
-/** What a read that has ended is to be reported for. */
+/** The reports that a finished read is for. */
 export interface ReportDue {
   /** The strongest reason, without requests, which are answered one by one. */
   wanted: ReportReason | undefined;

@@ -1,6 +1,4 @@
-/**
- * The agent's state machine alone: no broker, no clock, no chance but a seeded one.
- */
+/** The agent's state machine alone: no broker, no clock, and only seeded randomness. */
 import fc from 'fast-check';
 import { seededRandom } from '../base/random.ts';
 import { printerTopic } from '../schemas/topics.ts';
@@ -312,7 +310,7 @@ test('a clock that is put back by a year delays nothing by more than a period', 
   session.connectedNow(START);
   session.structureRead(STRUCTURE, START);
   log(1);
-  // The timer of the machine runs on its own time: it calls when it was told to, and finds an earlier date.
+  // The machine's timer uses its own clock: it fires when scheduled and may find an earlier time.
   let now = START - 365 * 86_400_000;
   let told = batches(session.tick(now));
   for (let turn = 0; turn < 3 && told.length === 0; turn++) {

@@ -42,7 +42,7 @@ export interface SessionOptions {
   memory: LogMemory;
   /** The policy where the center sets none. */
   policy?: Policy;
-  /** The driver may tell readings. */
+  /** The driver may have readings. */
   readings?: boolean;
   numbers: ReportNumbers;
   random: Random;
@@ -52,7 +52,7 @@ interface WaitingReport {
   key: string;
   state: string;
   payload: string;
-  /** Set while it is under way on this connection. */
+  /** Set while it is in flight on this connection. */
   token?: number;
 }
 
@@ -96,7 +96,7 @@ export class AgentSession {
   get structure(): Structure | undefined {
     return this.#structure.last;
   }
-  /** Entries in memory that the center is not known to have. */
+  /** Entries in memory not yet acknowledged by the center. */
   get unacknowledged(): number {
     return this.#errors.unacknowledged;
   }
@@ -205,7 +205,7 @@ export class AgentSession {
     return this.#connected ? (this.#readings?.changed() ?? []) : [];
   }
 
-  /** What the driver read, in answer to a `read-readings` effect; undefined: this printer tells none. */
+  /** The result of a `read-readings` effect; undefined: this printer has no readings. */
   readingsRead(read: PrinterReadings | undefined, now: number): Effect[] {
     const reporter = this.#readings;
     if (!reporter) return [];

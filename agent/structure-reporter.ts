@@ -23,7 +23,7 @@ export class StructureReporter {
   readonly #schedule: ReportSchedule;
   #revision = 0;
   #last: Structure | undefined;
-  /** What was sent last, without what differs in every message: to see whether anything changed. */
+  /** The last structure sent, without the fields that differ in every message, to detect changes. */
   #lastContent = '';
 
   constructor(printer: string, { everyMs }: StructurePolicy, random: Random) {

@@ -155,7 +155,7 @@ function bambuConditions(state: BambuState, symbols: Set<string>): Condition[] {
   if (error !== undefined && error !== 0) {
     conditions.push({
       code: hexGroups(error),
-      // Somebody cancelled the job: not a fault of the printer.
+      // Somebody cancelled the job: not a printer fault.
       severity: CANCELLED.has(error) ? 'info' : 'error',
       detail: { from: 'print_error', code: error },
     });
@@ -172,7 +172,7 @@ function bambuConditions(state: BambuState, symbols: Set<string>): Condition[] {
   return conditions;
 }
 
-/** Print errors of a job that was cancelled at the printer or from afar. */
+/** Print errors of a job that was cancelled at the printer or remotely. */
 const CANCELLED = new Set([0x0300400c, 0x0500400e]);
 
 /**
@@ -267,7 +267,7 @@ export function bambuReading(state: BambuState): Reading {
   if (version !== undefined) sources[`apparatus:${VENDOR}.ota.version`] = SOURCE;
   const symbols = new Set(units.map((unit) => unit.symbol));
   const conditions = bambuConditions(state, symbols);
-  // Until the first report nothing is known of what holds.
+  // Until the first report the conditions are unknown.
   const conditionsWhole = Array.isArray(state.print['hms']);
   const measured = bambuReadings(state.print, { conditions, conditionsWhole, symbols });
   return {

@@ -39,8 +39,8 @@ export function stepUpTime(before: UpTimeMemory | undefined, ticks: number, nowM
 }
 
 /**
- * When an alert with that prtAlertTime began, ms since 1970; undefined when it can't be told (no up-time, or an alert from
- * after now). Never later than `nowMs`.
+ * When an alert with that prtAlertTime began, ms since 1970; undefined when unknown (no up-time, or an alert from the
+ * future). Never later than `nowMs`.
  */
 export function timeOfTicks(
   ticks: number,
@@ -49,7 +49,7 @@ export function timeOfTicks(
 ): number | undefined {
   if (upTime === undefined || ticks < 0) return undefined;
   let age = upTime.ticks - ticks;
-  // From before the count began again at 0; in any other case a time after now is a fault of the printer.
+  // From before the count restarted at 0; otherwise a time in the future is a printer fault.
   if (age < 0 && upTime.wrapped) age += TICKS_WRAP;
   if (age < 0) return undefined;
   return Math.min(nowMs, upTime.seenMs - age * 10);

@@ -19,7 +19,7 @@ const toner: Condition = {
   detail: { groupIndex: 1 },
 };
 
-/** Plays reads at their seconds and gives every event as `second code`. */
+/** Plays reads at the given seconds and returns each event as `second code`. */
 function play(reads: [number, Condition[], Partial<Reading>?][], start: ConditionMemory = EMPTY_MEMORY) {
   let memory = start;
   const told: string[] = [];
@@ -32,7 +32,7 @@ function play(reads: [number, Condition[], Partial<Reading>?][], start: Conditio
       nowMs,
       LIMITS,
     );
-    // What is remembered has to survive a restart of the agent: JSON and back.
+    // The state has to survive a restart of the agent, so it goes through JSON and back.
     memory = JSON.parse(JSON.stringify(result.memory)) as ConditionMemory;
     for (const event of result.events) {
       told.push(
@@ -185,7 +185,7 @@ test.each([
     expect(Date.parse(events[0]?.at ?? '')).toBe(T0 + (reads.length - 1) * 30_000);
     expect(events[0]?.detail).toMatchObject({ timed: 'seen' });
   }
-  // Up-time that is the time of day beside a time of the alert that is none.
+  // Up-time that is the time of day, with an alert time that is not.
   const upTimeTicks = 179_600_000_000;
   const { events } = play([
     [0, [], { upTimeTicks }],

@@ -20,7 +20,7 @@ export class IppAnswer {
   readonly attributes = new Map<string, IppValue[]>();
   /** Status code of the response; 0 for recordings without one. */
   status = 0;
-  /** The message ended before its end: attributes behind that point are missing. */
+  /** The message was truncated: attributes after that point are missing. */
   cut = false;
 
   values(name: string): IppValue[] {

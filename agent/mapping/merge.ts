@@ -1,6 +1,6 @@
 /**
- * Merges readings of one printer through two protocols: IPP knows versions, SNMP knows serials. Units match by place or by
- * model; every field keeps its source.
+ * Merges readings of one printer through two protocols: IPP has versions, SNMP has serial numbers. Units match by place
+ * or by model; every field keeps its source.
  */
 import type { InstalledSoftware } from '../../schemas/types.ts';
 import type { PrinterStructure } from '../driver.ts';
@@ -54,7 +54,7 @@ function mergeSoftware(
   }
 }
 
-/** Two readings of one printer as one. Pure. The first one's order of units stands. */
+/** Merges two readings of one printer. Pure. The unit order of the first is kept. */
 export function mergeReadings(first: Reading, second: Reading): Reading {
   return mergeWithSymbols(first, second).reading;
 }
@@ -177,7 +177,7 @@ export function mergeConditions(
   return merged;
 }
 
-/** What neither of them has. */
+/** Fields missing in both readings. */
 function stillMissing(first: Reading, second: Reading): Reading['missing'] {
   return first.missing.filter((missing) =>
     second.missing.some((candidate) => candidate.field === missing.field),

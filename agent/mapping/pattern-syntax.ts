@@ -1,21 +1,21 @@
-/** Reads the regular expressions of `pattern.ts` and writes them out as instructions. */
+/** Parses the regular expressions of `pattern.ts` and compiles them to instructions. */
 
-/** One instruction of a compiled pattern. `next` follows unless it says otherwise. */
+/** One instruction of a compiled pattern. The default successor is `next`. */
 export type Instruction =
   | { op: 'char'; test: (char: number) => boolean }
-  /** Goes on at both; `first` is preferred. */
+  /** Continues at both; `first` is preferred. */
   | { op: 'split'; first: number; second: number }
   | { op: 'jump'; to: number }
   | { op: 'save'; slot: number }
-  /** Forgets the groups of the last turn of a loop. */
+  /** Clears the groups of the last loop iteration. */
   | { op: 'forget'; from: number; to: number }
   | { op: 'assert'; kind: 'start' | 'end' | 'word' | 'not-word' }
   | { op: 'look'; program: Instruction[]; negative: boolean }
   | { op: 'match' };
 
-/** Instructions of one pattern: `(a{500}){500}` has no place in a table. */
+/** Maximum instructions of one pattern: `(a{500}){500}` has no place in a table. */
 const INSTRUCTIONS_MAX = 5_000;
-/** Parts visited while it is written out: `(?:(?:){9999}){9999}` has no instructions. */
+/** Maximum nodes visited during compilation: `(?:(?:){9999}){9999}` has no instructions. */
 const VISITS_MAX = 50_000;
 const TOO_LARGE = 'the pattern is too large when its repetitions are written out';
 
@@ -69,10 +69,10 @@ function otherCase(char: number, text: string): number {
   return only === undefined || more.length > 0 ? char : (only.codePointAt(0) ?? char);
 }
 
-/** Characters outside ASCII whose answer is remembered, for each test. */
+/** Number of cached results for non-ASCII characters, per test. */
 const REMEMBERED_MAX = 256;
 
-/** The same without regard to case. What a character is worth is looked up: each is asked for at many places. */
+/** The same, ignoring case. Results are cached, because each character is tested at many places. */
 function anyCase(test: Test): Test {
   const slow = (char: number) => {
     if (test(char)) return true;
@@ -190,7 +190,7 @@ class Parser {
     if (this.#peek('?=') || this.#peek('?!')) {
       const negative = this.#peek('?!');
       this.#at += 2;
-      // A look within a look would look at the text once more for each of its places.
+      // Nested lookaheads would scan the text again for each position.
       if (this.#lookaheads > 0) throw new SyntaxError('a lookahead within a lookahead has no bound');
       const before = this.groups;
       this.#lookaheads++;
@@ -210,7 +210,7 @@ class Parser {
     return end({ kind: 'group', part: this.#any(), number });
   }
 
-  /** What stands behind a backslash, as a test of characters. */
+  /** The part after a backslash, as a character test. */
   #escape(): Test {
     const char = this.#char();
     switch (char) {
@@ -273,7 +273,7 @@ class Parser {
     return negative ? not(test) : test;
   }
 
-  /** One character of a class; undefined for a class of its own, which is added to `tests`. */
+  /** One character of a class; undefined for a nested class such as `\d`, which is added to `tests`. */
   #member(tests: Test[]): number | undefined {
     const char = this.#char();
     if (char !== '\\') return char.codePointAt(0);
@@ -377,7 +377,7 @@ class Writer {
   }
 }
 
-/** Whether every way through it begins with `^`. */
+/** Whether every path through it begins with `^`. */
 function beginsAtStart(node: Node): boolean {
   switch (node.kind) {
     case 'assert':
@@ -395,13 +395,13 @@ function beginsAtStart(node: Node): boolean {
 
 /**
  * Compiles a pattern.
- * @throws SyntaxError for one that JavaScript does not know, or that has no bound
+ * @throws SyntaxError for one that JavaScript rejects, or that has no time bound
  */
 export function parsePattern(
   source: string,
   ignoreCase: boolean,
 ): { program: Instruction[]; groups: number; anchored: boolean } {
-  // JavaScript's own engine only reads it here: its words for what is wrong are the ones that people search for.
+  // JavaScript's own engine only parses it here, because people search for its error messages.
   new RegExp(source, ignoreCase ? 'iu' : 'u');
   const parser = new Parser(source, ignoreCase);
   const tree = parser.parse();

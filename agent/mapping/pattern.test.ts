@@ -20,7 +20,7 @@ const builtIn = readdirSync(new URL('./tables/', import.meta.url)).flatMap((file
       : (rules as Record<string, unknown>[]).flatMap((rule) =>
           ['pattern', 'description', 'name', 'model', 'keyword'].flatMap((key) => {
             const source = rule[key];
-            // Beside a pattern, `model`, `name` and `keyword` are what is written, not what is looked for.
+            // Other fields of a rule, such as `model`, `name` and `keyword`, are outputs, not patterns.
             const looks =
               key === 'pattern' ||
               key === 'description' ||
@@ -53,10 +53,10 @@ const UNIT_TEXTS = [
   '/ ',
 ];
 
-/** What backtracking takes is seconds to hours; what is bounded takes some 50 ms, more beside other work. */
+/** Backtracking takes seconds to hours; bounded matching takes about 50 ms, more under load. */
 const BOUND_MS = 1_000;
 
-/** Of the processor, in ms: what other processes do meanwhile doesn't count. */
+/** CPU time in ms, so that other processes don't count. */
 function spent(work: () => unknown): number {
   const started = process.cpuUsage();
   work();

@@ -1,18 +1,18 @@
 /**
- * Regular expressions for text that comes from outside. JavaScript's own engine backtracks: one value of a printer can
- * hold it for seconds, and a user's table may hold any pattern. This one follows all ways side by side (Pike's virtual
- * machine), so that its time grows with text times pattern, and counts its steps, so that a read has a bound.
+ * Regular expressions for untrusted text. JavaScript's own engine backtracks: one value from a printer can block it for
+ * seconds, and a user's table may contain any pattern. This one follows all alternatives in parallel (Pike's virtual
+ * machine), so its time grows with text length times pattern size, and it counts steps, so that a read is bounded.
  *
- * It understands what JavaScript does with the flags `iu` (or `u`) and finds the same match and groups (but a group that
- * matched nothing in a turn that a loop could have left out is empty here, and missing there). Back references and
- * lookbehind have no such bound: patterns with them are refused.
+ * It supports JavaScript syntax with the flags `iu` (or `u`) and finds the same match and groups. One exception: a
+ * group that matched nothing in an optional loop iteration is empty here, and missing in JavaScript. Back references
+ * and lookbehind have no such bound, so patterns with them are refused.
  */
 import { type Instruction, parsePattern } from './pattern-syntax.ts';
 
 /** A match: the whole text, then the groups. */
 export type Match = (string | undefined)[];
 
-/** Steps of one search; a search that needs more finds nothing. Some 50 ms. */
+/** Maximum steps of one search, about 50 ms; a search that needs more finds nothing. */
 export const SEARCH_STEPS_MAX = 200_000;
 /** Characters of a text that are searched; the rest is ignored. */
 export const SEARCH_CHARS_MAX = 4_096;
@@ -25,8 +25,8 @@ interface Budget {
 let shared: Budget | undefined;
 
 /**
- * Runs `work`, whose searches may take `steps` together; those that come after them find nothing.
- * @returns what it returned, and whether the steps were enough
+ * Runs `work`, whose searches share a budget of `steps`; searches after that find nothing.
+ * @returns its result, and whether the steps were enough
  */
 export function withinSteps<T>(steps: number, work: () => T): { result: T; enough: boolean } {
   const outer = shared;
@@ -61,11 +61,11 @@ class Search {
     this.#budget = budget;
   }
 
-  /** The slots of the first match, preferred ways first; undefined when there is none. */
+  /** The slots of the first match by preference; undefined without a match. */
   run(program: Instruction[], from: number, anchored: boolean): readonly number[] | undefined {
     let ways: Way[] = [];
     let found: readonly number[] | undefined;
-    // At which place (counted from 1) each instruction was reached last: a second way to it adds nothing.
+    // The position (from 1) at which each instruction was last reached: a second path to it adds nothing.
     const seen = new Uint32Array(program.length);
     for (let place = from; place <= this.#chars.length; place++) {
       const here: Way[] = [];

@@ -1,6 +1,4 @@
-/**
- * Names and versions that printers write into one text.
- */
+/** Splits texts in which printers combine names and versions. */
 import { Pattern } from './pattern.ts';
 import { tidy } from './text.ts';
 
@@ -14,7 +12,7 @@ const NAME_AND_VERSION = new Pattern(
 );
 const VERSION_WORD_BEHIND = new Pattern('[\\s,;:=(\\-]+$|\\s+(?:v|ver|version|rev|revision|release)[.:]?$');
 
-/** Without the punctuation, or the word for a version, that it ends in. */
+/** Without trailing punctuation or a trailing word for "version". */
 function withoutTail(text: string): string {
   const tail = VERSION_WORD_BEHIND.exec(text)?.[0];
   return tail === undefined ? text : text.slice(0, -tail.length);

@@ -154,7 +154,9 @@ export class StructureBuilder {
     );
   }
 
-  /** Adds a firmware component; `version` may be missing: then what depends on it is unknown, never compatible. */
+  /**
+   * Adds a firmware component. `version` may be missing: then anything that depends on it is unknown, never compatible.
+   */
   addSoftware(name: string, version: string | undefined): void {
     if (this.softwareCount >= SOFTWARE_MAX) return;
     this.softwareCount++;
@@ -188,7 +190,7 @@ export class StructureBuilder {
     this.install(unit.symbol, unit.software, rule.id ?? slug(model ?? rule.on), text, version, rule.vendor);
   }
 
-  /** The unit whose model stands in the component's name as a word of its own. */
+  /** The unit whose model appears in the component's name as a separate word. */
   private unitNamedIn(text: string): FoundUnit | undefined {
     const haystack = ` ${text.toLowerCase()} `;
     return this.units.find((unit) => {

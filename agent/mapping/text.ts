@@ -196,7 +196,7 @@ const EMPTY_WORDS = new Set([
   'other',
 ]);
 
-/** The text where it says something, cut to `length`; undefined for padding words such as `N/A` or a row of zeros or X. */
+/** The text if it is meaningful, cut to `length`; undefined for padding such as `N/A` or a row of zeros or X. */
 export function meaningful(text: string | undefined, length = 256): string | undefined {
   if (text === undefined) return undefined;
   const tidied = tidy(text);

@@ -13,7 +13,7 @@ export interface FoundPrinter {
   /** Make and model (`ty`). */
   model?: string;
   uuid?: string;
-  /** Where it stands (`note`). */
+  /** Its location (`note`). */
   location?: string;
   addresses: string[];
 }
@@ -32,7 +32,7 @@ function text(txt: Record<string, unknown>, key: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
-/** A DNS-SD service as a printer; undefined when it is none that can be read. */
+/** A DNS-SD service as a printer; undefined when it can't be read as one. */
 export function printerOfService(
   service: Pick<Service, 'name' | 'type' | 'host' | 'port' | 'txt' | 'addresses'>,
 ): FoundPrinter | undefined {

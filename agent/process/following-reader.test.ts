@@ -30,7 +30,7 @@ async function snmpd(options: Parameters<typeof startSnmpPrinter>[0]): Promise<S
   return printer;
 }
 
-/** A driver over a reader that follows, with everything that it tells. */
+/** A driver over a following reader, with all its events. */
 function follow(options: Omit<FollowOptions, 'open' | 'log'> & Partial<Pick<FollowOptions, 'open'>>) {
   const logged: string[] = [];
   const log = pino(
@@ -55,7 +55,7 @@ function follow(options: Omit<FollowOptions, 'open' | 'log'> & Partial<Pick<Foll
     log,
     random: () => 0,
   });
-  // Asks at once again and again: what a failure's pause would hide is seen.
+  // Polls without pause, because the back-off after a failure would hide errors.
   const pokes = setInterval(() => driver.poke(), 50);
   stops.push(async () => {
     clearInterval(pokes);
@@ -81,7 +81,7 @@ test('another printer that got the address is left alone and told in the log; th
   await start();
   await mine.stop();
   await until('the silence', () => !driver.state.answering);
-  // The other one answers the quick reads as well, and has a jam.
+  // The other printer also answers quick reads, and has a jam.
   const other = await startSnmpPrinter({ serial: OTHER, port, mib: { ...BIZHUB, ...JAM } });
   await expect(driver.readStructure()).rejects.toThrow(new RegExp(`${OTHER}.*${MINE}|${MINE}.*${OTHER}`));
   const before = driver.state.failures;
@@ -109,7 +109,7 @@ test('a printer behind a changed address is found by what it learned of it, read
   const mine = await startSnmpPrinter({ serial: MINE, port: await freeUdpPort() });
   const { port } = mine;
   const urls = [`snmp://127.0.0.1:${port}`];
-  // One of the same model that announces itself too, and a place where nobody is.
+  // Another printer of the same model that announces itself too, and an address where nothing answers.
   const third = await snmpd({ serial: 'C0KEKM0005555', host: '127.0.0.3', port });
   const asked: unknown[] = [];
   const find: Find = async (wanted) => {
@@ -126,12 +126,12 @@ test('a printer behind a changed address is found by what it learned of it, read
   await until('the jam at its new address', () => seen.told.length > 0);
   expect(reader.url).toBe(`snmp://127.0.0.2:${port}`);
   expect(asked).toEqual([expect.objectContaining({ serials: { snmp: MINE }, model: 'bizhub C360i' })]);
-  // One jam, its own: of the other two nothing was told, and its structure is the one it had.
+  // Only its own jam is reported, nothing from the other two printers, and its structure is unchanged.
   expect(seen.told).toEqual([expect.objectContaining({ code: 'J-7218', unit: 'finisher.1' })]);
   expect((await driver.readStructure()).apparatus.serial).toBe(MINE);
   expect(seen.changes).toBe(0);
   expect(seen.logged.filter((line) => line.includes('the printer is at another address'))).toHaveLength(1);
-  // Traps of the new address are its own now.
+  // Traps from the new address now count as its own.
   const { traps } = reader;
   if (!traps) throw new Error('no traps');
   const addresses = new TrapAddresses([traps]);
@@ -139,7 +139,7 @@ test('a printer behind a changed address is found by what it learned of it, read
   expect(await addresses.at('127.0.0.1')).toEqual([]);
   expect(third.port).toBe(port);
 
-  // The next start goes there at once; other addresses in the configuration begin anew.
+  // The next start goes there at once; other addresses in the configuration reset that.
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
     moved: { from: urls, to: [`snmp://127.0.0.2:${port}`] },
   });
@@ -148,7 +148,7 @@ test('a printer behind a changed address is found by what it learned of it, read
   const elsewhere = follow({ urls: [`snmp://127.0.0.3:${port}`], file });
   expect(elsewhere.reader.url).toBe(`snmp://127.0.0.3:${port}`);
   await expect(elsewhere.reader.read()).rejects.toMatchObject({ code: 'agent/other-printer' });
-  // An operator who says that this is the printer now is believed.
+  // If an operator says that this is the printer now, that is accepted.
   const replaced = follow({ urls: [`snmp://127.0.0.3:${port}`], file, pinned: 'C0KEKM0005555' });
   expect((await replaced.start()).apparatus.serial).toBe('C0KEKM0005555');
 });
@@ -183,7 +183,7 @@ test('addresses at another place keep what was said of them, and TLS is never gi
     'ipp://10.0.0.9:8631/ipp/port1',
     'snmp://community@10.0.0.9:1161',
   ]);
-  // Whoever announces that name would be told the password.
+  // Any device that announces that name would be sent the password.
   expect(urlsAt(['ipp://me:secret@10.0.0.1/ipp/print'], place)).toBeUndefined();
   expect(urlsAt(['ipps://10.0.0.1/ipp/print'], place)).toBeUndefined();
   expect(urlsAt(['ipp://10.0.0.1'], { ...place, host: 'fd00::9', urls: ['ipps://p.local/x'] })).toEqual([
@@ -225,7 +225,7 @@ test('a half-answer without a serial number is the printer still, unless another
   expect((await reader.read()).counters).toEqual({ pages: 7 });
   script.answer = reading(OTHER);
   await expect(reader.read()).rejects.toMatchObject({ code: 'agent/other-printer' });
-  // The quick read of a reader that has seen the other one would find nothing strange in it.
+  // A quick read by a reader that has already seen the other printer would find nothing wrong.
   script.quick = { ...script.quick, counters: { pages: 9_999 } };
   await expect(reader.readQuick?.()).rejects.toMatchObject({ code: 'agent/other-printer' });
   script.answer = reading(undefined);
@@ -239,7 +239,7 @@ test('each protocol is held to its own spelling: one that answers for another pr
   const { script, reader } = scripted();
   script.answer = reading(MINE, { serials: { snmp: MINE, ipp: `KM-${MINE}` }, uuid: 'u-1' });
   await reader.read();
-  // SNMP is away: what is merged is its last answer, and IPP already comes from somebody else.
+  // SNMP is down: the merge uses its last answer, while IPP already comes from another printer.
   script.answer = reading(MINE, { serials: { snmp: MINE, ipp: OTHER }, uuid: 'u-2' });
   await expect(reader.read()).rejects.toMatchObject({ code: 'agent/other-printer' });
   script.answer = reading(undefined, { serials: { ipp: `KM-${MINE}` }, uuid: 'u-2' });

@@ -1,6 +1,6 @@
 /**
- * Reads one printer wherever it is. Answers of other printers are rejected, and a printer that left its address is
- * searched for and read at its new place.
+ * Reads one printer even if its address changes. Answers of other printers are rejected, and a printer that left its
+ * address is searched for and read at its new one.
  */
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';

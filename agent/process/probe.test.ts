@@ -21,7 +21,7 @@ test('where one of two protocols is off the other one is shown, with the reason 
     expect(reading?.conditions).toEqual([expect.objectContaining({ code: 'J-7218' })]);
     expect(failures).toEqual([{ url: dead, error: expect.objectContaining({ code: 'ECONNREFUSED' }) }]);
     expect(probe.raw()).toContain('A9KEKM0001234');
-    // What is to be written into the configuration has to be read whole.
+    // A reading that goes into the configuration must be complete.
     await expect(probe.read()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   } finally {
     await probe.close();

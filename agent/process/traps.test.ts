@@ -29,7 +29,7 @@ let receiver: TrapReceiver | undefined;
 let printer: SnmpPrinter | undefined;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'platen-traps-'));
-  mkdirSync(join(folder, 'cert_indexes')); // snmptrap would make it, and say so.
+  mkdirSync(join(folder, 'cert_indexes')); // Otherwise snmptrap would create it and print a message.
 });
 afterEach(async () => {
   await receiver?.close();
@@ -39,7 +39,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The jam's row as a printer would send it, under another index than any row of the table has. */
+/** The jam's row as a printer would send it, with an index that is not in the table. */
 const ALERT = Object.entries(JAM).flatMap(([oid, [type, value]]) => [
   oid.replace(/\.1$/, '.9'),
   type === 'string' ? 's' : type === 'timeticks' ? 't' : 'i',
@@ -83,7 +83,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   if (!holds()) throw new Error(`not seen: ${what}`);
 }
 
-/** A reader that notes its traps. */
+/** A reader that records its traps. */
 function noting() {
   const traps: [string, SnmpValue][][] = [];
   return { traps, reader: { trap: (variables: [string, SnmpValue][]) => void traps.push(variables) } };
@@ -110,7 +110,7 @@ test('a jam that is over before the next poll is told by its trap, of a printer 
     await until('the first look', () => driver.state.answering);
     expect(told).toEqual([]);
     await snmptrap(receiver.port, '2c');
-    // The next poll is ten minutes away: only the trap can have made it be read.
+    // The next poll is ten minutes away, so only the trap can cause a read.
     await until('the jam', () => told.length > 0);
     expect(told[0]).toMatchObject({ code: 'J-7218', severity: 'error', unit: 'finisher.1', pages: 120345 });
   } finally {
@@ -157,7 +157,7 @@ test('traps and informs of version 3 are read when they are signed; what is not 
   await until('the trap', () => traps.length > 0);
   await snmptrap(receiver.port, '3', true);
   await until('the inform', () => traps.length > 1);
-  // Its address can be forged: without a signature the content is worth nothing.
+  // Its address can be forged, so an unsigned trap proves nothing.
   await snmptrap(receiver.port, '2c');
   await until('the unsigned one', () => traps.length > 2);
   expect(traps).toHaveLength(3);
@@ -220,7 +220,7 @@ test('a name is looked up when it is needed, again when that is old, and what wa
   const addresses = new TrapAddresses([named, fixed], resolve, () => now);
   expect(await addresses.at('::ffff:10.0.0.5')).toEqual([named]);
   expect(await addresses.at('fe80::1')).toEqual([fixed]);
-  // A flood from strangers is no flood of questions.
+  // A flood of traps from strangers must not cause a flood of lookups.
   for (let i = 0; i < 100; i++) expect(await addresses.at(`10.9.9.${i}`)).toEqual([]);
   expect(asked).toHaveLength(1);
   answer = ['10.0.0.6'];

@@ -1,6 +1,6 @@
 /**
- * Attacks on the way from the vendor to the printer (TUF's list, and those on the order): each is refused with a code
- * of its own, nothing is installed, and the honest order afterwards works.
+ * Attacks on the way from the vendor to the printer (TUF's list, and attacks on the order). Each is refused with a
+ * specific code, nothing is installed, and a genuine order afterwards works.
  */
 import {
   cpSync,
@@ -35,7 +35,7 @@ let folder: string;
 let dir: string;
 let server: Server;
 let repository: string;
-/** Answers something else than what lies in the folder. */
+/** Answers with something other than the file in the folder. */
 let instead: ((path: string) => Buffer | 'endless' | undefined) | undefined;
 
 const keys = {
@@ -139,7 +139,7 @@ const order = (steps: OrderStep[], more: Partial<Order> = {}): Order => ({
 });
 const honest = () => order([step('2.5.0', '2.4.0')]);
 
-/** Puts orders before one agent, one after the other; gives each one's end as a code (or `claimed`). */
+/** Gives orders to one agent in sequence and returns how each ended, as a code (or `claimed`). */
 async function agent(...orders: (() => Order | Promise<Order>)[]): Promise<string[]> {
   const printer = fakePrinter();
   const home = join(folder, 'agent');
@@ -323,7 +323,7 @@ describe('attacks on the repository', () => {
     await editor.setRole('timestamp', spec('timestamp', 1));
     await signAndPublish();
     expect(await agent(honest)).toEqual(['claimed']);
-    // What the thief signs is no longer believed.
+    // The thief's signatures are no longer trusted.
     await expect(editor.publish(stolen)).rejects.toMatchObject({ code: 'release/unsigned' });
     cpSync(join(folder, 'ahead', 'metadata', 'timestamp.json'), join(dir, 'metadata', 'timestamp.json'));
     rmSync(join(folder, 'agent'), { recursive: true });
@@ -374,7 +374,7 @@ describe('stolen keys', () => {
     await editor.add(image('window.ts'), custom('acme.engine', '2.9.0'));
     await editor.sign('acme', keys.acme.slice(0, 1));
     await expect(editor.publish(online())).rejects.toMatchObject({ code: 'release/unsigned' });
-    // The thief publishes it all the same, by hand, with the online keys.
+    // The thief still publishes it by hand, with the online keys.
     const staged = readFileSync(join(`${dir}-staged`, 'acme.json'));
     const thief = new RepositoryEditor(join(folder, 'forged'), () => nowMs);
     cpSync(dir, join(folder, 'forged'), { recursive: true });

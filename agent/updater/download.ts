@@ -244,7 +244,7 @@ export async function download(wanted: Wanted, options: DownloadOptions): Promis
   let closed = false;
   try {
     let fromZero = partial.bytes === 0;
-    // Progress counts against the best so far: responses that start over each time bring bytes but get nowhere.
+    // Progress is measured against the best so far: responses that restart each time bring bytes but no progress.
     let best = partial.bytes;
     for (let idle = 0; ; ) {
       let trouble: { reason: string; afterMs?: number; short?: boolean; slow?: boolean } | undefined;

@@ -17,7 +17,7 @@ const images = new Map<string, Buffer>([
   ['/acme.engine/2.6.1.bin', Buffer.alloc(200_000, 'b')],
   ['/acme.controller/3.2.0.bin', Buffer.alloc(100_000, 'c')],
 ]);
-/** What the server does besides serving: cut the answer after so many bytes, or answer something else. */
+/** Server faults: cut the answer after this many bytes, or answer something else. */
 let mood: {
   cutAfter?: number;
   status?: number;
@@ -25,7 +25,7 @@ let mood: {
   endless?: boolean;
   /** Answers a range with 200, Content-Range and only the rest; a whole image with its first so many bytes. */
   restAsWhole?: number;
-  /** Every answer begins anew and ends after so many bytes. */
+  /** Every answer starts from the beginning and ends after this many bytes. */
   anew?: number;
   drops?: boolean;
 } = {};
@@ -140,7 +140,7 @@ test('installs step by step, restarts, tests and claims', async () => {
     'self-testing',
     'claimed',
   ]);
-  // The retained order comes again with every connect: nothing but its outcome is told.
+  // The retained order arrives again with every connect: only its outcome is reported.
   updater.onOrder(order());
   await updater.stop();
   expect(printer.done).toHaveLength(3);
@@ -155,7 +155,7 @@ test('a download that breaks off is resumed where it ended', async () => {
   await context.until('claimed');
   await updater.stop();
   const ranges = requests.filter((each) => each.url === '/acme.engine/2.5.0.bin').map((each) => each.range);
-  // Each request begins further on than the one before; how much of a broken answer arrives is the network's.
+  // Each request starts further on than the one before; how much of a broken answer arrives depends on the network.
   const starts = ranges.map((range) => Number(/bytes=(\d+)-/.exec(range ?? 'bytes=0-')?.[1]));
   expect(ranges[0]).toBeUndefined();
   expect(starts.length).toBeGreaterThanOrEqual(4);
@@ -497,7 +497,7 @@ test('waits for the maintenance window of its own zone and for the last page', a
   await updater.stop();
 });
 
-/** A journal that loses power at its nth save: before it is written, or just after. Nothing is saved from then on. */
+/** A journal that loses power at its nth save, before or just after the write. Nothing is saved from then on. */
 function failing(kept: Journal, nth: number, before: boolean): { journal: Journal; lost: Promise<void> } {
   let saves = 0;
   let tell: () => void = () => {};
@@ -515,7 +515,7 @@ function failing(kept: Journal, nth: number, before: boolean): { journal: Journa
 }
 
 describe.each(['claimed', 'rolled-back'] as const)('power loss at every journal entry, order %s', (ends) => {
-  // A journal of this order has 7 entries when all goes well and 11 when it is rolled back.
+  // A journal of this order has 7 entries on success and 11 after a rollback.
   test.each(Array.from({ length: ends === 'claimed' ? 7 : 11 }, (_, at) => [at + 1]))(
     'save %i',
     async (nth) => {

@@ -338,7 +338,9 @@ class OrderUpdater implements Updater {
     return (await driver.readCounters()).printing === true ? PRINTING_POLL_MS : 0;
   }
 
-  /** Downloads and verifies every image; those already there are only verified. `told`: whether progress is reported. */
+  /**
+   * Downloads and verifies every image; images already there are only verified. `told`: whether progress is reported.
+   */
   async #downloadAll(
     order: Order,
     signal: AbortSignal,

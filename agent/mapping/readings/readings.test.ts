@@ -15,7 +15,7 @@ const PRT = '1.3.6.1.2.1.43';
 const supply = (index: number, cells: Record<number, string>) =>
   Object.entries(cells).map(([column, cell]) => `${PRT}.11.1.1.${column}.1.${index}|${cell}`);
 
-/** What a reading of the wire contract makes of it. */
+/** Checks a reading against the wire contract. */
 function fault(found: FoundReadings | undefined): string | undefined {
   return schemaFault('readings', { session: 's', number: 1, at: '2026-11-30T00:00:00Z', ...found?.readings });
 }
@@ -31,7 +31,7 @@ test.each([
   [500, -2, { level: 500, known: 'exact' }],
   [2, 3, { level: 2, capacity: 3, known: 'steps' }],
   [50, 0, { level: 50, known: 'exact' }],
-  // A little too much is a measurement, the hundredfold a fault.
+  // Slightly over capacity is a measurement; a hundredfold is an error.
   [150, 100, { level: 150, capacity: 100, known: 'exact' }],
   [143_065, 100, { capacity: 100, known: 'unknown' }],
 ] as const)('a level of %s of %s', (level, capacity, expected) => {
@@ -43,7 +43,7 @@ test.each([
   [{ level: 0, known: 'exact' }, 'waste', undefined, true, 'full'],
   [{ level: 5, known: 'exact' }, 'toner', undefined, true, 'ok'],
   [{ level: 5, known: 'exact' }, 'toner', 'low', true, 'low'],
-  // Not all alerts were read: that it is well can't be said.
+  // Not all alerts were read, so "ok" can't be reported.
   [{ level: 5, known: 'exact' }, 'toner', undefined, false, undefined],
   [{ known: 'some' }, 'toner', undefined, true, 'ok'],
   [{ known: 'unknown' }, 'toner', undefined, true, undefined],
@@ -158,7 +158,7 @@ test('what broke off is left out: no empty list, no unknown level, no sum that l
   const set = (oid: string, value: number) => answer.set(oid, { type: 'integer', value });
   set(`${PRT}.11.1.1.5.1.1`, 3);
   set(`${PRT}.11.1.1.9.1.1`, 40);
-  set(`${PRT}.11.1.1.5.1.2`, 3); // Its level is behind the break.
+  set(`${PRT}.11.1.1.5.1.2`, 3); // Its level is after the truncation.
   set(`${PRT}.10.2.1.4.1.2`, 99); // The first marker's row is missing.
   answer.set('1.3.6.1.2.1.1.2.0', { type: 'oid', value: '1.3.6.1.4.1.18334.1.2.1.2.1' });
   set('1.3.6.1.4.1.18334.1.1.1.5.7.2.2.1.5.1.1', 5);
@@ -170,7 +170,7 @@ test('what broke off is left out: no empty list, no unknown level, no sum that l
     { symbol: 'supply.1', kind: 'toner', level: 40, measure: 'unknown', known: 'exact' },
   ]);
   expect(readings.reasons).toBeUndefined();
-  // Single parts stand for themselves, sums don't.
+  // Single parts can be reported alone, sums can't.
   expect(readings.counters).toEqual({ 'impressions-color': 6 });
   expect(missing.map(({ field }) => field).sort()).toEqual([
     'counters',
