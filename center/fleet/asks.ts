@@ -1,6 +1,6 @@
 /**
- * What a printer can read of what was made of its reports (claim 4): `ask/{method}` → `answer/{id}`. A printer only
- * ever sees what is its own.
+ * Lets a printer read what the center concluded from its reports (claim 4): `ask/{method}` → `answer/{id}`. A printer
+ * sees only its own data.
  */
 import type { Logger } from 'pino';
 import { readChunk } from '../../releases/chunks.ts';
@@ -15,12 +15,12 @@ import type { Capabilities } from '../operators/capabilities.ts';
 import type { StoredEntry } from '../queries.ts';
 import { ComputeShare } from '../verdicts/compute-share.ts';
 
-/** What would fit a structure: versions by software subject, models by unit. */
+/** Options for a structure: versions by software subject, models by unit. */
 export type OptionsOf = (structure: Structure) => Record<string, unknown>;
 
 const HOUR_MS = 3_600_000;
 
-/** Errors per 1,000 pages and by code over the entries given (newest first). */
+/** Errors per 1,000 pages, and by code, over the given entries (newest first). */
 export function ratesOf(entries: StoredEntry[]): Record<string, unknown> {
   const byCode = new Tally();
   for (const { code } of entries) byCode.add(code);
@@ -35,7 +35,7 @@ export function ratesOf(entries: StoredEntry[]): Record<string, unknown> {
   };
 }
 
-/** @throws PlatenError payload/schema when no topic can be made of the id */
+/** @throws PlatenError payload/schema when the id cannot be part of a topic */
 function answerTopic(printer: string, id: string): string {
   try {
     return printerTopic.answer(printer, id);
@@ -58,7 +58,7 @@ export class Asks {
 
   /**
    * Answers one ask.
-   * @throws PlatenError payload/* when there is no id to answer to
+   * @throws PlatenError payload/* when the request has no id to answer
    */
   async handle(printer: string, method: string, payload: Buffer): Promise<void> {
     const { id, params = {} } = parsePayload('ask', payload);
@@ -125,7 +125,7 @@ export class Asks {
     }
   }
 
-  /** @throws PlatenError request/busy when the printer has had its share of computing */
+  /** @throws PlatenError request/busy when the printer has used its share of computing */
   #options(printer: string, structure: Structure): Record<string, unknown> {
     const started_ms = performance.now();
     if (this.#share.wait(printer, started_ms) > 0) throw new PlatenError('request/busy');

@@ -1,6 +1,6 @@
 /**
- * Who takes part in updates and counts: printers that leave the fleet and come back, and those that were set aside and
- * are let in again.
+ * Which printers take part in updates and counts: retiring and reinstating printers, and readmitting those that were
+ * set aside.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Conclusion } from '../conclusions.ts';
@@ -28,7 +28,7 @@ export interface SetAsideView {
   release: string;
   reason: string;
   at: string;
-  /** The trouble that tells of it. */
+  /** The trouble that reports it. */
   trouble?: string;
 }
 
@@ -39,7 +39,7 @@ export class Attendance {
     this.#sources = sources;
   }
 
-  /** Acts on what other parts concluded. */
+  /** Handles a conclusion of another part. */
   hear(conclusion: Conclusion): void | Promise<void> {
     if (conclusion.kind === 'reachable') return this.reconsider(conclusion.printer);
   }
@@ -57,8 +57,8 @@ export class Attendance {
   }
 
   /**
-   * A printer takes part no more: its order ends, and campaigns go on without it.
-   * @param hears its agent still hears us
+   * Takes a printer out of the fleet: its order ends, and campaigns continue without it.
+   * @param hears whether its agent is still connected
    */
   async left(printer: string, how: 'retired' | 'revoked', reason: string, hears: boolean): Promise<void> {
     const { orders, campaigns, events } = this.#sources;
@@ -81,7 +81,7 @@ export class Attendance {
     await this.reconsider(printer);
   }
 
-  /** Something that kept a printer from having orders has passed: its verdict may lead to one now. */
+  /** Called when a printer may have orders again: its verdict may now lead to one. */
   async reconsider(printer: string): Promise<void> {
     const { structure, verdictDocument } = (await this.#sources.printers.get(printer)) ?? {};
     if (structure && verdictDocument)
@@ -105,7 +105,7 @@ export class Attendance {
   }
 
   /**
-   * Lets a printer have orders again, and closes the troubles that told that it was set aside.
+   * Lets a printer have orders again, and closes the troubles that reported it set aside.
    * @throws PlatenError request/conflict when it is not set aside
    */
   async readmit(printer: string, reason: string, by: string): Promise<SetAsideView[]> {
@@ -119,7 +119,7 @@ export class Attendance {
       try {
         await troubles.close(trouble, reason, by);
       } catch (error) {
-        // Somebody closed it before, or it is beyond the retention.
+        // It was closed already, or retention has deleted it.
         if (!(error instanceof PlatenError)) throw error;
       }
     }

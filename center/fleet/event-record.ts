@@ -1,7 +1,6 @@
 /**
- * The record of what happened in the fleet within the last hour: fleet events and the documents that are retained for
- * the whole fleet. Ids grow in the order in which rows become visible, on every node: whoever has seen one id has seen
- * all below it.
+ * Records the last hour of fleet events and of retained fleet-wide documents. Ids grow in the order in which rows
+ * become visible, on every node: a reader that has seen one id has seen all lower ones.
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
@@ -19,7 +18,7 @@ export interface RecordedEvent {
   data: string;
 }
 
-/** Which ids there are: `last` was given out already, `first` is the oldest that is still there. */
+/** The range of ids: `last` is the newest assigned, `first` the oldest still stored. */
 export interface RecordBounds {
   first: number | undefined;
   last: number;
@@ -32,9 +31,9 @@ interface PendingEvent {
   data: string;
 }
 
-/** What every retained topic of the whole fleet begins with. */
+/** The prefix of all retained fleet-wide topics. */
 const FLEET_TOPICS = 'platen/v1/fleet/';
-/** Taken by whoever gives out ids, until they are visible: so none becomes visible below one that was read. */
+/** Lock held from the assignment of ids until their commit, so that no id becomes visible below one already read. */
 const LOCK = 73_001;
 const PRUNE_MS = 60_000;
 
@@ -44,13 +43,13 @@ export class EventRecord {
   readonly #now: () => number;
   readonly #written = new Set<() => void>();
   #waiting: PendingEvent[] = [];
-  /** Events that found no place since the last that was written. */
+  /** Events dropped since the last one that was written. */
   #lost = 0;
   #timer: NodeJS.Timeout | undefined;
   #prune: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #stopped = false;
-  /** Events that were not recorded, since the start. */
+  /** Events dropped since the start. */
   lost = 0;
 
   constructor(database: Database, log: Logger, now: () => number) {
@@ -59,7 +58,7 @@ export class EventRecord {
     this.#now = now;
   }
 
-  /** Records every event that is told from now on. */
+  /** Records every event from now on. */
   start(events: FleetEvents): void {
     events.listen((event) => this.add(event.kind, event.printer, JSON.stringify(event)));
     this.#prune = setInterval(() => {
@@ -70,7 +69,7 @@ export class EventRecord {
     this.#prune.unref();
   }
 
-  /** A link that records the fleet's documents as they are published. */
+  /** A link that also records the fleet-wide documents it publishes. */
   over(link: Link): Link {
     return {
       start: (handler) => link.start(handler),
@@ -90,7 +89,7 @@ export class EventRecord {
     this.add('document', printer, JSON.stringify({ topic, document }));
   }
 
-  /** Records one thing soon. Never fails and never waits: what finds no place is told as a gap. */
+  /** Queues one row. Never fails and never waits: when the queue is full, a gap is recorded instead. */
   add(kind: string, printer: string | undefined, data: string): void {
     if (this.#stopped) return;
     if (
@@ -105,7 +104,7 @@ export class EventRecord {
     this.#soon(CENTER_LIMITS.events_gather_ms);
   }
 
-  /** Is told that there is more to read, until the returned function is called. */
+  /** Calls the listener when there is more to read, until the returned function is called. */
   onWritten(listener: () => void): () => void {
     this.#written.add(listener);
     return () => this.#written.delete(listener);
@@ -158,14 +157,14 @@ export class EventRecord {
     if (this.#waiting.length > 0 || this.#lost > 0) this.#soon(wait_ms);
   }
 
-  /** Deletes what is older than an hour. */
+  /** Deletes rows older than an hour. */
   async prune(): Promise<void> {
     if (!this.#database.ready()) return;
     const oldest = new Date(this.#now() - CENTER_LIMITS.events_kept_ms);
     await this.#database.query('DELETE FROM fleet_events WHERE at < $1', [oldest]);
   }
 
-  /** Which ids there are now. */
+  /** The current range of ids. */
   bounds(): Promise<RecordBounds> {
     return this.#database.transaction(async (client: Client) => {
       await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
@@ -179,7 +178,7 @@ export class EventRecord {
     });
   }
 
-  /** The rows behind an id, the oldest first. */
+  /** The rows after an id, oldest first. */
   async read(after: number, limit: number): Promise<RecordedEvent[]> {
     const rows = await this.#database.query<Omit<RecordedEvent, 'id'> & { id: string | number }>(
       'SELECT id, kind, printer, data FROM fleet_events WHERE id > $1 ORDER BY id LIMIT $2',

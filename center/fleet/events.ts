@@ -1,6 +1,6 @@
 /**
- * What happens in the fleet, told once: on `platen/v1/fleet/events/{kind}` for whoever listens there, and to listeners
- * in this process (the story at the terminal, metrics).
+ * Publishes what happens in the fleet on `platen/v1/fleet/events/{kind}`, and tells listeners in this process (the
+ * story at the terminal, metrics).
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
@@ -16,7 +16,7 @@ export class FleetEvents {
   readonly #now: () => number;
   readonly #listeners = new Set<FleetEventListener>();
   readonly #touched = new Set<() => void>();
-  /** One text for each kind: whether somebody listens is looked up by it, and a new text is hashed anew. */
+  /** One string per kind: subscribers are looked up by topic, and a new string would be hashed each time. */
   readonly #topics = new Map<FleetEventKind, string>();
 
   constructor(link: Link, log: Logger, now: () => number) {
@@ -25,7 +25,7 @@ export class FleetEvents {
     this.#now = now;
   }
 
-  /** Tells of something that happened. Never fails: an event is news, not a record (records are in the store). */
+  /** Publishes an event. Never fails: an event is news, not a record (records are in the store). */
   tell(
     kind: FleetEventKind,
     what: string,
@@ -37,7 +37,7 @@ export class FleetEvents {
       topic = fleetTopic.event(kind);
       this.#topics.set(kind, topic);
     }
-    // A fleet that comes back makes three events a printer, and mostly nobody listens.
+    // A reconnecting fleet makes three events a printer, and usually nobody subscribes.
     const heard = this.#link.heard?.(topic) !== false;
     if (!heard && this.#listeners.size === 0) return;
     const event: FleetEvent = { at: new Date(this.#now()).toISOString(), kind, what, ...details };
@@ -50,13 +50,13 @@ export class FleetEvents {
       );
   }
 
-  /** Is told that something happened, not what, until the returned function is called. */
+  /** Calls the listener after each event, without the event, until the returned function is called. */
   touch(listener: () => void): () => void {
     this.#touched.add(listener);
     return () => this.#touched.delete(listener);
   }
 
-  /** Hears every event of this process until the returned function is called. */
+  /** Passes every event of this process to the listener until the returned function is called. */
   listen(listener: FleetEventListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

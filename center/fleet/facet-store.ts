@@ -1,4 +1,4 @@
-/** Values with counts over the printers of a filter: of fields, and of configurations. */
+/** Facets: counts of field values and of configurations over the printers that a filter matches. */
 import { configurationOf } from '../../compatibility/index.ts';
 import type { Structure } from '../../schemas/types.ts';
 import { whereText } from '../../schemas/where.ts';
@@ -9,7 +9,7 @@ import type { ConfigurationItem, Facet, Page, PageRequest } from '../queries.ts'
 import type { PrinterConditions } from './filter-sql.ts';
 import type { PrinterLists } from './printer-lists.ts';
 
-/** A field as it is counted: its values come from the printer's row, or from rows that belong to it. */
+/** How a field is counted: its values are in the printer's row, or in rows that belong to it. */
 interface Counted {
   value: string;
   join?: string;
@@ -52,7 +52,7 @@ function countedOf(field: string, param: (value: unknown) => string): Counted {
   }
 }
 
-/** The filter that finds the printers of one value; of a printer without one, that it has none. */
+/** The filter that matches the printers with a value, or the printers without one. */
 function termFor(field: string, value: string | null): string {
   const [, base = '', name] = /^([a-z]+)(?:[.:](.*))?$/s.exec(field) ?? [];
   return whereText([
@@ -75,7 +75,7 @@ export class FacetRows {
     this.#lists = lists;
   }
 
-  /** The most frequent values of each field, with how many printers have them. */
+  /** The most frequent values of each field, with their numbers of printers. */
   facets(filter: PrinterConditions, fields: readonly string[], limit: number): Promise<Facet[]> {
     return this.#lists.bounded(async (client) => {
       const facets: Facet[] = [];
@@ -106,7 +106,7 @@ export class FacetRows {
     });
   }
 
-  /** Distinct configurations, those of most printers first. */
+  /** Distinct configurations, most frequent first. */
   async configurations(filter: PrinterConditions, page: PageRequest): Promise<Page<ConfigurationItem>> {
     await this.#fillConfigurations();
     const values: unknown[] = [];
@@ -154,7 +154,7 @@ export class FacetRows {
     };
   }
 
-  /** Structures that were stored before configurations had names get theirs. */
+  /** Names the configurations of structures that were stored before configurations had names. */
   async #fillConfigurations(): Promise<void> {
     const most = CENTER_LIMITS.verdict_page_printers;
     for (;;) {

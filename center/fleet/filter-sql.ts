@@ -1,35 +1,35 @@
 /**
- * Filters as conditions of SQL on a row `p` of `printers`. Everything that somebody wrote is a parameter of the
- * statement. The only place where a filter becomes SQL.
+ * Compiles filters to SQL conditions on a row `p` of `printers`. User input only ever becomes statement parameters. The
+ * only place where a filter becomes SQL.
  */
 import { durationMs } from '../../schemas/duration.ts';
 import { type Operator, type Term, type TermValue, timeMs } from '../../schemas/where.ts';
 
-/** What a filter is compiled with. */
+/** The context for compiling a filter. */
 export interface FilterContext {
   now_ms: number;
-  /** The installed versions of a software that lie in a range. */
+  /** The installed versions of a software that are in a range. */
   versions(software: string, range: string): readonly string[];
-  /** Adds a parameter to the statement; gives its place, `$1`. */
+  /** Adds a parameter to the statement and returns its placeholder, such as `$1`. */
   param(value: unknown): string;
 }
 
 /**
- * A filter whose names are resolved: gives its conditions on a row `p` of `printers`, which all have to hold. Its values
- * become parameters through `param`, as those of the statement that it stands in.
+ * A filter with resolved names. Returns its conditions on a row `p` of `printers`, all of which must hold. Its values
+ * become parameters of the enclosing statement through `param`.
  */
 export type PrinterConditions = (param: (value: unknown) => string) => string[];
 
-/** A condition that is true for what a term's values name, whatever its operator negates. */
+/** The condition that a term's values match, before its operator negates it. */
 interface Condition {
   sql: string;
-  /** It is true or false and never unknown, as EXISTS is. */
+  /** It is never NULL, as with EXISTS. */
   total: boolean;
 }
 
 const DAY_MS = 86_400_000;
 
-/** The first text that sorts after everything that begins with `prefix`, byte by byte. */
+/** The first text that sorts, by bytes, after every text with this prefix. */
 function prefixEnd(prefix: string): string {
   return `${prefix}\u{10FFFF}`;
 }
@@ -42,12 +42,12 @@ function isAny({ text, prefix }: TermValue): boolean {
   return prefix && text === '';
 }
 
-/** A text as a pattern of LIKE that finds it anywhere. */
+/** A LIKE pattern that finds the text anywhere. */
 function containing(text: string): string {
   return `%${text.replace(/[\\%_]/g, '\\$&')}%`;
 }
 
-/** That a column has one of the values, or contains one. */
+/** The condition that a column equals, or contains, one of the values. */
 function textIn(column: string, { operator, values }: Term, { param }: FilterContext): string {
   if (operator === '~') {
     return anyOf(
@@ -70,7 +70,7 @@ function textIn(column: string, { operator, values }: Term, { param }: FilterCon
   ]);
 }
 
-/** That a number compares with the values as the term says; `scale` turns what people write into what is stored. */
+/** The condition that a number compares with the values; `scale` converts written units into stored ones. */
 function numberIn(
   column: string,
   { operator, values }: Term,
@@ -94,14 +94,14 @@ const exists = (from: string, where: string): Condition => ({
 });
 const plain = (sql: string): Condition => ({ sql, total: false });
 
-/** Of what was never seen it is true that it was seen before any time, and longer ago than any duration. */
+/** A printer never seen counts as seen before any time, and longer ago than any duration. */
 function seen({ operator, values: [value] }: Term, { now_ms, param }: FilterContext): Condition {
   if (!value || operator === '=' || operator === '!=') {
     return value?.prefix ? plain('p.last_seen IS NOT NULL') : plain('p.last_seen IS NULL');
   }
   const ago_ms = durationMs(value.text);
   const time = new Date(ago_ms === undefined ? (timeMs(value.text) ?? 0) : now_ms - ago_ms);
-  // Less than two hours ago is later than two hours ago.
+  // A smaller age is a later time.
   const flipped = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const;
   const comparison = ago_ms === undefined ? operator : flipped[operator as keyof typeof flipped];
   const compared = `p.last_seen ${comparison} ${param(time)}::timestamptz`;
@@ -120,7 +120,7 @@ function label({ name = '', ...term }: Term, context: FilterContext): Condition 
   const { operator, values } = term;
   const exact = operator !== '~' && values.every(({ prefix }) => !prefix);
   if (!exact) return plain(textIn(`(p.labels->>${context.param(name)}::text)`, term, context));
-  // Containment is what the index of labels answers.
+  // The index of labels supports containment only.
   return plain(
     anyOf(values.map(({ text }) => `p.labels @> ${context.param(JSON.stringify({ [name]: text }))}::jsonb`)),
   );
@@ -145,7 +145,7 @@ function trouble(term: Term, context: FilterContext): Condition {
 
 const COUNT_MAX = 2 ** 31 - 1;
 
-/** The number of open troubles, compared as whole numbers: only those an index compares. */
+/** The number of open troubles, compared as whole numbers because the index holds whole numbers. */
 function openTroubles({ operator, values }: Term, { param }: FilterContext): string {
   const comparison = operator === '!=' ? '=' : operator;
   return anyOf(
@@ -163,7 +163,7 @@ function openTroubles({ operator, values }: Term, { param }: FilterContext): str
 const OPEN_TROUBLES = `t.printer = p.id AND t.state IN ('open', 'escalated')`;
 const CURRENT_SUPPLIES = 's.printer = p.id AND s.until_at IS NULL';
 
-/** What a term's values find. */
+/** The condition that a term's values match. */
 function found(term: Term, context: FilterContext): Condition {
   const { param, now_ms } = context;
   switch (term.field) {
@@ -231,14 +231,14 @@ function found(term: Term, context: FilterContext): Condition {
   }
 }
 
-/** Whether an operator turns a term around: a printer is found by exactly one of `=` and `!=`. */
+/** Whether an operator negates its term: every printer matches exactly one of `=` and `!=`. */
 function negates(operator: Operator): boolean {
   return operator === '!=';
 }
 
 const VERDICTS = ['compatible', 'incompatible', 'unknown', 'none'];
 
-/** `verdict!=compatible` says that it is one of the others: those an index finds. */
+/** `verdict!=compatible` as a list of the other verdicts, which an index can answer. */
 function complement(term: Term): Term {
   const { field, operator, values } = term;
   if (field !== 'verdict' || operator !== '!=' || values.some(isAny)) return term;
@@ -246,7 +246,7 @@ function complement(term: Term): Term {
   return { ...term, operator: '=', values: others.map((text) => ({ text, prefix: false })) };
 }
 
-/** The conditions of a filter, which all have to hold; none where the filter has no terms. */
+/** The conditions of a filter, all of which must hold; none when the filter has no terms. */
 export function filterConditions(terms: readonly Term[], context: FilterContext): string[] {
   return terms.map((written) => {
     const term = complement(written);
@@ -256,7 +256,7 @@ export function filterConditions(terms: readonly Term[], context: FilterContext)
   });
 }
 
-/** The ranges whose versions have to be known before a filter is compiled. */
+/** The ranges that must be resolved to versions before a filter is compiled. */
 export function rangesOf(terms: readonly Term[]): { software: string; range: string }[] {
   return terms.flatMap(({ field, name: id = '', operator, values }) => {
     if (field !== 'software' || values.some(isAny)) return [];

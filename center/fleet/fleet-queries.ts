@@ -1,4 +1,4 @@
-/** What operators ask of the fleet, in the words of the request methods: the SQL is in `printer-*.ts`. */
+/** Answers operators' questions about the fleet in the shapes of the request methods; the SQL is in `printer-*.ts`. */
 import type { FleetSummary } from '../../schemas/types.ts';
 import { parseWhere, type Term, termsOfFilter } from '../../schemas/where.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
@@ -44,12 +44,12 @@ function itemOf(row: PrinterRow): PrinterItem {
   };
 }
 
-/** The terms of a filter, whichever way it was written. */
+/** The terms of a filter, written as an object or as a text. */
 export function termsOf({ where, ...filter }: FleetFilter): Term[] {
   return [...termsOfFilter(filter), ...(where === undefined ? [] : parseWhere(where))];
 }
 
-/** What a cursor holds of the values that a list is sorted by. */
+/** The type of the sort value in a cursor, by order. */
 const PLACE_KINDS = {
   id: 'text',
   model: 'text',
@@ -58,14 +58,14 @@ const PLACE_KINDS = {
   verdict: 'text',
   troubles: 'number',
 } as const;
-/** Stands in a cursor for a value that is missing, beside the word that says so. */
+/** The value in a cursor when it is missing; a marker beside it says so. */
 const NO_VALUE = { text: '', time: '1970-01-01T00:00:00Z', number: '0' } as const;
 
 function kindOf(sort: PrinterSort): 'text' | 'time' | 'number' {
   return PLACE_KINDS[sort.replace('-', '') as keyof typeof PLACE_KINDS];
 }
 
-/** The total is kept in the cursor: all pages of a list then say the same, and only the first one counts. */
+/** The cursor keeps the total, so that only the first page counts and all pages agree. */
 function cursorAt({ value, id }: Place, sort: PrinterSort, total: Total | undefined): string {
   return cursorOf(`printers ${sort}`, [
     value === null ? 'none' : 'value',
@@ -96,8 +96,8 @@ export class StoredFleet implements FleetQueries {
   readonly #readings: (printer: string) => Promise<LatestReadings | undefined>;
 
   /**
-   * @param heard when a printer was last heard of, where the store doesn't know it yet
-   * @param readings the latest that a printer said of what it counts and holds
+   * @param heard when a printer was last heard of, where that is not stored yet
+   * @param readings the latest counters and supplies of a printer
    */
   constructor(
     { printers, lists, facets }: { printers: Printers; lists: PrinterLists; facets: FacetRows },
@@ -124,7 +124,7 @@ export class StoredFleet implements FleetQueries {
   async list(filter: FleetFilter, page: PageRequest, sort: PrinterSort = 'id'): Promise<PrinterPage> {
     const compiled = await this.conditions(filter);
     const from = page.cursor === undefined ? undefined : placeOf(page.cursor, sort);
-    // One more than asked for tells whether there is a next page.
+    // One extra row tells whether there is a next page.
     const limit = page.limit + 1;
     const { printers: listed, total } = page.counted
       ? await this.#lists.countedList(compiled, sort, limit, from)
@@ -207,7 +207,7 @@ export class StoredFleet implements FleetQueries {
     };
   }
 
-  /** Counts for the fleet's summary; troubles and campaigns are counted by those who keep them. */
+  /** Counts for the fleet's summary; troubles and campaigns are counted by their own parts. */
   async counts(): Promise<
     Pick<FleetSummary, 'printers' | 'left' | 'presence' | 'unreachable' | 'verdict' | 'model'>
   > {

@@ -1,4 +1,4 @@
-/** What is known of printers and said to them, put together: questions, requests, policies, and when each was heard. */
+/** Assembles the fleet part: asks, requests, policies and the times at which printers were last heard of. */
 import type { CenterContext } from '../context.ts';
 import type { PrinterPast } from '../queries.ts';
 import { StoredFleet } from './fleet-queries.ts';
@@ -13,11 +13,11 @@ export interface Fleet {
   readonly requests: PrinterRequests;
   readonly policies: Policies;
   readonly lastSeen: LastSeen;
-  /** A printer was removed: nothing is remembered of it. */
+  /** Forgets a printer that was removed. */
   forget(printer: string): void;
 }
 
-/** @param matcher tells which versions of a software lie in a range */
+/** @param matcher tells whether a version of a software is in a range */
 export function createFleet(
   { store, link, log, now }: CenterContext,
   matcher: ConstructorParameters<typeof StoredFleet>[1],

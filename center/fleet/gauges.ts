@@ -1,7 +1,6 @@
 /**
- * What of the fleet somebody is woken by, as gauges: printers by presence and verdict, open troubles, orders under way,
- * and how long the oldest things wait. Counted when somebody scrapes, and not again at once: counting costs the database
- * what a summary costs.
+ * Fleet gauges to alert on: printers by presence and verdict, open troubles, orders under way, and the age of the
+ * oldest waiting things. Counted on a scrape and cached, because a count costs the database as much as a summary.
  */
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
@@ -18,7 +17,7 @@ export interface FleetGaugesParts {
   now(): number;
 }
 
-/** What was counted: by gauge, and within it by label. */
+/** Counts by gauge and label. */
 export interface FleetCounts {
   presence: Record<string, number>;
   verdict: Record<string, number>;
@@ -29,7 +28,7 @@ export interface FleetCounts {
 }
 
 const SEVERITIES = ['critical', 'major', 'minor'];
-/** Gauges that exist at zero too: an alert on one that is missing never fires. */
+/** Gauges exported at zero too, because an alert on a missing one never fires. */
 const PRESENCES = ['online', 'offline'];
 const VERDICTS = ['compatible', 'incompatible', 'unknown', 'none'];
 
@@ -37,7 +36,7 @@ function withZeros(names: readonly string[], counts: Record<string, number>): Re
   return { ...Object.fromEntries(names.map((name) => [name, 0])), ...counts };
 }
 
-/** Counts rows by a word. */
+/** Counts rows by one word of each. */
 async function countBy(database: Database, sql: string): Promise<Record<string, number>> {
   const rows = await database.query<{ word: string; n: number }>(sql);
   return Object.fromEntries(rows.map(({ word, n }) => [word, n]));
@@ -84,7 +83,7 @@ export class FleetGauges {
     });
   }
 
-  /** What was counted a moment ago, or is counted now; undefined while the database doesn't answer. */
+  /** Recent counts, or new ones; undefined while the database doesn't answer. */
   #current(): Promise<FleetCounts | undefined> {
     const now_ms = performance.now();
     const { gauges_kept_ms, gauges_share_max } = CENTER_LIMITS;
@@ -97,7 +96,7 @@ export class FleetGauges {
           return counts;
         },
         (error: unknown) => {
-          // The gauges are missing then, which can be seen; the other metrics are told all the same.
+          // The fleet gauges are then missing, which an alert can see; the other metrics are still served.
           this.#parts.log.warn({ reason: reasonOf(error) }, 'the fleet was not counted');
           return undefined;
         },

@@ -1,11 +1,11 @@
-/** Labels that operators set over those that printers report. */
+/** Labels that operators set; they override those that printers report. */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Database } from '../database/database.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 
 export interface LabelChange {
   set: Readonly<Record<string, string>>;
-  /** Names whose set labels go; what the printer itself reports shows again. */
+  /** Names of set labels to remove; labels that the printer reports show again. */
   remove: readonly string[];
 }
 
@@ -17,14 +17,14 @@ export class LabelRows {
   }
 
   /**
-   * Changes the set labels of printers, of all or of none.
-   * @returns how many there were
-   * @throws PlatenError request/conflict when one would have too many
+   * Changes the set labels of all these printers or of none.
+   * @returns the number of printers
+   * @throws PlatenError request/conflict when a printer would have too many labels
    */
   async change(printers: readonly string[], { set, remove }: LabelChange): Promise<number> {
     const most = CENTER_LIMITS.labels_set_max;
     return this.#database.transaction(async (client) => {
-      // In the order of their ids, so that two who label the same printers don't wait for each other.
+      // Locked in the order of ids, so that two requests for the same printers don't deadlock.
       await client.query('SELECT 1 FROM printers WHERE id = ANY($1) ORDER BY id FOR UPDATE', [printers]);
       const { rows } = await client.query<{ id: string; labels: number }>(
         `WITH changed AS (

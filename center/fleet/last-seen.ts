@@ -1,6 +1,6 @@
 /**
- * When each printer was last heard of. Every uplink moves it, which costs the way in no more than an entry in a map:
- * what changed is written together, once a minute, and whoever asks meanwhile is told what is not written yet.
+ * When each printer was last heard of. An uplink only sets an entry in a map; changes are written in batches once a
+ * minute, and queries meanwhile read the map first.
  */
 
 import type { Logger } from 'pino';
@@ -8,9 +8,9 @@ import { Serial } from '../../base/serial.ts';
 import { reasonOf } from '../../schemas/errors.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 
-/** The durable side. */
+/** Stores the times. */
 export interface LastSeenStore {
-  /** Writes times that are later than what is there; gives the printers that it could not come to just now. */
+  /** Writes times that are later than the stored ones. Returns the printers that were skipped. */
   putLastSeen(list: readonly (readonly [printer: string, at: number])[]): Promise<string[]>;
 }
 
@@ -18,9 +18,9 @@ export class LastSeen {
   readonly #store: LastSeenStore;
   readonly #now: () => number;
   readonly #log: Logger;
-  /** Heard of since the last write. */
+  /** Times since the last write. */
   #heard = new Map<string, number>();
-  /** Being written. */
+  /** Times that are being written. */
   #writing = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   readonly #flushes = new Serial();
@@ -36,29 +36,29 @@ export class LastSeen {
     this.#timer.unref();
   }
 
-  /** Writes what is not written yet. */
+  /** Writes the remaining times. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.flush();
   }
 
-  /** Something came from a printer just now. */
+  /** Records that a message from a printer has just arrived. */
   hear(printer: string): void {
     this.#heard.set(printer, this.#now());
   }
 
-  /** When a printer was last heard of, if that is not in the store yet; ms since the epoch. */
+  /** When a printer was last heard of, in ms since the epoch, if that is not stored yet. */
   of(printer: string): number | undefined {
     return this.#heard.get(printer) ?? this.#writing.get(printer);
   }
 
-  /** A printer was removed: nothing of it is written any more. */
+  /** Forgets a removed printer, so that nothing is written for it. */
   forget(printer: string): void {
     this.#heard.delete(printer);
     this.#writing.delete(printer);
   }
 
-  /** Writes what was heard until now, a page at a time. Never rejects: it stays to be written. */
+  /** Writes the times so far, in pages. Never rejects: times that failed to be written are kept for the next try. */
   flush(): Promise<void> {
     return this.#flushes.run(() => this.#flush());
   }

@@ -1,6 +1,6 @@
 /**
- * Reporting policies: the fleet's default, and what single printers have instead. A printer's policy is a retained
- * document, so it finds it when it connects.
+ * Reporting policies: the fleet's default and overrides of single printers. A policy is a retained document, so a
+ * printer gets it when it connects.
  */
 import { printerTopic } from '../../schemas/topics.ts';
 import type { Policy } from '../../schemas/types.ts';
@@ -15,7 +15,7 @@ export const DEFAULT_POLICY: Policy = {
   readings: { every: 'PT1H', onChange: true },
 };
 
-/** The durable side of policies. */
+/** Stores policies. */
 export interface PolicyStore {
   defaultPolicy(): Promise<Policy | undefined>;
   putDefaultPolicy(policy: Policy): Promise<void>;
@@ -23,7 +23,7 @@ export interface PolicyStore {
   putPolicy(printer: string, policy: Policy): Promise<void>;
 }
 
-/** `change` over `base`, group by group, so that one can be set without repeating the other. */
+/** Merges `change` over `base` by group, so that one group can be set without repeating the others. */
 export function mergePolicy(base: Policy, change: Policy): Policy {
   return {
     structure: { ...base.structure, ...change.structure },
@@ -35,9 +35,12 @@ export function mergePolicy(base: Policy, change: Policy): Policy {
 export class Policies {
   readonly #store: PolicyStore;
   readonly #link: Link;
-  /** What was set, kept in memory: a reconnect storm must not ask the database for a policy that nobody set. */
+  /**
+   * The policies that were set, in memory: a reconnect storm must not query the database for a policy that nobody
+   * set.
+   */
   #default: Policy | undefined;
-  /** Printers that were told since this start; the documents are retained, so once is enough. */
+  /** Printers whose policy was published since the start; the documents are retained, so once is enough. */
   readonly #told = new Set<string>();
 
   constructor(store: PolicyStore, link: Link) {
@@ -45,32 +48,32 @@ export class Policies {
     this.#link = link;
   }
 
-  /** Takes up the default that was set before. */
+  /** Loads the stored default. */
   async load(): Promise<void> {
     this.#default = await this.#store.defaultPolicy();
   }
 
-  /** Acts on what other parts concluded. */
+  /** Handles a conclusion of another part. */
   hear(conclusion: Conclusion): void | Promise<void> {
     if (conclusion.kind !== 'presence' || !conclusion.online) return;
-    // A printer that was not there when the default was set gets it when it comes.
+    // A printer that was offline when the default was set gets it when it connects.
     if (this.#default === undefined || this.#told.has(conclusion.printer)) return;
     return this.tell(conclusion.printer);
   }
 
-  /** The policy that holds for a printer: its own over the fleet's default over the contract's. */
+  /** The effective policy of a printer: its own over the fleet's default over the contract's. */
   async of(printer: string): Promise<Policy> {
     const fleet = mergePolicy(DEFAULT_POLICY, this.#default ?? {});
     return mergePolicy(fleet, (await this.#store.policyOf(printer)) ?? {});
   }
 
-  /** Sets what one printer has instead of the default, and tells it. */
+  /** Sets one printer's override of the default and publishes it. */
   async set(printer: string, change: Policy): Promise<void> {
     await this.#store.putPolicy(printer, mergePolicy((await this.#store.policyOf(printer)) ?? {}, change));
     await this.tell(printer);
   }
 
-  /** Sets the fleet's default. The printers are told by whoever asked, in pages. */
+  /** Sets the fleet's default. The caller publishes it to the printers, in pages. */
   async setDefault(change: Policy): Promise<void> {
     const policy = mergePolicy(this.#default ?? {}, change);
     await this.#store.putDefaultPolicy(policy);
@@ -78,12 +81,12 @@ export class Policies {
     this.#told.clear();
   }
 
-  /** A printer was removed: whoever gets its id is told anew. */
+  /** Forgets a removed printer, so that the next printer with its id gets its policy. */
   forget(printer: string): void {
     this.#told.delete(printer);
   }
 
-  /** Publishes the policy that holds for a printer on its retained topic. */
+  /** Publishes the effective policy of a printer on its retained topic. */
   async tell(printer: string): Promise<void> {
     const policy = await this.of(printer);
     await this.#link.publish(printerTopic.policy(printer), JSON.stringify(policy), { qos: 1, retain: true });

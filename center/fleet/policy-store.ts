@@ -1,4 +1,4 @@
-/** How printers report: the fleet's default, and what single printers have instead. */
+/** Stores reporting policies: the fleet's default and overrides of single printers. */
 import type { Policy } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
 import { storableJson } from '../ingest/storable.ts';

@@ -1,6 +1,6 @@
 /**
- * Lists of printers by a filter, in one of the orders that have an index, and how many match. Every statement is bounded
- * in time: a filter that no index answers has to look at every printer.
+ * Lists and counts the printers of a filter, in one of the indexed orders. Every statement has a timeout, because a
+ * filter without a usable index scans all printers.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Term } from '../../schemas/where.ts';
@@ -13,9 +13,9 @@ import { fromRow, PRINTER_COLUMNS, type PrinterRow, type Row } from './printer-r
 interface SortColumn {
   column: string;
   type: 'text' | 'timestamptz' | 'int';
-  /** The value as a text that sorts its printer again. */
+  /** The value as a text, from which a cursor restores its place in the order. */
   text: string;
-  /** Whether printers may have no value. */
+  /** Whether the value may be missing. */
   nullable: boolean;
 }
 
@@ -33,7 +33,7 @@ const SORT_COLUMNS: Record<PrinterSortKey, SortColumn> = {
   troubles: { column: 'p.open_troubles', type: 'int', text: 'p.open_troubles::text', nullable: false },
 };
 
-/** The last printer of a page: its value of what the list is sorted by, null where it has none. */
+/** The last printer of a page and its sort value; null when it has none. */
 export interface Place {
   value: string | null;
   id: string;
@@ -44,7 +44,7 @@ export interface ListedPrinter {
   place: Place;
 }
 
-/** Whether a version of a software lies in a range: the catalog knows in which order its versions stand. */
+/** Whether a version of a software is in a range, in the catalog's order of its versions. */
 export type RangeMatcher = (software: string, range: string) => (version: string) => boolean;
 
 function whereClause(conditions: readonly string[]): string {
@@ -57,14 +57,14 @@ function keyOfSort(sort: PrinterSort): PrinterSortKey {
   return sort.replace('-', '') as PrinterSortKey;
 }
 
-/** `FROM printers p WHERE …` with the values of its parameters. */
+/** `FROM printers p WHERE …` and its parameters. */
 function fromPrinters(filter: PrinterConditions): { from: string; values: unknown[] } {
   const values: unknown[] = [];
   const conditions = filter((value) => `$${values.push(value)}`);
   return { from: `FROM printers p ${whereClause(conditions)}`, values };
 }
 
-/** A page of the printers that have a value of what is sorted by, or of those that have none. */
+/** A page of the printers that have a sort value, or of those that have none. */
 export function pageOf(
   filter: PrinterConditions,
   sort: PrinterSort,
@@ -92,8 +92,8 @@ export function pageOf(
 }
 
 /**
- * A page of the printers of a filter that finds few: they are all found first, then sorted. Walking an index of the
- * order instead, as `pageOf` does, comes to few of them late where the order has to do with the filter.
+ * A page for a filter that matches few printers: finds them all, then sorts. Walking the index of the order, as
+ * `pageOf` does, can take long to reach a match when the order correlates with the filter.
  */
 export function fewPageOf(
   filter: PrinterConditions,
@@ -126,13 +126,13 @@ export function fewPageOf(
   };
 }
 
-/** Postgres ends a statement that takes too long with it. */
+/** The code with which Postgres cancels a statement that takes too long. */
 const QUERY_CANCELED = '57014';
 
 export class PrinterLists {
   readonly #database: Database;
   readonly #ms_max: number;
-  /** By filter, the oldest first. */
+  /** By filter, oldest first. */
   readonly #estimates = new Map<string, { total: Total; at: number }>();
 
   constructor(database: Database, ms_max: number = CENTER_LIMITS.filter_ms_max) {
@@ -141,13 +141,13 @@ export class PrinterLists {
   }
 
   /**
-   * Reads in one snapshot and within a time.
+   * Reads in one snapshot, with a timeout.
    * @throws PlatenError request/filter-too-slow
    */
   async bounded<T>(work: (client: Client) => Promise<T>): Promise<T> {
     try {
       return await this.#database.borrow(async (client) => {
-        // One round trip. Compiling a statement costs more than such a list does.
+        // One round trip. JIT compilation costs more than such a list.
         await client.query(
           `BEGIN READ ONLY; SET LOCAL statement_timeout = ${this.#ms_max}; SET LOCAL jit = off`,
         );
@@ -163,7 +163,7 @@ export class PrinterLists {
     }
   }
 
-  /** A filter whose ranges are resolved to the versions that are installed anywhere. */
+  /** A filter whose ranges are resolved to installed versions. */
   async compile(terms: readonly Term[], matcher: RangeMatcher, now_ms: number): Promise<PrinterConditions> {
     const installed = new Map<string, string[]>();
     for (const { software } of rangesOf(terms)) {
@@ -174,7 +174,7 @@ export class PrinterLists {
     return (param) => filterConditions(terms, { now_ms, param, versions });
   }
 
-  /** A page of printers in an order, those after `after`. */
+  /** A page of printers in an order, after `after`. */
   async list(
     filter: PrinterConditions,
     sort: PrinterSort,
@@ -198,8 +198,8 @@ export class PrinterLists {
   }
 
   /**
-   * A page, and how many match in all.
-   * @param from where the page begins, and how many matched when the first one was asked for
+   * A page, and the total number of matches.
+   * @param from where the page begins, and the total from the first page
    */
   async countedList(
     filter: PrinterConditions,
@@ -216,7 +216,7 @@ export class PrinterLists {
     return { printers: await this.list(filter, sort, limit, place), total };
   }
 
-  /** A page of a filter that finds few printers; undefined where it finds many. */
+  /** A page for a filter that matches few printers; undefined if it matches many. */
   async #few(
     filter: PrinterConditions,
     sort: PrinterSort,
@@ -237,7 +237,7 @@ export class PrinterLists {
     };
   }
 
-  /** The estimate for a filter of which it was found a moment ago that it finds many. */
+  /** The cached estimate for a filter that recently matched many printers. */
   #estimateOf(filter: PrinterConditions): Total | undefined {
     const kept = this.#estimates.get(JSON.stringify(fromPrinters(filter)));
     return kept && performance.now() - kept.at < CENTER_LIMITS.estimates_kept_ms ? kept.total : undefined;
@@ -253,7 +253,7 @@ export class PrinterLists {
     }
   }
 
-  /** How many match: counted up to a bound, estimated beyond it. Estimates are kept for some seconds. */
+  /** The number of matches: counted up to a bound, estimated beyond it. Estimates are cached for some seconds. */
   async total(filter: PrinterConditions, exactMax: number = CENTER_LIMITS.exact_total_max): Promise<Total> {
     const usual = exactMax === CENTER_LIMITS.exact_total_max;
     const kept = usual ? this.#estimateOf(filter) : undefined;
@@ -277,7 +277,7 @@ export class PrinterLists {
     });
   }
 
-  /** How many match, exactly, however many they are. */
+  /** The exact number of matches. */
   async count(filter: PrinterConditions): Promise<number> {
     const { from, values } = fromPrinters(filter);
     return this.bounded(async (client) => {
@@ -286,7 +286,7 @@ export class PrinterLists {
     });
   }
 
-  /** The ids of all that match, in their order. */
+  /** The ids of all matches, in ascending order. */
   async ids(filter: PrinterConditions): Promise<string[]> {
     const { from, values } = fromPrinters(filter);
     return this.bounded(async (client) => {
@@ -295,7 +295,7 @@ export class PrinterLists {
     });
   }
 
-  /** Which versions of a software are installed anywhere. */
+  /** The versions of a software that are installed in the fleet. */
   async #versionsOf(software: string): Promise<string[]> {
     const rows = await this.#database.query<{ version: string }>(
       `WITH RECURSIVE v AS (

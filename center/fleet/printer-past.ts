@@ -1,4 +1,4 @@
-/** What happened to one printer, asked of the store. */
+/** Queries the history of one printer. */
 import type { Database } from '../database/database.ts';
 import type { PrinterPast } from '../queries.ts';
 import { printerOrders } from '../update/orders/printer-orders.ts';

@@ -1,7 +1,7 @@
-/** Rows of `printers`: what is read of them, and what it is called outside of the store. */
+/** Rows of `printers`: the columns that are read, and their names outside the store. */
 import type { Verdict } from '../../schemas/types.ts';
 
-/** Whether a printer takes part. Those that don't are shown, and neither counted nor updated. */
+/** Whether a printer takes part. Printers that don't are listed, but neither counted nor updated. */
 export type Standing = 'active' | 'retired' | 'revoked';
 
 export interface PrinterRow {
@@ -20,12 +20,12 @@ export interface PrinterRow {
   standing: Standing;
   standingAt?: string;
   standingReason?: string;
-  /** What its agent last said of the device, when it speaks of it at all. */
+  /** The agent's last report on the device; agents inside a printer send none. */
   device?: 'reachable' | 'unreachable';
   deviceAt?: string;
 }
 
-/** A row of `printers` as the database gives it. */
+/** A row of `printers` as the database returns it. */
 export interface Row {
   id: string;
   online: boolean;

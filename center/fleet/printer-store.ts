@@ -1,6 +1,6 @@
 /**
- * What is stored of printers: one with all that is known, its entries, counts over the fleet. Lists are in
- * `printer-lists.ts`.
+ * Reads and writes single printers: their details, log entries, standing and open troubles, and the counts over the
+ * fleet. Lists are in `printer-lists.ts`.
  */
 import { Tally } from '../../schemas/tally.ts';
 import type { LogEntry, Structure, Verdict } from '../../schemas/types.ts';
@@ -24,12 +24,12 @@ export interface EntryRow extends LogEntry {
 }
 
 export interface FleetCounts {
-  /** Those that take part; all other counts are of them too. */
+  /** Printers that take part; the other counts include only these. */
   printers: number;
-  /** Those that don't. */
+  /** Printers that don't take part. */
   left: { retired: number; revoked: number };
   presence: { online: number; offline: number };
-  /** Of those online, how many whose agent can't reach the device. */
+  /** Online printers whose agent can't reach the device. */
   unreachable: number;
   verdict: Record<string, number>;
   model: Record<string, number>;
@@ -42,7 +42,7 @@ export class Printers {
     this.#database = database;
   }
 
-  /** Of these ids those that no printer has. */
+  /** The ids that no printer has. */
   async missing(printers: readonly string[]): Promise<string[]> {
     const rows = await this.#database.query<{ id: string }>(
       `SELECT id FROM unnest($1::text[]) AS asked(id)
@@ -52,7 +52,7 @@ export class Printers {
     return rows.map(({ id }) => id);
   }
 
-  /** All that is known of a printer, or undefined when there is none of this id. */
+  /** A printer's details; undefined when no printer has this id. */
   async get(id: string): Promise<PrinterDetails | undefined> {
     const [row] = await this.#database.query<
       Row & { document: Structure | null; received: Date | null; judged: Verdict | null }
@@ -76,7 +76,7 @@ export class Printers {
     };
   }
 
-  /** What changed in a printer, the latest first. */
+  /** Changes in a printer's structure, newest first. */
   async history(
     id: string,
     limit: number,
@@ -100,8 +100,8 @@ export class Printers {
   }
 
   /**
-   * A page of a printer's entries, the latest first by the printer's clock. `before` is the last entry of the page
-   * before.
+   * A page of a printer's entries, newest first by the printer's clock. `before` is the last entry of the previous
+   * page.
    */
   async errors(
     id: string,
@@ -195,9 +195,8 @@ export class Printers {
   }
 
   /**
-   * Writes when printers were last heard of, where that is later than what is there. A row that somebody else is
-   * writing is left out rather than waited for.
-   * @returns the printers that were left out
+   * Moves `last_seen` forward. A row that another transaction has locked is skipped, not waited for.
+   * @returns the printers that were skipped
    */
   async putLastSeen(list: readonly (readonly [printer: string, at: number])[]): Promise<string[]> {
     const rows = await this.#database.query<{ id: string }>(
@@ -213,8 +212,7 @@ export class Printers {
   }
 
   /**
-   * Says whether a printer takes part. One whose credentials were revoked stays so: it is enrolled again instead. Those
-   * that leave are taken out of the campaigns that have not come to them.
+   * Sets whether a printer takes part. A revoked printer stays revoked until it is enrolled again.
    * @returns undefined when there is no such printer
    */
   async setStanding(
@@ -235,8 +233,7 @@ export class Printers {
   }
 
   /**
-   * Tells which rules a printer has open troubles of (one id a trouble): what lists are filtered by. To be called in
-   * the transaction that opens or closes them.
+   * Replaces the open troubles of printers that lists filter by. Call it in the transaction that opens or closes them.
    */
   async setOpenTroubles(
     list: { printer: string; open: { trouble: string; rule: string }[] }[],

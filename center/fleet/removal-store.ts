@@ -1,4 +1,4 @@
-/** What is stored of printers that are removed: what goes, and what is kept under another name. */
+/** SQL for the removal of printers: which rows are deleted, and which are kept under another name. */
 import type { Client, Database } from '../database/database.ts';
 import { removedName } from '../database/removed-printers.ts';
 
@@ -8,7 +8,7 @@ export interface Removal {
   at: Date;
 }
 
-/** Statements that delete what a printer is now; $1: its id. */
+/** Statements that delete a printer's current state; $1: its id. */
 const DELETED = [
   'printer_troubles',
   'structures',
@@ -27,18 +27,18 @@ const DELETED = [
 ]
   .map((table) => `DELETE FROM ${table} WHERE printer = $1`)
   .concat(
-    // Those that were exchanged are history.
+    // Exchanged supplies are history, which is renamed instead.
     'DELETE FROM supply_intervals WHERE printer = $1 AND until_at IS NULL',
     "DELETE FROM policies WHERE scope = 'printer' AND key = $1",
     "DELETE FROM credentials WHERE name = $1 AND role = 'printer'",
     'DELETE FROM printers WHERE id = $1',
   );
 
-/** Statements that rename records of what happened, which go when the retention drops them; $1: the id, $2: the name. */
+/** Statements that rename historic records, which retention deletes later; $1: the id, $2: the new name. */
 const RENAMED = [
   'UPDATE log_streams SET printer = $2 WHERE printer = $1',
   'UPDATE troubles SET printer = $2 WHERE printer = $1',
-  // Found by its orders: there is no index by printer.
+  // Joined over the printer's orders, because there is no index by printer.
   `UPDATE update_reports r SET printer = $2 FROM executions e
    WHERE e.printer = $1 AND r.execution = e.id AND r.printer = $1`,
   `UPDATE executions SET printer = $2, publish_due = false WHERE printer = $1`,
@@ -61,8 +61,7 @@ export class RemovalStore {
   }
 
   /**
-   * Marks printers as being removed; from then on they take part in nothing. Those that are marked already stay as
-   * they are.
+   * Marks printers as being removed, so that they take part in nothing. Marking twice changes nothing.
    */
   async begin(printers: readonly string[], at: Date): Promise<void> {
     await this.#database.query(
@@ -75,14 +74,14 @@ export class RemovalStore {
     );
   }
 
-  /** Printers of which the removal was begun and not finished. */
+  /** Printers whose removal has begun and not finished. */
   pending(): Promise<Removal[]> {
     return this.#database.query<{ printer: string; at: Date }>(
       'SELECT printer, at FROM removals ORDER BY at, printer',
     );
   }
 
-  /** Deletes what a printer is, and renames what is kept of it, within a transaction. Once more it changes nothing. */
+  /** Deletes a printer's state and renames its records in one transaction. Idempotent. */
   async forget(client: Client, { printer, at }: Removal): Promise<void> {
     const name = removedName(printer, at);
     await client.query(
@@ -95,10 +94,10 @@ export class RemovalStore {
     for (const text of DELETED) await client.query(text, [printer]);
   }
 
-  /** Nothing is left to be done for them: their ids are free. */
+  /** Ends removals: the ids are free. */
   async finish(removals: readonly Removal[]): Promise<void> {
     await this.#database.transaction(async (client) => {
-      // Once more, for what somebody was about to write.
+      // A second time, for rows that were written in between.
       for (const removal of removals) await this.forget(client, removal);
       await client.query('DELETE FROM removals WHERE printer = ANY($1)', [
         removals.map(({ printer }) => printer),

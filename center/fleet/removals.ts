@@ -1,7 +1,7 @@
 /**
- * Removing printers for good: whoever gets such an id next inherits nothing, and what retention keeps stays under another
- * name. The durable mark comes first and goes last, so that a start after a kill finishes what was begun; every step
- * may be done twice.
+ * Removes printers for good: the next printer with such an id inherits nothing, and records that retention keeps are
+ * renamed. A durable mark is written first and deleted last, so that a start after a kill finishes the removal. Every
+ * step is idempotent.
  */
 import type { Logger } from 'pino';
 import { Serial } from '../../base/serial.ts';
@@ -37,10 +37,10 @@ export interface RemovalSources {
   now(): number;
 }
 
-/** Which printers were removed and not enrolled since: nothing of them is taken, and nothing is retained for them. */
+/** Printers that were removed and not enrolled since: their messages are refused, and nothing is retained for them. */
 export class RemovedPrinters {
   readonly #removed = new Set<string>();
-  /** Their removal was begun and is not finished. */
+  /** Printers whose removal has begun and not finished. */
   readonly #pending = new Set<string>();
 
   /** Whether a printer was removed, or is being removed, and was not enrolled since. */
@@ -48,12 +48,12 @@ export class RemovedPrinters {
     return this.#removed.has(printer);
   }
 
-  /** Printers whose removal was begun and has not come to its end. */
+  /** Printers whose removal has begun and not finished. */
   get pending(): ReadonlySet<string> {
     return this.#pending;
   }
 
-  /** Their removal begins. */
+  /** Records that their removal begins. */
   begin(printers: readonly string[]): void {
     for (const printer of printers) {
       this.#removed.add(printer);
@@ -61,7 +61,7 @@ export class RemovedPrinters {
     }
   }
 
-  /** Their removal could not be begun. */
+  /** Records that their removal could not begin. */
   giveUp(printers: readonly string[]): void {
     for (const printer of printers) {
       this.#pending.delete(printer);
@@ -73,37 +73,37 @@ export class RemovedPrinters {
     this.#pending.delete(printer);
   }
 
-  /** Acts on what other parts concluded: printers that are enrolled are heard again. */
+  /** Handles a conclusion of another part: a printer that is enrolled again is accepted again. */
   hear(conclusion: Conclusion): void {
     if (conclusion.kind !== 'enrolled') return;
     for (const printer of conclusion.printers) if (!this.#pending.has(printer)) this.#removed.delete(printer);
   }
 }
 
-/** What is retained for a printer, by itself or by the center. */
+/** The retained topics of a printer, from itself or the center. */
 const RETAINED = ['presence', 'structure', 'verdict', 'order', 'policy'] as const;
 
 export class Removals {
   readonly #sources: RemovalSources;
-  /** One removal after the other. */
+  /** Removals run one after the other. */
   readonly #serial = new Serial();
 
   constructor(sources: RemovalSources) {
     this.#sources = sources;
   }
 
-  /** Whether its removal was begun and has not come to its end. */
+  /** Whether its removal has begun and not finished. */
   isPending(printer: string): boolean {
     return this.#sources.removed.pending.has(printer);
   }
 
-  /** Reads which removals a process before this one did not finish; to be called before anything is heard. */
+  /** Loads the removals that an earlier process left unfinished. Call it before messages are accepted. */
   async load(): Promise<void> {
     const { store, removed } = this.#sources;
     removed.begin((await store.removals.pending()).map(({ printer }) => printer));
   }
 
-  /** Finishes it. Never rejects: the mark stays where that fails, and `printers.remove` may be asked for again. */
+  /** Finishes those removals. Never rejects: on failure the mark stays, and `printers.remove` can be called again. */
   async resume(): Promise<void> {
     const { log, removed } = this.#sources;
     if (removed.pending.size === 0) return;
@@ -116,7 +116,7 @@ export class Removals {
     }
   }
 
-  /** Removes printers; resolves when their ids are free. */
+  /** Removes printers. Resolves when their ids are free. */
   remove(printers: readonly string[]): Promise<void> {
     return this.#serial.run(async () => {
       const { store, removed, now } = this.#sources;
@@ -137,7 +137,7 @@ export class Removals {
     const wanted = new Set(printers);
     const removals = (await store.removals.pending()).filter(({ printer }) => wanted.has(printer));
     for (const { printer } of removals) {
-      // Over a foreign broker a printer may have the name of an operator here.
+      // With a foreign broker, a printer's id may also be the name of an operator.
       if (await accounts.isPrinter(printer)) await accounts.revoke(printer);
       await orders.onLeft(printer, 'it was removed', false);
       await campaigns.onLeft(printer, 'removed');

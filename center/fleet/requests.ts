@@ -1,5 +1,5 @@
 /**
- * The center asks printers to report now (claims 9 and 20), one or many.
+ * Asks one or many printers to report now (claims 9 and 20).
  */
 import { randomUUID } from 'node:crypto';
 import { printerTopic } from '../../schemas/topics.ts';
@@ -9,7 +9,7 @@ import type { Link } from '../link/link.ts';
 import type { FleetFilter, FleetQueries } from '../queries.ts';
 import { termsOf } from './fleet-queries.ts';
 
-/** What a printer can be asked to report. */
+/** The reports that a printer can be asked for. */
 export type ReportKind = 'structure' | 'errors' | 'readings';
 
 const TOPICS: Record<ReportKind, (printer: string) => string> = {
@@ -27,7 +27,7 @@ export class PrinterRequests {
     this.#fleet = fleet;
   }
 
-  /** Asks one printer for a report; gives the id that comes back with the report. */
+  /** Asks one printer for a report. Returns the id that the report will carry. */
   async ask(printer: string, what: ReportKind, since?: { log: string; seq: number }): Promise<string> {
     const request: DownlinkRequest = { id: randomUUID(), ...(since ? { since } : {}) };
     await this.#link.publish(TOPICS[what](printer), JSON.stringify(request), { qos: 1, retain: false });
@@ -35,8 +35,8 @@ export class PrinterRequests {
   }
 
   /**
-   * Does something for every printer of a filter, page by page: those that take part, unless the filter says otherwise.
-   * @returns how many there were
+   * Calls a function for every printer of a filter, in pages: only active printers, unless the filter says otherwise.
+   * @returns the number of printers
    */
   async forEach(filter: FleetFilter, action: (printer: string) => Promise<unknown>): Promise<number> {
     const standing = termsOf(filter).some(({ field }) => field === 'standing')

@@ -1,16 +1,16 @@
 /**
- * What the broker refused, told on `fleet/events/security`. Whoever hammers the broker must not be able to flood the
- * operators through it, so only so many a second are told; the next one says how many were not.
+ * Publishes the broker's refusals on `fleet/events/security`. Rate-limited, so that nobody can flood operators by
+ * hammering the broker; the next event says how many were dropped.
  */
 import type { FleetEvents } from './events.ts';
 
-/** What a broker tells of a refusal. */
+/** A refusal as a broker reports it. */
 export interface Refusal {
-  /** A stable word. */
+  /** A stable identifier of the reason. */
   reason: string;
-  /** Who it was, when that was proven. */
+  /** The authenticated identity, if any. */
   name: string | undefined;
-  /** The name it gave without proving it. */
+  /** The claimed name, without proof. */
   claimed?: string;
   clientId: string;
   address: string;
@@ -33,7 +33,7 @@ export class SecurityNews {
     this.#perSecondMax = perSecondMax;
   }
 
-  /** Tells one refusal. `printer` when the one refused is a printer that proved who it is. */
+  /** Publishes one refusal. `printer`: the authenticated printer that was refused, if it is one. */
   tell({ reason, name, claimed, clientId, address, topic }: Refusal, printer: boolean): void {
     const second = Math.floor(this.#now() / SECOND_MS);
     if (second !== this.#second) {

@@ -1,4 +1,4 @@
-/** The structures that one printer has had: what changed with each, and the whole of it where that is asked for. */
+/** The structures that one printer has had: the changes in each, and the whole document on request. */
 import type { Structure, StructureHistoryItem } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
 import { cursorOf, keyOf } from '../database/page-cursor.ts';
@@ -22,7 +22,7 @@ export async function structurePage(
   page: PageRequest,
 ): Promise<Page<StructureHistoryItem>> {
   const [before = null] = page.cursor === undefined ? [] : keyOf('structures', page.cursor, ['number']);
-  // The current one stands in a table of its own, until another comes.
+  // The current structure is in a table of its own until the next one replaces it.
   const rows = await database.query<Row>(
     `SELECT h.id, h.session, h.revision, h.at, h.received, h.changes,
             CASE WHEN $4 THEN coalesce(h.document, s.document) END AS document

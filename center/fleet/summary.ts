@@ -1,6 +1,6 @@
 /**
- * `platen/v1/fleet/summary`: counts over the fleet, published retained at most once a second, and less often when
- * counting takes long, so that a fleet of a million doesn't spend its database on being counted.
+ * `platen/v1/fleet/summary`: counts over the fleet, retained, published at most once a second and less often when
+ * counting is slow, so that counting a large fleet takes only a small share of the database.
  */
 import type { Logger } from 'pino';
 import { reasonOf } from '../../schemas/errors.ts';
@@ -13,7 +13,7 @@ import type { Campaigns } from '../update/campaigns/campaigns.ts';
 import type { FleetEvents } from './events.ts';
 import type { Printers } from './printer-store.ts';
 
-/** Counting may take at most this share of the time. */
+/** Largest share of the time that counting may take. */
 const COUNTING_SHARE_MAX = 0.05;
 
 export interface SummarySources {
@@ -32,14 +32,14 @@ export class Summary {
   #timer: NodeJS.Timeout | undefined;
   #last = '';
   #dirty = false;
-  /** Changes since the start. */
+  /** Number of changes since the start. */
   #changes = 0;
-  /** The counts of a moment ago, and how many changes there had been before they were counted. */
+  /** The last counts, and the number of changes before they were counted. */
   #counted: { summary: FleetSummary; changes: number; at: number } | undefined;
   #renewing = false;
   #stopped = false;
 
-  /** Every fleet event changes some count. */
+  /** Marks the summary as changed on every fleet event, because each changes some count. */
   constructor(sources: SummarySources) {
     this.#sources = sources;
     sources.events.touch(() => this.touch());
@@ -55,9 +55,9 @@ export class Summary {
   }
 
   /**
-   * What the fleet is like. It is counted again where something changed since it was counted last. Changes that came by
-   * another process are not told here, so what was counted a second ago is counted anew for whoever asks next, and
-   * what is older than some seconds is not answered any more.
+   * The summary of the fleet, counted again if something has changed since. Changes made by other processes are not
+   * seen here, so counts older than a second are refreshed for the next caller, and counts older than some seconds are
+   * not returned at all.
    */
   async current(): Promise<FleetSummary> {
     const { summary_kept_ms_max, summary_interval_ms_min } = CENTER_LIMITS;
@@ -85,7 +85,7 @@ export class Summary {
     return summary;
   }
 
-  /** Something changed: the summary is counted and published soon. */
+  /** Schedules a new count and its publication after a change. */
   touch(): void {
     this.#changes += 1;
     this.#dirty = true;

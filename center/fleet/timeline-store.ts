@@ -1,7 +1,7 @@
 /**
- * The timeline of one printer: everything that happened to it, from all the tables that know something, as one list,
- * newest first. One statement asks each table for at most a page behind the cursor, along an index that begins with
- * the printer, so a long past costs no more than a short one.
+ * The timeline of one printer: its history from all tables as one list, newest first. One statement reads at most a
+ * page after the cursor from each table, along an index that begins with the printer, so a long history costs no more
+ * than a short one.
  */
 import type { TimelineItem } from '../../schemas/types.ts';
 import type { Database } from '../database/database.ts';
@@ -10,17 +10,17 @@ import type { Page, PageRequest, TimelineQuery } from '../queries.ts';
 
 type TimelineKind = TimelineItem['kind'];
 
-/** What one table adds to the list. `at` and `key` order its rows; all are SQL, and $1 is the printer. */
+/** One table's part of the list. `at` and `key` order its rows; all members are SQL, and $1 is the printer. */
 interface Arm {
   kind: TimelineKind;
   at: string;
-  /** Tells rows of the same moment apart; text, of one length where it stands for a number. */
+  /** Tie-breaker for rows of the same time: a text, padded if it is a number. */
   key: string;
   what: string;
   data: Record<string, string>;
   from: string;
   where: string;
-  /** The table's own order by `at`, where an index gives it and the key's does not. */
+  /** The table's own order by `at`, if that is indexed and the order by key is not. */
   order?: string;
 }
 
@@ -120,7 +120,7 @@ const ARMS: readonly Arm[] = [
       why: "r.document->'error'->>'message'",
     },
     from: 'executions x JOIN update_reports r ON r.execution = x.id AND r.printer = x.printer',
-    // Progress within a state is no news.
+    // Progress within a state is left out.
     where: `x.printer = $1 AND NOT EXISTS (
         SELECT 1 FROM (SELECT b.state, b.document->>'step' AS step FROM update_reports b
                        WHERE b.execution = r.execution AND b.printer = r.printer AND b.attempt = r.attempt
@@ -208,19 +208,19 @@ interface Row {
   data: Record<string, unknown>;
 }
 
-/** Where a page begins: behind this row. */
+/** A page begins after this row. */
 interface Behind {
   at: string;
   rank: number;
   key: string;
 }
 
-/** Places of the values in the statement: $1 printer, $2 limit, $3 and $4 the cursor, $5 since, $6 until. */
+/** Parameters of the statement: $1 printer, $2 limit, $3 and $4 the cursor, $5 since, $6 until. */
 function armText(arm: Arm, rank: number, query: TimelineQuery, behind: Behind | undefined): string {
   const { kind, at, key, what, data, from, where, order = '4 DESC' } = arm;
   const where_ = [where];
   if (behind) {
-    // Rows of the same moment come in the order of their arms, the last first.
+    // Rows of the same time are in the order of their arms, last arm first.
     where_.push(rank > behind.rank ? `${at} < $3::timestamptz` : `${at} <= $3::timestamptz`);
     if (rank === behind.rank) where_.push(`(${at} < $3::timestamptz OR (${key}) COLLATE "C" < $4)`);
   }
@@ -231,18 +231,18 @@ function armText(arm: Arm, rank: number, query: TimelineQuery, behind: Behind | 
       json_strip_nulls(json_build_object(${members.join(', ')})) AS data
     FROM ${from} WHERE ${where_.join(' AND ')} ORDER BY 3 DESC, ${order} LIMIT $2`;
   if (kind !== 'entry') return `(${select})`;
-  // Each log memory by itself: only within one does the index give the entries in their order.
+  // One arm per log memory, because the index orders entries only within a log memory.
   return `(SELECT c.* FROM log_streams s CROSS JOIN LATERAL (${select
     .replace('log_streams s JOIN entries e ON e.stream = s.id', 'entries e')
     .replace('s.printer = $1', 'e.stream = s.id')}) c WHERE s.printer = $1 ORDER BY 3 DESC, 4 DESC LIMIT $2)`;
 }
 
-/** The statement for a page; exported for the test that looks at its plan. */
+/** The statement for a page; exported for the test of its query plan. */
 export function timelineText(query: TimelineQuery, behind?: Behind): string {
   const arms = ARMS.map((arm, rank) => ({ arm, rank })).filter(
     ({ arm }) => query.kinds === undefined || query.kinds.includes(arm.kind),
   );
-  // Mentioned once, so that every place has a type whatever is asked for.
+  // Every parameter is cast here once, so that it has a type even if the query does not use it.
   return `WITH given AS (SELECT $1::text, $2::int8, $3::timestamptz, $4::text, $5::timestamptz, $6::timestamptz)
     SELECT kind, rank, at, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS exact, key, what, data
     FROM (${arms.map(({ arm, rank }) => armText(arm, rank, query, behind)).join('\nUNION ALL\n')}) every
@@ -274,8 +274,8 @@ export async function timelinePage(
     query.until ?? null,
   ];
   const rows = await database.borrow(async (client) => {
-    // Every arm has an index. The planner scans an audit log of a hundred rows all the same, although each may name a
-    // thousand printers: taking those apart costs more than the whole page.
+    // Every arm has an index. The planner would still scan a short audit log, although each row may name a thousand
+    // printers: unnesting those costs more than the whole page.
     await client.query('BEGIN READ ONLY; SET LOCAL enable_seqscan = off');
     try {
       return (await client.query<Row>(timelineText(query, behind), values)).rows;

@@ -7,7 +7,7 @@ import { printerOrders } from '../update/orders/printer-orders.ts';
 import { structurePage } from './structure-pages.ts';
 import { timelinePage, timelineText } from './timeline-store.ts';
 
-// One printer with a long past, in a store that holds others beside it.
+// One printer with a long history, in a store with other printers.
 const ENTRIES = 10_000;
 const OTHERS = 3_000;
 const BATCH = 200;
@@ -35,13 +35,13 @@ async function logOf(printer: string, log: string, entries: number): Promise<voi
       log,
       first: 1,
       reason: 'event',
-      // Ten entries in each minute: many of the same moment.
+      // Ten entries each minute, so that many have the same time.
       entries: seqs.map((seq) => ({ seq, at: at(Math.floor(seq / 10)), code: 'J-7201', severity: 'error' })),
     });
   }
 }
 
-/** Rows of other printers, so that reading a whole table never looks cheap. */
+/** Rows of other printers, so that a sequential scan never looks cheap. */
 function others(): string[] {
   const from = `FROM generate_series(1, ${OTHERS}) n`;
   const printer = "'other-' || n % 1000";
@@ -191,7 +191,7 @@ test('everything that happened is in one list, newest first, each thing once, in
     act: 4,
   });
   const others = ['structure', 'verdict', 'trouble', 'order', 'presence', 'reading', 'act'] as const;
-  // Pages that end within entries of the same minute, and within orders of the same moment.
+  // Pages that end between entries of the same minute, and between orders of the same time.
   for (const limit of [1, 3]) {
     expect(await all({ kinds: others }, limit)).toEqual(whole.filter(({ kind }) => kind !== 'entry'));
   }
@@ -294,14 +294,14 @@ test('a page of a printer with 10,000 entries comes along indexes, within 50 ms'
   took.sort((a, b) => a - b);
   const p90 = took[89] ?? 0;
   process.stdout.write(`timeline: p50 ${took[49]?.toFixed(1)} ms, p90 ${p90.toFixed(1)} ms\n`);
-  // What is promised is 50 ms; a busy machine may take five times as long, and stop one in ten altogether.
+  // The promise is 50 ms; a busy machine may take five times as long, and stall one query in ten.
   expect(p90).toBeLessThan(250);
   const behind = { at: at(300), rank: 2, key: '0' };
   for (const text of [timelineText({}), timelineText({}, behind)]) {
     const values = ['long-lived', 101, behind.at, behind.key, null, null];
     const rows = await database.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${text}`, values);
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-    // Partitions of days without readings are empty, and read whole.
+    // Partitions of days without readings are empty, so they are scanned.
     expect(plan).not.toMatch(/Seq Scan on (?!readings_)/);
     if (text === timelineText({})) expect(plan).toMatch(/readings_\d+_printer_received_idx/);
     for (const index of [

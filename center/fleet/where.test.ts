@@ -12,7 +12,7 @@ import { CatalogAssessor } from '../verdicts/assessor.ts';
 import { StoredFleet } from './fleet-queries.ts';
 import { fewPageOf, PrinterLists, pageOf } from './printer-lists.ts';
 
-// Filters against an oracle: the same printers in the store and in memory, found by the same filters.
+// Filters against an oracle: the same filters on the same printers in the store and in memory.
 const SEED = Number(process.env['PLATEN_TEST_SEED'] ?? Date.now() % 1_000_000);
 const NOW_MS = Date.parse('2026-11-30T12:00:00Z');
 const HOUR_MS = 3_600_000;
@@ -33,7 +33,7 @@ function pick<T>(list: readonly T[]): T {
 function maybe<T>(share: number, value: () => T): T | undefined {
   return random() < share ? value() : undefined;
 }
-/** An object without its undefined members. */
+/** A copy without undefined members. */
 function present<T extends object>(members: { [K in keyof T]: T[K] | undefined }): T {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
 }
@@ -175,7 +175,7 @@ const part = (list: readonly string[]) => {
   return quoted(text.slice(from, from + 1 + Math.floor(random() * 5)));
 };
 
-/** One way to write each kind of term. */
+/** One example of each kind of term. */
 const TERMS: readonly (() => string)[] = [
   () => `id${equality()}${texts(['c360-1', 'm-2', 'A_-3', 'c360-44'])}`,
   () => `id~${part(['c360-1', 'A_-3'])}`,
@@ -239,7 +239,7 @@ test(`filters find what the oracle finds (seed ${SEED})`, async () => {
   for (let count = 0; count < FILTERS; count += 1) {
     const many = 1 + Math.floor(random() * 3);
     const where = Array.from({ length: many }, (_, at) => {
-      // Every kind of term comes up alone.
+      // Every kind of term occurs alone.
       const index = at === 0 ? count % TERMS.length : Math.floor(random() * TERMS.length);
       used.add(index);
       return (TERMS[index] as () => string)();
@@ -262,7 +262,7 @@ test('every example of the reference page is read and answered', async () => {
     const expected = printers.filter((printer) => finds(terms, printer, NOW_MS)).map(({ id }) => id);
     expect({ where, found: await idsOf(where) }).toEqual({ where, found: expected });
   }
-  // Every field is explained.
+  // Every field is documented.
   for (const field of WHERE_FIELDS) expect(page).toContain(`\`${field}`);
 });
 
@@ -306,7 +306,7 @@ test.each(PRINTER_SORTS.flatMap((key) => [key, `-${key}`] as const))(
       const order = typeof left === 'number' ? left - Number(right) : bytes(left, String(right));
       return sign * (order === 0 ? bytes(a.id, b.id) : order);
     });
-    // Walked along the order's index, and found first and then sorted.
+    // Both plans: walking the index of the order, and finding first, then sorting.
     for (const filter of [{}, { where: 'troubles>=0' }]) {
       const found: string[] = [];
       let cursor: string | undefined;
@@ -322,7 +322,7 @@ test.each(PRINTER_SORTS.flatMap((key) => [key, `-${key}`] as const))(
   },
 );
 
-/** What the values of a field are counted from. */
+/** The source of a field's values. */
 const FACETS: Record<string, (printer: OraclePrinter) => readonly (string | undefined)[]> = {
   model: ({ model }) => [model],
   site: ({ site }) => [site],
@@ -353,7 +353,7 @@ test.each(['', 'presence=online', 'model=C360* troubles<2'])(
       expect(new Map(values.map(({ value, printers: count }) => [value, count]))).toEqual(expected);
       expect(more).toBe(0);
       for (const { value, printers: count, where: term } of values) {
-        // An installed version that nobody knows is not the same as none at all.
+        // Software of an unknown version differs from software that is not installed.
         if (value === undefined && field.startsWith('software')) continue;
         const odd = value === 'odd' && field.startsWith('software');
         if (!odd)
@@ -395,7 +395,7 @@ test('configurations are what printers share that are made of the same', async (
     const key = JSON.stringify([model, units.map((unit) => unit.model), software]);
     groups.set(key, [...(groups.get(key) ?? []), id]);
   }
-  // As they are after an upgrade from a version that had no names for them.
+  // As after an upgrade from a version that did not name configurations.
   await store.database.query('UPDATE printers SET configuration = NULL WHERE random() < 0.5');
   const found: number[] = [];
   const examples: string[] = [];
@@ -485,7 +485,7 @@ test('a filter that takes too long is ended with a code of its own', async () =>
     () => NOW_MS,
   );
   await store.database.transaction(async (client) => {
-    // Nobody reads the table meanwhile: the statement can't come to its end.
+    // The lock keeps the statement from finishing.
     await client.query('LOCK TABLE printers IN ACCESS EXCLUSIVE MODE');
     await expect(impatient.count({ where: 'model~C' })).rejects.toMatchObject({
       code: 'request/filter-too-slow',
@@ -494,7 +494,7 @@ test('a filter that takes too long is ended with a code of its own', async () =>
   expect(await impatient.count({})).toBe(PRINTERS);
 });
 
-// The last test: it fills the store with a fleet that is large enough for plans to matter.
+// The last test, because it fills the store with a fleet that is large enough for query plans to matter.
 const FLEET = 20_000;
 const SINGLE_FILTERS = [
   '',
@@ -578,7 +578,7 @@ test('no list looks at the whole fleet, whatever one filter and sort it has', as
           `EXPLAIN (FORMAT JSON) ${text}`,
           values,
         );
-        // Of these all rows are what is found.
+        // These filters match all rows.
         const small = ['campaign_targets', 'printer_troubles'];
         const tables = scanned(row!['QUERY PLAN'][0].Plan).filter((table) => !small.includes(table));
         seen.push(...tables.map((table) => `${where} by ${sort} (${part}): ${table}`));
