@@ -1,6 +1,6 @@
 /**
- * Whom a request that touches many printers concerns: it has to say so. The whole fleet is `"fleet": true` and never
- * what is left when nothing was said.
+ * Which printers a request is for. It must say so: the whole fleet is `"fleet": true`, never the meaning of a missing
+ * filter.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { PrinterFilter } from '../../schemas/types.ts';
@@ -9,7 +9,7 @@ import { termsOf } from '../fleet/fleet-queries.ts';
 import type { FleetFilter } from '../queries.ts';
 import { checkFilter, checkPrinters, type NameSources } from './known-names.ts';
 
-/** The parameters that say whom. */
+/** The parameters that select printers. */
 export interface AddresseeParams {
   filter?: PrinterFilter | undefined;
   where?: string | undefined;
@@ -17,11 +17,11 @@ export interface AddresseeParams {
   fleet?: true;
 }
 
-/** Printers as the fleet's queries take them: named, or by a filter, an empty one for all. */
+/** The selected printers: named, or by a filter; an empty filter selects all. */
 export interface Addressees {
   printers?: string[];
   filter: FleetFilter;
-  /** What is worth saying before anything runs. */
+  /** What the caller should know before anything runs. */
   warnings: string[];
 }
 
@@ -43,7 +43,7 @@ export async function filterOf(
   return wanted;
 }
 
-/** The same as part of a statement; undefined where nothing is said. */
+/** The same as part of a statement; undefined when there is no filter. */
 export async function conditionsOf(
   said: Pick<AddresseeParams, 'filter' | 'where'>,
   sources: NameSources,
@@ -52,13 +52,13 @@ export async function conditionsOf(
   return sources.fleet.conditions(await filterOf(said, sources));
 }
 
-/** What has to be said, in the words of an error. */
+/** The ways to select printers, for an error message. */
 function wayToSay(choices: readonly string[]): string {
   return `say whom: ${choices.join(', ')} or "fleet": true`;
 }
 
 /**
- * Whom a request concerns.
+ * The printers that a request selects.
  * @param choices what the method takes beside `fleet`, for the sentence that asks for it
  * @throws PlatenError request/invalid when nothing, too much or an empty filter is said, request/unknown-*,
  *   request/conflict when nobody matches

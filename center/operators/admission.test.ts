@@ -54,7 +54,7 @@ test('so many requests a second, after a burst', () => {
   };
   for (let n = 0; n < 100; n += 1) ask();
   expect(taken).toBe(LIMITS.operator_burst_max);
-  // Eighths of a second: what is added up is exact.
+  // Eighths of a second add up exactly.
   for (; now_ms <= 2_000; now_ms += 125) for (let n = 0; n < 3; n += 1) ask();
   expect(taken).toBe(LIMITS.operator_burst_max + 2 * LIMITS.operator_per_second_max);
 });
@@ -80,7 +80,7 @@ test('changes leave rows behind, so the least role makes few of them, however fa
     return count;
   };
   expect([taken('viewer', 0), taken('admin', 0)]).toEqual([2, 15]);
-  // What it asks without changing anything is another account.
+  // Requests that change nothing have a budget of their own.
   admission.enter({ ...changes('viewer'), changes: false }, 2_000).done();
   expect(taken('viewer', 2_000)).toBe(1);
   expect(admission.refused.changes).toBe(13 + 14);

@@ -1,5 +1,5 @@
 /**
- * How much one operator may ask at once: no account, and no program that runs wild with one, keeps the others out.
+ * Limits requests by operator, so that no account, and no program running wild with one, starves the others.
  * Pure: time is passed in.
  */
 import { PlatenError } from '../../schemas/errors.ts';
@@ -10,38 +10,38 @@ export interface AdmissionLimits {
   under_way_operator_max: number;
   operator_per_second_max: number;
   operator_burst_max: number;
-  /** Changes, each of which leaves rows for as long as the retention: a viewer can do little but make tokens. */
+  /** Changes leave rows until retention deletes them. A viewer can change little but tokens. */
   changes_per_second_max: Record<Role, number>;
   changes_burst_max: Record<Role, number>;
 }
 
-/** What a request is for admission. */
+/** A request, as admission sees it. */
 export interface Entering {
   operator: string;
   role: Role;
-  /** What it costs is up to whoever asks. */
+  /** Its cost depends on its parameters. */
   heavy: boolean;
-  /** It is written to the audit log when it succeeds. */
+  /** It is recorded in the audit log when it succeeds. */
   changes: boolean;
 }
 
 interface Asker {
   underWay: number;
-  /** A heavy question is under way. */
+  /** A heavy request is under way. */
   heavy: boolean;
-  /** Requests that may be made at once; it fills up again. */
+  /** Remaining tokens of the request bucket, which refills over time. */
   credit: number;
-  /** The same of changes. */
+  /** The same for changes. */
   changesCredit: number;
   at_ms: number;
 }
 
 export class Admission {
   readonly #limits: AdmissionLimits;
-  /** By name: no more than there are accounts, since only those with a role are let in. */
+  /** By name; bounded by the number of accounts, because only names with a role are admitted. */
   readonly #askers = new Map<string, Asker>();
   #underWay = 0;
-  /** Requests that were answered request/busy, by why. */
+  /** Requests answered with request/busy, by reason. */
   readonly refused = { all: 0, operator: 0, rate: 0, heavy: 0, changes: 0 };
 
   constructor(limits: AdmissionLimits) {
@@ -49,7 +49,7 @@ export class Admission {
   }
 
   /**
-   * Lets a request in. Whoever is let in calls `done` once.
+   * Admits a request. The caller calls `done` exactly once when it ends.
    * @throws PlatenError request/busy
    */
   enter({ operator, role, heavy, changes }: Entering, now_ms: number): { done(): void } {

@@ -1,7 +1,7 @@
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-/** Who changed what, newest first. */
+/** The audit log, newest first. */
 export const auditList = defineMethod('audit.list', 'reads', async (params, _caller, { audit }) => ({
   data: { ...(await audit.list(params, pageOf(params))) },
 }));

@@ -1,4 +1,4 @@
-/** Campaigns printer by printer: where each one stands, whom they leave out, what their guard knows, and trying again. */
+/** Campaigns by printer: the state of each, the printers left out, the guard's evidence, and retries. */
 import { PlatenError } from '../../schemas/errors.ts';
 import { CENTER_LIMITS } from '../limits.ts';
 import { campaignRequest } from './campaign-request.ts';
@@ -14,7 +14,7 @@ export const campaignsTargets = defineMethod(
   }),
 );
 
-/** Of a campaign that is there (`id`), or of what one would be. */
+/** For an existing campaign (`id`), or for a planned one. */
 export const campaignsExcluded = defineMethod(
   'campaigns.excluded',
   'reads',
@@ -50,7 +50,7 @@ export const campaignsSeries = defineMethod(
   { heavy: true },
 );
 
-/** Gives printers that failed another order. */
+/** Retries printers that failed. */
 export const campaignsRetry = defineMethod(
   'campaigns.retry',
   'changes',

@@ -1,6 +1,6 @@
 /**
- * What `campaigns.create` and `campaigns.preview` are asked for, as campaigns understand it. A campaign says what is to
- * be installed and on which printers; nothing of it is guessed.
+ * Turns the parameters of `campaigns.create` and `campaigns.preview` into a campaign request. A campaign must say what
+ * to install and on which printers; nothing is guessed.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { CampaignsCreateParams } from '../../schemas/types.ts';
@@ -10,14 +10,14 @@ import { checkSoftware, type NamedSoftware, type NameSources, namedRelease } fro
 
 const WHAT = 'say what: "software", "release", "trouble" or "remedy": "each"';
 
-/** What is to be installed. */
+/** The software to install. */
 interface Wanted {
   software?: NamedSoftware;
-  /** A staged release that is named by it. */
+  /** The staged release that it names. */
   staged?: string;
 }
 
-/** The software that the remedy of a trouble proposes. */
+/** The software that a trouble's remedy proposes. */
 async function softwareOf(trouble: string, { troubles }: NameSources): Promise<NamedSoftware> {
   const proposal = (await troubles.get(trouble))?.proposal as { software?: NamedSoftware | null } | undefined;
   const proposed = proposal?.software;
@@ -53,7 +53,7 @@ async function wantedOf(params: CampaignsCreateParams, sources: NameSources): Pr
 }
 
 /**
- * The campaign that is asked for, its names checked.
+ * The requested campaign, with its names checked.
  * @throws PlatenError request/invalid, request/unknown-*, request/conflict when no printer matches
  */
 export async function campaignRequest(

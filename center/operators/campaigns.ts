@@ -5,7 +5,7 @@ import { campaignRequest } from './campaign-request.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-/** Campaigns: what one would do, and doing it. */
+/** Previews, creates, lists and controls campaigns. */
 export const campaignsPreview = defineMethod(
   'campaigns.preview',
   'reads',
@@ -56,7 +56,7 @@ export const campaignsAbort = defineMethod(
   }),
 );
 
-/** One campaign, with a page of its printers and what became of each. */
+/** One campaign, with a page of its printers and the outcome of each. */
 export const campaignsGet = defineMethod('campaigns.get', 'reads', async (params, _caller, capabilities) => {
   const { limit, cursor } = pageOf(params);
   const [after] = cursor === undefined ? [] : keyOf('campaign printers', cursor, ['text']);

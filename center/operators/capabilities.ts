@@ -27,7 +27,7 @@ import type { Campaigns } from '../update/campaigns/campaigns.ts';
 export interface Capabilities {
   link: Link;
   log: Logger;
-  /** The time now, in milliseconds since the epoch: passed in, so that tests can hold it. */
+  /** The time in milliseconds since the epoch; passed in, so that tests can set it. */
   now(): number;
   events: FleetEvents;
   summary: Summary;
@@ -45,7 +45,7 @@ export interface Capabilities {
   rules: DocumentService<TroubleRules>;
   troubles: TroubleQueries;
   campaigns: Campaigns;
-  /** What can be installed: the releases of the signed repository. */
+  /** The releases of the signed repository. */
   releases: Repository;
   reports: ReportQueries;
   audit: AuditQueries;

@@ -12,7 +12,7 @@ export const catalogGet = defineMethod('catalog.get', 'reads', async (params, _c
   return { data: { ...found } };
 });
 
-/** Puts a new revision in force; the fleet is judged again in the background. */
+/** Activates a new revision; the fleet is judged again in the background. */
 export const catalogPut = defineMethod(
   'catalog.put',
   'changes',
@@ -23,7 +23,7 @@ export const catalogPut = defineMethod(
   { heavy: true },
 );
 
-/** What a catalog would change in the fleet, by count and example; nothing is put. */
+/** What a catalog would change in the fleet, as counts and examples; nothing is stored. */
 export const catalogImpact = defineMethod(
   'catalog.impact',
   'reads',

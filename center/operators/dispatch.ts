@@ -1,6 +1,6 @@
 /**
- * Requests of operators: exactly one reply to each, whatever happens. Role and parameters are checked here, so that a
- * method only does its work.
+ * Dispatches operators' requests, over MQTT and HTTP alike. Each gets exactly one reply. Role and parameters are
+ * checked here, so that a method only does its work.
  */
 import type { Logger } from 'pino';
 import { type ErrorBody, type ErrorCode, PlatenError, reasonOf } from '../../schemas/errors.ts';
@@ -27,7 +27,7 @@ import { Admission } from './admission.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { Caller, MethodDefinition } from './method.ts';
 
-/** Writes who changed what. */
+/** Writes the audit log. */
 export interface Audit {
   add(entry: {
     actor: string;
@@ -38,32 +38,32 @@ export interface Audit {
   }): Promise<void>;
 }
 
-/** One request, whichever way it came. */
+/** One request, over MQTT or HTTP. */
 export interface Asked {
   name: string;
-  /** Missing where whoever carried the request doesn't know it. */
+  /** Missing when the transport doesn't know it. */
   role?: Role;
-  /** The id of the program's token that it came with. */
+  /** The id of the API token that the request came with. */
   token?: string;
-  /** Aborted when whoever asked has gone. */
+  /** Aborted when the caller has disconnected. */
   signal?: Gone;
   method: string;
   params: Record<string, unknown>;
-  /** What the parameters were parsed from. */
+  /** The text that the parameters were parsed from. */
   payload: Buffer;
 }
 
-/** A reply without the id that only MQTT needs. */
+/** A reply without its id, which only MQTT needs. */
 export type Answered =
   | { status: 'ok' | 'accepted'; data: Record<string, unknown> }
   | { status: 'error'; error: ErrorBody };
 
-/** Finds the role of an operator where the broker doesn't tell it (a foreign one). */
+/** Looks up the role of an operator when the broker is a foreign one, which doesn't tell it. */
 export type RoleLookup = (operator: string) => Promise<Role | undefined>;
 
 /**
- * Parameters as the audit keeps them: without secrets, and a document by its name only, since every revision is kept
- * in the store.
+ * Parameters as recorded in the audit log: without secrets, and a document by its name only, because the store keeps
+ * every revision.
  */
 function auditable(method: Method, params: Record<string, unknown>): Record<string, unknown> {
   const { document, ...rest } = params;
@@ -76,28 +76,28 @@ function auditable(method: Method, params: Record<string, unknown>): Record<stri
   return { ...kept, document: named.catalog ?? named.rules ?? 'document' };
 }
 
-/** Where a request is answered whose id can't be read: `platen/v1/ops/{operator}/reply/invalid`. */
+/** The topic level for replies to a request without a readable id: `platen/v1/ops/{operator}/reply/invalid`. */
 const UNREADABLE_ID = 'invalid';
 
-/** @throws PlatenError topic/invalid for an id that can't be a level of a topic */
+/** @throws PlatenError topic/invalid for an id that can't be a topic level */
 function checkReplyId(id: string): string {
   opsTopic.reply('anybody', id);
   return id;
 }
 
-/** The id in a payload that is no request, when it can be read all the same. */
+/** The id of a payload that is no valid request, if it is readable. */
 function idIn(payload: Buffer): string | undefined {
   if (payload.length > CENTER_LIMITS.request_payload_bytes_max) return undefined;
   try {
     const { id } = parseObject(payload);
     return checkReplyId(checkSchema('operator-request', { id }).id);
   } catch {
-    // Neither JSON nor an id: that is what the caller is told.
+    // No readable id: the caller replies with the error of the payload.
     return undefined;
   }
 }
 
-/** What is wrong with a request as a whole, in the words of requests. */
+/** A fault of a whole request, as a request error. */
 function requestFault(error: PlatenError): PlatenError {
   if (error.code !== 'payload/schema') return error;
   const reason = error.message.replace(/^The payload breaks its schema: /, '');
@@ -113,7 +113,7 @@ export class Dispatcher {
   readonly #roleOf: RoleLookup;
   readonly #log: Logger;
   readonly #checksReplies: boolean;
-  /** How much each operator asks. */
+  /** Limits each operator's requests. */
   readonly admission = new Admission({
     under_way_max: CENTER_LIMITS.requests_under_way_max,
     under_way_operator_max: CENTER_LIMITS.requests_under_way_operator_max,
@@ -129,7 +129,7 @@ export class Dispatcher {
     audit: Audit;
     roleOf: RoleLookup;
     log: Logger;
-    /** Checks every reply by its schema: in tests, where a reply that breaks it is a fault of the method. */
+    /** Validates every reply against its schema. Used in tests: an invalid reply is a fault of the method. */
     checksReplies?: boolean;
   }) {
     this.#capabilities = parts.capabilities;
@@ -141,8 +141,8 @@ export class Dispatcher {
   }
 
   /**
-   * Handles one request. The promise settles when the reply is published.
-   * @returns 'refused' when the payload is no request; that is answered too, on `reply/invalid` where it has no id
+   * Handles one request. Settles when the reply is published.
+   * @returns 'refused' when the payload is no valid request; that gets a reply too, on `reply/invalid` if it has no id
    */
   async handle(message: LinkMessage, operator: string, method: string): Promise<'refused' | undefined> {
     let id: string;
@@ -183,21 +183,21 @@ export class Dispatcher {
 
   async #send(operator: string, method: string, reply: OperatorReply): Promise<void> {
     const failed = (reason: string) => this.#log.warn({ operator, method, reason }, 'a reply was not sent');
-    // What is quoted in a message, a range say, may be longer than a message may be.
+    // A message quotes input, which may be longer than a message may be.
     if (reply.error)
       reply.error.message = reply.error.message.slice(0, CENTER_LIMITS.reply_message_characters_max);
     let topic: string;
     try {
       topic = opsTopic.reply(operator, reply.id);
     } catch (error) {
-      // The name in the topic of a request: a foreign broker let it through.
+      // The name in the request's topic can be invalid when a foreign broker let it through.
       failed(reasonOf(error));
       return;
     }
     await sendAnswer(this.#capabilities.link, topic, reply, failed);
   }
 
-  /** Answers one request, whichever way it came. Never throws: what goes wrong is in the answer. */
+  /** Answers one request, over MQTT or HTTP. Never throws: errors are part of the answer. */
   async answer(asked: Asked): Promise<Answered> {
     const { name, method, params } = asked;
     try {

@@ -1,6 +1,6 @@
 /**
- * Names in requests: software, releases, models, rules, troubles and printers that a request mentions must be known to
- * somebody, else it would quietly concern nobody, or everybody.
+ * Checks the names in requests: software, releases, models, rules, troubles and printers must exist, because a misspelt
+ * one would quietly match no printer, or every one.
  */
 import { type ErrorCode, PlatenError } from '../../schemas/errors.ts';
 import { didYouMean } from '../../schemas/nearest-name.ts';
@@ -17,27 +17,27 @@ export type NameSources = Pick<
   'catalog' | 'fleet' | 'releases' | 'rules' | 'summary' | 'troubles'
 >;
 
-/** Software as a request names it. */
+/** Software named in a request. */
 export interface NamedSoftware {
   id: string;
   range?: string;
 }
 
-/** Printers with a like beginning of their id that a suggestion is looked for among. */
+/** Printers with a similar prefix that a suggestion is chosen from. */
 const LIKE_PRINTERS_MAX = 500;
 
 function unknown(code: ErrorCode, id: string, known: Iterable<string>): PlatenError {
   return new PlatenError(code, { id, nearest: didYouMean(id, known) });
 }
 
-/** Software ids that the catalog or the signed releases have. */
+/** Software ids in the catalog or in the signed releases. */
 function softwareIds({ catalog, releases }: NameSources): Set<string> {
   return new Set([...catalog.names().software, ...releases.list().map(({ custom }) => custom.software)]);
 }
 
 /**
- * Checks software that a campaign is to install.
- * @throws PlatenError request/unknown-software, request/invalid for a range that is none
+ * Checks the software that a campaign is to install.
+ * @throws PlatenError request/unknown-software, request/invalid for an invalid range
  */
 export function checkSoftware(software: NamedSoftware, sources: NameSources): void {
   const known = softwareIds(sources);
@@ -45,7 +45,7 @@ export function checkSoftware(software: NamedSoftware, sources: NameSources): vo
   if (software.range !== undefined) sources.catalog.checkRange(software.id, software.range);
 }
 
-/** One release, as `id@version` names it. */
+/** A release, as `id@version` names it. */
 export interface NamedRelease {
   id: string;
   version: string;
@@ -78,7 +78,7 @@ async function isAnywhere(filter: PrinterFilter, { fleet }: NameSources): Promis
 }
 
 /**
- * Checks the rule that a request names: one of the rules in force, or of a trouble that is kept.
+ * Checks the rule that a request names: an active rule, or the rule of a stored trouble.
  * @throws PlatenError request/unknown-rule
  */
 export async function checkRule(rule: string, sources: NameSources): Promise<void> {
@@ -89,7 +89,7 @@ export async function checkRule(rule: string, sources: NameSources): Promise<voi
   if (items.length === 0) throw unknown('request/unknown-rule', rule, known);
 }
 
-/** The values of a term that are names as a whole. */
+/** The values of a term that are complete names, not prefixes. */
 function namesIn({ values }: Term): string[] {
   return values.filter(({ prefix }) => !prefix).map(({ text }) => text);
 }
@@ -105,9 +105,10 @@ async function checkModels(models: readonly string[], sources: NameSources): Pro
 }
 
 /**
- * Checks the names in a filter. A filter may name what only some printer has: software that no catalog lists, say.
+ * Checks the names in a filter. A filter may also use names that only printers report, such as software that no catalog
+ * lists.
  * @throws PlatenError request/where, request/unknown-software, request/unknown-model, request/unknown-rule,
- *   request/invalid for a range that is none
+ *   request/invalid for an invalid range
  */
 export async function checkFilter(filter: FleetFilter, sources: NameSources): Promise<void> {
   const terms = termsOf(filter);
@@ -128,8 +129,8 @@ export async function checkFilter(filter: FleetFilter, sources: NameSources): Pr
 }
 
 /**
- * Checks that printers are known.
- * @throws PlatenError request/unknown-printer for the first that isn't
+ * Checks that printers exist.
+ * @throws PlatenError request/unknown-printer for the first that doesn't
  */
 export async function checkPrinters(printers: readonly string[], sources: NameSources): Promise<void> {
   const [missing] = await sources.fleet.missing(printers);

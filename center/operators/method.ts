@@ -1,19 +1,19 @@
 /**
- * A request method: `platen/v1/ops/{operator}/request/{method}`. One file a method, each made with `defineMethod`;
- * `methods.ts` lists them all, `dispatch.ts` checks role and parameters, calls them and replies exactly once.
+ * A request method: `platen/v1/ops/{operator}/request/{method}`. Methods are declared with `defineMethod` and listed in
+ * `methods.ts`; `dispatch.ts` checks role and parameters, calls the method and replies exactly once.
  */
 import type { Method, Role } from '../../schemas/roles.ts';
 import type { MethodParams } from '../../schemas/validate.ts';
 import type { Gone } from '../queries.ts';
 import type { Capabilities } from './capabilities.ts';
 
-/** Who asks. */
+/** The caller of a method. */
 export interface Caller {
   name: string;
   role: Role;
-  /** The id of the program's token that the request came with. */
+  /** The id of the API token that the request came with. */
   token?: string;
-  /** Aborted when the caller has gone: what is heavy may then be given up. */
+  /** Aborted when the caller has disconnected; heavy methods then stop. */
   signal?: Gone;
 }
 
@@ -25,17 +25,17 @@ export interface MethodReply {
 
 export interface MethodDefinition<M extends Method = Method> {
   method: M;
-  /** Written to the audit log with its parameters when it succeeds: every method that changes something. */
+  /** Recorded in the audit log with its parameters when it succeeds; set for every method that changes something. */
   audited: boolean;
-  /** What it costs is up to whoever asks: one at a time an operator. */
+  /** Its cost depends on its parameters: one at a time per operator. */
   heavy: boolean;
   /**
-   * @throws PlatenError what the operator is told; anything else is told as request/internal and logged
+   * @throws PlatenError sent to the operator; anything else is logged and sent as request/internal
    */
   handle(params: MethodParams[M], caller: Caller, capabilities: Capabilities): Promise<MethodReply>;
 }
 
-/** Declares a method, so that its parameters have their type. */
+/** Declares a method with typed parameters. */
 export function defineMethod<M extends Method>(
   method: M,
   kind: 'reads' | 'changes',

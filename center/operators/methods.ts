@@ -1,5 +1,5 @@
 /**
- * Every request method there is.
+ * All request methods.
  */
 import { auditList } from './audit-list.ts';
 import { campaignsExcluded, campaignsRetry, campaignsSeries, campaignsTargets } from './campaign-printers.ts';

@@ -3,7 +3,7 @@ import { addresseesOf } from './addressees.ts';
 import { checkPrinters } from './known-names.ts';
 import { defineMethod } from './method.ts';
 
-/** Sets how one printer, the printers of a filter, or the fleet by default report. */
+/** Sets the reporting policy of one printer, of the printers of a filter, or the fleet's default. */
 export const policySet = defineMethod('policy.set', 'changes', async (params, _caller, capabilities) => {
   const { policies, requests } = capabilities;
   const { printer, filter, where, fleet } = params;

@@ -1,7 +1,7 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import { defineMethod } from './method.ts';
 
-/** Gives printers credentials. The passwords are in the reply and nowhere else; new ones are made only when asked for. */
+/** Enrols printers. Passwords are only in the reply; an enrolled printer gets a new one only on request. */
 export const printersEnroll = defineMethod(
   'printers.enroll',
   'changes',

@@ -6,7 +6,7 @@ import { pageOf } from './paging.ts';
 
 const FIELDS_DEFAULT = ['model', 'site', 'verdict', 'presence', 'trouble'];
 
-/** Values with how many of a filter's printers have them. */
+/** Field values with their numbers of printers, over the printers of a filter. */
 export const printersFacets = defineMethod(
   'printers.facets',
   'reads',
@@ -25,7 +25,7 @@ export const printersFacets = defineMethod(
   },
 );
 
-/** What printers are made of: each distinct configuration with how many have it. */
+/** Distinct configurations, each with its number of printers. */
 export const configurationsList = defineMethod(
   'configurations.list',
   'reads',

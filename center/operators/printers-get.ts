@@ -1,7 +1,7 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import { defineMethod } from './method.ts';
 
-/** Everything that is known of one printer; without `enrolment` it may not connect. */
+/** The details of one printer; without `enrolment` it may not connect. */
 export const printersGet = defineMethod(
   'printers.get',
   'reads',

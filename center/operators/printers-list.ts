@@ -4,14 +4,14 @@ import { filterOf } from './addressees.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-/** An item with the members that were asked for. */
+/** An item with only the requested members. */
 function chosen(item: PrinterItem, columns: PrintersListParams['columns']): Partial<PrinterItem> {
   if (!columns) return item;
   const { printer } = item;
   return { printer, ...Object.fromEntries(columns.map((name) => [name, item[name]])) };
 }
 
-/** Printers of a filter, in an order. */
+/** The printers of a filter, sorted. */
 export const printersList = defineMethod('printers.list', 'reads', async (params, _caller, capabilities) => {
   const filter = await filterOf(params, capabilities);
   const page = await capabilities.fleet.list(filter, { ...pageOf(params), counted: true }, params.sort);

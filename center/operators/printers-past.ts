@@ -1,4 +1,4 @@
-/** What happened to one printer: everything in one list, its orders, its structures. */
+/** The history of one printer: its timeline, its orders, its structures. */
 import { checkPrinters } from './known-names.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';

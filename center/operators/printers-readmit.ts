@@ -1,6 +1,6 @@
 import { defineMethod } from './method.ts';
 
-/** Lets a printer have orders again that was set aside because it spent a budget of installations, downloads or restarts. */
+/** Readmits a printer that was set aside because it spent its budget of installations, downloads or restarts. */
 export const printersReadmit = defineMethod(
   'printers.readmit',
   'changes',

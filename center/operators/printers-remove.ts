@@ -3,8 +3,8 @@ import { checkPrinters } from './known-names.ts';
 import { defineMethod } from './method.ts';
 
 /**
- * Forgets printers: they are in no list and no count any more, and their ids can be enrolled anew. Their entries stay
- * until the retention drops them.
+ * Removes printers: they disappear from lists and counts, and their ids can be enrolled anew. Their log entries stay
+ * until retention deletes them.
  */
 export const printersRemove = defineMethod(
   'printers.remove',
@@ -28,7 +28,7 @@ export const printersRemove = defineMethod(
         reason: `${printers.length} printers would be removed, ${expect.printers} were expected`,
       });
     }
-    // One whose removal failed on its way is finished by asking again.
+    // A second request finishes a removal that failed halfway.
     await checkPrinters(
       printers.filter((printer) => !removals.isPending(printer)),
       capabilities,

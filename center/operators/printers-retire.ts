@@ -1,7 +1,7 @@
 import { defineMethod } from './method.ts';
 
 /**
- * Takes a printer out of updates and counts while its agent may go on reporting; with `retired: false` it takes part
+ * Retires a printer: it leaves updates and counts, but its agent may still report. With `retired: false` it takes part
  * again.
  */
 export const printersRetire = defineMethod(

@@ -1,7 +1,7 @@
 import { PlatenError } from '../../schemas/errors.ts';
 import { defineMethod } from './method.ts';
 
-/** Takes a printer's credentials away: its connection and its order end at once. What it reported is kept. */
+/** Revokes a printer's credentials: its connection and its order end immediately. Its reports are kept. */
 export const printersRevoke = defineMethod(
   'printers.revoke',
   'changes',

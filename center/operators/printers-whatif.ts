@@ -3,7 +3,7 @@ import { parseSubject } from '../../schemas/subject.ts';
 import { checkPrinters, namedRelease } from './known-names.ts';
 import { defineMethod } from './method.ts';
 
-/** What would be if a printer had other units or versions. Nothing is changed. */
+/** Judges a printer as if it had other units or versions. Changes nothing. */
 export const printersWhatif = defineMethod(
   'printers.whatif',
   'reads',

@@ -2,7 +2,7 @@ import { cursorOf, keyOf } from '../database/page-cursor.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-/** Releases of the signed repository, in the order of their paths. */
+/** The releases of the signed repository, by path. */
 export const releasesList = defineMethod('releases.list', 'reads', async (params, _caller, capabilities) => {
   const { limit, cursor } = pageOf(params);
   const [after] = cursor === undefined ? [] : keyOf('releases', cursor, ['text']);
@@ -25,7 +25,7 @@ export const releasesList = defineMethod('releases.list', 'reads', async (params
   };
 });
 
-/** Lifts what the guard or a person stopped of a release. */
+/** Lifts the stops of a release that the guard or a person set. */
 export const releasesRelease = defineMethod(
   'releases.release',
   'changes',

@@ -9,7 +9,7 @@ import { checkPrinters } from './known-names.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-/** Printers as inventory documents of other programs: GLPI's, or a bill of materials. */
+/** Exports printers as inventory documents: GLPI's format, or a CycloneDX bill of materials. */
 export const reportsInventory = defineMethod(
   'reports.inventory',
   'reads',
@@ -35,7 +35,7 @@ export const reportsInventory = defineMethod(
     const items: { printer: string; document: Record<string, unknown> }[] = [];
     for (const one of page.items) {
       const details = await fleet.get(one.printer);
-      // Removed since the page was read.
+      // The printer was removed after the page was read.
       if (details) items.push({ printer: one.printer, document: document(details) });
     }
     return { data: { items, ...('next' in page && page.next !== undefined ? { next: page.next } : {}) } };

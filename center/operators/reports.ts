@@ -5,10 +5,10 @@ import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
 const MONTH_DAYS = 30;
-/** Where every date begins first. */
+/** The time zone in which each date begins first. */
 const FIRST_ZONE = 'Pacific/Kiritimati';
 
-/** Pages that were printed between two days, by printer, site, model or a label. */
+/** Pages printed between two days, by printer, site, model or a label. */
 export const reportsPages = defineMethod('reports.pages', 'reads', async (params, _caller, capabilities) => {
   const { reports, now } = capabilities;
   const { by = 'printer', sort = '-pages', counter = 'impressions', label, site, model } = params;
@@ -25,7 +25,7 @@ export const reportsPages = defineMethod('reports.pages', 'reads', async (params
   return { data: { from, to, ...(await reports.pages(query, pageOf(params))) } };
 });
 
-/** Which versions are installed where, how old they are, and how far they may go up. */
+/** Installed versions, their age, and how far each may be upgraded. */
 export const reportsFirmware = defineMethod(
   'reports.firmware',
   'reads',
@@ -42,7 +42,7 @@ export const reportsFirmware = defineMethod(
   },
 );
 
-/** Supplies that are in their printers, those first that end first. */
+/** Installed supplies; those that run out first come first. */
 export const reportsSupplies = defineMethod(
   'reports.supplies',
   'reads',

@@ -9,7 +9,7 @@ export const rulesGet = defineMethod('rules.get', 'reads', async (params, _calle
   return { data: { ...found } };
 });
 
-/** Puts new rules in force. */
+/** Activates new rules. */
 export const rulesPut = defineMethod(
   'rules.put',
   'changes',

@@ -5,7 +5,7 @@ import { CENTER_LIMITS } from '../limits.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-/** How long a token is to hold, in milliseconds. @throws PlatenError request/invalid */
+/** The lifetime of a token in milliseconds. @throws PlatenError request/invalid */
 function lastsMs(expires: string | undefined): number {
   const lasts_ms = expires === undefined ? CENTER_LIMITS.token_ms_default : durationMs(expires);
   if (lasts_ms === undefined || lasts_ms <= 0 || lasts_ms > CENTER_LIMITS.token_ms_max) {
@@ -16,7 +16,7 @@ function lastsMs(expires: string | undefined): number {
   return lasts_ms;
 }
 
-/** Makes a token for a program; it is in the reply and nowhere else. */
+/** Creates an API token, which is only in the reply. */
 export const tokensCreate = defineMethod(
   'tokens.create',
   'changes',
@@ -31,12 +31,12 @@ export const tokensCreate = defineMethod(
   },
 );
 
-/** One's own tokens, the latest first; an administrator's list holds everybody's. */
+/** The caller's own tokens, newest first; an administrator sees everybody's. */
 export const tokensList = defineMethod('tokens.list', 'reads', async (params, caller, { tokens }) => ({
   data: { ...(await tokens.list(caller.role === 'admin' ? undefined : caller.name, pageOf(params))) },
 }));
 
-/** Ends a token at once: one's own, or as an administrator anybody's. */
+/** Revokes a token immediately: the caller's own, or for an administrator anybody's. */
 export const tokensRevoke = defineMethod('tokens.revoke', 'changes', async ({ id }, caller, { tokens }) => {
   await tokens.revoke(id, caller.role === 'admin' ? undefined : caller.name);
   return { data: { id } };

@@ -7,7 +7,7 @@ import { checkRule } from './known-names.ts';
 import { defineMethod } from './method.ts';
 import { pageOf } from './paging.ts';
 
-/** Troubles, newest first; or how many there are by rule and site. */
+/** Troubles, newest first; or their numbers by rule and site. */
 export const troublesList = defineMethod('troubles.list', 'reads', async (params, _caller, capabilities) => {
   if (params.rule !== undefined) await checkRule(params.rule, capabilities);
   const { groupBy, filter, where, ...rest } = params;
@@ -31,7 +31,7 @@ export const troublesClose = defineMethod(
   },
 );
 
-/** Says that somebody has seen an open trouble. */
+/** Acknowledges an open trouble. */
 export const troublesAck = defineMethod(
   'troubles.ack',
   'changes',
@@ -41,7 +41,7 @@ export const troublesAck = defineMethod(
   },
 );
 
-/** Gives an open trouble an owner, or takes the owner away. */
+/** Sets or clears the owner of an open trouble. */
 export const troublesAssign = defineMethod(
   'troubles.assign',
   'changes',
@@ -57,7 +57,7 @@ export const troublesAssign = defineMethod(
   },
 );
 
-/** Keeps an open trouble quiet until a time. */
+/** Snoozes an open trouble until a time. */
 export const troublesSnooze = defineMethod(
   'troubles.snooze',
   'changes',
@@ -72,14 +72,14 @@ export const troublesSnooze = defineMethod(
   },
 );
 
-/** @throws PlatenError request/invalid unless exactly one of them is there */
+/** @throws PlatenError request/invalid unless exactly one of them is given */
 function checkEither(name: string, value: string | undefined, undo: true | undefined): void {
   if ((value === undefined) === (undo === undefined)) {
     throw new PlatenError('request/invalid', { reason: `Give "${name}" or "undo": true` });
   }
 }
 
-/** @throws PlatenError request/invalid for what is no time, is over, or is too far away */
+/** @throws PlatenError request/invalid for an invalid time, one in the past, or one too far ahead */
 function snoozeEnd(until: string, now_ms: number): Date {
   const lasts_ms = durationMs(until);
   const end_ms = lasts_ms === undefined ? timeMs(until) : now_ms + lasts_ms;

@@ -6,12 +6,12 @@ export const usersList = defineMethod('users.list', 'reads', async (_params, _ca
   data: { items: await accounts.listUsers() },
 }));
 
-/** Time for the reply to reach somebody whose connections end because of it. */
+/** Delay before connections end, so that the reply still reaches a caller whose own connection ends. */
 const REPLY_MS = 1_000;
 
 /**
- * Creates an operator's account or changes its role or password. A password that the center made is in the reply and
- * nowhere else; one that was chosen is known to whoever chose it and isn't repeated.
+ * Creates an operator's account, or changes its role or password. A generated password is only in the reply; a chosen
+ * one is not repeated.
  */
 export const usersPut = defineMethod(
   'users.put',
@@ -29,7 +29,7 @@ export const usersPut = defineMethod(
   },
 );
 
-/** Removes an operator's account; its connections end at once. */
+/** Removes an operator's account; its connections end immediately. */
 export const usersRemove = defineMethod('users.remove', 'changes', async ({ name }, caller, { accounts }) => {
   if (name === caller.name)
     throw new PlatenError('request/conflict', { reason: 'Nobody removes the own account' });
