@@ -1,4 +1,4 @@
-/** What can be asked of the center: the questions of request methods, and the shapes of their answers. */
+/** The queries that request methods use, and the shapes of their results. */
 import type { ImpactResult } from '../compatibility/index.ts';
 import type { Role } from '../schemas/roles.ts';
 import type {
@@ -24,7 +24,7 @@ import type {
 } from '../schemas/types.ts';
 import type { PrinterConditions } from './fleet/filter-sql.ts';
 
-/** Whether whoever asked has gone, so that nobody reads the answer; an `AbortSignal` is one. */
+/** Whether the caller has disconnected, so that nobody reads the answer; an `AbortSignal` is one. */
 export interface Gone {
   readonly aborted: boolean;
 }
@@ -35,42 +35,42 @@ export interface Page<Item> {
   next?: string;
 }
 
-/** Paging as requests have it. */
+/** A page that a request asks for. */
 export interface PageRequest {
   limit: number;
   cursor: string | undefined;
-  /** Whether the answer says how many items the whole list has. */
+  /** Whether the answer includes the total number of items. */
   counted?: boolean;
 }
 
-/** A filter as an object, as a text, or both: then both hold. */
+/** A filter as an object, as a text, or both, which must then both match. */
 export interface FleetFilter extends PrinterFilter {
   where?: string;
 }
 
-/** What a list of printers can be sorted by; what has no value stands at the end, whatever the direction. */
+/** The orders of a list of printers; missing values come last in either direction. */
 export const PRINTER_SORTS = ['id', 'model', 'site', 'seen', 'verdict', 'troubles'] as const;
 export type PrinterSortKey = (typeof PRINTER_SORTS)[number];
-/** `-` before it: descending. */
+/** A leading `-` means descending. */
 export type PrinterSort = PrinterSortKey | `-${PrinterSortKey}`;
 
-/** How many printers match. */
+/** The number of matching printers. */
 export interface Total {
   total: number;
-  /** Whether it was counted; otherwise it is the estimate of the database. */
+  /** Whether it was counted; otherwise it is the database's estimate. */
   exact: boolean;
 }
 
 /** The most frequent values of one field. */
 export interface Facet {
   field: string;
-  /** `where`: the term that finds them. */
+  /** `where`: the term that matches them. */
   values: { value?: string; printers: number; where: string }[];
-  /** Values beyond those. */
+  /** Number of further values. */
   more: number;
 }
 
-/** Printers that are made of the same. */
+/** Printers of the same configuration. */
 export interface ConfigurationItem {
   configuration: string;
   printers: number;
@@ -93,12 +93,12 @@ export interface PrinterItem {
   site?: string;
   labels?: Record<string, string>;
   presence: 'online' | 'offline';
-  /** RFC 3339: when anything was last heard of it. */
+  /** RFC 3339: when it was last heard of. */
   lastSeen?: string;
-  /** What its agent says of the device; an agent that is online can speak for one that is off. */
+  /** The agent's report on the device: an agent may be online while its device is off. */
   device?: 'reachable' | 'unreachable';
   deviceSince?: string;
-  /** Why it takes part in nothing and is counted nowhere; missing for everybody else. */
+  /** Why it takes part in nothing and is not counted; absent for active printers. */
   standing?: 'retired' | 'revoked';
   standingAt?: string;
   standingReason?: string;
@@ -106,21 +106,21 @@ export interface PrinterItem {
   openTroubles: number;
 }
 
-/** The latest that a printer said of everything that it counts and holds. */
+/** A printer's latest counters, supplies and inputs. */
 export interface LatestReadings {
   session: string;
   number: number;
-  /** When the printer says that it was read last, and when that came. */
+  /** When it was read by the printer's clock, and when the center received it. */
   at: string;
   received: string;
   state?: Readings['state'];
   reasons?: string[];
   counters: Record<string, number>;
-  /** `left`: the share of the capacity, where it is known; `since`: when this one was first seen. */
+  /** `left`: the share of the capacity, if known; `since`: when this cartridge was first seen. */
   supplies: (ReadingSupply & {
     left?: number;
     since: string;
-    /** When it will be empty: the estimate, and an interval that holds the truth in four of five cases. */
+    /** When it will be empty: the estimate and its 80 % interval. */
     ends?: string;
     endsEarliest?: string;
     endsLatest?: string;
@@ -129,7 +129,7 @@ export interface LatestReadings {
   facts?: ReadingFacts;
 }
 
-/** Everything that is known of one printer. */
+/** The details of one printer. */
 export interface PrinterDetails extends PrinterItem {
   structure?: Structure;
   verdictDocument?: Verdict;
@@ -137,7 +137,7 @@ export interface PrinterDetails extends PrinterItem {
   readings?: LatestReadings;
   /** Changes between structures, newest first. */
   changes: Record<string, unknown>[];
-  /** Log memories with their cursors and known losses. */
+  /** Log memories with their cursors and known gaps. */
   logs: { log: string; upTo: number; lost: number }[];
 }
 
@@ -153,21 +153,21 @@ export interface StoredEntry {
   detail?: Record<string, unknown>;
 }
 
-/** Questions about the fleet, answered by the store. */
+/** Queries about the fleet. */
 export interface FleetQueries {
   /** @throws PlatenError request/where, request/filter-too-slow, request/invalid for a cursor of another list */
   list(filter: FleetFilter, page: PageRequest, sort?: PrinterSort): Promise<PrinterPage>;
-  /** How many printers match. */
+  /** The number of matching printers. */
   count(filter: FleetFilter): Promise<number>;
-  /** The same, counted only up to a bound. */
+  /** The same, counted up to a bound and estimated beyond it. */
   total(filter: FleetFilter): Promise<Total>;
-  /** The ids of all that match. */
+  /** The ids of all matching printers. */
   ids(filter: FleetFilter): Promise<string[]>;
   /** A filter as part of a statement. */
   conditions(filter: FleetFilter): Promise<PrinterConditions>;
   facets(filter: FleetFilter, fields: readonly string[], limit: number): Promise<Facet[]>;
   configurations(filter: FleetFilter, page: PageRequest): Promise<Page<ConfigurationItem>>;
-  /** Of these ids those that no printer has. */
+  /** Those of the ids that no printer has. */
   missing(printers: readonly string[]): Promise<string[]>;
   get(printer: string): Promise<PrinterDetails | undefined>;
   errors(
@@ -177,14 +177,14 @@ export interface FleetQueries {
   ): Promise<Page<StoredEntry>>;
 }
 
-/** What is asked of a timeline: `since` is included, `until` is not. */
+/** A query of a timeline; `since` is inclusive, `until` exclusive. */
 export interface TimelineQuery {
   kinds?: readonly TimelineItem['kind'][] | undefined;
   since?: string | undefined;
   until?: string | undefined;
 }
 
-/** What would be if a printer had other parts. */
+/** Judges a printer as if it had other parts. */
 export interface WhatIfQueries {
   /** @throws PlatenError request/invalid, request/conflict without a structure or a catalog */
   ask(
@@ -193,11 +193,11 @@ export interface WhatIfQueries {
   ): Promise<PrintersWhatifReply>;
 }
 
-/** Questions about what happened to one printer. Lists are newest first. */
+/** Queries about the history of one printer. Lists are newest first. */
 export interface PrinterPast {
   timeline(printer: string, query: TimelineQuery, page: PageRequest): Promise<Page<TimelineItem>>;
   orders(printer: string, page: PageRequest): Promise<Page<PrinterOrder>>;
-  /** @param query with the whole of each structure, or only with what changed */
+  /** @param query whole structures, or only the changes */
   structures(
     printer: string,
     query: { documents: boolean },
@@ -205,30 +205,30 @@ export interface PrinterPast {
   ): Promise<Page<StructureHistoryItem>>;
 }
 
-/** How an operator's account is put. */
+/** How an operator's account is created or changed. */
 export interface PutUser {
-  /** Chosen by whoever asks. */
+  /** Chosen by the caller. */
   password?: string | undefined;
-  /** Makes a new one though the account is there. */
+  /** Generates a new password even if the account exists. */
   newPassword?: boolean | undefined;
-  /** Puts off what ends the account's connections. */
+  /** Defers ending the account's connections. */
   later?: ((end: () => void) => void) | undefined;
 }
 
 /** Printers' and operators' credentials. */
 export interface Accounts {
   /**
-   * Enrols printers; gives each one's new password, in the order asked.
-   * @param again also those that are enrolled: their old passwords end
+   * Enrols printers. Returns their new passwords, in the given order.
+   * @param again includes enrolled printers, whose old passwords are then revoked
    * @throws PlatenError request/enrolled, request/conflict
    */
   enroll(printers: string[], again?: boolean): Promise<{ printer: string; password: string }[]>;
-  /** Takes a printer's or an operator's credentials away and ends its connections; false when there were none. */
+  /** Revokes a printer's or an operator's credentials and ends its connections; false when there were none. */
   revoke(name: string): Promise<boolean>;
   putUser(name: string, role: Exclude<Role, 'printer'>, how?: PutUser): Promise<string | undefined>;
   listUsers(): Promise<{ name: string; role: Role }[]>;
   roleOf(name: string): Promise<Role | undefined>;
-  /** What certificates of this printer are bound to; undefined when it is not enrolled. */
+  /** The value that this printer's certificates are bound to; undefined when it is not enrolled. */
   enrolmentOf(printer: string): Promise<string | undefined>;
 }
 
@@ -241,9 +241,9 @@ export interface DocumentRevision<Document> {
   document: Document;
 }
 
-/** The catalog and the rules: checked, stored as revisions, in force at once. */
+/** The catalog and the rules: validated, stored as revisions, active immediately. */
 export interface DocumentService<Document> {
-  /** The latest revision, or the one of this name. */
+  /** The latest revision, or the one with this name. */
   get(name?: string): Promise<DocumentRevision<Document> | undefined>;
   /** @throws PlatenError catalog/invalid, rules/invalid, request/conflict when the name is taken */
   put(document: unknown, by: string): Promise<{ revision: number; diagnostics: unknown[] }>;
@@ -252,37 +252,37 @@ export interface DocumentService<Document> {
 /** The names in a catalog. */
 export interface CatalogNames {
   software: string[];
-  /** Models of apparatus. */
+  /** Models of the apparatus. */
   models: string[];
   releases(software: string): readonly { version: string; status: 'released' | 'staged' | 'withdrawn' }[];
 }
 
-/** What came of putting a catalog. */
+/** The result of putting a catalog. */
 export interface CatalogPut {
   revision: number;
   diagnostics: unknown[];
-  /** Printers that it makes misfits of; missing where that takes too long to find out. */
+  /** Printers that become misfits; absent when counting takes too long. */
   misfits?: number;
-  /** Whether their corrections wait for a person. */
+  /** Whether their corrections wait for approval. */
   corrections: 'automatic' | 'propose';
 }
 
-/** What a catalog revision would change, before it is put. */
+/** The changes that a catalog revision would cause, before it is put. */
 export interface CatalogService extends DocumentService<Catalog> {
   impact(document: unknown, signal?: Gone): Promise<ImpactResult>;
   put(document: unknown, by: string, expect?: { printers: number }): Promise<CatalogPut>;
-  /** What the catalog in force names. */
+  /** The names in the active catalog. */
   names(): CatalogNames;
   /**
-   * Whether a text is a range of versions, in the order that the catalog gives a software.
-   * @throws PlatenError request/invalid
+   * Checks a range of versions, in the catalog's order for a software.
+   * @throws PlatenError request/invalid when it is not a range
    */
   checkRange(software: string, range: string): void;
-  /** How old a version is by the catalog in force. */
+  /** The age of a version by the active catalog. */
   firmwareAge(software: string, version: string): FirmwareAge;
 }
 
-/** Which troubles are meant: everything that is named must hold. */
+/** A filter of troubles: every given member must match. */
 export interface TroubleFilter {
   printer?: string;
   rule?: string;
@@ -291,13 +291,13 @@ export interface TroubleFilter {
   owner?: string;
   acknowledged?: boolean;
   snoozed?: boolean;
-  /** Only of these. */
+  /** Only these printers. */
   printers?: PrinterConditions | undefined;
 }
 
 export interface TroubleQueries {
   list(filter: TroubleFilter, page: PageRequest): Promise<Page<Trouble>>;
-  /** How many there are by rule, by site, or by both: a page of groups by name. */
+  /** Counts by rule, by site, or by both: a page of groups, ordered by name. */
   groups(
     filter: TroubleFilter,
     by: readonly ('rule' | 'site')[],
@@ -306,11 +306,11 @@ export interface TroubleQueries {
   get(id: string): Promise<Trouble | undefined>;
   /** @throws PlatenError request/not-found, request/conflict */
   close(id: string, note: string, by: string): Promise<Trouble>;
-  /** What operators do about open troubles. Each throws PlatenError request/not-found, request/conflict. */
+  /** Operators' actions on open troubles. Each throws PlatenError request/not-found, request/conflict. */
   handling: TroubleHandling;
 }
 
-/** Who does something about a trouble, and why. */
+/** Who acts on a trouble, and why. */
 export interface Handled {
   by: string;
   reason?: string | undefined;
@@ -319,21 +319,21 @@ export interface Handled {
 export interface TroubleHandling {
   acknowledge(id: string, how: Handled): Promise<Trouble>;
   unacknowledge(id: string, how: Handled): Promise<Trouble>;
-  /** @param owner undefined: nobody */
+  /** @param owner undefined clears it */
   assign(id: string, owner: string | undefined, how: Handled): Promise<Trouble>;
   snooze(id: string, until: Date, how: Handled): Promise<Trouble>;
-  /** Ends the snooze now. */
+  /** Ends the snooze immediately. */
   wake(id: string, how: Handled): Promise<Trouble>;
 }
 
-/** What is asked of pages: days are those of each printer's zone. */
+/** A query of printed pages; days are those of each printer's time zone. */
 export interface PagesQuery {
-  /** Only of these. */
+  /** Only these printers. */
   printers?: PrinterConditions | undefined;
   /** First and last day, both included, as YYYY-MM-DD. */
   from: string;
   to: string;
-  /** A day that has not begun in a printer's zone is no silent day of it. */
+  /** The current time: a day that has not begun in a printer's zone doesn't count as silent. */
   now_ms: number;
   by: 'printer' | 'site' | 'model' | 'label';
   label?: string | undefined;
@@ -344,7 +344,7 @@ export interface PagesQuery {
 }
 
 export interface SuppliesQuery {
-  /** Only of these. */
+  /** Only these printers. */
   printers?: PrinterConditions | undefined;
   now_ms: number;
   sort: 'ends' | 'left' | 'printer';
@@ -355,12 +355,12 @@ export interface SuppliesQuery {
   printer?: string | undefined;
 }
 
-/** What the catalog says of an installed version. */
+/** The catalog's information on an installed version. */
 export type FirmwareAge = Pick<FirmwareItem, 'behind' | 'newest' | 'allowed'> &
   Required<Pick<FirmwareItem, 'status'>>;
 
 export interface FirmwareQuery {
-  /** Only of these. */
+  /** Only these printers. */
   printers?: PrinterConditions | undefined;
   by: 'software' | 'model' | 'site';
   software?: string | undefined;
