@@ -1,6 +1,6 @@
 /**
- * Judging and choosing for the fleet: one catalog compiled once, and each distinct structure assessed once, because a
- * fleet of a million printers has a few thousand distinct structures.
+ * Judges structures and chooses remedies for the fleet. A catalog is compiled once and each distinct structure assessed
+ * once, because a fleet of a million printers has a few thousand distinct structures.
  */
 
 import {
@@ -37,7 +37,7 @@ const NOTHING_KNOWN: Judgement = {
 
 /**
  * Compiles a catalog.
- * @throws PlatenError catalog/invalid with the first error when it has any
+ * @throws PlatenError catalog/invalid with its first error
  */
 export function compileChecked(document: Catalog): { catalog: CompiledCatalog; diagnostics: Diagnostic[] } {
   const { catalog, diagnostics } = compileCatalog(document);
@@ -51,16 +51,16 @@ export function compileChecked(document: Catalog): { catalog: CompiledCatalog; d
   return { catalog, diagnostics };
 }
 
-/** Assesses structures against one catalog, and remembers. */
+/** Assesses structures against one catalog and caches the results. */
 export class CatalogAssessor implements Assessor {
   readonly catalog: string;
   readonly #compiled: CompiledCatalog | undefined;
-  /** What was judged and chosen, by signature: a campaign asks the same of thousands of equal printers. */
+  /** Judgements and choices by signature: a campaign asks the same for thousands of equal printers. */
   readonly #memo: Memo | undefined;
-  /** Finished assessments by signature, the oldest first: a fleet that comes back is assessed by looking here. */
+  /** Finished assessments by signature, oldest first, so that a reconnecting fleet needs only lookups. */
   readonly #assessed = new Map<string, Assessment>();
 
-  /** The thread that chooses, with the catalog as a document; undefined: choosing is done here. */
+  /** The choosing thread, with the catalog as a document; undefined: chooses in this thread. */
   readonly #thread: { choosing: Choosing; document: Catalog } | undefined;
 
   constructor(
@@ -105,7 +105,7 @@ export class CatalogAssessor implements Assessor {
     return [...new Set(slots.filter((slot) => slot.kind === kind).flatMap(({ modelList }) => modelList))];
   }
 
-  /** Whether a version lies in a range, in the catalog's order for the software; undefined when that can't be told. */
+  /** Whether a version is in a range, in the catalog's order for the software; undefined when that can't be decided. */
   inRange(software: string, version: string, range: string): boolean | undefined {
     const scheme = this.#compiled?.productsOf.get(software)?.[0]?.scheme ?? SCHEMES.semver;
     const key = scheme.parse(version);
@@ -113,14 +113,14 @@ export class CatalogAssessor implements Assessor {
     try {
       return inRange(scheme, scheme.range(range), key);
     } catch {
-      // A range that is none in this order says nothing of the version; the compiler of the rules has warned of it.
+      // An invalid range decides nothing; the compiler of the rules has warned about it.
       return undefined;
     }
   }
 
   /**
-   * Whether versions of a software lie in a range, in the order that the catalog gives them.
-   * @throws PlatenError request/invalid when the range is none
+   * A test whether versions of a software are in a range, in the catalog's order.
+   * @throws PlatenError request/invalid for an invalid range
    */
   rangeMatcher(software: string, text: string): (version: string) => boolean {
     const scheme = this.#compiled?.productsOf.get(software)?.[0]?.scheme ?? SCHEMES.semver;
@@ -142,10 +142,10 @@ export class CatalogAssessor implements Assessor {
   }
 
   /**
-   * Chooses the best set for a structure under what is wished for: at once where it is known or refused, else in the
-   * thread that chooses.
-   * @param took is told the time that the thread took, in milliseconds
-   * @param verdict whether a verdict waits for it
+   * Chooses the best set of parts for a structure under the given wishes: immediately if the choice is cached or
+   * refused, else in the choosing thread.
+   * @param took called with the time that the thread took, in milliseconds
+   * @param verdict whether a verdict waits for the choice
    */
   choose(
     structure: Structure,
@@ -155,7 +155,7 @@ export class CatalogAssessor implements Assessor {
   ): Choice | Promise<Choice> {
     const memo = this.#memo;
     if (!memo) return { outcome: 'impossible', explanation: 'No catalog was put yet.' };
-    // What the search builds grows with the square of the parts, before it first looks at the clock.
+    // Building the search takes time quadratic in the parts, before it first checks its budget.
     if (partsOf(structure) > CENTER_LIMITS.choose_parts_max) {
       return {
         outcome: 'gave-up',
@@ -175,7 +175,7 @@ export class CatalogAssessor implements Assessor {
     });
   }
 
-  /** What `assess` found of such a structure before. */
+  /** The cached result of `assess` for an equal structure. */
   known(structure: Structure): Assessment | undefined {
     return this.#assessed.get(signatureOf(structure));
   }
@@ -200,7 +200,7 @@ export class CatalogAssessor implements Assessor {
   }
 
   #conclude(structure: Structure, { status, findings, unknown }: Judgement, choice: Choice): Assessment {
-    // A best set that no steps lead to helps nobody: the explanation tells of it, the remedy is what can be done.
+    // A best set that no steps lead to is only explained; the remedy must be reachable.
     const doable = attainable(choice);
     const suggestions = (choice.suggestions ?? []).map(({ text }) => text);
     const explanation = [choice.explanation, ...suggestions].filter(
@@ -213,19 +213,19 @@ export class CatalogAssessor implements Assessor {
       ...(doable ? { remedy: doable.remedy } : {}),
       ...(explanation.length > 0 ? { explanation: explanation.join('\n') } : {}),
     };
-    // There may be more time the next time.
+    // Not cached, because another try may have more time.
     return choice.outcome === 'gave-up' ? assessment : this.#remember(structure, assessment);
   }
 }
 
-/** Units and pieces of software. */
+/** The number of units and pieces of software. */
 export function partsOf({ apparatus, units }: Structure): number {
   let parts = units.length + (apparatus.software?.length ?? 0);
   for (const { software } of units) parts += software?.length ?? 0;
   return parts;
 }
 
-/** The time that choosing for one structure may take, from now on. */
+/** The time budget to choose for one structure; starts now. */
 export function choiceBudget(): Budget {
   const ms = CENTER_LIMITS.choose_budget_ms_max;
   const started_ms = performance.now();

@@ -22,6 +22,6 @@ test('a round waits for its share while the event loop is busy', async () => {
 test('a stopped round stops waiting', async () => {
   const started = performance.now();
   await giveWay(60_000, () => performance.now() - started > 20);
-  // Where nothing else runs it ends for that reason; either way long before its share would be over.
+  // On an idle machine it ends for that reason; either way long before its share would require.
   expect(performance.now() - started).toBeLessThan(5_000);
 });

@@ -1,5 +1,5 @@
 /**
- * The thread that chooses: it keeps one catalog compiled, and answers one job after the other.
+ * The choosing thread: keeps one compiled catalog and answers jobs one after the other.
  */
 import { parentPort } from 'node:worker_threads';
 import {
@@ -13,12 +13,12 @@ import {
 import { reasonOf } from '../../schemas/errors.ts';
 import type { Catalog } from '../../schemas/types.ts';
 
-/** What the thread is told: a catalog to use from now on, or what to choose. */
+/** A message to the thread: a catalog to use from now on, or a job. */
 export type ToThread =
   | { catalog: Catalog }
   | { structure: PrinterStructureLike; options: ChooseOptions; budget_ms: number };
 
-/** The answer to a job, and how long it took; or what is wrong with it. */
+/** The answer to a job and how long it took, or its error. */
 export type FromThread = { choice: Choice; ms: number } | { wrong: string };
 
 let compiled: CompiledCatalog | undefined;
@@ -33,7 +33,7 @@ function answerTo(told: Exclude<ToThread, { catalog: Catalog }>): FromThread {
     const choice = choose(compiled, structure, options, { exhausted, spent, ms: budget_ms });
     return { choice, ms: performance.now() - started_ms };
   } catch (error) {
-    // A wish whose range is none: whoever asked is told, and the thread goes on.
+    // A wish with an invalid range: the caller gets the error, and the thread continues.
     return { wrong: reasonOf(error) };
   }
 }

@@ -1,4 +1,4 @@
-/** A printer can't have the event loop for itself: by what it is made of, or by sending another structure each time. */
+/** No printer can monopolise the event loop, neither with a large structure nor with ever new ones. */
 import { readFileSync } from 'node:fs';
 import pino from 'pino';
 import { Memo } from '../../compatibility/index.ts';
@@ -12,7 +12,7 @@ import { Verdicts } from './verdicts.ts';
 
 const SAMPLE = new URL('../../deploy/samples/catalog.json', import.meta.url);
 const { catalog } = compileChecked(JSON.parse(readFileSync(SAMPLE, 'utf8')) as Catalog);
-/** Longer than any budget, with room for a machine that is busy. */
+/** Longer than any budget, with room for a busy machine. */
 const DEAR_MS = 10_000;
 
 function structureWith(units: Unit[], revision = 1): Structure {
@@ -30,7 +30,7 @@ function structureWith(units: Unit[], revision = 1): Structure {
   };
 }
 
-/** Finishers, every third a spare: each could be switched to each. */
+/** Finishers, every third a spare: each could be switched to any spare. */
 function finishers(count: number): Unit[] {
   return Array.from({ length: count }, (_, index) => ({
     symbol: `finisher.${index}`,
@@ -114,7 +114,7 @@ test('of a printer that is dear to judge only the newest structure is judged whe
   verdicts.judge('a', structureWith([], 1));
   await soon(dear_ms * 2);
   for (let revision = 2; revision <= 50; revision += 1) verdicts.judge('a', structureWith([], revision));
-  // On a busy machine the first judgement takes longer, and so does the wait that follows from it.
+  // On a busy machine the first judgement takes longer, and so does the wait after it.
   const until = performance.now() + 60_000;
   while (judged.length < 2 && performance.now() < until) await soon(20);
   expect(judged.map(({ structure }) => structure.revision)).toEqual([1, 50]);

@@ -1,23 +1,23 @@
 /**
- * How much computing one printer may cause. Choosing a remedy can take seconds, and whoever reports another structure
- * each time could have the event loop for itself: after something dear, nothing more is computed for that printer
- * until the time it took is a small share of what has passed.
+ * Limits the computing that one printer may cause. Choosing a remedy can take seconds, and a printer that keeps
+ * reporting new structures could monopolise the event loop. After an expensive computation the printer waits until that
+ * time is a small share of the time passed.
  */
 import { CENTER_LIMITS } from '../limits.ts';
 
-/** Printers are forgotten, once they may go on, when this many are watched. */
+/** Above this many entries, printers that no longer have to wait are dropped. */
 const WATCHED_MAX = 10_000;
 
 export class ComputeShare {
-  /** When each printer may cause computing again, in milliseconds of the clock that `took` is given. */
+  /** When each printer may cause computing again, in milliseconds of the clock passed to `took`. */
   readonly #until = new Map<string, number>();
 
-  /** How long `printer` has to wait still, in milliseconds; 0 when it need not. */
+  /** How long `printer` still has to wait, in milliseconds; 0 if it doesn't. */
   wait(printer: string, now_ms: number): number {
     return Math.max(0, (this.#until.get(printer) ?? 0) - now_ms);
   }
 
-  /** Something was computed for `printer` that took `ms` and ended at `now_ms`. */
+  /** Records a computation for `printer` that took `ms` and ended at `now_ms`. */
   took(printer: string, ms: number, now_ms: number): void {
     if (ms <= CENTER_LIMITS.printer_compute_ms_free) return;
     if (this.#until.size >= WATCHED_MAX) this.#forget(now_ms);

@@ -1,6 +1,6 @@
 /**
- * What would be compatible with a printer as it is now (claim 4, `ask/options`): for each piece of software the
- * versions, for each unit the models, that could stand in the place of what is there without breaking anything.
+ * Computes what is compatible with a printer as it is now (claim 4, `ask/options`): for each piece of software the
+ * versions, and for each unit the models, that could replace the present one without breaking a rule.
  */
 import { PlatenError } from '../../schemas/errors.ts';
 import type { Structure } from '../../schemas/types.ts';
@@ -20,9 +20,9 @@ interface UnitOption {
 }
 
 /**
- * The options for a structure; at most `answer_items_max` versions a subject, newest first. Where time runs out,
- * `complete` is false and what was not looked at is missing.
- * @throws PlatenError request/invalid for a structure with more parts than are chosen for
+ * The options for a structure: at most `answer_items_max` versions per subject, newest first. If time runs out,
+ * `complete` is false and the rest is missing.
+ * @throws PlatenError request/invalid for a structure with too many parts
  */
 export function optionsOf(assessor: CatalogAssessor, structure: Structure): Record<string, unknown> {
   if (partsOf(structure) > CENTER_LIMITS.choose_parts_max) {

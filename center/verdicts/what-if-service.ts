@@ -1,4 +1,4 @@
-/** Answers what operators ask before they exchange parts: how a printer would be judged with them. */
+/** Judges a printer with exchanged parts, for operators who plan an exchange. */
 import { attainable } from '../../compatibility/index.ts';
 import { PlatenError } from '../../schemas/errors.ts';
 import type { PrintersWhatifReply } from '../../schemas/types.ts';

@@ -7,7 +7,7 @@ import { Questions } from './questions.ts';
 import type { Exchange } from './what-if.ts';
 import { WhatIfService } from './what-if-service.ts';
 
-// Through the thread, as operators ask it.
+// Through the thread, as for operators' requests.
 const catalog = sample('catalog.json') as unknown as Catalog;
 const questions = new Questions();
 let current: Catalog | undefined = catalog;
@@ -39,7 +39,7 @@ test('another finisher needs a newer controller: the verdict says so, and the st
   expect(JSON.stringify(reply.verdict.findings)).toContain('FS-540 speaks finisher protocol 4');
   const steps = reply.remedy?.steps.flat() ?? [];
   expect(steps).toContain('apparatus:acme.controller');
-  // What was of the old one is not said of the new one.
+  // Properties of the old unit are not carried over to the new one.
   expect(reply.structure.units[1]).toEqual({
     symbol: 'finisher.1',
     kind: 'finisher',
@@ -64,7 +64,7 @@ test('units are added and taken out, and what comes with them counts', async () 
   const engine = await ask({
     units: [{ symbol: 'engine', model: 'EN-36', software: [{ id: 'acme.engine', version: '2.3.0' }] }],
   });
-  // The engine of a spare shelf, with old software on it.
+  // An engine from the shelf, with old software on it.
   expect(engine.structure.units[0]?.serial).toBe('E-991');
   expect(engine.verdict.status).toBe('incompatible');
   expect(engine.remedy?.software).toMatchObject([{ subject: 'engine:acme.engine', from: '2.3.0' }]);

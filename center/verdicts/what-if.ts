@@ -1,6 +1,6 @@
 /**
- * What if a printer had other parts: units exchanged, added or taken out, software in other versions. Says how that would
- * be judged and which steps lead there. Pure; it is run in the thread for heavy questions.
+ * Judges a printer as if it had other parts: units exchanged, added or removed, software in other versions; and plans
+ * the steps that lead there. Pure; runs in the thread for heavy questions.
  */
 import {
   attainable,
@@ -16,17 +16,17 @@ import { didYouMean } from '../../schemas/nearest-name.ts';
 import { parseSubject } from '../../schemas/subject.ts';
 import type { PrintersWhatifParams, Structure, Unit } from '../../schemas/types.ts';
 
-/** What is exchanged in thought. */
+/** The assumed exchange. */
 export type Exchange = Pick<PrintersWhatifParams, 'units' | 'software'>;
 type UnitExchange = NonNullable<Exchange['units']>[number];
 
 export interface WhatIf {
-  /** As the printer is now, and as it would be. */
+  /** The judgement of the printer as it is now, and after the exchange. */
   before: Judgement;
   after: Judgement;
-  /** The parts that were judged. */
+  /** The structure after the exchange, which was judged. */
   structure: Structure;
-  /** How to get there by software, once the units are exchanged; unless everything fits as it is. */
+  /** The software steps after the exchange of units; none if everything fits already. */
   way: Choice;
 }
 
@@ -42,7 +42,7 @@ function without<T extends object, K extends keyof T>(value: T, ...keys: K[]): O
   return rest;
 }
 
-/** What a unit of another model would best come with, as far as anything of it fits. */
+/** The best software for a unit of another model, if any fits. */
 function comesWith(
   catalog: CompiledCatalog,
   structure: Structure,
@@ -65,7 +65,7 @@ function exchangedUnit(
     throw wrong(`/units "${symbol}" is no unit of the printer: one that is added needs "kind" and "model"`);
   }
   const another = model !== unit?.model;
-  // Another unit has neither the serial number nor the board of the one before.
+  // Another unit has another serial number and another board.
   const kept = unit && (another ? without(unit, 'serial', 'hardware', 'software') : unit);
   const installed = exchange.software ?? (another ? software() : unit?.software);
   return {
@@ -105,7 +105,7 @@ function withUnits(
     } else {
       const best = () =>
         comesWith(catalog, structure, symbol, model ?? '', budget) ??
-        // Its versions are not known then, and the verdict says so.
+        // Its versions are then unknown, and the verdict says so.
         unit?.software?.map((each) => without(each, 'version'));
       const next = exchangedUnit(unit, exchange, best);
       units = unit ? units.map((each) => (each === unit ? next : each)) : [...units, next];
@@ -136,18 +136,18 @@ function subjectsOf({ apparatus, units }: Structure): string[] {
   );
 }
 
-/** What is wanted of the choice, which begins where the units are exchanged and the versions are not. */
+/** The wishes for the choice, which starts with exchanged units and the old versions. */
 function wishOf(software: NonNullable<Exchange['software']>) {
   return {
     allowUnitReplacement: false,
     require: Object.fromEntries(software.map(({ subject, version }) => [subject, `=${version}`])),
-    // Named as it is here, a staged release may be chosen.
+    // Naming a staged release here allows it to be chosen.
     staged: software.map(({ subject, version }) => `${parseSubject(subject).software}@${version}`),
   };
 }
 
 /**
- * Answers what an exchange would come to.
+ * Judges an exchange.
  * @throws PlatenError request/invalid for a unit or software that the printer doesn't have
  */
 export function whatIf(
