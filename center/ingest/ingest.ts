@@ -1,7 +1,6 @@
 /**
- * The way in: everything that printers send, made durable. Every promise resolves after the commit, everything may be
- * sent again, and many messages share a transaction. One whose content the database refuses fails with
- * payload/not-storable.
+ * Stores everything that printers send. Every promise resolves after the commit, storing is idempotent, and many
+ * messages share a transaction. A message whose content the database refuses fails with payload/not-storable.
  */
 import type {
   ErrorBatch,
@@ -27,11 +26,11 @@ interface UpdateItem {
   report: UpdateReport;
 }
 
-/** What is collected into batches by itself: log entries, structures and presences, readings, reports of updates. */
+/** Kinds with a batch queue of their own: log entries, structures and presences, readings, update reports. */
 export type CommitKind = 'entries' | 'printers' | 'readings' | 'updates';
 
 export class IngestWriter {
-  /** Told of each batch that is durable: of what, how long it took in seconds, how many items it had. */
+  /** Called after each committed batch with its kind, its duration in seconds and its number of items. */
   onCommitted: (kind: CommitKind, duration_s: number, items: number) => void = () => {};
   readonly #errors: ErrorWriter;
   readonly #printers: PrinterWriter;
@@ -68,24 +67,24 @@ export class IngestWriter {
     });
   }
 
-  /** A batch of a printer's log memory. */
+  /** Stores a batch of a printer's log entries. */
   errors(printer: string, batch: ErrorBatch): Promise<ErrorsResult> {
     return this.#errors.submit(printer, batch);
   }
 
-  /** Whether a log memory was met since the start (and was not forgotten because of many others). */
+  /** Whether a log memory is cached: it was seen since the start and not evicted. */
   knowsLog(printer: string, log: string): boolean {
     return this.#errors.knows(printer, log);
   }
 
-  /** The same, telling `taker` what became of it. @param bytes how large it was as it came */
+  /** The same, with the result passed to `taker`. @param bytes the size of the payload */
   takeErrors(printer: string, batch: ErrorBatch, taker: ErrorsTaker, bytes = 0): void {
     this.#errors.take(printer, batch, taker, bytes);
   }
 
   /**
-   * A printer's structure, and the verdict on it where it is known already: both are durable together.
-   * @param payload the document as it came
+   * Stores a printer's structure together with its verdict, if that is already known.
+   * @param payload the document as received
    */
   structure(
     printer: string,
@@ -97,19 +96,19 @@ export class IngestWriter {
   }
 
   /**
-   * What a printer (or its will) said of its presence. `changed` is false for the will of an older session and for a
-   * repetition; `flipped` tells whether it came or went.
+   * Stores a presence message from a printer or its will. `changed` is false for the will of an older session and for a
+   * repetition; `flipped` tells whether the printer went online or offline.
    */
   presence(printer: string, presence: Presence): Promise<PresenceResult> {
     return this.#printers.presence(printer, presence);
   }
 
-  /** What the broker saw: the printer's connection began or ended, whatever it said itself. Written within a moment. */
+  /** Stores that the printer's connection began or ended, as the broker saw it. Written shortly after. */
   connection(printer: string, connected: boolean): Promise<PresenceResult> {
     return this.#printers.connection(printer, connected);
   }
 
-  /** After a start no printer is connected yet, whatever was stored when the process before ended. */
+  /** Marks all printers as disconnected: after a start the stored connections are out of date. */
   async allOffline(): Promise<void> {
     await this.#database.query(
       `WITH gone AS (UPDATE printers SET online = false WHERE online RETURNING id)
@@ -118,12 +117,12 @@ export class IngestWriter {
     );
   }
 
-  /** What a printer counts and what is left in it. @param bytes how large it was as it came */
+  /** Stores a reading of counters and supplies. @param bytes the size of the payload */
   readings(printer: string, readings: Readings, bytes = 0): Promise<ReadingResult> {
     return this.#readings.submit(printer, readings, bytes);
   }
 
-  /** Readings from before the printers spoke to this center, written as if they had come at `received_ms`. */
+  /** Imports readings from before the printers reported to this center, as if received at `received_ms`. */
   pastReadings(
     received_ms: number,
     readings: { printer: string; reading: Readings; timezone?: string }[],
@@ -131,12 +130,12 @@ export class IngestWriter {
     return this.#readings.past(received_ms, readings);
   }
 
-  /** `fresh` is false for a report that was stored before. */
+  /** Stores an update report. `fresh` is false if it was stored before. */
   update(printer: string, report: UpdateReport): Promise<{ fresh: boolean }> {
     return this.#updates.submit({ printer, report });
   }
 
-  /** Resolves when everything that was given until now is settled, whatever is given meanwhile. */
+  /** Resolves when everything accepted until now is settled; does not wait for later messages. */
   async settled(): Promise<void> {
     await Promise.all([
       this.#errors.settled(),
@@ -146,12 +145,12 @@ export class IngestWriter {
     ]);
   }
 
-  /** Lets go what is in memory of printers that were removed. Nothing of them may be on its way. */
+  /** Drops the cached state of removed printers. None of their messages may be under way. */
   forget(printers: ReadonlySet<string>): void {
     this.#errors.forget(printers);
   }
 
-  /** Takes no more, and resolves when everything that was given is settled. */
+  /** Accepts no more, and resolves when everything accepted is settled. */
   async close(): Promise<void> {
     await Promise.all([this.#errors.close(), this.#readings.close(), this.#updates.close()]);
   }
@@ -184,7 +183,7 @@ export class IngestWriter {
     const stored = new Set(
       rows.map((row) => JSON.stringify([row.printer, row.execution, row.attempt, row.seq])),
     );
-    // Of equal reports in one batch the first is the fresh one.
+    // The first of equal reports in one batch is the fresh one.
     return keys.map((key) => ({ fresh: stored.delete(key) }));
   }
 }

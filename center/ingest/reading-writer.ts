@@ -1,7 +1,7 @@
 /**
- * Writes readings: raw, and what they come to by day and by supply, of many printers in one transaction. What a reading
- * adds is decided by `center/readings/fold.ts` from what the transaction itself has read, so a batch that is written
- * again comes to the same.
+ * Writes readings of many printers in one transaction: raw, and aggregated by day and by supply.
+ * `center/readings/fold.ts` computes the aggregates from the state that the transaction itself has read, so writing a
+ * batch twice gives the same result.
  */
 import type { PlatenError } from '../../schemas/errors.ts';
 import type { Readings } from '../../schemas/types.ts';
@@ -21,23 +21,23 @@ export interface ReadingItem {
   printer: string;
   reading: Readings;
   bytes: number;
-  /** Zone of a printer that has not told it yet. */
+  /** Time zone of a printer that has not reported one yet. */
   timezone?: string;
 }
 
 export interface ReadingResult {
-  /** `again`: stored before. `late`: of an earlier session, stored and of no consequence. */
+  /** `again`: stored before. `late`: of an earlier session; stored, without further effect. */
   outcome: Folded['outcome'];
-  /** What of it was bounded, for its printer to be told. */
+  /** Limits that it exceeded, to be reported to its printer. */
   notes: readonly PlatenError[];
-  /** What rules look at in it; missing unless it is new. */
+  /** Its values for trouble rules; missing unless it is new. */
   signs?: ReadingSigns;
 }
 
-/** Any number that nobody else takes an advisory lock with: centers on one database write readings one after the other. */
+/** Key of the advisory lock (arbitrary, unique): centers on one database write readings one after the other. */
 const LOCK = 7_041_229;
 const TRIES_MAX = 5;
-/** Two that wait for each other, or a snapshot that is too old. */
+/** SQLSTATEs of deadlocks and serialization failures. */
 const AGAIN = new Set(['40P01', '40001']);
 
 const READ_KNOWN = {
@@ -64,7 +64,7 @@ const WRITE_STATES = {
     SET at = excluded.at, received = excluded.received, document = excluded.document`,
 };
 
-/** Host and address are what a text search finds a printer by. */
+/** Host and address, by which a text search finds a printer. */
 const WRITE_FACTS = {
   name: 'platen-write-reading-facts',
   text: `UPDATE printer_search s SET facts = f.facts FROM unnest($1::text[], $2::text[]) AS f (printer, facts)
@@ -102,7 +102,7 @@ interface KnownRow {
   state: ReadingState | null;
 }
 
-/** What a batch comes to, each row once. */
+/** The rows that a batch writes, each once. */
 interface Changes {
   raw: {
     printer: string;
@@ -145,7 +145,7 @@ function rowsOfSupplies(changes: Changes, printer: string, folded: Folded): void
   }
 }
 
-/** What of a supply is shown; what it is compared with stays in the printer's state. */
+/** The shown values of a supply; those for comparison stay in the printer's state. */
 function shownSupply({ days: _days, forecast: _forecast, seen_ms: _seen, ...shown }: SupplyState): object {
   return shown;
 }
@@ -179,14 +179,14 @@ export class ReadingWriter {
     });
   }
 
-  /** Resolves when the reading is durable. @param bytes how large it was as it came */
+  /** Resolves when the reading is durable. @param bytes the size of the payload */
   submit(printer: string, reading: Readings, bytes = 0): Promise<ReadingResult> {
     return this.#commit.submit({ printer, reading, bytes });
   }
 
   /**
-   * Writes readings as if they had come at `received_ms`. For readings from before the printers spoke to this center: a
-   * printer that has sent later ones counts them for its last moment.
+   * Imports readings from before the printers reported to this center, as if received at `received_ms`. A printer that
+   * has already sent later readings counts these at its last time.
    */
   async past(received_ms: number, items: Omit<ReadingItem, 'bytes'>[]): Promise<void> {
     await this.#write(
@@ -195,12 +195,12 @@ export class ReadingWriter {
     );
   }
 
-  /** Resolves when everything that was given until now is settled. */
+  /** Resolves when everything accepted until now is settled. */
   settled(): Promise<void> {
     return this.#commit.settled();
   }
 
-  /** Takes no more, and resolves when what was given is settled. */
+  /** Accepts no more, and resolves when everything accepted is settled. */
   close(): Promise<void> {
     return this.#commit.close();
   }
@@ -230,7 +230,7 @@ export class ReadingWriter {
     const changes: Changes = { raw: [], states: new Map(), days: new Map(), supplies: new Map() };
     const results = items.map(({ printer, reading, timezone }): ReadingResult => {
       const json = storableJson(reading);
-      // What the database keeps is what is compared next time, so both must be the same text.
+      // The stored text is compared next time, so both must be identical.
       const stored = JSON.parse(json) as Readings;
       const before = changes.states.get(printer) ?? known.get(printer)?.state ?? undefined;
       const folded = foldReading(before, stored, received_ms, known.get(printer)?.timezone ?? timezone);
