@@ -1,4 +1,4 @@
-/** What comes from one printer moves its order on in the order in which it came. */
+/** Messages of one printer affect its order in the sequence in which they arrive. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openLocalRepository } from '../../releases/local.ts';
@@ -20,11 +20,11 @@ const ENGINE = 'engine:acme.engine';
 let opened: TestStore;
 let orders: OrderService;
 let corrections: Corrections;
-/** How often the database was asked who has an order. */
+/** Number of queries for printers with an order. */
 let lookups = 0;
-/** What each printer was judged on. */
+/** The structure that each printer was judged on, and its verdict. */
 const judged = new Map<string, { structure: Structure; verdict: Verdict }>();
-/** What is retained, by printer. */
+/** Retained orders by printer. */
 const retained = new Map<string, Order>();
 
 beforeAll(async () => {
@@ -63,7 +63,7 @@ beforeAll(async () => {
     {
       settings: async () => DEFAULT_ROLLOUT,
       isHeld: async () => false,
-      // What campaigns do with the question is theirs; here the printer's order matters.
+      // Campaigns handle the question; only the printer's order matters here.
       ask: async ({ request }) => {
         for (const printer of request.printers) {
           const { structure, verdict } = judged.get(printer)!;
@@ -102,7 +102,7 @@ function judge(printer: string, structure: Structure, verdict: Verdict): void {
   corrections.onVerdict(printer, structure, verdict);
 }
 
-/** An order for 2.5.0 that the printer has taken up to `states`. */
+/** An order for 2.5.0, advanced through `states`. */
 async function ordered(printer: string, states: UpdateReport['state'][]): Promise<Order> {
   judge(printer, testStructure('2.4.0', 's1'), wants('2.4.0', '2.5.0', 's1'));
   const order = await eventually(() => retained.get(printer), 10_000);
@@ -130,7 +130,7 @@ test('the database is asked once who of those that report has an order', async (
 
 test('a structure from before the claim is not taken for one that disproves it', async () => {
   const order = await ordered('claims', ['installing', 'self-testing']);
-  // Between restart and self-test it still shows what it ran; then it claims, and shows the new software.
+  // Between restart and self-test it still shows the old software; then it claims, and shows the new one.
   corrections.onStructure('claims', testStructure('2.4.0', 's2'));
   corrections.onUpdateReport('claims', reportOf(order, 3, 'claimed'));
   const state = async () => (await orders.store.get(order.execution))?.execution.state;

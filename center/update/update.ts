@@ -1,6 +1,5 @@
 /**
- * The update part put together: orders for single printers, campaigns of them, and the corrections that verdicts ask
- * for.
+ * Assembles the update part: orders for single printers, campaigns, and the corrections that verdicts ask for.
  */
 import type { Repository } from '../../releases/repository.ts';
 import type { CenterContext } from '../context.ts';
@@ -22,7 +21,7 @@ import { OrderService } from './orders/order-service.ts';
 
 export interface UpdateSources {
   repository: Repository;
-  /** The repository's address as printers reach it, with a slash at its end. */
+  /** Base URL of the repository for printers, with a trailing slash. */
   repositoryUrl: string;
   /** Redis for the queue; undefined: the queue is on the store's Postgres. */
   redisUrl: string | undefined;
@@ -42,7 +41,7 @@ export interface Update {
   stop(): Promise<void>;
 }
 
-/** Opens the queue of orders; nothing is done before `start`. */
+/** Opens the queue of orders; nothing runs before `start`. */
 export function createUpdate(context: CenterContext, sources: UpdateSources): Update {
   const { store, link, events, conclude, log, now } = context;
   const { repository, repositoryUrl, redisUrl, rollout, printers, catalogs, requests, verdicts, troubles } =
@@ -125,7 +124,7 @@ async function ruleInForce(
   return rule && { question: ruleQuestion(rule), auto: rule.auto };
 }
 
-/** The trouble that says that a printer was set aside. */
+/** The trouble that reports that a printer was set aside. */
 function findingOf({ printer, software, release, reason, at }: SetAside): Parameters<Troubles['found']>[0] {
   return {
     rule: SET_ASIDE_RULE,

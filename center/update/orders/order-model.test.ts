@@ -1,8 +1,8 @@
 /**
- * Order and agent together, under any order of events: the pure machine with its stored row and retained order on one
- * side, the real updater with its journal on the other, and between them a network that delays, doubles and reorders.
- * Either side may be killed at any moment; the center then loses every effect that it had not carried out, the agent
- * everything but its journal.
+ * Order and agent together, under any sequence of events: the pure state machine with its stored row and retained order
+ * on one side, the real updater with its journal on the other, and a network that delays, duplicates and reorders
+ * messages in between. Either side may be killed at any time; the center then loses every effect not yet carried out,
+ * the agent everything but its journal.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ const STEPS: OrderStep[] = IMAGES.map((image, at) => ({
   length: image.length,
   sha256: shaOf(image),
 }));
-// Every image is downloaded already: the way there is tried in updater.test.ts.
+// Every image is already downloaded; downloads are tested in updater.test.ts.
 mkdirSync(join(folder, 'updater', 'images'), { recursive: true });
 for (const image of IMAGES) writeFileSync(join(folder, 'updater', 'images', shaOf(image)), image);
 
@@ -66,17 +66,17 @@ class World {
   readonly history: OrderState[] = [];
   atMs = Date.parse('2026-11-23T10:00:00Z');
   retained: Order | undefined;
-  /** The store says that the retained order is not known to be in line. */
+  /** The store says that the retained order may be out of date. */
   publishDue = false;
   readonly network: UpdateReport[] = [];
   readonly kept: Journal = memoryJournal();
   readonly printer = fakePrinter();
   updater: Updater | undefined;
   session = 0;
-  /** Numbers of reports grow over restarts of the agent. */
+  /** Report numbers keep growing over restarts of the agent. */
   seq = 0;
   savesLeft: { at: number; before: boolean } | undefined;
-  /** How often each version was installed by each attempt, without a power loss between. */
+  /** Number of installations of each version by each attempt, not counting those after a power loss. */
   readonly installs = new Map<string, number>();
 
   constructor(fail: 'nothing' | 'install' | 'selfTest') {
@@ -86,13 +86,13 @@ class World {
     this.boot();
   }
 
-  /** Starts the agent anew from what its journal holds. */
+  /** Restarts the agent from its journal. */
   boot(): void {
     this.session++;
     const context = fakeContext(this.printer, folder);
     const alive = this.session;
     context.report = (report) => {
-      // What a dead agent had not sent is lost.
+      // Unsent reports of a killed agent are lost.
       if (alive === this.session) this.network.push({ ...report, seq: ++this.seq } as UpdateReport);
     };
     const journal: Journal = {
@@ -116,14 +116,14 @@ class World {
   happen(event: OrderEvent): void {
     const before = this.execution;
     const { execution, effects } = transition(before, event, DEFAULT_TIMES);
-    // An end is an end, and only the center's own look proves.
+    // An end is final, and only a structure that the center received is proof.
     if (isEnd(before.state)) expect(execution).toBe(before);
     if (execution.state === 'proven' && before.state !== 'proven') {
       expect(event.type === 'structure' || before.shown === true).toBe(true);
     }
-    // A new attempt never begins where the printer may be half changed.
+    // A new attempt never begins while the printer may be half changed.
     if (execution.attempt > before.attempt) expect(isTouched(before.state)).toBe(false);
-    // Whatever goes on has a time at which silence is noticed.
+    // Every state that isn't an end has a timeout.
     if (!isEnd(execution.state)) expect(wakeAt(execution, DEFAULT_TIMES)).toBeDefined();
     this.execution = execution;
     if (execution.state !== before.state) this.history.push(execution.state);
@@ -175,7 +175,7 @@ class World {
         this.updater?.onOrder(this.retained);
         break;
       case 'kill center':
-        // It comes back, finds what was due, and publishes it.
+        // It restarts, finds the due orders, and publishes them.
         this.publish();
         break;
       case 'structure':
@@ -197,7 +197,7 @@ class World {
     await this.settle();
   }
 
-  /** Nothing happens any more but that everything arrives and time passes. */
+  /** Lets everything arrive and time pass, without further events. */
   async end(): Promise<void> {
     this.savesLeft = undefined;
     for (let turns = 0; turns < 200 && !isEnd(this.execution.state); turns++) {
@@ -256,11 +256,11 @@ test('every execution ends, as the printer is, and none is carried out twice', a
         expect(isEnd(execution.state)).toBe(true);
         expect(world.retained).toBeUndefined();
         const version = printer.structure.units[0]?.software?.[0]?.version;
-        // Never anything in between: the order is carried out as a whole or not at all.
+        // The order is carried out as a whole or not at all.
         expect(['2.4.0', '2.6.1']).toContain(version);
         if (execution.state === 'proven') expect(version).toBe('2.6.1');
         if (['rolled-back', 'cancelled', 'rejected'].includes(execution.state)) expect(version).toBe('2.4.0');
-        // The steps are installed in their order; again only what a power loss cut short.
+        // Steps are installed in order; only a step that a power loss interrupted is repeated.
         const installs = printer.done.filter((each) => each.startsWith('+'));
         const first = installs.indexOf('+engine:acme.engine@2.6.1');
         if (first >= 0) {
@@ -273,7 +273,7 @@ test('every execution ends, as the printer is, and none is carried out twice', a
     ),
     { seed: 20261122, numRuns: 150 },
   );
-  // The runs are worth something: they end in more than one way.
+  // The runs are meaningful: they end in more than one way.
   expect(ends.get('proven') ?? 0).toBeGreaterThan(20);
   expect(ends.get('rolled-back') ?? 0).toBeGreaterThan(5);
   expect(ends.get('cancelled') ?? 0).toBeGreaterThan(5);

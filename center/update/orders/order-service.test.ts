@@ -46,14 +46,14 @@ const REMEDY: Pick<Remedy, 'software' | 'steps'> = {
   ],
 };
 
-/** A printer shows a structure. */
+/** Delivers a structure of a printer. */
 async function shows(service: OrderService, printer: string, structure: Structure): Promise<void> {
   await service.onStructure(structure, (await service.store.activeIds([printer])).get(printer) ?? []);
 }
 
 describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
   let service: OrderService;
-  /** What is retained, by printer. */
+  /** Retained orders by printer. */
   const orders = new Map<string, Order>();
   const published: string[] = [];
   const requested: string[] = [];
@@ -108,7 +108,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
   afterAll(async () => {
     await service.stop();
   });
-  /** The same queue with other patience: two centers with different times would undo each other's nudges. */
+  /** The same queue with other timeouts: two centers with different times would undo each other's nudges. */
   const restart = async (times = {}) => {
     await service.stop();
     service = make(times);
@@ -131,13 +131,13 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
     await service.onUpdateReport(name, report(order, 9, 'claimed'));
     expect(await state(order.execution)).toBe('claimed');
     expect(requested).toContain(name);
-    // The session that was judged proves nothing.
+    // The session that was judged is no proof.
     await shows(service, name, testStructure('2.6.1', 's1'));
     expect(await state(order.execution)).toBe('claimed');
     await shows(service, name, testStructure('2.6.1', 's2'));
     expect(await state(order.execution)).toBe('proven');
     expect(orders.has(name)).toBe(false);
-    // A late word changes nothing.
+    // A late report changes nothing.
     await service.onUpdateReport(name, report(order, 10, 'failed'));
     expect(await state(order.execution)).toBe('proven');
   });
@@ -249,7 +249,7 @@ describe.each(['postgres', 'redis'] as const)('orders on %s', (backend) => {
     await orderFor(service, repository, name, testStructure(), REMEDY);
     const order = await offered(name);
     await service.stop();
-    // As if it had been killed between the store and the broker.
+    // As after a kill between storing and publishing.
     await test_.store.database.query('UPDATE executions SET publish_due = true WHERE id = $1', [
       order.execution,
     ]);

@@ -1,6 +1,6 @@
 /**
- * The queue over Redis: a start or a stop without Redis leaves no timer, because the process stays as long as there is
- * one. In a process of its own: Jest has timers too. The queue at work: order-service.test.ts.
+ * The queue over Redis: a start or a stop without Redis leaves no timer, because a timer keeps the process alive. Runs
+ * in a process of its own, because Jest has timers too. order-service.test.ts tests the queue at work.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { WITH_TYPES } from '../../../tests/harness/run/with-types.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Runs `body` in a process, and gives the timers that hold it 0.5 s afterwards. */
+/** Runs `body` in a process and returns the timers that keep it alive 0.5 s later. */
 async function timersAfter(body: string): Promise<string[]> {
   const script = `
     import { createServer } from 'node:net';
