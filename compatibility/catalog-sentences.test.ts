@@ -1,6 +1,6 @@
 /**
- * What the catalog's page says of rules and places, sentence by sentence. A case is a sentence, the smallest catalog and
- * printer it speaks of, and the outcome.
+ * Tests each sentence of the catalog's page about rules and hosts. A case is a sentence, the smallest catalog and
+ * printer that it applies to, and the outcome.
  */
 import type { Catalog } from '../schemas/types.ts';
 import {
@@ -252,6 +252,6 @@ test('a vendor in a rule is the one that the structure states, else the catalog'
   expect(judge(compile(parts), by('acme', '2.0.0')).status).toBe('compatible');
   expect(judge(compile(parts), by('acme', '1.0.0')).status).toBe('incompatible');
   expect(judge(compile(parts), by('other', '1.0.0')).findings[0]?.message).toContain('but there is none');
-  // Two vendors make it: which one it is nobody knows.
+  // Two vendors make it, so the product is ambiguous.
   expect(judge(compile(parts), by(undefined, '2.0.0')).status).toBe('unknown');
 });

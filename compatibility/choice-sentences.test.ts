@@ -1,6 +1,6 @@
 /**
- * What the catalog's page says of choosing software, sentence by sentence. A case is a sentence, the smallest catalog and
- * printer it speaks of, and the outcome.
+ * Tests each sentence of the catalog's page about choosing software. A case is a sentence, the smallest catalog and
+ * printer that it applies to, and the outcome.
  */
 import type { Catalog } from '../schemas/types.ts';
 import {
@@ -72,7 +72,7 @@ test('fewest replaced, then fewest downgrades, then fewest changes, then newest'
     cost: [0, 0, 2],
     to: { 'apparatus:main': '2.0.0', 'apparatus:panel': '2.0.0' },
   });
-  // Where they may not move, the downgrade is what is left; and where that is forbidden, nothing is.
+  // If they may not change, only the downgrade is left; if that is forbidden too, nothing is.
   const pins = { panel: '1.0.0' };
   expect(chosen(parts, structure, { pins })).toMatchObject({
     cost: [0, 1, 1],
@@ -110,7 +110,7 @@ test('a spare of the kind is switched to before a unit is replaced, and before s
     ...exchangeable,
     software: [{ id: 'main', releases: releases('1.0.0', '2.0.0') }],
   };
-  // Where software alone does it, no hand is needed.
+  // If software alone suffices, no unit is replaced.
   expect(chosen(newer, printer({ main: '1.0.0' }, [unit('h'), spare]))).toMatchObject({
     cost: [0, 0, 1],
     structure: [],
@@ -193,7 +193,7 @@ test('down goes only where `downgradeFrom` lets it, which is nowhere by default'
 });
 
 test('between two steps a function rule may stay broken that was, and no other', () => {
-  // Both orders end well; only one keeps the rule of panel on the way.
+  // Both sequences end well; only one keeps panel's rule between the steps.
   const parts: Partial<Catalog> = {
     apparatus: [
       {
@@ -289,7 +289,7 @@ test('where no single change is enough, two are named', () => {
   expect(alone.suggestions?.map(({ text }) => text)).toEqual([
     'It would be possible without the wish for main 2.0.0.',
   ]);
-  // A second wish that stands on the same two: now there is no way around both pins.
+  // A second wish that depends on the same two: now nothing satisfies both pins.
   const both: Partial<Catalog> = {
     software: [
       ...catalog.software!,

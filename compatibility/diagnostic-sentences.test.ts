@@ -1,6 +1,6 @@
 /**
- * What the catalog's page says of faulty catalogs, sentence by sentence. A case is a sentence, the smallest catalog and
- * printer it speaks of, and the outcome.
+ * Tests each sentence of the catalog's page about faulty catalogs. A case is a sentence, the smallest catalog and
+ * printer that it applies to, and the outcome.
  */
 import type { Catalog } from '../schemas/types.ts';
 import { checkSchema } from '../schemas/validate.ts';

@@ -1,5 +1,5 @@
 /**
- * Cases that happened to real printers, with the sentence that an operator would want to read.
+ * Cases from real printers, with the explanation that an operator should read.
  */
 import { readFileSync } from 'node:fs';
 import { checkSchema } from '../schemas/validate.ts';
@@ -62,7 +62,7 @@ test('Ricoh: a finisher board takes the next letter, never another base number',
   expect(seen(board('D0875572C'), wish('>D0875572C <D0875573')).choice.remedy?.steps).toEqual([
     ['finisher:ricoh.finisher', 'D0875572D'],
   ]);
-  // Another base number is software for another finisher.
+  // Another base number means software for another finisher.
   const { messages, choice } = seen(
     printer('MP C3003', {}, [
       {

@@ -1,11 +1,12 @@
 /**
- * Sets of indices as runs: first and last of each, ascending and apart. Ranges of versions are nearly always one run.
+ * Sets of indices as runs: the first and last of each, ascending and disjoint. Ranges of versions are nearly always one
+ * run.
  */
 export type Span = readonly number[];
 
 export const NOTHING: Span = [];
 
-/** Runs looked through one by one; more are searched. */
+/** Up to this many runs are scanned; more are searched by bisection. */
 const LINEAR_RUNS_MAX = 8;
 
 export function spanHas(span: Span, index: number): boolean {
@@ -29,7 +30,7 @@ export function spanStartsBefore(span: Span, end: number): boolean {
   return span.length > 0 && span[0]! < end;
 }
 
-/** The indices below `count` that the test takes. */
+/** The indices below `count` that pass the test. */
 export function spanWhere(count: number, test: (index: number) => boolean): Span {
   const span: number[] = [];
   for (let i = 0; i < count; i++) {
@@ -58,7 +59,7 @@ export function wholeSpan(count: number): Span {
   return count === 0 ? NOTHING : [0, count - 1];
 }
 
-/** Joins runs that overlap or touch; `runs` in any order. */
+/** Joins runs that overlap or are adjacent; `runs` in any order. */
 export function joinRuns(runs: readonly number[]): Span {
   if (runs.length <= 2) return runs;
   const order = Array.from({ length: runs.length / 2 }, (_, i) => i).sort(

@@ -1,5 +1,5 @@
 /**
- * The compiled form of a catalog: what judge, choose and plan look things up in.
+ * The compiled form of a catalog, which judge, choose and plan use.
  */
 import type { Scheme, VersionKey, VersionRange, VersionTable } from './versions.ts';
 
@@ -7,9 +7,9 @@ export interface CompiledRelease {
   version: string;
   key: VersionKey;
   status: 'released' | 'staged' | 'withdrawn';
-  /** Where one may step from; undefined: any older version. */
+  /** Versions that may be upgraded to it; undefined: any older version. */
   from: string | undefined;
-  /** Where one may step down from; undefined: nowhere. */
+  /** Versions that may be downgraded to it; undefined: none. */
   downgradeFrom: string | undefined;
   fixes: readonly string[];
   rules: readonly Rule[];
@@ -28,7 +28,7 @@ export interface Product {
   versions: VersionTable;
 }
 
-/** Where software runs. */
+/** The hosts that software runs on. */
 export interface Placement {
   kind: string | undefined;
   models: ReadonlySet<string> | undefined;
@@ -56,7 +56,7 @@ export interface Rule {
   because: string | undefined;
   /** The rule as a sentence that names it: `acme.controller@3.1.0 requires acme.engine >=2.5.0`. */
   readonly text: string;
-  /** Equal for rules that say the same, whoever declares them. */
+  /** Equal for equivalent rules, regardless of the product that declares them. */
   sameness: number;
 }
 
@@ -73,7 +73,7 @@ export interface CompiledSlot {
 export interface CompiledApparatus {
   model: string;
   transactional: boolean;
-  /** Undefined: the catalog says nothing of what it takes. */
+  /** Undefined: the catalog doesn't say what its slots accept. */
   slots: readonly CompiledSlot[] | undefined;
   rules: readonly Rule[];
 }
@@ -84,7 +84,7 @@ export interface CompiledCatalog {
   products: readonly Product[];
   /** Products of a software id, one per vendor. */
   productsOf: ReadonlyMap<string, readonly Product[]>;
-  /** Empty: the catalog says nothing of apparatus. */
+  /** Empty: the catalog describes no apparatus. */
   apparatus: ReadonlyMap<string, CompiledApparatus>;
   /** Rules of unit models. */
   units: ReadonlyMap<string, readonly Rule[]>;

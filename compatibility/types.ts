@@ -1,13 +1,13 @@
 /**
- * What the compatibility engine takes and gives.
+ * Inputs and results of the compatibility engine.
  */
 import type { Finding, InstalledSoftware, Remedy } from '../schemas/types.ts';
 
-/** One thing found wrong with a catalog. */
+/** A fault in a catalog. */
 export interface Diagnostic {
   /** JSON path of the place, like `$.software[0].releases[3].from`. */
   path: string;
-  /** An error refuses the catalog, a warning doesn't. */
+  /** A catalog with an error is refused; one with warnings is accepted. */
   severity: 'error' | 'warning';
   message: string;
 }
@@ -21,7 +21,7 @@ export interface UnitLike {
   software?: InstalledSoftware[];
 }
 
-/** As much of a structure document as compatibility depends on. */
+/** The part of a structure document that compatibility depends on. */
 export interface PrinterStructureLike {
   apparatus: { model: string; hardware?: string; software?: InstalledSoftware[] };
   units?: UnitLike[];
@@ -29,19 +29,19 @@ export interface PrinterStructureLike {
 
 export type Status = 'compatible' | 'incompatible' | 'unknown';
 
-/** What was judged of one structure. */
+/** The judgement of one structure. */
 export interface Judgement {
   status: Status;
   /** The rules that are broken. */
   findings: Finding[];
-  /** What could not be judged, and why. */
+  /** The subjects that could not be judged, and why. */
   unknown: Finding[];
 }
 
 export interface ChooseOptions {
   /** Subject (`symbol:software`, or a software id for all its instances, or a unit's symbol) to a range (for a unit: models, `||` between). */
   pins?: Record<string, string>;
-  /** The same, for what is wanted rather than held. */
+  /** The same, as preferences rather than requirements. */
   require?: Record<string, string>;
   /** Default true. */
   allowUnitReplacement?: boolean;
@@ -55,26 +55,29 @@ export interface ChooseOptions {
 
 /** How long choosing may take. */
 export interface Budget {
-  /** Called now and then; once it returns true, choosing ends in `gave-up`. */
+  /** Polled; once it returns true, choosing ends with `gave-up`. */
   exhausted(): boolean;
-  /** Share of the time that is gone, 0 to 1. Where it is known, the last part of the time goes into a good answer without proof. */
+  /**
+   * Share of the time used, 0 to 1. If given, the last part of the time is used to find a good answer without
+   * proof.
+   */
   spent?(): number;
-  /** The time it was given, for the reply, in milliseconds. */
+  /** The time limit in milliseconds, for the reply. */
   ms?: number;
 }
 
 /** Units replaced, downgrades, software changes. */
 export type Cost = [replaced: number, downgrades: number, changes: number];
 
-/** How far an answer without proof can be from the best: by at most so many of the first criterion that is not proven. */
+/** Bound on the distance of an unproven answer from the best, in units of the first unproven criterion. */
 export interface Gap {
   criterion: 'replaced' | 'switched' | 'downgrades' | 'changes' | 'newest';
-  /** Not there for `newest`: everything that counts more is proven. */
+  /** Missing for `newest`: all criteria before it are proven. */
   atMost?: number;
 }
 
 export interface Suggestion {
-  /** What single change would make it possible, as a sentence. */
+  /** The change that would make it possible, as a sentence. */
   text: string;
   /** Cost of the best remedy after that change. */
   cost: Cost;
@@ -82,16 +85,16 @@ export interface Suggestion {
 
 export interface Choice {
   /**
-   * `compatible`: nothing needs doing. `chosen`: `remedy` is the best there is, with an order to get there.
-   * `blocked`: `remedy` is the best there is, but it is proven that no order leads there (`steps` is empty,
-   * `explanation` says what blocks, `alternative` is a set that can be reached). `impossible`: proven, `explanation`
-   * says why. `gave-up`: the budget ran out. Where `remedy` is there, it is a set that fits: with `gap`, not proven to
-   * be the best; without steps, neither an order to it was found nor the proof that there is none.
+   * `compatible`: nothing to do. `chosen`: `remedy` is the best set, with steps that lead to it. `blocked`: `remedy` is
+   * the best set, but provably no steps lead to it (`steps` is empty, `explanation` names what blocks, `alternative` is
+   * a reachable set). `impossible`: proven; `explanation` says why. `gave-up`: the budget ran out. Then `remedy`, if
+   * present, is a compatible set: with `gap`, it is not proven to be the best; without steps, neither steps to it nor a
+   * proof that there are none was found.
    */
   outcome: 'compatible' | 'chosen' | 'blocked' | 'impossible' | 'gave-up';
   remedy?: Remedy;
   cost?: Cost;
-  /** `false` when `remedy` is not proven to be the best; `gap` tells how far it can be from it. */
+  /** `false` when `remedy` is not proven to be the best; `gap` bounds its distance from the best. */
   optimal?: false;
   gap?: Gap;
   explanation?: string;

@@ -37,7 +37,7 @@ const range = fc.oneof(
     weight: 3,
     arbitrary: fc.array(simple, { minLength: 1, maxLength: 3 }).map((parts) => parts.join(' || ')),
   },
-  // Long lists take the way of upgrade graphs.
+  // Long lists take the same code path as upgrade graphs.
   {
     weight: 1,
     arbitrary: fc
@@ -138,7 +138,7 @@ test('what is no version or no range is said', () => {
   expect(SCHEMES.text.parse('--')).toBeUndefined();
   expect(() => SCHEMES.dotted.range('>=one')).toThrow('">=one" is no comparator of dotted versions');
   expect(() => SCHEMES.semver.range('>=one')).toThrow();
-  // A text takes nearly any character: what means something elsewhere must not be read as a separator.
+  // `text` allows nearly any character: an operator of another scheme must not be read as a separator.
   for (const text of ['^G00-K5', '~G00', 'G00-*', '!=G00', '==G00', '>*']) {
     expect(() => SCHEMES.text.range(text)).toThrow('is no comparator of text versions');
   }

@@ -1,18 +1,18 @@
 /**
  * Version orders and ranges. A scheme parses a version into a key, compares keys, and reads ranges of its order.
  *
- * `semver` is node-semver itself (parsing, precedence, prerelease rule). `dotted`, `text` and `listed` have an order of
- * their own and the comparators `<`, `<=`, `>`, `>=`, `=` (or none), space for "and", `||` for "or", `*` or nothing for "any", and
- * `a - b`. Where versions are numbers between dots, `1.2.x`, `~1.2.3` and `^1.2.3` are what they are in node-semver.
- * `listed` is the order in which a catalog lists a product's releases, for makers whose versions nothing can order.
- * `hardware` is the order of hardware versions: dotted numbers with missing places as zero (`1` = `1.0`), else natural.
+ * `semver` is node-semver itself (parsing, precedence, prerelease rule). `dotted`, `text` and `listed` have orders of
+ * their own and the comparators `<`, `<=`, `>`, `>=`, `=` (or none), space for "and", `||` for "or", `*` or nothing for
+ * "any", and `a - b`. For dotted numbers, `1.2.x`, `~1.2.3` and `^1.2.3` mean the same as in node-semver. `listed` is
+ * the order in which a catalog lists a product's releases, for vendors whose versions follow no rule. `hardware` orders
+ * hardware versions: dotted numbers with missing places as zero (`1` = `1.0`), else natural order.
  */
 import semver, { type Comparator, type SemVer } from 'semver';
 import { joinRuns, type Span } from './spans.ts';
 
 export type SchemeName = 'semver' | 'dotted' | 'text' | 'listed' | 'hardware';
 
-/** A parsed version. What is inside belongs to its scheme. */
+/** A parsed version; its content depends on the scheme. */
 export type VersionKey = SemVer | readonly Run[];
 type Run = string | DigitRun;
 interface DigitRun {
@@ -27,13 +27,13 @@ interface Bound {
   /** The version as it is written. */
   version: string;
 }
-/** Comparators that all have to hold. */
+/** Comparators, all of which must hold. */
 interface Alternative {
   bounds: Bound[];
   /** semver: `major.minor.patch` of the bounds that are prereleases; a prerelease version must share one of them. */
   prereleaseTuples: Set<string>;
 }
-/** A range: one of the alternatives has to hold. */
+/** A range: at least one alternative must hold. */
 export interface VersionRange {
   text: string;
   alternatives: Alternative[];
@@ -41,11 +41,11 @@ export interface VersionRange {
 
 export interface Scheme {
   readonly name: SchemeName;
-  /** The version's key, undefined when the text is no version of this scheme. */
+  /** The version's key; undefined when the text is not a version of this scheme. */
   parse(version: string): VersionKey | undefined;
   /** Below 0 when `a` is older. */
   compare(a: VersionKey, b: VersionKey): number;
-  /** @throws Error with the reason when the text is no range */
+  /** @throws Error with the reason when the text is not a range */
   range(text: string): VersionRange;
 }
 
@@ -89,7 +89,7 @@ function parseDotted(version: string): readonly Run[] | undefined {
   return runs;
 }
 
-/** Runs of digits and of letters; every other character only separates them. */
+/** Runs of digits and of letters; all other characters are separators. */
 function parseText(version: string): readonly Run[] | undefined {
   const runs: Run[] = [];
   for (const [run] of version.matchAll(/\p{Nd}+|\p{L}+/gu)) {
@@ -98,10 +98,10 @@ function parseText(version: string): readonly Run[] | undefined {
   return runs.length > 0 ? runs : undefined;
 }
 
-/** Words that put a version before the same one without them. */
+/** Words that mark a prerelease. */
 const PRERELEASE_WORD = /^(?:alpha|beta|pre|rc)$/i;
 
-/** Whether a version that goes on with this run comes before one that ends here. */
+/** Whether a version that continues with this run precedes one that ends here. */
 const isPrerelease = (run: Run | undefined): boolean => typeof run === 'string' && PRERELEASE_WORD.test(run);
 
 function compareRun(a: Run, b: Run): number {
@@ -129,17 +129,17 @@ function compareRuns(a: VersionKey, b: VersionKey): number {
 }
 
 const ANYTHING = /^[xX*]$/;
-/** Places at the end of a dotted version that may be anything: `1.2.x`, `1.*.*`. */
+/** Trailing wildcards of a dotted version: `1.2.x`, `1.*.*`. */
 const OPEN_PLACES = /^(\d+(?:\.\d+)*?)((?:\.[xX*])+)$/;
 
-/** The first version of the next series: `1.9` when `1.8` is all of a version that counts. */
+/** The first version of the next series: `1.9` after `1.8`. */
 function nextSeries(dotted: string): string {
   const places = dotted.split('.');
   places.push(String(BigInt(places.pop()!) + 1n));
   return places.join('.');
 }
 
-/** What `~` and `^` hold fast, as node-semver has it: `~` the second place, `^` the first that is not zero. */
+/** The places that `~` and `^` keep, as in node-semver: `~` up to the second, `^` up to the first that is not zero. */
 function heldPlaces(operator: '~' | '^', dotted: string): string {
   const places = dotted.split('.');
   if (operator === '~') return places.slice(0, 2).join('.');
@@ -147,7 +147,7 @@ function heldPlaces(operator: '~' | '^', dotted: string): string {
   return places.slice(0, counting < 0 ? places.length : counting + 1).join('.');
 }
 
-/** A comparator with a series in place of a version, `~` or `^`, as comparators of versions. */
+/** Expands a series, `~` or `^` to comparators of versions. */
 function plainComparators(
   operator: string,
   version: string,
@@ -180,7 +180,7 @@ function plainComparators(
   }
 }
 
-/** Whether versions of the scheme are any text, so that series such as `1.2.x` mean nothing. */
+/** Whether any text is a version of the scheme, so that series such as `1.2.x` have no meaning. */
 const isFreeText = (name: SchemeName): boolean => name === 'text' || name === 'listed';
 
 function ownBounds(token: string, name: SchemeName, parse: Scheme['parse']): Bound[] {
@@ -191,7 +191,7 @@ function ownBounds(token: string, name: SchemeName, parse: Scheme['parse']): Bou
     [OPERATORS[operator], version] as const,
   ];
   return plain.map(([compare, bound]): Bound => {
-    // Text takes any characters for separators: what looks like a comparator of another kind is none of its versions.
+    // `text` treats other characters as separators, so a comparator of another scheme must be refused explicitly.
     const key = /[<>=^*|]|^[!~]/.test(bound) ? undefined : parse(bound);
     if (key === undefined || compare === undefined)
       throw new Error(`"${token}" is no comparator of ${name} versions`);
@@ -200,7 +200,7 @@ function ownBounds(token: string, name: SchemeName, parse: Scheme['parse']): Bou
 }
 
 function ownAlternative(part: string, name: SchemeName, parse: Scheme['parse']): Alternative {
-  // An operator may stand apart from its version: ">= 1.2".
+  // A space may follow an operator: ">= 1.2".
   const joined = part.trim().replace(/(<=|>=|<|>|=|~>|~|\^)\s+/g, '$1');
   const between = /^(\S+)\s+-\s+(\S+)$/.exec(joined);
   const tokens = between ? [`>=${between[1]}`, `<=${between[2]}`] : joined.split(/\s+/);
@@ -224,7 +224,7 @@ export const SCHEMES: Record<Exclude<SchemeName, 'listed'>, Scheme> = {
   hardware: ownScheme('hardware', (version) => parseDotted(version) ?? parseText(version)),
 };
 
-/** The order of a list of versions, oldest first. Versions that are not in it are none of the scheme. */
+/** The order of a list of versions, oldest first. Other texts are not versions of the scheme. */
 function listedScheme(versions: readonly string[]): Scheme {
   const places = new Map(versions.map((version, place) => [version, [digitRun(String(place))]]));
   return ownScheme('listed', (version) => places.get(version));
@@ -232,7 +232,7 @@ function listedScheme(versions: readonly string[]): Scheme {
 
 /**
  * The scheme of a product.
- * @param listed its versions, oldest first; only `listed` looks at them
+ * @param listed its versions, oldest first; only used by `listed`
  */
 export function schemeOf(name: SchemeName, listed: readonly string[]): Scheme {
   return name === 'listed' ? listedScheme(listed) : SCHEMES[name];
@@ -268,9 +268,9 @@ export function inRange(scheme: Scheme, range: VersionRange, key: VersionKey): b
   );
 }
 
-/** From how many alternatives on a range is looked through for plain versions, which need no range parser. */
+/** With at least this many alternatives, plain versions in a range are looked up instead of parsed. */
 const PLAIN_LIST_ALTERNATIVES_MIN = 8;
-/** A comparator of a full version: node-semver reads it the same way, much more slowly. */
+/** A comparator of a full version. Faster than node-semver, with the same result. */
 const PLAIN_COMPARATOR =
   /^(<=|>=|<|>|=)?((?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?)$/;
 
@@ -294,7 +294,7 @@ export class VersionTable {
         : [];
   }
 
-  /** Index of a version: by its text, else by its place in the order; -1 when there is none. */
+  /** Index of a version: by its text, else by its order; -1 if it is not there. */
   find(version: string): number {
     const exact = this.indexByText.get(version);
     if (exact !== undefined) return exact;
@@ -305,8 +305,8 @@ export class VersionTable {
   }
 
   /**
-   * Index of the version that a text names together with its build metadata; -1 when it names none. Semver's order does
-   * not look at what follows the `+` (semver.org, 10), but whoever asks for 1.0.0+build.2 does not mean 1.0.0+build.1.
+   * Index of the version that a text names including its build metadata; -1 if there is none. Semver's precedence
+   * ignores build metadata (semver.org, 10), but a request for 1.0.0+build.2 does not mean 1.0.0+build.1.
    */
   buildNamed(text: string): number {
     const version = text.trim().replace(/^=\s*/, '');
@@ -314,7 +314,7 @@ export class VersionTable {
     return this.indexByText.get(version) ?? -1;
   }
 
-  /** Which versions are in the range. @throws Error when the text is no range of the scheme */
+  /** The versions in the range. @throws Error when the text is not a range of the scheme */
   span(text: string): Span {
     let span = this.spans.get(text);
     if (span === undefined) {
@@ -346,7 +346,7 @@ export class VersionTable {
     if (rest.length > 0) {
       const { alternatives } = this.scheme.range(rest.join('||'));
       for (const alternative of alternatives) this.addRuns(alternative, runs);
-      // node-semver: one alternative that is "any" makes the whole range "any", which leaves prereleases out.
+      // node-semver: one "any" alternative makes the whole range "any", which excludes prereleases.
       if (
         this.scheme.name === 'semver' &&
         alternatives.length === 1 &&
@@ -361,7 +361,7 @@ export class VersionTable {
     return joinRuns(runs);
   }
 
-  /** The span of a semver text of full versions and operators; undefined when it says anything else. */
+  /** The span of a semver range of full versions and operators; undefined for any other range. */
   private plainRun(text: string): Span | undefined {
     const bounds: Bound[] = [];
     let prereleaseTuples = NO_TUPLES;
@@ -407,7 +407,7 @@ export class VersionTable {
         high = Math.min(high, this.firstFrom(key, operator !== '<'));
       }
     }
-    // Prereleases that the range does not name by their tuple are left out.
+    // Excludes prereleases whose tuple the range does not name.
     for (const i of this.prereleases) {
       if (i < low || i >= high || prereleaseAllowed(this.scheme, this.keys[i]!, alternative)) continue;
       if (i > low) runs.push(low, i - 1);
@@ -417,7 +417,7 @@ export class VersionTable {
   }
 }
 
-/** The scheme's order over version texts, equal ones told apart by their text, so that it is total. */
+/** A total order over version texts: the scheme's order, with ties broken by text. */
 export function compareVersions(
   scheme: Scheme,
   a: { key: VersionKey; version: string },

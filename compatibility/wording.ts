@@ -1,5 +1,5 @@
 /**
- * How rules, ranges and places are said. Long texts are cut: an upgrade graph's range may have tens of kilobytes.
+ * Renders rules, ranges and hosts as text. Long texts are cut: an upgrade graph's range may be tens of kilobytes long.
  */
 import type { Constraint, RunsOn, Slot } from '../schemas/types.ts';
 
@@ -12,7 +12,7 @@ export function shortRange(range: string): string {
   return `${plain.slice(0, RANGE_CHARACTERS_MAX)}… (${range.length} characters)`;
 }
 
-/** What a constraint names: `acme.engine >=2.5.0`, `feeder PF-1 hardware <2`, `apparatus C360 or C368`. */
+/** The target of a constraint: `acme.engine >=2.5.0`, `feeder PF-1 hardware <2`, `apparatus C360 or C368`. */
 export function targetText(constraint: Constraint): string {
   if (constraint.apparatus) return `apparatus ${listText(constraint.apparatus, 'or')}`;
   if (constraint.software !== undefined) {
@@ -34,7 +34,7 @@ export function ruleText(owner: string, kind: 'requires' | 'conflicts', constrai
   return `${owner} requires ${some}${target}${optional}`;
 }
 
-/** Where software runs: `engine EN-36 hardware >=1.0`. */
+/** The hosts that software runs on: `engine EN-36 hardware >=1.0`. */
 export function placementText(on: RunsOn): string {
   const models = on.models ? listText(on.models, 'or') : undefined;
   const hardware = on.hardware === undefined ? undefined : `hardware ${shortRange(on.hardware)}`;

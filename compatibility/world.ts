@@ -16,7 +16,7 @@ export interface Host {
   symbol: string;
   kind: string;
   model: string;
-  /** Text as stated, undefined when it is missing. */
+  /** The text as reported; undefined when it is missing. */
   hardware: string | undefined;
   spare: boolean;
 }
@@ -28,16 +28,16 @@ export interface Subject {
   /** `symbol:softwareId`. */
   name: string;
   id: string;
-  /** As installed says, else as the catalog says. */
+  /** From the installed software, else from the catalog. */
   vendor: string | undefined;
   version: string | undefined;
-  /** Undefined: the catalog does not list it, or not unambiguously. */
+  /** Undefined: the catalog does not list it, or it is ambiguous. */
   product: Product | undefined;
   /** Index of the installed release in the product, -1 when there is none. */
   release: number;
 }
 
-/** Up to so many subjects are looked through one by one. */
+/** Up to this many subjects are scanned one by one. */
 const SUBJECTS_SCANNED_MAX = 16;
 
 export class World {
@@ -51,7 +51,7 @@ export class World {
     this.subjects = subjects;
   }
 
-  /** Subjects that may be of a software id: all of them, or those in use of this id where there are many. */
+  /** Candidate subjects of a software id: all subjects or, if there are many, only those of this id that are in use. */
   mayBe(id: string): readonly Subject[] {
     if (this.subjects.length <= SUBJECTS_SCANNED_MAX) return this.subjects;
     this.#inUse ??= this.#byId();
@@ -89,7 +89,7 @@ function productOf(catalog: CompiledCatalog, software: InstalledSoftware): Produ
 const hardwareKeys = new Map<string, VersionKey | undefined>();
 const HARDWARE_KEYS_MAX = 10_000;
 
-/** A host's hardware as a key, undefined when it is missing or no version. */
+/** A host's hardware as a key; undefined when it is missing or not a version. */
 export function hardwareKeyOf({ hardware }: Host): VersionKey | undefined {
   if (hardware === undefined) return undefined;
   let key = hardwareKeys.get(hardware);

@@ -1,17 +1,17 @@
 /**
- * The smallest set of rules and wishes that cannot hold together, by implicit hitting sets: every such set has a member
- * in each set of rules whose removal makes the rest possible, so a smallest set that hits all of those found so far is
- * either a conflict, and then no conflict is smaller, or shows another one to hit (Ignatiev, Previti, Liffiton and
- * Marques-Silva, "Smallest MUS extraction with minimal hitting set dualization", CP 2015).
+ * Finds the smallest conflict (set of rules and wishes that cannot hold together) by implicit hitting sets. Every
+ * conflict hits each correction set (a set whose removal makes the rest possible). So a smallest set that hits all
+ * correction sets found so far is either a smallest conflict, or shows another correction set (Ignatiev, Previti,
+ * Liffiton and Marques-Silva, "Smallest MUS extraction with minimal hitting set dualization", CP 2015).
  */
 import { type Literal, Solver } from '../solver/cdcl.ts';
 import type { Encoding } from '../solver/encoding.ts';
 import { minimizeCount } from '../solver/minimize.ts';
 
-/** Sets to hit that are looked for; each takes a search for a hitting set and some for the next. */
+/** Most correction sets; each costs a search for a hitting set and some searches for the next correction set. */
 const ROUNDS_MAX = 200;
 
-/** The fewest literals of which one is in each set; undefined when the budget ran out. */
+/** A smallest hitting set; undefined when the budget ran out. */
 function hittingSet(sets: readonly (readonly Literal[])[], exhausted: () => boolean): Literal[] | undefined {
   const solver = new Solver(exhausted);
   const chosen = new Map<Literal, Literal>();
@@ -28,7 +28,7 @@ function hittingSet(sets: readonly (readonly Literal[])[], exhausted: () => bool
   return [...chosen].filter(([, literal]) => solver.isTrue(literal)).map(([literal]) => literal);
 }
 
-/** What is left out of a largest set around `held` that can hold together; undefined when the budget ran out. */
+/** The complement of a maximal satisfiable superset of `held`; undefined when the budget ran out. */
 function leftOut(encoding: Encoding, held: readonly Literal[]): Literal[] | undefined {
   const { solver } = encoding;
   let holding = [...encoding.selectors.keys()].filter((each) => held.includes(each) || solver.isTrue(each));
@@ -44,8 +44,8 @@ function leftOut(encoding: Encoding, held: readonly Literal[]): Literal[] | unde
 
 /**
  * The smallest conflict, as selectors of an explained encoding.
- * @param known a conflict of which no member can be spared
- * @returns `known` where none is smaller; undefined when the budget ran out first
+ * @param known a minimal conflict
+ * @returns `known` if none is smaller; undefined when the budget ran out first
  */
 export function smallestConflict(
   encoding: Encoding,

@@ -1,5 +1,5 @@
 /**
- * Which changes would make it possible, one or two at a time: each is tried for real.
+ * Finds one or two changes that would make an impossible choice possible. Each is verified by choosing again.
  */
 import { buildInstance, type Instance, type Part, type Requirement } from '../instance.ts';
 import { findOptimum } from '../solver/optimum.ts';
@@ -13,13 +13,13 @@ import { type Core, findCore, isSlotDemand } from './core.ts';
 const SINGLE_TRIES_MAX = 16;
 const PAIR_TRIES_MAX = 48;
 
-/** What is chosen for, and under which wishes. */
+/** The structure and the wishes of a choice. */
 interface Situation {
   world: World;
   options: ChooseOptions;
 }
 
-/** A situation in which one more thing is different. */
+/** A situation with one more change. */
 interface Change extends Situation {
   text: string;
 }
@@ -28,7 +28,7 @@ function without(wishes: Record<string, string> | undefined, subject: string): R
   return Object.fromEntries(Object.entries(wishes ?? {}).filter(([name]) => name !== subject));
 }
 
-/** Hardware that the unit would need for a requirement, near the bounds that the requirement names. */
+/** A hardware version that meets the requirement, near its bounds. */
 function fittingHardware(requirement: Requirement): { text: string; hardware: string } | undefined {
   if (requirement.reason.type !== 'rule' || requirement.reason.rule.target.type !== 'unit') return undefined;
   const { target, kind } = requirement.reason.rule;
@@ -37,7 +37,7 @@ function fittingHardware(requirement: Requirement): { text: string; hardware: st
   const wanted = kind === 'requires' ? shortRange(range.text) : `not ${shortRange(range.text)}`;
   for (const { bounds } of range.alternatives) {
     for (const { version } of bounds) {
-      // The bound itself, just above it, or below everything.
+      // The bound itself, just above it, or below all others.
       for (const hardware of [version, `${version}.1`, '0']) {
         const key = SCHEMES.hardware.parse(hardware);
         if (key === undefined || inRange(SCHEMES.hardware, range, key) !== (kind === 'requires')) continue;
@@ -96,7 +96,7 @@ function withoutHost(world: World, host: Host): World {
   );
 }
 
-/** Units of the core that could be taken out. */
+/** Units of the core that could be removed. */
 function* takenOut({ world, options }: Situation, core: Core): Generator<Change> {
   const parts = core.origins.flatMap((origin): readonly (Part | undefined)[] => {
     if (isSlotDemand(origin)) return origin.demand === 'max' ? origin.places : [origin.part];
@@ -113,7 +113,7 @@ function* takenOut({ world, options }: Situation, core: Core): Generator<Change>
   }
 }
 
-/** Staged releases of the software in the core, which a campaign could name. */
+/** Staged releases of the core's software, which a campaign could name. */
 function* stagedFor({ world, options }: Situation, instance: Instance, core: Core): Generator<Change> {
   const products = new Set(
     core.origins.flatMap((origin) =>
@@ -142,9 +142,9 @@ function* allChanges(situation: Situation, instance: Instance, core: Core): Gene
   yield* takenOut(situation, core);
 }
 
-/** Tries changes, each once and only so many. */
+/** Tries changes, each once, up to a limit. */
 class Trials {
-  /** Changes that were not enough, and what then was to choose from. */
+  /** Changes that were not enough, with the situations that they led to. */
   readonly failed: { change: Change; instance: Instance }[] = [];
   private readonly enough: Suggestion[] = [];
   private readonly seen = new Set<string>();
@@ -173,15 +173,15 @@ class Trials {
     } else if (optimum === 'unsat') this.failed.push({ change, instance });
   }
 
-  /** The changes that were enough, the cheapest remedy first. */
+  /** The changes that were enough, cheapest remedy first. */
   get suggestions(): Suggestion[] {
     return this.enough.sort(({ cost: a }, { cost: b }) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
   }
 }
 
 /**
- * Changes that make it possible, the cheapest remedy first: of one thing, or, where none is enough, of two. What one
- * change leaves impossible has a conflict of its own, which shows what else would have to change.
+ * Changes that make the choice possible, cheapest remedy first: single changes or, if none is enough, pairs. A choice
+ * that is still impossible after one change has a conflict of its own, which shows candidates for the second.
  */
 export function suggest(
   catalog: CompiledCatalog,

@@ -1,6 +1,6 @@
 /**
- * Orders that were called blocked although there is one, and sets that really are: each was found with data from
- * elsewhere.
+ * Regression tests: plans that were wrongly called blocked, and sets that really are blocked. Each was found with
+ * external data.
  */
 import type { Catalog } from '../../schemas/types.ts';
 import { choose, compileCatalog } from '../index.ts';
@@ -20,7 +20,7 @@ function product(id: string, releases: Record<string, Requires>): Product {
   };
 }
 
-/** An engine and a finisher that get to 2.0.0 only by way of finisher 1.5.0. */
+/** An engine and a finisher that reach 2.0.0 only through finisher 1.5.0. */
 const bridged = [
   product('controller', { '1.0.0': [], '2.0.0': [] }),
   product('engine', {
@@ -34,7 +34,7 @@ const bridged = [
   }),
 ];
 
-/** Software that depends on the controller alone. */
+/** Software that depends only on the controller. */
 const bystanders = (count: number): Product[] =>
   Array.from({ length: count }, (_, i) =>
     product(`m${i}`, {
@@ -43,7 +43,7 @@ const bystanders = (count: number): Product[] =>
     }),
   );
 
-/** Two pieces that need each other's version, and so can only go together. */
+/** Two pieces that need each other's version, so they must be updated together. */
 const locked = ['x', 'y'].map((id) => {
   const other = id === 'x' ? 'y' : 'x';
   return product(id, {
@@ -81,7 +81,7 @@ test.each([11, 19, 43])('a bridge is found among %i pieces of software', (pieces
     ['apparatus:engine', '2.0.0'],
     ['apparatus:finisher', '2.0.0'],
   ]);
-  // Of the processor, and the fastest: others are not to be measured.
+  // The fastest run, in processor time, so that other load is not measured.
   expect(Math.min(...times)).toBeLessThan(100);
 });
 
@@ -91,7 +91,7 @@ test('what is blocked names the smallest set that has no order, and no other', (
   expect(explanation).toBe(
     'There is no order of single steps for apparatus:x 1.0.0 → 2.0.0 and apparatus:y 1.0.0 → 2.0.0, and M does not install several at once. apparatus:x 1.0.0 → 2.0.0 alone would break "x@2.0.0 requires y >=2.0.0". apparatus:y 1.0.0 → 2.0.0 alone would break "x@1.0.0 requires y <2.0.0".',
   );
-  // Everything but the two can be had.
+  // Everything but these two is reachable.
   expect(alternative?.cost).toEqual([0, 0, 8]);
   expect(alternative?.remedy.steps).toHaveLength(9);
 });

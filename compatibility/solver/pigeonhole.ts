@@ -1,26 +1,26 @@
 /**
- * Pigeonhole conflicts, which clause learning cannot see in reasonable time (Haken, "The intractability of resolution",
- * 1985): more pieces of software than sets of versions of which no two go together. The sets are cliques of the
- * conflict graph, found greedily; that each piece needs a set of its own is a matching (Hall's theorem).
+ * Finds pigeonhole conflicts, which clause learning cannot prove in reasonable time (Haken, "The intractability of
+ * resolution", 1985): more pieces of software than cliques of the conflict graph that cover their versions. Cliques are
+ * found greedily. Each piece needs a clique of its own, so a failed matching is the proof (Hall's theorem).
  */
 import type { Instance, Requirement, Variable } from '../instance.ts';
 import { complement, spanHas } from '../spans.ts';
 
-/** Conflicting pairs of versions that are looked at; about 100 bytes each. */
+/** Most conflicting pairs of versions considered; about 100 bytes each. */
 const PAIRS_MAX = 200_000;
 
-/** Pieces of software of which one is always left without a version. */
+/** Pieces of software, one of which is always left without a version. */
 export interface Crowd {
   variables: Variable[];
-  /** Sets of versions between them, one fewer than the pieces. */
+  /** Number of cliques between them, one fewer than the pieces. */
   places: number;
-  /** The rules between versions of one set. */
+  /** The rules between versions of one clique. */
   requirements: Requirement[];
-  /** Whether every piece has a version in every set: then no rule can be spared. */
+  /** Whether every piece has a version in every clique; then the conflict is minimal. */
   even: boolean;
 }
 
-/** Versions that cannot be there together. A node is a candidate of a variable. */
+/** The conflict graph of versions. A node is a candidate of a variable. */
 class ConflictGraph {
   /** First node of each variable, by index. */
   readonly first: number[] = [];
@@ -57,7 +57,7 @@ class ConflictGraph {
     }
   }
 
-  /** For each node the clique that it is put in. */
+  /** The clique of each node. */
   cliques(): Int32Array {
     const cliqueOf = new Int32Array(this.neighbours.length).fill(-1);
     for (const [node, neighbours] of this.neighbours.entries()) {
@@ -75,7 +75,7 @@ class ConflictGraph {
   }
 }
 
-/** Gives every variable a clique of its own, as far as that goes, by augmenting paths. */
+/** Matches variables to cliques by augmenting paths. */
 class Matching {
   readonly holder = new Map<number, number>();
   private readonly choices: readonly (readonly number[])[];
@@ -84,7 +84,7 @@ class Matching {
     this.choices = choices;
   }
 
-  /** Places a variable. @returns undefined when it has a place, else who was asked to move in vain, itself included */
+  /** Matches a variable. @returns undefined on success, else the variables that were tried to move, itself included */
   place(variable: number): Set<number> | undefined {
     const asked = new Set([variable]);
     const cameFrom = new Map<number, number>();
@@ -104,7 +104,7 @@ class Matching {
     return asked;
   }
 
-  /** Everybody on the path moves one place on. */
+  /** Shifts every variable on the path by one clique. */
   private move(free: number, variable: number, cameFrom: ReadonlyMap<number, number>): void {
     const held = new Map([...this.holder].map(([clique, holder]) => [holder, clique]));
     let clique = free;
@@ -117,7 +117,7 @@ class Matching {
   }
 }
 
-/** Software that is too much for the versions it can have; undefined when none was found, which proves nothing. */
+/** A pigeonhole conflict; undefined if none was found, which proves nothing. */
 export function findCrowd(instance: Instance): Crowd | undefined {
   const graph = new ConflictGraph(instance);
   if (graph.pairs === 0 || graph.pairs > PAIRS_MAX) return undefined;

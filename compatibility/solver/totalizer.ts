@@ -1,5 +1,5 @@
 /**
- * Counts literals: `atLeast(k)` is implied by any k of the inputs. Built only as far as it is asked for.
+ * Counts literals: `atLeast(k)` is implied by any k of the inputs. Built lazily, up to the largest k asked for.
  */
 import type { Literal, Solver } from './cdcl.ts';
 
@@ -39,7 +39,7 @@ export class Totalizer {
       if (k - i > 0) clause.push(right.atLeast(k - i) ^ 1);
       this.solver.addClause(clause);
     }
-    // Counting further implies counting less far.
+    // At least k + 1 implies at least k.
     const before = this.outputs.at(-1);
     if (before !== undefined) this.solver.addClause([output ^ 1, before]);
     this.outputs.push(output);
