@@ -4,8 +4,8 @@
  *   metadata/1.root.json … N.snapshot.json, N.targets.json, N.<vendor>.json, timestamp.json
  *   acme.engine/2.5.0.bin and acme.engine/<sha256>.2.5.0.bin (one file, two names)
  *
- * Targets are delegated: one role a vendor, for that vendor's software ids. Whatever is written is written as new
- * versioned files first and becomes visible with `timestamp.json`, which is replaced in one step.
+ * Targets are delegated: one role per vendor, for that vendor's software ids. Changes are written as new versioned
+ * files first and become visible when `timestamp.json` is replaced atomically.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -53,22 +53,22 @@ export async function sha256Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The repository as it stands on disk: what clients see. */
+/** The published repository, as clients see it. */
 export interface Repository {
   readonly dir: string;
-  /** The newest trusted root, as bytes: what an agent is provisioned with. Undefined before the ceremony. */
+  /** The newest trusted root as bytes, for provisioning agents. Undefined before the ceremony. */
   rootBytes(): Buffer | undefined;
   target(software: string, version: string): ReleaseTarget | undefined;
   list(): ReleaseTarget[];
-  /** Until when the signatures hold, the earliest first; empty before the ceremony. */
+  /** The expiry of each role's signature, earliest first; empty before the ceremony. */
   expiries(): RoleExpiry[];
-  /** Reads the metadata again, after something was published. */
+  /** Reads the metadata again after a publication. */
   reload(): void;
-  /** Hears every `reload`. */
+  /** Calls the listener after every `reload`. */
   onReloaded(listener: () => void): void;
 }
 
-/** All metadata of a repository, loaded. */
+/** All metadata of a repository. */
 export interface Loaded {
   root: Metadata<Root>;
   targets: Metadata<Targets>;
@@ -92,7 +92,7 @@ export function loadMetadata(dir: string): Loaded | undefined {
     const timestamp = existsSync(timestampFile)
       ? Metadata.fromJSON(MetadataKind.Timestamp, readJson(timestampFile))
       : undefined;
-    // What is published is what the timestamp leads to, not the newest file in the folder.
+    // The timestamp determines what is published, not the newest file in the folder.
     const snapshot = timestamp
       ? Metadata.fromJSON(
           MetadataKind.Snapshot,
@@ -132,7 +132,7 @@ function asRelease(path: string, file: TargetFile): ReleaseTarget | undefined {
   return { target: path, length: file.length, sha256, custom };
 }
 
-/** The expiry of every published role, the earliest first. */
+/** The expiry of every published role, earliest first. */
 function expiriesOf(loaded: Loaded): RoleExpiry[] {
   const roles = [
     ['root', loaded.root],
@@ -150,7 +150,7 @@ function expiriesOf(loaded: Loaded): RoleExpiry[] {
     .sort((a, b) => a.expiresMs - b.expiresMs);
 }
 
-/** Opens the repository of a folder for reading; the folder may be empty still. */
+/** Opens the repository in a folder for reading; the folder may still be empty. */
 export function openRepository(dir: string): Repository {
   mkdirSync(dir, { recursive: true });
   let loaded: Loaded | undefined;

@@ -1,7 +1,7 @@
 /**
- * What the signed metadata says of a release besides length and hash: TUF's `custom`. It holds all that the agent
- * needs to judge an order again, so that nobody who holds the center can make a printer install what its vendor
- * did not mean for it.
+ * The `custom` part of a release's signed TUF target, beside length and hash. It contains all that an agent needs to
+ * judge an order itself, so that a compromised center can't make a printer install what its vendor did not intend for
+ * it.
  */
 import type { Constraint, Release, RunsOn, SoftwareProduct } from '../schemas/types.ts';
 
@@ -10,7 +10,7 @@ export interface ReleaseCustom {
   version: string;
   vendor?: string;
   scheme?: SoftwareProduct['scheme'];
-  /** With `scheme` `listed`: the versions of the software in their order, oldest first. */
+  /** With `scheme` `listed`: the versions of the software, oldest first. */
   order?: string[];
   on?: RunsOn;
   from?: string;
@@ -18,11 +18,11 @@ export interface ReleaseCustom {
   fixes?: string[];
   requires?: Constraint[];
   conflicts?: Constraint[];
-  /** Set by `platen release revoke`: the agent refuses it whatever an order says. */
+  /** Set by `platen release revoke`: agents refuse the release, whatever an order says. */
   revoked?: string;
 }
 
-/** One release as the repository holds it. */
+/** A release in the repository. */
 export interface ReleaseTarget {
   /** TUF target path, e.g. `acme.engine/2.5.0.bin`; also its address below the repository's. */
   target: string;
@@ -35,16 +35,16 @@ export interface ReleaseTarget {
 const SOFTWARE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const VERSION = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$/;
 
-/** Names below the repository that are not software. */
+/** Top-level names in the repository that are not software. */
 const RESERVED = new Set(['metadata']);
 
-/** The target path of a release, or undefined when its id or version can't stand in a path. */
+/** The target path of a release; undefined when its id or version can't be part of a path. */
 export function targetPath(software: string, version: string): string | undefined {
   if (!SOFTWARE_ID.test(software) || !VERSION.test(version) || RESERVED.has(software)) return undefined;
   return `${software}/${version}.bin`;
 }
 
-/** What a catalog says of a release of a product, in the form in which it is signed. */
+/** A catalog's description of a release, in the form in which it is signed. */
 export function customOf(product: SoftwareProduct, release: Release): ReleaseCustom {
   const custom: ReleaseCustom = { software: product.id, version: release.version };
   if (product.vendor !== undefined) custom.vendor = product.vendor;

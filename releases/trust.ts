@@ -1,7 +1,7 @@
 /**
- * What an agent believes: only what stands in metadata that enough of its repository's keys have signed (TUF 1.0, with
- * tuf-js as the client), and of an order only what agrees with that. Whoever holds the center, the broker or the
- * repository's host can withhold software, but can't make a printer install what its vendor did not sign for it.
+ * Verifies orders on the agent's side. It trusts only metadata signed by a threshold of the repository's keys (TUF 1.0,
+ * with tuf-js as the client), and only orders that agree with it. An attacker who controls the center, the broker or
+ * the repository's host can withhold software, but can't make a printer install what its vendor did not sign for it.
  */
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -24,23 +24,23 @@ import type { Order, OrderStep, Release, SoftwareProduct } from '../schemas/type
 import type { ReleaseCustom } from './targets.ts';
 
 export interface TrustOptions {
-  /** The root that the printer was provisioned with: its bytes, or a file that holds them. */
+  /** The root that the printer was provisioned with: its bytes, or a file. */
   root: Buffer | { file: string };
-  /** Where the newest trusted metadata is kept, so that older one is known as such; undefined: while the process lives. */
+  /** Folder for the newest trusted metadata, against rollback; undefined: kept only while the process lives. */
   folder?: string;
 }
 
-/** The repository did not answer, or not yet: worth another try. */
+/** The repository did not answer; worth another try. */
 class Unreachable extends Error {}
 class TooLong extends Error {}
-/** tuf-js knows the end of the chain of roots by this error of its own, which its index does not export. */
+/** tuf-js detects the end of the chain of roots by this error class, which its index does not export. */
 class NotThere extends DownloadHTTPError {
   constructor(message: string) {
     super(message, 404);
   }
 }
 
-/** Fetches metadata into memory: never more than allowed, never longer than allowed. */
+/** Fetches metadata into memory, within limits of size and time. */
 function fetcher(signal: AbortSignal, fetchBy: typeof fetch): Fetcher {
   const downloadBytes = async (url: string, maxLength: number): Promise<Buffer> => {
     let response: Response;
@@ -87,9 +87,9 @@ function fetcher(signal: AbortSignal, fetchBy: typeof fetch): Fetcher {
 }
 
 /**
- * Runs tuf-js and says in our codes why it refused. It hides the kind of most errors behind a RuntimeError whose text
- * ends in the original's (updater.js, loadSnapshot and loadTargets), so the fetcher's own errors are remembered on the
- * way, and the rest is told apart by the words of @tufjs/models 4 and tuf-js 5; a test holds each of them.
+ * Runs tuf-js and translates its errors to our codes. It wraps most errors in a RuntimeError whose text ends with the
+ * original's (updater.js, loadSnapshot and loadTargets). So errors of the fetcher are recorded where they occur, and
+ * the others are recognised by the messages of @tufjs/models 4 and tuf-js 5; a test covers each of them.
  */
 async function inOurWords<T>(
   work: (fetch: Fetcher) => Promise<T>,
@@ -140,7 +140,7 @@ function customOf(file: TargetFile): ReleaseCustom {
   return file.custom as unknown as ReleaseCustom;
 }
 
-/** Whether a step's own words agree with what was signed of its target. */
+/** Whether a step agrees with its signed target. */
 function checkStep(step: ImageStep, file: TargetFile | undefined): ReleaseCustom {
   const { target, subject, to } = step;
   if (!file) throw new PlatenError('update/untrusted-target', { target });
@@ -168,7 +168,7 @@ function checkStep(step: ImageStep, file: TargetFile | undefined): ReleaseCustom
   return custom;
 }
 
-/** Whether one may step from the installed version to this release, as its vendor signed it. */
+/** Whether the signed metadata allows the step from the installed version to this release. */
 function checkWay(custom: ReleaseCustom, from: string | undefined): void {
   const { software, version: to } = custom;
   const scheme = schemeOf(custom.scheme ?? 'semver', custom.order ?? []);
@@ -194,8 +194,8 @@ function checkWay(custom: ReleaseCustom, from: string | undefined): void {
 }
 
 /**
- * A catalog of what was signed of the software that is installed or ordered; installed software of which nothing is
- * signed stands in it as it is, so that requirements can be held against it.
+ * A catalog of the signed metadata of installed and ordered software. Installed software without signed metadata is
+ * included as reported, so that requirements can be checked against it.
  */
 function signedCatalog(
   signed: Iterable<ReleaseCustom>,
@@ -207,7 +207,7 @@ function signedCatalog(
       if (version === undefined) continue;
       if (customs.some((each) => each.software === id && each.version === version)) continue;
       const like = customs.find((each) => each.software === id);
-      // A version that no signed list has is unknown; put into the list, it would get a place.
+      // A version in no signed list is unknown; adding it to the list would give it a place in the order.
       if (like?.scheme === 'listed') continue;
       customs.push({
         software: id,
@@ -232,7 +232,7 @@ function signedCatalog(
   return compileCatalog({ catalog: 'signed', software: [...products.values()] }).catalog;
 }
 
-/** The releases of a product in the order of its longest signed list: later lists only append. */
+/** The releases of a product in the order of its longest signed list, because later lists only append. */
 function inListedOrder({ id, releases }: SoftwareProduct, customs: readonly ReleaseCustom[]): Release[] {
   const order = customs
     .filter(({ software }) => software === id)
@@ -257,8 +257,8 @@ function switchUnits(structure: PrinterStructure, { subject, to }: OrderStep): v
 }
 
 /**
- * Judges the order by the signed requirements alone: in the end no rule may be broken, and between two steps none
- * that keeps the printer from starting, unless it was broken before.
+ * Judges the order by the signed requirements alone. At the end no rule may be broken, and between steps no rule that
+ * the printer needs to start, unless it was broken before.
  */
 function judgeSigned(order: Order, structure: PrinterStructure, customs: Map<string, ReleaseCustom>): void {
   const catalog = signedCatalog(customs.values(), structure);
@@ -272,7 +272,7 @@ function judgeSigned(order: Order, structure: PrinterStructure, customs: Map<str
     if (together) continue;
     const last = index === order.steps.length - 1;
     const { findings, unknown } = judge(catalog, next);
-    // What can't be known in the end does not pass for compatible.
+    // Unknown at the end does not count as compatible.
     const broken = [...findings, ...(last ? unknown : [])].find(
       (finding) => (last || finding.severity === 'boot') && !before.has(finding.rule),
     );
@@ -280,7 +280,7 @@ function judgeSigned(order: Order, structure: PrinterStructure, customs: Map<str
   }
 }
 
-/** Versions of each subject as the order goes along: what each step starts from. */
+/** The version of each subject from which each step starts. */
 function* stepsWithCurrent(
   order: Order,
   structure: PrinterStructure,
@@ -298,7 +298,7 @@ function* stepsWithCurrent(
 
 let shared: Map<string, string> | undefined;
 
-/** A folder that lives as long as the process, one for each root: for agents that keep nothing. */
+/** A temporary folder for each root, for the lifetime of the process: for agents without storage. */
 function passingFolder(root: Buffer): string {
   if (!shared) {
     shared = new Map();
@@ -315,13 +315,13 @@ function passingFolder(root: Buffer): string {
   return folder;
 }
 
-/** For a printer that was given no root: it can't tell whose software it is offered, so it takes none. */
+/** For a printer without a root: it can't verify software, so it refuses all. */
 export const trustNobody: Trust = () => Promise.reject(new PlatenError('update/no-root'));
 
-/** Checks of orders against signed metadata. */
+/** Checks orders against signed metadata. */
 export function tufTrust(options: TrustOptions): Trust {
   const root = Buffer.isBuffer(options.root) ? options.root : readFileSync(options.root.file);
-  // Two refreshes at the same time would write the same files.
+  // Concurrent refreshes would write the same files.
   const serial = new Serial();
   return (order, structure, signal, fetchBy) => {
     const folder = options.folder ?? passingFolder(root);
@@ -330,8 +330,8 @@ export function tufTrust(options: TrustOptions): Trust {
 }
 
 /**
- * Begins with the root that the printer was given; later ones are kept over it. A damaged file begins anew: the way from
- * the first root to the latest one is signed, so nothing is believed that was not believed before.
+ * Starts with the provisioned root; later roots replace it. If the file is damaged, it starts over: the chain from the
+ * first root to the latest is signed, so nothing becomes trusted that was not trusted before.
  */
 function keepRoot(file: string, root: Buffer): void {
   try {
@@ -373,7 +373,7 @@ async function check(
     }
     for (const [target, file] of files) if (file) customs.set(target, customOf(file));
     for (const [step, current] of stepsWithCurrent(order, structure)) {
-      // A unit that is switched to a spare brings no software of its own into the printer.
+      // Switching to a spare unit installs no software.
       if (isImageStep(step)) checkWay(checkStep(step, files.get(step.target)), current);
     }
   };
