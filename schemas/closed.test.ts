@@ -1,6 +1,6 @@
 /**
- * Whatever an operator writes is closed: a schema that lets an unknown member pass would take a misspelt filter for the
- * whole fleet. Payloads of printers stay open, as the wire contract has it.
+ * Schemas of operators' input are closed: one that accepts unknown members would take a misspelt filter for the whole
+ * fleet. Payloads of printers stay open, as the wire contract requires.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { METHOD_ROLES } from './roles.ts';
@@ -20,7 +20,7 @@ interface Schema {
   [keyword: string]: unknown;
 }
 
-/** Objects that hold what another check closes, or what nobody can know beforehand. */
+/** Objects whose content is checked elsewhere, or can't be known in advance. */
 const OPEN: Record<string, string> = {
   'operator-request.json/params': 'each method has a schema of its own',
   'catalog.put.json/document': 'checked by catalog.json',
@@ -60,7 +60,7 @@ const SCHEMAS = [...FILES, 'wire/operator-request.json'].map((file) => {
 
 test.each(SCHEMAS)('%s is closed at every object', (file, schema) => {
   const open = [...objectsOf(schema, file)]
-    // A map says what its values are.
+    // A map declares the schema of its values.
     .filter(([, { additionalProperties }]) => typeof additionalProperties !== 'object')
     .filter(([, { additionalProperties }]) => additionalProperties !== false)
     .map(([path]) => path);

@@ -1,16 +1,16 @@
 interface ErrorEntry {
   message: string;
   hint: string;
-  /** The status of an HTTP answer that tells it; 500 where nothing else is said. */
+  /** The HTTP status of the error; default 500. */
   http?: number;
 }
 
 /**
- * The one catalogue of errors. A code is stable and never reused: programs outside match on it, people search
- * for it. `message` and `hint` are templates whose `{name}` places are filled from the arguments.
+ * The catalogue of all errors. A code is stable and never reused: other programs match on it, and people search for it.
+ * `message` and `hint` are templates whose `{name}` placeholders are filled from the arguments.
  */
 export const ERRORS = {
-  // What a payload can be refused for (answered on `platen/v1/printers/{printer}/refused`).
+  // Reasons to refuse a payload (answered on `platen/v1/printers/{printer}/refused`).
   'payload/not-json': {
     message: 'The payload is not a JSON object: {reason}',
     hint: 'Send UTF-8 JSON.',
@@ -121,7 +121,7 @@ export const ERRORS = {
     http: 409,
   },
   'request/conflict': { message: '{reason}', hint: 'Read the current state, then try again.', http: 409 },
-  // Names that a request mentions and nobody knows.
+  // Unknown names in requests.
   'request/unknown-software': {
     message: 'Nothing knows the software "{id}"{nearest}',
     hint: 'catalog.get and releases.list tell what there is.',
@@ -169,7 +169,7 @@ export const ERRORS = {
     http: 503,
   },
   'request/internal': { message: 'The center failed: {reason}', hint: 'Look at the center log.' },
-  // Who asks over HTTP.
+  // Authentication over HTTP.
   'session/none': {
     message: 'Nobody is signed in',
     hint: 'Sign in with POST /api/v1/session, or send Authorization: Bearer with a token of tokens.create.',
@@ -347,7 +347,7 @@ export const ERRORS = {
     message: 'The file {file} is being changed by process {process}',
     hint: 'Try again. When no such process runs any more, remove {lock}.',
   },
-  // The agent beside real printers.
+  // The agent for real printers.
   'agent/mapping': {
     message: 'The mapping table {file} is wrong: {reason}',
     hint: 'See schemas/documents/mapping.json and docs/guides/real-printers.md.',
@@ -411,7 +411,7 @@ export const ERRORS = {
     message: 'Not enough signatures: {reason}',
     hint: 'Have the missing keys sign with platen release sign, then publish again.',
   },
-  // Why a printer refuses an order, or fails it (`error.code` of an update report).
+  // Reasons for which a printer refuses or fails an order (`error.code` of an update report).
   'update/wrong-printer': {
     message: 'The order was made for another printer: {reason}',
     hint: 'Nothing was installed; look at who can publish orders.',
@@ -514,14 +514,14 @@ export const ERRORS = {
 /** A stable error code. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** What an error looks like on the wire. */
+/** An error on the wire. */
 export interface ErrorBody {
   code: ErrorCode;
   message: string;
   hint: string;
 }
 
-/** The status of an HTTP answer that tells this error. */
+/** The HTTP status of an answer with this error. */
 export function httpStatusOf(code: ErrorCode): number {
   const { http }: ErrorEntry = ERRORS[code];
   return http ?? 500;
@@ -545,7 +545,7 @@ export class PlatenError extends Error {
     this.hint = fill(ERRORS[code].hint, values);
   }
 
-  /** What the places of message and hint were filled from: to make the same error elsewhere. */
+  /** The arguments of message and hint, to recreate the error in another thread or process. */
   get values(): Readonly<Record<string, string | number>> {
     return this.#values;
   }
@@ -555,7 +555,7 @@ export class PlatenError extends Error {
   }
 }
 
-/** What the operating system's codes mean, as something that is said of a path. */
+/** The operating system's error codes in words, said of a path. */
 const FILE_REASONS: Record<string, (path: string) => string> = {
   ENOENT: (path) => `there is no ${path}`,
   ENOTDIR: (path) => `${path} lies below a file`,
@@ -567,17 +567,17 @@ const FILE_REASONS: Record<string, (path: string) => string> = {
   ENOSPC: (path) => `there is no room left for ${path}`,
 };
 
-/** A file system error in words; undefined for other errors. A system error may be of another realm than `Error`. */
+/** A file system error in words; undefined for other errors. No `instanceof`: the error may come from another realm. */
 function fileReason(error: Partial<NodeJS.ErrnoException>): string | undefined {
   const { code, path, syscall } = error;
-  // A folder that is read as a file is told without its path, and only when it is read.
+  // EISDIR comes without a path, and only on read.
   if (code === 'EISDIR' && path === undefined) return 'it is a folder';
   if (code === undefined || path === undefined || syscall === 'connect') return undefined;
   if (syscall?.startsWith('spawn')) return code === 'ENOENT' ? `there is no program ${path}` : undefined;
   return Object.hasOwn(FILE_REASONS, code) ? FILE_REASONS[code]?.(path) : undefined;
 }
 
-/** What to say of something that was thrown, whatever it is: never the raw text of a system call on a file. */
+/** The reason in anything that was thrown, in words: never the raw text of a failed system call on a file. */
 export function reasonOf(thrown: unknown): string {
   const file = typeof thrown === 'object' && thrown !== null ? fileReason(thrown) : undefined;
   if (file !== undefined) return file;

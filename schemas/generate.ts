@@ -1,13 +1,13 @@
 /**
- * Writes `schemas/types.ts` from the JSON Schemas, which are the source. Run with `npm run schemas`; a test keeps
- * the committed file current.
+ * Generates `schemas/types.ts` from the JSON Schemas. Run with `npm run schemas`; a test keeps the committed file
+ * current.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 
 const FOLDERS = ['wire', 'documents', 'methods', 'replies'];
 
-/** The name of the type that a schema file describes, by the id under which others refer to it. */
+/** The type name of each schema file, by the id that other schemas use in references. */
 function titles(): Map<string, string> {
   const found = FOLDERS.flatMap((folder) => {
     const base = new URL(`./${folder}/`, import.meta.url);
@@ -19,7 +19,7 @@ function titles(): Map<string, string> {
   return new Map(found);
 }
 
-/** A schema whose references to other files are the names of their types: all stand in one file. */
+/** A schema whose references to other files are replaced by type names, because all types are in one file. */
 function withTypeNames(value: unknown, names: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((one) => withTypeNames(one, names));
   if (typeof value !== 'object' || value === null) return value;
@@ -28,12 +28,12 @@ function withTypeNames(value: unknown, names: ReadonlyMap<string, string>): unkn
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withTypeNames(one, names)]));
 }
 
-/** Cuts generated text into declarations, each with the comment above it. */
+/** Splits generated text into declarations, each with its comment. */
 function declarations(text: string): string[] {
   return text.split(/(?<=^\}\n|^export .*(?:\{\}|;)\n)/m);
 }
 
-/** The types of parameters and replies, by method. */
+/** The types of parameters and replies by method. */
 function methodTypes(): string {
   const list = (folder: string) => {
     const base = new URL(`./${folder}/`, import.meta.url);
@@ -51,7 +51,7 @@ function methodTypes(): string {
   );
 }
 
-/** The text of `schemas/types.ts` as the schemas have it now. */
+/** The text of `schemas/types.ts` for the present schemas. */
 export async function generateTypes(): Promise<string> {
   let text = '// Generated from the JSON Schemas beside it by `npm run schemas`. Do not edit.\n';
   const seen = new Set<string>();
@@ -66,7 +66,7 @@ export async function generateTypes(): Promise<string> {
         ignoreMinAndMaxItems: true,
         style: { singleQuote: true, printWidth: 110 },
       });
-      // A definition that several schemas hold comes out once for each; one declaration is enough.
+      // A definition used by several schemas is generated once for each; one declaration is enough.
       for (const declaration of declarations(compiled)) {
         if (!seen.has(declaration)) text += declaration;
         seen.add(declaration);

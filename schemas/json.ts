@@ -1,6 +1,6 @@
 /**
- * JSON from outside. The messages of `JSON.parse` quote what stands around the fault, which may be a password: the
- * errors thrown here say where the fault is and what it is, and quote nothing.
+ * Parses untrusted JSON. The messages of `JSON.parse` quote the text around the fault, which may be a password; the
+ * errors thrown here name the fault and its position and quote nothing.
  */
 
 /** V8 quotes the text around a fault: `Unexpected token 'x', ..."word":x,"b"... is not valid JSON`. */
@@ -30,10 +30,10 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** A text of JSON with what may follow when it is a name, or where an object or array begins or ends. */
+/** A JSON string (a name if a colon follows), or the beginning or end of an object or array. */
 const TOKENS = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gs;
 
-/** The first name that an object in right JSON has twice: `JSON.parse` would let the last one win. */
+/** The first duplicate name in an object of valid JSON; `JSON.parse` would silently keep the last value. */
 export function doubledName(json: string): string | undefined {
   const open: (Set<string> | undefined)[] = [];
   for (const [token, colon] of json.matchAll(TOKENS)) {

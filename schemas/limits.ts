@@ -1,7 +1,7 @@
-/** Limits of everything that is read as JSON. */
+/** Limits of all JSON input. */
 
 /**
- * Objects and arrays within one another. What is nested deeper can be parsed, but neither written again nor stored: both
- * recurse, and of many messages that are stored together one such would fail all.
+ * Nesting depth of objects and arrays. Deeper JSON can be parsed, but neither serialised nor stored, because both
+ * recurse; and one such message would fail all messages of its batch.
  */
 export const NESTING_LEVELS_MAX = 2_000;

@@ -1,11 +1,11 @@
-/** Why a listener can't be opened, in words that say which setting is wrong. */
+/** Explains why a listener can't be opened, naming the setting to change. */
 import { networkInterfaces } from 'node:os';
 import { PlatenError, reasonOf } from './errors.ts';
 
-/** Numbers below it are root's. */
+/** Lower ports need privileges. */
 const FREE_PORT_MIN = 1_024;
 
-/** The error for a listener that failed to open: start/address when the address is to blame, else start/port. */
+/** The error for a listener that failed to open: start/address if the address is at fault, else start/port. */
 export function listenError(
   error: unknown,
   { host, port, setting }: { host: string; port: number; setting: string },

@@ -26,7 +26,7 @@ test('the nearest name comes first, names that are far away do not come', () => 
   ]);
   expect(nearestNames('Filter', ['filter'])).toEqual(['filter']);
   expect(nearestNames('nonsense', ['filter', 'printers'])).toEqual([]);
-  // In three letters one slip is a typing error, two are another word.
+  // In three letters one typo is plausible; two make another word.
   expect(nearestNames('abc', ['abd', 'xyc'])).toEqual(['abd']);
 });
 

@@ -1,22 +1,22 @@
 /**
- * Finds what somebody meant who mistyped a name: the known name that is the fewest slips away.
+ * Finds the known name nearest to a mistyped one, by edit distance.
  */
 
-/** Longer names are compared by their beginning only, so that a hostile one costs little. */
+/** Longer names are compared by their beginning only, so that a hostile name costs little. */
 const COMPARED_CHARACTERS_MAX = 64;
-/** Of a longer path only the beginning is told. */
+/** Longer paths are cut in messages. */
 const PATH_CHARACTERS_MAX = 256;
-/** Names that are suggested for one that nobody knows. */
+/** Most names suggested for an unknown one. */
 const SUGGESTIONS_MAX = 3;
 
-/** How many slips are forgiven: one in a short name, up to three in a long one. */
+/** The largest accepted distance: one for a short name, up to three for a long one. */
 function slipsAllowed(name: string): number {
   return Math.min(3, Math.max(1, Math.floor(name.length / 3)));
 }
 
 /**
- * Slips between two names: letters that are missing, added, changed, or swapped with their neighbour
- * (Damerau-Levenshtein, each place changed at most once). More than `limit` is told as `limit + 1`.
+ * The edit distance of two names: letters missing, added, changed, or swapped with their neighbour
+ * (Damerau-Levenshtein, optimal string alignment). Distances above `limit` are returned as `limit + 1`.
  */
 export function slipsBetween(left: string, right: string, limit: number): number {
   if (Math.abs(left.length - right.length) > limit) return limit + 1;
@@ -55,8 +55,8 @@ function comparable(name: string): string {
 }
 
 /**
- * The known names nearest to one that is not known, the nearest first; none when all are too far away. Those that are
- * two slips further away than the nearest are not what was meant.
+ * The known names nearest to an unknown one, nearest first; none when all are too far. Names two edits further than the
+ * nearest are left out.
  */
 export function nearestNames(name: string, known: Iterable<string>): string[] {
   const wanted = comparable(name);
@@ -75,12 +75,12 @@ export function nearestNames(name: string, known: Iterable<string>): string[] {
     .map(({ candidate }) => candidate);
 }
 
-/** The known name nearest to one that is not known. */
+/** The known name nearest to an unknown one. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   return nearestNames(name, known)[0];
 }
 
-/** `; did you mean "filter"?`, to be put behind what is wrong with a name; empty when nothing is near. */
+/** `; did you mean "filter"?`, to append to a message; empty when nothing is near. */
 export function didYouMean(name: string, known: Iterable<string>): string {
   const [first, ...more] = nearestNames(name, known);
   if (first === undefined) return '';
@@ -91,7 +91,7 @@ function shown(text: string, charactersMax: number): string {
   return text.length <= charactersMax ? text : `${text.slice(0, charactersMax)}…`;
 }
 
-/** What is said of a member that means nothing where it stands. */
+/** The message about an unknown member. */
 export function unknownMember(member: string, path: string, known: Iterable<string>): string {
   const place = path === '' ? '/' : shown(path, PATH_CHARACTERS_MAX);
   return `unknown member ${JSON.stringify(shown(member, COMPARED_CHARACTERS_MAX))} in ${place}${didYouMean(member, known)}`;

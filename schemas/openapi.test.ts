@@ -22,7 +22,7 @@ test('it describes every method', () => {
 test('the linter of Redocly finds nothing in it', async () => {
   const cli = fileURLToPath(new URL('../node_modules/@redocly/cli/bin/cli.js', import.meta.url));
   const args = ['lint', file, '--extends', 'recommended', '--format', 'json'];
-  // It would otherwise tell its makers of the run, and ask whether there is a newer one.
+  // Turns off its telemetry and update check.
   const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
   const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], { env });
   const report = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { totals: object; problems: unknown[] };
@@ -49,6 +49,6 @@ test('whatever a request can be refused with has an HTTP status', () => {
     parts.includes(code.split('/')[0] ?? ''),
   );
   const failed = codes.filter((code) => httpStatusOf(code) === 500);
-  // A fault of the center itself.
+  // An internal error.
   expect(failed).toEqual(['request/internal']);
 });

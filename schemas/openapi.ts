@@ -1,7 +1,7 @@
 /**
- * Writes schemas/openapi.json, the description of the HTTP interface (OpenAPI 3.1), from the schemas that parameters and
- * replies are checked against, the roles and the error codes. Run with `npm run schemas`; tests keep the committed file
- * current and check it with a linter.
+ * Generates schemas/openapi.json, the description of the HTTP interface (OpenAPI 3.1), from the schemas of parameters
+ * and replies, the roles and the error codes. Run with `npm run schemas`; tests keep the committed file current and
+ * lint it.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { ERRORS, type ErrorCode, httpStatusOf } from './errors.ts';
@@ -53,17 +53,17 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** Collects the schemas that the document mentions, each under the name of its type. */
+/** Collects the schemas that the document references, each under its type name. */
 class Components {
   readonly schemas: Json = {};
   readonly #files = readFiles();
 
-  /** A reference to a schema file, which is taken in with all that it refers to. */
+  /** A reference to a schema file; includes the file and everything that it references. */
   ref(id: string): Json {
     const file = this.file(id);
     const name = file.title;
     if (!(name in this.schemas)) {
-      // Before its contents, which may refer to it.
+      // Registered before its contents, which may reference it.
       this.schemas[name] = {};
       const { $id: _id, $schema: _schema, definitions = {}, ...rest } = file;
       this.schemas[name] = this.#converted(rest, name);
@@ -333,7 +333,7 @@ function servicePaths(): Json {
   };
 }
 
-/** The document as schemas, roles and errors have it now. */
+/** The document for the present schemas, roles and errors. */
 export function openapi(): Json {
   const components = new Components();
   const methods = Object.keys(METHOD_ROLES).sort() as Method[];

@@ -1,6 +1,6 @@
 /**
- * Writes docs/reference/operators.md from the roles and the schemas of the methods' parameters, so that the reference
- * can't say anything else than what is checked. Run with `npm run schemas`; a test keeps the committed file current.
+ * Generates docs/reference/operators.md from the roles and the schemas of the methods' parameters, so that the
+ * reference always agrees with validation. Run with `npm run schemas`; a test keeps the committed file current.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { ERRORS } from './errors.ts';
@@ -41,7 +41,7 @@ function readSchema(name: string): Property {
   return JSON.parse(readFileSync(new URL(`./${name}.json`, import.meta.url), 'utf8')) as Property;
 }
 
-/** What a reply holds; those that may be missing with a question mark. Some are a document of the wire contract. */
+/** The members of a reply, optional ones with a question mark. Some replies are a document of the wire contract. */
 function membersOf({ properties, required = [], allOf }: Property): string[] {
   const [document] = allOf ?? [];
   if (document?.$ref !== undefined)
@@ -66,7 +66,7 @@ function section(method: Method): string {
   return `### \`${method}\`\n\n${description} Least role: ${METHOD_ROLES[method]}.\n\n${table}\n\n${replied}\n`;
 }
 
-/** The text of the reference as schemas and roles have it now. */
+/** The text of the reference for the present schemas and roles. */
 export function operatorsReference(): string {
   const codes = Object.entries(ERRORS).map(
     ([code, { message, hint }]) => `| \`${code}\` | ${message} | ${hint} |`,

@@ -1,6 +1,6 @@
 /**
- * The two kinds of steps of an order: an image to install on `symbol:softwareId`, and a unit (`symbol`) in whose place
- * a spare that is in the printer (`to`, a symbol too) is taken into use.
+ * The two kinds of steps of an order: install an image on `symbol:softwareId`, or switch a unit (`symbol`) to a spare
+ * in the printer (`to`, also a symbol).
  */
 import type { OrderStep, Unit } from './types.ts';
 
@@ -12,14 +12,14 @@ export function isSwitch(step: Pick<OrderStep, 'subject'>): boolean {
   return !step.subject.includes(':');
 }
 
-/** Whether a step installs an image and says which. */
+/** Whether a step installs an image and names it. */
 export function isImageStep(step: OrderStep): step is ImageStep {
   return (
     !isSwitch(step) && step.target !== undefined && step.length !== undefined && step.sha256 !== undefined
   );
 }
 
-/** Whether the spare is in use in the place of the unit. */
+/** Whether the spare is in use instead of the unit. */
 export function isSwitched(
   units: readonly Unit[],
   { subject, to }: Pick<OrderStep, 'subject' | 'to'>,

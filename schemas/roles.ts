@@ -1,5 +1,5 @@
 /**
- * Roles, and which request method each may call: the table "Who may do what" of the wire contract.
+ * Roles, and the request methods that each may call: the table "Who may do what" of the wire contract.
  */
 export const ROLES = ['printer', 'viewer', 'operator', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
@@ -8,7 +8,7 @@ const READ = 'viewer';
 const RUN = 'operator';
 const OWN = 'admin';
 
-/** Every request method with the least role that may call it. */
+/** Every request method with the lowest role that may call it. */
 export const METHOD_ROLES = {
   'fleet.summary': READ,
   'printers.list': READ,
@@ -70,12 +70,12 @@ export const METHOD_ROLES = {
 
 export type Method = keyof typeof METHOD_ROLES;
 
-/** Whether `name` is a request method of the contract. */
+/** Whether `name` is a request method. */
 export function isMethod(name: string): name is Method {
   return Object.hasOwn(METHOD_ROLES, name);
 }
 
-/** Whether somebody with `role` may call `method`. */
+/** Whether `role` may call `method`. */
 export function mayCall(role: Role, method: Method): boolean {
   return role !== 'printer' && ROLES.indexOf(role) >= ROLES.indexOf(METHOD_ROLES[method]);
 }

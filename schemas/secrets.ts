@@ -1,6 +1,6 @@
 /**
- * Secrets among parameters. A schema marks them with `"x-secret": true`; what is written down of a request (the audit)
- * goes through `recordable`, so that a secret, or one under a name that was mistyped, never gets there.
+ * Secrets in parameters. A schema marks them with `"x-secret": true`. Requests are recorded (in the audit log) through
+ * `recordable`, so that a secret never gets there, even under a mistyped name.
  */
 
 /** The part of a JSON Schema that is read here. */
@@ -10,10 +10,10 @@ export interface SecretSchema {
   items?: SecretSchema;
 }
 
-/** What stands in a record in the place of a secret. */
+/** Replaces a secret in a record. */
 export const SECRET_MARK = '[secret]';
 
-/** Names that look like a secret's, in objects whose properties no schema lists. */
+/** Names that look like secrets, in objects whose properties no schema lists. */
 const LOOKS_SECRET =
   /pass(word|phrase|wd)?$|secret|token$|credential|(auth|priv|private|api|access)[-_]?(key|code)$|^key$/i;
 
@@ -25,7 +25,7 @@ function free(value: unknown): unknown {
   );
 }
 
-/** `value` as it may be written down: without secrets and without properties that its schema doesn't know. */
+/** `value` without secrets and without properties unknown to its schema. */
 export function recordable(schema: SecretSchema | undefined, value: unknown): unknown {
   if (schema?.['x-secret'] === true) return SECRET_MARK;
   if (Array.isArray(value)) return value.map((one) => recordable(schema?.items, one));
@@ -39,7 +39,7 @@ export function recordable(schema: SecretSchema | undefined, value: unknown): un
   );
 }
 
-/** JSON paths (`/password`) at which `value` holds a secret. */
+/** JSON paths (`/password`) of secrets in `value`. */
 export function secretPaths(schema: SecretSchema | undefined, value: unknown, path = ''): string[] {
   if (schema?.['x-secret'] === true) return [path];
   if (typeof value !== 'object' || value === null) return [];

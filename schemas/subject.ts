@@ -1,16 +1,16 @@
 /** Subjects: `symbol` names a unit of a printer, `symbol:software` software on it; `apparatus` is the printer itself. */
 import type { Structure } from './types.ts';
 
-/** The parts of a structure that subjects name. */
+/** The parts of a structure that subjects refer to. */
 type Parts = Pick<Structure, 'apparatus' | 'units'>;
 
-/** A subject in its two halves; `software` is undefined for a unit. */
+/** A parsed subject; `software` is undefined for a unit. */
 export interface Subject {
   symbol: string;
   software: string | undefined;
 }
 
-/** Splits at the first colon: a symbol holds none, a software id may. */
+/** Splits at the first colon: a symbol has none, a software id may. */
 export function parseSubject(subject: string): Subject {
   const colon = subject.indexOf(':');
   return colon < 0
@@ -18,7 +18,7 @@ export function parseSubject(subject: string): Subject {
     : { symbol: subject.slice(0, colon), software: subject.slice(colon + 1) };
 }
 
-/** The software that a subject names; the whole text for a unit. */
+/** The software of a subject; the whole text for a unit. */
 export function softwareOf(subject: string): string {
   return subject.slice(subject.indexOf(':') + 1);
 }
@@ -30,7 +30,7 @@ function partOf(structure: Parts, symbol: string): Parts['apparatus'] | Parts['u
     : structure.units.find((unit) => unit.symbol === symbol);
 }
 
-/** The installed version of `symbol:software`; null when it is there without a version, undefined when it isn't. */
+/** The installed version of `symbol:software`; null if it has none, undefined if it is not installed. */
 export function installedVersion(structure: Parts, subject: string): string | null | undefined {
   const { symbol, software } = parseSubject(subject);
   const installed = partOf(structure, symbol)?.software?.find(({ id }) => id === software);

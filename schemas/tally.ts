@@ -1,4 +1,4 @@
-/** Counts by a text from outside, which may be the name of something that every object has: `constructor`. */
+/** Counts by untrusted keys, which may collide with properties of `Object.prototype`, such as `constructor`. */
 export class Tally {
   readonly #counts = new Map<string, number>();
 
@@ -6,7 +6,7 @@ export class Tally {
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + n);
   }
 
-  /** As an object of JSON; `__proto__` is a property like any other in it. */
+  /** The counts as a JSON object, in which `__proto__` is an ordinary property. */
   get counts(): Record<string, number> {
     return Object.fromEntries(this.#counts);
   }

@@ -1,6 +1,6 @@
 /**
- * Every topic of the wire contract, built and parsed here and nowhere else. What comes from outside and becomes a level
- * of a topic is checked when the topic is built: a broker ends the connection of whoever publishes to a wildcard.
+ * Builds and parses all topics of the wire contract. Untrusted topic levels are checked when a topic is built, because
+ * a broker closes the connection of a client that publishes to a wildcard.
  */
 import { PlatenError } from './errors.ts';
 
@@ -12,7 +12,7 @@ const PRINTERS = `${PREFIX}printers/`;
 const OPS = `${PREFIX}ops/`;
 const FLEET = `${PREFIX}fleet/`;
 
-/** What a printer may publish. `ask` carries a method behind it. */
+/** What a printer may publish. `ask` is followed by a method. */
 export const UPLINKS = ['presence', 'structure', 'errors', 'readings', 'update', 'ask'] as const;
 export type UplinkKind = (typeof UPLINKS)[number];
 
@@ -30,8 +30,8 @@ export const FLEET_EVENTS = [
 export type FleetEventKind = (typeof FLEET_EVENTS)[number];
 
 /**
- * What a level may be made of. MQTT forbids wildcards and NUL; control characters and code points that are no
- * characters are refused because brokers may close the connection over them (MQTT-1.5.3).
+ * Characters allowed in a topic level. MQTT forbids wildcards and NUL; control characters and noncharacters are refused
+ * because brokers may close the connection over them (MQTT-1.5.3).
  */
 const LEVEL = /^[^\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}+#/]{1,256}$/u;
 
@@ -45,7 +45,7 @@ function own(suffix: string): (printer: string) => string {
   return (printer) => `${PRINTERS}${level(printer)}/${suffix}`;
 }
 
-/** A printer's own topics, by printer id. Each throws PlatenError topic/invalid for what can't be a level. */
+/** A printer's own topics, by printer id. Each throws PlatenError topic/invalid for an invalid level. */
 export const printerTopic = {
   presence: own('presence'),
   structure: own('structure'),
@@ -64,10 +64,10 @@ export const printerTopic = {
   refused: own('refused'),
 };
 
-/** What every topic of printers begins with. */
+/** The prefix of all printers' topics. */
 export const PRINTERS_PREFIX = PRINTERS;
 
-/** The downlinks of a printer, as filters behind its name. */
+/** The downlinks of a printer, as topic filters after its id. */
 export const DOWNLINKS = [
   'policy',
   'request/+',
@@ -78,7 +78,7 @@ export const DOWNLINKS = [
   'refused',
 ] as const;
 
-/** The downlinks a printer subscribes to, as filters. */
+/** The downlinks a printer subscribes to, as topic filters. */
 export function downlinkFilters(printer: string): string[] {
   return DOWNLINKS.map((downlink) => `${PRINTERS}${level(printer)}/${downlink}`);
 }
@@ -88,7 +88,7 @@ export const opsTopic = {
   reply: (operator: string, id: string) => `${OPS}${level(operator)}/reply/${level(id)}`,
 };
 
-/** What the topics of an operator's replies begin with. */
+/** The prefix of the topics of an operator's replies. */
 export function replyPrefix(operator: string): string {
   return `${OPS}${level(operator)}/reply/`;
 }
@@ -100,24 +100,27 @@ export const fleetTopic = {
   event: (kind: FleetEventKind) => `${FLEET}events/${kind}`,
 };
 
-/** Filters under which the center hears everything that is meant for it. */
+/** The topic filters that the center subscribes to. */
 export const CENTER_FILTERS = [
   ...UPLINKS.filter((kind) => kind !== 'ask').map((kind) => `${PRINTERS}+/${kind}`),
   `${PRINTERS}+/ask/+`,
   `${OPS}+/request/+`,
 ];
 
-/** What a topic means to the center: a printer's uplink, an operator's request, or neither. */
+/** A topic as the center sees it: a printer's uplink, an operator's request, or neither. */
 export type ParsedTopic =
   | Readonly<{ to: 'center'; from: 'printer'; printer: string; kind: UplinkKind; method: string }>
   | Readonly<{ to: 'center'; from: 'operator'; operator: string; method: string }>
   | undefined;
 
-/** What was parsed last: a client mostly publishes to one topic, several messages at once, and each is looked at often. */
+/**
+ * The last parsed topic, cached: clients publish in bursts to one topic, and each message's topic is parsed several
+ * times.
+ */
 let lastTopic = '';
 let lastParsed: ParsedTopic;
 
-/** Parses a topic that the center may have to handle. `method` is '' where the kind has none. */
+/** Parses a topic that the center may have to handle. `method` is '' if the kind has none. */
 export function parseTopic(topic: string): ParsedTopic {
   if (topic !== lastTopic) {
     lastParsed = parse(topic);

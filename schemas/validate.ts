@@ -1,5 +1,5 @@
 /**
- * Checks payloads and documents against the JSON Schemas. Everything that enters the system passes here once.
+ * Validates payloads and documents against the JSON Schemas. All input passes here once.
  */
 import { isAscii } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -39,7 +39,7 @@ import type {
   Verdict,
 } from './types.ts';
 
-/** Schema name (its file) to the type it describes. */
+/** Schema names (file names) to the types that they describe. */
 export interface SchemaTypes {
   presence: Presence;
   structure: Structure;
@@ -80,19 +80,19 @@ const AJV_OPTIONS = {
   allowUnionTypes: true,
   strictTypes: false,
   strictRequired: false,
-  // Looking whether the schemas are schemas took a tenth of a second of each start; a test does it.
+  // Validating the schemas themselves would add 0.1 s to each start; a test does it.
   validateSchema: false,
-  // Errors then hold the schema and the value that they are about, which the nearest right name is found with.
+  // Errors then contain schema and value, which are needed to suggest the nearest name.
   verbose: true,
 } as const;
 const ajv = new Ajv(AJV_OPTIONS);
 addFormats(ajv);
-// Marks what is never written down or shown: see secrets.ts.
+// Marks secrets: see secrets.ts.
 ajv.addKeyword({ keyword: 'x-secret', schemaType: 'boolean' });
 const strictDateTime = ajv.formats['date-time'] as { validate(text: string): boolean };
 /**
- * The form that nearly every clock writes, on any day but 29 February; ajv-formats' own check is many times slower, and
- * what ingest costs must not depend on the day of the month.
+ * The common form of a date-time, on any day but 29 February. ajv-formats' own check is many times slower, and the cost
+ * of ingest must not depend on the day of the month.
  */
 const PLAIN_DATE_TIME =
   /^\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/;
@@ -110,7 +110,7 @@ const SCHEMAS = ['wire', 'documents', 'methods', 'replies'].flatMap((folder) => 
 for (const schema of SCHEMAS) ajv.addSchema(schema);
 const SCHEMA_BY_ID = new Map(SCHEMAS.map((schema) => [schema.$id, schema]));
 
-/** A schema by its `$id`. Ajv would compile it first, which takes a while for all of them. */
+/** A schema by its `$id`. Not through Ajv, which would compile it first. */
 function schemaOf(id: string): SecretSchema {
   const schema = SCHEMA_BY_ID.get(id);
   if (!schema) throw new Error(`there is no schema "${id}"`);
@@ -129,19 +129,19 @@ function validatorFor(name: SchemaName | keyof MethodParams): ValidateFunction {
   return validate;
 }
 
-/** What is wrong with a value, and where. */
+/** A fault in a value, and its place. */
 export interface SchemaFault {
   /** JSON pointer; `/` for the value itself. */
   path: string;
   message: string;
 }
 
-/** The members that the schema of an error's object has. */
+/** The members in the schema of an error's object. */
 function knownMembers(error: ErrorObject): string[] {
   return Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {});
 }
 
-/** A member of the object that its schema doesn't know, where it knows all that there may be. */
+/** An unknown member of an object whose schema is closed. */
 function strayMember(error: ErrorObject): string | undefined {
   const { parentSchema, data } = error;
   if ((parentSchema as { additionalProperties?: unknown }).additionalProperties !== false) return undefined;
@@ -157,7 +157,7 @@ function faultOf(error: ErrorObject | undefined): SchemaFault {
     return { path, message: unknownMember(String(params['additionalProperty']), path, knownMembers(error)) };
   }
   if (keyword === 'required') {
-    // What is missing is often there, misspelt.
+    // A missing member is often there, but misspelt.
     const stray = strayMember(error);
     if (stray !== undefined) {
       return { path, message: `${message}; ${unknownMember(stray, path, knownMembers(error))}` };
@@ -171,7 +171,7 @@ function faultOf(error: ErrorObject | undefined): SchemaFault {
   return { path, message };
 }
 
-/** A fault as a sentence; one about an unknown member says itself where that stands. */
+/** A fault as a sentence; the text about an unknown member already contains its place. */
 function sentence({ path, message }: SchemaFault): string {
   return message.startsWith('unknown member ') ? message : `${path} ${message}`;
 }
@@ -180,7 +180,7 @@ function firstFault(validate: ValidateFunction, value: unknown): SchemaFault | u
   return validate(value) ? undefined : faultOf(validate.errors?.[0]);
 }
 
-/** What is wrong with `value` by its schema, with its place apart; undefined when nothing is. */
+/** The fault of `value` by its schema, with its place as a member of its own; undefined if it is valid. */
 export function findSchemaFault<N extends SchemaName>(name: N, value: unknown): SchemaFault | undefined {
   return firstFault(validatorFor(name), value);
 }
@@ -191,7 +191,7 @@ export function paramsSchema(method: keyof MethodParams): SecretSchema {
 }
 
 /**
- * Why `value` breaks its schema, or undefined when it doesn't.
+ * Why `value` is invalid by its schema; undefined if it is valid.
  */
 export function schemaFault<N extends SchemaName>(name: N, value: unknown): string | undefined {
   const fault = findSchemaFault(name, value);
@@ -199,8 +199,8 @@ export function schemaFault<N extends SchemaName>(name: N, value: unknown): stri
 }
 
 /**
- * What is wrong with a policy that somebody writes: in a request, a rule, a scenario. A policy on the wire is open, so
- * that agents live with centers that know more; one that is written must hold nothing that this center doesn't know.
+ * The fault of a policy in a request, a rule or a scenario. A policy on the wire is open, so that agents accept those
+ * of newer centers; a policy that people write must have no unknown members.
  */
 export function findPolicyFault(policy: unknown): SchemaFault | undefined {
   const validate = ajv.getSchema('policy.set.json#/properties/policy');
@@ -209,7 +209,7 @@ export function findPolicyFault(policy: unknown): SchemaFault | undefined {
 }
 
 /**
- * The parameters of a request as its method has them.
+ * The validated parameters of a request.
  * @throws PlatenError request/invalid with the JSON path of the first fault
  */
 export function checkParams<M extends keyof MethodParams>(method: M, params: unknown): MethodParams[M] {
@@ -218,7 +218,7 @@ export function checkParams<M extends keyof MethodParams>(method: M, params: unk
   return params as MethodParams[M];
 }
 
-/** The schema of a method's reply: of what stands in `data`. */
+/** The schema of `data` in a method's reply. */
 export function replySchema(method: keyof MethodParams): object {
   return schemaOf(`${method}.reply.json`);
 }
@@ -231,7 +231,7 @@ interface ListSchema {
 }
 
 /**
- * The members of the items that a method answers in a list, in the order of its schema; undefined when it answers none.
+ * The members of the items in a method's list, in the order of its schema; undefined if the method returns no list.
  * `paged`: it takes `limit` and `cursor`.
  */
 export function listColumns(method: keyof MethodParams): { names: string[]; paged: boolean } | undefined {
@@ -243,7 +243,7 @@ export function listColumns(method: keyof MethodParams): { names: string[]; page
   return { names: Object.keys(item.properties ?? {}), paged: 'cursor' in params };
 }
 
-/** Makes sure that a reply is what its schema says. @throws Error: the method, or its schema, is wrong */
+/** Validates a reply. @throws Error when the method or its schema is wrong */
 export function checkReply(method: keyof MethodParams, data: unknown): void {
   const validate = ajv.getSchema(`${method}.reply.json`);
   if (!validate) throw new Error(`there is no schema of the reply to ${method}`);
@@ -252,7 +252,7 @@ export function checkReply(method: keyof MethodParams, data: unknown): void {
 }
 
 /**
- * `value` as what its schema says it is.
+ * `value`, validated and typed by its schema.
  * @throws PlatenError payload/schema with the JSON path of the first fault
  */
 export function checkSchema<N extends SchemaName>(name: N, value: unknown): SchemaTypes[N] {
@@ -261,12 +261,12 @@ export function checkSchema<N extends SchemaName>(name: N, value: unknown): Sche
   return value as SchemaTypes[N];
 }
 
-/** Takes out what schemas don't know instead of refusing it; made when the first stored document needs it. */
+/** Removes unknown members instead of refusing them; created when a stored document first needs it. */
 let dropping: Ajv | undefined;
 
 /**
- * A document as it was stored, without the members that its schema doesn't know: before documents were closed they could
- * be put, and what was in force then must be in force after an upgrade.
+ * A stored document without members unknown to its schema. Older versions accepted such members, and a document that
+ * was active then must stay active after an upgrade.
  */
 export function withoutUnknownMembers<N extends SchemaName>(name: N, stored: SchemaTypes[N]): SchemaTypes[N] {
   if (!dropping) {
@@ -281,9 +281,9 @@ export function withoutUnknownMembers<N extends SchemaName>(name: N, stored: Sch
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The text of a payload. @throws when it isn't UTF-8 */
+/** Decodes a payload. @throws when it isn't UTF-8 */
 function textOf(payload: Uint8Array): string {
-  // Most payloads are ASCII, and that is much faster to see and to read than UTF-8.
+  // Most payloads are ASCII, which is much faster to detect and to decode than UTF-8.
   if (!isAscii(payload)) return utf8.decode(payload);
   const bytes = Buffer.isBuffer(payload)
     ? payload
@@ -298,8 +298,8 @@ function holdsNul(value: unknown): boolean {
 }
 
 /**
- * Refuses parameters with NUL in a text: nothing that can be asked for holds one, and no database column takes it.
- * `payload` is what they were parsed from, which is quicker to look through.
+ * Refuses parameters with NUL in a text: no valid value contains one, and no database column accepts it. `payload` is
+ * the text that they were parsed from, which is faster to search.
  * @throws PlatenError request/invalid
  */
 export function checkNoNul(params: unknown, payload: Buffer): void {
@@ -311,9 +311,9 @@ export function checkNoNul(params: unknown, payload: Buffer): void {
 
 const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from('"\\[]{}');
 
-/** Whether objects and arrays of JSON are nested deeper than is read. Of what is no JSON it says anything. */
+/** Whether JSON is nested deeper than the limit. The result is meaningless for invalid JSON. */
 function isTooDeep(json: Uint8Array): boolean {
-  // Each level takes two characters: nearly every message is too short for it.
+  // Each level takes two characters, and nearly every message is too short to exceed the limit.
   if (json.length <= 2 * NESTING_LEVELS_MAX) return false;
   let depth = 0;
   let quoted = false;
@@ -330,11 +330,11 @@ function isTooDeep(json: Uint8Array): boolean {
 }
 
 /**
- * Parses a payload: UTF-8, JSON, an object that isn't nested too deep.
+ * Parses a payload: UTF-8, JSON, an object that isn't nested too deeply.
  * @throws PlatenError payload/not-json
  */
 export function parseObject(payload: Uint8Array): Record<string, unknown> {
-  // First: `JSON.parse` takes seconds for megabytes of brackets, and nothing else runs meanwhile.
+  // Checked first: `JSON.parse` takes seconds for megabytes of brackets and blocks the event loop.
   if (isTooDeep(payload)) {
     throw new PlatenError('payload/not-json', { reason: `nested deeper than ${NESTING_LEVELS_MAX} levels` });
   }
@@ -351,7 +351,7 @@ export function parseObject(payload: Uint8Array): Record<string, unknown> {
 }
 
 /**
- * Parses a payload: UTF-8, JSON, an object, and right by its schema.
+ * Parses a payload: UTF-8, JSON, an object, valid by its schema.
  * @throws PlatenError payload/not-json, payload/schema
  */
 export function parsePayload<N extends SchemaName>(name: N, payload: Uint8Array): SchemaTypes[N] {

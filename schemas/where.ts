@@ -1,7 +1,7 @@
 /**
- * The filter language: `model=C360,M2* verdict!=compatible software:acme.engine<2.5 seen<PT2H`. Reads a text, or a
- * filter object, into terms. It does no I/O: what a term finds is decided by whoever has the printers
- * (`center/fleet/filter-sql.ts`). docs/reference/where.md explains it to people.
+ * The filter language: `model=C360,M2* verdict!=compatible software:acme.engine<2.5 seen<PT2H`. Parses a text, or a
+ * filter object, into terms. Pure; `center/fleet/filter-sql.ts` finds the printers. Documented in
+ * docs/reference/where.md.
  */
 import { durationMs } from './duration.ts';
 import { PlatenError } from './errors.ts';
@@ -14,21 +14,21 @@ export const WHERE_VALUES_MAX = 256;
 
 export type Operator = '=' | '!=' | '<' | '<=' | '>' | '>=' | '~';
 
-/** One of the values that a term names. */
+/** One value of a term. */
 export interface TermValue {
   text: string;
-  /** Everything that begins with `text`; an empty text is then any value. */
+  /** Matches every value that begins with `text`; with an empty text, any value. */
   prefix: boolean;
 }
 
-/** All terms of a filter hold for a printer that it finds; of a term's values, one does. */
+/** A printer matches a filter if all its terms match, and a term if one of its values does. */
 export interface Term {
   field: FieldName;
-  /** What stands behind the field: the name of a label, the id of a software, the kind of a supply. */
+  /** The name after the field: of a label, of a software (its id), or of a kind of supply. */
   name?: string;
   operator: Operator;
   values: TermValue[];
-  /** Where the term begins in the text, from 1. */
+  /** The column at which the term begins, from 1. */
   column: number;
 }
 
@@ -37,13 +37,13 @@ type Kind = 'text' | 'number' | 'time' | 'range' | 'search';
 interface Field {
   kind: Kind;
   operators: readonly Operator[];
-  /** Divides the field from a name that it needs. */
+  /** The separator between the field and a name that it needs. */
   named?: '.' | ':';
-  /** The only values that there are. */
+  /** The only allowed values. */
   words?: readonly string[];
   /** `field:value` is the same as `field=value`. */
   colon?: true;
-  /** Without an operator: whether there is any. */
+  /** Without an operator it asks whether there is any value. */
   bare?: true;
 }
 
@@ -75,7 +75,7 @@ const FIELDS = {
 
 export type FieldName = keyof typeof FIELDS;
 
-/** Fields as they are written, for messages and for completing what somebody types. */
+/** Fields as they are written, for messages and completion. */
 export const WHERE_FIELDS: readonly string[] = Object.entries(FIELDS as Record<string, Field>).map(
   ([name, { named }]) => (named === undefined ? name : `${name}${named}`),
 );
@@ -88,14 +88,14 @@ function wrong(column: number, reason: string): PlatenError {
   return new PlatenError('request/where', { column, reason });
 }
 
-/** What ends a field's name, or a name behind it. */
+/** Characters that end a field's name, or the name after it. */
 const WORD = /[^\s"=!<>~,]*/y;
 const OPERATOR = /!=|<=|>=|=|<|>|~/y;
 const BARE_VALUE = /[^\s",]*/y;
 const NUMBER = /^-?\d{1,12}(?:\.\d{1,6})?$/;
 const TIME = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
 
-/** Milliseconds since the epoch of a time as `seen` takes it; a day begins at midnight UTC. */
+/** Parses a time for `seen` to milliseconds since the epoch; a date means midnight UTC. */
 export function timeMs(text: string): number | undefined {
   if (!TIME.test(text)) return undefined;
   const ms = Date.parse(text);
@@ -130,7 +130,7 @@ class Reader {
     return this.#at < this.#text.length;
   }
 
-  /** A text in quotes, in which `\"` and `\\` stand for themselves. */
+  /** A quoted text with the escapes `\"` and `\\`. */
   #quoted(): string {
     const { column } = this;
     this.#at += 1;
@@ -242,14 +242,14 @@ class Reader {
     }
     const text = this.#take(BARE_VALUE);
     if (text === '') throw wrong(column, 'a value is expected (write an empty one as "")');
-    // In a range the star is part of it, and in a text to look for it is a letter as any other.
+    // In a range the star is part of the range, and in a text search it is an ordinary character.
     if (field.kind === 'range' && text !== '*') return { text, prefix: false };
     const prefix = operator !== '~' && text.endsWith('*');
     return { text: prefix ? text.slice(0, -1) : text, prefix };
   }
 }
 
-/** @throws PlatenError request/where for a value that the field can't have */
+/** @throws PlatenError request/where for an invalid value of the field */
 function checkValue(
   name: FieldName,
   { kind, words }: Field,
@@ -275,8 +275,8 @@ function checkValue(
 }
 
 /**
- * The terms of a text; none for an empty one.
- * @throws PlatenError request/where with the column, what was expected and the nearest right word
+ * Parses a text to terms; none for an empty text.
+ * @throws PlatenError request/where with the column, what was expected, and the nearest valid word
  */
 export function parseWhere(text: string): Term[] {
   if (text.length > WHERE_CHARACTERS_MAX) {
@@ -332,7 +332,7 @@ function valueText({ text, prefix }: TermValue, { field, operator }: Term): stri
   return PLAIN_VALUE.test(text) && !ambiguous ? text : quoted(text);
 }
 
-/** Terms as text again: parsed, it gives the same terms. */
+/** Formats terms as a text that parses to the same terms. */
 export function whereText(terms: readonly Term[]): string {
   return terms
     .map((term) => {
