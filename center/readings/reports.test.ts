@@ -1,4 +1,4 @@
-/** Reports from a real database, against sums over the readings that went in. */
+/** Reports from a real database, compared with sums over the inserted readings. */
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomFor } from '../../base/random.ts';
@@ -17,7 +17,7 @@ const SITES = ['berlin-3', 'paris-1'];
 let folder: string;
 let store: Store;
 let time_ms = START;
-/** Every pair of counters that followed each other, with the date of the later one in its printer's zone. */
+/** Every pair of consecutive counter values, with the date of the later one in its printer's zone. */
 const printed: { printer: string; site: string; ring: string; date: string; pages: number }[] = [];
 
 beforeAll(async () => {
@@ -151,7 +151,7 @@ test('days without a word are told, of a printer that never spoke all that could
   }
 });
 
-/** Days and months with the moments at which they begin and end in their zones; those of 23 and 25 hours among them. */
+/** Days and months with the times at which they begin and end in their zones, including days of 23 and 25 hours. */
 const STRETCHES: [zone: string, from: string, to: string, begins: string, ends: string][] = [
   ['Pacific/Kiritimati', '2026-12-01', '2026-12-31', '2026-11-30T10:00:00Z', '2026-12-31T10:00:00Z'],
   ['Pacific/Auckland', '2026-12-01', '2026-12-31', '2026-11-30T11:00:00Z', '2026-12-31T11:00:00Z'],
@@ -241,7 +241,7 @@ test('installed versions are counted over the fleet, by model and by site, and t
     const site = printer === 'fw-3' ? 'oslo' : 'rome';
     await store.ingest.structure(printer, { ...testStructure(), site, ...software(version) });
   }
-  // By a catalog in which 2.0 is the oldest that it knows, and 3.0 has no place.
+  // With a catalog whose oldest release is 2.0 and whose order has no place for 3.0.
   const ageOf = (_id: string, version: string) => ({
     status: 'released' as const,
     ...(version === '3.0' ? {} : { behind: { '1.0': 4, '2.0': 9 }[version] ?? 0 }),

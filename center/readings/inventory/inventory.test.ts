@@ -1,4 +1,7 @@
-/** Exports: CycloneDX by its published schema, GLPI's by what its schema asks of the parts that are written. */
+/**
+ * Exports, validated: CycloneDX by its published schema, GLPI's format by its schema's rules for the exported
+ * parts.
+ */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { expect, test } from '@jest/globals';
@@ -13,7 +16,7 @@ const { resolve } = createRequire(import.meta.url);
 const ID = '3e671687-395b-41f5-a30f-a58921a69b79';
 const NOW_MS = Date.UTC(2026, 10, 30, 12);
 
-/** The schema of CycloneDX 1.6 with those that it refers to. */
+/** The schema of CycloneDX 1.6 with the schemas that it references. */
 function bomFault(): (document: unknown) => string | undefined {
   const at = new URL('./res/schema/', `file://${resolve('@cyclonedx/cyclonedx-library/package.json')}`);
   const read = (name: string) => JSON.parse(readFileSync(new URL(name, at), 'utf8')) as object;
@@ -23,7 +26,7 @@ function bomFault(): (document: unknown) => string | undefined {
     ajv.addSchema({ ...read(file), $id: `http://cyclonedx.org/schema/${file}` });
   }
   formats.default(ajv);
-  // Of international names and addresses this product writes none.
+  // This product writes no international names or addresses.
   for (const format of ['idn-email', 'iri-reference']) ajv.addFormat(format, true);
   const validate = ajv.compile(read('bom-1.6.SNAPSHOT.schema.json'));
   return (document) => (validate(document) ? undefined : JSON.stringify(validate.errors));
@@ -66,7 +69,7 @@ const PRINTER: InventoryPrinter = {
       software: [{ id: 'acme.controller', vendor: 'acme', version: '3.1.0' }],
     },
     units: [
-      // A printer may call its parts what it likes, also what others are called.
+      // A printer may give its parts any names, also names of other parts.
       { symbol: 'apparatus', kind: 'engine', model: 'EN-36', software: [{ id: 'acme.controller' }] },
       {
         symbol: 'finisher.1',
@@ -88,7 +91,7 @@ test('a printer is a bill of materials that the schema of CycloneDX 1.6 takes', 
   const document = cyclonedxInventory(PRINTER, ID, NOW_MS);
   expect(fault(document)).toBeUndefined();
   expect(fault(cyclonedxInventory(BARE, ID, NOW_MS))).toBeUndefined();
-  // The schema itself says no to what is none.
+  // The schema itself refuses an invalid document.
   expect(fault({ ...document, specVersion: 16 })).toBeDefined();
   expect(fault({ ...document, components: [{ type: 'printer', name: 'x' }] })).toBeDefined();
   expect(document).toMatchObject({
@@ -138,7 +141,7 @@ test("a printer is a device of GLPI's network inventory, with what it said and n
         { name: 'acme.controller', type: 'engine', description: 'apparatus' },
       ],
       pagecounters: { total: 1_000, color: 200, rectoverso: 300, scanned: 40, copytotal: 5 },
-      // Of two black toners the one that ends first; what nobody knows is not told.
+      // Of two black toners, the one that runs out first; unknown values are left out.
       cartridges: [{ tonerblack: '30', cartridgelightcyan: 'OK', wastetoner: 'BAD' }],
     },
   });
