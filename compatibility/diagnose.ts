@@ -140,6 +140,31 @@ function checkKinds(document: Catalog, diagnostics: Diagnostic[]): void {
   }
 }
 
+/** Checks that slots name the kinds of the units that they accept, and that none names a kind by a typing error. */
+function checkSlotKinds(document: Catalog, diagnostics: Diagnostic[]): void {
+  const kindOf = new Map((document.units ?? []).map(({ model, kind }) => [model, kind]));
+  const slots = (document.apparatus ?? []).flatMap(({ slots = [] }, i) =>
+    slots.map((slot, j) => ({ ...slot, path: `$.apparatus[${i}].slots[${j}].kind` })),
+  );
+  const slotted = new Set(slots.map(({ kind }) => kind));
+  const used = new Map<string, number>();
+  for (const { kind } of slots) used.set(kind, (used.get(kind) ?? 0) + 1);
+  for (const [, kind] of kindsNamed(document)) used.set(kind, (used.get(kind) ?? 0) + 1);
+  for (const { path, kind, models } of slots) {
+    // A kind that no slot names is told at its unit.
+    const other = models.find((model) => kindOf.get(model) !== kind && slotted.has(kindOf.get(model) ?? ''));
+    if (other !== undefined) {
+      const message = `a slot of kind ${kind} accepts ${other}, which is a unit of kind ${kindOf.get(other)}`;
+      diagnostics.push({ path, severity: 'error', message });
+      continue;
+    }
+    const others = [...used.keys()].filter((each) => (used.get(each) ?? 0) > 1);
+    if (used.get(kind) === 1 && nearestNames(kind, others).length > 0) {
+      tellUnknownName(diagnostics, path, `only this slot names a kind ${kind}`, kind, others);
+    }
+  }
+}
+
 function checkModels(document: Catalog, diagnostics: Diagnostic[]): void {
   const { units, apparatus, slotted } = knownModels(document);
   const anyModel = [...units, ...apparatus];
@@ -260,6 +285,7 @@ export function diagnoseTables(document: Catalog, catalog: CompiledCatalog, diag
     checkConstraint(path, constraint, catalog, diagnostics);
   }
   checkKinds(document, diagnostics);
+  checkSlotKinds(document, diagnostics);
   checkModels(document, diagnostics);
   for (const [i, software] of (document.software ?? []).entries()) {
     const product = catalog.productsOf.get(software.id)?.find((each) => each.vendor === software.vendor);

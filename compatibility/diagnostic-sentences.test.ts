@@ -62,6 +62,35 @@ test.each<[string, Partial<Catalog>, path: string, message: string]>([
     'error: there is no unit of kind engin in the catalog; did you mean "engine"?',
   ],
   [
+    'a kind that is mistyped in one of several slots',
+    {
+      apparatus: [
+        { model: 'A', slots: [{ kind: 'engine', models: ['EN-36'] }] },
+        { model: 'B', slots: [{ kind: 'engin', models: ['EN-40'] }] },
+        { model: 'C', slots: [{ kind: 'engine', models: ['EN-36'] }] },
+      ],
+    },
+    '$.apparatus[1].slots[0].kind',
+    'error: only this slot names a kind engin; did you mean "engine"?',
+  ],
+  [
+    'a slot that accepts a unit of another kind',
+    {
+      apparatus: [
+        {
+          model: 'A',
+          slots: [
+            { kind: 'engine', models: ['EN-36'] },
+            { kind: 'finisher', models: ['EN-36'] },
+          ],
+        },
+      ],
+      units: [{ model: 'EN-36', kind: 'engine' }],
+    },
+    '$.apparatus[0].slots[1].kind',
+    'error: a slot of kind finisher accepts EN-36, which is a unit of kind engine',
+  ],
+  [
     'a kind of another unit than its slot has',
     {
       apparatus: [{ model: 'A', slots: [{ kind: 'engine', models: ['EN-36'] }] }],
