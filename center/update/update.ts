@@ -5,7 +5,7 @@ import type { Repository } from '../../releases/repository.ts';
 import type { CenterContext } from '../context.ts';
 import type { PrinterRequests } from '../fleet/requests.ts';
 import type { FleetQueries } from '../queries.ts';
-import { compileRules } from '../trouble/engine/index.ts';
+import { compileStoredRules } from '../trouble/engine/index.ts';
 import { ruleQuestion } from '../trouble/remedies.ts';
 import { SET_ASIDE_RULE } from '../trouble/rows.ts';
 import type { Troubles } from '../trouble/troubles.ts';
@@ -120,7 +120,7 @@ async function ruleInForce(
   id: string,
 ): Promise<{ question: string; auto: boolean } | undefined> {
   const found = await documents.get('rules');
-  const rule = found && compileRules(found.document).rules.rules.find((each) => each.id === id);
+  const rule = found && compileStoredRules(found.document).rules.rules.find((each) => each.id === id);
   return rule && { question: ruleQuestion(rule), auto: rule.auto };
 }
 

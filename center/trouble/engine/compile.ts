@@ -1,6 +1,7 @@
 /** Compiles a rule document: closures, an index by code, and diagnostics with the JSON path of what is wrong. */
 import { createHash } from 'node:crypto';
 import { durationMs } from '../../../schemas/duration.ts';
+import { didYouMean } from '../../../schemas/nearest-name.ts';
 import type { TroubleRules } from '../../../schemas/types.ts';
 import { findPolicyFault, findSchemaFault, withoutUnknownMembers } from '../../../schemas/validate.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics.ts';
@@ -172,11 +173,19 @@ function emptyRules(): CompiledRules {
   };
 }
 
+/** Words for the software of a remedy: whatever fixes the codes of the trouble. */
+const REMEDY_SOFTWARE = ['fixes'];
 const REMEDY_MEMBERS = ['software', 'notify', 'request', 'policy', 'fleet', 'auto'];
 
 function checkRemedy(remedy: Record<string, unknown>, path: string, diagnostics: Diagnostics): void {
   diagnostics.unknownMembers(remedy, REMEDY_MEMBERS, path);
   const { software, policy } = remedy;
+  if (typeof software === 'string' && !REMEDY_SOFTWARE.includes(software)) {
+    diagnostics.errorIfNew(
+      `${path}/software`,
+      `"${software}" is neither "fixes" nor an object with an id${didYouMean(software, REMEDY_SOFTWARE)}`,
+    );
+  }
   if (typeof software === 'object' && software !== null) {
     diagnostics.unknownMembers(software, ['id', 'range'], `${path}/software`);
   }

@@ -296,6 +296,13 @@ test('a misspelt member of a rule itself, and of a policy in a remedy, are refus
       message: 'unknown member "dedupe" in /list/0; did you mean "dedup"?',
     },
   ]);
+  expect(refusal({ remedy: { software: 'fixs' } })).toEqual([
+    {
+      path: '/list/0/remedy/software',
+      severity: 'error',
+      message: '"fixs" is neither "fixes" nor an object with an id; did you mean "fixes"?',
+    },
+  ]);
   expect(refusal({ remedy: { policy: { error: {} } } })).toEqual([
     {
       path: '/list/0/remedy/policy',
