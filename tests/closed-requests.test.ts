@@ -202,3 +202,33 @@ test('a campaign that is asked for in full runs: by release, by software, for na
   const each = await operator.call('campaigns.preview', { remedy: 'each', fleet: true });
   expect(each).toMatchObject({ fine: expect.any(Number) });
 });
+
+test('names in the settings of rollouts and in rules that nothing known has are told', async () => {
+  const { operator } = setting;
+  const exceptions = (each: object) => ({ exceptions: [{ mode: 'off', ...each }] });
+  for (const [params, code, says] of [
+    [exceptions({}), 'request/invalid', 'it would hold for everybody'],
+    [exceptions({ model: 'C36O' }), 'request/unknown-model', 'did you mean "C360"'],
+    [exceptions({ rule: 'nope' }), 'request/unknown-rule', '"nope"'],
+  ] as const) {
+    expect(await refusal('rollout.set', params)).toMatchObject({
+      code,
+      message: expect.stringContaining(says),
+    });
+  }
+  const rule = {
+    id: 'names',
+    by: ['printer'],
+    when: { count: { ge: 1, over: 'PT1H' } },
+    scope: { models: ['C36O', 'C*'], software: { id: 'acme.engin' } },
+    remedy: { software: { id: 'acme.engne', range: '*' } },
+  };
+  const { diagnostics } = await operator.call('rules.put', { document: { rules: 'names', list: [rule] } });
+  expect(
+    (diagnostics as { path: string; message: string }[]).map(({ path, message }) => [path, message]),
+  ).toEqual([
+    ['/list/0/scope/models/0', expect.stringContaining('did you mean "C360"')],
+    ['/list/0/scope/software/id', expect.stringContaining('did you mean "acme.engine"')],
+    ['/list/0/remedy/software/id', expect.stringContaining('did you mean "acme.engine"')],
+  ]);
+});

@@ -4,7 +4,7 @@
  */
 import { type ErrorCode, PlatenError } from '../../schemas/errors.ts';
 import { didYouMean } from '../../schemas/nearest-name.ts';
-import type { PrinterFilter } from '../../schemas/types.ts';
+import type { PrinterFilter, TroubleRules } from '../../schemas/types.ts';
 import type { Term } from '../../schemas/where.ts';
 import { rangesOf } from '../fleet/filter-sql.ts';
 import { termsOf } from '../fleet/fleet-queries.ts';
@@ -87,6 +87,59 @@ export async function checkRule(rule: string, sources: NameSources): Promise<voi
   if (known.includes(rule)) return;
   const { items } = await troubles.list({ rule }, { limit: 1, cursor: undefined });
   if (items.length === 0) throw unknown('request/unknown-rule', rule, known);
+}
+
+/** A name in a document that nothing known has. */
+export interface NameWarning {
+  path: string;
+  severity: 'warning';
+  message: string;
+}
+
+/**
+ * Names in trouble rules that neither the catalog nor a release has. They are warnings, because rules may come before the
+ * catalog that they speak of.
+ */
+export function unknownRuleNames({ list }: TroubleRules, sources: NameSources): NameWarning[] {
+  const models = sources.catalog.names().models;
+  const software = softwareIds(sources);
+  const warnings: NameWarning[] = [];
+  const check = (path: string, what: string, name: string | undefined, known: Iterable<string>) => {
+    const names = [...known];
+    // Without a catalog nothing is known; a pattern is no name.
+    if (name === undefined || names.length === 0 || name.includes('*') || names.includes(name)) return;
+    warnings.push({
+      path,
+      severity: 'warning',
+      message: `no ${what} is called "${name}"${didYouMean(name, names)}`,
+    });
+  };
+  for (const [at, { scope, remedy }] of list.entries()) {
+    for (const [i, model] of (scope?.models ?? []).entries()) {
+      check(`/list/${at}/scope/models/${i}`, 'model', model, models);
+    }
+    check(`/list/${at}/scope/software/id`, 'software', scope?.software?.id, software);
+    const wanted = (remedy as { software?: unknown } | undefined)?.software;
+    if (typeof wanted === 'object' && wanted !== null) {
+      check(`/list/${at}/remedy/software/id`, 'software', (wanted as { id?: string }).id, software);
+    }
+  }
+  return warnings;
+}
+
+/**
+ * Checks models and rules that exceptions of a rollout name. A rule of the catalog is a sentence, so only names without
+ * spaces are looked up.
+ * @throws PlatenError request/unknown-model, request/unknown-rule
+ */
+export async function checkExceptions(
+  exceptions: readonly { model?: string; rule?: string }[],
+  sources: NameSources,
+): Promise<void> {
+  for (const { model, rule } of exceptions) {
+    if (model !== undefined) await checkModels([model], sources);
+    if (rule !== undefined && !rule.includes(' ')) await checkRule(rule, sources);
+  }
 }
 
 /** The values of a term that are complete names, not prefixes. */
