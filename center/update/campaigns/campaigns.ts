@@ -243,7 +243,7 @@ export class Campaigns {
     const { state } = row.record;
     if (reason === undefined && (state === 'halted' || state === 'aborted')) {
       throw new PlatenError('request/conflict', {
-        reason: `The campaign is ${state}: to resume it says "reason", which lifts the stop`,
+        reason: `The campaign is ${state}: to resume it, say "reason", which lifts the stop`,
       });
     }
   }
