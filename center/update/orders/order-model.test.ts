@@ -278,3 +278,28 @@ test('every execution ends, as the printer is, and none is carried out twice', a
   expect(ends.get('rolled-back') ?? 0).toBeGreaterThan(5);
   expect(ends.get('cancelled') ?? 0).toBeGreaterThan(5);
 });
+
+test('a structure that overtakes the report of the installation proves nothing yet', () => {
+  const at = Date.parse('2026-11-23T10:00:00Z');
+  const offered = transition(
+    planExecution(at, at + 86_400_000),
+    { type: 'offer', at },
+    DEFAULT_TIMES,
+  ).execution;
+  let seq = 0;
+  const said = (execution: Execution, state: UpdateReport['state']): Execution => {
+    const report = { execution: 'e', attempt: execution.attempt, seq: ++seq, state } as UpdateReport;
+    return transition(execution, { type: 'report', at, report, random: 0.5 }, DEFAULT_TIMES).execution;
+  };
+  const shown = { type: 'structure', at, session: 'new', shows: 'every' } as const;
+  const verified = said(said(offered, 'accepted'), 'verified');
+  // It installed, lost its connection, and shows the new software before it repeats what it had said.
+  const seen = transition(verified, shown, DEFAULT_TIMES).execution;
+  expect(seen.state).toBe('verified');
+  expect(said(said(seen, 'installing'), 'rolled-back').state).toBe('rolled-back');
+  expect(said(said(seen, 'installing'), 'claimed').state).toBe('proven');
+  // Nothing more is heard of it: the structure is what counts.
+  const due = wakeAt(seen, DEFAULT_TIMES) ?? 0;
+  const timer = { type: 'timer', at: due, online: true, random: 0.5 } as const;
+  expect(transition(seen, timer, DEFAULT_TIMES).execution.state).toBe('proven');
+});

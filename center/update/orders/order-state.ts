@@ -359,8 +359,9 @@ function proven(execution: Execution, at: number): Transition {
 function onStructure(execution: Execution, event: Extract<OrderEvent, { type: 'structure' }>): Transition {
   if (event.session === 'judged' || execution.state === 'planned') return same(execution);
   if (event.shows === 'every') {
-    // Between restart and self-test it runs the new software but may still roll back.
-    if (execution.state === 'installing' || execution.state === 'self-testing') {
+    // Between restart and self-test it runs the new software but may still roll back. After `verified` the next report is
+    // `installing`: a printer that loses its connection then shows its structure before it repeats the report.
+    if (['verified', 'installing', 'self-testing'].includes(execution.state)) {
       return execution.shown ? same(execution) : move(execution, { shown: true }, []);
     }
     return proven(execution, event.at);
@@ -412,6 +413,7 @@ function onTimer(
         [{ type: 'quarantine' }],
       );
     default: {
+      if (execution.shown) return proven(execution, at);
       if (at >= execution.deadlineAt) {
         const message = online ? 'The deadline passed.' : 'The deadline passed while it was offline.';
         return end(execution, execution.cancel === undefined ? 'silent' : 'cancelled', at, {
