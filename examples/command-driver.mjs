@@ -1,4 +1,4 @@
-// A driver for a printer that only its vendor's tool can reach: the agent starts this program and speaks JSON lines with it
+// A driver for a printer that only its vendor's tool can reach: the agent starts this program and talks to it in JSON lines
 // (docs/reference/command-driver.md). This one drives a printer that is a JSON file:
 //   { "printer": "office-9", "urls": ["command://office-9"],
 //     "command": { "run": ["node", "examples/command-driver.mjs", "printer.json"] } }
@@ -28,7 +28,7 @@ const methods = {
   hello: ({ protocol }) => ({ protocol, name: 'example', installs: true }),
   structure: load,
   counters: () => ({ printing: false }),
-  // Each image has a `file`: the verified image. A real tool sends it to the printer here.
+  // `file` of each image is the verified image. A real tool sends it to the printer here.
   install: ({ images }) => setVersions(images, 'to'),
   rollback: ({ images }) => setVersions(images, 'from'),
   selfTest: () => ({}),

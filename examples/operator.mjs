@@ -1,4 +1,4 @@
-// An operator in a few lines: asks the center one thing and prints the reply.
+// An operator in a few lines: sends one request to the center and prints the reply.
 //   node examples/operator.mjs mqtt://127.0.0.1:1883 .platen/admin.json printers.list '{"limit":5}'
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// A printer in a few lines: it connects, shows what it is made of, reports one error, and prints what comes back.
+// A printer in a few lines: it connects, reports its structure and one error, and prints what comes back.
 //   node examples/printer.mjs mqtt://127.0.0.1:1883 office-7 PASSWORD
 import { randomUUID } from 'node:crypto';
 import mqtt from 'mqtt';

@@ -3,7 +3,7 @@
 
     python3 examples/printer.py 127.0.0.1 1883 office-7 PASSWORD
 
-It connects, shows what it is made of, and ends when its verdict has come.
+It connects, reports its structure, and ends when the verdict arrives.
 """
 import datetime
 import json
