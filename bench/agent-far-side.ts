@@ -1,9 +1,9 @@
 /**
- * The far side of the agent's benchmark, in a process of its own: SNMP printers (a port each), ports that never answer, and
- * a broker that counts what arrives. Speaks JSON over the IPC channel.
+ * The far side of the agent's benchmark, in its own process: SNMP printers (one port each), ports that never answer,
+ * and a broker that counts what arrives. Speaks JSON over the IPC channel.
  *
- * net-snmp's agent answers a request in about 10 ms, too slowly for a thousand printers. They all have the same values, so
- * its answers are kept by request and given again under another request id.
+ * net-snmp's agent takes about 10 ms per request, too slow for a thousand printers. All printers have the same values,
+ * so each answer is cached by request and sent again under the new request id.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ const scalar = (name: string, oid: string, type: number) => ({
   maxAccess: readOnly,
 });
 
-/** A table with one or two index columns in front, which are not shown. */
+/** A table with one or two leading index columns, which are not accessible. */
 function table(name: string, oid: string, indexes: number, columns: [number, number][]) {
   const hidden = Array.from({ length: indexes }, (_, i) => ({
     number: 200 + i,
@@ -127,7 +127,7 @@ function fill(mib: Mib): void {
   mib.addTableRow('alert', [1, 2, 4, 3, 11, 1, 0, 1104, 'Toner low K', 1000]);
 }
 
-/** A free port, found by binding and letting go; the agent binds it a moment later. */
+/** A free port, found by binding and closing; the agent binds it a moment later. */
 async function freePort(): Promise<number> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -136,7 +136,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A BER element: where its content begins and ends. */
+/** Where the content of a BER element begins and ends. */
 function element(bytes: Buffer, at: number): { from: number; to: number } {
   const first = bytes[at + 1] ?? 0;
   const more = first < 0x80 ? 0 : first & 0x7f;
@@ -150,7 +150,7 @@ function wrapped(tag: number, content: Buffer): Buffer {
   return Buffer.concat([head, content]);
 }
 
-/** An SNMP message in its parts: version and community, kind of PDU, request id, and the rest of the PDU. */
+/** An SNMP message split into version and community, PDU type, request id, and the rest of the PDU. */
 function parts(message: Buffer) {
   const whole = element(message, 0);
   const version = element(message, whole.from);
@@ -186,7 +186,7 @@ fill(mib);
 
 type Answer = ReturnType<typeof parts>;
 const answers = new Map<string, Answer>();
-/** Requests that the agent has not answered, by their key: who waits, and under which id. */
+/** Requests that the SNMP agent has not answered yet, by cache key: the callbacks waiting for the answer. */
 const asked = new Map<string, ((answer: Answer) => void)[]>();
 const toAgent = createSocket('udp4').bind(0, '127.0.0.1');
 await once(toAgent, 'listening');
@@ -234,7 +234,7 @@ await Promise.all(deaf.map((socket) => once(socket, 'listening')));
 const broker = await Aedes.createBroker();
 const structures = new Set<string>();
 const jams = new Set<string>();
-/** Printers whose eight supplies have come. */
+/** Printers whose eight supplies have all arrived. */
 const supplied = new Set<string>();
 broker.on('publish', (packet, client) => {
   if (!client) return;

@@ -1,6 +1,7 @@
 /**
- * One `platen agent` process for 1,000 SNMP printers, 100 more that never answer, and a broker: how long a full round
- * takes (structures and readings, with eight supplies each), what it costs, and whether the silent ones hold the others.
+ * One `platen agent` process for 1,000 SNMP printers, 100 ports that never answer, and a broker: how long a full round
+ * takes (structures, and readings with eight supplies each), what it costs, and whether the silent ones delay the
+ * others.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +16,7 @@ import type { BenchResult } from './result.ts';
 
 const PRINTERS = 1_000;
 const POLL_S = 30;
-/** How long the steady state is looked at. */
+/** How long the steady state is measured. */
 const STEADY_S = 30;
 
 interface FarSide {
@@ -26,7 +27,7 @@ interface FarSide {
 
 interface Counts {
   structures: number;
-  /** Printers of which all supplies have come. */
+  /** Printers whose supplies have all arrived. */
   supplied: number;
   jams: number;
 }

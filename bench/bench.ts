@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- NAME [--json]`: runs one benchmark with its peers in the same run, prints a table of figures and
- * ratios, and records them under `bench/results/`. With --json the last line is one JSON object.
+ * `npm run bench -- NAME [--json]`: runs one benchmark and its peers, prints a table of figures and ratios, and records
+ * them under `bench/results/`. With --json the last line is one JSON object.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';

@@ -1,11 +1,11 @@
 /**
- * The cohort test simulated with the code that runs in the center: how often it accuses a release that is innocent, how
- * often and how soon it finds one that is not, and that its guarantee needs a random draw.
+ * Simulates the cohort test with the code that runs in the center: how often it accuses an innocent release, how often
+ * and how soon it finds a guilty one, and that its guarantee needs a random draw.
  *
- * A fleet of 400 printers; 10 % get the release at t = 1, 40 % more at t = 2, 30 % more at t = 4, the rest never; t ends
- * at 6. Each printer has its own rate of the code: equal for all, or very unequal (log-normal, σ = 2: the busiest
- * printers log a hundred times as often as the middle one). With 20 codes at once every code is watched by the same
- * rule and α is for all of them together.
+ * A fleet of 400 printers: 10 % get the release at t = 1, 40 % more at t = 2, 30 % more at t = 4, the rest never; t
+ * ends at 6. Each printer has its own rate of the code: equal for all, or very unequal (log-normal, σ = 2: the busiest
+ * printers log a hundred times as often as the median one). With 20 codes at once, every code is watched by the same
+ * rule and α covers all of them together.
  */
 import { seededRandom } from '../base/random.ts';
 import { CohortWatch } from '../center/trouble/engine/cohort.ts';
@@ -20,7 +20,7 @@ const RINGS: [share: number, at: number][] = [
 ];
 const END = 6;
 const ALPHA = 0.01;
-/** Events per printer and unit of time, on the average of the fleet. */
+/** Mean events per printer and unit of time. */
 const RATE = 0.15;
 const NULL_FLEETS = 10_000;
 const NULL_FLEETS_MANY_CODES = 2_000;
@@ -30,21 +30,21 @@ const CODES_MANY = 20;
 interface Case {
   seed: number;
   unequal: boolean;
-  /** How many times more frequent the release makes the code. */
+  /** Factor by which the release raises the rate of the code. */
   theta: number;
   codes: number;
-  /** The busiest printers first, instead of a random draw. */
+  /** Busiest printers first instead of a random draw. */
   busiestFirst: boolean;
 }
 
-/** The first event of a printer with rate λ before and θλ after `from`; Infinity when there is none. */
+/** Time of the first event of a printer with rate λ before `from` and θλ after it; Infinity when there is none. */
 function firstEvent(rate: number, theta: number, from: number, chance: () => number): number {
   const hazard = -Math.log(1 - chance());
   const at = hazard <= rate * from ? hazard / rate : from + (hazard - rate * from) / (rate * theta);
   return at <= END ? at : Number.POSITIVE_INFINITY;
 }
 
-/** Runs one fleet. @returns printers that had the release when it was accused, or undefined when it was not */
+/** Simulates one fleet. @returns how many printers had the release when it was accused; undefined when it was not */
 function fleet({ seed, unequal, theta, codes, busiestFirst }: Case): number | undefined {
   const chance = seededRandom(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - chance())) * Math.cos(2 * Math.PI * chance());
@@ -82,7 +82,7 @@ function fleet({ seed, unequal, theta, codes, busiestFirst }: Case): number | un
   return alarm && got.filter((at) => at <= alarm.at).length;
 }
 
-/** Exact upper bound (Clopper–Pearson, 97.5 %) of a chance that was met `hits` times in `tries`. */
+/** Exact upper bound (Clopper–Pearson, 97.5 %) of a probability observed `hits` times in `tries`. */
 function upperBound(hits: number, tries: number): number {
   if (hits >= tries) return 1;
   const atMost = (p: number): number => {

@@ -1,8 +1,8 @@
 /**
- * Compatibility: choosing against other solvers on the same instances, and judging a fleet.
+ * Compatibility: `choose` against other solvers on the same instances, and judging a fleet.
  *
- * `choose` is given the whole document and settles all criteria; the peers are given the numbers and settle the first
- * two. What a peer finds must be what `choose` finds. Slow peers get fewer instances (`--all` gives them all).
+ * `choose` gets the whole document and optimizes all criteria; the peers get the numbers and optimize the first two.
+ * Both must find the same optimum. Slow peers get fewer instances (`--all` gives them all).
  */
 
 import { readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import type { BenchResult } from './result.ts';
 
 const LARGE = { count: 30, subjects: 40, versions: 200 };
 const SMALL = { count: 200, subjects: 12, versions: 50 };
-/** How many of the large instances each peer gets; the fastest two get all. */
+/** How many of the large instances each peer gets; the two fastest get all. */
 const PEERS: [Peer, number][] = [
   [minisat, LARGE.count],
   [z3, LARGE.count],
@@ -70,7 +70,7 @@ async function runPeer(peer: Peer, instances: readonly Instance[], costs: readon
   return { name: peer.name, instances: done, ms: performance.now() - started, wrong };
 }
 
-/** A fleet of structures that differ in models, hardware and versions, drawn from `distinct` kinds. */
+/** A fleet of `distinct` structures that differ in models, hardware and versions. */
 function* fleet(distinct: number): Generator<PrinterStructureLike> {
   const random = seededRandom(distinct);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
@@ -78,7 +78,7 @@ function* fleet(distinct: number): Generator<PrinterStructureLike> {
     yield {
       apparatus: {
         model: 'C360',
-        // The last place makes every structure a kind of its own.
+        // The last number makes every structure distinct.
         hardware: `2.${i}`,
         software: [
           { id: 'acme.controller', vendor: 'acme', version: pick(['3.0.0', '3.1.0', '3.2.0']) },
@@ -110,7 +110,7 @@ function* fleet(distinct: number): Generator<PrinterStructureLike> {
 const MILLION = 1_000_000;
 const BATCH = 10_000;
 
-/** Seconds to judge a million structures of `distinct` kinds, made outside of the time. */
+/** Seconds to judge a million structures of `distinct` kinds; generating them is not timed. */
 function judgeMillion(document: Catalog, distinct: number): number {
   const { catalog } = compileCatalog(document);
   const memo = new Memo(catalog, 20_000);
@@ -120,7 +120,7 @@ function judgeMillion(document: Catalog, distinct: number): number {
   let ms = 0;
   for (let done = 0; done < MILLION; done += BATCH) {
     const batch = Array.from({ length: BATCH }, () => {
-      // Copies, as they come from the wire: nothing is shared with the last one.
+      // Copies share no objects with each other, as if parsed from the wire.
       const kind = kinds
         ? kinds[Math.floor(random() * kinds.length)]
         : (source.next().value as PrinterStructureLike);
@@ -146,7 +146,7 @@ export async function run(args: string[]): Promise<BenchResult> {
   const started = performance.now();
   const costs = instances.map(solve);
   const ours = performance.now() - started;
-  // Before the peers fill the memory.
+  // Runs before the peers fill the memory.
   const small = Array.from({ length: SMALL.count }, (_, i) =>
     makeInstance(1000 + i, SMALL.subjects, SMALL.versions),
   );

@@ -1,7 +1,7 @@
 /**
- * Many printers publish with QoS 1 to one subscriber: publishes acknowledged and delivered per second. Each message is
- * another one, and what arrives is checked: content, QoS, order of each publisher, order of PUBACK [MQTT-4.6.0-2];
- * when the load ends, everything that was acknowledged must have arrived.
+ * Many printers publish with QoS 1 to one subscriber: publishes acknowledged and delivered per second. Every message is
+ * different. Content, QoS, order per publisher and order of PUBACKs [MQTT-4.6.0-2] are checked, and everything
+ * acknowledged must have arrived at the end.
  */
 
 import { LoadClient, pubackBytes, publishBytes } from './brokers/load-client.ts';
@@ -12,26 +12,25 @@ const PUBLISHERS = 50;
 const PAYLOAD_BYTES = 200;
 const WARM_MS = 1_000;
 const MEASURE_MS = 3_000;
-/** After the load: for what is still under way to the subscriber. */
+/** Time after the load for messages still on their way to the subscriber. */
 const ARRIVE_MS = 5_000;
-/** The peers are measured in turn, so that what else the machine does meets all of them. */
+/** Brokers take turns, so that other load on the machine affects all of them. */
 const ROUNDS = 3;
 const PEERS: PeerName[] = ['platen', 'mosquitto', 'aedes'];
 
-/** How the load comes. */
 interface Shape {
-  /** Before the names of its figures. */
+  /** Prefix of the names of its figures. */
   prefix: string;
   name: string;
-  /** Publishes that a publisher has under way: it sends the next batch, in one write, when all of one are acknowledged. */
+  /** Publishes in flight per publisher: it sends the next batch in one write when the whole batch is acknowledged. */
   batch: number;
-  /** Of the subscription. */
+  /** QoS of the subscription. */
   qos: 0 | 1;
 }
 
 /**
- * Batches in one write are what a printer sends that comes back with a full memory, and they are kind to a broker that
- * reads and writes many packets at once. One by one is the other end: a way to the broker and back for each message.
+ * A printer that reconnects with a full log memory sends batches in one write, which favours a broker that reads and
+ * writes many packets at once. One message at a time is the other extreme: a round trip for each.
  */
 const SHAPES: Shape[] = [
   { prefix: '', name: '20 at once', batch: 20, qos: 0 },
@@ -42,18 +41,18 @@ interface FanIn {
   acknowledged_per_s: number;
   delivered_per_s: number;
   cpu_us: number;
-  /** Acknowledged and never delivered. */
+  /** Acknowledged but never delivered. */
   lost: number;
-  /** Deliveries with other content or QoS than they must have, or not in order; PUBACKs not in order. */
+  /** Deliveries with wrong content or QoS or out of order, and PUBACKs out of order. */
   wrong: number;
 }
 
 const FILLER = Buffer.alloc(PAYLOAD_BYTES - 4, 'x');
-/** All topics are equally long. */
+/** All topics have the same length. */
 const topicOf = (publisher: number): string => `in/${String(publisher).padStart(2, '0')}`;
 const TOPIC_BYTES = topicOf(0).length;
 
-/** Checks what arrives. */
+/** Checks deliveries. */
 class Arrivals {
   delivered = 0;
   wrong = 0;
@@ -67,7 +66,7 @@ class Arrivals {
       if (first >> 4 !== 3) return;
       this.#take(first, chunk, start, end);
       if (qos === 0) return;
-      // What came in one chunk is acknowledged in one write.
+      // Everything that came in one chunk is acknowledged in one write.
       if (this.#acknowledgements.length === 0) {
         queueMicrotask(() => {
           subscriber.write(Buffer.concat(this.#acknowledgements));
@@ -143,7 +142,7 @@ async function measure(peer: Peer, { batch, qos }: Shape): Promise<FanIn> {
   const delivered_per_s = (arrivals.delivered - before.delivered) / seconds;
   ending = true;
   const until = performance.now() + ARRIVE_MS;
-  // Until nothing has come for a while, and nothing is missing.
+  // Wait until nothing more is acknowledged and nothing is missing.
   for (let settled = -1; performance.now() < until; await pause(100)) {
     if (settled === acknowledged && arrivals.delivered >= acknowledged) break;
     settled = acknowledged;
@@ -158,7 +157,7 @@ async function measure(peer: Peer, { batch, qos }: Shape): Promise<FanIn> {
   };
 }
 
-/** The round with the middle rate. */
+/** The round with the median rate. */
 function middle(rounds: FanIn[]): FanIn {
   return [...rounds].sort((a, b) => a.acknowledged_per_s - b.acknowledged_per_s)[ROUNDS >> 1] as FanIn;
 }

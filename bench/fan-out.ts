@@ -1,4 +1,4 @@
-/** One publisher, many subscribers of the same topic: deliveries per second, and what one costs. */
+/** One publisher, many subscribers of the same topic: deliveries per second, and the cost of one. */
 
 import { LoadClient, pubackBytes, publishBytes } from './brokers/load-client.ts';
 import { cpuSeconds, type Peer, type PeerName, pause, startPeer } from './brokers/peers.ts';
@@ -6,7 +6,7 @@ import type { BenchResult } from './result.ts';
 
 const SUBSCRIBERS = 500;
 const PAYLOAD_BYTES = 200;
-/** Publishes under way: the next goes out when one has reached every subscriber. */
+/** Publishes in flight: the next goes out when one has reached every subscriber. */
 const WINDOW = 10;
 const WARM_MS = 1_000;
 const MEASURE_MS = 3_000;

@@ -1,7 +1,7 @@
 /**
- * The forecast of supplies simulated with the code that runs in the center: 1,000 supplies of five kinds of use are used
- * up day by day; at 3, 7 and 14 days before their true end the forecast is asked. Does its interval hold the truth in
- * about four of five cases, and how far is it off beside "what is left / mean use"?
+ * Simulates the forecast of supplies with the code that runs in the center: 1,000 supplies with five usage patterns are
+ * used up day by day, and the forecast is asked 3, 7 and 14 days before the true end. Does its interval contain the
+ * truth in about four of five cases, and how does its error compare with "remaining / mean use"?
  */
 import { type Random, randomFor } from '../base/random.ts';
 import { forecastOf, type Levels } from '../center/readings/forecast.ts';
@@ -11,7 +11,7 @@ const SUPPLIES_PER_KIND = 200;
 const SEED = 20261201;
 const HORIZONS_DAYS = [3, 7, 14];
 const COVERAGE = { least: 0.75, most: 0.85 };
-/** Days of the 1,000 histories begin on different weekdays. */
+/** The 1,000 histories begin on different weekdays. */
 const FIRST_DAY = 20_000;
 const HISTORY_DAYS_MAX = 35;
 
@@ -19,30 +19,30 @@ function normal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** Use of one day beside the usual one, by the kind of use. */
+/** Relative use on one day, by usage pattern. */
 const KINDS: Record<string, (random: Random, day: number, age: number) => number> = {
-  /** About as much every day. */
+  /** About the same every day. */
   steady: (random) => Math.max(0, 1 + 0.3 * normal(random)),
-  /** Working days, and hardly anything at the weekend. */
+  /** Working days; hardly anything at the weekend. */
   office: (random, day) => {
     const weekday = (day + 4) % 7;
     return Math.max(0, (weekday === 0 || weekday === 6 ? 0.1 : 1.36) * (1 + 0.35 * normal(random)));
   },
-  /** Most days little, now and then a large job. */
+  /** Little on most days, a large job now and then. */
   bursts: (random) => (random() < 0.2 ? 3 + 2 * random() : 0.25 * random()),
-  /** A percent more each day. */
+  /** One percent more each day. */
   growing: (random, _day, age) => Math.max(0, (0.7 + 0.01 * age) * (1 + 0.3 * normal(random))),
-  /** Days of heavy use between idle ones, as many as of either. */
+  /** Heavy days and idle days in equal number. */
   shared: (random) => (random() < 0.5 ? 2 * random() ** 0.5 * 1.5 : 0.1 * random()),
 };
 
 interface Life {
   levels: [day: number, left: number][];
-  /** Day and part of it at which it was empty. */
+  /** Day, with its fraction, on which the supply was empty. */
   end: number;
 }
 
-/** A supply from full to empty; printers tell levels in whole percent. */
+/** Simulates a supply from full to empty; printers report levels in whole percent. */
 function lifeOf(kind: string, index: number): Life {
   const random = randomFor(SEED, `${kind}/${index}`);
   const first = FIRST_DAY + Math.floor(random() * 7);
@@ -57,7 +57,7 @@ function lifeOf(kind: string, index: number): Life {
   }
 }
 
-/** "What is left / mean use": what one would work out by hand. */
+/** "Remaining / mean use": the estimate one would make by hand. */
 function naive(levels: Levels): number {
   const [first, last] = [levels[0], levels.at(-1)];
   if (!first || !last || first[1] <= last[1]) return Number.POSITIVE_INFINITY;
@@ -78,7 +78,7 @@ export async function run(): Promise<BenchResult> {
     for (let index = 0; index < SUPPLIES_PER_KIND; index += 1) {
       const { levels, end } = lifeOf(kind, index);
       for (const horizon of HORIZONS_DAYS) {
-        // The last evening with at least so many days to go.
+        // The last evening with at least this many days to go.
         const known = levels.filter(([day]) => end - day >= horizon);
         const truth = end - (known.at(-1)?.[0] ?? end);
         for (const name of [`${horizon}`, `${horizon} ${kind}`]) {

@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- guards [CAMPAIGNS]`: how often innocent releases are halted, with exact binomial bounds, and how
- * often and how soon guilty ones are found. Whole campaigns with the center's own functions; see guards/simulation.ts.
+ * often and how soon guilty ones are found. Runs whole campaigns with the center's own functions; see
+ * guards/simulation.ts.
  */
 import { clopperPearson } from './guards/binomial.ts';
 import { GUILTY, INNOCENT } from './guards/rows.ts';
@@ -60,7 +61,7 @@ export function run(args: string[]): Promise<BenchResult> {
   return Promise.resolve({ figures, ratios: {}, bars });
 }
 
-/** In how many campaigns what was told. */
+/** Each kind of finding with the number of campaigns that had it. */
 function told(ended: readonly Ended[]): string {
   const counts = new Map<string, number>();
   for (const { found } of ended)

@@ -1,12 +1,12 @@
 /**
- * `npm run bench -- ingest`: how many log entries a second reach the store, from 200 printers, beside what one would
- * build without this product and beside the fastest way Postgres itself has.
+ * `npm run bench -- ingest`: how many log entries from 200 printers reach the store per second, against what one would
+ * build without this product and against the fastest way that Postgres has.
  *
  * (a) this product as `platen up`: enrolled printers, password and access checks, schema, judging and rules on, each
- *     PUBACK after the commit; (b) mosquitto, an mqtt.js consumer and one insert a message; (c) the same with batched
- *     inserts; COPY: the rows of (a) copied into the same tables. (b) and (c) check and judge nothing, and their PUBACK
- *     comes from mosquitto's memory. The load comes from a process of its own over raw sockets; a run ends when every
- *     entry is in the database. Postgres has the same settings everywhere.
+ * PUBACK after the commit; (b) mosquitto, an mqtt.js consumer and one insert per message; (c) the same with batched
+ * inserts; COPY: the rows of (a) copied into the same tables. (b) and (c) check and judge nothing, and mosquitto
+ * acknowledges from memory. The load generator is a separate process on raw sockets; a run ends when every entry is in
+ * the database. Postgres has the same settings everywhere.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -32,7 +32,7 @@ const log = { info: () => undefined, warn: () => undefined, error: () => undefin
 
 interface Run {
   entries_per_s: number;
-  /** Of everything but the load generator. */
+  /** CPU of everything except the load generator. */
   cpu_s: number;
   entries: number;
 }
@@ -41,7 +41,7 @@ function sample(name: string): unknown {
   return JSON.parse(readFileSync(new URL(`../deploy/samples/${name}`, import.meta.url), 'utf8'));
 }
 
-/** Runs the load against a broker until `stored` says that all is in the database. */
+/** Runs the load against a broker until `stored` reports that everything is in the database. */
 async function load(orders: LoadOrders, pids: () => number[], stored: () => Promise<number>): Promise<Run> {
   const generator = startScript(new URL('./ingest/load.ts', import.meta.url));
   try {
@@ -54,7 +54,7 @@ async function load(orders: LoadOrders, pids: () => number[], stored: () => Prom
     generator.say('go');
     const told = JSON.parse(await generator.line()) as { seconds: number };
     let seconds = told.seconds;
-    // Counting every 20 ms would weigh on the side that is behind.
+    // Counting every 20 ms would slow down the variant that is behind.
     while ((await stored()) - before < entries) {
       if (performance.now() - started > WAIT_MS_MAX) throw new Error('not everything was stored');
       await sleep(100);
@@ -99,15 +99,15 @@ async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
 }
 
 /**
- * Rules of real makers' cases and those of the demonstration; the load's jams concern four of them, one of which takes
- * every entry.
+ * The rules of real vendors' cases and those of the demonstration. The load's jams concern four of them, one of which
+ * matches every entry.
  */
 function manyRules(): object {
   const [rules, story] = [sample('rules.json'), sample('story-rules.json')] as { list: object[] }[];
   return { rules: 'bench', list: [...(rules?.list ?? []), ...(story?.list ?? [])] };
 }
 
-/** (a) */
+/** Variant (a). */
 function runProduct(
   entriesPerMessage: number,
   messagesPerPrinter: number,
@@ -116,7 +116,7 @@ function runProduct(
   return withFolder(async (folder) => {
     const data = join(folder, 'data');
     const product = await startProduct({ data });
-    // The database's own address is in the data folder; reading it beside the product costs the product nothing.
+    // The database address is in the data folder; reading it there costs the product nothing.
     const password = readFileSync(join(data, 'postgres', 'password'), 'utf8').trim();
     const store = await openStore({
       source: {
@@ -153,7 +153,7 @@ function runProduct(
   });
 }
 
-/** (b) and (c) */
+/** Variants (b) and (c). */
 function runPeer(
   mode: 'single' | 'batched',
   entriesPerMessage: number,
@@ -190,7 +190,7 @@ function runPeer(
   });
 }
 
-/** COPY of the rows that (a) stores, into the same tables, from memory and in one transaction. */
+/** COPY of the rows that (a) stores into the same tables, from memory and in one transaction. */
 function runCopy(entries: number): Promise<Run> {
   return withFolder(async (folder) => {
     const store = await openStore({ source: { dataFolder: folder }, log });
@@ -226,7 +226,7 @@ function runCopy(entries: number): Promise<Run> {
   });
 }
 
-/** Sizes at which each takes some seconds: a shorter run is mostly one of code that isn't compiled yet. */
+/** Each size takes several seconds: a shorter run would mostly measure code that is not compiled yet. */
 const VARIANTS: Record<string, (share: number) => Promise<Run>> = {
   platen_1: (share) => runProduct(1, Math.round(1_000 * share)),
   single_1: (share) => runPeer('single', 1, Math.round(100 * share)),
@@ -237,7 +237,7 @@ const VARIANTS: Record<string, (share: number) => Promise<Run>> = {
   batched_10: (share) => runPeer('batched', 10, Math.round(100 * share)),
 };
 
-/** What judging costs: the same without rules, with those of the samples. */
+/** The cost of judging: the same load without rules and with the sample rules. */
 const RULES_VARIANTS: typeof VARIANTS = {
   platen_10_no_rules: (share) => runProduct(10, Math.round(240 * share), null),
   platen_10_sample_rules: (share) => runProduct(10, Math.round(240 * share), manyRules()),
@@ -249,9 +249,9 @@ function median(values: number[]): number {
 }
 
 /**
- * The variants in turn, several rounds of them, because the machine is not always as free: figures and ratios are
- * medians, each ratio taken within a round. `--quick` is one round with little load, `--only=NAME` one variant alone,
- * for profiling; `--rules` tells instead what the rules cost.
+ * The variants take turns over several rounds, because other load on the machine varies: figures and ratios are
+ * medians, and each ratio is taken within a round. `--quick` is one round with little load, `--only=NAME` one variant
+ * alone, for profiling; `--rules` reports the cost of rules instead.
  */
 export async function run(args: string[]): Promise<BenchResult> {
   const quick = args.includes('--quick');
@@ -276,7 +276,8 @@ export async function run(args: string[]): Promise<BenchResult> {
     window_messages: WINDOW,
     rounds: rounds.length,
   };
-  // Above the number of cores others were using the machine too, and the rates say less than the CPU an entry.
+  // A load average above the number of cores means that others used the machine too; then CPU per entry says more than
+  // the rates.
   figures['load_average_1_min_before'] = before;
   for (const [name, first] of Object.entries(rounds[0] ?? {})) {
     figures[`${name}_entries_per_s`] = middle((runs) => (runs[name] as Run).entries_per_s);
@@ -323,7 +324,7 @@ export async function run(args: string[]): Promise<BenchResult> {
   };
 }
 
-/** CPU microseconds an entry. */
+/** CPU microseconds per entry. */
 function cost(run: Run): number {
   return (run.cpu_s / run.entries) * 1e6;
 }

@@ -1,6 +1,6 @@
 /**
- * How long a message takes from publisher to subscriber while others are flooded, and what changes for it when one of
- * those others stops reading. Nobody but the one that stalls should notice.
+ * How long a message takes from publisher to subscriber while other subscribers are flooded, and how that changes when
+ * one of them stops reading. Only the one that stalls should notice.
  */
 
 import { LoadClient, publishBytes, quantile } from './brokers/load-client.ts';
@@ -11,7 +11,7 @@ const PROBES_PER_S = 500;
 const MEASURE_MS = 6_000;
 const WARM_MS = 1_000;
 const FLOOD_BYTES = 4_096;
-/** 2,000 messages of 4 kB a second: 8 MB/s to a subscriber that takes them, or doesn't. */
+/** 2,000 messages of 4 kB per second: 8 MB/s to a subscriber that reads, or doesn't. */
 const FLOOD_PER_S = 2_000;
 const TICK_MS = 2;
 const ROUNDS = 3;

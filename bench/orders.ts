@@ -2,12 +2,12 @@
  * `npm run bench -- orders`
  *
  * 1. Orders dispatched per second: executions in the store, one nudge each, compare-and-set to `offered`, the order
- *    document made and handed to the broker; against what bare BullMQ does with as many jobs that do nothing, in the
- *    same run on the same backend with the same concurrency (added with addBulk, processed by one worker).
- * 2. One image downloaded by 500 printers at once from the product's `/repository/` and from nginx, the same file, the
+ *    document built and handed to the broker; against bare BullMQ with the same number of empty jobs, in the same run
+ *    on the same backend with the same concurrency (added with addBulk, processed by one worker).
+ * 2. One image downloaded by 500 printers at once from the product's `/repository/` and from nginx: the same file, the
  *    same clients.
  *
- * Each measurement is taken in turns, several times, and the median is told: the machine is not quiet.
+ * The two sides take turns several times, and the median is reported, because other load on the machine varies.
  */
 import { rmSync } from 'node:fs';
 import { temporaryFolder } from '../tests/harness/folder.ts';
@@ -40,7 +40,7 @@ export async function run(args: string[]): Promise<BenchResult> {
   const compare = (name: string, ours: number[], peer: number[], unit: string, bar: number) => {
     figures[`${name}_platen_${unit}`] = Math.round(median(ours));
     figures[`${name}_peer_${unit}`] = Math.round(median(peer));
-    // Ratios of rounds, because both sides of a round had the same machine.
+    // Ratios are taken within a round, because both sides of a round saw the same machine.
     const ratio = median(ours.map((value, at) => value / (peer[at] ?? Number.NaN)));
     ratios[name] = Number(ratio.toFixed(3));
     bars.push({ name, value: ratios[name], bar: `at least ${bar}`, met: ratio >= bar });

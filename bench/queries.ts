@@ -1,12 +1,13 @@
 /**
- * `npm run bench -- queries`: what a cockpit asks of a fleet of 100,000 printers, over HTTP, one question after the other.
+ * `npm run bench -- queries`: what a cockpit asks about a fleet of 100,000 printers, over HTTP, one request after the
+ * other.
  *
- * The fleet comes in through the front door of `platen up`: every printer is enrolled, connects over MQTT with its
- * password, sends its structure and a reading, some send jams that a rule makes troubles of, and one of them sends 10,000
- * entries. Most leave again, `--online=` (1,000) stay. `--printers=` makes the fleet smaller. When every printer is judged
- * the tables are vacuumed, as autovacuum would a while later, and the questions begin.
+ * The fleet enters through the front door of `platen up`: every printer is enrolled, connects over MQTT with its
+ * password, and sends its structure and a reading; some send jams that a rule turns into troubles, and one of them
+ * sends 10,000 entries. Most leave again, `--online=` (1,000) stay. `--printers=` makes the fleet smaller. When every
+ * printer is judged the tables are vacuumed, as autovacuum would do a while later, and the requests begin.
  *
- * A list's bar is for its slowest filter, over all sorts. There is no peer: the bars are times.
+ * A list must meet its bar with its slowest filter, over all sort orders. There is no peer: the bars are times.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -33,7 +34,7 @@ const SITES = 300;
 const HARDWARE = 120;
 const LONG_LOG_ENTRIES = 10_000;
 const ENTRIES_PER_MESSAGE = 200;
-/** Every so many printers have the trouble. */
+/** One in this many printers has the trouble. */
 const TROUBLE_EVERY = 50;
 const SETTLED_MS_MAX = 1_800_000;
 const ASKED = 100;
@@ -67,7 +68,7 @@ function idOf(index: number): string {
 }
 
 function structureOf(index: number): Structure {
-  // One in twenty has an engine that its controller doesn't go with.
+  // One in twenty has an engine that its controller does not support.
   const misfit = index % 20 === 0;
   const engine = misfit || index % 3 === 0 ? '2.4.0' : '2.5.0';
   const controller = misfit ? '3.1.0' : engine === '2.4.0' ? '3.0.0' : '3.1.0';
@@ -128,7 +129,7 @@ function entriesOf(log: string, code: string, from: number, count: number): obje
   };
 }
 
-/** Everything that a printer of this fleet sends, in its order. */
+/** Everything that a printer of this fleet sends, in order. */
 function messagesOf(index: number): { topic: string; payload: object; retain: boolean }[] {
   const id = idOf(index);
   const errors = (batch: object) => ({ topic: printerTopic.errors(id), payload: batch, retain: false });
@@ -143,7 +144,7 @@ function messagesOf(index: number): { topic: string; payload: object; retain: bo
   ];
 }
 
-/** Connects one printer and sends what it has to say, one message after the other; resolves at the last PUBACK. */
+/** Connects one printer and sends its messages one after the other; resolves at the last PUBACK. */
 async function visit(port: number, index: number, password: string): Promise<LoadClient> {
   const client = new LoadClient(port);
   const waiting = messagesOf(index).map(({ topic, payload, retain }) =>
@@ -163,7 +164,7 @@ async function visit(port: number, index: number, password: string): Promise<Loa
   return client;
 }
 
-/** Enrols the fleet and lets it report; gives the connections that stay. */
+/** Enrols the fleet and lets it report. @returns the connections that stay */
 async function seed(
   admin: OperatorClient,
   port: number,
@@ -211,7 +212,7 @@ async function settled(admin: OperatorClient, printers: number): Promise<void> {
   }
 }
 
-/** The tables' statistics and visibility, as autovacuum leaves them. */
+/** Updates the tables' statistics and visibility maps, as autovacuum does. */
 async function vacuum(data: string): Promise<void> {
   const password = readFileSync(join(data, 'postgres', 'password'), 'utf8').trim();
   const client = new pg.Client({
@@ -232,7 +233,7 @@ class Asker {
     this.#web = web;
   }
 
-  /** How long the answers take, in ms. */
+  /** Response times, ms. */
   async times(
     method: string,
     params: object | ((turn: number) => object),
@@ -245,7 +246,7 @@ class Asker {
       const { body: reply, text } = await this.#web.call(method, body);
       const took_ms = performance.now() - started;
       if (reply?.status !== 'ok') throw new Error(`${method} ${JSON.stringify(body)}: ${text.slice(0, 500)}`);
-      // The first answers prepare statements.
+      // The first requests prepare statements.
       if (turn >= 0) times[turn] = took_ms;
     }
     return times;
@@ -263,7 +264,7 @@ function timed(times: Float64Array): Timed {
   return { p50: two(quantile(times, 0.5)), p99: two(quantile(times, 0.99)) };
 }
 
-/** Lists by every filter and sort; the slowest filter. */
+/** Lists by every filter and sort order; reports the slowest filter. */
 async function lists(asker: Asker): Promise<{ slowest: string; all: Timed; worst: Timed }> {
   const every: number[] = [];
   let slowest = '';
@@ -291,7 +292,7 @@ function option(args: readonly string[], name: string, otherwise: number): numbe
   return given === undefined ? otherwise : Number(given);
 }
 
-/** The catalog with one more requirement, as somebody would try it. */
+/** The catalog with one more requirement, as somebody might try it. */
 function triedCatalog(): object {
   const document = sample('catalog.json') as { software: { id: string; releases: { version: string }[] }[] };
   for (const software of document.software) {

@@ -1,13 +1,13 @@
 /**
- * `npm run bench -- readings`: what the hourly readings of 100,000 printers cost the store, and what a report over their
- * month takes.
+ * `npm run bench -- readings`: what the hourly readings of 100,000 printers cost the store, and how long a report over
+ * their month takes.
  *
- * The insert rate is that of the center's own writer (fold, days, supplies, one transaction a batch) over whole hours of
- * the fleet, beside COPY of the rows that it wrote: every row of `readings`, and those of the other tables once for each
- * time that they were written, into empty tables of the same form. A month is 72 million readings: the run holds as many
- * hours as `--hours` says (default 2) of all printers, and tells the month a row at a time. The report reads a whole
- * month: 3 million rows of `printer_days`, which COPY puts there. Entries are taken in alone and beside readings that
- * come as 100,000 printers send them, in turn.
+ * The insert rate is that of the center's own writer (fold, days, supplies, one transaction per batch) over whole hours
+ * of the fleet. It is compared with COPY of the same rows into empty tables of the same form: every row of `readings`,
+ * and each row of the other tables once per write. A month is 72 million readings, so the run stores only `--hours`
+ * (default 2) of all printers and extrapolates a month from the bytes per row. The report reads a whole month: 3
+ * million rows of `printer_days`, loaded with COPY. Entries are ingested alone and beside readings at the rate of
+ * 100,000 printers, in turns.
  */
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -30,7 +30,7 @@ const HOUR_MS = 3_600_000;
 const DAY_HOURS = 24;
 const MONTH_DAYS = 30;
 const START_MS = Date.UTC(2026, 10, 2, 6);
-/** Readings that wait for the store at once: those of printers that were read in the same moment. */
+/** Readings queued for the store at once, as when many printers are read at the same moment. */
 const WAITING = 4_000;
 const ROUNDS = 3;
 const ENTRY_PRINTERS = 200;
@@ -44,7 +44,7 @@ function idOf(index: number): string {
   return `bench-${String(index).padStart(6, '0')}`;
 }
 
-/** A colour printer of an office: the readings of `docs/reference/contract.md`, with four toners and four trays. */
+/** A colour office printer: the readings of `docs/reference/contract.md`, with four toners and four trays. */
 class Fleet {
   readonly #random = randomFor(SEED, 'fleet');
   readonly #pages = new Float64Array(PRINTERS).map(() => Math.floor(this.#random() * 500_000));
@@ -98,7 +98,7 @@ async function copy(store: Store, statement: string, rows: Iterable<string>): Pr
   });
 }
 
-/** Printers with sites and models, without the structures that nothing here reads. */
+/** Printers with sites and models; nothing here reads structures. */
 async function putPrinters(store: Store): Promise<void> {
   await store.database.query(
     `INSERT INTO printers (id, model, site, timezone)
@@ -111,13 +111,13 @@ interface Written {
   readings: number;
   seconds: number;
   cpu_s: number;
-  /** Rows by table, each as often as it was written. */
+  /** Row writes by table; a row counts once per write. */
   rows: Record<string, number>;
 }
 
-/** Rows written to each table so far, inserts and updates. */
+/** Inserts and updates per table so far. */
 async function writes(store: Store): Promise<Record<string, number>> {
-  // Counts of other sessions come with a delay.
+  // Statistics of other sessions arrive with a delay.
   await store.database.query('SELECT pg_stat_force_next_flush()');
   await sleep(1_500);
   const rows = await store.database.query<{ name: string; n: number }>(
@@ -128,7 +128,7 @@ async function writes(store: Store): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map(({ name, n }) => [name, n]));
 }
 
-/** Hours of readings of the whole fleet through the center's writer. */
+/** Sends hours of readings of the whole fleet through the center's writer. */
 async function write(
   store: Store,
   fleet: Fleet,
@@ -161,7 +161,7 @@ async function write(
   return { readings: hours * PRINTERS, seconds, cpu_s: (user + system) / 1e6, rows };
 }
 
-/** Copies what was written, as often as it was written, into empty tables of the same form; gives the seconds. */
+/** Copies every row into empty tables as often as it was written. @returns seconds */
 async function copyAgain(store: Store, { rows }: Written, hours: number): Promise<number> {
   const { database } = store;
   let seconds = 0;
@@ -178,7 +178,7 @@ async function copyAgain(store: Store, { rows }: Written, hours: number): Promis
       store,
       `SELECT count(*)::int8 AS n FROM (SELECT 1 FROM ${table} ${of} LIMIT ${written}) t`,
     );
-    // Without keys that forbid a row to be there twice, but with an index of the same width.
+    // Without unique keys, because a row may occur twice, but with an index of the same width.
     await database.query(`CREATE TABLE copied_${table} (LIKE ${table} INCLUDING DEFAULTS)`);
     const keys = await database.query<{ definition: string }>(
       `SELECT pg_get_indexdef(indexrelid) AS definition FROM pg_index WHERE indrelid = '${table}'::regclass`,
@@ -200,7 +200,7 @@ async function copyAgain(store: Store, { rows }: Written, hours: number): Promis
   return seconds;
 }
 
-/** Bytes a printer and month: raw rows and what they come to, with their indexes. */
+/** Bytes per printer and month: raw rows and aggregates, with their indexes. */
 async function sizes(store: Store, hours: number): Promise<Record<string, number>> {
   const bytes = async (table: string) =>
     (
@@ -220,7 +220,7 @@ async function sizes(store: Store, hours: number): Promise<Record<string, number
   };
 }
 
-/** Statements that may take longer than the center gives its own. */
+/** For statements that may take longer than the center's own timeout. */
 async function patiently(store: Store, ...statements: string[]): Promise<void> {
   const client = new pg.Client({ connectionString: store.database.url });
   await client.connect();
@@ -282,7 +282,7 @@ async function reportMonth(store: Store): Promise<Record<string, number>> {
   return figures;
 }
 
-/** Entries of 200 printers as fast as the store takes them; entries a second. */
+/** Ingests entries of 200 printers as fast as the store takes them. @returns entries per second */
 async function takeEntries(store: Store, run: string): Promise<number> {
   const started = performance.now();
   const printers = Array.from({ length: ENTRY_PRINTERS }, (_, index) => idOf(index));
@@ -314,7 +314,10 @@ async function takeEntries(store: Store, run: string): Promise<number> {
   return entries / ((performance.now() - started) / 1_000);
 }
 
-/** Entries alone and beside readings at the pace of the whole fleet; how much of the rate is left, by round. */
+/**
+ * Entries alone and beside readings at the rate of the whole fleet. @returns the share of the rate that is left, by
+ * round
+ */
 async function besideEntries(
   store: Store,
   fleet: Fleet,
@@ -325,7 +328,7 @@ async function besideEntries(
   let index = 0;
   await takeEntries(store, randomUUID());
   for (let round = 0; round < ROUNDS * 2; round += 1) {
-    // Whichever is first meets another machine: they take turns.
+    // Whichever runs first sees a different machine, so they take turns.
     for (const which of round % 2 === 0 ? (['alone', 'beside'] as const) : (['beside', 'alone'] as const)) {
       let going = which === 'beside';
       const reads = (async () => {
@@ -368,7 +371,7 @@ export async function run(args: string[]): Promise<BenchResult> {
   try {
     await putPrinters(store);
     const fleet = new Fleet();
-    // The first reading of each printer makes its rows; what lasts a month is the writing over them.
+    // The first reading of each printer inserts its rows; a month consists mostly of updates.
     const first = await write(store, fleet, 0, 1, setTime);
     await patiently(store, 'VACUUM ANALYZE');
     const written = await write(store, fleet, 1, hours, setTime);

@@ -1,9 +1,11 @@
 /**
- * `npm run bench -- rejudge`: what printers' log entries lose while the fleet is judged again after `catalog.put`.
+ * `npm run bench -- rejudge`: how much the ingest of log entries slows down while the fleet is judged again after
+ * `catalog.put`.
  *
  * A fleet of FLEET printers is in the store, each with a structure. A few of them send entries as fast as they are
- * acknowledged. Their rate is taken by turns: a while without anything else, then from a catalog.put until the last
- * printer has its verdict under the new catalog, and so on; both sides are of the same run, minutes apart at most.
+ * acknowledged. Their rate is measured in turns: for a while with nothing else, then from a catalog.put until the last
+ * printer has its verdict under the new catalog, and so on. Both sides belong to the same run and are at most minutes
+ * apart.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,7 +28,7 @@ const ROUNDS = 3;
 const CALM_MS = 6_000;
 const ROUND_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 100;
-/** What of its rate the ingest may lose. */
+/** Largest share of its rate that ingest may lose. */
 const LOSS_MAX = 0.1;
 
 interface Host {
@@ -34,7 +36,7 @@ interface Host {
   port: number;
 }
 
-/** Brings a printer's structure in; one in ten has no finisher. */
+/** Stores a printer's structure; one in ten has no finisher. */
 async function introduce(at: Host, id: string, password: string, index: number): Promise<void> {
   const printer = await RawPrinter.connect({ ...at, id, password, filters: [], window: 1 });
   const structure = sampleStructure({ session: id });
@@ -44,7 +46,7 @@ async function introduce(at: Host, id: string, password: string, index: number):
   printer.close();
 }
 
-/** Sends entries for ever; `sent` counts what was acknowledged before its present chunk. */
+/** Sends entries until stopped; `sent` counts those acknowledged before its current chunk. */
 class Sender {
   readonly #printer: RawPrinter;
   readonly #id: string;
@@ -95,7 +97,7 @@ function catalogNamed(name: string): object {
   return { ...(JSON.parse(text) as object), catalog: name };
 }
 
-/** Whether the last printer, and with it the fleet, has its verdict under this catalog. */
+/** Whether the last printer, and with it the whole fleet, has its verdict under this catalog. */
 async function judgedUnder({ operator, ids }: Fleet, catalog: string): Promise<boolean> {
   const reply = await operator.call('printers.get', { printer: ids.at(-1) });
   return (reply['verdictDocument'] as { catalog?: string } | undefined)?.catalog === catalog;
@@ -110,7 +112,7 @@ async function judged(fleet: Fleet, catalog: string): Promise<void> {
   }
 }
 
-/** Entries a second while `work` is under way, and how long it was. */
+/** Entries per second while `work` runs, and how long it took. */
 async function rateDuring(
   { senders }: Fleet,
   work: () => Promise<unknown>,
@@ -136,7 +138,7 @@ async function enrol(operator: OperatorClient, names: string[]): Promise<Map<str
   return passwords;
 }
 
-/** The fleet in the store and judged under the catalog `first`, the senders connected. */
+/** The fleet stored and judged under the catalog `first`, and the senders connected. */
 async function fleetOf(operator: OperatorClient, mqtt: string, first: string): Promise<Fleet> {
   const { hostname: host, port } = new URL(mqtt);
   const at = { host, port: Number(port) };

@@ -1,11 +1,13 @@
 /**
  * `npm run bench -- soak [--minutes=N] [--printers=N]`: the whole product for two hours with 5,000 simulated printers
- * that connect and drop, log errors, tell readings, install and go back, while operators ask over MQTT and HTTP and
- * campaigns begin and end. It is not about speed: the load is small, so that hours of it tell whether anything grows.
+ * that connect and disconnect, log errors, send readings, install and roll back, while operators send requests over
+ * MQTT and HTTP and campaigns begin and end. It does not measure speed: the load is small, so that hours of it show
+ * whether anything grows.
  *
- * Each minute: memory, descriptors, rows that should end, how long requests and PUBACKs took. At the end a slope is
- * fitted to every figure after the warm-up (bench/soak/trend.ts), and the figure is flat or it isn't. The minutes
- * are appended to `bench/results/soak-minutes.csv` as they come. Ctrl-C ends it early and records what there is.
+ * Sampled each minute: memory, descriptors, rows that should go away, latency of requests and PUBACKs. At the end a
+ * slope is fitted to every figure after the warm-up (bench/soak/trend.ts), which decides whether the figure is flat.
+ * The minutes are appended to `bench/results/soak-minutes.csv` as they come. Ctrl-C ends it early and records what
+ * there is.
  */
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,17 +30,20 @@ import { CATALOG, groupsOf, RULES, soakScenario } from './soak/world.ts';
 const MINUTES = 120;
 const PRINTERS = 5_000;
 const MINUTE_MS = 60_000;
-/** Memory is read so often: the least of a minute is what garbage collection can't take away. */
+/** Sampling interval of memory: the minimum of a minute is what garbage collection cannot free. */
 const MEMORY_EVERY_MS = 5_000;
 const ENROL_AT_ONCE = 1_000;
-/** Caches fill and code is compiled in this share of the time; it isn't judged. */
+/** Share of the run in which caches fill and code is compiled; it is not judged. */
 const WARM_UP_SHARE = 0.25;
-/** The record of events holds an hour: its rows grow as long. */
+/** Events are kept for an hour, so their rows grow for that long. */
 const EVENTS_KEPT_MINUTES = 62;
 const CPU_SHARE_MAX = 0.35;
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** What is judged, and what growth in an hour is none. Latencies are of the minute; others work on the machine too. */
+/**
+ * The judged figures, with the hourly growth that still counts as flat. Latencies are per minute; other load on the
+ * machine affects them too.
+ */
 const BOUNDS: Record<string, Bound & { fromMinute?: number }> = {
   rss_mib: { share: 0.04, least: 0 },
   heap_mib: { share: 0.04, least: 0 },
@@ -54,7 +59,7 @@ const BOUNDS: Record<string, Bound & { fromMinute?: number }> = {
   rows_sessions: { share: 0, least: 0.5 },
   rows_events: { share: 0.05, least: 0, fromMinute: EVENTS_KEPT_MINUTES },
   rows_jobs: { share: 0, least: 5 },
-  /** Mostly BullMQ's own record of events, which it cuts at about ten thousand. */
+  /** Mostly BullMQ's own event stream, which it trims at about ten thousand. */
   rows_queue_other: { share: 0.05, least: 5 },
   mqtt_p50_ms: { share: 0.15, least: 1 },
   mqtt_p99_ms: { share: 0.25, least: 10 },
@@ -81,7 +86,7 @@ function numberOf(args: string[], name: string, otherwise: number): number {
 
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 
-/** Reads the memory again and again; gives the least of each since the last look. */
+/** Samples the memory repeatedly; gives the minimum of each figure since the last call. */
 function watchMemory(probe: Probe): { take(): Minute; stop(): Promise<void> } {
   let least: Minute = {};
   let over = false;
@@ -109,7 +114,7 @@ function watchMemory(probe: Probe): { take(): Minute; stop(): Promise<void> } {
   };
 }
 
-/** Runs it; gives a row a minute, and what happened in all. */
+/** Runs the soak. @returns one row per minute, and the totals */
 async function soak(
   { minutes, printers }: Options,
   row: (minute: Minute) => void,

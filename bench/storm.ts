@@ -2,18 +2,18 @@
  * A reconnect storm: N printers connect, subscribe to their downlinks and publish a retained structure of 1.5 kB with
  * QoS 1.
  *
- * (product) `platen up`: enrolled printers with passwords; one is done when its structure is acknowledged, which means
- * that it is in the database, and its verdict has come; (broker) our broker alone, open access, done at PUBACK, which
- * means that the structure is on disk; (mosquitto) the same without anything durable. The CPU of the product is that
- * of its own process; Postgres's is beside it.
+ * (product) `platen up`: enrolled printers with passwords; a printer is done when its structure is acknowledged, which
+ * means that it is in the database, and its verdict has come; (broker) our broker alone, open access, done at PUBACK,
+ * which means that the structure is on disk; (mosquitto) the same without durability. The CPU of the product is that of
+ * its own process; the CPU of Postgres is reported separately.
  *
- * Whoever connects again was connected before: each of the three first serves WARM_UP printers that do the same and
- * go, and has SETTLE_MS for their leaving. Those that are measured are others, which connect for the first time: the
- * product knows no answer to their passwords, and no structure of theirs.
+ * In a real reconnect storm the server is already warm: each of the three first serves WARM_UP printers that do the
+ * same and leave, and has SETTLE_MS to clean up after them. The measured printers are different ones that connect for
+ * the first time, so that the product has cached neither their passwords nor their structures.
  *
- * A thousand that connect in one moment are more than mosquitto's listener lets wait (its backlog is 100, and no
- * setting changes that). Linux sends such a connect again after a second, which a storm of 1,000 shows more of than
- * mosquitto's own speed, and one of 10,000 may end with. How many were sent again stands beside each rate.
+ * A thousand simultaneous connects overflow mosquitto's listen backlog of 100, which no setting changes. Linux sends
+ * such a connect again after a second, which shows in a storm of 1,000 more than mosquitto's own speed does, and a
+ * storm of 10,000 may end with such a wait. How many connects were sent again is reported beside each rate.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,21 +40,21 @@ import type { BenchResult } from './result.ts';
 
 const SIZES = [1_000, 10_000, 15_000];
 const IDLE_CONNECTIONS = 10_000;
-/** Printers under way at the same time: a site's switch comes back, everybody connects at once. */
+/** Printers in flight: a site's switch comes back and all of its printers connect at once. */
 const UNDER_WAY_MAX = 1_000;
 const STRUCTURE_BYTES = 1_500;
 const LABEL_BYTES = 120;
 const ENROL_AT_ONCE = 1_000;
-/** Printers of the storm before the one that is measured: whoever was up before has its code compiled. */
+/** Printers of the warm-up storm: a server that has been up has its code compiled. */
 const WARM_UP = 2_000;
-/** Between the two storms: what is still to be done for those that left isn't part of the second. */
+/** Between the two storms: cleaning up after those that left is not part of the second. */
 const SETTLE_MS = 2_000;
 const STORM_MS_MAX = 120_000;
-/** Of each size; figures are medians, a ratio is the median of those within a round. */
+/** Rounds of each size; figures are medians, and a ratio is the median of those within a round. */
 const ROUNDS = 3;
 const KIB = 1_024;
 
-/** A structure of about STRUCTURE_BYTES that is the printer's own: labels, at most 128 characters each, fill it up. */
+/** A structure of about STRUCTURE_BYTES that differs per printer: labels of at most 128 characters fill it up. */
 function structureOf(name: string): Buffer {
   const document = sampleStructure({ session: name, labels: {} });
   document.apparatus.serial = name;
@@ -65,13 +65,13 @@ function structureOf(name: string): Buffer {
   return Buffer.from(JSON.stringify(document));
 }
 
-/** What a printer of the storm says, encoded before the storm begins: the generator has the same two cores. */
+/** The packets of one printer, encoded before the storm begins, because the generator shares the two cores. */
 interface Script {
   name: string;
   connect: Buffer;
   subscribe: Buffer;
   structure: Buffer;
-  /** Topic of the verdict that it waits for; undefined where none comes. */
+  /** Topic of the verdict that it waits for; undefined when none comes. */
   verdict: string | undefined;
 }
 
@@ -85,7 +85,7 @@ function scriptOf(name: string, password?: string): Script {
   };
 }
 
-/** One printer's storm; resolves when PUBACK came and, from the product, the verdict. */
+/** One printer's part in the storm; resolves after PUBACK and, from the product, the verdict. */
 function printer(port: number, script: Script): { client: LoadClient; done: Promise<void> } {
   const client = new LoadClient(port);
   const { name, verdict } = script;
@@ -112,7 +112,7 @@ function printer(port: number, script: Script): { client: LoadClient; done: Prom
   return { client, done };
 }
 
-/** The storm over the whole product. */
+/** The storm against the whole product. */
 async function productStorm(count: number): Promise<Storm & { postgres_cpu_us_per_printer: number }> {
   const product = await startProduct();
   try {
@@ -151,7 +151,7 @@ function namesOf(kind: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${kind}-${index}`);
 }
 
-/** Runs `count` starts of `begin`, at most UNDER_WAY_MAX at the same time; gives the seconds they took. */
+/** Runs `begin` `count` times, at most UNDER_WAY_MAX at once. @returns seconds it took */
 async function crowd(count: number, begin: (index: number) => Promise<void>): Promise<number> {
   const started = performance.now();
   let next = 0;
@@ -170,7 +170,7 @@ async function crowd(count: number, begin: (index: number) => Promise<void>): Pr
   return (performance.now() - started) / 1_000;
 }
 
-/** Connects of this machine that Linux sent again because nobody answered, since it started. */
+/** SYNs that Linux sent again since boot because nobody answered. */
 function connectsSentAgain(): number {
   const [names = '', values = ''] = readFileSync('/proc/net/netstat', 'utf8').split('\n');
   return Number(values.split(' ')[names.split(' ').indexOf('TCPSynRetrans')]);
@@ -178,10 +178,10 @@ function connectsSentAgain(): number {
 
 interface Storm {
   printers_per_s: number;
-  /** Connects that waited for a second or more, because the listener's backlog was full. */
+  /** Connects that waited for a second or more because the listener's backlog was full. */
   connects_sent_again: number;
   cpu_us_per_printer: number;
-  /** What the load itself costs: it runs on the same cores, and bounds the rate of whoever needs less than it. */
+  /** CPU of the load generator: it runs on the same cores, and bounds the rate of anything that needs less than it. */
   generator_cpu_us_per_printer: number;
 }
 
@@ -226,7 +226,7 @@ async function idleBytes(peer: Peer): Promise<number> {
 
 const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
-/** A storm over a broker alone; each has a process of its own, without the warmth or the rubbish of the one before. */
+/** The storm against a broker alone; each run has a new process, so that nothing carries over from the last one. */
 async function brokerStorm(name: PeerName, count: number): Promise<Storm> {
   const peer = await startPeer(name);
   try {
@@ -250,7 +250,7 @@ interface Round {
   mosquitto: Storm;
 }
 
-/** All in turn, several times: a disk that pauses for a moment hits one of them in one round. */
+/** All in turn, several times: a short stall of the disk then affects one of them in one round. */
 async function rounds(count: number): Promise<Round[]> {
   const list: Round[] = [];
   for (let number = 1; number <= ROUNDS; number++) {
@@ -266,7 +266,7 @@ async function rounds(count: number): Promise<Round[]> {
   return list;
 }
 
-/** @param args numbers of printers instead of the usual ones, smallest first */
+/** @param args numbers of printers instead of the default ones, smallest first */
 export async function run(args: string[]): Promise<BenchResult> {
   const asked = args.map(Number).filter((count) => Number.isInteger(count) && count > 0);
   const sizes = asked.length > 0 ? asked : SIZES;

@@ -1,7 +1,7 @@
 /**
- * Judging alone, state in memory, on one core: entries judged a second with 1,000 rules and with 10, over 10,000
- * printers; every entry concerns one rule in both cases, so that the difference is what the number of rules costs.
- * What counts is the CPU time of the whole process, the collector's threads included. Then the memory of a key.
+ * Judging alone, state in memory, on one core: entries judged per second with 1,000 rules and with 10, over 10,000
+ * printers. Every entry concerns one rule in both cases, so that the difference is the cost of the number of rules. The
+ * measure is the CPU time of the whole process, including the collector's threads. Then the memory per key.
  */
 
 import { setFlagsFromString } from 'node:v8';
@@ -19,10 +19,10 @@ const ROUNDS = 6;
 const T0 = Date.parse('2026-11-01T00:00:00Z');
 
 setFlagsFromString('--expose-gc');
-/** Collects what nobody holds any more: each round begins with an empty heap, and what is left is the state. */
+/** Collects garbage, so that each round begins with an empty heap and what is left is the state. */
 const collect = runInNewContext('gc') as () => void;
 
-/** Repeatable chance. */
+/** Seeded random numbers. */
 function dice(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -31,7 +31,7 @@ function dice(seed: number): () => number {
   };
 }
 
-/** A mixture of the conditions that real rules have, each rule on codes of its own. */
+/** A mix of the conditions that real rules have, each rule on its own codes. */
 function rulesOf(count: number): TroubleRules {
   const over = 'PT72H';
   const list = Array.from({ length: count }, (_, index) => {
@@ -77,8 +77,8 @@ interface Batch {
 }
 
 /**
- * Batches of 10 entries; a printer has 8 codes of its own, a tenth of the entries comes out of order. Made a piece at a
- * time, so that the collector doesn't spend its time on entries that wait to be judged.
+ * Batches of 10 entries; a printer has 8 codes of its own, and a tenth of the entries is out of order. Generated piece
+ * by piece, so that the collector does not spend its time on entries that wait to be judged.
  */
 function* piecesOf(rules: number, seed: number): Generator<Batch[]> {
   const chance = dice(seed);
@@ -113,7 +113,7 @@ interface Judged {
   changes: number;
 }
 
-/** @param inspect is shown the engine at the end; nothing else keeps it: each round has the memory to itself */
+/** @param inspect receives the engine at the end; nothing else keeps it, so that each round has the memory to itself */
 function judge(rules: TroubleRules, seed: number, inspect?: (engine: TroubleEngine) => void): Judged {
   const { rules: compiled, errors, diagnostics } = compileRules(rules);
   if (errors > 0) throw new Error(JSON.stringify(diagnostics));
@@ -148,7 +148,7 @@ export async function run(): Promise<BenchResult> {
   const fewRuns: Judged[] = [];
   let keys = 0;
   let bytes = 0;
-  // Alternating, so that a slow moment of the machine meets both; the first round warms up.
+  // Alternating, so that a slow moment of the machine affects both; the first round warms up.
   for (let round = 0; round < ROUNDS; round += 1) {
     const fewRun = judge(few, round);
     if (round > 0) fewRuns.push(fewRun);

@@ -1,10 +1,10 @@
 /**
- * A client for load: raw sockets and as little work as possible, because the generator shares the machine with what
- * it measures. Packets are built once; what comes is cut, not parsed.
+ * A load client on raw sockets that does as little work as possible, because the generator shares the machine with what
+ * it measures. Packets are built once; incoming packets are split but not parsed.
  */
 import { connect, type Socket } from 'node:net';
 
-/** A packet that came: the first byte and where its body lies. Valid during the call only. */
+/** An incoming packet: its first byte and where its body lies. Valid only during the call. */
 export type OnPacket = (first: number, chunk: Buffer, start: number, end: number) => void;
 
 function remainingLength(length: number): number[] {
@@ -26,7 +26,7 @@ function text(value: string): Buffer {
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes]);
 }
 
-/** CONNECT with a clean session, keepalive off. */
+/** CONNECT with a clean session and no keepalive. */
 export function connectBytes(clientId: string, password?: string): Buffer {
   const credentials = password === undefined ? [] : [text(clientId), text(password)];
   const flags = 2 | (password === undefined ? 0 : 0xc0);
@@ -50,7 +50,7 @@ export function pubackBytes(id: number): Buffer {
   return Buffer.from([0x40, 2, id >> 8, id & 0xff]);
 }
 
-/** Many connections to one port need more than one source address: an address has 28,000 ports. */
+/** One source address has about 28,000 ports, so many connections to one port need several addresses. */
 const SOURCES = 8;
 let source = 0;
 
@@ -85,7 +85,7 @@ export class LoadClient {
     });
   }
 
-  /** Subscribes; resolves at SUBACK. What follows it goes to the next `onPacket`. */
+  /** Subscribes; resolves at SUBACK. Later packets go to the next `onPacket`. */
   subscribe(filters: string[], qos: 0 | 1): Promise<void> {
     return new Promise((resolve) => {
       this.onPacket = (first) => {
@@ -95,7 +95,7 @@ export class LoadClient {
     });
   }
 
-  /** Ends the connection with a reset: tens of thousands of ports in TIME-WAIT would slow down whoever comes next. */
+  /** Closes with a reset: tens of thousands of ports in TIME-WAIT would slow down the next run. */
   destroy(): void {
     this.onClose = () => {};
     this.socket.resetAndDestroy();
@@ -127,7 +127,7 @@ export class LoadClient {
   }
 }
 
-/** The p-th quantile of values, which are sorted in place. */
+/** The p-quantile; sorts `values` in place. */
 export function quantile(values: Float64Array, p: number): number {
   values.sort();
   return values[Math.min(values.length - 1, Math.floor(values.length * p))] ?? Number.NaN;

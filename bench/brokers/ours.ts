@@ -1,4 +1,4 @@
-/** Our broker by itself, on a free port, for benchmarks: structure is on disk before PUBACK. Prints its port. */
+/** Our broker alone, on a free port, for benchmarks: a structure is on disk before its PUBACK. Prints its port. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';

@@ -1,4 +1,4 @@
-/** Starts the brokers that are measured side by side, each a process of its own, and reads what they use. */
+/** Starts the brokers that are compared, each in its own process, and reads their CPU time and memory. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -46,13 +46,13 @@ export async function startPeer(name: PeerName): Promise<Peer> {
   };
 }
 
-/** CPU seconds that a process has used, user and system. */
+/** User and system CPU seconds of a process. */
 export function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
 }
 
-/** The same of a process and its children: Postgres has a process for each connection. */
+/** CPU seconds of a process and its children: Postgres has one process per connection. */
 export function treeCpuSeconds(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
     .trim()

@@ -1,4 +1,4 @@
-/** Aedes as its own page shows it, on a free port, for benchmarks. Prints its port. */
+/** Aedes as in its own README, on a free port, for benchmarks. Prints its port. */
 import { type AddressInfo, createServer } from 'node:net';
 import { Aedes } from 'aedes';
 

@@ -1,6 +1,6 @@
 /**
- * Seeded instances for choosing: subjects on one apparatus, versions 1.0.0 … n.0.0, every release requiring ranges of
- * a few other subjects. A hidden assignment satisfies everything, so that every instance has an optimum.
+ * Seeded instances for `choose`: subjects on one apparatus, versions 1.0.0 … n.0.0, where every release requires ranges
+ * of a few other subjects. A hidden assignment satisfies every requirement, so every instance has an optimum.
  */
 
 import { seededRandom } from '../../base/random.ts';
@@ -24,7 +24,7 @@ export interface Instance {
   demands: Demand[];
 }
 
-/** An instance of `subjects` × `versions`; `demandsEach` per release in the mean. */
+/** An instance of `subjects` × `versions` with `demandsEach` requirements per release on average. */
 export function makeInstance(seed: number, subjects: number, versions: number, demandsEach = 2): Instance {
   const random = seededRandom(seed);
   const below = (n: number): number => Math.floor(random() * n);
@@ -38,7 +38,7 @@ export function makeInstance(seed: number, subjects: number, versions: number, d
       for (const of of partners) {
         if (of === subject || random() > demandsEach / partners.length) continue;
         const width = 5 + below(Math.ceil(versions / 2));
-        // Versions of partners move together, more or less.
+        // Required versions rise roughly with the release's own version.
         const near = clamp(Math.round(hidden[of]! + (at - hidden[subject]!) * (0.5 + random())));
         let low = clamp(near - below(width));
         let high = clamp(low + width);

@@ -1,6 +1,6 @@
 /**
- * The same instances given to other solvers, with the first two criteria only (fewest downgrades, then fewest
- * changes): less than what `choose` settles. Each says the cost it found, or undefined when it stopped early.
+ * Other solvers on the same instances, with the first two criteria only (fewest downgrades, then fewest changes), which
+ * is less than `choose` optimizes. Each returns the cost it found, or undefined when it stopped early.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ export type PeerCost = [downgrades: number, changes: number] | undefined;
 
 export interface Peer {
   name: string;
-  /** Loads the solver: its time counts, as a program that uses it would wait for it. */
+  /** Loads the solver. This is timed, because a program that uses the solver would wait for it too. */
   load(): Promise<(instance: Instance) => Promise<PeerCost>>;
 }
 
@@ -31,12 +31,12 @@ export function installPeers(): void {
 
 const require = createRequire(new URL('../package.json', import.meta.url));
 
-/** A package of bench/node_modules, which the type check does not know. */
+/** Loads a package of bench/node_modules, which the type checker does not see. */
 async function load<T>(name: string): Promise<T> {
   return (await import(pathToFileURL(require.resolve(name)).href)) as T;
 }
 
-/** A downgrade outweighs every number of changes. */
+/** One downgrade outweighs any number of changes. */
 const DOWNGRADE_WEIGHT = 1_000;
 const costOf = (weighted: number): PeerCost => [
   Math.floor(Math.round(weighted) / DOWNGRADE_WEIGHT),
@@ -125,7 +125,7 @@ export const minisat: Peer = {
         clause(below(s, k + 1), [`moved${s}`]);
         formulas.push(`moved${s}`);
         weights.push(1);
-        // From the oldest there is no way down, and the solver does not know what no clause names.
+        // The oldest version has no downgrade, and the solver rejects a variable that occurs in no clause.
         if (k === 0) continue;
         formulas.push(`down${s}`);
         weights.push(DOWNGRADE_WEIGHT);
@@ -150,7 +150,7 @@ export const highs: Peer = {
   async load() {
     const solver = await (await load<Highs>('highs')).default();
     return async ({ installed, versions, demands }) => {
-      // g(s, k): at least k; g(s, 0) = 1 and g(s, versions) = 0 are left out of the text.
+      // g(s, k) means "version k or later"; the constants g(s, 0) = 1 and g(s, versions) = 0 are left out.
       const term = (sign: string, s: number, k: number): [string, number] =>
         k <= 0 ? ['', sign === '+' ? 1 : -1] : k >= versions ? ['', 0] : [` ${sign} g${s}_${k}`, 0];
       const rows: string[] = [];
@@ -201,7 +201,7 @@ interface Z3Package {
   init(): Promise<{ Context: new (name: string) => Z3Context }>;
 }
 
-/** Z3's optimizer, with the order encoding in SMT-LIB: its integers are slower and run out of WebAssembly's memory. */
+/** Z3's optimizer with the order encoding in SMT-LIB: its integers are slower and exhaust WebAssembly's memory. */
 export const z3: Peer = {
   name: 'Z3',
   async load() {

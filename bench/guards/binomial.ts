@@ -1,9 +1,9 @@
-/** Exact (Clopper–Pearson) 95 % bounds of a chance that was met `hits` times in `tries`. */
+/** Exact (Clopper–Pearson) 95 % bounds of a probability observed `hits` times in `tries`. */
 export function clopperPearson(hits: number, tries: number): [low: number, high: number] {
   return [hits === 0 ? 0 : bound(hits - 1, tries, 0.975), hits >= tries ? 1 : bound(hits, tries, 0.025)];
 }
 
-/** The chance at which at most `hits` have the probability `wanted`. */
+/** The probability of success at which at most `hits` have the probability `wanted`. */
 function bound(hits: number, tries: number, wanted: number): number {
   let [low, high] = [0, 1];
   for (let step = 0; step < 60; step++) {

@@ -1,4 +1,7 @@
-/** The campaigns that `bench guards` runs: innocent releases that must not be halted, and guilty ones to be found. */
+/**
+ * The campaigns that `bench guards` runs: innocent releases that must not be halted, and guilty ones that must be
+ * found.
+ */
 import type { World } from './simulation.ts';
 
 export interface Row {
@@ -8,7 +11,7 @@ export interface Row {
 
 const TARGETS = 400;
 
-/** Releases that change nothing. */
+/** Innocent releases. */
 export const INNOCENT: readonly Row[] = [
   { name: 'all on, drawn', world: { targets: TARGETS } },
   ...[0.02, 0.05, 0.1, 0.3].map((share) => ({
@@ -25,7 +28,7 @@ export const INNOCENT: readonly Row[] = [
   { name: '1.5 % of the installations fail', world: { targets: TARGETS, failing: 0.015 } },
 ];
 
-/** Releases that make a code five times, or twice, as frequent; the campaign is over within a day, or takes a week. */
+/** Releases that make a code five times or twice as frequent, in campaigns that take a day or a week. */
 export const GUILTY: readonly Row[] = [
   { name: 'x5, 0.1 a day, done within a day', world: { targets: TARGETS, theta: 5, hours: 1 } },
   {

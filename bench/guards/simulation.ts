@@ -1,7 +1,7 @@
 /**
  * Whole campaigns over simulated fleets, with the functions that decide in the center: the campaign's state machine,
- * the watch over codes and the guards. Orders wait for a maintenance window of up to a day, so that a campaign over 400
- * printers takes about a week; two weeks before it and the week after it are simulated as well.
+ * the watch over codes and the guards. Orders wait up to a day for a maintenance window, so that a campaign over 400
+ * printers takes about a week; the two weeks before it and the week after it are simulated too.
  */
 import { seededRandom } from '../../base/random.ts';
 import { CodeWatch, DAY_MS, dayOf, HOUR_MS, WEEK_MS } from '../../center/statistics/code-watch.ts';
@@ -17,25 +17,25 @@ import { CAMPAIGN_CODES_MAX } from '../../center/update/limits.ts';
 
 export interface World {
   targets: number;
-  /** Installations wait for so many hours at most; a day unless told otherwise. */
+  /** Longest wait of an installation for its window, hours; default one day. */
   hours?: number;
-  /** Share of the targets that is off for a week, from some moment in the three days around the start. */
+  /** Share of the targets that is off for a week, starting within the three days around the start. */
   offForAWeek?: number;
-  /** Share of each day that each printer is on: from `least` to all of it. */
+  /** Smallest share of the day that a printer is on; each printer has its own share, from this up to 1. */
   onAtLeast?: number;
-  /** Every start logs this besides. */
+  /** Every start also logs an entry of this severity. */
   logsAtStart?: 'info' | 'warning';
-  /** The busiest printers come first, instead of a draw. */
+  /** Busiest printers first instead of a random draw. */
   busiestFirst?: boolean;
   /** One site of ten loses its network in the middle of the campaign, and every printer there logs it. */
   siteFails?: boolean;
-  /** A tenth of the printers is of a model that isn't told, logs so many times as much, and comes first. */
+  /** A tenth of the printers is of a model that is not reported, logs this many times as much, and comes first. */
   unseenModel?: number;
-  /** All printers log more on working days, so many times as much as at the weekend. */
+  /** All printers log this many times as much on working days as at the weekend. */
   weekdays?: number;
-  /** How much more frequent the release makes the first code. */
+  /** Factor by which the release raises the rate of the first code. */
   theta?: number;
-  /** Events of the first code, a printer and day, on the average; the others are half and a quarter as frequent. */
+  /** Mean events of the first code per printer and day; the other codes are half and a quarter as frequent. */
   perDay?: number;
   /** Failure rate of the installations. */
   failing?: number;
@@ -44,7 +44,7 @@ export interface World {
 export interface Ended {
   state: CampaignRecord['state'];
   reason: string;
-  /** Kinds of findings, with the days after the first update at which they came. */
+  /** Kinds of findings, each with the days from the first update to the finding. */
   found: Map<string, number>;
   exposed: number;
   record: CampaignRecord;
@@ -52,9 +52,9 @@ export interface Ended {
 
 const START = 28 * DAY_MS + 8 * HOUR_MS;
 const BEFORE = START - 10 * DAY_MS;
-/** By then a campaign whose installations wait for a day is over, and so is the week after it. */
+/** Long enough for a campaign whose installations wait up to a day, and the week after it. */
 const DAYS_MAX = 20;
-/** The same for one that is over within a day. */
+/** Long enough for a campaign that ends within a day, and the week after it. */
 const DAYS_QUICK_MAX = 9;
 const CODES = ['J-7201', 'J-1100', 'C-2557'];
 const SITES = 10;
@@ -71,13 +71,13 @@ interface Printer {
 
 type Happening = { at: number; printer: Printer } & (
   | { kind: 'on' | 'off' }
-  /** `real`: it counts whether or not the release makes the code more frequent; else only with the release. */
+  /** `real`: it happens with any release; otherwise only because of this one. */
   | { kind: 'event'; code: string; real: boolean; always?: boolean }
   | { kind: 'install' }
   | { kind: 'end' }
 );
 
-/** Runs one campaign to its end and a week further. */
+/** Runs one campaign to its end and a week beyond. */
 export function simulate(world: World, seed: number): Ended {
   const random = seededRandom(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
@@ -155,12 +155,12 @@ function endOf(world: World): number {
   return START + ((world.hours ?? 24) <= 1 ? DAYS_QUICK_MAX : DAYS_MAX) * DAY_MS;
 }
 
-/** When the next event of a Poisson process is. */
+/** Time of the next event of a Poisson process. */
 function gap(at: number, rate: number, random: () => number): number {
   return at - Math.log(1 - random()) / rate;
 }
 
-/** When a printer is on. */
+/** Spans during which a printer is on. */
 function onSpans(world: World, random: () => number): [number, number][] {
   const end = endOf(world);
   if (world.offForAWeek !== undefined && random() < world.offForAWeek) {
@@ -205,7 +205,7 @@ function play(
   const waiting = [...printers].sort((a, b) => a.order - b.order);
   const exposures = new Map<Printer, number>();
   let underWay = 0;
-  /** What follows from what happens; few at a time. */
+  /** Events that follow from other events; never many at a time. */
   const later: Happening[] = [];
   const dispatch = (at: number) => {
     for (;;) {
@@ -214,7 +214,7 @@ function play(
       let given = 0;
       for (let place = 0; place < waiting.length && given < room; ) {
         const printer = waiting[place] as Printer;
-        // Canaries are printers that are there.
+        // Canaries must be online.
         if (record.stage === 'canaries' && !printer.online) {
           place++;
           continue;
@@ -278,7 +278,7 @@ function play(
           printer.changedAt = at;
           happen({ type: 'changed', paired }, at);
         }
-        // It has restarted.
+        // It restarted.
         watch.presence(printer.name, false, at);
         watch.presence(printer.name, true, at);
         printer.online = true;

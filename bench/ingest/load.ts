@@ -1,12 +1,12 @@
 /**
- * The load generator as a process of its own. Reads its orders as one JSON line from stdin, connects, prints `ready`,
+ * The load generator as a separate process. Reads its parameters as one JSON line from stdin, connects, prints `ready`,
  * waits for a second line, sends everything and prints how long it took until the last PUBACK.
  */
 import { createInterface } from 'node:readline';
 import { downlinkFilters, printerTopic } from '../../schemas/topics.ts';
 import { encodeEntries, encodePublish, RawPrinter } from './raw-printer.ts';
 
-/** What the load generator is told. */
+/** Parameters of the load generator. */
 export interface LoadOrders {
   host: string;
   port: number;
@@ -14,7 +14,7 @@ export interface LoadOrders {
   messagesPerPrinter: number;
   entriesPerMessage: number;
   window: number;
-  /** Subscribe to the own downlinks, as real printers do. */
+  /** Subscribe to the printer's own downlinks, as real printers do. */
   downlinks: boolean;
   /** Published first by every printer; not measured. */
   structure?: object;
@@ -38,8 +38,8 @@ for (const { id, password } of orders.printers) {
   printers.push(printer);
 }
 const { entriesPerMessage, messagesPerPrinter } = orders;
-// The last entry happens now: rules conclude other things from a log that is days old than from one that is reported
-// as it grows, and the benchmark must not depend on the day on which it is run.
+// The last entry happens now: rules treat a log that is days old differently from one that is reported as it grows, and
+// the benchmark must not depend on the day on which it runs.
 const zero_ms = Date.now() - messagesPerPrinter * entriesPerMessage * 1_000;
 const messages = orders.printers.map(({ id }) =>
   Array.from({ length: messagesPerPrinter }, (_, index) =>

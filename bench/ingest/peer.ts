@@ -1,6 +1,6 @@
 /**
- * What one would build without this product: an mqtt.js consumer that writes to Postgres, with one insert a message or
- * with the messages that came meanwhile in one statement. It checks nothing and judges nothing.
+ * What one would build without this product: an mqtt.js consumer that writes to Postgres, with one insert per message
+ * or one statement for all messages that arrived meanwhile. It checks and judges nothing.
  */
 import mqtt from 'mqtt';
 import pg from 'pg';

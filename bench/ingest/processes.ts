@@ -1,4 +1,4 @@
-/** Processes of a benchmark: started, spoken to by lines, their CPU time read from /proc. */
+/** Processes of a benchmark: started, controlled by lines on stdin and stdout, their CPU time read from /proc. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -40,7 +40,7 @@ export function startScript(file: URL, args: string[] = []): LineProcess {
 interface Times {
   pid: number;
   parent: number;
-  /** Own, and that of children that have ended. */
+  /** CPU time of the process and of its children that have ended. */
   cpu_s: number;
 }
 
@@ -54,12 +54,12 @@ function timesOf(pid: number): Times | undefined {
     const cpu = [11, 12, 13, 14].reduce((sum, index) => sum + (fields[index] as number), 0);
     return { pid, parent: fields[1] as number, cpu_s: cpu / TICKS_PER_S };
   } catch {
-    // It has ended meanwhile.
+    // It ended meanwhile.
     return undefined;
   }
 }
 
-/** CPU seconds that these processes and all their descendants have used. */
+/** CPU seconds of these processes and all their descendants. */
 export function cpuSeconds(roots: number[]): number {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

@@ -1,6 +1,6 @@
 /**
- * A printer reduced to its socket: packets encoded beforehand, a window of them unacknowledged, acknowledgements
- * counted. It costs the machine so little that what is measured is the other side.
+ * A printer reduced to its socket: packets encoded beforehand, a window of unacknowledged messages, acknowledgements
+ * counted. It uses so little CPU that the other side dominates the measurement.
  */
 import { connect, type Socket } from 'node:net';
 import mqttPacket from 'mqtt-packet';
@@ -12,9 +12,9 @@ export interface RawPrinterOptions {
   id: string;
   /** Undefined: no user name either. */
   password: string | undefined;
-  /** Filters to subscribe to with QoS 1; what arrives is acknowledged and thrown away. */
+  /** Filters to subscribe to with QoS 1; deliveries are acknowledged and discarded. */
   filters: string[];
-  /** Messages sent and not yet acknowledged. */
+  /** Messages sent but not yet acknowledged. */
   window: number;
   /** Called for every PUBACK with the index of its message. */
   onAcknowledged?(index: number): void;
@@ -22,7 +22,7 @@ export interface RawPrinterOptions {
 
 const PACKET_IDS = 65_535;
 
-/** A PUBLISH with QoS 1, its packet id to be set by `setId`. */
+/** A PUBLISH with QoS 1; `setId` sets its packet id. */
 export function encodePublish(topic: string, payload: string | Buffer, retain = false): Buffer {
   return mqttPacket.generate({
     cmd: 'publish',
@@ -36,8 +36,8 @@ export function encodePublish(topic: string, payload: string | Buffer, retain = 
 }
 
 /**
- * A batch of entries as the wire has it: `count` entries from `from` on, one a second.
- * @param zero_ms when the entry before the first happened, ms since the epoch
+ * A batch of `count` entries in wire format, starting at `from`, one per second.
+ * @param zero_ms time of the entry before the first, ms since the epoch
  */
 export function encodeEntries(
   printer: string,
@@ -86,7 +86,7 @@ export class RawPrinter {
     socket.on('close', () => this.#failed?.(new Error(`${options.id}: the connection was closed`)));
   }
 
-  /** How many messages were acknowledged. */
+  /** Number of acknowledged messages. */
   get acknowledged(): number {
     return this.#acknowledged;
   }
@@ -119,7 +119,7 @@ export class RawPrinter {
     return printer;
   }
 
-  /** Sends messages in their order; resolves when all are acknowledged, rejects when the connection ends before. */
+  /** Sends messages in order; resolves when all are acknowledged, rejects when the connection ends before. */
   send(messages: Buffer[]): Promise<void> {
     this.#base += this.#messages.length;
     this.#messages = messages;

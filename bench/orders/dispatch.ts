@@ -12,17 +12,17 @@ import { openRepository } from '../../releases/repository.ts';
 import { testRedis } from '../../tests/harness/orders.ts';
 
 const silent = pino({ level: 'silent' });
-/** Jobs handed over in one call, as a campaign does it. */
+/** Jobs added in one call, as a campaign does it. */
 const BULK = 500;
 
 export interface Dispatched {
-  /** Orders a second, by round. */
+  /** Orders per second, by round. */
   platen: number[];
-  /** Jobs a second, by round. */
+  /** Jobs per second, by round. */
   bare: number[];
 }
 
-/** Jobs that do nothing, added in bulk and processed by one worker. */
+/** Empty jobs, added in bulk and processed by one worker. */
 async function bareRound(
   connection: { postgres: string } | { redis: string },
   jobs: number,
@@ -140,7 +140,7 @@ async function platenRound(
   return orders / seconds;
 }
 
-/** Measures one backend, the two sides in turns. */
+/** Measures one backend; the two sides take turns. */
 export async function measureDispatch(
   backend: 'postgres' | 'redis',
   folder: string,
@@ -152,7 +152,7 @@ export async function measureDispatch(
   const connection = redis ? { redis: redis.url } : { postgres: store.database.url };
   const result: Dispatched = { platen: [], bare: [] };
   try {
-    // Once to warm up, unmeasured: plans, pools, compiled code.
+    // One unmeasured warm-up round: query plans, pools, compiled code.
     await bareRound(connection, Math.min(orders, 500));
     await platenRound(store, connection, folder, Math.min(orders, 500));
     for (let round = 0; round < rounds; round++) {

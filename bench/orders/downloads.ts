@@ -9,12 +9,12 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../../tests/harness/orders.ts';
 
 export interface Downloads {
-  /** MiB a second, by round. */
+  /** MiB per second, by round. */
   platen: number[];
   nginx: number[];
 }
 
-/** The product's HTTP server in a process of its own, as nginx is. */
+/** The product's HTTP server in its own process, like nginx. */
 async function startServer(root: string): Promise<{ port: number; stop(): Promise<void> }> {
   const child: ChildProcess = fork(fileURLToPath(new URL('./serve.ts', import.meta.url)), [root], {
     execArgv: ['--import', 'tsx'],
@@ -76,8 +76,8 @@ http { access_log off; sendfile on; ${temp.join(' ')}
 }
 
 /**
- * One printer: asks for the image over a socket of its own and reads it to its end, checking length and, for a few of
- * them, the hash, so that the client costs as little as it can.
+ * One printer: requests the image over its own socket and reads it to the end. Every printer checks the length and only
+ * a few check the hash, so that the client costs as little as possible.
  */
 function fetchRaw(port: number, path: string, length: number, sha256: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -114,7 +114,7 @@ function fetchRaw(port: number, path: string, length: number, sha256: string | u
   });
 }
 
-/** 500 printers at once; MiB a second. */
+/** 500 printers at once; MiB per second. */
 async function round(port: number, printers: number, length: number, sha256: string): Promise<number> {
   const started = performance.now();
   await Promise.all(
@@ -125,7 +125,7 @@ async function round(port: number, printers: number, length: number, sha256: str
   return (printers * length) / 2 ** 20 / ((performance.now() - started) / 1000);
 }
 
-/** @param program nginx's file */
+/** @param program path of nginx */
 export async function measureDownloads(
   program: string,
   folder: string,
@@ -135,7 +135,7 @@ export async function measureDownloads(
 ): Promise<Downloads> {
   const root = join(folder, 'images');
   mkdirSync(join(root, 'acme.engine'), { recursive: true });
-  // nginx gives up root and must still reach the files.
+  // nginx drops root and must still be able to read the files.
   for (const each of [folder, root, join(root, 'acme.engine')]) chmodSync(each, 0o755);
   const image = randomBytes(length);
   writeFileSync(join(root, 'acme.engine', '2.5.0.bin'), image, { mode: 0o644 });

@@ -1,12 +1,12 @@
-/** The programs of other packages that a benchmark compares with. */
+/** Third-party programs that benchmarks compare with. */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const PACKAGES = new URL('../../deploy/packages.json', import.meta.url);
-/** Where Debian keeps servers; not on the PATH of everybody. */
+/** Where Debian installs servers; not on every user's PATH. */
 const SERVER_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
 
-/** Programs are not there; the message says what to type. */
+/** Programs are missing; the message names the command that installs them. */
 export class MissingPrograms extends Error {}
 
 function find(program: string, folders: readonly string[]): string | undefined {
@@ -17,7 +17,7 @@ function find(program: string, folders: readonly string[]): string | undefined {
         accessSync(file, constants.X_OK);
         return true;
       } catch {
-        // Not in this folder: the next one may have it.
+        // Not in this folder; try the next.
         return false;
       }
     });
@@ -25,7 +25,7 @@ function find(program: string, folders: readonly string[]): string | undefined {
 
 /**
  * Looks for the programs before anything is measured.
- * @returns the file of each
+ * @returns the path of each
  * @throws MissingPrograms
  */
 export function needPrograms<Name extends string>(

@@ -1,4 +1,4 @@
-/** The product's HTTP server alone: serves a folder under /repository/ and tells its port to who started it. */
+/** The product's HTTP server alone: serves a folder under /repository/ and reports its port to the parent process. */
 import { pino } from 'pino';
 import { startHttp } from '../../center/http/server.ts';
 import { createRegistry } from '../../center/metrics.ts';

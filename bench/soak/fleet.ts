@@ -1,6 +1,7 @@
 /**
- * The printers of the soak, a process of their own so that what they cost isn't measured as the product's. Reads its
- * orders as one JSON line from stdin, starts the fleet, and answers every further line with its figures since the last.
+ * The printers of the soak, in their own process so that their cost is not attributed to the product. Reads its
+ * parameters as one JSON line from stdin, starts the fleet, and answers every further line with its figures since the
+ * last.
  */
 import { createInterface } from 'node:readline';
 import { createUpdater } from '../../agent/updater/updater.ts';
@@ -9,7 +10,7 @@ import { Latencies } from '../../device-sim/latencies.ts';
 import { checkScenario, planFleet } from '../../device-sim/scenario.ts';
 import { tufTrust } from '../../releases/trust.ts';
 
-/** What the process is told. */
+/** Parameters of the process. */
 export interface FleetOrders {
   url: string;
   scenario: unknown;
@@ -19,7 +20,7 @@ export interface FleetOrders {
   root: string;
 }
 
-/** What it answers. */
+/** The answer to each line. */
 export interface FleetMinute {
   online: number;
   connects: number;

@@ -1,6 +1,6 @@
 /**
- * Who works with the center during a soak: operators that ask over MQTT and HTTP, people that sign in and out, readers of
- * events that come and go, and campaigns that begin and end.
+ * The users of the center during a soak: operators who send requests over MQTT and HTTP, people who sign in and out,
+ * event readers that come and go, and campaigns that begin and end.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OperatorClient } from '../../cli/operator-client.ts';
@@ -11,7 +11,7 @@ import { EventReader, Web } from '../../tests/harness/web.ts';
 const ASK_EVERY_MS = 400;
 const CAMPAIGN_EVERY_MS = 60_000;
 const CAMPAIGN_LOOK_MS = 2_000;
-/** Every so many campaigns one is aborted while it runs. */
+/** One in this many campaigns is aborted while it runs. */
 const ABORT_EACH = 4;
 const ABORT_AFTER_MS = 6_000;
 const READERS = 4;
@@ -42,7 +42,7 @@ export interface Asked {
 export class Operators {
   readonly campaigns = { begun: 0, finished: 0, aborted: 0 };
   events = 0;
-  /** What went wrong, at most FAILURES_MAX of them. */
+  /** Failures, at most FAILURES_MAX. */
   readonly failures: string[] = [];
   readonly #operator: OperatorClient;
   readonly #web: Web;
@@ -58,7 +58,7 @@ export class Operators {
     http: string;
     token: string;
     admin: { username: string; password: string };
-    /** Some printer, another each time. */
+    /** A printer, a different one on each call. */
     printer: () => string;
     /** Prefixes of printers for campaigns. */
     groups: Generator<string>;
@@ -107,7 +107,7 @@ export class Operators {
     }
   }
 
-  /** Resolves to whether it goes on. */
+  /** Resolves to false when the soak has ended. */
   async #wait(ms: number): Promise<boolean> {
     const { signal } = this.#end;
     await sleep(ms, undefined, { signal }).catch(() => undefined);
@@ -132,7 +132,7 @@ export class Operators {
     });
   }
 
-  /** A reader of events that goes and comes back, and now and then goes on where it was. */
+  /** An event reader that disconnects and reconnects, and sometimes resumes from its last event. */
   async #read(index: number): Promise<void> {
     let last: string | undefined;
     await this.#repeat(READER_MS / (index + 1), async () => {
@@ -170,7 +170,8 @@ export class Operators {
         this.campaigns.aborted++;
         return;
       }
-      // The next begins when this one has ended or a minute is over: what doesn't end is seen in the rows.
+      // The next begins when this one has ended or after a minute: a campaign that never ends shows up in the row
+      // counts.
       for (let waited_ms = 0; waited_ms < CAMPAIGN_EVERY_MS; waited_ms += CAMPAIGN_LOOK_MS) {
         if (!(await this.#wait(CAMPAIGN_LOOK_MS))) return;
         const { state, reason } = await this.#operator.call('campaigns.get', { id, limit: 1 });

@@ -1,17 +1,15 @@
-/** What is sampled of a product that runs: its process, its metrics, and the rows of its database that should end. */
+/** What is sampled of a running product: its process, its metrics, and rows of its database that should go away. */
 import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 
 const KIB_PER_MIB = 1_024;
 const MIB = 2 ** 20;
 
-/**
- * Rows that come and go. Each must not grow: what is left behind by work that ended is a leak, however small.
- */
+/** Rows that come and go. None may grow: a row left behind by finished work is a leak, however small. */
 const ROWS: Record<string, string> = {
   rows_orders_open: 'SELECT count(*)::int FROM executions WHERE ended_at IS NULL',
   rows_orders_to_publish: 'SELECT count(*)::int FROM executions WHERE publish_due',
-  // An aborted campaign may be taken up again: its printers go on waiting, and are no leak.
+  // An aborted campaign may be resumed: its printers keep waiting, which is no leak.
   rows_targets_open: `SELECT count(*)::int FROM campaign_targets t JOIN campaigns c ON c.id = t.campaign
     WHERE t.state IN ('waiting', 'dispatched') AND c.state <> 'aborted'`,
   rows_targets_of_ended: `SELECT count(*)::int FROM campaign_targets t JOIN campaigns c ON c.id = t.campaign
@@ -57,7 +55,7 @@ export class Probe {
     };
   }
 
-  /** Figures of its own metrics. */
+  /** Some of its own metrics. */
   async metrics(): Promise<{ heap_mib: number; external_mib: number; loop_p99_ms: number; online: number }> {
     const text = await (await fetch(`${this.#http}/metrics`)).text();
     const read = (name: string) => {

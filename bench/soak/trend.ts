@@ -1,6 +1,6 @@
 /**
- * Whether a figure that was sampled each minute is flat. The slope is the median of the slopes between all pairs of
- * samples (Theil-Sen), so that a minute in which the machine was busy with something else doesn't move it. Pure.
+ * Whether a figure that is sampled each minute is flat. The slope is the median of the slopes between all pairs of
+ * samples (Theil-Sen), so that a minute in which the machine was busy does not shift it. Pure.
  */
 
 export interface Sample {
@@ -9,7 +9,7 @@ export interface Sample {
 }
 
 export interface Bound {
-  /** Growth in an hour that still counts as flat: the larger of this share of the median and of `least`. */
+  /** Hourly growth that still counts as flat: the larger of this share of the median and of `least`. */
   share: number;
   least: number;
 }
@@ -34,7 +34,7 @@ function median(values: number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
-/** The trend of samples in the order of their minutes. A figure that falls is flat: only growth never ends. */
+/** The trend of samples in the order of their minutes. A falling figure counts as flat: only growth is a leak. */
 export function trendOf(samples: Sample[], bound: Bound): Trend {
   const slopes: number[] = [];
   for (const [index, from] of samples.entries()) {

@@ -1,7 +1,10 @@
-/** What the soak is played in: a catalog of two releases, a rule that opens and clears, printers that misbehave a little. */
+/**
+ * The world of the soak: a catalog of two releases, a rule whose trouble opens and clears, and printers that misbehave
+ * a little.
+ */
 import { engineCatalog, enginePrinters } from '../../tests/harness/engine-catalog.ts';
 
-/** A campaign has the printers of one prefix: of `soak-0001`, `soak-00`, a hundred at most. */
+/** A campaign covers the printers that share a prefix (`soak-00` for `soak-0001`), a hundred at most. */
 const GROUP_DIGITS = 2;
 
 export const CATALOG = engineCatalog('soak.1', [{ version: '2.4.0' }, { version: '2.5.0' }]);
@@ -27,7 +30,7 @@ function jammingOf(printers: number): number {
   return Math.max(1, Math.round(printers / 20));
 }
 
-/** Every 20th printer jams so often that its trouble opens and clears again and again; the others say little. */
+/** Every 20th printer jams so often that its trouble opens and clears again and again; the others log little. */
 export function soakScenario(printers: number): object {
   const population = {
     ...enginePrinters('2.4.0'),
@@ -67,7 +70,7 @@ export function soakScenario(printers: number): object {
   };
 }
 
-/** The prefixes of the groups, in turn for ever. */
+/** The prefixes of the groups, endlessly in turn. */
 export function* groupsOf(printers: number): Generator<string, never> {
   const calm = printers - jammingOf(printers);
   const digits = Math.max(GROUP_DIGITS, String(calm).length);
