@@ -1,11 +1,13 @@
-/** As much of a browser as signing in over two sites needs: cookies of each site, and redirects one at a time. */
+/**
+ * The part of a browser that signing in across two sites needs: cookies per site, and redirects followed one at a time.
+ */
 
 export interface Visit {
   code: number;
   url: URL;
   text: string;
   headers: Headers;
-  /** Where the answer sends the browser, by a redirect. */
+  /** Target of the redirect, if any. */
   next: URL | undefined;
 }
 
@@ -13,7 +15,7 @@ export class Browser {
   /** By site, then by name. */
   readonly cookies = new Map<string, Map<string, string>>();
 
-  /** The cookies that a site is sent. */
+  /** The cookies sent to a site. */
   cookieOf(site: string): string {
     return [...(this.cookies.get(new URL(site).host) ?? [])]
       .map(([name, value]) => `${name}=${value}`)
@@ -49,7 +51,7 @@ export class Browser {
     };
   }
 
-  /** Goes on as long as it is sent on, up to an address for which `until` holds: that is not visited. */
+  /** Follows redirects until there are none or `until` holds for the next address, which is then not visited. */
   async follow(visit: Visit, until: (url: URL) => boolean): Promise<Visit> {
     let now = visit;
     for (let hops = 0; now.next && !until(now.next); hops++) {

@@ -1,6 +1,6 @@
 /**
- * The real order and campaign services over a real Postgres, with printers in memory that do as they are told. The
- * services can be killed: whatever they had in memory is gone, and what follows is read from the database.
+ * The real order and campaign services over a real Postgres, with printers in memory that behave as the test says. The
+ * services can be killed: their memory is lost, and they continue from the database.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -23,19 +23,19 @@ import { checkSchema } from '../../schemas/validate.ts';
 import { engineCatalog } from './engine-catalog.ts';
 import { eventually, silent, type TestStore, testStore, testStructure } from './orders.ts';
 
-/** What a printer does with an order: the reports that it sends, then the engine version that it shows. */
+/** How a printer handles an order: the reports it sends, then the engine version it reports. */
 export type Behaviour = (
   printer: string,
   order: Order,
 ) => { reports: UpdateReport['state'][]; shows?: string; code?: string };
 
-/** Installs what it is ordered. */
+/** Installs what it is ordered to install. */
 export const good: Behaviour = (_printer, order) => ({
   reports: ['accepted', 'downloading', 'verified', 'installing', 'self-testing', 'claimed'],
   shows: order.steps.at(-1)?.to ?? '',
 });
 
-/** Fails its self-test and puts everything back. */
+/** Fails its self-test and rolls back. */
 export const bad: Behaviour = () => ({
   reports: ['accepted', 'verified', 'installing', 'rolled-back'],
   code: 'update/self-test-failed',
@@ -46,7 +46,7 @@ export const idle: Behaviour = () => ({ reports: ['accepted'] });
 
 const ENGINE = 'engine:acme.engine';
 
-/** The catalog of these tests, with releases that are withdrawn in it. */
+/** The catalog of these tests, with the given releases withdrawn. */
 function catalogWith(withdrawn: ReadonlySet<string>) {
   const releases = [
     { version: '2.4.0' },
@@ -62,7 +62,7 @@ function catalogWith(withdrawn: ReadonlySet<string>) {
   return catalog;
 }
 
-/** The services of one life of the center. */
+/** The services from one start of the center to the next. */
 interface Life {
   orders: OrderService;
   campaigns: Campaigns;
@@ -70,30 +70,30 @@ interface Life {
   kill(): Promise<void>;
 }
 
-/** Brings a structure to the orders, with those that its printer has, as the product does. */
+/** Passes a structure to the order service with the printer's open executions, as the product does. */
 async function shown({ orders }: Life, printer: string, structure: Structure): Promise<void> {
   const executions = (await orders.store.active([printer])).map(({ id }) => id);
   await orders.onStructure(structure, executions);
 }
 
 export class CampaignFleet {
-  /** What printers do from now on. */
+  /** How printers behave from now on. */
   behave: Behaviour = () => ({ reports: [] });
   /** Printers in the order in which they began to install. */
   readonly installed: string[] = [];
-  /** Campaigns as they were published last. */
+  /** Each campaign as last published. */
   readonly documents = new Map<string, Campaign>();
   readonly told: { what: string; data: Record<string, unknown> }[] = [];
   readonly audited: { actor: string; method: string; params: Record<string, unknown> }[] = [];
-  /** Whether a lifted stop lets a campaign with this cause begin again. */
+  /** Whether lifting a stop may restart a campaign with this cause. */
   mayRestart: (cause: Cause | undefined) => boolean = () => true;
-  /** Awaited before an order goes out; what is published is '' when the order is taken back. */
+  /** Awaited before an order is published; the payload is '' when the order is withdrawn. */
   beforeOrder: (printer: string, payload: string) => Promise<void> | undefined = () => undefined;
-  /** Orders in the order in which they went out, with what is retained; '' is none. */
+  /** Published orders, in order; the payload is '' when the retained order is cleared. */
   readonly published: { printer: string; payload: string; at: number }[] = [];
-  /** Printers that are off: they find their order when they come back. */
+  /** Printers that are off: they receive their order when they come back. */
   readonly #off = new Set<string>();
-  /** What is retained for each printer. */
+  /** The retained order of each printer. */
   readonly #retained = new Map<string, Order>();
   readonly repository: LocalRepository;
   readonly #opened: TestStore;
@@ -142,7 +142,7 @@ export class CampaignFleet {
     return this.#life;
   }
 
-  /** Starts the services on what is in the database. */
+  /** Starts the services on the current database. */
   async start(): Promise<void> {
     const life = this.#open();
     this.#life = life;
@@ -151,7 +151,7 @@ export class CampaignFleet {
     life.corrections.start();
   }
 
-  /** Ends the services as a kill does: nothing is finished, what they were about to write or publish is lost. */
+  /** Ends the services as a kill does: nothing is finished, and pending writes and publishes are lost. */
   async kill(): Promise<void> {
     const life = this.#alive();
     this.#life = undefined;
@@ -270,7 +270,7 @@ export class CampaignFleet {
     this.campaigns.onReleases();
   }
 
-  /** Revokes a version of the engine in the repository, as another process does that holds its keys. */
+  /** Revokes a version of the engine in the repository, as another process with access to its keys would. */
   async revoke(version: string, why: string): Promise<void> {
     const key = (role: string) =>
       signingKey(readFileSync(join(this.#opened.folder, 'keys', `${role}.pem`), 'utf8'), role);
@@ -293,7 +293,7 @@ export class CampaignFleet {
     return names;
   }
 
-  /** Stores the verdict that a printer's engine is to get this version, as a judged structure has it. */
+  /** Stores a verdict that gives the printer's engine this version, as judging its structure would. */
   async judge(printer: string, to: string): Promise<Verdict> {
     const structure = await this.store.verdicts.currentStructure(printer);
     if (!structure) throw new Error(`${printer} has no structure`);
@@ -313,7 +313,7 @@ export class CampaignFleet {
     return verdict;
   }
 
-  /** Judges a printer and asks for what follows from it, as the product does. */
+  /** Judges a printer and requests the correction, as the product does. */
   async misfit(printer: string, to: string): Promise<void> {
     const verdict = await this.judge(printer, to);
     const structure = await this.store.verdicts.currentStructure(printer);
@@ -327,13 +327,13 @@ export class CampaignFleet {
     await this.#toService((life) => shown(life, printer, structure));
   }
 
-  /** The engine version that a printer shows. */
+  /** The engine version that a printer reported last. */
   async shows(printer: string): Promise<string | undefined> {
     const structure = await this.store.verdicts.currentStructure(printer);
     return structure?.units[0]?.software?.[0]?.version;
   }
 
-  /** Waits until a campaign does not run any more. */
+  /** Waits until a campaign is no longer running. */
   ended(id: string, msMax = 30_000): Promise<Campaign> {
     return eventually(async () => {
       const campaign = await this.campaigns.get(id);
@@ -359,7 +359,7 @@ export class CampaignFleet {
     });
   }
 
-  /** Forgets orders, campaigns and everything that was concluded about releases. Only between two lives. */
+  /** Deletes orders, campaigns and all evidence about releases. Only while the services are down. */
   async forgetUpdates(): Promise<void> {
     if (this.#life) throw new Error('the services are running');
     await this.store.database.query(
@@ -371,7 +371,7 @@ export class CampaignFleet {
     this.published.length = 0;
   }
 
-  /** A printer takes an order and does as it is told to behave. */
+  /** A printer receives an order and follows `behave`. */
   #onOrder(printer: string, order: Order): void {
     if (this.#off.has(printer)) return;
     const key = `${order.execution}/${order.attempt}`;
@@ -411,7 +411,7 @@ export class CampaignFleet {
     }
   }
 
-  /** A message to the services, sent again until a life of them has taken it, as QoS 1 does. */
+  /** A message to the services, repeated until one run of them has handled it, as with QoS 1. */
   async #toService(say: (life: Life) => Promise<void>): Promise<void> {
     for (;;) {
       if (this.#isClosed) throw new Error('the fleet is closed');

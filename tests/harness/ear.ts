@@ -1,6 +1,4 @@
-/**
- * What an MQTT client has heard, and waiting for more of it.
- */
+/** Records what an MQTT client receives, and waits for more. */
 import type { MqttClient } from 'mqtt';
 
 /** How long a test waits for a message before it fails. */
@@ -12,7 +10,7 @@ export interface Heard {
   retained: boolean;
 }
 
-/** Keeps what a client hears, in its order. */
+/** Records the messages of a client, in order. */
 export class Ear {
   readonly heard: Heard[] = [];
   readonly #wake = new Set<() => void>();
@@ -24,14 +22,14 @@ export class Ear {
     });
   }
 
-  /** Every document heard on `topic` that was not waited for, oldest first; empty payloads left out. */
+  /** All documents received on `topic` that no `hear` has consumed, oldest first, without empty payloads. */
   all<T = Record<string, unknown>>(topic: string): T[] {
     return this.heard
       .filter((heard) => heard.topic === topic && heard.payload !== '')
       .map((heard) => JSON.parse(heard.payload) as T);
   }
 
-  /** The first message on `topic` (heard already or yet to come) of which `which` holds; it is then forgotten. */
+  /** The first message on `topic`, received already or yet to come, for which `which` holds; it is consumed. */
   async hear<T = Record<string, unknown>>(
     topic: string,
     which: (document: T) => boolean = () => true,
@@ -58,14 +56,14 @@ export class Ear {
         const topics = this.heard.map((heard) => `${heard.topic} ${heard.payload}`).join('\n');
         reject(new Error(`nothing fitting on ${topic} within ${ms} ms; heard:\n${topics}`));
       }, ms);
-      // Nobody may wait any more when the test has ended.
+      // A pending wait must not keep the process alive when the test has ended.
       timer.unref();
       this.#wake.add(wake);
     });
   }
 }
 
-/** Waits until `probe` gives something, asking again every 100 ms. */
+/** Calls `probe` every 100 ms until it returns something. */
 export async function eventually<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
   what: string,

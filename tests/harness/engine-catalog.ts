@@ -1,4 +1,6 @@
-/** The world of campaigns: one printer model with a controller, and an engine whose releases a test chooses. */
+/**
+ * The catalog of the campaign tests: one printer model with a controller, and an engine whose releases a test chooses.
+ */
 import type { Catalog } from '../../schemas/types.ts';
 
 type Release = NonNullable<Catalog['software']>[number]['releases'][number];
@@ -22,7 +24,7 @@ export function engineCatalog(catalog: string, releases: Release[]) {
   } satisfies Catalog;
 }
 
-/** Such printers in a scenario, with the engine's version that they begin with. */
+/** Such printers in a scenario, with the engine version they start with. */
 export function enginePrinters(engine: string) {
   return {
     apparatus: { model: 'C360', software: [CONTROLLER] },

@@ -1,6 +1,6 @@
 /**
- * Preloaded into a process (`--import`): `globalThis.failing.fsync` and `.rename`, set to true, make those calls fail as on a
- * device with errors. What was written before stays in the file, as it does there.
+ * Preloaded into a process (`--import`): while `globalThis.failing.fsync` or `.rename` is true, those calls fail as on
+ * a device with I/O errors. Data written before stays in the file, as on a real device.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';

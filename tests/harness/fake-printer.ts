@@ -1,6 +1,6 @@
 /**
- * A printer for the updater's tests: a driver over a structure in memory that can be told to fail, and an agent's
- * context around it. "Power loss" is an exception out of the journal after which nothing of the old updater runs on.
+ * A printer for the updater's tests: a driver over a structure in memory that can be made to fail, and an agent's
+ * context around it. A power loss is an exception thrown by the journal, after which nothing of the old updater runs.
  */
 import { pino } from 'pino';
 import type { Driver, Image, PrinterStructure } from '../../agent/driver.ts';
@@ -16,7 +16,7 @@ export interface FakePrinter {
   done: string[];
   printing: boolean;
   restarts: number;
-  /** Sessions that were begun without a restart. */
+  /** Sessions begun without a restart. */
   sessions: number;
   fail: { install?: string; selfTest?: string; rollback?: string };
 }
@@ -87,7 +87,7 @@ export interface FakeContext extends UpdaterContext {
   reports: UnnumberedReport[];
   /** Resolves when a report in one of these states has come. */
   until(...states: UpdateReport['state'][]): Promise<UnnumberedReport>;
-  /** Lets the clock run; timers that are due fire. */
+  /** Advances the clock; due timers fire. */
   advance(ms: number): void;
 }
 
@@ -121,7 +121,7 @@ export function fakeContext(printer: FakePrinter, folder?: string): FakeContext 
     now: () => nowMs,
     folder,
     after: (ms, task) => {
-      // Waits between tries of a download are real in these tests, only short.
+      // The waits between attempts of a download are real in these tests, only short.
       if (ms < 60_000) {
         const timer = setTimeout(task, Math.min(ms, 5));
         return () => clearTimeout(timer);

@@ -3,7 +3,7 @@ import type { SimulatedPrinterSpec } from '../../agent/drivers/simulated/model.t
 import type { UpdateReport } from '../../schemas/types.ts';
 import type { Machine, Setting } from './setting.ts';
 
-/** A printer of the story catalog: its model, controller, engine and what runs on it. */
+/** A printer of the story catalog: its model, controller, engine and their software. */
 export function apparatusOf(
   model: string,
   controller: string,
@@ -63,7 +63,7 @@ export class Fleet {
     this.#setting = setting;
   }
 
-  /** Adds a printer and waits until it was judged. */
+  /** Adds a printer and waits until it is judged. */
   async add(id: string, spec: SimulatedPrinterSpec): Promise<void> {
     const machine = await this.#setting.machine(id, { spec, seed: this.#machines.size + 1 });
     this.#machines.set(id, machine);
@@ -76,18 +76,18 @@ export class Fleet {
     return machine;
   }
 
-  /** What is installed on it in truth, whatever it says. */
+  /** The version that is really installed, whatever the printer reports. */
   version(id: string, subject: string): string | undefined {
     return this.machine(id).driver.model.version(subject);
   }
 
-  /** What it reported of updates. */
+  /** Its update reports. */
   reports(id: string): UpdateReport[] {
     return this.machine(id).heard<UpdateReport>('update');
   }
 }
 
-/** Starts printers and waits until all of them were judged. */
+/** Starts printers and waits until all of them are judged. */
 export async function fleetOf(setting: Setting, specs: Record<string, SimulatedPrinterSpec>): Promise<Fleet> {
   const fleet = new Fleet(setting);
   await Promise.all(Object.entries(specs).map(([id, spec]) => fleet.add(id, spec)));

@@ -1,11 +1,10 @@
-/** Folders for tests. */
 import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * A fresh temporary folder that others may enter: run by root, the embedded Postgres is another user, and below a
- * closed folder it would take a place that no test removes.
+ * A fresh temporary folder that other users may enter: when root runs the tests, the embedded Postgres runs as another
+ * user. Below a folder that it cannot enter it would choose another place, which no test removes.
  */
 export function temporaryFolder(prefix: string): string {
   const folder = mkdtempSync(join(tmpdir(), prefix));

@@ -1,6 +1,4 @@
-/**
- * Parts that the tests of orders share: a database in a temporary folder, a Redis, a structure to begin with.
- */
+/** Shared by the tests of orders: a database in a temporary folder, a Redis, an initial structure. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -24,7 +22,7 @@ export interface TestStore {
   close(): Promise<void>;
 }
 
-/** A store on an embedded Postgres of its own. */
+/** A store on its own embedded Postgres. */
 export async function testStore(): Promise<TestStore> {
   const folder = temporaryFolder('platen-update-');
   await prepareDatabase(folder);
@@ -39,7 +37,7 @@ export async function testStore(): Promise<TestStore> {
   };
 }
 
-/** A real redis-server that keeps nothing, on a free port or on that of one that was closed. */
+/** A real redis-server without persistence, on a free port or on the port of one that was closed. */
 export async function testRedis(again?: string): Promise<{ url: string; close(): Promise<void> }> {
   const port = again === undefined ? await freePort() : Number(new URL(again).port);
   const child: ChildProcess = spawn(
@@ -64,7 +62,7 @@ export async function testRedis(again?: string): Promise<{ url: string; close():
   };
 }
 
-/** The structure of a printer that the tests' releases fit. */
+/** The structure of a printer that fits the tests' releases. */
 export function testStructure(engine = '2.4.0', session = 's1', more: Partial<Structure> = {}): Structure {
   return {
     session,
@@ -84,7 +82,7 @@ export function testStructure(engine = '2.4.0', session = 's1', more: Partial<St
   };
 }
 
-/** Resolves when `look` gives something; fails after `msMax`. */
+/** Resolves when `look` returns something; fails after `msMax`. */
 export async function eventually<T>(
   look: () => T | undefined | Promise<T | undefined>,
   msMax = 100_000,
@@ -99,7 +97,7 @@ export async function eventually<T>(
 
 /**
  * Gives a printer an order, as a campaign does that has chosen it.
- * @returns the execution; undefined when the printer has an order already
+ * @returns the execution; undefined when the printer already has an order
  */
 export async function orderFor(
   orders: OrderService,

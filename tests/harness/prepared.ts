@@ -1,6 +1,6 @@
 /**
- * A database that is initialised and migrated once in a test run, and copied wherever a test begins with an empty one:
- * that takes a tenth of the second that Postgres needs to make it. Tests of a first start don't use it.
+ * A database that is initialised and migrated once per test run and copied wherever a test begins with an empty one:
+ * copying takes a tenth of the second that Postgres needs to create it. Tests of a first start don't use it.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { openDatabase } from '../../center/database/database.ts';
 
-/** Where the copy comes from; undefined outside of a test run. */
+/** Folder of the prepared database; undefined outside a test run. */
 async function preparedPostgres(): Promise<string | undefined> {
   const run = process.env['PLATEN_TEST_RUN'];
   if (run === undefined) return undefined;
@@ -22,7 +22,7 @@ async function preparedPostgres(): Promise<string | undefined> {
     try {
       renameSync(half, prepared);
     } catch (error) {
-      // Another worker was first, and its is as good.
+      // Another worker was first; its database is just as good.
       rmSync(half, { recursive: true, force: true });
       if (!existsSync(prepared)) throw error;
     }
@@ -30,13 +30,13 @@ async function preparedPostgres(): Promise<string | undefined> {
   return join(prepared, 'postgres');
 }
 
-/** Puts an empty database into a data folder that has none. Its identity is that of every such copy. */
+/** Puts an empty database into a data folder that has none. All copies have the same identity. */
 export async function prepareDatabase(dataFolder: string): Promise<void> {
   const target = join(dataFolder, 'postgres');
   if (existsSync(target)) return;
   const postgres = await preparedPostgres();
   if (postgres === undefined) return;
   mkdirSync(dataFolder, { recursive: true });
-  // Not `cpSync`: run by root, the files belong to another user, and must after it too.
+  // Not `cpSync`: when root runs the tests, the files belong to another user and must keep their owner.
   execFileSync('cp', ['-a', postgres, target]);
 }

@@ -1,6 +1,6 @@
 /**
- * A printer for tests, with nothing of the agent in it: an MQTT client that publishes what the contract says and keeps
- * what it hears.
+ * A printer for tests without any code of the agent: an MQTT client that publishes what the contract specifies and
+ * records what it receives.
  */
 import { randomUUID } from 'node:crypto';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -8,7 +8,7 @@ import { downlinkFilters, printerTopic } from '../../schemas/topics.ts';
 import type { ErrorBatch, LogEntry, Presence, Structure, Verdict } from '../../schemas/types.ts';
 import { Ear } from './ear.ts';
 
-/** The structure of the wire contract's example, at home in the sample catalog. */
+/** The structure of the wire contract's example, which the sample catalog covers. */
 export function sampleStructure(change: Partial<Structure> = {}): Structure {
   return {
     session: '01JD',
@@ -67,7 +67,10 @@ export class TestPrinter {
     this.ear = new Ear(client);
   }
 
-  /** Connects and subscribes its own downlinks; `will` is the presence that the broker publishes when it is cut off. */
+  /**
+   * Connects and subscribes to its own downlinks; `will` is the presence that the broker publishes when the connection
+   * is lost.
+   */
   static async connect(url: string, id: string, password: string, will?: Presence): Promise<TestPrinter> {
     const client = await mqtt.connectAsync(
       url,
@@ -94,7 +97,7 @@ export class TestPrinter {
     return printer;
   }
 
-  /** Publishes anything on one of its uplinks; resolves at the PUBACK. */
+  /** Publishes any payload on one of its uplinks; resolves at the PUBACK. */
   async say(topic: string, payload: string | Buffer | object, retain = false): Promise<void> {
     const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload);
     await this.client.publishAsync(topic, bytes, { qos: 1, retain });

@@ -1,6 +1,4 @@
-/**
- * The product as a real process for tests: on free ports, with a data folder of its own, ended by its process id.
- */
+/** The product as a real process for tests: on free ports, with its own data folder, ended by its process id. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +12,7 @@ import { WITH_TYPES } from './run/with-types.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const READY_MS_MAX = 90_000;
 
-/** One line of pino's JSON. */
+/** A line of pino's JSON. */
 export interface LogLine {
   level: number;
   msg?: string;
@@ -22,12 +20,12 @@ export interface LogLine {
 }
 
 export interface ProductOptions {
-  /** A folder that stays; without one a temporary one is made, and removed by `stop`. */
+  /** A data folder that is kept; by default a temporary one is made, which `stop` removes. */
   data?: string;
-  /** Behind `platen`, default `up`. */
+  /** Arguments of `platen`; default `up`. */
   args?: string[];
   env?: Record<string, string>;
-  /** Let the first start on the folder make the database, as a user's does; else a prepared one is copied there. */
+  /** Let the first start create the database, as for a user; by default a prepared one is copied there. */
   firstStart?: boolean;
 }
 
@@ -37,18 +35,18 @@ export interface RunningProduct {
   readonly http: string;
   readonly webSocket: string;
   readonly process: ChildProcess;
-  /** Every line logged so far. */
+  /** All lines logged so far. */
   readonly log: LogLine[];
   readonly admin: { username: string; password: string };
   /** Connects as the administrator; closed by `stop`. */
   operator(): Promise<OperatorClient>;
-  /** SIGTERM; resolves to the exit code. The data folder goes unless it was given. */
+  /** SIGTERM; resolves to the exit code. Removes the data folder unless it was passed in. */
   stop(): Promise<number | null>;
   /** SIGKILL to the process alone: its Postgres stays behind, as after a real crash. */
   kill(): Promise<void>;
 }
 
-/** Runs the command line to its end. */
+/** Runs a command to its end. */
 export function platen(
   args: string[],
   options: { env?: Record<string, string>; input?: string } = {},
@@ -130,7 +128,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Runnin
     });
   });
   const operators: OperatorClient[] = [];
-  // `platen broker` has them together.
+  // `platen broker` logs the addresses at the top level.
   const addresses = (ready['addresses'] ?? ready) as Record<string, unknown>;
   const mqtt = String(addresses['mqtt']);
   const admin = readCredentials(join(data, 'admin.json'));
@@ -154,7 +152,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Runnin
       await Promise.all(operators.map((operator) => operator.close()));
       child.kill('SIGTERM');
       const code = await exited;
-      // Whoever expected 0 sees why it is not.
+      // A test that expects 0 then shows why it failed.
       if (code !== 0) {
         process.stderr.write(`the product ended with ${code}: ${stderr} ${JSON.stringify(log.slice(-5))}\n`);
       }

@@ -1,7 +1,7 @@
 /**
- * Short random lives of the real order and campaign services over a real database: rules, verdicts, operators, joins,
- * revocations, printers that fail, fall back, fall silent and go away, and kills. What must never happen is read from
- * the database and from what went out.
+ * Short random runs of the real order and campaign services over a real database: rules, verdicts, operators, joins,
+ * revocations, printers that fail, fall back, fall silent and leave, and kills. The invariants are checked against the
+ * database and against what was published.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../base/random.ts';
@@ -14,7 +14,7 @@ import { bad, type CampaignFleet, good } from './campaign-fleet.ts';
 import { eventually } from './orders.ts';
 
 const VERSION = '2.5.0';
-/** A stop is timed before it is stored; an order made in between is taken back when it is. */
+/** A stop gets its time before it is stored; an order created in between is withdrawn when the stop is stored. */
 const STOP_STORED_MS = 1_000;
 const SOFTWARE = { id: 'acme.engine', range: VERSION };
 
@@ -28,7 +28,7 @@ export interface KillRun {
   got: number;
 }
 
-/** One run: a fleet of its own, some 14 things that happen, then quiet. */
+/** One run: a fresh fleet, 14 random actions, then quiet. */
 export async function killRun(fleet: CampaignFleet, seed: number): Promise<KillRun> {
   const random = seededRandom(seed);
   const below = (n: number) => Math.floor(random() * n);
@@ -109,7 +109,7 @@ export async function killRun(fleet: CampaignFleet, seed: number): Promise<KillR
   ];
   for (let step = 0; step < 14; step++) {
     const action = actions[step === 5 || step === 10 ? actions.length - 1 : below(actions.length)];
-    // What a person asks may be refused: nobody takes part, it is over already, the release was stopped.
+    // A person's request may be refused: no printer takes part, the campaign is over already, the release was stopped.
     await action?.().catch((error: Error & { code?: string }) => {
       if (error.code?.startsWith('request/') !== true) throw error;
     });
@@ -122,13 +122,13 @@ export async function killRun(fleet: CampaignFleet, seed: number): Promise<KillR
   return { seed, printers: names.length, fails, kills, got: installs.size };
 }
 
-/** The printer shows again what it ran before, and is judged. */
+/** The printer reports its previous version again, and is judged. */
 async function fallBack(fleet: CampaignFleet, printer: string): Promise<void> {
   await fleet.reports(printer, '2.4.0');
   await fleet.misfit(printer, VERSION);
 }
 
-/** Waits until nothing goes out any more. */
+/** Waits until nothing more is published. */
 async function quiet(fleet: CampaignFleet): Promise<void> {
   for (let before = -1; before !== fleet.published.length; ) {
     before = fleet.published.length;
@@ -136,7 +136,7 @@ async function quiet(fleet: CampaignFleet): Promise<void> {
   }
 }
 
-/** A release that is well reaches every printer that takes part, once nothing that a person stopped stands in its way. */
+/** A good release reaches every printer that takes part once everything that a person stopped is released again. */
 async function reachesEveryone(
   fleet: CampaignFleet,
   names: readonly string[],
@@ -162,7 +162,7 @@ async function reachesEveryone(
   await eventually(async () => ((await missing()).length === 0 ? true : undefined), 60_000);
 }
 
-/** @throws Error for whatever must never happen */
+/** @throws Error when an invariant is violated */
 async function check(
   fleet: CampaignFleet,
   revokedAt: ReadonlyMap<string, number>,

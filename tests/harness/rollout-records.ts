@@ -1,4 +1,4 @@
-/** What the simulated rollout keeps of printers, orders and campaigns, and the load that follows from it. */
+/** The simulated rollout's records of printers, orders and campaigns, and the load computed from them. */
 import type { CampaignRecord } from '../../center/update/campaigns/campaign-state.ts';
 import type { Load, Place } from '../../center/update/campaigns/dispatch-bounds.ts';
 import { goodOf, type ReleaseEvidence } from '../../center/update/campaigns/release-ledger.ts';
@@ -9,7 +9,7 @@ import type { PastOrder } from '../../center/update/orders/budget.ts';
 export interface Behaviour {
   /** Share of installations that are rolled back. */
   fails: number;
-  /** Share of those that are proven and are gone at the next start. */
+  /** Share of successful installations that are proven but gone at the next start. */
   flaps: number;
   /** Share of installations after which the printer is silent. */
   silent: number;
@@ -58,7 +58,7 @@ export interface SimCampaign {
   targets: Map<string, Target>;
   waiting: Target[];
   out: Set<Order>;
-  /** Orders of which something is to be taken in. */
+  /** Orders with changes that the campaign has not handled yet. */
   news: Set<Order>;
   stopped: number;
   excluded: number;
@@ -73,7 +73,7 @@ export interface WorldOptions {
   behaviour: Record<string, Behaviour>;
 }
 
-/** Orders of a campaign by configuration. */
+/** Orders of a campaign, by configuration. */
 export function strataLoad(campaign: Pick<SimCampaign, 'strata' | 'out'>): Map<string, Load> {
   const loads = new Map<string, Load>();
   for (const [stratum, { good }] of campaign.strata) loads.set(stratum, { active: 0, out: 0, good });

@@ -1,7 +1,7 @@
 /**
  * A fleet in memory under the whole update system: rules, verdicts, catalogs, joins, revocations, operators, failing,
- * flapping and silent printers, kills. What is decided is decided by the product's own pure functions; the world only
- * keeps what the database keeps, and checks at every order what must never happen.
+ * flapping and silent printers, kills. The product's own pure functions make the decisions; the world only stands in
+ * for the database and checks the invariants at every order.
  */
 import { seededRandom } from '../../base/random.ts';
 import { hostFor } from '../../center/update/campaigns/campaign-asks.ts';
@@ -45,7 +45,7 @@ export class RolloutWorld {
   readonly stops: Stop[] = [];
   readonly ledger = new Map<string, ReleaseEvidence>();
   readonly ruleSince = new Map<string, number>();
-  /** Printers on which a release was ever installed, and on which it ever was offered. */
+  /** Printers on which a release was ever installed, and to which it was ever offered. */
   readonly got = new Map<string, Set<string>>();
   readonly offered = new Map<string, Set<string>>();
   readonly installs = new Map<string, number>();
@@ -94,13 +94,13 @@ export class RolloutWorld {
     );
   }
 
-  /** The rule means something else from now on. */
+  /** The rule changes its meaning. */
   changeRule(rule: number, meaning: number): void {
     const name = `${rule}/q${meaning}`;
     if (!this.ruleSince.has(name)) this.ruleSince.set(name, this.at);
   }
 
-  /** A catalog makes misfits of a share of the fleet. */
+  /** A catalog makes a share of the fleet incompatible. */
   catalog(release: string, share: number, expected: boolean): void {
     const misfits = this.#some(share);
     if (!expected && misfits.length > confirmLimit(DEFAULT_ROLLOUT, this.printers.length)) this.#held = true;
@@ -109,7 +109,7 @@ export class RolloutWorld {
     this.#held = false;
   }
 
-  /** Verdicts call printers misfits. */
+  /** Verdicts find printers incompatible. */
   verdicts(release: string, misfits: Printer[]): void {
     this.#ask(
       `misfit ${release}`,
@@ -121,12 +121,12 @@ export class RolloutWorld {
     );
   }
 
-  /** An operator makes a campaign over a share of the fleet. */
+  /** An operator creates a campaign over a share of the fleet. */
   operator(release: string, share: number): void {
     this.#create(undefined, { kind: 'person', by: 'ana' }, release, this.#some(share), false);
   }
 
-  /** An operator says what is to become of a campaign. */
+  /** An operator aborts, pauses or resumes a campaign. */
   decide(which: number, what: 'abort' | 'pause' | 'resume'): void {
     const campaign = this.campaigns[which % Math.max(1, this.campaigns.length)];
     if (!campaign) return;
@@ -139,7 +139,7 @@ export class RolloutWorld {
     }
   }
 
-  /** New printers come, which every campaign that goes on may take in. */
+  /** New printers join; every open campaign may take them in. */
   join(count: number): void {
     const fresh = Array.from({ length: Math.min(count, 2 * this.#options.printers) }, () => this.#arrive());
     for (const campaign of this.campaigns) {
@@ -161,12 +161,12 @@ export class RolloutWorld {
     }
   }
 
-  /** Some printers go, some come back. */
+  /** Some printers disconnect, some reconnect. */
   connections(share: number): void {
     for (const printer of this.#some(share)) if (!printer.revoked) printer.online = !printer.online;
   }
 
-  /** The product is killed: what it had in mind and not in the database is gone. Every campaign is looked at anew. */
+  /** The product is killed: state that is not in the database is lost, and every campaign is examined again. */
   kill(): void {
     for (const campaign of this.campaigns) {
       for (const order of campaign.out) campaign.news.add(order);
@@ -180,7 +180,7 @@ export class RolloutWorld {
 
   // --- time ------------------------------------------------------------------------------------------------------
 
-  /** Lets time pass, at most `ms`, until nothing moves any more. */
+  /** Lets time pass, at most `ms`, until nothing changes any more. */
   pass(ms: number): void {
     for (const until = this.at + ms; this.at < until; ) {
       this.at += STEP_MS;
@@ -271,7 +271,7 @@ export class RolloutWorld {
     else this.#create(question, cause, release, printers, mode === 'propose' || confirm);
   }
 
-  /** What `Targets.consider` says of a printer. */
+  /** The result of `Targets.consider` for a printer. */
   #consider(campaign: Pick<SimCampaign, 'release' | 'cause'>, printer: Printer): 'fine' | 'target' | string {
     if (printer.revoked) return 'revoked';
     if (printer.installed === campaign.release) return 'fine';
@@ -359,7 +359,7 @@ export class RolloutWorld {
     return allowance;
   }
 
-  /** Lets something happen, and remembers a stop as the product does. */
+  /** Applies an event, and records a stop as the product does. */
   #happen(campaign: SimCampaign, event: CampaignEvent, by: string) {
     const before = campaign.record.state;
     const allowance = this.#transition(campaign, event);
@@ -387,7 +387,7 @@ export class RolloutWorld {
     }
   }
 
-  /** One look at a campaign, as the product has it. @returns orders given out */
+  /** Processes a campaign once, as the product does. @returns number of orders issued */
   #look(campaign: SimCampaign): number {
     if (campaign.news.size > 0) this.#takeNews(campaign);
     const { state } = campaign.record;
@@ -528,7 +528,7 @@ export class RolloutWorld {
   #give(campaign: SimCampaign, target: Target, sites: ReadonlyMap<string, Place>): void {
     const { printer } = target;
     const { release } = campaign;
-    // What must never be, whatever was decided before.
+    // Invariants, whatever was decided before.
     if (printer.order) throw new Error(`${printer.id} has an order already`);
     if (printer.revoked) throw new Error(`${printer.id} is revoked and gets an order`);
     this.#checkStops(campaign, printer);
@@ -557,7 +557,7 @@ export class RolloutWorld {
     note(this.offered, release, printer.id);
   }
 
-  /** The same as the product's own check, said in another way: nothing is given that somebody stopped. */
+  /** An independent formulation of the product's own check: no printer gets a release that was stopped for it. */
   #checkStops({ release, cause }: SimCampaign, printer: Printer): void {
     for (const stop of this.stops) {
       if (!stop.releases.includes(release)) continue;

@@ -19,7 +19,7 @@ export async function putSampleCatalog(operator: OperatorClient, name = 'catalog
 
 const IMAGE_BYTES = 4_096;
 
-/** An image of its own for every name, the same each time. */
+/** An image with different content for every name, and the same content on every call. */
 export function imageOf(name: string): Buffer {
   return Buffer.alloc(IMAGE_BYTES, createHash('sha256').update(name).digest());
 }

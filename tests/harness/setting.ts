@@ -1,6 +1,6 @@
 /**
- * What a claim's test plays in: the product as a real process, an administrator, printers. Call `useProduct` once at
- * the top of a test file; everything is ended after its last test.
+ * The environment of a claim's test: the product as a real process, an administrator, printers. Call `useProduct` once
+ * at the top of a test file; everything is stopped after its last test.
  */
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -25,7 +25,7 @@ import { type RunningProduct, startProduct } from './product.ts';
 import { publishReleases, sample } from './samples.ts';
 
 export interface SettingOptions {
-  /** Put before the first test. */
+  /** Documents put before the first test. */
   catalog?: Record<string, unknown>;
   rules?: Record<string, unknown>;
   /** Publish an image for every release of the catalog in the product's repository before it starts. */
@@ -33,28 +33,28 @@ export interface SettingOptions {
   env?: Record<string, string>;
 }
 
-/** A simulated printer with the real agent, and what an operator hears of it. */
+/** A simulated printer with the real agent, and what an operator receives about it. */
 export interface Machine {
   readonly id: string;
   readonly agent: Agent;
   readonly driver: SimulatedDriver;
-  /** Where its updater keeps journal and downloads. */
+  /** Folder of its updater's journal and downloads. */
   readonly folder: string;
-  /** Hears every topic of this printer, as an operator does. */
+  /** Receives every topic of this printer, as an operator does. */
   readonly ear: Ear;
-  /** What is heard on one of its topics; see `Ear.hear`. */
+  /** The next message on one of its topics; see `Ear.hear`. */
   hear<T>(
     kind: Exclude<keyof typeof printerTopic, 'ask' | 'answer'>,
     which?: (document: T) => boolean,
     ms?: number,
   ): Promise<T>;
-  /** What was heard on one of its topics and not waited for. */
+  /** Messages on one of its topics that no `hear` has consumed. */
   heard<T>(kind: Exclude<keyof typeof printerTopic, 'ask' | 'answer'>): T[];
-  /** Waits until the printer itself goes by such a policy: an operator may hear of it first. */
+  /** Waits until the printer itself applies such a policy: an operator may receive the policy first. */
   goesBy(which: (policy: EffectivePolicy) => boolean): Promise<void>;
 }
 
-/** What changed in a printer, as `printers.get` tells it: newest first, in the order in which it was noticed within one. */
+/** A printer's changes as in `printers.get`: newest revision first, and within a revision in the order of detection. */
 export async function changesOf(
   operator: OperatorClient,
   printer: string,
@@ -65,7 +65,7 @@ export async function changesOf(
   return changes.flatMap((noticed) => noticed.changes);
 }
 
-/** An error that comes again and again until the software of `subject` is another; `stop` ends it early. */
+/** An error that recurs until the software of `subject` changes; `stop` ends it early. */
 export function keepsFailing(
   { driver }: Machine,
   subject: string,
@@ -77,7 +77,7 @@ export function keepsFailing(
     if (driver.model.version(subject) === before) driver.emit(error);
     else clearInterval(timer);
   }, 500);
-  // A test that ends before the software has changed doesn't hold its worker.
+  // A test that ends before the software has changed must not keep its worker alive.
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }
@@ -91,11 +91,11 @@ export interface MachineOptions {
 export interface Setting {
   readonly product: RunningProduct;
   readonly operator: OperatorClient;
-  /** An enrolled printer of a plain MQTT client. */
+  /** An enrolled printer that is a plain MQTT client. */
   printer(id: string): Promise<TestPrinter>;
-  /** An enrolled printer with the real agent; it is started, and heard before it connects. */
+  /** An enrolled printer with the real agent, started. The operator subscribes before it connects. */
   machine(id: string, options?: MachineOptions): Promise<Machine>;
-  /** What an operator hears under a filter from now on (retained documents included). */
+  /** What an operator receives under a filter from now on, including retained documents. */
   listen(filter: string): Promise<Ear>;
 }
 
@@ -118,7 +118,7 @@ export function sampleSpec(versions: Record<string, string> = {}): SimulatedPrin
   return spec;
 }
 
-/** The root of trust that the product's repository begins with. */
+/** The root of trust of the product's new repository. */
 function rootOf(data: string): Buffer {
   const root = openRepository(join(data, 'repository')).rootBytes();
   if (!root) throw new Error('the product has no release repository');
@@ -198,7 +198,7 @@ export function useProduct(options: SettingOptions = {}): Setting {
         password,
         driver,
         random,
-        // Like a real printer it was given the repository's root, and believes nothing that it does not vouch for.
+        // Like a real printer it was given the repository's root and trusts only what that root vouches for.
         updater: createUpdater({ trust: tufTrust({ root: rootOf(now().product.data) }) }),
         folder,
         log: pino({ level: 'silent' }),

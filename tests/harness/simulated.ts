@@ -1,6 +1,4 @@
-/**
- * Many simulated printers at once, beside a product that a test runs: all of them with the real agent.
- */
+/** Many simulated printers with the real agent, beside a product that a test runs. */
 import { join } from 'node:path';
 
 import { createUpdater } from '../../agent/updater/updater.ts';
@@ -15,13 +13,13 @@ export interface Simulated {
   fleet: SimulatedFleet;
 }
 
-/** One group of printers that are made alike. */
+/** A group of identical printers. */
 export interface Group {
-  /** Begins their ids. */
+  /** Prefix of their ids. */
   name: string;
   count: number;
   model: string;
-  /** Versions of software on the apparatus and on its engine. */
+  /** Software versions of the apparatus and of its engine. */
   apparatus?: Record<string, string>;
   engine: Record<string, string>;
   /** Share of installations whose self-test fails. */

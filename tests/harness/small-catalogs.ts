@@ -1,4 +1,4 @@
-/** The smallest catalogs and printers in which a sentence of the catalog's page can hold or not. */
+/** The smallest catalogs and printers that can show whether a sentence of the catalog's page holds. */
 
 import {
   type ChooseOptions,

@@ -1,4 +1,4 @@
-/** `platen up` as a process that a test watches while it starts, also where it can't succeed. */
+/** `platen up` as a process that a test watches while it starts, even when the start cannot succeed. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,9 +9,9 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface Starting {
   process: ChildProcess;
-  /** What it has printed so far. */
+  /** Its output so far. */
   text(): string;
-  /** Whether it became ready; resolves when it is, or has ended. */
+  /** Resolves when it is ready (true) or has ended (false). */
   ready(): Promise<boolean>;
   /** Its exit code; null when the signal ended it. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
@@ -20,11 +20,11 @@ export interface Starting {
 export interface StartingOptions {
   data: string;
   env?: Record<string, string>;
-  /** Who runs it, where the tests are run by root. */
+  /** The user to run as, when root runs the tests. */
   user?: { uid: number; gid: number } | undefined;
 }
 
-/** A start that isn't waited for, and that makes its own database. */
+/** Starts the product without waiting for it; it creates its own database. */
 export function starting({ data, env, user }: StartingOptions): Starting {
   const child = spawn(process.execPath, [...WITH_TYPES, join(ROOT, 'cli/platen.ts'), 'up', '--log', 'json'], {
     ...user,

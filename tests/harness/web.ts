@@ -5,14 +5,14 @@ export interface WebAnswer {
   code: number;
   headers: Headers;
   text: string;
-  /** The body as JSON; undefined where it is none. */
+  /** The body as JSON; undefined when it is not JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever came.
   body: any;
 }
 
 export interface WebOptions {
   token?: string;
-  /** The cookie of a session, as the server set it. */
+  /** The session cookie that the server set. */
   cookie?: string;
   origin?: string;
   headers?: Record<string, string>;
@@ -64,7 +64,7 @@ export class Web {
     return { code: response.status, headers: response.headers, text, body: parsed };
   }
 
-  /** Announces a body that is never sent: what is answered, is answered without reading it. */
+  /** Announces a body that is never sent: the server must answer without reading it. */
   announce(path: string, bytes: number): Promise<{ code: number; body: string }> {
     return new Promise((resolve, reject) => {
       const headers = this.headers({ 'content-type': 'application/json', 'content-length': String(bytes) });
@@ -97,7 +97,7 @@ export class Web {
         answer = { code: response.statusCode ?? 0, body };
       });
     });
-    // Whoever is answered early, or stops, has its connection ended in the middle of the body.
+    // When the server answers early, or `stop` is called, the connection ends in the middle of the body.
     request.on('error', () => undefined);
     request.write('{"document":"');
     return { answer: () => answer, stop: () => request.destroy() };
@@ -107,7 +107,7 @@ export class Web {
     return this.send('POST', `/api/v1/${method}`, params, more);
   }
 
-  /** Signs in as a browser does; gives the caller with its session. */
+  /** Signs in as a browser does. @returns the caller with its session */
   async signIn(username: string, password: string): Promise<Web> {
     const origin = this.base;
     const answer = await this.with({ origin }).send('POST', '/api/v1/session', { username, password });
@@ -125,11 +125,11 @@ export interface WebEvent {
   data: any;
 }
 
-/** A reader of server-sent events that reads as a real one does; `pause` leaves what comes in the socket. */
+/** A reader of server-sent events that reads continuously; `pause` leaves incoming data in the socket. */
 export class EventReader {
   readonly events: WebEvent[] = [];
   code = 0;
-  /** Own port of the connection. */
+  /** Local port of the connection. */
   port: number | undefined;
   ended = false;
   body = '';

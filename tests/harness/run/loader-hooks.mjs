@@ -1,4 +1,4 @@
-/** The hooks of `loader.mjs`. They run in a thread of their own. */
+/** The hooks of `loader.mjs`. They run in their own thread. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -8,7 +8,7 @@ const COMPILED = join(process.env.PLATEN_TEST_RUN, 'compiled');
 const PROGRAM = pathToFileURL(join(ROOT, 'cli/platen.ts')).href;
 const BUNDLED = pathToFileURL(join(process.env.PLATEN_TEST_RUN, 'bundled/')).href;
 
-/** Packages are found from where the program stands, not from where its bundle does. */
+/** Packages are resolved from the program's source, not from its bundle. */
 export function resolve(specifier, context, nextResolve) {
   const bare = !/^(\.{0,2}\/|file:|node:)/.test(specifier);
   if (bare && context.parentURL?.startsWith(BUNDLED))

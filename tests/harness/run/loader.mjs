@@ -1,7 +1,6 @@
 /**
- * Loads the project's TypeScript as `setup.mjs` compiled it: `node --import` this file, where tests start a program.
- * tsx does the same and takes half a second of each start for it. A file of which nothing is compiled is left to Node,
- * which refuses it.
+ * Loads the project's TypeScript as compiled by `setup.mjs`; tests start programs with `node --import` of this file.
+ * tsx does the same but adds half a second to each start. Node gets a file that was not compiled, and refuses it.
  */
 import { register } from 'node:module';
 

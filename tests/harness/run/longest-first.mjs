@@ -1,6 +1,6 @@
 /**
- * The order of test files: the longest first, so that no worker begins with one when the other has nothing left. Jest
- * knows durations from its cache alone, and a fresh checkout has none. These are seconds on two quiet cores, roughly.
+ * Runs the longest test files first, so that no worker starts a long one when the other has nothing left. Jest knows
+ * durations only from its cache, which a fresh checkout lacks. These are rough seconds on two idle cores.
  */
 import { relative } from 'node:path';
 import Sequencer from '@jest/test-sequencer';
@@ -62,7 +62,7 @@ const SECONDS = {
 export default class LongestFirst extends Sequencer {
   sort(tests) {
     const seconds = ({ path, context }) => SECONDS[relative(context.config.rootDir, path)] ?? 0;
-    // The sort is stable: the rest stays as Jest has it, by its cache or by size.
+    // The sort is stable: the rest keeps Jest's order, by its cache or by size.
     return super.sort(tests).sort((a, b) => seconds(b) - seconds(a));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a test run makes once, in a folder of its own that the teardown removes: the programs without their types, so
- * that a process which a test starts compiles nothing; and, at the first need, a database (../prepared.ts).
+ * What a test run makes once, in a folder that the teardown removes: the programs with types stripped, so that
+ * processes started by tests compile nothing; and, on first use, a database (../prepared.ts).
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const COMMON = {
   logLevel: 'error',
 };
 
-/** A file in a bundle still finds what lies beside its source. */
+/** A bundled file still finds the files beside its source. */
 const ownPlaces = {
   name: 'own-places',
   setup({ onLoad }) {
@@ -36,7 +36,7 @@ const ownPlaces = {
 
 export default async function setUp() {
   const folder = mkdtempSync(join(tmpdir(), 'platen-run-'));
-  // Run by root, the database is another user's.
+  // When root runs the tests, Postgres runs as another user.
   chmodSync(folder, 0o755);
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts'], {
     cwd: ROOT,
@@ -48,7 +48,7 @@ export default async function setUp() {
     .filter((file) => !/\.(test|d)\.ts$/.test(file) && !file.startsWith('examples/'));
   await Promise.all([
     build({ ...COMMON, entryPoints, outdir: join(folder, 'compiled'), bundle: false }),
-    // The command line in a few files instead of hundreds: they take half a second to load.
+    // The command line in a few files: loading hundreds takes half a second.
     build({
       ...COMMON,
       entryPoints: ['cli/platen.ts'],
@@ -62,6 +62,6 @@ export default async function setUp() {
     }),
   ]);
   await stop();
-  // The workers, and what they start, inherit it.
+  // The workers and the processes they start inherit it.
   process.env.PLATEN_TEST_RUN = folder;
 }

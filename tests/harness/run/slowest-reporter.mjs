@@ -1,4 +1,4 @@
-/** Says at the end of a run which test files took longest, so that a slow one is noticed the day it comes. */
+/** Reports at the end of a run which test files took longest, so that a slow one is noticed at once. */
 const FILES_SHOWN = 10;
 
 export default class SlowestReporter {

@@ -1,4 +1,4 @@
-/** Removes what a test run made for itself. */
+/** Removes the folder of the test run. */
 import { rmSync } from 'node:fs';
 
 export default function tearDown() {

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 
 /**
- * What Node is given to run the project's TypeScript: `[...WITH_TYPES, 'cli/platen.ts']`. In a test run that is what was
- * compiled for it (`setup.mjs`), tsx elsewhere.
+ * Node's arguments for running the project's TypeScript: `[...WITH_TYPES, 'cli/platen.ts']`. In a test run they load
+ * what `setup.mjs` compiled, otherwise tsx.
  */
 export const WITH_TYPES: readonly string[] = [
   '--import',
