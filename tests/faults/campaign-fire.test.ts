@@ -17,8 +17,8 @@ test('a campaign over 60 printers survives kills of the product, power losses an
   expect(powerLosses).toBeGreaterThan(0);
   expect(twice).toEqual([]);
   expect(cuts.size).toBeGreaterThan(10);
-  // In the middle of their downloads, and of their installations. One that took its image over MQTT while the product
-  // was away has fewer.
+  // In the middle of their downloads and of their installations. A printer that received its image over MQTT while the
+  // product was down has fewer cuts.
   const whole = [...cuts.values()].filter(({ downloads }) => downloads === 3).length;
   expect(whole).toBeGreaterThan(cuts.size / 2);
   expect([...cuts.values()].filter(({ connections }) => connections > 0).length).toBeGreaterThan(
@@ -26,7 +26,7 @@ test('a campaign over 60 printers survives kills of the product, power losses an
   );
   expect(resumed).toBeGreaterThanOrEqual(cuts.size);
   for (const [printer, { is, error }] of printers) {
-    // What the center says is what the printer is.
+    // The center's state agrees with the printer's.
     expect([printer, is, versions.get(printer)]).toEqual([printer, is, is === 'proven' ? '2.5.0' : '2.4.0']);
     if (is !== 'proven') expect([is, error?.code]).toEqual(['rolled-back', 'update/self-test-failed']);
   }
@@ -35,7 +35,7 @@ test('a campaign over 60 printers survives kills of the product, power losses an
 test('a campaign ends though Redis, which has its queue, is killed and emptied in the middle', async () => {
   const { campaign, printers, versions, twice } = await campaignUnderFire({
     printers: 40,
-    // The product, Redis, and what Redis holds.
+    // The product, Redis, and the data in Redis.
     kills: 3,
     redis: true,
     powerLoss: 0,

@@ -1,8 +1,8 @@
 /**
- * A campaign over a simulated fleet while the product is killed (SIGKILL, and with it every connection) again and again,
- * agents lose power at random entries of their journals, and the network of some of them is cut in the middle of their
- * downloads and installations. In the end every printer is proven, rolled back, or told
- * with the reason; none is lost, and none carries out an order twice.
+ * A campaign over a simulated fleet while the product is killed again and again (SIGKILL, which also drops every
+ * connection), agents lose power at random journal entries, and the network of some of them is cut in the middle of
+ * their downloads and installations. In the end every printer is proven, rolled back, or reported with a reason; none
+ * is lost, and none carries out an order twice.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,13 +29,13 @@ export interface Fire {
   printers: number;
   /** SIGKILLs of the product while the campaign runs. */
   kills: number;
-  /** The queue is on Redis, and for every other kill it is Redis that is killed, for a while, or emptied. */
+  /** The queue is on Redis; instead of every other kill of the product, Redis is killed for a while, or emptied. */
   redis?: boolean;
-  /** Chance that an agent loses power at a journal entry. */
+  /** Probability that an agent loses power at a journal entry. */
   powerLoss: number;
   /** Share of the printers whose network is cut. */
   cut: number;
-  /** How many downloads of each of them are broken off. */
+  /** How many downloads of each of them are interrupted. */
   cutsEach: number;
   seed: number;
   /** Longest time for the campaign after the last kill, in ms. */
@@ -44,17 +44,17 @@ export interface Fire {
 
 export interface UnderFire {
   campaign: Campaign;
-  /** What became of each printer, as the center tells it. */
+  /** Outcome for each printer, as the center reports it. */
   printers: Map<string, { is: string; error?: { code: string } }>;
   /** The engine version that each printer really has. */
   versions: Map<string, string | undefined>;
   powerLosses: number;
   kills: number;
-  /** Printers whose network is cut, with how many of their downloads were broken off and their connections cut. */
+  /** Printers whose network is cut, with the number of interrupted downloads and of cut connections. */
   cuts: Map<string, { downloads: number; connections: number }>;
-  /** Downloads that went on where one was broken off. */
+  /** Downloads that resumed after an interruption. */
   resumed: number;
-  /** Installations of each printer beyond one, without a power loss or rollback that explains them. */
+  /** Installations of each printer beyond the first that no power loss or rollback explains. */
   twice: string[];
 }
 
@@ -73,7 +73,7 @@ const SCENARIO = {
   ],
 };
 
-/** The real updater, which loses power at random entries of its journal and is started again from what it holds. */
+/** The real updater, which loses power at random entries of its journal and restarts from its disk. */
 function mortalUpdater(
   root: Buffer,
   fire: Fire,
@@ -140,7 +140,7 @@ export async function campaignUnderFire(fire: Fire): Promise<UnderFire> {
     const agent = fleet?.agent(printer);
     if (!agent?.status.connected) return;
     connections.set(printer, (connections.get(printer) ?? 0) + 1);
-    // A router that restarts, or one that is gone for a while and after which a new session begins.
+    // A router that restarts, or one that is gone for a while, after which a new session begins.
     if (random() < 0.5) agent.cutConnection();
     else {
       agent.suspend();

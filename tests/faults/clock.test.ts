@@ -1,4 +1,6 @@
-/** The product on a machine whose clock leaps: libfaketime gives it another time than its Postgres and the printers. */
+/**
+ * The product on a machine whose clock leaps: libfaketime gives it a different time than its Postgres and the printers.
+ */
 import { spawnSync } from 'node:child_process';
 import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +26,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What must be set for a process to have another time; with a file the time can be changed while it runs. */
+/** Environment variables that give a process another time; with a file the time can change while it runs. */
 function otherTime(offset: string, file?: string): Record<string, string> {
   const { stdout, status } = spawnSync('faketime', ['-f', '+1d', 'printenv', 'LD_PRELOAD'], {
     encoding: 'utf8',
@@ -32,7 +34,7 @@ function otherTime(offset: string, file?: string): Record<string, string> {
   if (status !== 0) throw new Error('faketime is missing: see deploy/packages.json');
   return {
     LD_PRELOAD: stdout.trim(),
-    // Timers go on as they do when somebody sets the clock.
+    // Timers keep running, as when somebody sets the clock.
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
     FAKETIME_NO_CACHE: '1',
     ...(file === undefined ? { FAKETIME: offset } : { FAKETIME_TIMESTAMP_FILE: file }),
@@ -49,7 +51,7 @@ async function enroll(running: RunningProduct): Promise<void> {
   password = String((await operator.call('printers.enroll', { printer: 'leap-1' }))['password']);
 }
 
-/** Sends entries; resolves when the broker has acknowledged them, which it does after they are stored. */
+/** Sends entries; resolves when the broker has acknowledged them, which means that they are stored. */
 async function send(running: RunningProduct, from: number, to: number): Promise<void> {
   const printer = await TestPrinter.connect(running.mqtt, 'leap-1', password);
   await printer.client.publishAsync(
@@ -104,7 +106,7 @@ test('one start two years ahead: everything acknowledged is there, also after th
 
 test.each(['+60d', '-2y'])('the clock leaps by %s at run time: entries are taken all along', async (leap) => {
   const file = join(folder, 'time');
-  /** libfaketime looks at the file by its time. */
+  /** libfaketime notices changes by the file's mtime. */
   let written = 0;
   const set = (offset: string) => {
     writeFileSync(file, `${offset}\n`);

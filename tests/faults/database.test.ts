@@ -61,7 +61,7 @@ test('a database that goes away: no PUBACK and not ready, and when it returns th
     const { items } = await operator.call('printers.errors', { printer: 'lost-1' });
     expect((items as { seq: number }[]).map((entry) => entry.seq)).toEqual([6, 5, 4, 3, 2, 1]);
 
-    // One that hangs breaks no connection, and is noticed too.
+    // A Postgres that hangs breaks no connection, and must be noticed too.
     process.kill(-(server.pid as number), 'SIGSTOP');
     await untilReadiness(product.http, 503);
     process.kill(-(server.pid as number), 'SIGCONT');

@@ -1,4 +1,6 @@
-/** Files on a device whose fsync and rename fail: nothing is told durable that isn't, and nothing that was is lost. */
+/**
+ * Files on a device whose fsync and rename fail: nothing is reported durable that is not, and nothing durable is lost.
+ */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs a program of ours on files that it can make fail; gives what it prints as JSON. */
+/** Runs a program of ours that can make file calls fail; parses its output as JSON. */
 function run(program: string): Promise<unknown> {
   const child = spawn(
     process.execPath,

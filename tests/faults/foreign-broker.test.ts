@@ -65,9 +65,9 @@ test('over mosquitto, a center that is killed between receiving and committing l
       () => Object.keys(sent).every((printer) => heard[printer] === sent[printer]),
       'everything sent is acknowledged',
     );
-    // The cursor is the receipt over a foreign broker.
+    // Over a foreign broker the cursor is the acknowledgement.
     expect(heard).toEqual(sent);
-    // An operator asks over the same broker.
+    // An operator sends requests over the same broker.
     await client.publishAsync(printerTopic.structure('f-0'), JSON.stringify(sampleStructure()), {
       qos: 1,
       retain: true,
@@ -84,7 +84,7 @@ test('over mosquitto, a center that is killed between receiving and committing l
         const params = { printer: 'f-0' };
         client.publish(opsTopic.request('admin', 'printers.get'), JSON.stringify({ id, params }), { qos: 1 });
       });
-    // mosquitto acknowledged the structure, which doesn't say yet that the center has it.
+    // mosquitto acknowledged the structure, which does not mean that the center has it.
     const reply = await eventually(async () => {
       const answer = await ask();
       return answer.status === 'ok' && answer;

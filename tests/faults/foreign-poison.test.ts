@@ -8,9 +8,9 @@ import { sampleEntries, sampleStructure } from '../harness/printer.ts';
 import { type RunningProduct, startProduct } from '../harness/product.ts';
 import { type Mosquitto, startMosquitto } from '../mosquitto.ts';
 
-// Over a broker that is not ours: what one printer says must not keep the center from serving the others.
+// Over a foreign broker, one printer's messages must not keep the center from serving the others.
 
-/** Ids that no MQTT client may build a topic of: mosquitto ends the connection of whoever publishes to it. */
+/** Ids from which no MQTT client may build a topic: mosquitto ends the connection of a client that publishes to it. */
 const POISON = [
   '#',
   '+',
@@ -24,7 +24,7 @@ const POISON = [
   '',
   'x'.repeat(65),
 ];
-/** A packet beyond it makes mosquitto end the connection. */
+/** A larger packet makes mosquitto end the connection. */
 const PACKET_BYTES_MAX = 60_000;
 
 let mosquitto: Mosquitto;
@@ -36,7 +36,7 @@ let ear: Ear;
 const start = () =>
   startProduct({ args: ['center'], data: join(folder, 'data'), env: { PLATEN_BROKER: mosquitto.url } });
 
-/** A batch of somebody else's entries is stored and acknowledged. */
+/** A batch of another printer's entries is stored and acknowledged. */
 async function isServed(printer: string, log: string): Promise<void> {
   const batch = { log, first: 1, reason: 'event', entries: sampleEntries(1, 1) };
   await client.publishAsync(printerTopic.errors(printer), JSON.stringify(batch), { qos: 1 });
@@ -59,7 +59,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await client?.endAsync(true);
-  // Not killed: its Postgres would stay.
+  // Stopped rather than killed: a kill would leave its Postgres behind.
   await center?.stop();
   await mosquitto?.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -79,7 +79,7 @@ test.each(POISON.map((id, index) => [JSON.stringify(id), id, `L${index}`] as con
 );
 
 test('a reply that the broker takes nowhere is set aside; the ones behind it arrive, also after a restart', async () => {
-  // A printer that makes an answer larger than the broker passes on.
+  // A printer whose answer is larger than the broker forwards.
   const big = Array.from({ length: 12 }, (_, index) =>
     sampleEntries(1 + index * 12, 12 + index * 12, { detail: { text: 'x'.repeat(4_000) } }),
   );

@@ -1,9 +1,9 @@
 /**
- * Sessions with clean session 0 when the broker is killed with SIGKILL, as real processes: with the file of
- * `platen broker` and with the Postgres of `platen up`. Printers publish with QoS 1 and 2 all the time; an operator's
- * session is away, takes without acknowledging, or acknowledges, as the seed wants. Whatever was acknowledged arrives,
- * in order; with QoS 2 exactly once. Others begin sessions, subscribe, and end them with a clean one: what CONNACK and
- * SUBACK said last is what is found.
+ * Sessions with clean session 0 when the broker is killed with SIGKILL, as real processes: with the file of `platen
+ * broker` and with the Postgres of `platen up`. Printers publish with QoS 1 and 2 all the time; an operator's session
+ * is offline, receives without acknowledging, or acknowledges, as the seed decides. Everything acknowledged arrives, in
+ * order; with QoS 2 exactly once. Other clients begin sessions, subscribe, and end them with a clean session: after a
+ * kill, the state is what the last CONNACK and SUBACK said.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,18 +31,18 @@ import { type RunningProduct, startProduct } from '../harness/product.ts';
 
 const SEED = Number(process.env['KILL_SEED'] ?? 20261125);
 const PRINTERS = ['one-a', 'one-b', 'two-a', 'two-b'];
-/** Printers that speak only when a turncoat wants to hear something. */
+/** Printers that publish only when a turncoat checks its subscriptions. */
 const ECHOES = ['echo-a', 'echo-b', 'echo-c'];
 const WINDOW = 10;
-/** More than a queue for an absent client holds must not come within one round. */
+/** One round must not exceed the queue for an offline client. */
 const ROUND_MAX = 150;
-/** In its second half a round is slow, so that it still goes on when the kill comes. */
+/** The second half of a round is slow, so that it is still going on when the kill comes. */
 const PACE_MS = 10;
-/** When everything has come: how long nothing must come for nothing to come twice. */
+/** After everything has arrived: how long to listen for duplicates. */
 const SILENCE_MS = 1_500;
 const WAIT_MS = 60_000;
 
-/** Nobody is banned for connecting often. */
+/** Frequent connects must not lead to a ban. */
 const OFTEN = ['--limit', 'flapConnectsMax=1000000'];
 
 const qosOf = (printer: string): 1 | 2 => (printer.startsWith('one') ? 1 : 2);
@@ -56,7 +56,7 @@ function random(seed: number): () => number {
   };
 }
 
-/** Connects, and tells whether there was a session. */
+/** Connects; also returns whether a session was present. */
 async function connect(port: number, clientId: string, username: string, password: string, clean = false) {
   const client = await RawClient.open(port);
   client.send(connectPacket({ clientId, clean, username, password }));
@@ -73,11 +73,11 @@ function errorsPacket(printer: string, seq: number, options: PublishOptions): Bu
   return publishPacket(printerTopic.errors(printer), JSON.stringify(document), options);
 }
 
-/** One that publishes, and repeats on its next connection what wasn't acknowledged to its end (4.4). */
+/** A publisher that repeats on its next connection everything that was not acknowledged to the end (4.4). */
 class Sender {
   readonly printer: string;
   readonly password: string;
-  /** Numbered from 1 on; the identifier is the number. */
+  /** Messages are numbered from 1; the number is also the packet identifier. */
   sent = 0;
   acknowledged = 0;
   readonly #open = new Map<number, 'published' | 'released'>();
@@ -94,13 +94,13 @@ class Sender {
 
   async connect(port: number): Promise<RawClient> {
     const { client, present } = await connect(port, this.printer, this.printer, this.password);
-    // CONNACK said so.
+    // As the earlier CONNACKs promised.
     expect(present).toBe(this.#known);
     this.#known = true;
     return client;
   }
 
-  /** Publishes `count` more, as far as the connection lasts. */
+  /** Publishes `count` more messages, or as many as it can before the connection breaks. */
   async speak(client: RawClient, count: number): Promise<void> {
     let rest = count;
     for (const [id, state] of this.#open) {
@@ -135,19 +135,19 @@ class Sender {
       client.send(packet(0x62, body));
     } else if (type === 4 || type === 7) this.#open.delete(id);
     else throw new Error(`a packet of type ${type} came`);
-    // With PUBREC the message is the broker's.
+    // With PUBREC the broker takes over the message.
     if (type !== 7) this.acknowledged++;
   }
 }
 
-/** The one that everything is for. */
+/** The subscriber that must receive everything. */
 class Keeper {
-  /** The numbers that came, of each printer, as they came. */
+  /** The numbers received from each printer, in order of arrival. */
   readonly got = new Map<string, number[]>(PRINTERS.map((printer) => [printer, []]));
-  /** Came with DUP. */
+  /** Deliveries with DUP. */
   again = 0;
   readonly #password: string;
-  /** QoS 2 identifiers that came and weren't released (4.3.3). */
+  /** QoS 2 identifiers received but not released yet (4.3.3). */
   readonly #held = new Set<number>();
   #subscribed = false;
 
@@ -167,12 +167,12 @@ class Keeper {
     return client;
   }
 
-  /** How many messages came, from whomever. */
+  /** Number of messages received from all printers. */
   get heard(): number {
     return [...this.got.values()].reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Takes what comes until the connection ends, or nothing comes any more after `whole` has come true. */
+  /** Receives until the connection ends, or until nothing more comes after `whole` has become true. */
   async listen(client: RawClient, acknowledging: () => boolean, whole = () => false): Promise<void> {
     try {
       for (;;) this.#take(client, await client.next(whole() ? SILENCE_MS : WAIT_MS), acknowledging());
@@ -201,17 +201,18 @@ class Keeper {
 }
 
 /**
- * One that begins a session, subscribes a filter at a time, and ends it all with a clean session, again and again until
- * it is cut off. Each of its filters matches what its own printer says and has a higher QoS than the one before.
+ * A client that begins a session, subscribes to one filter at a time, and discards it all with a clean session, again
+ * and again until it is cut off. All of its filters match its own printer's messages, each with a higher QoS than the
+ * one before.
  */
 class Turncoat {
   readonly #printer: string;
   readonly #passwords: Map<string, string>;
-  /** What was answered last; undefined when something else was asked for since. */
+  /** Session state that the broker acknowledged last; undefined while a request is pending. */
   #kept: boolean | undefined = false;
   #subscribed = 0;
   #said = 0;
-  /** How often CONNACK or SUBACK came. */
+  /** Number of CONNACKs and SUBACKs received. */
   answered = 0;
   #told = () => {};
 
@@ -220,7 +221,7 @@ class Turncoat {
     this.#passwords = passwords;
   }
 
-  /** Resolves in the moment in which it is answered next. */
+  /** Resolves at the next CONNACK or SUBACK. */
   answer(): Promise<void> {
     return new Promise((resolve) => {
       this.#told = resolve;
@@ -236,7 +237,7 @@ class Turncoat {
     return connect(port, `of-${this.#printer}`, 'admin', this.#passwords.get('admin') as string, clean);
   }
 
-  /** The broker knows what it said. */
+  /** The broker still has the state that it acknowledged. */
   async check(port: number): Promise<void> {
     const { client, present } = await this.#connect(port, false);
     if (this.#kept !== undefined) expect([this.#printer, present]).toEqual([this.#printer, this.#kept]);
@@ -254,7 +255,7 @@ class Turncoat {
     printer.vanish();
   }
 
-  /** Turns until the connection ends. */
+  /** Begins and ends sessions until the connection ends. */
   async turn(port: number): Promise<void> {
     try {
       for (;;) await this.#once(port);
@@ -302,7 +303,7 @@ interface Fleet {
   passwords: Map<string, string>;
 }
 
-/** `platen broker` with credentials for everybody. */
+/** `platen broker` with credentials for every client. */
 async function broker(): Promise<Fleet> {
   const data = join(folder, 'data');
   mkdirSync(data);
@@ -342,12 +343,12 @@ test.each([
   const turncoats = ECHOES.map((printer) => new Turncoat(printer, passwords));
   product = await start();
   let port = Number(new URL(product.mqtt).port);
-  // Once there, so that the session is known.
+  // Connects once, so that the session exists.
   (await keeper.connect(port)).vanish();
   let openAtKills = 0;
   const sent = () => senders.reduce((sum, sender) => sum + sender.sent, 0);
   for (let kill = 1; kill <= kills; kill++) {
-    // In turn: away; there without a word; acknowledging most; acknowledging all.
+    // In turn: offline; online without acknowledging; acknowledging most; acknowledging all.
     const manner = kill % 4;
     const [sentBefore, heardBefore] = [sent(), keeper.heard];
     const listening =
@@ -363,7 +364,7 @@ test.each([
     for (const end = Date.now() + WAIT_MS; Date.now() < end; await sleep(1)) {
       if (sent() > sentUntil && (manner === 1 || keeper.heard > heardBefore)) break;
     }
-    // Right behind an answer: what it says had no time to become true afterwards.
+    // Kill right after an answer, so that its state cannot be stored later.
     await Promise.race([...turncoats.map((turncoat) => turncoat.answer()), sleep(500)]);
     await product.kill();
     await Promise.all([listening, speaking, turning]);
@@ -382,11 +383,11 @@ test.each([
     const got = keeper.got.get(printer) as number[];
     const all = Array.from({ length: sent }, (_, index) => index + 1);
     expect([printer, open, acknowledged]).toEqual([printer, 0, sent]);
-    // Each first coming in the order of sending, without a hole.
+    // Ignoring repeats, messages arrive in the order of sending and without a gap.
     expect([printer, [...new Set(got)]]).toEqual([printer, all]);
     if (qosOf(printer) === 2) expect([printer, got]).toEqual([printer, all]);
   }
-  // Enough was under way, in both directions, for the kills to mean something.
+  // Enough was in flight, in both directions, for the kills to mean something.
   expect(sent()).toBeGreaterThan(kills * 20);
   expect(openAtKills).toBeGreaterThan(kills);
   expect(keeper.again).toBeGreaterThan(0);
@@ -424,7 +425,7 @@ test('Postgres that takes its time: CONNACK and SUBACK of kept sessions wait for
     const answers = [begins.nextHex(), ends.nextHex(), subscribing.nextHex()];
     expect(await Promise.all(answers)).toEqual(['20 0000', '20 0000', '90 000101']);
     await product.kill();
-    // What a version before left of a session that is over goes at the start.
+    // Left by an earlier version from a session that has ended; the start deletes it.
     const orphan = '#message/Z29uZQ/1';
     await locker.query('INSERT INTO retained (topic, qos, payload) VALUES ($1, 0, $2)', [
       orphan,

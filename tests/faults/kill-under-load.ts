@@ -20,7 +20,7 @@ function random(seed: number): () => number {
   };
 }
 
-/** What a printer has in its memory, cut into messages, and how many of these it may forget. */
+/** A printer's log memory, split into messages, and how many of these were acknowledged. */
 interface Memory {
   id: string;
   password: string;
@@ -28,7 +28,7 @@ interface Memory {
   /** The last entry of each message. */
   upTo: number[];
   acknowledged: number;
-  /** Its connection while it has one. */
+  /** Its connection, while connected. */
   printer?: RawPrinter | undefined;
 }
 
@@ -44,7 +44,7 @@ function memoryOf(id: string, password: string, next: () => number): Memory {
   return memory;
 }
 
-/** Sends what isn't acknowledged until the connection breaks; acknowledgements come in order. */
+/** Sends unacknowledged messages until the connection breaks; acknowledgements come in order. */
 async function speak(product: RunningProduct, memory: Memory): Promise<void> {
   const { hostname, port } = new URL(product.mqtt);
   let printer: RawPrinter | undefined;
@@ -60,7 +60,7 @@ async function speak(product: RunningProduct, memory: Memory): Promise<void> {
     memory.printer = printer;
     await printer.send(memory.messages.slice(memory.acknowledged));
   } catch {
-    // That is what the test is about.
+    // The kill breaks the connection; the next call sends the rest.
   } finally {
     memory.printer = undefined;
     memory.acknowledged += printer?.acknowledged ?? 0;
@@ -68,7 +68,7 @@ async function speak(product: RunningProduct, memory: Memory): Promise<void> {
   }
 }
 
-/** How many messages were acknowledged so far. */
+/** Number of messages acknowledged so far. */
 function messages(memories: Memory[]): number {
   return memories.reduce(
     (sum, { acknowledged, printer }) => sum + acknowledged + (printer?.acknowledged ?? 0),
@@ -77,7 +77,7 @@ function messages(memories: Memory[]): number {
 }
 
 /**
- * Kills the product under load, every other time with its database, and compares what the store holds with what was
+ * Kills the product under load, every other time together with its database, and compares the store with what was
  * acknowledged.
  */
 export async function killUnderLoad(kills: number, seed: number): Promise<void> {
@@ -97,10 +97,10 @@ export async function killUnderLoad(kills: number, seed: number): Promise<void> 
     for (let kill = 1; kill <= kills; kill += 1) {
       const speaking = Promise.all(memories.map((memory) => speak(product, memory)));
       await sleep(50 + next() * 400);
-      // A busy machine takes longer to get under way.
+      // A busy machine takes longer to build up load.
       for (const end = Date.now() + 60_000; messages(memories) < kill * 2 * PRINTERS && Date.now() < end; )
         await sleep(20);
-      // Every other time the database dies with it, as when the power fails.
+      // Every other time the database dies with it, as in a power failure.
       if (kill % 2 === 0) {
         const [server] = readFileSync(join(data, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split(
           '\n',
@@ -118,7 +118,7 @@ export async function killUnderLoad(kills: number, seed: number): Promise<void> 
     }));
     expect((await storedEntries(data, printers)).wrong).toEqual([]);
     const acknowledged = printers.reduce((sum, { last }) => sum + last, 0);
-    // Enough was under way for the kills to mean something, and the load didn't run dry.
+    // Enough was in flight for the kills to mean something, and the load did not run out.
     expect(acknowledged).toBeGreaterThan(PRINTERS * kills);
     expect(memories.every((memory) => memory.acknowledged < MESSAGES)).toBe(true);
   } finally {

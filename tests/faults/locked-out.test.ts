@@ -1,4 +1,4 @@
-/** Whoever administrates stays able to: what could lock them out doesn't, and the server has a way back in. */
+/** Administrators are never locked out: no request can do it, and the server offers a way back in. */
 import { readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -51,7 +51,7 @@ async function mayEnter(running: RunningProduct, username: string, password: str
   }
 }
 
-/** The connection of an operator is ended. */
+/** Waits until the operator's requests are refused. */
 async function untilRefused(operator: OperatorClient): Promise<void> {
   const answers = () =>
     operator.call('users.list').then(
@@ -75,7 +75,7 @@ test('an account keeps its password and its connection unless a new one is asked
     name: 'lena',
     role: 'admin',
   });
-  // The same connection still answers a while later, and the password still holds.
+  // The same connection still answers a while later, and the password is still valid.
   await sleep(1_500);
   await operator.call('users.list');
   expect(await mayEnter(running, 'lena', lena.password)).toBe(true);
@@ -86,7 +86,7 @@ test('an account keeps its password and its connection unless a new one is asked
   await untilRefused(operator);
   expect(await mayEnter(running, 'lena', lena.password)).toBe(false);
   expect(await mayEnter(running, 'lena', renewed.password)).toBe(true);
-  // A role that changes is no reason for another password.
+  // A change of role does not change the password.
   expect(await admin.call('users.put', { name: 'lena', role: 'viewer' })).toEqual({
     name: 'lena',
     role: 'viewer',
@@ -108,7 +108,7 @@ test('the last administrator cannot be lost, not by two who demote each other ei
     password: string;
   };
   const lena = await OperatorClient.connect({ url: running.mqtt, username: 'lena', password });
-  // Whoever is slower loses the connection, or is told that nobody else is left.
+  // The slower one loses its connection, or is refused because no other administrator is left.
   await Promise.allSettled([
     admin.request('users.put', { name: 'lena', role: 'viewer' }),
     lena.request('users.remove', { name: 'admin' }),
@@ -118,7 +118,7 @@ test('the last administrator cannot be lost, not by two who demote each other ei
   for (const who of [running.admin, { username: 'lena', password }]) {
     if (!(await mayEnter(running, who.username, who.password))) continue;
     const operator = await OperatorClient.connect({ url: running.mqtt, ...who });
-    // Whoever was demoted is refused by the broker, which ends the connection.
+    // The broker refuses a demoted administrator's request and ends the connection.
     const reply = await operator.request('users.list').catch((error: unknown) => {
       expect(String(error)).toContain('needs the role admin');
       return undefined;
@@ -164,16 +164,16 @@ test('platen admin reset gives a way back in, beside a running Platen and withou
   expect(reset).toMatchObject({ code: 0, stdout: expect.stringContaining(join(data, 'admin.json')) });
   const after = JSON.parse(adminFile()) as { password: string };
   expect(after.password).not.toBe(before.password);
-  // Whoever had the old one is out, and the new one is taken.
+  // The old password no longer works and its connection is closed; the new one works.
   await untilRefused(admin);
   expect(await mayEnter(running, 'admin', before.password)).toBe(false);
   expect(await mayEnter(running, 'admin', after.password)).toBe(true);
   await end(running);
 
-  // Damaged, with nothing running: said at the start, mended by the reset.
+  // A damaged file without a running product: the start reports it, and the reset repairs it.
   truncateSync(join(data, 'admin.json'), 0);
   const failed = startProduct({ data });
-  // The harness reads the file; the product itself starts.
+  // The harness fails to read the file; the product itself starts.
   await expect(failed).rejects.toThrow(/admin\.json/);
   const [holder] = readdirSync(data).includes('running.json')
     ? [(JSON.parse(readFileSync(join(data, 'running.json'), 'utf8')) as { pid: number }).pid]

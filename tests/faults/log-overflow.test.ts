@@ -10,8 +10,8 @@ import { eventually } from '../harness/ear.ts';
 import { temporaryFolder } from '../harness/folder.ts';
 import { sampleSpec, useProduct } from '../harness/setting.ts';
 
-// A log memory is small (a Kyocera keeps 16 jams). What it overwrote before the center had it is lost: that must be
-// counted and told, the rest must arrive once, over restarts of the printer and of its connection.
+// A log memory is small (a Kyocera keeps 16 jams). Entries overwritten before the center had them are lost: the loss
+// must be counted and reported, and the rest must arrive once, across restarts of the printer and its connection.
 const setting = useProduct();
 const folder = temporaryFolder('platen-overflow-');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,7 +25,7 @@ interface LogTold {
   lost: number;
 }
 
-/** A printer whose memory is on disk; started anew it finds what it had. */
+/** A printer whose log memory is on disk and survives a restart. */
 function printerOf(printer: string, password: string) {
   const random = seededRandom(1);
   const driver = new SimulatedDriver({ spec: sampleSpec(), clock: systemClock, random });
@@ -75,7 +75,7 @@ test('what overflowed while the printer was away is counted as lost, the rest st
   expect(printer.memory.lost).toBe(14);
   await printer.agent.stop();
 
-  // The printer is switched off and on again: its memory goes on where it was, under the same id.
+  // The printer is switched off and on again: its log memory continues under the same id.
   const { id } = printer.memory;
   printer = printerOf('small-1', password);
   expect(printer.memory.id).toBe(id);

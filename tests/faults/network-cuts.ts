@@ -1,19 +1,20 @@
 /**
- * The network of some printers: their way to the release repository breaks off in the middle of an image, several
- * times, and with it their connection to the broker. Images pass through a real server that stops in mid-answer.
+ * Network cuts of some printers: their connection to the release repository breaks several times in the middle of an
+ * image, and with it their connection to the broker. Images pass through a real proxy that stops in the middle of a
+ * response.
  */
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { randomFor } from '../../base/random.ts';
 
 export interface NetworkCuts {
-  /** Whether this printer is one of those whose network is cut. */
+  /** Whether this printer's network is cut. */
   has(printer: string): boolean;
-  /** The repository's address as this printer reaches it. */
+  /** The repository's address for this printer, through the proxy. */
   through(printer: string, repository: string): string;
-  /** Downloads that were broken off, by printer. */
+  /** Interrupted downloads, by printer. */
   readonly downloads: ReadonlyMap<string, number>;
-  /** Downloads that went on where one had been broken off. */
+  /** Downloads that resumed after an interruption. */
   readonly resumed: number;
   close(): Promise<void>;
 }
@@ -22,9 +23,9 @@ export interface NetworkCutsOptions {
   seed: number;
   /** Share of the printers whose network is cut. */
   share: number;
-  /** How many of its downloads are broken off. */
+  /** How many of its downloads are interrupted. */
   each: number;
-  /** The moment in which a download breaks off: cut the printer's connection too. */
+  /** Called when a download is interrupted: cut the printer's connection too. */
   onCut(printer: string): void;
 }
 
@@ -36,7 +37,7 @@ export async function networkCuts(options: NetworkCutsOptions): Promise<NetworkC
   let resumed = 0;
   let origin = '';
 
-  /** Passes `most` bytes of an answer on, then goes away without a word. */
+  /** Forwards `most` bytes of a response, then closes without notice. */
   const breakOff = (printer: string, answer: IncomingMessage, response: ServerResponse, most: number) => {
     let left = most;
     answer.on('data', (chunk: Buffer) => {
@@ -58,7 +59,7 @@ export async function networkCuts(options: NetworkCutsOptions): Promise<NetworkC
     const [, printer = '', ...path] = (request.url ?? '').split('/');
     const { range } = request.headers;
     const forward = httpRequest(new URL(path.join('/'), origin), { headers: range ? { range } : {} });
-    // The product may be killed at any moment: then this way ends, too.
+    // The product may be killed at any moment; then this request ends too.
     forward.on('error', () => response.destroy());
     response.on('close', () => forward.destroy());
     forward.on('response', (answer) => {

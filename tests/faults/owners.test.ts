@@ -21,7 +21,10 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** `platen up` on the data, as root (or whoever runs the tests) or as somebody else; it is ready or has ended. */
+/**
+ * `platen up` on the data folder, as the given user or as the one that runs the tests; resolves when it is ready or has
+ * ended.
+ */
 async function up(user?: { uid: number; gid: number }): Promise<Starting & { isReady: boolean }> {
   const start = starting({ data, user: user && { uid: user.uid, gid: user.gid } });
   running.add(start.process);
@@ -36,7 +39,7 @@ function owners(): number[] {
 
 test('root and the owner of a data folder take turns, and it stays the owner’s', async () => {
   if (!isRoot) {
-    // Without root nobody can become somebody else: a closed file stands for one of another user.
+    // Only root can become another user: a file without permissions stands in for one of another user.
     expect(await (await up()).end('SIGTERM')).toBe(0);
     chmodSync(join(data, 'admin.json'), 0);
     chmodSync(data, 0o500);
@@ -54,7 +57,7 @@ test('root and the owner of a data folder take turns, and it stays the owner’s
     expect(await start.end('SIGTERM')).toBe(0);
     expect(owners()).toEqual([ANN.uid]);
   }
-  // What an earlier version started by root left behind is mended by the next start of root.
+  // Files that an earlier version left owned by root are repaired by the next start as root.
   spawnSync('chown', ['-R', 'root:root', join(data, 'postgres', 'cluster'), join(data, 'admin.json')]);
   const refused = await up(ANN);
   expect(refused.isReady).toBe(false);

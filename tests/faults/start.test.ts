@@ -1,4 +1,4 @@
-/** Starts that can't succeed, or that are watched while they do: what is said, by when, and how they are stopped. */
+/** Starts that cannot succeed, or that are watched: what they report, by when, and how they stop. */
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -17,7 +17,7 @@ import { type Starting, starting } from '../harness/starting.ts';
 
 let folder: string;
 let data: string;
-/** It tries for ten seconds: the last test sees how it ends. */
+/** It retries for ten seconds; the last test checks how it ends. */
 let redisAbsent: Starting;
 let absentFolder: string;
 beforeAll(async () => {
@@ -43,14 +43,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** As the harness does, and ended also where a test fails. */
+/** Like the harness's, but killed when a test fails. */
 async function startProduct(options: Parameters<typeof startReady>[0]): Promise<RunningProduct> {
   const product = await startReady(options);
   children.add(product.process);
   return product;
 }
 
-/** A start that isn't waited for, ended also where a test fails. */
+/** A start that is not awaited, killed when a test fails. */
 function begin(env: Record<string, string> = {}): Starting {
   const start = starting({ data, env });
   children.add(start.process);
@@ -60,9 +60,9 @@ function begin(env: Record<string, string> = {}): Starting {
 test('with Redis absent a stop is obeyed at once', async () => {
   const stopped = begin({ PLATEN_REDIS_URL: `redis://:secret@127.0.0.1:${await freePort()}` });
   await eventually(() => existsSync(join(data, 'running.json')), 'the data folder is taken');
-  // It has tried Redis by then, and waits to try again.
+  // By then it has tried Redis and waits to try again.
   await sleep(500);
-  // It ends with another code when it takes longer than a stop may.
+  // It exits with another code when stopping takes too long.
   expect(await stopped.end('SIGTERM')).toBe(0);
 });
 
@@ -118,14 +118,14 @@ test('a Ctrl-C at any moment of a first start ends it, without advice, and the n
     ['it has the folder', () => existsSync(join(data, 'running.json'))],
     ['its database is being made', () => halfMade().length > 0],
     ['its database starts', () => existsSync(join(postgres, 'cluster', 'postmaster.pid'))],
-    // They may have been made before the start before this one ended: then it is ready at once.
+    // The previous start may have made them before it ended: then this one is ready at once.
     ['tables are made', (first) => /migration applied|ready/.test(first.text())],
   ];
   for (const [what, holds] of moments) {
     const first = begin();
     await sleep(100);
     await eventually(() => holds(first), `${what}: ${first.text()}`);
-    // Before the program has loaded, Node itself ends it.
+    // A signal before the program has loaded ends Node itself.
     expect([what, [0, null]]).toEqual([what, expect.arrayContaining([await first.end('SIGINT')])]);
     expect([what, first.text()]).toEqual([what, expect.not.stringMatching(/rebuild|npm/)]);
     expect([what, halfMade()]).toEqual([what, []]);

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { storeChaos } from './store-chaos.ts';
 
 const SEED = Number(process.env['PLATEN_SEED'] ?? 20261130);
-/** Each about a quarter of an hour; together a hundred kills. */
+/** Each takes about a quarter of an hour; together a hundred kills. */
 const PARTS = [0, 1, 2, 3].map((part) => SEED + part);
 
 test.each(PARTS)(
@@ -21,7 +21,7 @@ test.each(PARTS)(
         'second-product': 1,
       },
       printers: 40,
-      // Longer than anything waits: whoever was waiting has given up.
+      // Longer than any timeout, so that everything that waited has given up.
       pause_ms: 180_000,
       seed,
     });

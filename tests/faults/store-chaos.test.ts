@@ -5,7 +5,7 @@ const SEED = 20261130;
 
 test(`every fault of the store once, under load (seed ${SEED}): nothing acknowledged is lost or doubled`, async () => {
   const result = await storeChaos({
-    // Many kills in a row are in kill.test.ts.
+    // kill.test.ts has many kills in a row.
     faults: Object.fromEntries(FAULTS.map((fault) => [fault, 1])),
     printers: 20,
     pause_ms: 2_000,

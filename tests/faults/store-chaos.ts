@@ -1,8 +1,8 @@
 /**
- * The product under load while its store is hurt in every way that is known, in an order that the seed decides: killed,
- * with its Postgres or without, Postgres killed, paused, on a full disk or read-only, a clock that is years ahead, small
- * files torn, a second product on the same folder. Whatever happens, what was acknowledged is there once, nothing is
- * deleted, and what can't go on says what to do.
+ * The product under load while its store suffers every known fault, in an order that the seed decides: the product
+ * killed, with or without its Postgres, Postgres killed or paused, a full disk, a read-only database, a clock that is
+ * years ahead, small files torn, a second product on the same folder. Whatever happens, everything acknowledged is
+ * stored once, nothing is deleted, and a product that cannot continue says what to do.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 export interface Chaos {
-  /** Each as often as said. */
+  /** How often each fault occurs. */
   faults: Partial<Record<Fault, number>>;
   printers: number;
   pause_ms: number;
@@ -41,28 +41,28 @@ export interface Chaos {
 export interface AfterChaos {
   acknowledged: number;
   stored: number;
-  /** In the order in which they came. */
+  /** In order of occurrence. */
   faults: Fault[];
-  /** Printers with a hole, an entry twice, or less than was acknowledged. */
+  /** Printers with a gap, a duplicate entry, or fewer entries than were acknowledged. */
   wrong: string[];
-  /** Whether the database is the one that the first start made. */
+  /** Whether the database is still the one that the first start created. */
   sameDatabase: boolean;
 }
 
 const WINDOW = 10;
-/** Between two windows of a printer: the load is to last, not to be large. */
+/** Pause between two windows of a printer: the load should be steady, not high. */
 const PACE_MS = 100;
 const SILENCE_MS_MAX = 15_000;
 const READY_MS_MAX = 60_000;
-/** Room for the database, little enough to be filled in a moment. */
+/** Size of the database's disk, small enough to fill quickly. */
 const DISK_MIB = 700;
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** A printer's memory: what it has not had acknowledged yet, in their order. */
+/** A printer's log memory: the unacknowledged messages, in order. */
 class Memory {
   readonly id: string;
   readonly password: string;
-  /** The last entry that was acknowledged. */
+  /** The last acknowledged entry. */
   acknowledged = 0;
   readonly #random: Random;
   readonly #waiting: { packet: Buffer; last: number }[] = [];
@@ -74,7 +74,7 @@ class Memory {
     this.#random = random;
   }
 
-  /** What it sends next, the same as long as it isn't acknowledged. */
+  /** The next messages to send, the same ones until they are acknowledged. */
   window(): Buffer[] {
     while (this.#waiting.length < WINDOW) {
       const count = 1 + Math.floor(this.#random() * 5);
@@ -91,7 +91,7 @@ class Memory {
   }
 }
 
-/** Rejects when `work` takes too long, and leaves no timer when it doesn't. */
+/** Rejects when `work` takes too long; clears its timer in any case. */
 async function inTime(work: Promise<unknown>): Promise<void> {
   const done = new AbortController();
   const tooLong = sleep(SILENCE_MS_MAX, undefined, { signal: done.signal }).then(() => {
@@ -100,7 +100,7 @@ async function inTime(work: Promise<unknown>): Promise<void> {
   await Promise.race([work, tooLong]).finally(() => done.abort());
 }
 
-/** Root gives the data a small disk of their own, so that it can be full; anybody else's database says that it is. */
+/** Root mounts a small disk for the data, so that it can become full; otherwise the database simulates the error. */
 function mountDisk(folder: string): boolean {
   if (process.getuid?.() !== 0) return false;
   return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'tmpfs', folder]).status === 0;
@@ -151,14 +151,14 @@ class ChaosRun {
         await this.#untilReady();
         await this.#until(`entries are taken after ${fault}`, () => this.#acknowledged() > before);
         const seconds = ((performance.now() - began) / 1_000).toFixed(1);
-        // Where one fails, or is ended by somebody, it can be seen how far it came.
+        // Shows how far the run came when it fails or is interrupted.
         process.stdout.write(
           `store chaos: ${index + 1}/${faults.length} ${fault}, ${seconds} s, ${this.#acknowledged()} acknowledged\n`,
         );
       }
     } catch (error) {
       await this.#product?.kill();
-      // A start that goes well stops the Postgres that was left behind.
+      // A successful start adopts the Postgres that was left behind, and `stop` ends it.
       await (await startEmbeddedPostgres(this.#data, silent)).stop();
       throw error;
     } finally {
@@ -196,11 +196,11 @@ class ChaosRun {
     return all.sort((a, b) => a.at - b.at).map(({ fault }) => fault);
   }
 
-  /** Sends what isn't acknowledged, over as many connections as it takes. */
+  /** Sends unacknowledged messages, over as many connections as it takes. */
   async #speak(memory: Memory): Promise<void> {
     while (!this.#over) {
       let printer: RawPrinter | undefined;
-      /** Whether a window is on its way. */
+      /** Whether a window is in flight. */
       let sent = false;
       try {
         printer = await RawPrinter.connect({
@@ -213,14 +213,14 @@ class ChaosRun {
         });
         while (!this.#over) {
           sent = true;
-          // A connection that ended between two windows says nothing any more.
+          // A send between two windows on a closed connection would never settle.
           await inTime(printer.send(memory.window()));
           sent = false;
           memory.forget(printer.acknowledged);
           await sleep(PACE_MS);
         }
       } catch {
-        // That is what it is about: whatever isn't acknowledged is sent again.
+        // The faults break connections; the next one sends what is unacknowledged.
       } finally {
         if (printer && sent) memory.forget(printer.acknowledged);
         printer?.close();
@@ -250,7 +250,7 @@ class ChaosRun {
     await this.#until('ready again', async () => (await this.#readyz()).status === 200);
   }
 
-  /** Not ready, for a reason that is said. */
+  /** Waits until it is not ready, with the expected reason. */
   async #untilSaid(words: RegExp): Promise<void> {
     let last = '';
     await this.#until(`/readyz says ${words}`, async () => {
@@ -262,13 +262,13 @@ class ChaosRun {
     });
   }
 
-  /** The server and everything that belongs to it. */
+  /** Process ids of the server and its children. */
   #postgres(): number[] {
     const [server] = readFileSync(join(this.#data, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split(
       '\n',
     );
     const parent = Number(server);
-    // While it starts the file is empty for a moment; 0 would stand for everybody.
+    // The file is empty for a moment during a start, and pid 0 would mean our own process group.
     if (!Number.isInteger(parent) || parent <= 1) throw new Error(`no server in postmaster.pid: "${server}"`);
     const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(parent)], { encoding: 'utf8' });
     return [
@@ -290,7 +290,7 @@ class ChaosRun {
     }
   }
 
-  /** Runs statements beside the product, each outside of a transaction. */
+  /** Runs statements beside the product, each outside a transaction. */
   async #sql(...statements: string[]): Promise<void> {
     const { url } = await reachEmbedded(this.#data, silent);
     const client = new pg.Client({ connectionString: url });
@@ -370,7 +370,7 @@ class ChaosRun {
 
   async #fillDisk(): Promise<void> {
     if (!this.#hasDisk) {
-      // Whoever isn't root has no disk to spare: the database is made to say what it says on a full one.
+      // Only root can mount a disk: a trigger raises the error that Postgres reports on a full disk.
       await this.#sql(
         `CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
            RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`,
@@ -383,7 +383,7 @@ class ChaosRun {
     const filler = join(this.#folder, 'filler');
     spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64K']);
     try {
-      // It either says that it takes nothing or, where not even the log has room, ends and is started again.
+      // It either reports that it takes nothing or, when not even its log has room, exits and is started again.
       await this.#untilSaid(/No space left|not reachable|takes nothing/);
       await sleep(this.#chaos.pause_ms / 2);
     } finally {
@@ -391,7 +391,9 @@ class ChaosRun {
     }
   }
 
-  /** What a power cut may leave of every small file that the product needs: mended, or said with what to do. */
+  /**
+   * Damages one of the small files that the product needs, as a power cut may: it is repaired, or the message says how.
+   */
   async #tear(): Promise<void> {
     await this.#running.kill();
     const files = [
@@ -409,14 +411,14 @@ class ChaosRun {
     else if (how === 2) writeFileSync(file, Buffer.alloc(before.length));
     else rmSync(file);
     if (!file.endsWith('admin.json')) return this.#start();
-    // The start goes well without it; who wants in resets it.
+    // The start succeeds without it; `platen admin reset` makes a new one.
     const { code, stderr } = await platen(['admin', 'reset'], { env: { PLATEN_DATA: this.#data } });
     if (code !== 0) throw new Error(`platen admin reset ended with ${code}: ${stderr}`);
     return this.#start();
   }
 }
 
-/** Runs it to its end. */
+/** Runs the chaos to its end. */
 export async function storeChaos(chaos: Chaos): Promise<AfterChaos> {
   const folder = temporaryFolder('platen-chaos-');
   const hasDisk = (chaos.faults['disk-full'] ?? 0) > 0 && mountDisk(folder);

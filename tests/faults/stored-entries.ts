@@ -1,19 +1,19 @@
-/** What the store holds when a product that was hurt has been stopped, compared with what it acknowledged. */
+/** Compares the store of a product that has been stopped with what it acknowledged. */
 import { openStore } from '../../center/database/store.ts';
 
 export interface Acknowledged {
   id: string;
-  /** The last entry that was acknowledged; they are numbered from 1 on. */
+  /** The last acknowledged entry; entries are numbered from 1. */
   last: number;
 }
 
 export interface StoredEntries {
   stored: number;
-  /** Printers with a hole, an entry twice, or less than was acknowledged. */
+  /** Printers with a gap, a duplicate entry, or fewer entries than were acknowledged. */
   wrong: string[];
 }
 
-/** Looks into the store of a data folder on which nothing runs. */
+/** Reads the store of a data folder that no product uses. */
 export async function storedEntries(data: string, printers: Acknowledged[]): Promise<StoredEntries> {
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const store = await openStore({ source: { dataFolder: data }, log });

@@ -1,4 +1,7 @@
-/** Every small file that a start needs, damaged in every way after a kill that leaves Postgres behind: the next start goes well. */
+/**
+ * Every small file that a start needs, damaged in every way after a kill that leaves Postgres behind: the next start
+ * succeeds.
+ */
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../center/database/embedded-postgres.ts';
@@ -21,7 +24,7 @@ const DAMAGES: Record<string, (file: string) => void> = {
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const folder = temporaryFolder('platen-torn-');
 const data = join(folder, 'data');
-/** Printers that were enrolled so far: each start finds all of them. */
+/** Number of printers enrolled so far: each start must find all of them. */
 let enrolled = 0;
 
 afterAll(async () => {

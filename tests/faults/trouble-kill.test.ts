@@ -15,12 +15,12 @@ import { platen, type RunningProduct, startProduct } from '../harness/product.ts
 const SEED = Number(process.env['PLATEN_SEED'] ?? 20261125);
 const PRINTERS = 30;
 const ENTRIES = 500;
-/** How long the product runs before each kill, ms; a while longer by chance. One outlasts a checkpoint. */
+/** How long the product runs before each kill, ms, plus a random time. One outlasts a checkpoint. */
 const LIVES_MS = [150, 400, 10_000, 250, 100, 600];
 const LATE_MINUTES = 30;
 const MINUTE = 60_000;
 const DAY = 86_400_000;
-/** The log ends days ago: whatever time alone does is over when the test looks. */
+/** The log ends days ago, so that everything that follows from time alone has happened when the test looks. */
 const END = Math.floor((Date.now() - 5 * DAY) / MINUTE) * MINUTE;
 const BEGIN = END - 12 * DAY;
 
@@ -102,7 +102,7 @@ function random(seed: number): () => number {
   };
 }
 
-/** A product with the moment of its death. */
+/** A product, and when it dies. */
 interface Mortal extends RunningProduct {
   dead: Promise<void>;
 }
@@ -112,7 +112,7 @@ async function begin(data: string): Promise<Mortal> {
   return { ...product, dead: new Promise((resolve) => product.process.once('exit', () => resolve())) };
 }
 
-/** A printer's log as it will be sent: shuffled within `late`, some entries twice, cut at random. */
+/** A printer's log in the order of sending: shuffled within `late`, some entries twice, split at random. */
 interface Memory {
   id: string;
   password: string;
@@ -128,7 +128,7 @@ function memoryOf(id: string, password: string, next: () => number): Memory {
   let pages = 1_000;
   const arrivals: Memory['arrivals'] = [];
   for (let seq = 1; seq <= ENTRIES; seq += 1) {
-    // Flurries and quiet hours, so that troubles open, clear and come back.
+    // Bursts and quiet hours, so that troubles open, clear and open again.
     at += Math.floor((next() < 0.06 ? 60 + next() * 600 : next() * 12) * MINUTE);
     if (at > END) break;
     pages = next() < 0.005 ? 0 : pages + Math.floor(next() * 60);
@@ -150,7 +150,7 @@ function memoryOf(id: string, password: string, next: () => number): Memory {
   for (let from = 0; from < arrivals.length; ) {
     const some = arrivals.slice(from, from + 1 + Math.floor(next() * 6));
     from += some.length;
-    // Within a message the order is that of `seq`, each once.
+    // Within a message, entries are in the order of `seq`, each once.
     const entries = [...new Set(some.map(({ entry }) => entry))].sort((a, b) => a.seq - b.seq);
     messages.push(
       encodePublish(
@@ -163,7 +163,7 @@ function memoryOf(id: string, password: string, next: () => number): Memory {
 }
 
 /**
- * Sends what isn't acknowledged of a share of the log, a few messages at a time, until the connection breaks;
+ * Sends the unacknowledged part of a share of the log, a few messages at a time, until the connection breaks;
  * acknowledgements come in order.
  */
 async function speak(
@@ -190,7 +190,7 @@ async function speak(
       const count = 1 + Math.floor(next() * 3);
       const some = memory.messages.slice(memory.acknowledged, Math.min(upTo, memory.acknowledged + count));
       try {
-        // It may have died between two messages, when nothing was under way that could fail.
+        // The kill may fall between two messages, when no send is in flight that could fail.
         await Promise.race([
           printer.send(some),
           product.dead.then(() => Promise.reject(new Error('killed'))),
@@ -201,13 +201,13 @@ async function speak(
       await sleep(next() * ms);
     }
   } catch {
-    // That is what the test is about.
+    // The kill breaks the connection; the next call sends the rest.
   } finally {
     printer?.close();
   }
 }
 
-/** Kills the product and its database, as when the power fails. */
+/** Kills the product and its database, as in a power failure. */
 async function powerFails(product: RunningProduct): Promise<void> {
   const lines = readFileSync(join(product.data, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n');
   process.kill(-Number(lines[0]), 'SIGKILL');
@@ -221,7 +221,7 @@ async function expectedOf(folder: string, memories: Memory[]): Promise<string[]>
     )
     .sort((a, b) => a.at - b.at)
     .map(({ line }) => line);
-  // Time goes on after the log, as it does in the center.
+  // Time advances beyond the log, as it does in the center.
   lines.push({
     printer: 'clock',
     log: 'clock',
@@ -310,7 +310,7 @@ test(`killed ${LIVES_MS.length} times with kill -9, the center finds the trouble
     const expected = await expectedOf(folder, memories);
     let interrupted = 0;
     for (const [life, life_ms] of LIVES_MS.entries()) {
-      // Each life has its share of the log, so that something is left for the last.
+      // Each run gets its share of the log, so that something is left for the last.
       const share = (life + 1) / (LIVES_MS.length + 1);
       const speaking = Promise.all(
         memories.map((memory) => speak(product, memory, next, share, (life_ms + 300) / 8)),
@@ -324,7 +324,7 @@ test(`killed ${LIVES_MS.length} times with kill -9, the center finds the trouble
       product = await begin(data);
     }
     expect(interrupted).toBeGreaterThan(1);
-    // A connection may break on a busy machine, too: whoever was cut off goes on.
+    // A connection may also break on a busy machine: a printer that was cut off sends the rest.
     await eventually(async () => {
       const open = memories.filter(({ acknowledged, messages }) => acknowledged < messages.length);
       await Promise.all(open.map((memory) => speak(product, memory, next, 1, 10)));
@@ -342,7 +342,7 @@ test(`killed ${LIVES_MS.length} times with kill -9, the center finds the trouble
     expect(new Set(troubles.map(({ rule }) => rule))).toEqual(new Set(RULES.list.map(({ id }) => id)));
     const open = troubles.filter(({ state }) => state === 'open' || state === 'escalated');
     expect(open.length).toBeGreaterThan(5);
-    // What is retained are the open ones, and nothing of those that were withdrawn.
+    // Retained are the open troubles, and none that were withdrawn.
     const { hostname, port } = new URL(product.mqtt);
     const client = await mqtt.connectAsync({ hostname, port: Number(port), ...product.admin });
     const ear = new Ear(client);
