@@ -5,7 +5,7 @@ import { type Case, cases } from './instances.ts';
 import { Oracle } from './oracle.ts';
 import { PlanOracle } from './plan-oracle.ts';
 
-// test:long looks much further.
+// test:long tries many more cases.
 const RUNS = process.env['PLATEN_TEST_LONG'] ? 5_000 : 150;
 const SEED = 20261122;
 
@@ -36,7 +36,9 @@ function pairs(step: readonly string[]): [string, string][] {
   return step.flatMap((subject, i): [string, string][] => (i % 2 === 0 ? [[subject, step[i + 1]!]] : []));
 }
 
-/** Replays the steps: each along an edge, every state between two of them valid, the end as chosen. */
+/**
+ * Replays the steps: each follows an edge, every state between two steps is valid, and the last one is the chosen set.
+ */
 function replay(oracle: PlanOracle, steps: readonly string[][], before: number): void {
   const versions = oracle.start();
   for (const [i, step] of steps.entries()) {
@@ -52,7 +54,7 @@ function replay(oracle: PlanOracle, steps: readonly string[][], before: number):
   expect([...versions].sort()).toEqual([...oracle.goal()].sort());
 }
 
-/** What is offered instead of a blocked set fits, can be reached, and is no better than what is blocked. */
+/** The alternative to a blocked set fits, is reachable, and is no better than the blocked one. */
 function checkAlternative({ catalog: document, structure, options }: Case, choice: Choice): void {
   const catalog = compiled(document);
   const { remedy, cost } = choice.alternative!;

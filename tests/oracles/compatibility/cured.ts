@@ -1,6 +1,4 @@
-/**
- * Structures after a remedy, or after some of its steps.
- */
+/** Structures after a remedy, or after some of its steps. */
 
 import type { Choice, PrinterStructureLike, UnitLike } from '../../../compatibility/types.ts';
 import type { InstalledSoftware } from '../../../schemas/types.ts';
@@ -15,7 +13,7 @@ function lay(
   return software.map((each) => ({ ...each, version: versions.get(`${symbol}:${each.id}`) ?? each.version }));
 }
 
-/** The structure with these versions, its units exchanged as the remedy says or not yet. */
+/** The structure with these versions, and with the remedy's units exchanged or not. */
 export function structureAt(
   structure: PrinterStructureLike,
   { remedy }: Choice,
@@ -47,7 +45,7 @@ export function structureAt(
   };
 }
 
-/** The versions that a remedy ends with. */
+/** The versions at the end of a remedy. */
 export function remedyVersions({ remedy }: Choice): Map<string, string> {
   return new Map(remedy!.software.map(({ subject, to }) => [subject, to]));
 }
@@ -57,7 +55,7 @@ export function cured(structure: PrinterStructureLike, choice: Choice): PrinterS
   return structureAt(structure, choice, remedyVersions(choice), true);
 }
 
-/** What can be compared of two structures. */
+/** The comparable part of a structure. */
 export function outline(structure: PrinterStructureLike): string {
   const versions = (software: readonly InstalledSoftware[] = []) =>
     software.map(({ id, version }) => [id, version ?? null]);

@@ -7,7 +7,7 @@ import { Encoding } from '../../../compatibility/solver/encoding.ts';
 import { resolveWorld } from '../../../compatibility/world.ts';
 import { type Case, cases } from './instances.ts';
 
-// test:long looks much further.
+// test:long tries many more cases.
 const RUNS = process.env['PLATEN_TEST_LONG'] ? 5_000 : 150;
 const SEED = 20261122;
 const never = (): boolean => false;
@@ -42,11 +42,11 @@ test('an explanation is a set that cannot hold together, and no member of it can
     }),
     { numRuns: RUNS, seed: SEED },
   );
-  // Counting over slots with a choice of units is the one thing that is listed instead of told.
+  // Counting over slots with a choice of units is the only argument that is listed instead of explained.
   expect(told / all).toBeGreaterThan(0.9);
 });
 
-/** Enough of an origin to find it again in another encoding. */
+/** Enough of an origin to recognize it in another encoding. */
 function outlineOf(origin: object): unknown {
   return JSON.parse(
     JSON.stringify(origin, (key, value: unknown) => {
@@ -69,7 +69,7 @@ test('no conflict is smaller than the one that is called the smallest', () => {
       expect(core.smallest).toBe(true);
       const { solver, selectors } = new Encoding(instance, { exhausted: never, explained: true });
       const all = [...selectors.keys()];
-      // Every smaller set, where they can be counted.
+      // Tries every smaller set, where there are few enough.
       const size = core.origins.length - 1;
       if (size > 3 || all.length ** size > 20_000) return;
       for (const set of combinations(all, size)) expect(solver.solve(set)).toBe('sat');
@@ -80,7 +80,7 @@ test('no conflict is smaller than the one that is called the smallest', () => {
   expect(compared).toBeGreaterThan(5);
 });
 
-/** All ways to take `size` of the items. */
+/** All combinations of `size` items. */
 function* combinations<T>(items: readonly T[], size: number, from = 0): Generator<T[]> {
   if (size === 0) {
     yield [];

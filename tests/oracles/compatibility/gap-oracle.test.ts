@@ -1,6 +1,6 @@
 /**
- * Answers without proof against the optimum: whenever the time ends, what is given fits, and its gap is true. Time is
- * counted in looks at the clock, so that every run ends at the same place.
+ * Answers without proof against the optimum: whenever time runs out, the answer fits and its stated gap is true. Time
+ * is counted in looks at the clock, so that every run stops at the same place.
  */
 import { seededRandom } from '../../../base/random.ts';
 import {
@@ -16,7 +16,7 @@ import { resolveWorld } from '../../../compatibility/world.ts';
 import type { Catalog } from '../../../schemas/types.ts';
 import { cured } from './cured.ts';
 
-/** Pieces of software that conflict at random, all at their oldest version. */
+/** Software with random conflicts, at random versions. */
 function tangle(seed: number, pieces: number, versions: number, share: number) {
   const random = seededRandom(seed);
   const catalog: Catalog = {
@@ -44,7 +44,7 @@ function tangle(seed: number, pieces: number, versions: number, share: number) {
   return { catalog: compileCatalog(catalog).catalog, structure: { apparatus: { model: 'M', software } } };
 }
 
-/** A budget of so many looks at the clock. */
+/** A budget of this many looks at the clock. */
 function looks(max: number): Budget {
   let taken = 0;
   const spent = (): number => ++taken / max;

@@ -1,6 +1,6 @@
 /**
- * Small random catalogs, structures and options: every feature of the catalog turns up, sizes stay small enough for
- * an oracle that tries everything.
+ * Small random catalogs, structures and options: every feature of the catalog occurs, and sizes stay small enough for
+ * exhaustive search.
  */
 import fc from 'fast-check';
 import type { ChooseOptions, PrinterStructureLike, UnitLike } from '../../../compatibility/types.ts';
@@ -28,7 +28,7 @@ const RANGES = [
 ] as const;
 const HARDWARE = ['>=2', '<2', '1'] as const;
 
-/** There `weight` times as often as not. */
+/** Present `weight` times as often as absent. */
 const maybe = <T>(arbitrary: fc.Arbitrary<T>, weight = 1): fc.Arbitrary<T | undefined> =>
   fc.oneof({ weight: 1, arbitrary: fc.constant(undefined) }, { weight, arbitrary });
 

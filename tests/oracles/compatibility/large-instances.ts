@@ -1,6 +1,6 @@
 /**
- * Seeded instances that are too large for trying everything: a dozen subjects of a dozen releases on several units,
- * some of them spares, with every kind of constraint but those about hardware and vendors.
+ * Seeded instances that are too large for exhaustive search: a dozen subjects with a dozen releases each on several
+ * units, some of them spares, with every kind of constraint except those about hardware and vendors.
  */
 
 import { seededRandom } from '../../../base/random.ts';
@@ -8,7 +8,7 @@ import type { ChooseOptions, UnitLike } from '../../../compatibility/types.ts';
 import type { Catalog, Constraint } from '../../../schemas/types.ts';
 import type { Case } from './instances.ts';
 
-/** Whole numbers below a bound, from a seed. */
+/** Seeded random integers below a bound. */
 function randomOf(seed: number): (below: number) => number {
   const random = seededRandom(seed);
   return (below) => Math.floor(random() * below);

@@ -1,7 +1,6 @@
 /**
- * Planning by layers against the search over states, which is checked against an oracle of its own: where the search
- * finds an order of single steps, the layers must find one that holds too; where it proves that there is none, they
- * must not find any.
+ * Planning by layers against the search over states, which has its own oracle: where the search finds an order of
+ * single steps, the layers must find a valid one too; where it proves that there is none, they must find none.
  */
 import fc from 'fast-check';
 import { compileCatalog } from '../../../compatibility/index.ts';
@@ -17,7 +16,7 @@ const RUNS = process.env['PLATEN_TEST_LONG'] ? 20_000 : 1_000;
 const SEED = 20261130;
 const never = (): boolean => false;
 
-/** The search for the way to the best set; undefined where there is none, or nothing that layers plan. */
+/** The search for the way to the best set; undefined where there is none, or where layers do not apply. */
 function searchOf({ catalog: document, structure, options }: Case): Search | undefined {
   const { catalog } = compileCatalog(document);
   const world = resolveWorld(catalog, structure);
@@ -31,7 +30,7 @@ function searchOf({ catalog: document, structure, options }: Case): Search | und
   return search;
 }
 
-/** Follows the steps: each along an edge, every state between two of them allowed, the end as chosen. */
+/** Follows the steps: each along an edge, every state between two steps allowed, and the last one as chosen. */
 function expectOrder(search: Search, steps: readonly Step[]): void {
   const values = search.start.slice();
   for (const [i, step] of steps.entries()) {
@@ -51,7 +50,7 @@ const VERSIONS = ['1.0.0', '1.1.0', '2.0.0', '2.1.0'];
 const RANGES = ['>=1.1.0', '<2.0.0', '>=2.0.0', '<=1.1.0', '>=1.1.0 <2.1.0', '1.0.0 || >=2.0.0'];
 const IDS = ['a', 'b', 'c', 'd', 'e'];
 
-/** Software at its oldest, to be brought to its newest through rules that often leave only roundabout ways. */
+/** Software at its oldest version, to be brought to its newest under rules that often allow only detours. */
 const upgrades: fc.Arbitrary<Case> = fc
   .array(
     fc.record({

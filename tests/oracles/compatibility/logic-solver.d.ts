@@ -1,4 +1,4 @@
-/** As much of logic-solver (MiniSat) as the oracle uses: the package brings no types. */
+/** The part of logic-solver (MiniSat) that the oracle uses: the package has no types. */
 declare module 'logic-solver' {
   export type Formula = string | object;
   export interface Solution {

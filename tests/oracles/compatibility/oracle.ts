@@ -1,6 +1,6 @@
 /**
- * The oracle: tries every assignment there is, each as a structure of its own that the judge looks at, and takes the
- * best by catalog.md. Shares nothing with the solver but the judge.
+ * The exhaustive oracle: tries every assignment as a structure of its own, lets `judge` check it, and takes the best by
+ * catalog.md. Shares nothing with the solver but `judge`.
  */
 
 import { judge } from '../../../compatibility/judge.ts';
@@ -16,7 +16,7 @@ import { inRange } from '../../../compatibility/versions.ts';
 import { resolveWorld } from '../../../compatibility/world.ts';
 import type { InstalledSoftware } from '../../../schemas/types.ts';
 
-/** What one place of the structure might become, and what that costs. */
+/** A possible state of one part of the structure, and its cost. */
 interface Alternative<T> {
   value: T;
   replaced: number;
@@ -117,7 +117,7 @@ export class Oracle {
     );
   }
 
-  /** What another model would come with: every released version of what is made for it. */
+  /** The software of a unit of another model: every released version of each product made for it. */
   private suppliedSets(unit: UnitLike, model: string): Alternative<InstalledSoftware[]>[] {
     const runs = (of: Product): boolean =>
       (of.on?.kind === undefined || of.on.kind === unit.kind) &&
@@ -167,7 +167,7 @@ export class Oracle {
     return list;
   }
 
-  /** Every way of switching units to spares of their kind, as the pairs that are switched. */
+  /** Every way of switching units to spares of their kind, as pairs. */
   private switchings(units: readonly UnitLike[]): [string, string][][] {
     let ways: [string, string][][] = [[]];
     for (const unit of units) {
@@ -224,7 +224,7 @@ export class Oracle {
     });
   }
 
-  /** Whether the structure breaks nothing and leaves nothing unknown that was known. */
+  /** Whether the structure breaks nothing and every unknown was unknown before. */
   private fits(structure: PrinterStructureLike, before: PrinterStructureLike, known: Judgement): boolean {
     this.tried++;
     const after = judge(this.catalog, structure);
@@ -235,7 +235,7 @@ export class Oracle {
     );
     return after.unknown.every((each) => {
       if (was.has(`${each.subjects[0]} ${each.rule}`)) return true;
-      // What a spare's software is was as little known before it was switched to.
+      // The software of a spare was just as unknown before the switch to it.
       return (
         spares.has(each.subjects[0]!.split(':')[0]!) &&
         /is in the catalog$|known version$|is a release/.test(each.rule)
@@ -243,7 +243,7 @@ export class Oracle {
     });
   }
 
-  /** The best structure and its cost, undefined when nothing fits. */
+  /** The best structure and its cost; undefined when nothing fits. */
   best(structure: PrinterStructureLike): { cost: Cost; structure: PrinterStructureLike } | undefined {
     const known = judge(this.catalog, structure);
     const units = structure.units ?? [];

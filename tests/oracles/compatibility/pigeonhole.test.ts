@@ -1,6 +1,4 @@
-/**
- * Pigeonhole conflicts: found where they are, against trying every assignment, and never where something fits.
- */
+/** Pigeonhole conflicts against exhaustive search: found where they are, and never where something fits. */
 import fc from 'fast-check';
 import { choose, compileCatalog } from '../../../compatibility/index.ts';
 import { buildInstance, type Instance } from '../../../compatibility/instance.ts';
@@ -8,7 +6,7 @@ import { findCrowd } from '../../../compatibility/solver/pigeonhole.ts';
 import { resolveWorld } from '../../../compatibility/world.ts';
 import type { Catalog } from '../../../schemas/types.ts';
 
-/** Pieces of software with versions 1, 2, …, and which of them conflict: `[piece, version, piece, version]`, from 0. */
+/** Software with versions 1, 2, …, and its conflicts as 0-based `[piece, version, piece, version]`. */
 function tangle(versions: readonly number[], conflicts: readonly (readonly number[])[]) {
   const document: Catalog = {
     catalog: 'pigeons',
@@ -29,7 +27,7 @@ function tangle(versions: readonly number[], conflicts: readonly (readonly numbe
   return { catalog, structure, instance: buildInstance(catalog, resolveWorld(catalog, structure), {}) };
 }
 
-/** As many pieces as `pieces`, each in one of `holes` versions, no two in the same. */
+/** `pieces` pieces with `holes` versions each, no two of which may have the same version. */
 function pigeons(pieces: number, holes: number) {
   const all = Array.from({ length: pieces }, (_, i) => i);
   const conflicts = all.flatMap((i) =>

@@ -1,5 +1,6 @@
 /**
- * The oracle of plans: breadth-first over whole structures, each looked at by the judge, steps by node-semver itself.
+ * The oracle of plans: breadth-first search over whole structures. `judge` checks each structure, node-semver each
+ * step.
  */
 import semver from 'semver';
 import { judge } from '../../../compatibility/judge.ts';
@@ -55,7 +56,7 @@ export class PlanOracle {
     return new Map([...this.start(), ...remedyVersions(this.choice)]);
   }
 
-  /** Whether a state may stand between two steps. */
+  /** Whether a state is allowed between two steps. */
   isValid(versions: Versions, exchanged: boolean): boolean {
     const state = structureAt(this.structure, this.choice, versions, exchanged);
     const { findings, unknown } = judge(this.catalog, state);
@@ -71,7 +72,7 @@ export class PlanOracle {
     );
   }
 
-  /** Whether the subject may be moved straight from one version to another, by the catalog's text. */
+  /** Whether the subject may move directly from one version to another, by the catalog's text. */
   mayStep(subject: string, from: string, to: string): boolean {
     const id = softwareOf(subject);
     const release = this.releasesOf(id).find(({ version }) => version === to);
@@ -123,7 +124,7 @@ export class PlanOracle {
     const goal = keyOf(this.goal(), true);
     let frontier: { versions: Versions; exchanged: boolean }[] = [];
     const seen = new Set<string>();
-    // Before the first step and after the last, units may be exchanged whatever holds meanwhile.
+    // Before the first step and after the last, units may be exchanged even when the state is not valid.
     const reach = (next: typeof frontier, versions: Versions, exchanged: boolean, steps: number): boolean => {
       const key = keyOf(versions, exchanged);
       const between = steps > 0 && keyOf(versions, true) !== goal;

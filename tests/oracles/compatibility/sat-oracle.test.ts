@@ -1,4 +1,4 @@
-/** Larger instances against an independent SAT solver: the same feasibility, the same optimum vector, the same set. */
+/** Larger instances against an independent SAT solver: same feasibility, same optimum vector, same set. */
 import fc from 'fast-check';
 import { compileCatalog } from '../../../compatibility/index.ts';
 import { buildInstance, versionAt } from '../../../compatibility/instance.ts';
@@ -8,10 +8,10 @@ import type { Case } from './instances.ts';
 import { largeCase } from './large-instances.ts';
 import { type SatOptimum, SatOracle } from './sat-oracle.ts';
 
-// test:long looks much further.
+// test:long tries many more cases.
 const RUNS = process.env['PLATEN_TEST_LONG'] ? 3_000 : 60;
 
-/** What is in use at the end of the best set. The steps to it are another test's matter. */
+/** The units and software in use in the best set. The steps to it are tested elsewhere. */
 function endOf({ catalog: document, structure, options }: Case): SatOptimum | undefined {
   const { catalog, diagnostics } = compileCatalog(document);
   expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
@@ -44,7 +44,7 @@ test('a SAT solver finds the same optimum, or also that there is none', () => {
     }),
     { numRuns: RUNS, seed: 20261125 },
   );
-  // Neither kind may be all there is.
+  // Both possible and impossible instances must occur.
   expect(impossible / RUNS).toBeGreaterThan(0.1);
   expect(impossible / RUNS).toBeLessThan(0.7);
   expect(exchanged).toBeGreaterThan(0);

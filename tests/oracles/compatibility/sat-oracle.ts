@@ -1,7 +1,7 @@
 /**
- * An oracle for instances too large to try everything: the catalog's text given to MiniSat (logic-solver), one Boolean
- * per version, ranges read by node-semver. Shares nothing with the engine. Hardware, vendors, and what is not known
- * are left to the oracle that tries everything; here every version is a release and every kind has one slot.
+ * An oracle for instances too large for exhaustive search: the catalog's text given to MiniSat (logic-solver), one
+ * Boolean per version, ranges evaluated by node-semver. Shares nothing with the engine. Hardware, vendors and unknowns
+ * are left to the exhaustive oracle; here every version is a release and every kind has one slot.
  */
 import Logic, { type Formula, type Solution, type Solver } from 'logic-solver';
 import semver from 'semver';
@@ -22,15 +22,15 @@ interface Choosable {
   part: Part;
   /** Ascending. */
   versions: { version: string; literal: string }[];
-  /** What is installed; undefined on a unit that would be new. */
+  /** The installed version; undefined on a unit that would be new. */
   installed: string | undefined;
 }
 
 export interface SatOptimum {
   cost: Cost;
-  /** By `symbol:software`, of what is in use in the end. */
+  /** By `symbol:software`, of the software in use at the end. */
   versions: Record<string, string>;
-  /** Model by symbol, of the units in use in the end. */
+  /** Model by symbol, of the units in use at the end. */
   models: Record<string, string>;
 }
 
@@ -45,7 +45,7 @@ export class SatOracle {
   private readonly subjects: Choosable[] = [];
   private readonly replaced: string[] = [];
   private readonly switched: string[] = [];
-  /** By the unit's symbol: the literals of its ways, the preferred first. */
+  /** By unit symbol: the literals of its alternatives, in order of preference. */
   private readonly ways = new Map<string, string[]>();
 
   constructor(document: Catalog, structure: PrinterStructureLike, options: ChooseOptions) {
@@ -131,7 +131,7 @@ export class SatOracle {
     for (const { id, version } of unit.software ?? []) this.addSubject(part, id, version);
   }
 
-  /** Who a constraint speaks of: whether it is in use, and whether it is in range. */
+  /** The subjects of a constraint: when each is in use, and when it is in range. */
   private targets({
     software,
     range,
@@ -230,14 +230,14 @@ export class SatOracle {
     }
   }
 
-  /** As few of the formulas true as possible, and held so. */
+  /** Minimizes the number of true formulas, and requires that minimum from now on. */
   private fewest(solution: Solution, formulas: readonly Formula[]): [Solution, number] {
     if (formulas.length === 0) return [solution, 0];
     const best = this.solver.minimizeWeightedSum(solution, [...formulas], 1)!;
     return [best, formulas.filter((each) => best.evaluate(each)).length];
   }
 
-  /** Holds the first literal that can be true. */
+  /** Requires the first literal that can be true. */
   private prefer(literals: readonly string[]): void {
     for (const literal of literals) {
       if (!this.solver.solveAssuming(literal)) continue;

@@ -1,4 +1,4 @@
-/** The fold of readings against what all readings at once say, on random histories of printers. */
+/** The incremental fold of readings against a computation over all readings at once, on random printer histories. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { randomFor } from '../../../base/random.ts';
@@ -13,7 +13,7 @@ const SEED = 20261201;
 const START = Date.UTC(2026, 9, 20);
 const ZONES = ['UTC', 'Europe/Berlin', 'America/Los_Angeles', 'Asia/Kolkata', 'Pacific/Apia'];
 
-/** Histories across a change of the clocks, with gaps of minutes to weeks. */
+/** Histories across a daylight saving change, with gaps of minutes to weeks. */
 const history = fc
   .array(
     fc.record({
@@ -60,7 +60,7 @@ function foldAll(readings: readonly OracleReading[], zone: string) {
   const ended: EndedSupply[] = [];
   for (const [index, reading] of readings.entries()) {
     const folded = foldReading(state, documentOf(reading, index), reading.time, zone);
-    // As the store keeps it.
+    // In the form in which the store keeps it.
     state = JSON.parse(JSON.stringify(folded.state)) as ReadingState;
     days.set(state.today.day, state.today);
     ended.push(...folded.ended);
@@ -109,7 +109,7 @@ test('cartridges are what the levels and serial numbers at once say', () => {
   );
 });
 
-/** A counter of a printer whose truth is known: boards are exchanged, and some answers are wrong. */
+/** A counter with a known true total: boards are exchanged, and some answers are wrong. */
 function life(seed: number, wrongAnswers: boolean, boards: boolean) {
   const random = randomFor(seed, 'counter');
   const told: number[] = [];
@@ -118,7 +118,8 @@ function life(seed: number, wrongAnswers: boolean, boards: boolean) {
   let known = false;
   for (let index = 0; index < 400; index += 1) {
     if (boards && value > 20_000 && random() < 0.02) {
-      // Another board begins far below: one that begins above can't be told from printing. And what was printed around the exchange nobody saw.
+      // A new board begins far below: one that begins above looks like printing. Pages printed around the exchange are
+      // not seen.
       value = Math.floor(random() * 1_000);
       known = false;
     }
@@ -197,7 +198,7 @@ test('a clock that is wrong dates nothing: the reading counts for the moment in 
   expect(at('1970-01-01T00:00:07Z', noon).time_ms).toBe(noon);
   expect(at('2031-01-01T00:00:00Z', noon).time_ms).toBe(noon);
   expect(at('2026-12-01T11:58:00Z', noon).time_ms).toBe(noon - 120_000);
-  // And never before the one that came first.
+  // And never before the previous reading.
   const first = at('2026-12-01T12:00:00Z', noon);
   expect(at('2026-12-01T09:00:00Z', noon + 1_000, first).time_ms).toBe(noon);
 });

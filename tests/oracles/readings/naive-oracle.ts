@@ -1,6 +1,6 @@
 /**
- * What readings come to, worked out from all of them at once, in the plainest way: for the tests of
- * `center/readings/`, with which it shares no code.
+ * Aggregates of readings, computed from all readings at once in the plainest way, to test `center/readings/`, with
+ * which it shares no code.
  */
 
 export interface OracleReading {
@@ -17,7 +17,7 @@ export interface OracleDay {
   gap: number;
 }
 
-/** The date in a zone, as the language itself writes it. */
+/** The date in a time zone, as formatted by the JavaScript runtime. */
 function dateIn(time: number, zone: string): string {
   return new Date(time).toLocaleDateString('sv-SE', { timeZone: zone });
 }
@@ -30,7 +30,7 @@ function daysBetween(from: string, to: string): number {
   return count;
 }
 
-/** Rows a day, for counters that never fall. */
+/** Rows per day, for counters that never fall. */
 export function oracleDays(readings: readonly OracleReading[], zone: string): OracleDay[] {
   const dates = [...new Set(readings.map(({ time }) => dateIn(time, zone)))];
   return dates.map((date, index) => {
@@ -59,7 +59,7 @@ export interface OracleSupply {
   last: number | undefined;
 }
 
-/** Cartridges one after the other, of a supply with levels of 0 to 100 in one place. */
+/** Successive cartridges of one supply with levels of 0 to 100. */
 export function oracleSupplies(readings: readonly OracleReading[]): OracleSupply[] {
   const found: OracleSupply[] = [];
   for (const { time, supply } of readings) {

@@ -25,7 +25,7 @@ const iso = (minute: number) => new Date(T0 + minute * MINUTE).toISOString();
 const minutes = (n: number) => `PT${n}M`;
 const isCode = (code: string) => ({ all: [['code', '=', code]] });
 
-/** A condition's own narrowing, when it has one. */
+/** The condition's own `where`, if any. */
 const own = ({ codes }: { codes?: string[] }) =>
   codes === undefined ? {} : { where: { any: codes.map((one) => ['code', '=', one]) } };
 
@@ -104,12 +104,12 @@ function documentOf(rules: OracleRule[], late: number): TroubleRules {
 const span = fc.integer({ min: 1, max: 30 });
 const few = fc.integer({ min: 1, max: 4 });
 const code = fc.constantFrom(...CODES);
-/** Members of a condition, now and then with codes of its own. */
+/** Members of a condition, sometimes with codes of its own. */
 const counting = <T extends object>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
   fc
     .tuple(fc.record(members), fc.option(fc.subarray(CODES, { minLength: 1 }), { nil: undefined, freq: 2 }))
     .map(([rest, codes]) => ({ ...rest, ...(codes && { codes }) }));
-/** Conditions that make sense across printers too. */
+/** Conditions that also make sense across printers. */
 const anywhere: fc.Arbitrary<OracleLeaf>[] = [
   fc.record({ count: counting({ ge: few, over: span }) }),
   fc.record({ distinct: counting({ ge: few, over: span }) }),
@@ -145,7 +145,7 @@ const ofPrinter: fc.Arbitrary<OracleLeaf>[] = [
     })),
   fc.record({ silence: counting({ over: span }) }),
 ];
-/** One condition, or several combined to a depth of two. */
+/** One condition, or several combined up to a depth of two. */
 function combined(leaves: fc.Arbitrary<OracleLeaf>[]): fc.Arbitrary<OracleCondition> {
   const leaf: fc.Arbitrary<OracleCondition> = fc.oneof(...leaves);
   const several = (part: fc.Arbitrary<OracleCondition>) =>
@@ -193,7 +193,7 @@ function ruleOf(id: string, suppressedBy: fc.Arbitrary<string[]>): fc.Arbitrary<
     ['printer', 'code'],
     ['printer', 'unit', 'code'],
   );
-  // Suppression is within a printer: only rules that are kept by printer may take part.
+  // Suppression works within a printer, so only rules grouped by printer may take part.
   return fc.oneof(
     { weight: 5, arbitrary: fields(printers, ofPrinter, suppressedBy) },
     {
@@ -306,7 +306,7 @@ function byOpening(a: object, b: object): number {
   return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }
 
-/** What an observer who only hears changes believes in the end. */
+/** The troubles as seen by an observer that receives only changes. */
 class Observer {
   readonly troubles = new Map<string, TroubleView>();
   hear(changes: TroubleChange[]): void {
@@ -327,7 +327,7 @@ test('cut, shuffled within late, repeated, told the time and restarted, a log gi
       const observer = new Observer();
       const settleMin = 1 + (next() % 6);
       let engine = new TroubleEngine(compiled, { settleMin });
-      // An entry is delayed by less than `late`, so it is never too late for its printer.
+      // An entry is delayed by at most `late`, so it is never too late for its printer.
       const arrivals = entries
         .flatMap((entry) => {
           const one = { entry, at: entry.minute + (next() % (late + 1)) };
@@ -347,7 +347,7 @@ test('cut, shuffled within late, repeated, told the time and restarted, a log gi
           const kept = [...engine.printerIds(), ''].map(
             (printer) => [printer, JSON.stringify(engine.exportState(printer))] as const,
           );
-          // Told in the same transaction in which the memory is kept.
+          // Sent in the same transaction that stores the state.
           observer.hear(engine.advance(Number.NEGATIVE_INFINITY));
           engine = new TroubleEngine(compiled, { settleMin });
           for (const [printer, state] of kept)

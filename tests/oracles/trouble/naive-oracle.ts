@@ -1,7 +1,7 @@
 /**
- * A naive reading of the rules: keeps every entry, walks through time minute by minute, looks at everything anew at
- * each step. Slow, and written without a look at the engine's data structures: what it says is what is meant. All
- * times are whole minutes; "just after" a minute is a little more.
+ * A naive implementation of the rules: keeps every entry, walks through time minute by minute, and re-evaluates
+ * everything at each step. Slow, and written independently of the engine's data structures: it defines the intended
+ * behaviour. All times are whole minutes; "just after" a minute is a little more.
  */
 
 export interface OracleEntry {
@@ -13,7 +13,7 @@ export interface OracleEntry {
   pages: number | undefined;
 }
 
-/** Codes that a condition counts; without them everything that passes the rule's `where`. */
+/** Codes that a condition counts; default: every entry that passes the rule's `where`. */
 interface Own {
   codes?: string[];
 }
@@ -48,12 +48,12 @@ export interface OracleRule {
   id: string;
   /** Codes that pass the rule's `where`. */
   codes: string[];
-  /** Nothing: one state for the whole fleet. */
+  /** Empty: one state for the whole fleet. */
   by: OracleBy[];
   when: OracleCondition;
   clear: { quiet: number } | { lt: number; over: number } | undefined;
   dedup: number | undefined;
-  /** From how many on it is called what: [name, from], ascending. */
+  /** Severity levels as [name, lowest measure], ascending. */
   severity: [string, number][];
   suppressedBy: string[];
 }
@@ -67,13 +67,13 @@ export interface OracleTrouble {
   closedMinute: number | undefined;
   reopened: number;
   severity: string;
-  /** All entries counted to it. */
+  /** All entries counted towards it. */
   evidence: number[];
 }
 
 interface Trouble extends OracleTrouble {
   measure: number;
-  /** When it opened last: quiet begins then at the earliest. */
+  /** When it last opened: quiet begins then at the earliest. */
   since: number;
 }
 
@@ -84,15 +84,15 @@ interface Key {
   lastSign: number;
   signs: number[];
   trouble: Trouble | undefined;
-  /** The last minute whose entries were all seen. */
+  /** The last minute whose entries have all been seen. */
   passed: number;
-  /** What stood before the key's trouble opened last, of rules with a `not`. */
+  /** State before the key's trouble last opened, for rules with a `not`. */
   opened: { minute: number; before: Trouble | undefined; old: Trouble | undefined } | undefined;
 }
 
 const AFTER = 1e-6;
 
-/** The leaves, and whether each stands under an odd number of `not`s. */
+/** The leaves, and whether each is under an odd number of `not`s. */
 function leaves(condition: OracleCondition, odd = false): { leaf: OracleLeaf; odd: boolean }[] {
   if ('all' in condition) return condition.all.flatMap((part) => leaves(part, odd));
   if ('any' in condition) return condition.any.flatMap((part) => leaves(part, odd));
@@ -108,7 +108,7 @@ function counted(leaf: OracleLeaf, seen: OracleEntry[]): OracleEntry[] {
   return codes ? seen.filter(({ code }) => codes.includes(code)) : seen;
 }
 
-/** Whether the leaf takes the entry for a sign of the trouble. */
+/** Whether the entry is a sign of the trouble for this leaf. */
 function takes(leaf: OracleLeaf, { code }: OracleEntry): boolean {
   if ('seq' in leaf) return leaf.seq.of.includes(code);
   if ('cooccur' in leaf) return leaf.cooccur.of.includes(code);
@@ -117,7 +117,7 @@ function takes(leaf: OracleLeaf, { code }: OracleEntry): boolean {
   return wanted(leaf)?.includes(code) ?? true;
 }
 
-/** Whether an entry that passed the rule's `where` means anything to it. */
+/** Whether an entry that passed the rule's `where` affects it. */
 function concerns(rule: OracleRule, { code }: OracleEntry): boolean {
   return leaves(rule.when).some(({ leaf }) => {
     if ('seq' in leaf) return leaf.seq.of.includes(code);
@@ -128,7 +128,7 @@ function concerns(rule: OracleRule, { code }: OracleEntry): boolean {
   });
 }
 
-/** The latest chain of the patterns within the window, or undefined: tries every way. */
+/** The latest chain of the codes within the window, or undefined: tries every combination. */
 function chain(seen: OracleEntry[], of: string[], from: number): OracleEntry[] | undefined {
   let best: OracleEntry[] | undefined;
   const extend = (start: number, got: OracleEntry[]): void => {
@@ -147,7 +147,7 @@ function chain(seen: OracleEntry[], of: string[], from: number): OracleEntry[] |
   return best;
 }
 
-// The one that began later; of those the one whose last, then last but one … came later.
+// The chain that began later; among equals, the one whose last, then last but one … entry came later.
 function later(seen: OracleEntry[], one: OracleEntry[], other: OracleEntry[]): boolean {
   for (let index = one.length; index > 0; index -= 1) {
     const at = index === one.length ? 0 : index;
@@ -191,11 +191,11 @@ function bucketFill(seen: OracleEntry[], leaf: Extract<OracleLeaf, { bucket: obj
 }
 
 interface Look {
-  /** The entries that make it hold: of those that are counted, the newest as many as are needed. */
+  /** The entries that make it hold: the newest of those counted, as many as needed. */
   evidence: OracleEntry[];
 }
 
-/** Whether a leaf holds at `now`, all of whose entries so far were seen. */
+/** Whether a leaf holds at `now`, given that all entries so far have been seen. */
 function look(leaf: OracleLeaf, key: Key, now: number, all: OracleEntry[], keep: number): Look | undefined {
   const seen = counted(leaf, key.seen);
   const newest = (list: OracleEntry[], ge: number, most = Math.max(ge, keep)): Look | undefined =>
@@ -239,7 +239,7 @@ function look(leaf: OracleLeaf, key: Key, now: number, all: OracleEntry[], keep:
     const due = seen.filter(
       (entry, index) =>
         entry.code === leaf.absent.after &&
-        // Within the minute in which it falls due it has not fired before the minute's entries were seen.
+        // In the minute in which it falls due, it fires only after that minute's entries have been seen.
         passedBy(key, entry.minute + leaf.absent.within, now) &&
         !seen.slice(index + 1).some((next) => next.code === leaf.absent.of),
     );
@@ -268,7 +268,7 @@ function changesSeen(seen: OracleEntry[], of: [string, string], from: number): O
   );
 }
 
-/** Events for every n pages as of the last event; undefined when too few pages were printed. */
+/** Events per n pages as of the last event; undefined when too few pages were printed. */
 function rateAt(
   key: Key,
   seen: OracleEntry[],
@@ -292,7 +292,7 @@ function rateAt(
   return (seen.filter((entry) => entry.minute >= last.minute - over).length * n) / pages;
 }
 
-/** The number that is compared with `ge`, for escalation. */
+/** The number compared with `ge`, for escalation. */
 function measured(leaf: OracleLeaf, key: Key, now: number, all: OracleEntry[], keep: number): number {
   const seen = counted(leaf, key.seen);
   const at = (list: OracleEntry[], ge: number) => Math.min(Math.max(ge, keep), list.length);
@@ -419,7 +419,8 @@ export function oracle(rules: OracleRule[], entries: OracleEntry[], end: number)
       key.lastSign = now;
       key.signs.push(now);
     }
-    // Another entry of the same minute forbids what one has opened: as if it had been seen first.
+    // When an entry of the same minute makes a `not` fail, a trouble opened in that minute is undone, as if that entry
+    // had been seen first.
     if (key.opened?.minute === now && !holds(rule.when, key, now)) {
       const { before, old } = key.opened;
       key.trouble = before;
@@ -452,7 +453,7 @@ function passMinute(
   const { rule } = key;
   const all = leaves(rule.when);
   key.passed = now;
-  // What falls due at this minute, all of it, before anything is concluded from it.
+  // Everything that falls due at this minute, before anything is concluded from it.
   let changed = false;
   const fired: OracleEntry[] = [];
   for (const { leaf, odd } of all) {
@@ -498,7 +499,7 @@ function passMinute(
     if (now >= Math.max(key.lastSign, trouble.since) + rule.clear.quiet) trouble.closedMinute = now;
     return;
   }
-  // Counted just after this minute: what is exactly `over` old is about to leave.
+  // Counted just after this minute: an entry exactly `over` old is about to leave the window.
   const { lt, over } = rule.clear;
   if (key.signs.filter((sign) => sign > now - over).length < lt) trouble.closedMinute = now;
 }

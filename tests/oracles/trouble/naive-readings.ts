@@ -1,12 +1,12 @@
 /**
- * A naive reading of the conditions on readings, from `docs/reference/trouble-rules.md` alone: at every step it goes
- * through everything that was read before. All times are whole minutes.
+ * A naive implementation of the conditions on readings, from `docs/reference/trouble-rules.md` alone: every step goes
+ * through all earlier readings. All times are whole minutes.
  */
 export interface OracleReading {
   printer: string;
   number: number;
   minute: number;
-  /** Undefined: this reading doesn't tell it. */
+  /** Undefined: not in this reading. */
   pages?: number | undefined;
   reasons?: string[] | undefined;
   supplies: { symbol: string; kind: string; left: number | undefined; exchanged: boolean }[];
@@ -28,7 +28,7 @@ export interface ReadingRule {
   id: string;
   by: ['printer'] | ['printer', 'unit'];
   when: ReadingCondition;
-  /** Minutes of quiet; undefined: the rule doesn't say. */
+  /** Minutes of quiet; undefined: not in the rule. */
   quiet: number | undefined;
   dedup: number | undefined;
 }
@@ -43,12 +43,12 @@ export interface ReadingTrouble {
   count: number;
 }
 
-/** A reading says something of the printer as a whole, and of each of its supplies. */
+/** A reading gives one step for the printer as a whole and one for each of its supplies. */
 interface Step {
   minute: number;
   order: number;
   reading: OracleReading;
-  /** Undefined: of the printer as a whole. */
+  /** Undefined: the printer as a whole. */
   supply: OracleReading['supplies'][number] | undefined;
 }
 
@@ -72,7 +72,10 @@ function leaves(condition: ReadingCondition, odd = false): { leaf: ReadingLeaf; 
 const named = (reasons: string[], is: string) =>
   reasons.some((one) => one === is || one === `${is}-warning` || one === `${is}-error`);
 
-/** The steps that began what lasts now, and whether it holds: a reason with `for` only so long after its beginning. */
+/**
+ * The steps that began the current state, and whether the leaf holds: a reason with `for` holds only that long after it
+ * began.
+ */
 function look(
   leaf: ReadingLeaf,
   seen: Step[],
@@ -117,7 +120,7 @@ function look(
   return { begun: all, holds: due < now || (due === now && passed) };
 }
 
-/** The troubles of some readings, which come in their order, as of minute `end`. */
+/** The troubles of readings, given in order, as of minute `end`. */
 export function readingOracle(
   rules: ReadingRule[],
   readings: OracleReading[],
@@ -152,7 +155,7 @@ function keyTroubles(rule: ReadingRule, steps: Step[], end: number) {
   const all = leaves(rule.when);
   const states = all.filter(({ leaf, odd }) => !odd && !('every' in leaf));
   const positive = all.filter(({ odd }) => !odd);
-  // Without `clear`: it clears by itself when only states can be its signs.
+  // Without `clear` a trouble closes on its own only when all of its signs are states.
   const onlyStates = positive.length > 0 && positive.every(({ leaf }) => !('every' in leaf));
   const quiet = rule.quiet ?? (onlyStates ? 0 : undefined);
   const troubles: Trouble[] = [];
@@ -226,7 +229,7 @@ function keyTroubles(rule: ReadingRule, steps: Step[], end: number) {
       }
       const open = openOne();
       if (ended && open) open.since = now;
-      // Of one minute all is seen first: what one part of it opens and another forbids was never there.
+      // All of a minute is seen first: a trouble that one part of it opens and another forbids never existed.
       if (opened?.minute === now && !holds(rule.when)) {
         troubles.splice(0, troubles.length, ...opened.before);
         opened = undefined;

@@ -1,4 +1,7 @@
-/** Rules on readings against a naive reading of them: replayed, and told the time, restarted, and given some again. */
+/**
+ * Rules on readings against a naive implementation: replayed, with time advanced, restarted, and with repeated
+ * readings.
+ */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ReadingSigns } from '../../../center/readings/signs.ts';
@@ -62,7 +65,7 @@ const states: fc.Arbitrary<ReadingLeaf>[] = [
   fc.record({ reason: fc.record({ is: fc.constantFrom('jam', 'empty'), for: fc.constantFrom(0, 3, 11) }) }),
 ];
 const leaf: fc.Arbitrary<ReadingLeaf> = fc.oneof(...states, fc.record({ every: fc.constantFrom(10, 25) }));
-/** What is over in a moment can't be forbidden. */
+/** `not` needs a state that lasts; an event is over at once. */
 const state: fc.Arbitrary<ReadingLeaf> = fc.oneof(...states);
 const several = (part: fc.Arbitrary<ReadingCondition>) =>
   fc.oneof(

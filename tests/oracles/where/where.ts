@@ -1,6 +1,6 @@
 /**
- * What a filter finds, by looking at printers in memory: written from docs/reference/where.md and not from the SQL that it
- * checks. Texts are compared by their bytes, as the database does.
+ * The result of a filter over printers in memory: written from docs/reference/where.md and not from the SQL that it
+ * checks. Texts are compared by their bytes, as in the database.
  */
 import semver from 'semver';
 import type { Term } from '../../../schemas/where.ts';
@@ -17,7 +17,7 @@ export interface OraclePrinter {
   seenMs?: number;
   units: { model: string; serial?: string }[];
   software: { id: string; version?: string }[];
-  /** Open ones. */
+  /** Open troubles. */
   troubles: { rule: string; severity: string; owner?: string }[];
   supplies: { kind: string; percent?: number; endsMs?: number }[];
   campaigns: string[];
@@ -28,7 +28,7 @@ export interface OraclePrinter {
 const DAY_MS = 86_400_000;
 const DURATIONS: Record<string, number> = { D: DAY_MS, H: 3_600_000, M: 60_000 };
 
-/** The durations that the test writes: one unit each. */
+/** The durations that the test writes: a single unit each. */
 function duration(text: string): number | undefined {
   const [, days, hours] = /^P(?:(\d+)D|T(\d+)H)$/.exec(text) ?? [];
   if (days !== undefined) return Number(days) * (DURATIONS['D'] ?? 0);
@@ -52,7 +52,7 @@ function compares(operator: string, left: number, right: number): boolean {
   }
 }
 
-/** Whether one of the things that a printer has for a field is one of the term's values. */
+/** Whether any of the printer's values for a field matches one of the term's values. */
 function textFits({ operator, values }: Term, has: readonly (string | undefined)[]): boolean {
   return has.some(
     (one) =>
@@ -93,7 +93,7 @@ function softwareFits({ name, operator, values }: Term, { software }: OraclePrin
   );
 }
 
-/** Whether a printer fits what a term names, before `!=` turns it around. */
+/** Whether a printer matches a term, before `!=` negates it. */
 function fits(term: Term, printer: OraclePrinter, nowMs: number): boolean {
   switch (term.field) {
     case 'id':
@@ -166,7 +166,7 @@ function fits(term: Term, printer: OraclePrinter, nowMs: number): boolean {
   }
 }
 
-/** Whether a filter finds a printer. */
+/** Whether a printer matches a filter. */
 export function finds(terms: readonly Term[], printer: OraclePrinter, nowMs: number): boolean {
   return terms.every((term) => fits(term, printer, nowMs) !== (term.operator === '!='));
 }
