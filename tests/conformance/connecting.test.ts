@@ -1,4 +1,7 @@
-/** CONNECT, CONNACK, keepalive, PINGREQ (3.1, 3.2, 3.12), on raw bytes. Each test is named after the statement it holds. */
+/**
+ * CONNECT, CONNACK, keepalive, PINGREQ (3.1, 3.2, 3.12), on raw bytes. Each test is named after the statement that it
+ * checks.
+ */
 import { openBroker } from './open-broker.ts';
 import {
   connectPacket,
@@ -106,7 +109,7 @@ describe('connecting', () => {
     const second = await connected({ clientId });
     await first.closed();
     await second.quiet();
-    // The end of the first must not unregister the second.
+    // Closing the first must not unregister the second.
     const topic = fresh('t');
     await second.subscribe([topic, 0]);
     (await connected()).send(publishPacket(topic, 'still'));
@@ -122,7 +125,7 @@ describe('connecting', () => {
 
   test('MQTT-3.1.2-24: every packet is a sign of life, SUBSCRIBE and UNSUBSCRIBE too; longer packets while they come', async () => {
     const client = await connected({ keepalive: 1 });
-    // A fifth of what ends the connection: a machine that is busy may take its time.
+    // A fifth of the time after which the connection is closed, so that a busy machine has headroom.
     const pause = () => new Promise((resolve) => setTimeout(resolve, 300));
     const topic = fresh('t');
     for (let round = 0; round < 3; round++) {

@@ -1,6 +1,6 @@
 /**
- * Seeded mutations of what clients say, thrown at a running `platen broker`. Afterwards it must live, serve, have let
- * go of every connection, and use about the memory it used before.
+ * Seeded mutations of client packets, sent to a running `platen broker`. Afterwards the broker must be alive, serve
+ * clients, have closed every connection, and use about as much memory as before.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -20,10 +20,10 @@ import {
   unsubscribePacket,
 } from './raw-client.ts';
 
-/** Loaded into the broker: it collects its garbage when it is told to, so that what is left can be compared. */
+/** Loaded into the broker: collects garbage on SIGUSR2, so that the memory still in use can be compared. */
 const COLLECT = 'data:text/javascript,process.on("SIGUSR2",()=>globalThis.gc())';
 const AT_ONCE = 100;
-/** How long a connection whose bytes were not refused stays. */
+/** How long a connection stays open when its bytes are not refused. */
 const STAY_MS = 15;
 
 export interface Fuzzed {
@@ -50,8 +50,8 @@ export async function startBroker(): Promise<Fuzzed> {
       '0',
       '--log',
       'json',
-      // What is kept on purpose is full after the first thousands, so that what grows afterwards is a leak: the queues of
-      // absent clients alone grew by 15 MB over 200,000 connections.
+      // Small limits, so that everything kept on purpose is full after the first thousands and later growth is a leak:
+      // the queues of offline clients alone grew by 15 MB over 200,000 connections.
       '--limit',
       'offlineSessionsMax=100',
       'offlineMessagesMax=10',
@@ -67,7 +67,7 @@ export async function startBroker(): Promise<Fuzzed> {
   );
   const addresses = await new Promise<{ mqtt: string; http: string }>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the broker ended with ${code}`)));
-    // It stays: what else is logged isn't used here, but must not fill the pipe.
+    // The listener stays attached: later log lines are not used here, but must not fill the pipe.
     createInterface(child.stdout).on('line', (line) => {
       const logged = JSON.parse(line) as { addresses?: { mqtt: string; http: string } };
       if (logged.addresses) resolve(logged.addresses);
@@ -76,7 +76,7 @@ export async function startBroker(): Promise<Fuzzed> {
   return { port: Number(new URL(addresses.mqtt).port), http: Number(new URL(addresses.http).port), child };
 }
 
-/** A conversation as a client might have it. */
+/** The packets of a plausible client. */
 function conversation(next: () => number): Buffer[] {
   const pick = (most: number) => Math.floor(next() * most);
   const topic = ['a', 'a/b', 'a/+', '#', '$SYS/x', '/', 'platen/v1/printers/p/structure', ''][
@@ -113,7 +113,7 @@ function conversation(next: () => number): Buffer[] {
   return said;
 }
 
-/** Damages bytes in one of the ways in which bytes are damaged. */
+/** Damages bytes in one of several typical ways. */
 function mutate(bytes: Buffer, next: () => number): Buffer {
   const pick = (most: number) => Math.floor(next() * most);
   const at = pick(bytes.length);
@@ -135,7 +135,7 @@ function mutate(bytes: Buffer, next: () => number): Buffer {
     case 4:
       return Buffer.concat([bytes, bytes.subarray(at)]);
     case 5: {
-      // The length says more than there is.
+      // The remaining length exceeds the data.
       const copy = Buffer.from(bytes);
       copy[1] = 0x80 | pick(128);
       return copy;
@@ -145,7 +145,7 @@ function mutate(bytes: Buffer, next: () => number): Buffer {
   }
 }
 
-/** One damaged conversation, in pieces. Resolves when the connection is over. */
+/** One damaged conversation, split into pieces. Resolves when the connection has ended. */
 function talk(port: number, next: () => number): Promise<void> {
   let bytes: Buffer = Buffer.concat(conversation(next));
   for (let more = Math.floor(next() * 4); more > 0 && bytes.length > 0; more--) bytes = mutate(bytes, next);
@@ -166,7 +166,7 @@ function talk(port: number, next: () => number): Promise<void> {
   });
 }
 
-/** Has `count` damaged conversations. */
+/** Runs `count` damaged conversations. */
 export async function fuzz(port: number, seed: number, count: number): Promise<void> {
   const next = seededRandom(seed);
   let begun = 0;
@@ -187,7 +187,7 @@ export async function metric(http: number, name: string): Promise<number> {
   );
 }
 
-/** Whether somebody new is served as ever. */
+/** Whether a new client is served normally. */
 export async function serves(port: number): Promise<boolean> {
   const client = await RawClient.connected(port, { clientId: 'witness' });
   await client.subscribe(['witness', 1]);
@@ -198,9 +198,9 @@ export async function serves(port: number): Promise<boolean> {
 }
 
 /**
- * What the broker holds after its garbage is collected: objects and buffers that something still refers to. Resident
- * memory is told beside it and not judged: the allocator gives pages back when it likes, and growth by 90 MB was seen
- * where nothing was held.
+ * Memory of the broker after garbage collection: objects and buffers that are still referenced. Resident memory is
+ * reported too but not judged: the allocator returns pages when it likes, and resident growth of 90 MB was seen with
+ * nothing retained.
  */
 async function heldBytes(broker: { child: ChildProcess; http: number }): Promise<Held> {
   broker.child.kill('SIGUSR2');
@@ -220,7 +220,7 @@ interface Held {
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-/** The whole trial: seed and count in, how much more the broker holds afterwards out, or an error that names both. */
+/** The whole trial. @returns how much more memory the broker holds afterwards @throws Error that names the seed */
 export async function trial(seed: number, count: number): Promise<{ growth_bytes: number }> {
   const broker = await startBroker();
   const settled = async () => {
@@ -230,8 +230,8 @@ export async function trial(seed: number, count: number): Promise<{ growth_bytes
     return metric(broker.http, 'platen_broker_connections');
   };
   try {
-    // The first ones fill the sessions, retained topics and compiled code that stay, and let the heap come to its size:
-    // three times as many conversations grow no further.
+    // The first conversations fill the sessions, retained topics and compiled code that are kept, and grow the heap to
+    // its working size: three times as many make it no larger.
     await fuzz(broker.port, seed ^ 0x5eed, Math.min(20_000, count));
     await settled();
     const before = await heldBytes(broker);

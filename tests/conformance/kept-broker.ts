@@ -1,6 +1,7 @@
 /**
- * Brokers that keep sessions in a file, for tests of what is on the disk at a moment: a crash is a second broker that
- * starts from a copy of the file as it is, while the first still runs. Real processes are killed in `tests/faults`.
+ * Brokers that keep sessions in a file, for tests of what is on disk at a given moment: a crash is simulated by a
+ * second broker that starts from a copy of the file while the first still runs. Real processes are killed in
+ * `tests/faults`.
  */
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,13 +13,13 @@ import { FileBackend } from '../../broker/retained/file-backend.ts';
 import type { RetainedChange, RetainedDocument } from '../../broker/retained/retained-backend.ts';
 import { connectPacket, RawClient } from './raw-client.ts';
 
-/** A disk that takes its time, or breaks. */
+/** A disk that can be slow or broken. */
 export class HeldBackend extends FileBackend {
   #held: Promise<void> | undefined;
   #letGo = () => {};
-  /** Every write fails while it is set. */
+  /** While set, every write fails. */
   broken = false;
-  /** Bytes of names and payloads that were written. */
+  /** Bytes of names and payloads written. */
   bytes = 0;
 
   /** Writes wait until `letGo`. */
@@ -49,7 +50,7 @@ export interface KeptBroker {
 }
 
 export interface KeptOptions {
-  /** Begins with a copy of this one's file. */
+  /** Start from a copy of this broker's file. */
   from?: { file: string };
   identity?: Identity;
   uplink?: Uplink;
@@ -58,17 +59,17 @@ export interface KeptOptions {
 
 export interface KeptBrokers {
   start(options?: KeptOptions): Promise<KeptBroker>;
-  /** Not listening yet. */
+  /** A broker that is not listening yet. */
   create(options?: KeptOptions): Promise<Omit<KeptBroker, 'port'>>;
   /** Everything in a broker's file. */
   contents(of: { file: string }): Promise<Map<string, RetainedDocument>>;
-  /** A path that isn't used. */
+  /** An unused path. */
   path(): string;
-  /** What was logged as a warning or worse in this test. */
+  /** Warnings and errors logged in this test. */
   readonly log: { msg?: string; [field: string]: unknown }[];
 }
 
-/** Call at the top of a test file: what its tests start ends with each of them. */
+/** Call at the top of a test file: brokers are closed after the test that started them. */
 export function keptBrokers(): KeptBrokers {
   let folder: string;
   let files = 0;
@@ -131,7 +132,7 @@ export function keptBrokers(): KeptBrokers {
   };
 }
 
-/** The options of a session that is kept. */
+/** Options of a client with a kept session. */
 export const kept = (clientId: string) => ({ clientId, clean: false });
 
 /** Connects; the session must be present. */

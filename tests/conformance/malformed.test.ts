@@ -1,6 +1,6 @@
 /**
- * Bytes that MQTT 3.1.1 forbids: each closes the connection ([MQTT-4.8.0-1]), without a word unless the standard has
- * one, and touches nobody else.
+ * Bytes that MQTT 3.1.1 forbids: each closes the connection ([MQTT-4.8.0-1]), without a reply unless the standard
+ * defines one, and affects nobody else.
  */
 import pino from 'pino';
 import { type Broker, createBroker } from '../../broker/broker.ts';
@@ -189,7 +189,7 @@ describe('after CONNECT', () => {
   });
 });
 
-/** Return codes of CONNACK that refuse: statement, CONNECT, code. */
+/** Return codes of a refusing CONNACK: statement, CONNECT, code. */
 const REFUSED: [string, string, Buffer, number][] = [
   ['MQTT-3.1.2-2', 'a level that is not known', connectPacket({ level: 6, clientId: 'x' }), 1],
   ['MQTT-3.1.2-2', 'level 3 under the name MQTT', connectPacket({ level: 3, clientId: 'x' }), 1],

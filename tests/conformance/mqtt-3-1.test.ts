@@ -1,4 +1,4 @@
-/** MQTT 3.1 (MQIsdp, level 3), which old devices still speak, where it differs from 3.1.1; on raw bytes. */
+/** The differences of MQTT 3.1 (MQIsdp, level 3), which old devices still use, from 3.1.1; on raw bytes. */
 import { openBroker } from './open-broker.ts';
 import { type ConnectOptions, packet, publishPacket, subscribePacket, text, uint16 } from './raw-client.ts';
 

@@ -4,11 +4,11 @@ import { type Broker, type BrokerLimits, createBroker } from '../../broker/broke
 import { type ConnectOptions, connectPacket, RawClient } from './raw-client.ts';
 
 export interface OpenBroker {
-  /** A client that said nothing yet. */
+  /** A client that has sent nothing yet. */
   open(): Promise<RawClient>;
   /** A client whose CONNECT was accepted. */
   connected(options?: ConnectOptions): Promise<RawClient>;
-  /** A client with the bytes of its CONNACK: flags, return code. */
+  /** A client, and its CONNACK's bytes: flags, return code. */
   connack(options: ConnectOptions): Promise<[RawClient, number[]]>;
   /** A name that no other test of the file uses. */
   fresh(what: string): string;

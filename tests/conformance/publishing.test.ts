@@ -1,4 +1,7 @@
-/** PUBLISH and its answers (3.3 to 3.7), the flows of QoS 0, 1 and 2 (4.3), their order (4.6), on raw bytes. Each test is named after the statement it holds. */
+/**
+ * PUBLISH and its replies (3.3 to 3.7), the flows of QoS 0, 1 and 2 (4.3), their order (4.6), on raw bytes. Each test
+ * is named after the statement that it checks.
+ */
 import { openBroker } from './open-broker.ts';
 import { packet, publishPacket, subscribePacket, text, uint16 } from './raw-client.ts';
 
@@ -30,7 +33,7 @@ describe('publishing', () => {
     client.send(publishPacket(topic, 'own', { qos: 2, id: 9 }));
     expect(await client.nextHex()).toBe('50 0009');
     expect(await client.nextPublish()).toMatchObject({ payload: 'own', qos: 2 });
-    // What others publish meanwhile keeps its place behind it.
+    // Messages that others publish meanwhile stay behind it.
     client.send(publishPacket(topic, 'first', { qos: 2, id: 10 }));
     expect(await client.nextHex()).toBe('50 000a');
     other.send(publishPacket(topic, 'second', { qos: 0 }));

@@ -1,10 +1,10 @@
 /**
- * A client that sends exactly the bytes it is told and shows exactly the packets that come, for tests of what MQTT
- * 3.1.1 says about bytes. It answers nothing by itself.
+ * A client that sends exactly the given bytes and exposes exactly the packets that arrive, for tests of MQTT 3.1.1 at
+ * byte level. It sends no reply of its own.
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 
-/** A packet that came: type, flags of the first byte, body. */
+/** A received packet: type, flags of the first byte, body. */
 export interface RawPacket {
   type: number;
   flags: number;
@@ -12,10 +12,10 @@ export interface RawPacket {
 }
 
 const WAIT_MS = 30_000;
-/** How long nothing must come for "nothing comes". */
+/** How long nothing may arrive for `quiet` to succeed. */
 const QUIET_MS = 60;
 
-/** A UTF-8 string or bytes with their length before them. */
+/** A UTF-8 string or bytes, prefixed with their length. */
 export function text(value: string | Buffer): Buffer {
   const bytes = Buffer.from(value as string);
   const length = Buffer.alloc(2);
@@ -43,7 +43,7 @@ export interface ConnectOptions {
   clientId?: string | Buffer;
   clean?: boolean;
   keepalive?: number;
-  /** Replaces the flags that the other options make. */
+  /** Replaces the flags derived from the other options. */
   flags?: number;
   will?: { topic: string; payload: string; qos?: number; retain?: boolean };
   username?: string;
@@ -97,7 +97,7 @@ export function publishPacket(topic: string | Buffer, payload: string, options: 
   );
 }
 
-/** A PUBLISH that came, taken apart. */
+/** A received PUBLISH, decoded. */
 export interface Published {
   topic: string;
   payload: string;
@@ -149,7 +149,7 @@ export class RawClient {
     });
   }
 
-  /** Connects and sends CONNECT; the CONNACK must accept. */
+  /** Connects and sends CONNECT; CONNACK must accept. */
   static async connected(port: number, options: ConnectOptions = {}): Promise<RawClient> {
     const client = await RawClient.open(port);
     client.send(connectPacket(options));
@@ -175,7 +175,7 @@ export class RawClient {
     return this.#packets.shift() as RawPacket;
   }
 
-  /** The next packet as hexadecimal text, its first byte before the body. */
+  /** The next packet in hexadecimal: its first byte, then the body. */
   async nextHex(): Promise<string> {
     const { type, flags, body } = await this.next();
     return `${Buffer.from([(type << 4) | flags]).toString('hex')} ${body.toString('hex')}`.trim();
@@ -186,7 +186,7 @@ export class RawClient {
     return published(await this.next());
   }
 
-  /** Resolves when the broker closes; what came before is returned. */
+  /** Resolves when the broker closes; returns the packets received before. */
   async closed(): Promise<RawPacket[]> {
     const until = Date.now() + WAIT_MS;
     while (!this.#closed) {
@@ -196,7 +196,7 @@ export class RawClient {
     return this.#packets.splice(0);
   }
 
-  /** Nothing comes, and the connection stays. */
+  /** Nothing arrives, and the connection stays open. */
   async quiet(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
     if (this.#closed) throw new Error('the broker closed the connection');
@@ -212,14 +212,14 @@ export class RawClient {
     return [...body.subarray(2)];
   }
 
-  /** Ends with DISCONNECT. */
+  /** Closes with DISCONNECT. */
   async disconnect(): Promise<void> {
     this.send(packet(0xe0));
     await this.closed();
     this.#socket.destroy();
   }
 
-  /** Ends without a word. */
+  /** Closes without DISCONNECT. */
   vanish(): void {
     this.#socket.destroy();
   }
@@ -227,7 +227,7 @@ export class RawClient {
   #news(until: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, Math.max(1, until - Date.now()));
-      // A test that has ended is not waited for.
+      // Must not keep the process alive when the test has ended.
       timer.unref();
       this.#wake = () => {
         clearTimeout(timer);

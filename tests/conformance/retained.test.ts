@@ -1,4 +1,4 @@
-/** Retained messages (3.3.1.3), on raw bytes. Each test is named after the statement it holds. */
+/** Retained messages (3.3.1.3), on raw bytes. Each test is named after the statement that it checks. */
 import { openBroker } from './open-broker.ts';
 import { packet, publishPacket, uint16 } from './raw-client.ts';
 
@@ -14,7 +14,7 @@ describe('retained messages', () => {
     ] as const) {
       await sender.send(publishPacket(topic, payload, { qos: 1, id, retain: true })).next();
     }
-    // It isn't part of the session that made it.
+    // A retained message is not part of the session that published it.
     await sender.disconnect();
     const client = await connected();
     await client.subscribe([topic, 2]);

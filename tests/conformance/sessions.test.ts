@@ -1,4 +1,7 @@
-/** Sessions: what outlives a connection (3.1.2.4, 4.1, 4.4, 4.5), on raw bytes. Each test is named after the statement it holds. */
+/**
+ * Sessions: state that outlives a connection (3.1.2.4, 4.1, 4.4, 4.5), on raw bytes. Each test is named after the
+ * statement that it checks.
+ */
 import { openBroker } from './open-broker.ts';
 import { packet, published, publishPacket, uint16 } from './raw-client.ts';
 
@@ -31,7 +34,7 @@ describe('sessions', () => {
     for (const [n, filter] of filters.entries()) {
       const client = await connected({ clientId: ids[n] as string, clean: false });
       await client.subscribe([filter, 1]);
-      // Every other one is away.
+      // Every other client is offline.
       if (n % 2 === 0) await client.disconnect();
     }
     await (await connected()).send(publishPacket(`${topic}/a`, 'm', { qos: 1, id: 1 })).next();
@@ -106,7 +109,7 @@ describe('sessions', () => {
     for (const id of [...ids, ...ids]) {
       expect(await client.send(packet(0x50, uint16(id))).nextHex()).toBe(released(id));
     }
-    // The window is five: the sixth comes when one of them is done.
+    // The window is five: the sixth arrives when one of them is complete.
     await client.quiet();
     const [done] = ids as [number];
     client.send(packet(0x70, uint16(done)));
@@ -142,7 +145,7 @@ describe('sessions', () => {
     const client = await connected();
     await client.subscribe([topic, 2]);
     client.send(publishPacket(topic, '', { qos, id: 1 }));
-    // The answer to the own publish comes first or second.
+    // The acknowledgement of its own publish may come first or second.
     const came = [await client.next(), await client.next()].find(({ type }) => type === 3);
     const { id } = published(came as Parameters<typeof published>[0]);
     client.send(...answers.map((first) => packet(first, uint16(id))));

@@ -1,4 +1,7 @@
-/** Shared subscriptions, which MQTT 3.1.1 has no word for: as brokers commonly do them, on raw bytes. Each test is named after the statement it holds. */
+/**
+ * Shared subscriptions, which MQTT 3.1.1 does not define: as brokers commonly implement them, on raw bytes. Each test
+ * is named after the statement that it checks.
+ */
 import { openBroker } from './open-broker.ts';
 import { packet, publishPacket, uint16 } from './raw-client.ts';
 

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { STATEMENTS } from './statements.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
-/** Where tests of the broker stand. */
+/** Folders with tests of the broker. */
 const FOLDERS = ['tests/conformance', 'broker', 'broker/listeners'];
 
-/** A comment is no test. */
+/** Comments are removed first, because a citation in a comment is not a test. */
 const COMMENT = /\/\*[\s\S]*?\*\/|\/\/.*$/gm;
 
-/** Numbers that the names of tests have, with their files. */
+/** Statement numbers cited by test names, with the files that cite them. */
 function cited(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const folder of FOLDERS) {
@@ -31,7 +31,7 @@ const CITED = cited();
 test('the list has every number once', () => {
   const numbers = STATEMENTS.map(([number]) => number);
   expect(new Set(numbers).size).toBe(numbers.length);
-  // Within a section numbers have no gaps: one that is missing here was forgotten.
+  // Numbers within a section have no gaps: a gap here is an omission.
   const last = new Map<string, number>();
   for (const number of numbers) {
     const [section = '', n] = number.split('-');

@@ -1,9 +1,9 @@
 /**
- * The normative statements of MQTT 3.1.1 (OASIS Standard, 29 October 2014, appendix B), by number, each in a few words
- * of our own. `statements.test.ts` checks that a test cites every one that a server can keep or break.
+ * The normative statements of MQTT 3.1.1 (OASIS Standard, 29 October 2014, appendix B), by number, each summarized in
+ * our own words. `statements.test.ts` checks that a test cites every one that a server can keep or break.
  */
 
-/** Whom a statement binds; `void`: it speaks of a choice that this broker didn't make. */
+/** Whom a statement binds; `void`: it concerns a choice that this broker did not make. */
 export type Bound = 'server' | 'client' | 'both' | 'void';
 
 export const STATEMENTS: readonly (readonly [number: string, bound: Bound, about: string])[] = [

@@ -1,4 +1,7 @@
-/** SUBSCRIBE and UNSUBSCRIBE (3.8 to 3.11), topic names and filters (4.7), on raw bytes. Each test is named after the statement it holds. */
+/**
+ * SUBSCRIBE and UNSUBSCRIBE (3.8 to 3.11), topic names and filters (4.7), on raw bytes. Each test is named after the
+ * statement that it checks.
+ */
 import { openBroker } from './open-broker.ts';
 import {
   packet,
@@ -105,7 +108,7 @@ describe('subscribing', () => {
     const client = await connected();
     await client.subscribe([topic, 1]);
     const sender = await connected();
-    // In one segment, so that each subscription stands between two messages.
+    // In one TCP segment, so that each subscription falls between two messages.
     const own = Array.from({ length: 50 }, (_, n) => [
       publishPacket(topic, `own ${n}`),
       subscribePacket(n + 1, [topic, n % 3]),
@@ -150,7 +153,7 @@ describe('subscribing', () => {
   test("MQTT-4.7.2-1: wildcards in the first level don't match topics that begin with $", async () => {
     const client = await connected();
     const name = fresh('d');
-    // A client of its own, since overlapping subscriptions would make one delivery.
+    // A separate client, because overlapping subscriptions would be merged into one delivery.
     const explicit = await connected();
     await explicit.subscribe([`$${name}/#`, 0], [`$${name}/y`, 1]);
     client.send(publishPacket(`$${name}/y`, 'retained', { qos: 1, id: 1, retain: true }));
@@ -161,7 +164,7 @@ describe('subscribing', () => {
     for (let next = await client.next(); next.type === 3; next = await client.next()) {
       topics.push(published(next).topic);
     }
-    // Retained messages of other tests come; none begins with $.
+    // Retained messages of other tests may arrive; none begins with $.
     expect(topics.filter((topic) => topic.startsWith('$'))).toEqual([]);
     expect([(await explicit.nextPublish()).payload, (await explicit.nextPublish()).payload]).toEqual([
       'retained',

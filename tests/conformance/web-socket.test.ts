@@ -1,4 +1,4 @@
-/** MQTT over WebSocket (section 6): what frames may carry. */
+/** MQTT over WebSocket (section 6): allowed contents of frames. */
 import { type EventEmitter, once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -32,7 +32,7 @@ beforeAll(async () => {
 const opened: WebSocket[] = [];
 
 afterAll(async () => {
-  // Whoever is closed in the middle of a frame would wait for an answer for half a minute.
+  // Otherwise a client closed in the middle of a frame would wait half a minute for the closing handshake.
   for (const webSocket of opened) webSocket.terminate();
   await broker.close();
   http.closeAllConnections();
@@ -41,7 +41,7 @@ afterAll(async () => {
 
 interface Socket {
   webSocket: WebSocket;
-  /** Waits until this many bytes came, and returns them. */
+  /** Waits for this many bytes and returns them. */
   bytes(count: number): Promise<Buffer>;
 }
 
@@ -89,7 +89,7 @@ test('MQTT-6.0.0-1: a text frame ends the connection', async () => {
   const { webSocket, bytes } = await open('mqtt');
   webSocket.send(connectPacket({ clientId: 'text' }));
   expect(await bytes(4)).toEqual(ACCEPTED);
-  // The bytes are those of a packet, so that nothing is wrong with them but their frame.
+  // The bytes are a valid packet, so that only the frame type is wrong.
   webSocket.send(publishPacket('text', 'x').toString('latin1'));
   webSocket.send(packet(0xc0));
   const answered = bytes(2).then((answer) => Promise.reject(new Error(`${answer.toString('hex')} came`)));
@@ -103,7 +103,7 @@ test('MQTT-6.0.0-2: packets may be cut anywhere, and share frames', async () => 
     subscribePacket(1, ['cut', 0]),
     publishPacket('cut', 'x'),
   ]);
-  // Byte by byte, then all at once, then in fragments of one message.
+  // Byte by byte, then all at once, then as fragments of one message.
   for (const byte of all) webSocket.send(Buffer.from([byte]));
   const echo = publishPacket('cut', 'x');
   const answers = Buffer.concat([ACCEPTED, Buffer.from('9003000100', 'hex'), echo]);
@@ -115,7 +115,7 @@ test('MQTT-6.0.0-2: packets may be cut anywhere, and share frames', async () => 
   expect(await bytes(echo.length)).toEqual(echo);
 });
 
-/** The broker has ended so many connections for a packet that is too large: it counts them a little later. */
+/** The broker has closed this many connections because of a packet that is too large; it counts them a little later. */
 async function countsTooLarge(count: number): Promise<void> {
   const closed = () => broker.stats().closed['packet-too-large'] ?? 0;
   await eventually(() => closed() >= count, `${count} are counted`);
@@ -139,7 +139,8 @@ test('a frame over the limit ends its connection, however it is cut, and nobody 
 
 test('before CONNECT is accepted a message may hold no more than a CONNECT, however it is cut; afterwards a packet', async () => {
   const headerOnly = await open('mqtt');
-  // One frame of 150,000 bytes, which a client that is known may send: it is ended long before it is complete.
+  // One frame of 150,000 bytes, which an accepted client may send: the connection ends long before the frame is
+  // complete.
   let written = 0;
   const socket = (headerOnly.webSocket as unknown as { _socket: Duplex })._socket;
   const closed = once(headerOnly.webSocket, 'close');
@@ -155,7 +156,7 @@ test('before CONNECT is accepted a message may hold no more than a CONNECT, howe
   await once(cut.webSocket, 'close');
   await countsTooLarge(4);
   const known = await open('mqtt');
-  // Much in small frames, before the answer is there, is nothing to be ended for.
+  // Much data in small frames before CONNACK is no reason to close.
   known.webSocket.send(connectPacket({ clientId: 'known' }));
   for (let n = 0; n < 30; n++) known.webSocket.send(publishPacket('nobody', 'x'.repeat(1_000)));
   expect(await known.bytes(4)).toEqual(ACCEPTED);
@@ -171,7 +172,7 @@ test('MQTT-7.0.0-2, MQTT-7.1.1-1: a client that knows only the standard works ov
     await client.subscribeAsync('standard', { qos: 2 });
     for (const qos of [0, 1, 2] as const) {
       const came = once(client as unknown as EventEmitter, 'message');
-      // Resolves when the handshake of the QoS is done.
+      // Resolves when the QoS handshake is complete.
       await client.publishAsync('standard', `${address} ${qos}`, { qos });
       expect(String((await came)[1])).toBe(`${address} ${qos}`);
     }

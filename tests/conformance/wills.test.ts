@@ -1,4 +1,4 @@
-/** Wills (3.1.2.5), on raw bytes. Each test is named after the statement it holds. */
+/** Wills (3.1.2.5), on raw bytes. Each test is named after the statement that it checks. */
 import { openBroker } from './open-broker.ts';
 import { packet, publishPacket } from './raw-client.ts';
 
@@ -81,7 +81,7 @@ describe('wills', () => {
   test('MQTT-3.1.2-12: without a will nothing is published; one of an earlier connection is not kept', async () => {
     const topic = fresh('t');
     const clientId = fresh('c');
-    // Under no topic at all; what other tests retained comes first.
+    // No topic at all may receive one; retained messages of other tests arrive first.
     const watcher = await connected();
     await watcher.subscribe(['#', 0]);
     watcher.send(packet(0xc0));
@@ -99,7 +99,7 @@ describe('wills', () => {
     const first = await connected({ clientId, clean: false, will: will(topic) });
     const second = await connected({ clientId, clean: false });
     await first.closed();
-    // The will of the first comes before anything of the second.
+    // The will of the first connection arrives before messages of the second.
     second.send(publishPacket(topic, 'here'));
     expect((await watcher.nextPublish()).payload).toBe('gone');
     expect((await watcher.nextPublish()).payload).toBe('here');
