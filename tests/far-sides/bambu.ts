@@ -1,6 +1,6 @@
 /**
- * A Bambu printer played by a broker over TLS: answers `get_version` and `pushall` in the documented form, pushes what a
- * test makes it say, and notes what was ever asked of it.
+ * A simulated Bambu printer: a broker over TLS that answers `get_version` and `pushall` in the documented form, pushes
+ * the reports that a test sets, and records every command.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:tls';
@@ -29,7 +29,7 @@ export interface BambuPrinter {
   port: number;
   /** SHA-256 of its certificate. */
   fingerprint: string;
-  /** Commands that were asked, in order. */
+  /** Commands received, in order. */
   asked: string[];
   modules: BambuModule[];
   /** Pushes a report. */
@@ -37,7 +37,7 @@ export interface BambuPrinter {
   stop(): Promise<void>;
 }
 
-/** A certificate that it signed itself, as the printers have. */
+/** A self-signed certificate, as the printers have. */
 async function certificate(): Promise<{ key: string; cert: string }> {
   const keys = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
     'sign',

@@ -1,6 +1,6 @@
 /**
- * Ours: a printer with IPP Firmware Update as the PWG's working draft describes it, because no real program has it yet. It
- * speaks IPP in raw bytes, fetches nothing, and goes through the draft's phases one look at a time.
+ * Our own printer with IPP Firmware Update as in the PWG's working draft, because no real program implements it yet. It
+ * speaks IPP in raw bytes, downloads nothing, and advances through the draft's phases by one per poll.
  */
 import { type IppServer, message, number, startIppServer, TAG, wire, wires } from './ipp-server.ts';
 
@@ -9,19 +9,19 @@ export type Firmware = [name: string, version: string][];
 
 export interface FirmwarePrinter {
   readonly url: string;
-  /** Operations that it was asked for, beside reading attributes, with their bytes. */
+  /** Operations received, except reads of attributes, with their bodies. */
   readonly asked: { operation: number; body: string }[];
-  /** What it runs. */
+  /** The installed firmware. */
   installed: Firmware;
-  /** What its repository has. */
+  /** The firmware in its repository. */
   repository: Firmware;
   repositoryUri: string | undefined;
-  /** Its feature and operation numbers; the newest draft's by default. */
+  /** Its feature and operation numbers; by default those of the newest draft. */
   features: string[];
   operations: number[];
-  /** The phase that fails, after which it goes back to what it ran. */
+  /** The phase that fails, after which it keeps the installed firmware. */
   failsAt: string | undefined;
-  /** Status of its answer to Update-Printer-Firmware. */
+  /** Status of its response to Update-Printer-Firmware. */
   refusal: number;
   stop(): Promise<void>;
 }
@@ -43,7 +43,7 @@ export async function startFirmwarePrinter(installed: Firmware, make = 'Acme'): 
     return told.length === 0 ? ['none'] : told;
   };
 
-  /** One look at it is one step of its work. */
+  /** Each poll advances its work by one phase. */
   const step = () => {
     if (phase === undefined) return;
     if (PHASES[phase] === printer.failsAt) {

@@ -1,6 +1,6 @@
 /**
- * A far side of IPP in raw bytes, for what no real program does when asked: a System Service as PWG 5100.22 describes it,
- * answers without end, drop by drop, or of nonsense.
+ * An IPP server in raw bytes, for behaviour that no real program shows on demand: a System Service as in PWG 5100.22,
+ * and responses that never end, arrive byte by byte, or are nonsense.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -16,7 +16,7 @@ export const TAG = {
   uri: 0x45,
 };
 
-/** An attribute as it stands on the wire; an empty name adds a value to the one before. */
+/** An attribute in wire format; an empty name adds a value to the previous attribute. */
 export function wire(tag: number, name: string, value: Buffer | string): Buffer {
   const bytes = Buffer.from(value);
   const head = Buffer.from([tag, name.length >> 8, name.length & 255]);
@@ -39,7 +39,7 @@ export function number(value: number): Buffer {
   return bytes;
 }
 
-/** A response with its attributes in one group: of a printer, or of `TAG.system`. */
+/** A response with its attributes in one printer group; `systemMessage` uses `TAG.system` instead. */
 export function message(...attributes: Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 1, 4]), ...attributes, Buffer.from([3])]);
 }
@@ -56,7 +56,7 @@ export interface IppServer {
   stop(): Promise<void>;
 }
 
-/** Serves every POST by its path. */
+/** Answers every POST by its path. */
 export async function startIppServer(
   answer: (path: string, response: ServerResponse, body: Buffer) => void,
 ): Promise<IppServer> {
@@ -67,7 +67,7 @@ export async function startIppServer(
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      response.on('error', () => undefined); // Whoever is read too long hangs up.
+      response.on('error', () => undefined); // A client that has read too much hangs up.
       answer(path, response, Buffer.concat(chunks));
     });
   }).listen(0, '127.0.0.1');

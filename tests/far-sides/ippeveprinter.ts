@@ -1,6 +1,6 @@
 /**
- * A real IPP printer: CUPS's ippeveprinter on a free loopback port, with a D-Bus of its own (it doesn't start without
- * one). It has an Avahi, on the loopback interface only, where a test asks for it to be announced by mDNS.
+ * A real IPP printer: CUPS's ippeveprinter on a free loopback port, with its own D-Bus, without which it doesn't start.
+ * If a test wants it announced by mDNS it also has an Avahi, on the loopback interface only.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -30,7 +30,7 @@ export const BIZHUB_FIRMWARE: Firmware[] = [
   ['ADF DF-714', 'G00-08', '00000008'],
 ];
 
-/** Avahi on the loopback interface only, beside whatever else speaks mDNS on this machine. */
+/** Avahi on the loopback interface only, alongside any other mDNS responder on this machine. */
 const AVAHI = `[server]
 use-ipv4=yes
 use-ipv6=no
@@ -78,13 +78,13 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 export interface IppPrinter {
   readonly port: number;
   readonly url: string;
-  /** Prints a page, during which the engine says these lines: `STATE: +media-jam`, `STATE: none`. */
+  /** Prints a page, during which the engine reports these lines: `STATE: +media-jam`, `STATE: none`. */
   print(lines: string[]): Promise<void>;
-  /** Sets levels on its web page: `supply1=5`, `level0=0` of `media`. Only of a plain one. */
+  /** Sets levels on its web page: `supply1=5`, or `level0=0` of `media`. Only for a `plain` printer. */
   setLevels(page: 'supplies' | 'media', levels: Record<string, number>): Promise<void>;
-  /** Stops it and starts it again at the same port with other firmware. */
+  /** Restarts it on the same port with other firmware. */
   restart(firmware: Firmware[]): Promise<void>;
-  /** Stops it and starts it again at another port, with the same serial number. */
+  /** Restarts it on another port with the same serial number. */
   move(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -101,7 +101,7 @@ export async function startIppPrinter(
     serial?: string;
     port?: number;
     announcedAs?: string;
-    /** What it shows by itself instead of an attribute file: supplies and trays that its web page sets, no firmware. */
+    /** Without an attribute file: its own supplies and trays, which its web page sets, and no firmware. */
     plain?: boolean;
   } = {},
 ): Promise<IppPrinter> {

@@ -1,5 +1,5 @@
-// A real OpenID provider (oidc-provider) for tests, as a process: it prints its address and ends with its standard input.
-// Whoever logs in is who they say. What is claimed of them is told with PUT /people/{name}, {} while nobody said anything.
+// A real OpenID provider (oidc-provider) for tests, as a process: it prints its address and exits when stdin ends. It
+// accepts any login name. PUT /people/{name} sets a person's claims; default {}.
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 

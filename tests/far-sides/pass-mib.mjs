@@ -1,5 +1,5 @@
-// Serves OIDs to snmpd's pass_persist out of a JSON file {oid: [type, value]}, read anew at every request, so that a test
-// changes the printer by writing the file. Protocol: snmpd.conf(5), pass_persist.
+// Serves OIDs to snmpd's pass_persist from a JSON file {oid: [type, value]}, which it reads at every request, so that a
+// test changes the printer by writing the file. Protocol: snmpd.conf(5), pass_persist.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 

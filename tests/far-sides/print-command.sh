@@ -1,6 +1,6 @@
 #!/bin/sh
-# The engine of the test printer: tells ippeveprinter the lines of $PRINTER_DIR/reasons (`STATE: +media-jam`, `ATTR: …`)
-# while it "prints"; with a file $PRINTER_DIR/fail the job is aborted.
+# The engine of the test printer: while it "prints" it passes the lines of $PRINTER_DIR/reasons (`STATE: +media-jam`,
+# `ATTR: …`) to ippeveprinter; if $PRINTER_DIR/fail exists, it aborts the job.
 if [ -f "$PRINTER_DIR/reasons" ]; then
   while IFS= read -r line; do
     echo "$line" >&2

@@ -1,13 +1,16 @@
 /**
- * An SNMP agent (versions 1 and 2c) with the habits of real network cards, over rows that a test may change: it knows no
- * GETBULK, drops or refuses large requests, cuts answers, leaves holes, keeps its rows in an order of its own, fails at
- * the end of a table. snmpd has none of them, so this one is ours.
+ * An SNMP agent (versions 1 and 2c) with the quirks of real network cards, over rows that a test may change: no
+ * GETBULK, large requests dropped or refused, truncated responses, holes, rows out of order, an error at the end of a
+ * table. snmpd has none of these, so this agent is our own.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 
-/** A value: a number is an INTEGER, a text an OCTET STRING, `{ticks}`, `{counter}`, `{oid}` what they say, null a hole. */
+/**
+ * A value: a number is an INTEGER, a string an OCTET STRING, `{ticks}`, `{counter}` and `{oid}` the type of that name,
+ * null a hole.
+ */
 export type HabitValue =
   | number
   | string
@@ -16,7 +19,7 @@ export type HabitValue =
   | { counter: number }
   | { oid: string }
   | null;
-/** Rows in the order in which the agent keeps them. */
+/** Rows in the agent's own order. */
 export type HabitRows = [oid: string, value: HabitValue][];
 
 export interface Habits {
@@ -25,13 +28,13 @@ export interface Habits {
   /** GETBULK for more values than this is dropped, or answered with tooBig. */
   dropsAbove?: number;
   tooBigAbove?: number;
-  /** At most so many values in an answer to GETBULK. */
+  /** Most values in a response to GETBULK. */
   cutsAt?: number;
   /** How holes are sent; default NULL. */
   holes?: 'null' | 'noSuchInstance';
-  /** Rows come as they are listed, not in the order of their OIDs. */
+  /** Rows come in the listed order, not in OID order. */
   asListed?: boolean;
-  /** Whoever walks past this subtree gets genErr. */
+  /** Walking past the end of this subtree gives genErr. */
   genErrBehind?: string;
   /** Every request is answered with genErr. */
   broken?: boolean;
@@ -61,7 +64,7 @@ function whole(value: number, tag = 0x02): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigInt64BE(BigInt(value));
   let from = 0;
-  // As few octets as keep the sign (X.690, 8.3.2).
+  // The fewest octets that keep the sign (X.690, 8.3.2).
   while (
     from < 7 &&
     ((bytes[from] === 0 && (bytes[from + 1] ?? 0) < 0x80) ||
@@ -94,7 +97,7 @@ function encoded(value: HabitValue, holes: Habits['holes']): Buffer {
   return 'ticks' in value ? whole(value.ticks, 0x43) : whole(value.counter, 0x41);
 }
 
-/** The fields of a constructed value, one after the other. */
+/** The fields of a constructed value, in order. */
 function fields(bytes: Buffer): { tag: number; content: Buffer }[] {
   const found: { tag: number; content: Buffer }[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -144,7 +147,7 @@ class Fault extends Error {
   }
 }
 
-/** What follows `oid` in the agent's own order. */
+/** The row after `oid`, in the agent's own order. */
 function following(rows: HabitRows, oid: string, asListed: boolean): HabitRows[number] | undefined {
   const sorted = asListed ? rows : [...rows].sort(([a], [b]) => (before(a, b) ? -1 : 1));
   const here = rows.findIndex(([known]) => known === oid);
@@ -165,7 +168,7 @@ export async function startHabitAgent(rows: HabitRows, habits: Habits = {}): Pro
     return row;
   };
 
-  /** The variables of the answer; undefined: none is given. */
+  /** The variables of the response; undefined: no response. */
   const answer = (
     version: number,
     pdu: number,

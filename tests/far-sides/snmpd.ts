@@ -1,5 +1,5 @@
 /**
- * A real SNMP agent as a printer: net-snmp's snmpd on a free loopback port with Printer MIB values out of a file that a
+ * A real SNMP agent as a printer: net-snmp's snmpd on a free loopback port, with Printer MIB values from a file that a
  * test may change while it runs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import snmp from 'net-snmp';
 
-/** Values by OID with a leading dot, in the words of pass_persist: `['integer', 3]`. */
+/** Values by OID with a leading dot, with the type names of pass_persist: `['integer', 3]`. */
 export type Mib = Record<string, [string, string | number]>;
 
 const ALERT = '.1.3.6.1.2.1.43.18.1.1';
@@ -83,7 +83,7 @@ export function supplyRow(index: number, type: number, description: string, leve
   };
 }
 
-/** A bizhub C360i in good health: controller, engine, finisher, two trays. */
+/** A bizhub C360i without faults: controller, engine, finisher, two trays. */
 export const BIZHUB: Mib = {
   ...trayRow(1, 'Tray 1', 'PC-216', 'G00-05', 'A1A1A1'),
   ...trayRow(2, 'LCT', 'LU-302', 'G00-02', 'B2B2B2'),
@@ -129,17 +129,17 @@ export async function freeUdpPort(): Promise<number> {
 
 export interface SnmpPrinter {
   port: number;
-  /** Replaces what the dynamic tables hold. */
+  /** Replaces the contents of the dynamic tables. */
   set(mib: Mib): void;
-  /** Holds its process: what is asked waits, and is answered late or never. */
+  /** Suspends its process: requests are answered late or never. */
   sleep(): void;
   wake(): void;
   stop(): Promise<void>;
 }
 
 /**
- * Starts it and waits until it answers. `serial` and `model` are fixed for its life; `port` is a free one if absent, `host`
- * another loopback address than 127.0.0.1 if there.
+ * Starts it and waits until it answers. `serial` and `model` cannot change later. `port` defaults to a free one; `host`
+ * may be a loopback address other than 127.0.0.1.
  */
 export async function startSnmpPrinter(
   options: { mib?: Mib; serial?: string; model?: string; host?: string; port?: number } = {},
@@ -177,7 +177,7 @@ export async function startSnmpPrinter(
   writeFileSync(join(folder, 'snmpd.conf'), `${lines.join('\n')}\n`);
   const child = spawn(
     'snmpd',
-    // What it would tell of this machine's own packages is left out.
+    // Leaves out the modules that would report this machine's own packages.
     [
       '-f',
       '-C',

@@ -1,5 +1,5 @@
-// A vendor's tool as an external driver, in the protocol of docs/reference/command-driver.md. Its printer is a JSON file
-// (first argument), so that a test sees what was installed and makes things happen.
+// A vendor's tool as an external driver, with the protocol of docs/reference/command-driver.md. Its printer is a JSON
+// file (first argument), so that a test can see what was installed and cause events.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
