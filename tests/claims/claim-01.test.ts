@@ -3,19 +3,19 @@ import { apparatusOf, type Fleet, fleetOf } from '../harness/fleet.ts';
 import { sample } from '../harness/samples.ts';
 import { useProduct } from '../harness/setting.ts';
 
-// Claim 1: many printers are administrated in one way; the center learns the state of their units through messages,
-// and software is updated on one printer and on every other printer that can run it under the right conditions.
+// Claim 1: many printers are administered in one way; the center learns the state of their units from messages, and
+// updates software on one printer and on every other printer that can run it under the right conditions.
 const setting = useProduct({ catalog: sample('story-catalog.json'), releases: true });
 const EVENTS = 'platen/v1/fleet/events/order';
 let fleet: Fleet;
 
 beforeAll(async () => {
   fleet = await fleetOf(setting, {
-    // Two that can run it, of two models; one that runs it already.
+    // Two of different models that can run it; one that already runs it.
     old: apparatusOf('C360', '3.0.0', 'EN-36', '2.4.0'),
     large: apparatusOf('C650', '3.0.0', 'EN-65', '2.3.0'),
     new: apparatusOf('C360', '3.1.0', 'EN-36', '2.5.0'),
-    // Its engine's hardware is older than the software runs on; one is of another make.
+    // One whose engine hardware is too old for it; one of another make.
     worn: apparatusOf('C360', '3.0.0', 'EN-36', '2.4.0', { hardware: '0.9' }),
     mono: apparatusOf('M210', '01.09.00.01', 'ZM-21', undefined),
   });
@@ -44,7 +44,7 @@ test('who takes part is drawn from the fleet, and told before anything is done',
     examples: { printer: string; why: string }[];
   };
   expect(preview).toMatchObject({ targets: 2 });
-  // Why the worn one is left out is told in words.
+  // The preview gives the reason why the worn one is excluded.
   expect(preview.examples.find(({ printer }) => printer === 'worn')?.why).toMatch(/hardware|fit|EN-36/);
   expect(fleet.reports('old')).toEqual([]);
 });

@@ -4,8 +4,8 @@ import { apparatusOf, type Fleet, fleetOf } from '../harness/fleet.ts';
 import { sample } from '../harness/samples.ts';
 import { keepsFailing, useProduct } from '../harness/setting.ts';
 
-// Claim 2: abnormality of each unit is judged from the operating information that the printer accumulated, and the
-// cure goes to all printers for which it is appropriate, the one that showed it included.
+// Claim 2: faults of each unit are detected from the operating data that the printer accumulated, and the remedy goes
+// to all printers for which it is appropriate, including the one that showed the fault.
 const RULES = {
   rules: 'claim-2',
   list: [
@@ -39,9 +39,9 @@ afterAll(() => failing?.stop());
 beforeAll(async () => {
   fleet = await fleetOf(setting, {
     jamming: apparatusOf('C360', '3.0.0', 'EN-36', '2.4.0'),
-    // The same engine software, and no jam yet.
+    // The same engine software, but no jam yet.
     sister: apparatusOf('C360', '3.0.0', 'EN-36', '2.3.0'),
-    // It runs the cure already; another model, of which the rule does not speak; another make.
+    // One that already runs the fix; another model, which the rule does not cover; another make.
     cured: apparatusOf('C360', '3.1.0', 'EN-36', '2.5.0'),
     large: apparatusOf('C650', '3.0.0', 'EN-65', '2.4.0'),
     mono: apparatusOf('M210', '01.09.00.01', 'ZM-21', undefined),
@@ -53,7 +53,7 @@ test('the trouble is judged from the accumulated log; its cure goes to all whom 
   const jam = { code: 'J-7201', severity: 'error', unit: 'finisher.1' } as const;
   fleet.machine('jamming').driver.emit(jam);
   fleet.machine('jamming').driver.emit(jam);
-  // Jams of a printer that the rule does not speak of, and other codes, are no reason.
+  // Jams of a printer that the rule does not cover, and other codes, open no trouble.
   for (let turn = 0; turn < 3; turn++) {
     fleet.machine('large').driver.emit(jam);
     fleet.machine('sister').driver.emit({ code: 'W-1', severity: 'error', unit: 'finisher.1' });
@@ -64,7 +64,7 @@ test('the trouble is judged from the accumulated log; its cure goes to all whom 
   }, 'two jams are known');
   expect((await setting.operator.call('troubles.list'))['items']).toEqual([]);
 
-  // It goes on jamming until its software is another.
+  // It keeps jamming until its software changes.
   failing = keepsFailing(fleet.machine('jamming'), 'engine:acme.engine', jam);
   const proven = new Set<string>();
   while (proven.size < 2) {

@@ -40,7 +40,7 @@ test('what was acknowledged is there after a kill and after a restart, and is ad
   );
   await printer.errors({ entries: sampleEntries(1, 3) });
   await printer.errors({ entries: sampleEntries(4, 5) });
-  // The last PUBACK has come: not a moment is waited before the process is killed.
+  // The process is killed right after the last PUBACK.
   await product.kill();
   await printer.close();
 
@@ -58,7 +58,7 @@ test('what was acknowledged is there after a kill and after a restart, and is ad
   expect(afterKill.changes).toEqual([{ kind: 'unit-removed', subject: 'finisher.1', from: 'FS-539' }]);
 
   printer = await TestPrinter.connect(product.mqtt, 'claim-3', password);
-  // Sent again, as a printer does that has no ack: nothing is stored twice.
+  // Sent again, as by a printer that received no acknowledgement: nothing is stored twice.
   await printer.errors({ entries: sampleEntries(4, 6) });
   await printer.close();
   expect(await product.stop()).toBe(0);

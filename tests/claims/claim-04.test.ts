@@ -1,7 +1,7 @@
 import { sampleEntries, sampleStructure, type TestPrinter } from '../harness/printer.ts';
 import { useProduct } from '../harness/setting.ts';
 
-// Claim 4: the printer can read what was made of the accumulated information.
+// Claim 4: the printer can read the center's results from the accumulated information.
 const setting = useProduct();
 let printer: TestPrinter;
 
@@ -20,7 +20,7 @@ test('its own errors with their rates (history)', async () => {
     data: { items: { seq: number }[]; rates: Record<string, unknown> };
   };
   expect(answer.status).toBe('ok');
-  // Nothing of the other printer's.
+  // Only its own entries, not the other printer's.
   expect(answer.data.items.map(({ seq }) => seq)).toEqual([5, 4, 3, 2, 1]);
   // Five errors over four minutes and four pages.
   expect(answer.data.rates).toEqual({
@@ -43,7 +43,7 @@ test('what would fit it now (options)', async () => {
   const text = JSON.stringify(data);
   expect(text).toContain('finisher.1');
   expect(text).toContain('FS-539');
-  // FS-540 needs controller 3.2.0; a version that was withdrawn is no option.
+  // FS-540 needs controller 3.2.0; a withdrawn version is no option.
   expect(text).not.toContain('2.3.0');
 });
 

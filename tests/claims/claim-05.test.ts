@@ -3,7 +3,7 @@ import type { Refused } from '../../schemas/types.ts';
 import { sampleEntries, sampleStructure, type TestPrinter } from '../harness/printer.ts';
 import { useProduct } from '../harness/setting.ts';
 
-// Claim 5: every function and every unit has a symbol of its own by which it is told apart.
+// Claim 5: every function and every unit has its own symbol that identifies it.
 const setting = useProduct();
 let printer: TestPrinter;
 

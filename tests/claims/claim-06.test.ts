@@ -68,10 +68,10 @@ test('a verdict names the revision and the catalog that it is made of, also when
   const structure = sampleStructure({ revision: 6, reason: 'change' });
   await printer.structure(structure);
   const first = await printer.verdictOn(6);
-  // A revision that shows nothing new.
+  // A revision without changes.
   await printer.structure({ ...structure, revision: 7, reason: 'periodic' });
   expect(await printer.verdictOn(7)).toMatchObject({ status: first.status, catalog: first.catalog });
-  // A catalog that says nothing new.
+  // A catalog without changes except its name.
   const { document } = await setting.operator.call('catalog.get');
   await setting.operator.call('catalog.put', {
     document: { ...(document as object), catalog: 'named-anew' },

@@ -21,7 +21,7 @@ test('at its first connection, and at each one after it', async () => {
   }, 'the center knows it and has judged it');
   expect(known.printer).toBe('claim-8');
 
-  // The cable is pulled: the same session comes back. Then the printer restarts: a new one.
+  // When the cable is pulled, the same session comes back; when the printer restarts, a new one begins.
   agent.cutConnection();
   const second = await hear<Structure>('structure', ({ revision }) => revision > first.revision);
   expect(second).toMatchObject({ reason: 'connect', session: first.session });

@@ -8,7 +8,7 @@ const setting = useProduct();
 test('the policy sets the period, and changes it at once', async () => {
   const { hear, heard, goesBy } = await setting.machine('claim-10');
   await hear<Structure>('structure', ({ reason }) => reason === 'connect');
-  // Before it is asked: the printer may go by it before the operator has the reply.
+  // Timed from before the request: the printer may apply the policy before the operator has the reply.
   const start = Date.now();
   await setting.operator.call('policy.set', {
     printer: 'claim-10',
@@ -25,13 +25,13 @@ test('the policy sets the period, and changes it at once', async () => {
   expect(took).toBeGreaterThan(2_000);
   expect(took).toBeLessThan(60_000);
 
-  // Back to a long period: when the printer goes by it, no further one comes.
+  // Back to a long period: once the printer applies it, no further structure comes.
   await setting.operator.call('policy.set', {
     printer: 'claim-10',
     policy: { structure: { every: 'PT6H' } },
   });
   await goesBy(({ structure }) => structure.everyMs > 1_000);
-  // One that it sent just before may still be under way.
+  // A structure sent just before may still be in flight.
   await eventually(async () => {
     const before = heard('structure').length;
     await new Promise((resolve) => setTimeout(resolve, 1_500));

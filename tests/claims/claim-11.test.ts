@@ -1,7 +1,7 @@
 import type { Structure, Verdict } from '../../schemas/types.ts';
 import { changesOf, type Machine, useProduct } from '../harness/setting.ts';
 
-// Claim 11: periodically, and also when the occasion demands: a unit added, removed, exchanged, updated.
+// Claim 11: periodically, and also on occasion: a unit added, removed, exchanged or updated.
 const setting = useProduct();
 let machine: Machine;
 let revision = 0;
@@ -14,7 +14,7 @@ beforeAll(async () => {
   });
 });
 
-/** The next structure for this reason, and the verdict that follows it. */
+/** The next structure with this reason, and the verdict on it. */
 async function next(reason: Structure['reason']) {
   const structure = await machine.hear<Structure>(
     'structure',

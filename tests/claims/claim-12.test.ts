@@ -40,7 +40,7 @@ test('order → download → installed → claimed → shown by a new session �
     if (told.at(-1) !== state) told.push(state);
   }
   expect(told).toEqual(['accepted', 'downloading', 'verified', 'installing', 'self-testing', 'claimed']);
-  // The images came from the repository, whole.
+  // The complete images were downloaded from the repository.
   for (const { sha256 = '', to: version } of order.steps) {
     const file = readFileSync(join(machine.folder, 'updater', 'images', sha256));
     expect(file.equals(imageOf(`acme.engine ${version}`))).toBe(true);
@@ -85,7 +85,7 @@ test("the printer's word is not proof: one that claims and shows nothing is foun
 
 test('a printer that was off finds its order when it connects', async () => {
   const spec = sampleSpec({ 'acme.engine': '2.4.0' });
-  // Its structure is known, and it goes before it can do anything.
+  // Its structure is known, and it disconnects before it can do anything.
   const absent = await setting.printer('absent-12');
   const { apparatus, units } = spec.structure;
   await absent.structure({

@@ -8,7 +8,7 @@ const setting = useProduct({ catalog: catalogWithTrays() });
 let printer: TestPrinter;
 let revision = 0;
 
-/** The sample catalog, with a feeder that needs a second tray of a certain kind. */
+/** The sample catalog, with a finisher FS-539 that conflicts with the feeder PF-1. */
 function catalogWithTrays() {
   const catalog = sample('catalog.json') as { catalog: string; units: object[] };
   catalog.units.push({
@@ -44,7 +44,7 @@ async function verdictOn(...models: [kind: string, model: string][]): Promise<Ve
 test('a unit that does not fit is named together with the model that would', async () => {
   const verdict = await verdictOn(['finisher', 'FS-999']);
   expect(verdict.status).toBe('incompatible');
-  // FS-540 would need another controller too: FS-539 is the better choice.
+  // FS-540 would also need another controller, so FS-539 is the better choice.
   expect(verdict.remedy).toMatchObject({
     software: [],
     structure: [{ symbol: 'finisher.1', replace: 'FS-999', with: 'FS-539' }],

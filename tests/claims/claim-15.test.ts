@@ -26,7 +26,7 @@ const CATALOG = {
       releases: [
         {
           version: '1.0.0',
-          // A third party asks for the firmware of the maker, and of nobody else.
+          // Third-party software requires the maker's firmware, and nobody else's.
           requires: [{ software: 'firmware', vendor: 'acme', range: '>=04' }],
         },
       ],

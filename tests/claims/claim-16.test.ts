@@ -1,12 +1,12 @@
 import type { FleetEvent, Order, Unit, Verdict } from '../../schemas/types.ts';
 import { type Machine, sampleSpec, useProduct } from '../harness/setting.ts';
 
-// Claim 16: units and plural software together: judged unit↔software and among them, and a unit is switched or a
-// version changed by itself.
+// Claim 16: units and several pieces of software are judged together, unit against software and software against
+// software, and a unit is switched or a version changed automatically.
 const setting = useProduct({ releases: true });
 const EVENTS = 'platen/v1/fleet/events/order';
 
-/** The sample printer with these finishers; `spare` ones are in it and not in use. */
+/** The sample printer with these finishers; `spare` ones are installed but not in use. */
 function specWith(finishers: [model: string, state: 'active' | 'spare'][], versions: Record<string, string>) {
   const spec = sampleSpec(versions);
   const [engine] = spec.structure.units;
@@ -60,7 +60,7 @@ test('a unit and a version that do not fit are cured together, by one order', as
   );
   const machine = await setting.machine('both-16', { spec });
   const { remedy, findings } = await machine.hear<Verdict>('verdict');
-  // Found: the unit against the apparatus, and one software against the other.
+  // Two findings: the unit against the apparatus, and one software against another.
   expect(findings.map(({ subjects }) => subjects)).toEqual([
     ['apparatus', 'finisher.1'],
     ['apparatus:acme.controller', 'engine:acme.engine'],
@@ -77,7 +77,7 @@ test('a unit and a version that do not fit are cured together, by one order', as
 test('where the software of another unit is in its way, that is changed instead', async () => {
   const events = setting.listen(EVENTS);
   await events;
-  // FS-540 is right for the printer, its controller is too old for it: nothing to switch, a version to change.
+  // FS-540 suits the printer, but its controller is too old for it: no unit to switch, a version to change.
   const machine = await setting.machine('change-16', { spec: specWith([['FS-540', 'active']], {}) });
   const { remedy } = await machine.hear<Verdict>('verdict');
   expect(remedy).toMatchObject({

@@ -4,7 +4,7 @@ import type { ErrorBatch, Trouble } from '../../schemas/types.ts';
 import { eventually } from '../harness/ear.ts';
 import { useProduct } from '../harness/setting.ts';
 
-// Claim 17: the printer keeps its error log in memory; the center judges troubles from it.
+// Claim 17: the printer keeps its error log in memory; the center detects troubles from it.
 const RULES = {
   rules: 'claim-17',
   list: [
@@ -62,7 +62,7 @@ test('what happens while the printer is cut off is kept, sent later, and judged'
     [1, 2, 3].map((seq) => [batch.log, seq]),
   );
 
-  // Told where a user looks: the printer's page, the retained trouble, the printer itself.
+  // Shown where a user looks: the printer's page, the retained trouble, the printer itself.
   expect(await setting.operator.call('printers.get', { printer: id })).toMatchObject({ openTroubles: 1 });
   const retained = await setting.listen('platen/v1/fleet/troubles/#');
   expect(await retained.hear(fleetTopic.trouble(trouble!.id))).toMatchObject({ rule: 'entrance-jam' });

@@ -16,9 +16,9 @@ const rule = (id: string, code: string, more: object) => ({
 const RULES = {
   rules: 'claim-18',
   list: [
-    // An upgrade to whatever lists the code in its fixes, by an operator's approval (the default).
+    // An upgrade to a release whose fixes list the code, after an operator's approval (the default).
     rule('jam', 'J-7201', { remedy: { software: 'fixes' } }),
-    // A correction: back from a release that does harm.
+    // A correction: back from a harmful release.
     rule('regression', 'E-27', {
       remedy: { software: { id: 'acme.engine', range: '>=2.6.0 <2.7.0' } },
       fleet: false,
@@ -67,7 +67,7 @@ test('an upgrade is proposed, and begun when an operator approves', async () => 
   expect(machine.heard('update')).toEqual([]);
 
   const version = await proven(machine, () => setting.operator.call('campaigns.resume', { id: campaign }));
-  // 2.5.0 fixes it; what came after it has the fix too.
+  // 2.5.0 fixes it, and later releases include the fix.
   expect(['2.5.0', '2.6.1']).toContain(version);
   await eventually(async () => {
     const { items } = (await setting.operator.call('troubles.list', { printer: machine.id })) as {

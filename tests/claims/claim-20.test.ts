@@ -6,7 +6,7 @@ const setting = useProduct();
 
 test('the whole log is sent, or what came after an entry; the request is named', async () => {
   const { driver, hear, goesBy } = await setting.machine('claim-20');
-  // Held back by policy, so that only asking brings it.
+  // The policy holds entries back, so that only a request brings them.
   await setting.operator.call('policy.set', {
     printer: 'claim-20',
     policy: { errors: { mode: 'periodic', every: 'PT6H' } },

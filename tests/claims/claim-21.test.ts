@@ -25,8 +25,8 @@ test('what happened in a period is sent at its end, in one batch', async () => {
     [3, 4],
     [5, 6],
   ]);
-  // Two periods lie between the first and the last. What is heard late comes closer to what follows, so only the whole
-  // has a least time.
+  // Two periods lie between the first batch and the last. A delayed batch shortens the gap to the next, so only the
+  // total has a minimum.
   expect(Date.now() - began).toBeGreaterThan(1_400);
   await eventually(() => agent.status.unacknowledged === 0, 'all is acknowledged');
   const { logs } = await setting.operator.call('printers.get', { printer: 'claim-21' });
