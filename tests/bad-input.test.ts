@@ -122,7 +122,7 @@ describe('payloads', () => {
   test('nothing changed: not in the store, not on the retained topics; the connection is kept', async () => {
     expect(await state()).toEqual(before);
     expect(printer.client.connected).toBe(true);
-    // And it is taken when it is right.
+    // A valid batch is still accepted.
     await printer.errors({ entries: sampleEntries(3, 3) });
     await printer.hear(printerTopic.errorsAck(ID), ({ upTo }) => upTo === 3);
   });
@@ -243,7 +243,7 @@ describe('payloads that are no requests', () => {
   ])('%s refuses a cursor that it never gave', async (method) => {
     const base =
       method === 'printers.errors' ? { printer: ID } : method === 'campaigns.get' ? { id: 'none' } : {};
-    // The last is of another list.
+    // The last is a cursor of another list.
     const other = Buffer.from(JSON.stringify(['configurations', 'a'])).toString('base64url');
     for (const cursor of ['!', 'abc_def', '2026-11-22T07:00:00Z_x', '12', other]) {
       expect(await setting.operator.request(method, { ...base, cursor })).toMatchObject({
@@ -343,7 +343,7 @@ describe('settings', () => {
     return port;
   }
 
-  // Every setting by itself is tried in cli/settings.test.ts; this is what the process makes of it.
+  // cli/settings.test.ts tests each setting alone; this tests how the process reports it.
   test('a wrong setting is named, and the exit code is 1', async () => {
     const wrong: [Record<string, string>, string][] = [
       [{ PLATEN_MQTT_PORT: 'mqtt' }, 'PLATEN_MQTT_PORT'],
@@ -374,7 +374,7 @@ describe('settings', () => {
     expect(first.code).toBe(1);
     expect(first.stderr).toContain(`Port ${mqttPort}`);
     expect(first.stderr).toContain('PLATEN_MQTT_PORT');
-    // The failed start left nothing behind that the next one would stumble over.
+    // The failed start left nothing behind that would break the next one.
     const second = await platen(['up'], { env: { ...env, PLATEN_HTTP_PORT: httpPort } });
     expect(second.code).toBe(1);
     expect(second.stderr).toContain(`Port ${httpPort}`);

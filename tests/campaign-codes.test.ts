@@ -9,7 +9,7 @@ import { eventually } from './harness/ear.ts';
 import { engineCatalog, enginePrinters } from './harness/engine-catalog.ts';
 import { useProduct } from './harness/setting.ts';
 
-// Every installation succeeds and is proven, but printers with the release jam. Only the log entries can tell.
+// Every installation succeeds and is proven, but printers with the release jam: only the log entries show it.
 const CATALOG = engineCatalog('codes', [{ version: '2.4.0' }, { version: '2.5.0' }]);
 const SCENARIO = {
   scenario: 'codes',
@@ -60,7 +60,7 @@ test('printers that never connected are no printers without the release: 30 that
     const topic = `platen/v1/fleet/campaigns/${id}`;
     const half = await ear.hear<Told>(topic, ({ counts }) => (counts['proven'] ?? 0) >= 14);
     expect(half.state).toBe('running');
-    // Now each of them logs it, with the release and without it.
+    // Now every printer logs it, with and without the release.
     for (const name of names) fleet.driver(name)?.emit({ code: 'J-1', severity: 'error' });
     const { state, guard, excluded } = await ear.hear<Told>(
       topic,
@@ -70,7 +70,7 @@ test('printers that never connected are no printers without the release: 30 that
     expect([state, excluded]).toEqual(['finished', { 'no-structure': 120 }]);
     const [code] = guard.codes;
     expect(code).toMatchObject({ code: 'J-1' });
-    // All but those whose orders are ending, or beginning, at that moment.
+    // All except printers whose orders begin or end at that moment.
     expect(code?.with).toBeGreaterThanOrEqual(8);
     expect(code?.without).toBeGreaterThanOrEqual(8);
     expect(code?.evidence).toBeLessThan(10);
@@ -108,7 +108,7 @@ test('a release after which printers jam is halted by the code, with the evidenc
       const install = driver.install.bind(driver);
       driver.install = async (images, progress) => {
         await install(images, progress);
-        // Again and again: what it logs while it is being updated doesn't count.
+        // Repeatedly, because entries logged during the update don't count.
         jams.push(setInterval(() => driver.emit({ code: 'J-7201', severity: 'error', unit: 'engine' }), 500));
       };
     }
@@ -116,7 +116,7 @@ test('a release after which printers jam is halted by the code, with the evidenc
     const { id } = (await operator.call('campaigns.create', {
       software,
       fleet: true,
-      // A wave follows the canaries at once: none of their installations fails.
+      // A wave follows the canaries at once, because none of their installations fails.
       options: { canaries: CANARIES, canariesAtOnce: CANARIES, wave: WAVE, seed: 7, settle: 'PT0S' },
     })) as { id: string };
     const topic = `platen/v1/fleet/campaigns/${id}`;
@@ -136,7 +136,7 @@ test('a release after which printers jam is halted by the code, with the evidenc
     expect(worst).toMatchObject({ code: 'J-7201', without: 0 });
     expect(worst?.evidence).toBeGreaterThanOrEqual(worst?.needed ?? Number.POSITIVE_INFINITY);
     expect(guard.findings).toMatchObject([{ kind: 'worse', code: 'J-7201' }]);
-    // Few have it: the canaries, and the first wave if it had begun. Who asks is told what was published.
+    // Few have it: the canaries, and the first wave if it had begun. `campaigns.get` returns what was published.
     expect(guard.exposed).toBeLessThanOrEqual(CANARIES + WAVE);
     expect(counts['waiting']).toBeGreaterThanOrEqual(names.length - CANARIES - WAVE);
     const asked = (await operator.call('campaigns.get', { id })) as unknown as Told;

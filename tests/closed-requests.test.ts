@@ -1,6 +1,6 @@
 /**
- * A request does what it says and nothing that it leaves out: what is mistyped is named, the whole fleet is said, a name
- * that nobody knows is refused, and a number that is another than expected stops everything before it begins.
+ * A request does what it says and nothing that it leaves out: a mistyped name is reported, the whole fleet must be
+ * named explicitly, an unknown name is refused, and an unexpected number of printers stops everything before it begins.
  */
 import { sampleStructure } from './harness/printer.ts';
 import { useProduct } from './harness/setting.ts';
@@ -8,7 +8,7 @@ import { useProduct } from './harness/setting.ts';
 const setting = useProduct({ releases: true });
 const ENGINE = { id: 'acme.engine' };
 const EAST = { idPrefix: 'east-' };
-/** The ISO weekday in three days: far from today in every time zone. */
+/** The ISO weekday in three days: not today in any time zone. */
 const FAR_DAY = new Date(Date.now() + 3 * 86_400_000).getUTCDay() || 7;
 let printers: string[] = [];
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   }
 });
 
-/** The error that a request is answered with. */
+/** The error reply to a request. */
 async function refusal(method: string, params: object): Promise<{ code: string; message: string }> {
   const reply = await setting.operator.request(method, params as Record<string, unknown>);
   expect([method, params, reply.status]).toEqual([method, params, 'error']);

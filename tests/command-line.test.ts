@@ -1,5 +1,5 @@
 /**
- * The command line as an operator uses it, against the real product with printers: sign-in, lists in their forms, a
+ * The command line as an operator uses it, against the real product with printers: sign-in, output formats of lists, a
  * campaign from its preview to its end, a stolen printer, exit codes, narrow terminals and closed pipes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -61,7 +61,7 @@ interface Ran {
   err: string;
 }
 
-/** Runs a command to its end, signed in by the context in `home`. */
+/** Runs a command to its end, signed in with the context in `home`. */
 function platen(args: readonly string[], input = '', env: Record<string, string> = {}): Promise<Ran> {
   return run(process.execPath, [...WITH_TYPES, PROGRAM, ...args], input, env);
 }
@@ -93,7 +93,7 @@ function run(
   });
 }
 
-/** The JSON lines of a command that ends well. */
+/** The JSON lines of a command that succeeds. */
 async function rows(...args: string[]): Promise<Record<string, unknown>[]> {
   const { code, out, err } = await platen([...args, '--json']);
   expect([err, code]).toEqual(['', EXIT.done]);
@@ -207,7 +207,7 @@ test.each([
   const known = JSON.parse(readFileSync(file, 'utf8')) as {
     contexts: Record<string, Record<string, string>>;
   };
-  // Port 1 of this machine, where nothing listens.
+  // Port 1 of this machine, on which nobody listens.
   known.contexts['away'] = { ...known.contexts['shop'], url: 'http://127.0.0.1:1' };
   writeFileSync(file, JSON.stringify(known), { mode: 0o600 });
   const ran = await platen(args);
@@ -217,7 +217,7 @@ test.each([
 });
 
 test('a role that may not, and a token that has ended, exit with 4', async () => {
-  // A token makes no tokens: on the server, whoever may read the data folder makes one.
+  // A token cannot create tokens; on the server, a user who can read the data folder can.
   const create = ['tokens', 'create', 'reader', '--role', 'viewer', '--expires', '1h'];
   const byToken = await platen(create);
   expect([byToken.code, byToken.err]).toEqual([EXIT.notAllowed, expect.stringContaining('token')]);
@@ -293,7 +293,7 @@ test('a campaign is previewed, created, watched to its end; a failing one exits 
   expect((await rows('campaigns', 'targets', id)).map(({ is }) => is)).toEqual(Array(6).fill('proven'));
   expect(await rows('releases', 'where', 'acme.engine', '2.5.0')).toHaveLength(6);
 
-  // Somebody else stops one that is watched.
+  // Another operator stops a campaign that is being watched.
   const created = await platen([
     'campaigns',
     'create',

@@ -22,7 +22,7 @@ async function read(who: Web, query = '', more: Record<string, string> = {}): Pr
   return reader;
 }
 
-/** A printer connects and goes again: events that tests wait for. */
+/** A printer connects and disconnects: events for tests to wait for. */
 async function visit(printer: string): Promise<void> {
   const client = await TestPrinter.connect(product.mqtt, printer, passwords.get(printer) ?? '');
   await client.close();
@@ -96,7 +96,7 @@ test('a reader whose place is no longer in the record, or never was, is told to 
   expect(beyond.events[0]).toMatchObject({ event: 'reset', id: expect.stringMatching(/^\d+$/) });
   const old = await read(web, '', { 'last-event-id': '0' });
   await eventually(() => old.events.length > 0, 'what there is');
-  // Nothing was deleted yet: from the very first on it is all there.
+  // Nothing was deleted yet: the stream is complete from the first event.
   expect(old.events[0]?.event).not.toBe('reset');
 });
 
@@ -127,7 +127,7 @@ test('a reader that takes nothing is dropped, with its reason, and the others go
   const slow = await read(web);
   const quick = await read(web, '?kind=security');
   slow.pause();
-  // Far more than what the two sockets between hold.
+  // Far more than the socket buffers hold.
   for (let turn = 0; turn < 40; turn += 1) {
     await db.store.database.query(
       `INSERT INTO fleet_events (at, kind, data)
@@ -169,7 +169,7 @@ test('a connection that a stream has ended on serves what is asked on it next', 
   const ended = await read(await new Web(product.http).signIn('mona', String(password)));
   await admin.call('users.remove', { name: 'mona' });
   await eventually(() => ended.ended, 'the stream ended');
-  // The client keeps the connection and asks for the next stream on it.
+  // The client keeps the connection and requests the next stream on it.
   const next = await read(web);
   expect(next.port).toBe(ended.port);
   await pause(CENTER_LIMITS.events_farewell_ms_max + 500);

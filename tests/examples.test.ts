@@ -11,7 +11,7 @@ import { type RunningProduct, startProduct } from './harness/product.ts';
 import { putSampleCatalog } from './harness/samples.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../examples/', import.meta.url));
-/** Debian's, which sees Debian's paho. */
+/** Debian's Python, which finds Debian's paho. */
 const PYTHON = '/usr/bin/python3';
 const LINE_MS_MAX = 90_000;
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => product.stop());
 
-/** Runs a program; resolves with its output when it ends or `until` is printed. */
+/** Runs a program; resolves with its output when it ends or has printed `until`. */
 function run(
   command: string,
   args: string[],

@@ -9,11 +9,11 @@ import { temporaryFolder } from './harness/folder.ts';
 import { type RunningProduct, startProduct } from './harness/product.ts';
 import { Web } from './harness/web.ts';
 
-// A client that a generator makes from the OpenAPI document compiles, and speaks to a real product.
+// A client generated from the OpenAPI document compiles, and works against a real product.
 let product: RunningProduct;
 let folder: string;
 
-/** As much of the generated client as is used here. */
+/** The part of the generated client that is used here. */
 interface GeneratedModule {
   Api: new (
     settings: object,

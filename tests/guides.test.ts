@@ -1,6 +1,6 @@
 /**
- * Runs every command of the guides as it stands there, in order, each guide on a product of its own. A block that can't be
- * run has a comment before it that says why: `<!-- not run: reason -->`.
+ * Runs every command of the guides as written, in order, each guide on its own product. A block that cannot be run has
+ * a comment before it with the reason: `<!-- not run: reason -->`.
  */
 import { spawn } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -39,7 +39,7 @@ function run(
         .replaceAll('mqtt://127.0.0.1:1883', product.mqtt)
         .replaceAll('http://127.0.0.1:8080/', product.http)
     : commands;
-  // `npm run -s platen -- …` without npm's own start: the command line is the same.
+  // `npm run -s platen -- …` without the start of npm: the command line is the same.
   const script = `set -e\nnpm() { shift 4; "${process.execPath}" ${WITH_TYPES.map((arg) => `"${arg}"`).join(' ')} "${ROOT}cli/platen.ts" "$@"; }\n${addresses}`;
   return new Promise((resolve, reject) => {
     const child = spawn('bash', ['-c', script], {
@@ -68,7 +68,7 @@ async function succeed(commands: string, folder: string, product?: RunningProduc
   if (code !== 0) throw new Error(`exit code ${code}:\n${commands}\n${output}`);
 }
 
-/** A folder with what a checkout has and the guides name. */
+/** A folder with the files of a checkout that the guides name. */
 function checkout(): string {
   const folder = temporaryFolder('platen-guide-');
   symlinkSync(join(ROOT, 'deploy'), join(folder, 'deploy'));
@@ -98,7 +98,7 @@ describe('operating', () => {
     });
     for (const { commands, notRun } of blocksOf('operating.md')) {
       if (notRun !== undefined) continue;
-      // A copy is made of a stopped instance.
+      // The backup is a copy of a stopped instance.
       const stopped = commands.includes('cp -a');
       if (stopped) {
         await running?.stop();
@@ -137,7 +137,7 @@ describe('simulating', () => {
     });
     for (const { commands, notRun } of blocksOf('simulating.md')) {
       if (notRun !== undefined) continue;
-      // Two thousand printers for a minute are for a machine of their own.
+      // Two thousand printers for a minute need a machine of their own.
       const short = commands.replace('--printers 2000', '--printers 20').replace('PT60S', 'PT5S');
       await succeed(short, folder, product);
     }

@@ -1,7 +1,7 @@
 import { type RunningProduct, startProduct } from './harness/product.ts';
 import { Web } from './harness/web.ts';
 
-// A product behind a proxy with TLS, whose metrics take a token and whose repository has a port of its own.
+// A product behind a TLS proxy, with a token for metrics and a separate port for the repository.
 let product: RunningProduct;
 let web: Web;
 
@@ -47,7 +47,7 @@ test('behind a proxy whoever tries passwords is kept out alone, not everybody wh
   };
   await Promise.all(Array.from({ length: 14 }, () => signIn('192.0.2.1', 'wrong')));
   expect(await signIn('192.0.2.1', 'chosen by a person')).toBe(429);
-  // What stands before the address that the proxy has put there is the caller's own invention.
+  // Addresses before the one that the proxy appended may be forged by the caller.
   expect(await signIn('198.51.100.7, 192.0.2.1', 'chosen by a person')).toBe(429);
   expect(await signIn('192.0.2.2', 'chosen by a person')).toBe(200);
 });

@@ -11,7 +11,7 @@ import { type RunningProduct, startProduct } from './harness/product.ts';
 import { publishReleases, putSampleCatalog, sample } from './harness/samples.ts';
 import { Web } from './harness/web.ts';
 
-// The HTTP interface of a real product: the same answers as over MQTT, who may ask, lists, and bad input.
+// The HTTP interface of a real product: same answers as over MQTT, access, lists, and bad input.
 const ROLES = ['viewer', 'operator', 'admin'] as const;
 type OperatorRole = (typeof ROLES)[number];
 
@@ -65,7 +65,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What methods are asked with beside nothing at all. No answer here depends on what was asked before. */
+/** Parameters for each method, besides none. No answer here depends on earlier requests. */
 const QUESTIONS: Partial<Record<Method, object[]>> = {
   'fleet.summary': [{}],
   'printers.list': [
@@ -185,7 +185,7 @@ const QUESTIONS: Partial<Record<Method, object[]>> = {
   'reports.supplies': [{ where: 'model=C360 presence=online' }, { limit: 0 }],
 };
 
-/** A reply without what is another one each time it is asked. */
+/** A reply without the fields that differ on every call. */
 function lasting(reply: object): unknown {
   return JSON.parse(
     JSON.stringify(reply, (key, value: unknown) => (key === 'at' || key === 'lastSeen' ? undefined : value)),
@@ -204,7 +204,7 @@ test.each(ROLES)('a %s is answered the same over MQTT and over HTTP, method by m
         .request(method, params as Record<string, unknown>)
         .catch((error: Error) => error);
       if (!mayCall(role as Role, method)) {
-        // MQTT 3.1.1 has no other way to say no than to end the connection.
+        // MQTT 3.1.1 can only refuse by closing the connection.
         expect([method, (overMqtt as Error).message]).toEqual([
           method,
           expect.stringContaining(`needs the role ${METHOD_ROLES[method]}`),
@@ -409,11 +409,11 @@ test('passwords that are tried are answered slowly, then not looked at; others a
   const codes = tries.map(({ body }) => body.error.code as string);
   expect(codes).toContain('session/too-many-tries');
   expect(codes.filter((code) => code === 'session/wrong-password').length).toBeLessThan(11);
-  // Not even the right one, while it is banned.
+  // Not even the correct password works during the ban.
   const right = await signIn(name, 'chosen by a person');
   expect([right.code, right.body.error.code]).toEqual([429, 'session/too-many-tries']);
   expect((await signIn('the-viewer', passwords.get('the-viewer') ?? '')).code).toBe(200);
-  // Nobody learns whether there is such an account.
+  // The reply does not reveal whether the account exists.
   expect((await signIn('nobody-at-all', 'wrong')).body.error).toEqual(
     (await signIn('the-viewer', 'wrong')).body.error,
   );
@@ -460,7 +460,7 @@ test('a token has at most the role of whoever makes it, is shown once, and ends 
   expect(listed.body.data.items).toEqual([
     expect.objectContaining({ id, name: 'script', role: 'operator', lastUsed: expect.any(String) }),
   ]);
-  // Somebody else's, for whoever is no administrator, is not there.
+  // Other people's tokens look nonexistent to anybody but an administrator.
   expect((await as('viewer').call('tokens.list')).body.data.items).toEqual([]);
   expect((await as('viewer').call('tokens.revoke', { id })).body.error.code).toBe('request/not-found');
   expect((await as('operator').call('tokens.revoke', { id })).code).toBe(200);
@@ -494,10 +494,10 @@ test('whoever is removed is out at once: sessions, tokens and MQTT', async () =>
   expect((await leaver.call('fleet.summary')).code).toBe(401);
   expect((await program.call('fleet.summary')).code).toBe(401);
   await eventually(() => !connection.connected, 'the connection of the leaver ended');
-  // A moment, but for a machine that does other things.
+  // At once, with headroom for a busy machine.
   expect(performance.now() - began).toBeLessThan(20_000);
   await connection.endAsync(true);
-  // Somebody of the same name later has none of it.
+  // A later user of the same name gets none of it.
   await makeUser('leaver', 'viewer');
   expect((await program.call('fleet.summary')).code).toBe(401);
 });

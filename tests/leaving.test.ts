@@ -5,7 +5,7 @@ import { eventually } from './harness/ear.ts';
 import { sampleEntries, sampleStructure, type TestPrinter } from './harness/printer.ts';
 import { useProduct } from './harness/setting.ts';
 
-// Everybody who counts is there: printers that are revoked or retired are no targets and are not counted.
+// Counts include only printers that take part: revoked or retired printers are no targets and are not counted.
 const setting = useProduct({ releases: true });
 const SOFTWARE = { id: 'acme.engine', range: '2.5.0' };
 
@@ -17,7 +17,7 @@ async function shows(printer: TestPrinter, version = '2.4.0'): Promise<void> {
 }
 
 const orderOf = (printer: TestPrinter) => printer.hear<Order>(printerTopic.order(printer.id));
-/** Installs what its order says: nobody waits behind it any more. */
+/** Installs what its order says, so that no other printer waits for it. */
 async function obeys(printer: TestPrinter): Promise<void> {
   const { steps } = await orderOf(printer);
   await shows(printer, steps.at(-1)!.to);
@@ -27,7 +27,7 @@ const preview = (printer: string) =>
   setting.operator.call('campaigns.preview', { software: SOFTWARE, filter: { idPrefix: printer } });
 const counted = async () => (await setting.operator.call('fleet.summary'))['printers'];
 
-/** What is retained under a printer's topics now. */
+/** Topics of the printer with a retained document. */
 async function retained(printer: string): Promise<string[]> {
   const ear = await setting.listen(`platen/v1/printers/${printer}/#`);
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -47,7 +47,7 @@ test('a revoked printer is marked, loses its order and counts nowhere', async ()
     async () => !(await retained('revoked-1')).includes(printerTopic.order('revoked-1')),
     'its order is withdrawn',
   );
-  // Enrolled again it takes part again.
+  // Once enrolled again, it takes part again.
   const again = await setting.printer('revoked-1');
   await shows(again);
   await obeys(again);
@@ -70,7 +70,7 @@ test('a retired printer is still heard, and is no target until it is taken back'
   expect(await list('retired')).toHaveLength(1);
   expect(await list('active')).toHaveLength(0);
   await setting.operator.call('printers.retire', { printer: 'retired-1', retired: false });
-  // It is judged again, and gets what it needs.
+  // It is judged again, and gets the order that it needs.
   await obeys(printer);
   expect(await counted()).toBe(before);
 });
@@ -86,7 +86,7 @@ test('every uplink moves when a printer was last seen', async () => {
   expect(after).toBeGreaterThan(before);
   const listed = await setting.operator.call('printers.list', { filter: { idPrefix: 'heard-1' } });
   expect(Date.parse(String((listed['items'] as { lastSeen: string }[])[0]!.lastSeen))).toBe(after);
-  // What it asks counts as well, and what it is told doesn't.
+  // A request from the printer counts too; a message to it doesn't.
   await new Promise((resolve) => setTimeout(resolve, 50));
   await setting.operator.call('structure.request', { printer: 'heard-1' });
   expect(await seen()).toBe(after);
@@ -112,7 +112,7 @@ test('a printer whose agent is alive and whose device is not is online, unreacha
   );
   expect((await setting.operator.call('fleet.summary'))['unreachable']).toBe(1);
   expect(await preview('cut-off-1')).toMatchObject({ targets: 0, excluded: { unreachable: 1 } });
-  // What was last known of it asks for an update, which waits until it can be reached.
+  // Its last known structure requires an update, which waits until the device is reachable.
   await shows(printer);
   await expect(printer.hear(printerTopic.order('cut-off-1'), undefined, 2_000)).rejects.toThrow('nothing');
   await tell('reachable');

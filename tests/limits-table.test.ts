@@ -4,7 +4,7 @@ import { READING_LIMITS } from '../center/readings/limits.ts';
 import * as troubleLimits from '../center/trouble/engine/limits.ts';
 import * as schemaLimits from '../schemas/limits.ts';
 
-// docs/security.md, the table of the center's limits: what it says is what the code has.
+// The table of the center's limits in docs/security.md matches the code.
 const ROOT = new URL('../', import.meta.url);
 const rows = readFileSync(new URL('docs/security.md', ROOT), 'utf8')
   .split('## Limits')[1]

@@ -5,18 +5,18 @@ import { eventually } from './harness/ear.ts';
 import { sampleStructure, type TestPrinter } from './harness/printer.ts';
 import { useProduct } from './harness/setting.ts';
 
-// Updates that undo themselves end: a release that is proven and gone at the next start is not flashed for ever.
+// Updates that undo themselves end: a release that is proven but gone at the next start is not flashed forever.
 const setting = useProduct({ releases: true });
 const STATES = ['accepted', 'downloading', 'verified', 'installing', 'self-testing', 'claimed'] as const;
 
-/** Shows the engine in a version, in a session of its own. */
+/** Reports this engine version in a new session. */
 async function shows(printer: TestPrinter, version: string): Promise<void> {
   const structure = structuredClone(sampleStructure({ session: randomUUID(), at: new Date().toISOString() }));
   structure.units[0]!.software![0]!.version = version;
   await printer.structure(structure);
 }
 
-/** Does what an order says, or only begins with it. */
+/** Carries out an order, or only the given states of it. */
 async function obeys(printer: TestPrinter, order: Order, states: readonly UpdateReport['state'][] = STATES) {
   for (const [index, state] of states.entries()) {
     const { execution, attempt } = order;
@@ -45,7 +45,7 @@ test('a release that falls back at boot is installed three times, then the print
     await shows(printer, to);
     installed += 1;
   };
-  // The first proof, and two more; the fourth order must not come.
+  // The first proof and two more; the fourth order must not come.
   for (let round = 0; round < 3; round += 1) await flash();
   await shows(printer, '2.4.0');
   const opened = await events.hear<FleetEvent>(
@@ -78,7 +78,7 @@ test('a release that falls back at boot is installed three times, then the print
     openTroubles: 1,
     setAside: [{ software: 'acme.engine', release: to, reason: trouble.explanation }],
   });
-  // Campaigns are told too, with the reason, before they run.
+  // A preview reports it too, with the reason, before a campaign runs.
   const preview = await operator.call('campaigns.preview', {
     software: { id: 'acme.engine', range: to },
     filter: { idPrefix: 'flapping' },
@@ -106,7 +106,7 @@ test('a release that is downloaded again and again and never installed comes to 
   let downloads = 0;
   await shows(printer, '2.4.0');
   for (;;) {
-    // Either comes, however long it takes: the next order, or the end of it.
+    // Waits for whichever comes, however long it takes: the next order, or the release set aside.
     const next = await eventually(async () => {
       if (printer.ear.all(topic).length > 0) return 'order';
       const { setAside } = await setting.operator.call('printers.get', { printer: 'thirsty' });
@@ -115,7 +115,7 @@ test('a release that is downloaded again and again and never installed comes to 
     if (next === 'set aside') break;
     const given = await printer.hear<Order>(topic);
     downloads += 1;
-    // A bound of the test itself: without the mend it would go on for ever.
+    // A bound for the test itself: a product that never ends the loop would keep it running forever.
     if (downloads > 40) break;
     await obeys(printer, given, ['accepted', 'downloading']);
     await printer.say(printerTopic.update('thirsty'), {

@@ -1,7 +1,7 @@
 /**
- * The wire contract with nothing of this project on the client side: Debian's mosquitto clients are a printer and an
- * operator. A printer's client id is its own, and a second connection with it ends the first; so what a printer says
- * and hears at once goes through one `mosquitto_rr`, and what is retained waits for `mosquitto_sub`.
+ * The wire contract without any code of this project on the client side: Debian's mosquitto clients act as a printer
+ * and an operator. A printer has one client id, and a second connection with it closes the first; so `mosquitto_rr`
+ * publishes and receives live messages, and `mosquitto_sub` reads retained ones.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -17,7 +17,7 @@ const TOPICS = `platen/v1/printers/${PRINTER}`;
 const OPS = 'platen/v1/ops/admin';
 const ANSWER_S = 60;
 
-/** The structure in the text of the wire contract, word for word but for its session. */
+/** The structure from the text of the wire contract, verbatim except for its session. */
 const STRUCTURE = {
   session: '01JD',
   revision: 7,
@@ -49,7 +49,7 @@ const folder = temporaryFolder('platen-mosquitto-only-');
 const data = join(folder, 'data');
 const listeners: ChildProcess[] = [];
 let product: RunningProduct;
-/** Arguments by which mosquitto's programs are the printer, or the operator. */
+/** Arguments that make mosquitto's programs the printer, or the operator. */
 let asPrinter: string[];
 let asOperator: string[];
 
@@ -68,7 +68,7 @@ function run(program: string, args: string[], input?: string): Promise<{ code: n
   });
 }
 
-/** Runs a client that has to succeed; gives what it printed. */
+/** Runs a client that must succeed. @returns its output */
 async function must(program: string, args: string[], input?: string): Promise<string> {
   const { code, out } = await run(program, args, input);
   if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}: ${out}`);
@@ -77,11 +77,11 @@ async function must(program: string, args: string[], input?: string): Promise<st
 
 const json = (out: string) => JSON.parse(out) as Record<string, unknown>;
 
-/** The one document that is retained on a topic, or that comes next. */
+/** The document that is retained on a topic, or comes next. */
 const listen = async (who: string[], topic: string) =>
   json(await must('mosquitto_sub', [...who, '-t', topic, '-q', '1', '-C', '1', '-W', String(ANSWER_S)]));
 
-/** Sends a request and waits for its reply, as one of mosquitto's programs does. */
+/** Sends a request and waits for its reply with one of mosquitto's programs. */
 const ask = async (who: string[], topic: string, replyTopic: string, document: object) =>
   json(
     await must('mosquitto_rr', [
@@ -96,10 +96,10 @@ const request = (method: string, params: object = {}) => {
   return ask(asOperator, `${OPS}/request/${method}`, `${OPS}/reply/${id}`, { id, params });
 };
 
-/** Everything that a subscriber in the background prints from now on, when its subscription stands. */
+/** Collects everything that a background subscriber prints. Resolves when it is subscribed. */
 async function hearAll(who: string[], filter: string): Promise<Record<string, unknown>[]> {
   const heard: Record<string, unknown>[] = [];
-  // With -d it says what it does, among it when it is subscribed; each line at once.
+  // -d makes it log the SUBACK; stdbuf makes it print each line at once.
   const child = spawn('stdbuf', ['-oL', 'mosquitto_sub', ...who, '-t', filter, '-q', '1', '-d'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -227,7 +227,7 @@ test('the order is carried out by hand: claimed is not proof, a later structure 
     JSON.stringify(after),
   );
   await eventually(() => events.some(({ what }) => what === 'proven'), 'proven');
-  // A retained topic that was emptied gives nothing: mosquitto_sub ends with "timed out".
+  // An emptied retained topic delivers nothing: mosquitto_sub ends with "timed out".
   await eventually(async () => {
     const { code, out } = await run('mosquitto_sub', [
       ...asPrinter,

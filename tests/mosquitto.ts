@@ -1,6 +1,4 @@
-/**
- * A real mosquitto on a free port, for tests that need a broker which is not ours.
- */
+/** A real mosquitto on a free port, for tests that need a foreign broker. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
@@ -11,9 +9,9 @@ import { freePort } from './harness/ports.ts';
 export interface Mosquitto {
   url: string;
   port: number;
-  /** Of the running program. */
+  /** Process id of the running program. */
   readonly pid: number;
-  /** Ends the program, without a word to its clients when `signal` is SIGKILL. */
+  /** Ends the program; SIGKILL gives it no chance to close its connections cleanly. */
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port. */
   restart(): Promise<void>;
@@ -38,7 +36,7 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-/** Starts mosquitto and waits until it takes connections. */
+/** Starts mosquitto and waits until it accepts connections. */
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), 'platen-mosquitto-'));
   const port = await freePort();

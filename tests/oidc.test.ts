@@ -10,7 +10,7 @@ import { freePort } from './harness/ports.ts';
 import { type RunningProduct, startProduct } from './harness/product.ts';
 import { EventReader, Web } from './harness/web.ts';
 
-// A real product and a real OpenID provider: people sign in there, and what is claimed of them is their role here.
+// A real product and a real OpenID provider: people sign in there, and their claims decide their role here.
 const PROVIDER = fileURLToPath(new URL('./far-sides/oidc-provider.mjs', import.meta.url));
 
 let provider: ChildProcess;
@@ -20,7 +20,7 @@ let admin: OperatorClient;
 let web: Web;
 let home: string;
 
-/** What the provider claims of somebody from now on. */
+/** Sets the claims of a person at the provider. */
 async function claim(name: string, claims: object): Promise<void> {
   const answer = await fetch(`${issuer}/people/${name}`, { method: 'PUT', body: JSON.stringify(claims) });
   expect(answer.status).toBe(200);
@@ -28,7 +28,7 @@ async function claim(name: string, claims: object): Promise<void> {
 
 const toCallback = (url: URL) => url.pathname === '/api/v1/oidc/callback';
 
-/** Goes to the provider and signs in there; stops before it comes back. */
+/** Goes to the provider and signs in there; stops before the callback. */
 async function atProvider(browser: Browser, name: string, path = '/api/v1/oidc/login'): Promise<Visit> {
   const begun = await browser.visit(new URL(path, web.base));
   let now = await browser.follow(begun, toCallback);
@@ -42,7 +42,7 @@ async function atProvider(browser: Browser, name: string, path = '/api/v1/oidc/l
   return now;
 }
 
-/** Signs in; gives the answer of the callback, and a caller with the session's cookie. */
+/** Signs in. @returns the callback's response, and a caller with the session cookie */
 async function signIn(
   name: string,
   browser = new Browser(),
@@ -98,12 +98,12 @@ test('somebody signs in at the provider and has the role of their group, in a se
   expect(body.data).toMatchObject({ name: 'lena', role: 'operator', how: 'oidc' });
   expect((await as.call('printers.list')).code).toBe(200);
   expect((await as.call('users.list')).body.error.code).toBe('request/not-allowed');
-  // Another origin changes nothing with it.
+  // Another origin cannot change anything with the cookie.
   const foreign = web.with({ cookie: browser.cookieOf(web.base), origin: 'http://evil.example' });
   expect((await foreign.call('tokens.create', { name: 'x' })).body.error.code).toBe('session/foreign-origin');
   const audit = JSON.stringify(await admin.call('audit.list', { actor: 'openid-connect' }));
   expect(audit).toContain('"name":"lena","role":"operator"');
-  // Nobody knows a password of this account.
+  // The account has no password.
   const password = await web.send('POST', '/api/v1/session', { username: 'lena', password: '' });
   expect(password.body.error.code).toBe('session/wrong-password');
 });
@@ -143,7 +143,7 @@ test('an answer that does not fit what was begun signs nobody in, and one that w
     return [visit.code, JSON.parse(visit.text).error.code, cookies];
   };
   const no = [401, 'oidc/refused', []];
-  // A link that somebody else began, in the browser of a victim that began nothing, and in one that began another.
+  // A link from another person's sign-in, opened in a browser that began no sign-in, and in one that began its own.
   const attacker = await atProvider(new Browser(), 'rosa');
   expect(await refused(new Browser(), attacker.next)).toEqual(no);
   const victim = new Browser();
@@ -179,7 +179,7 @@ test('whoever has no role, or the name of another account, gets no session', asy
   expect((await signIn('sub-of-a-printer')).error).toBe('oidc/name-taken');
   await claim('sub-without-name', { preferred_username: '!!', groups: ['owners'] });
   expect((await signIn('sub-without-name')).error).toBe('oidc/refused');
-  // An account goes with the person, not with the name that the provider says.
+  // An account belongs to the person (`sub`), not to the name in the claims.
   await claim('sub-4711', { preferred_username: 'mia', groups: ['guests'] });
   await signIn('sub-4711');
   await claim('sub-4712', { preferred_username: 'mia', groups: ['owners'] });
@@ -218,7 +218,7 @@ test('whoever is removed is out at once: sessions, tokens, streams and MQTT, and
   expect(await signIn('leaver')).toMatchObject({ error: 'oidc/removed', visit: { code: 403 } });
   await admin.call('users.put', { name: 'leaver', role: 'viewer' });
   const back = await signIn('leaver');
-  // The role is the claim's.
+  // The role comes from the claims.
   expect((await back.as.send('GET', '/api/v1/session')).body.data).toMatchObject({ role: 'admin' });
   expect((await program.call('fleet.summary')).code).toBe(401);
 });

@@ -10,7 +10,7 @@ import { sampleStructure, TestPrinter } from './harness/printer.ts';
 import { type RunningProduct, startProduct } from './harness/product.ts';
 import { publishReleases, putSampleCatalog, sample } from './harness/samples.ts';
 
-// The request methods as an operator meets them: replies, pages, filters, roles, impact, audit.
+// The request methods as an operator uses them: replies, pages, filters, roles, impact, audit.
 let product: RunningProduct;
 let folder: string;
 let admin: OperatorClient;
@@ -141,7 +141,7 @@ test('a printer that is enrolled keeps its password, unless a new one is asked f
   expect(refused).toMatchObject({ status: 'error', error: { code: 'request/enrolled' } });
   expect(refused.error?.message).toContain('twice-1');
   expect(refused.error?.hint).toContain('again');
-  // Nothing of it was done.
+  // None of it was done.
   const { password } = await admin.call('printers.enroll', { printer: 'twice-2' });
   const again = await admin.call('printers.enroll', { printer: 'twice-2', again: true });
   expect(again['password']).not.toBe(password);
@@ -161,7 +161,7 @@ test.each(['viewer', 'operator', 'admin'] as Role[])(
   async (role) => {
     for (const method of Object.keys(METHOD_ROLES) as Method[]) {
       if (method === 'users.remove' || method === 'printers.revoke') continue;
-      // Every call on a connection of its own: the broker ends one that asks for what it may not.
+      // Each call has its own connection: the broker closes one on a request that is not allowed.
       const operator = await connect(role);
       const reply = await operator.request(method, { id: 'none' }).catch((error: Error) => error);
       const called =
@@ -206,7 +206,7 @@ test('a catalog that says of a release what was not signed is put, and warned of
   if (!controller) throw new Error('the sample has software');
   const at = controller.releases.findIndex(({ version }) => version === '3.2.0');
   Object.assign(controller.releases[at] ?? {}, { from: '>=3.0.0' });
-  // What nobody released yet is no disagreement.
+  // A release that nobody has signed yet is no contradiction.
   controller.releases.push({ version: '9.0.0' });
   const { diagnostics } = (await admin.call('catalog.put', { document })) as Warned;
   expect(diagnostics.filter(({ message }) => message.includes('signed'))).toEqual([

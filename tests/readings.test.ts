@@ -112,7 +112,7 @@ test('readings that a printer publishes open troubles of a supply, a counter and
   await reading(4_999, 'T1', 11, []);
   await reading(5_000, 'T1', 9, ['cover-open-warning']);
   await become(['door open', 'life open', 'toner open']);
-  // A fuller level of the same cartridge is no exchange; another board counts anew.
+  // A higher level of the same cartridge is no exchange; a new board restarts the counter.
   await reading(10, 'T1', 12, []);
   await become(['door cleared', 'life cleared', 'toner open']);
   await reading(11, 'T2', 100, []);

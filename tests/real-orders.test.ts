@@ -17,13 +17,13 @@ import { temporaryFolder } from './harness/folder.ts';
 import { imageOf, sample } from './harness/samples.ts';
 import { sampleSpec, useProduct } from './harness/setting.ts';
 
-// Orders for real printers, from the verdict to the proof: one whose maker's tool can install (the `command` driver),
-// and those that are only read. The product, its release repository and the agents' process code are the real ones.
+// Orders for real printers, from the verdict to the proof: one that its maker's tool can install on (the `command`
+// driver), and read-only ones. The product, its release repository and the agents' process code are the real ones.
 
 const KM = 'konica-minolta';
 const EVENTS = 'platen/v1/fleet/events/order';
 
-/** The sample catalog, with a bizhub and a Bambu that lack one version each. */
+/** The sample catalog, with a bizhub and a Bambu that each lack one version. */
 function catalog(): Record<string, unknown> {
   const { apparatus, units, software, ...rest } = sample('catalog.json') as {
     apparatus: { model: string }[];
@@ -85,7 +85,7 @@ let folder: string;
 let ipp: IppPrinter;
 let snmp: SnmpPrinter;
 let bambu: BambuPrinter;
-/** IPP Firmware Update has no real printer yet: this far side is ours. */
+/** No real printer has IPP Firmware Update yet, so this far side is our own. */
 let updatable: FirmwarePrinter;
 const running: RunningAgents[] = [];
 
@@ -110,11 +110,11 @@ afterAll(async () => {
   expect(stopped.filter(({ status }) => status === 'rejected')).toEqual([]);
 });
 
-/** The vendor's tool as a printer of the configuration, and the file that is its printer. */
+/** A printer that the vendor's tool drives, and the file that is its printer. */
 function toolPrinter(printer: string) {
   const file = join(folder, `${printer}.printer.json`);
   const { structure } = sampleSpec({ 'acme.engine': '2.4.0' });
-  // Its finisher would be called as the bizhub's is, which has software that this one hasn't.
+  // Its finisher would have the same symbol as the bizhub's, whose software it does not have.
   const units = structure.units.filter(({ symbol }) => symbol === 'engine');
   writeFileSync(file, JSON.stringify({ structure: { ...structure, units }, pages: 120_000 }));
   return {
@@ -131,7 +131,7 @@ function toolPrinter(printer: string) {
   };
 }
 
-/** Enrols printers and speaks for them as `platen agent` does; gives what is heard of each, in their order. */
+/** Enrols printers and runs their agents as `platen agent` does. @returns what is received from each, in order */
 async function speakFor(name: string, printers: { printer: string; urls: string[] }[], root: boolean) {
   const config = join(folder, `${name}.json`);
   if (root) {
@@ -164,7 +164,7 @@ async function speakFor(name: string, printers: { printer: string; urls: string[
   return ears;
 }
 
-/** The order that follows from the verdict, and the first final word of the printer on it. */
+/** The order that follows from the verdict, and the printer's first final report on it. */
 async function orderAndEnd(ear: Ear, id: string, ...ends: UpdateReport['state'][]) {
   const order = await ear.hear<Order>(printerTopic.order(id));
   const told: UpdateReport[] = [];
@@ -200,7 +200,7 @@ test('the maker’s tool installs: verdict → order → download → installed 
   const { order, told } = await orderAndEnd(ear, id, 'claimed', 'failed', 'rejected', 'rolled-back');
   const states = told.map(({ state }) => state).filter((state, i, all) => state !== all[i - 1]);
   expect(states).toEqual(['accepted', 'downloading', 'verified', 'installing', 'self-testing', 'claimed']);
-  // The tool had the images in its hands as they were published, in the order's steps.
+  // The tool received the images as published, in the order's steps.
   expect(tool.read().installed).toEqual(
     order.steps.map((step) => ({
       to: step.to,
@@ -274,7 +274,7 @@ test('printers that are only read reject their order in words for an operator; t
     );
     expect(JSON.stringify(event)).toContain(`${kind} only reads this printer`);
   }
-  // What is retained now is what a technician reads.
+  // The retained verdict is what a technician reads.
   for (const { printer, bring } of printers) {
     const later = await setting.listen(printerTopic.verdict(printer));
     const verdict = await later.hear<Verdict>(printerTopic.verdict(printer));
@@ -284,7 +284,7 @@ test('printers that are only read reject their order in words for an operator; t
     };
     expect(verdictDocument.remedy?.software).toEqual([bring]);
   }
-  // Looking at it once more is no reason to ask again for what it said it can't do.
+  // A repeated structure does not bring back an order that the printer rejected as impossible.
   for (const [i, { printer }] of printers.entries()) {
     await setting.operator.call('structure.request', { printer });
     await ears[i]!.hear<Structure>(printerTopic.structure(printer), ({ reason }) => reason === 'request');

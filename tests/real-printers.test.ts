@@ -21,8 +21,8 @@ import { platen } from './harness/product.ts';
 import { WITH_TYPES } from './harness/run/with-types.ts';
 import { changesOf, useProduct } from './harness/setting.ts';
 
-// Real printers from end to end: ippeveprinter and snmpd as one bizhub, `platen agent` as a process of its own, and the
-// product with a catalog and rules for it.
+// Real printers end to end: ippeveprinter and snmpd as one bizhub, `platen agent` as its own process, and the product
+// with a catalog and rules for it.
 
 const KM = 'konica-minolta';
 const release = (version: string, more: object = {}) => ({ version, status: 'released', ...more });
@@ -95,7 +95,7 @@ const setting = useProduct({ catalog: CATALOG, rules: RULES });
 let folder: string;
 let config: string;
 let ipp: IppPrinter;
-/** A second printer, by IPP alone, with the supplies of ippeveprinter's own. */
+/** A second printer, over IPP only, with ippeveprinter's own supplies. */
 let plain: IppPrinter;
 let snmp: SnmpPrinter;
 let agent: ChildProcess | undefined;
@@ -187,7 +187,7 @@ test('the printer is added by its addresses, found to be what it is, and judged'
   const verdict = await ear.hear<Verdict>(`platen/v1/printers/${ID}/verdict`);
   expect(verdict.status).toBe('incompatible');
   expect(verdict.findings[0]?.message).toContain('the new staples');
-  // Nothing can be installed over IPP and SNMP; what a technician should bring is told all the same.
+  // Nothing can be installed over IPP and SNMP, but the verdict still says what a technician should bring.
   expect(verdict.remedy?.software).toEqual([
     { subject: `finisher.1:${KM}.fs-539`, from: 'G00-15', to: 'G00-17' },
   ]);
@@ -214,7 +214,7 @@ test('jams are entries with the maker’s code, open a trouble by the rules, and
     pages: 120345,
     detail: { keyword: 'media-jam', description: 'J-7218 changed', location: 7201 },
   });
-  // The toner is low all the time: one entry.
+  // The toner stays low: one entry.
   expect((await entries()).filter(({ code }) => code === 'toner-low')).toHaveLength(1);
   const trouble = async () => {
     const { items } = (await setting.operator.call('troubles.list', { printer: ID })) as { items: Trouble[] };
@@ -258,7 +258,7 @@ test('pages and supplies of an SNMP and an IPP printer come into the reports as 
   await plain.setLevels('supplies', { supply1: 5 });
   await supply(PLAIN, 'supply.2', ({ level, state }) => level === 5 && state === 'low');
 
-  // The first reading is where counting starts.
+  // Counting starts at the first reading.
   const pages = await eventually(async () => {
     const { items } = (await setting.operator.call('reports.pages', { by: 'printer' })) as {
       items: { name: string; pages: number }[];

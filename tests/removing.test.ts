@@ -1,6 +1,6 @@
 /**
- * A printer that is removed is nowhere any more, and whoever gets its id inherits nothing, whether the product went on,
- * was killed in the middle, or was started again afterwards. What it reported stays stored.
+ * A removed printer is gone everywhere, and a new printer with its id inherits nothing, whether the product kept
+ * running, was killed in the middle, or was restarted afterwards. Its reports stay stored.
  */
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -78,7 +78,7 @@ function misfit(): Structure {
   return structure;
 }
 
-/** Entries as a printer would have them now: its trouble is open. */
+/** Recent entries, so that the trouble is open. */
 function jams(to: number) {
   const begin = Date.now() - 60_000;
   return sampleEntries(1, to).map((entry, index) => ({
@@ -90,7 +90,7 @@ function jams(to: number) {
 const items = async <T>(method: 'troubles.list' | 'printers.list' | 'printers.errors', params: object) =>
   (await operator.call(method, params as Record<string, unknown>))['items'] as T[];
 
-/** What is retained under a printer's topics now. */
+/** Topics of the printer with a retained document. */
 async function retained(id: string): Promise<string[]> {
   const { rows } = await database.query<{ topic: string }>(
     `SELECT topic FROM retained WHERE (topic LIKE $1 OR topic LIKE $2) AND length(payload) > 0`,
@@ -99,7 +99,7 @@ async function retained(id: string): Promise<string[]> {
   return rows.map(({ topic }) => topic);
 }
 
-/** A client with a kept session, and whether there was one of before. */
+/** A client with a kept session, and whether a session was already present. */
 async function withSession(id: string, password: string): Promise<{ client: RawClient; present: boolean }> {
   const client = await RawClient.open(Number(new URL(product.mqtt).port));
   client.send(connectPacket({ clientId: id, clean: false, username: id, password }));
@@ -110,7 +110,7 @@ async function withSession(id: string, password: string): Promise<{ client: RawC
 
 /**
  * A printer with everything that one can have: verdict, order, campaign, policy, entries, an open trouble, and a kept
- * session in which a message waits. Gives its connection.
+ * session in which a message waits. @returns its connection
  */
 async function known(id: string): Promise<RawClient> {
   const password = await enrol(id);
@@ -144,7 +144,7 @@ async function isNowhere(id: string): Promise<void> {
   expect(await items('printers.list', { filter: { idPrefix: id } })).toEqual([]);
   expect(await items('troubles.list', { printer: id })).toEqual([]);
   expect(await retained(id)).toEqual([]);
-  // No table knows it by its id.
+  // No table contains its id.
   const { rows } = await database.query<{ table_name: string; column_name: string }>(
     `SELECT c.table_name, c.column_name FROM information_schema.columns c
      JOIN information_schema.tables t USING (table_schema, table_name)
@@ -161,7 +161,7 @@ async function isNowhere(id: string): Promise<void> {
   }
 }
 
-/** Enrols the id again and sees that the new printer begins at the beginning. */
+/** Enrols the id again and checks that the new printer starts from scratch. */
 async function inheritsNothing(id: string): Promise<TestPrinter> {
   const password = await enrol(id);
   const found = (await operator.call('printers.get', { printer: id })) as Record<string, unknown>;
@@ -176,18 +176,18 @@ async function inheritsNothing(id: string): Promise<TestPrinter> {
   const printer = await TestPrinter.connect(product.mqtt, id, password);
   await sleep(500);
   expect(printer.ear.heard).toEqual([]);
-  // Its log begins with 1, under the name that the log of before had.
+  // Its log begins with 1, under the same name as the previous printer's log.
   await printer.errors({ entries: jams(2) });
   const ack = await printer.hear<ErrorsAck>(printerTopic.errorsAck(id));
   expect(ack).toEqual({ log: 'log-1', upTo: 2 });
   expect(await items('printers.errors', { printer: id })).toHaveLength(2);
-  // Two of three: what the one before it had counts nothing.
+  // Two of three entries: those of the previous printer don't count.
   await sleep(500);
   expect(await items('troubles.list', { printer: id })).toEqual([]);
   return printer;
 }
 
-/** How many entries are stored of printers with this id that were removed. */
+/** Stored entries of removed printers with this id. */
 async function entriesKept(id: string): Promise<number> {
   const { rows } = await database.query<{ n: string }>(
     'SELECT count(*) AS n FROM error_entries WHERE printer LIKE $1',
@@ -230,12 +230,12 @@ test('a printer that was removed is nowhere, and whoever gets its id inherits no
   await again.structure(misfit());
   await again.hear<Order>(printerTopic.order('gone-1'));
   await again.close();
-  // Neither does a start afterwards, with everything read anew, mistake the one for the other.
+  // A restart, which reads everything anew, does not confuse the two either.
   await startAgain();
   expect(await items('printers.errors', { printer: 'gone-1' })).toHaveLength(2);
   expect(await items('troubles.list', { printer: 'gone-1' })).toEqual([]);
   expect(await entriesKept('gone-1')).toBe(5);
-  // And it may be removed once more.
+  // It may be removed again.
   await operator.call('printers.remove', { printer: 'gone-1' });
   await isNowhere('gone-1');
   expect(await entriesKept('gone-1')).toBe(7);
@@ -257,7 +257,7 @@ test('the rules made anew from the log do not see what removed printers reported
 
 test('killed in the middle, the next start finishes it', async () => {
   await known('gone-3');
-  // The transaction in which it is forgotten waits here; all before it is done.
+  // The transaction that removes it waits here; everything before it is done.
   await database.query('BEGIN');
   await database.query('LOCK TABLE structure_history IN ACCESS EXCLUSIVE MODE');
   const asked = operator.call('printers.remove', { printer: 'gone-3' }).catch(() => undefined);
@@ -267,7 +267,7 @@ test('killed in the middle, the next start finishes it', async () => {
     );
     return rows.length > 0;
   }, 'it waits in the middle');
-  // Until it is finished nobody gets the id.
+  // Until the removal is finished nobody gets the id.
   await expect(operator.call('printers.enroll', { printer: 'gone-3' })).rejects.toThrow('request/conflict');
   await product.kill();
   await asked;

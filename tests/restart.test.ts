@@ -1,6 +1,4 @@
-/**
- * Stopping, starting again, and being killed: the second start goes on from what the first one stored.
- */
+/** Stopping, restarting, and being killed: the next start continues from the stored state. */
 import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Verdict } from '../schemas/types.ts';
@@ -21,7 +19,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Processes that work in the folder or were started with it: the product's Postgres and its workers. */
+/** Processes with this folder as working directory or argument: the product's Postgres and its workers. */
 function processesIn(place: string): number[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
@@ -30,7 +28,7 @@ function processesIn(place: string): number[] {
       const inside = readlinkSync(`/proc/${name}/cwd`).startsWith(place) || command.includes(place);
       return inside ? [Number(name)] : [];
     } catch {
-      // It ended while it was looked at.
+      // It ended meanwhile.
       return [];
     }
   });
@@ -38,7 +36,7 @@ function processesIn(place: string): number[] {
 
 const credentials = () => readFileSync(join(data, 'admin.json'), 'utf8');
 
-/** What a printer that connects finds, and what operators see. */
+/** What a printer finds when it connects, and what operators see. */
 async function seen(running: RunningProduct) {
   const printer = await TestPrinter.connect(running.mqtt, 'restarter', password);
   const verdict = await printer.hear<Verdict>('platen/v1/printers/restarter/verdict');
@@ -111,6 +109,6 @@ test('who was online when it was killed is offline until it connects again', asy
 
 test('two products cannot work on one data folder', async () => {
   await expect(startProduct({ data })).rejects.toThrow(/ended with 1/);
-  // And the first one is none the worse.
+  // The first one is not affected.
   expect((await fetch(new URL('readyz', product!.http))).status).toBe(200);
 });

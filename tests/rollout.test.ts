@@ -1,6 +1,6 @@
 /**
- * Whatever asks for software, it goes through a campaign with the guard: a rule, a verdict, a printer that joins.
- * Real printers' agents against the real product.
+ * Whatever requests software (a rule, a verdict, a printer that joins), it goes through a campaign with the guard. Real
+ * agents against the real product.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Campaign, Catalog, FleetEvent } from '../schemas/types.ts';
@@ -32,7 +32,7 @@ const CATALOG = {
   ],
 } satisfies Catalog;
 const ORDERS = 'platen/v1/fleet/events/order';
-/** The same, but for a requirement that somebody mistyped. */
+/** The same catalog with one mistyped requirement. */
 const WRONG = {
   ...CATALOG,
   software: CATALOG.software.map((one) =>
@@ -106,7 +106,7 @@ test('a rule does not start again what the guard halted, until a person lifts it
     fails: 1,
   });
   await known('RULE', 40);
-  // One printer after the other is in trouble, until what follows is halted, and for a while after that.
+  // One printer after the other jams, until the campaign is halted, and for a while after that.
   const jam = (printer: number) =>
     group.fleet
       .driver(group.names[printer % 40] ?? '')
@@ -134,7 +134,7 @@ test('a rule does not start again what the guard halted, until a person lifts it
   const before = ordered(ear, group);
   expect(before.length).toBeLessThanOrEqual(15);
 
-  // Seen in the list of releases; lifted by a person who says why, it begins with canaries.
+  // The stop is listed with the release; when a person lifts it with a reason, the campaign starts again with canaries.
   const { items } = (await setting.operator.call('releases.list', { software: 'acme.ruled' })) as {
     items: { custom: { version: string }; stopped?: unknown[] }[];
   };
@@ -151,7 +151,7 @@ test('a rule does not start again what the guard halted, until a person lifts it
   await eventually(async () => (await campaignsOf())[0]?.state === 'halted', 'and is halted again', 60_000);
   expect(ordered(ear, group).length).toBeLessThanOrEqual(30);
 
-  // The same for what a person aborted.
+  // The same after a person's abort.
   await setting.operator.call('releases.release', {
     software: 'acme.ruled',
     version: '2.5.0',
@@ -159,7 +159,7 @@ test('a rule does not start again what the guard halted, until a person lifts it
   });
   const [{ id = '' } = {}] = await campaignsOf();
   await setting.operator.call('campaigns.abort', { id });
-  // The events of orders that the abort withdrew come on another connection than its reply.
+  // Events of the withdrawn orders arrive on another connection than the reply to the abort.
   await sleep(500);
   const after = ordered(ear, group).length;
   for (let more = 0; more < 6; more++) {
@@ -197,7 +197,7 @@ test('a mistyped requirement in a catalog waits for a person, then goes by canar
     60_000,
   );
   expect(proposed).toMatchObject({ state: 'proposed', cause: { mends: ['acme.misfit@2.5.0'] } });
-  // A further catalog that changes nothing does not let them through.
+  // Another catalog without changes does not let them through.
   await setting.operator.call('catalog.put', { document: { ...WRONG, catalog: 'rollout-3' } });
   await sleep(3_000);
   expect(ordered(ear, group)).toEqual([]);
@@ -214,7 +214,7 @@ test('printers that join a campaign in its waves begin with canaries', async () 
   const ear = await setting.listen(ORDERS);
   const spec = { model: 'JOIN', engine: { 'acme.joined': '2.4.0' }, takes: 'PT2S' };
   const first = await begin({ ...spec, name: 'first', count: 3 });
-  // One that is off with its order keeps the campaign from finishing.
+  // A printer that is offline with an open order keeps the campaign from finishing.
   const off = await setting.printer('off-1');
   await off.structure(
     sampleStructure({
@@ -231,7 +231,7 @@ test('printers that join a campaign in its waves begin with canaries', async () 
   );
   await off.close();
   await known('JOIN', 4);
-  // Canaries are drawn from printers that are online, so it must be seen as gone before the draw.
+  // Canaries are drawn from online printers, so it must be seen as offline before the draw.
   await eventually(
     async () => {
       const { items } = await setting.operator.call('printers.list', {
@@ -292,7 +292,7 @@ test('no more of a site than its share is under way at once, whatever a campaign
     60_000,
   );
   expect(waited).toBeGreaterThanOrEqual(1);
-  // Two of four at once: the first events of a third come after an end.
+  // Two of four at once: the first event of a third comes after another one's end.
   let out = 0;
   let most = 0;
   for (const { what, printer = '' } of ear.all<FleetEvent>(ORDERS)) {

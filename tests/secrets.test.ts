@@ -6,7 +6,7 @@ import { opsTopic, PREFIX, replyPrefix } from '../schemas/topics.ts';
 import { Ear } from './harness/ear.ts';
 import { platen, type RunningProduct, startProduct } from './harness/product.ts';
 
-// What is secret reaches nobody but whom it is meant for: not the audit, the log, events, or replies.
+// Secrets reach only their owner: not the audit, the log, events, or other replies.
 
 interface Schema {
   type?: string;
@@ -47,7 +47,7 @@ function schemaOf(method: Method): Schema {
   return schemas().find(({ file }) => file === `methods/${method}.json`)?.schema ?? {};
 }
 
-/** Parameters with the canary in every secret, and something plain in what is required beside it. */
+/** Parameters with the canary in every secret, and plain values in the other required fields. */
 function withCanaries(schema: Schema): Record<string, unknown> {
   const of = (one: Schema): unknown => {
     if (one.enum) return one.enum[0];
@@ -99,7 +99,7 @@ describe('a canary in every secret parameter', () => {
   test.each(Object.keys(METHOD_ROLES) as Method[])('%s gives it away nowhere', async (method) => {
     const schema = schemaOf(method);
     const named = withCanaries(schema);
-    // Whoever writes a name wrong has written the secret all the same.
+    // A secret under a misspelled name is still a secret.
     const unknown = { passwort: CANARY, Password: CANARY, nested: { apiToken: CANARY } };
     const minimal: Record<Method, Record<string, unknown>> = {
       ...(Object.fromEntries(Object.keys(METHOD_ROLES).map((one) => [one, {}])) as Record<Method, object>),
@@ -114,7 +114,7 @@ describe('a canary in every secret parameter', () => {
     for (const params of [minimal[method], named, { ...minimal[method], ...unknown }]) {
       await admin.request(method, params);
     }
-    // A secret in JSON that is broken right behind it.
+    // A secret in JSON that is malformed right after it.
     const broken = `{"id":"b","params":{"name":"x","password":"${CANARY}"x}}`;
     const unquoted = `{"id":"b","params":{"name":"x","password":${CANARY}}}`;
     for (const payload of [broken, unquoted]) {
@@ -136,7 +136,7 @@ describe('a canary in every secret parameter', () => {
     expect(told.code).toBe(0);
     expect(told.stderr).toContain('/password');
     expect(told.stderr).not.toContain(CANARY);
-    // It is the password that was chosen.
+    // The chosen password works.
     const ida = await mqtt.connectAsync(product.mqtt, { username: 'ida', password: `${CANARY}-ida` });
     await ida.endAsync();
   });

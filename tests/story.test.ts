@@ -1,6 +1,4 @@
-/**
- * What somebody sees who types `npm start`: the process of its script, as it is, on free ports and a folder of its own.
- */
+/** What a user sees after `npm start`: the real process of the script, on free ports and in a temporary folder. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +25,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Starts what `npm start` starts, without the installation before it. */
+/** Starts what `npm start` starts, without the installation of packages. */
 function npmStart(): Run {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     scripts: { start: string };
@@ -35,7 +33,7 @@ function npmStart(): Run {
   // Node's own options, the bootstrap (which only installs packages before it runs the rest), then the command.
   const words = scripts.start.split(' ');
   const bootstrap = words.indexOf('deploy/bootstrap.mjs');
-  // `exec`: the shell between npm and the program must not stand in a signal's way.
+  // With `exec` no shell between npm and the program holds back signals.
   expect([words[0], words[1], words[bootstrap + 1]]).toEqual(['exec', 'node', 'run']);
   const args = [...words.slice(2, bootstrap), ...WITH_TYPES, ...words.slice(bootstrap + 2)];
   const child = spawn(process.execPath, args, {
@@ -55,7 +53,7 @@ function npmStart(): Run {
   return { lines, process: child, exited };
 }
 
-/** Waits for a line; gives its place in the story. */
+/** Waits for a line. @returns its index in the story */
 async function sees(story: Run, line: RegExp): Promise<number> {
   try {
     return await eventually(
@@ -79,18 +77,18 @@ test('printers connect, are judged, are in trouble, are updated and proven well 
   expect(connected).toBeGreaterThan(ready);
   await sees(story, /printers fit together: /);
 
-  // One has engine software that its controller can't use: an order cures it by itself.
+  // One has engine software that its controller does not support: an order fixes it automatically.
   const unfit = await sees(story, /C360-301 {2}does not fit: .*requires acme\.engine/);
   expect(story.lines[unfit]).toMatch(/fits: engine:acme\.engine 2\.3\.0 → 2\.5\.0/);
   const offered = await sees(story, /C360-301 {2}update offered/);
   const proven = await sees(story, /C360-301 {2}update proven/);
   expect(proven).toBeGreaterThan(offered);
 
-  // One has a finisher that its model can't take: the fitting one is named, hands are needed.
+  // One has a finisher that its model does not support: the verdict names the fitting one, which a person must install.
   const finisher = await sees(story, /C360-401 {2}does not fit: .*FS-999/);
   expect(story.lines[finisher]).toMatch(/replace FS-999 with FS-539/);
 
-  // Four jam on one engine release: the rule sees it, a campaign brings the next release to all of them.
+  // Four jam on one engine release: the rule detects it, and a campaign brings the next release to all of them.
   const trouble = await sees(story, /C360-20\d {2}trouble opened: Finisher entrance jams too often/);
   const campaign = await sees(story, /campaign .* created/);
   expect(campaign).toBeGreaterThan(trouble);
@@ -99,13 +97,13 @@ test('printers connect, are judged, are in trouble, are updated and proven well 
   }
   await sees(story, /campaign .* finished/);
 
-  // Pages by site, and supplies with days left, are those of the month before the first start.
+  // Pages by site and supplies with days left come from the month before the first start.
   const pages = story.lines[(await sees(story, /pages in \d{4}-\d{2}: /)) - 1] ?? '';
   for (const site of ['berlin-3', 'osaka-2', 'paris-1'])
     expect(pages).toMatch(new RegExp(`${site} \\d+,\\d{3}`));
   const ends = story.lines[(await sees(story, /supplies that end first: /)) - 1];
   expect(ends?.match(/ in [\d.]+ days/g)).toHaveLength(3);
-  // One ends within a day: that is a trouble until somebody puts in another one.
+  // One runs out within a day: a trouble until somebody replaces it.
   const ending = await sees(story, /M210-201 {2}trouble opened: Toner ends within a day \(supply\.black\)/);
   expect(await sees(story, /M210-201 {2}trouble cleared: Toner ends within a day/)).toBeGreaterThan(ending);
   await sees(story, /C360-20\d {2}trouble cured/);
@@ -134,7 +132,7 @@ test('a second start goes on where the printers were', async () => {
     STORY_MS_MAX,
   );
   expect(all).toBe(true);
-  // What was cured stays cured: nobody gets an order, nobody is in trouble.
+  // The fixes last: no printer gets an order or has a trouble.
   expect(run.lines.filter((line) => /update offered|trouble opened/.test(line))).toEqual([]);
   run.process.kill('SIGTERM');
   expect(await run.exited).toBe(0);

@@ -5,7 +5,7 @@ import { eventually } from './harness/ear.ts';
 import { temporaryFolder } from './harness/folder.ts';
 import { platen, type RunningProduct, startProduct } from './harness/product.ts';
 
-// Printers that prove themselves by a certificate of the product's own authority, with mosquitto's client.
+// Printers that authenticate with a certificate of the product's own authority, using mosquitto's client.
 let product: RunningProduct;
 let folder: string;
 let port: string;
@@ -91,7 +91,7 @@ test('a certificate ends with the enrolment that it was issued for, and with the
   await operator.call('printers.enroll', { printer: 'office-9' });
   await issue('office-9');
   expect(await gets()).toBe(true);
-  // Taken away and enrolled again: the old certificate is not the new printer's.
+  // Revoked and enrolled again: the old certificate is not valid for the new printer.
   await operator.call('printers.revoke', { printer: 'office-9' });
   expect(await gets()).toBe(false);
   await operator.call('printers.enroll', { printer: 'office-9' });
