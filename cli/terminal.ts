@@ -9,9 +9,9 @@ export function print(text: string): void {
   process.stdout.write(`${lines(text)}\n`);
 }
 
-/** Prints a value as one line of JSON. */
-export function printJson(value: unknown): void {
-  process.stdout.write(`${shownJson(value)}\n`);
+/** Prints a value as JSON: one line, or laid out with an indent. */
+export function printJson(value: unknown, indent?: number): void {
+  process.stdout.write(`${shownJson(value, indent)}\n`);
 }
 
 /** Prints text on stderr, for a person who watches. */

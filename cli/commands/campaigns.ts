@@ -8,19 +8,18 @@ import { CommandFailure, EXIT } from '../remote/exits.ts';
 import { asking } from '../remote/run.ts';
 import { CampaignProgress } from '../show/campaign-progress.ts';
 import type { Column } from '../show/columns.ts';
-import { type ConfirmFlags, confirmed } from '../show/confirm.ts';
+import { addConfirmOptions, type ConfirmFlags, confirmed } from '../show/confirm.ts';
 import {
   addListOptions,
   addOutputOptions,
   type ListFlags,
   type OutputFlags,
-  printJson,
   printList,
   printValues,
   rowsMax,
-  say,
 } from '../show/output.ts';
-import { causeOf, type TargetFlags, targetOf } from './printers.ts';
+import { printJson, warn } from '../terminal.ts';
+import { causeOf, collect, type TargetFlags, targetOf } from './printers.ts';
 
 const COLUMNS: readonly Column[] = [
   { name: 'id', usual: true, kind: 'state' },
@@ -65,8 +64,6 @@ interface RequestFlags extends TargetFlags, ConfirmFlags, OutputFlags {
   propose?: boolean;
   watch?: boolean;
 }
-
-const collect = (value: string, list: string[]): string[] => [...list, value];
 
 function addRequestOptions(command: Command): Command {
   return command
@@ -169,9 +166,8 @@ function previewCommand(): Command {
 function createCommand(): Command {
   const create = addRequestOptions(new Command('create').description('start a campaign, after its preview'))
     .option('--propose', 'wait for somebody to resume it')
-    .option('--watch', 'watch it until it ends')
-    .option('--yes', "don't ask")
-    .option('--dry-run', 'only the preview');
+    .option('--watch', 'watch it until it ends');
+  addConfirmOptions(create, 'only the preview');
   addOutputOptions(create);
   return asking<RequestFlags>(create, async (door, { args, flags }) => {
     const request = requestOf(args, flags);
@@ -191,7 +187,7 @@ function createCommand(): Command {
       return;
     const created = await door.call('campaigns.create', { ...request, expect: { targets } });
     if (flags.json && !flags.watch) printJson(created);
-    else say(`Campaign ${created['id']} is ${created['state']}: ${created['targets']} printers.`);
+    else warn(`Campaign ${created['id']} is ${created['state']}: ${created['targets']} printers.`);
     if (flags.watch) await watch(door, String(created['id']), flags);
   });
 }
@@ -282,7 +278,7 @@ async function watch(door: Door, id: string, flags: OutputFlags): Promise<void> 
         const { state, reason } = campaign;
         if (state === 'finished') {
           progress.end();
-          say(`Campaign ${id} is finished.`);
+          warn(`Campaign ${id} is finished.`);
           return;
         }
         if (state !== 'running' && state !== 'proposed') {
@@ -321,11 +317,8 @@ function actCommand(
   description: string,
   what: (campaign: Row) => string,
 ): Command {
-  const command = new Command(name)
-    .description(description)
-    .argument('<id>')
-    .option('--yes', "don't ask")
-    .option('--dry-run', 'only show what it concerns');
+  const command = new Command(name).description(description).argument('<id>');
+  addConfirmOptions(command, 'only show what it concerns');
   if (name === 'resume') {
     command
       .option('--reason <text>', 'why what was halted or aborted may go on')
@@ -348,7 +341,7 @@ function actCommand(
         ...(flags.printer ? { printers: flags.printer } : {}),
       });
       if (flags.json) printJson(done);
-      else say(`Campaign ${id} is ${done['state']}.`);
+      else warn(`Campaign ${id} is ${done['state']}.`);
     },
   );
 }

@@ -7,9 +7,10 @@ import type { Door, Row } from '../remote/door.ts';
 import { CommandFailure, EXIT } from '../remote/exits.ts';
 import { openDoor } from '../remote/open-door.ts';
 import { asking } from '../remote/run.ts';
-import { type ConfirmFlags, confirmed } from '../show/confirm.ts';
+import { addConfirmOptions, type ConfirmFlags, confirmed } from '../show/confirm.ts';
 import { changesBetween } from '../show/document-changes.ts';
-import { addOutputOptions, type OutputFlags, printJson, printLine, printTable, say } from '../show/output.ts';
+import { addOutputOptions, type OutputFlags, printTable } from '../show/output.ts';
+import { print, printJson, warn } from '../terminal.ts';
 
 /** @throws CommandFailure */
 function readDocument(file: string): Row {
@@ -37,7 +38,7 @@ function getCommand(kind: 'catalog' | 'rules'): Command {
     if (flags.json) printJson({ ...rest, document });
     else {
       printJson(document, 2);
-      say(`Revision ${rest['revision']}, put by ${rest['by']} at ${rest['at']}.`);
+      warn(`Revision ${rest['revision']}, put by ${rest['by']} at ${rest['at']}.`);
     }
   });
 }
@@ -63,18 +64,18 @@ function diffCommand(kind: 'catalog' | 'rules'): Command {
     if (flags.json) for (const change of changes) printJson(change);
     else
       for (const { what, part, name, detail } of changes)
-        printLine(
+        print(
           `${what === 'added' ? '+' : what === 'removed' ? '-' : '~'} ${part} ${name}${detail ? `: ${detail}` : ''}`,
         );
     if (changes.length === 0) {
-      say('Nothing differs.');
+      warn('Nothing differs.');
       process.exitCode = EXIT.nothingToDo;
     }
   });
 }
 
 function showImpact(impact: Row): void {
-  say(
+  warn(
     `${impact['changed']} of ${impact['printers']} printers are judged otherwise; ${impact['misfits']} become misfits.`,
   );
   const transitions = (impact['transitions'] ?? []) as Row[];
@@ -120,10 +121,9 @@ function putCommand(kind: 'catalog' | 'rules'): Command {
   const put = addOutputOptions(
     new Command('put')
       .description(`put a ${kind} in force, after what it changes was shown`)
-      .argument('<file>', 'a JSON document; - for standard input')
-      .option('--yes', "don't ask")
-      .option('--dry-run', 'only show what would change'),
+      .argument('<file>', 'a JSON document; - for standard input'),
   );
+  addConfirmOptions(put, 'only show what would change');
   if (kind === 'catalog')
     put.option('--expect <printers>', 'the corrections of so many misfits need no further approval');
   return asking<ConfirmFlags & OutputFlags & { expect?: string }>(
@@ -142,13 +142,13 @@ function putCommand(kind: 'catalog' | 'rules'): Command {
       const expect = flags.expect === undefined ? {} : { expect: { printers: Number(flags.expect) } };
       const done = await door.call(`${kind}.put`, { document, ...expect });
       for (const { path, severity, message } of (done['diagnostics'] ?? []) as Row[])
-        say(`${severity}: ${path}: ${message}`);
+        warn(`${severity}: ${path}: ${message}`);
       if (flags.json) return printJson(done);
       const waits =
         done['corrections'] === 'propose'
           ? ' Its corrections wait for approval: platen campaigns list --state proposed'
           : '';
-      say(`Revision ${done['revision']} is in force.${waits}`);
+      warn(`Revision ${done['revision']} is in force.${waits}`);
     },
   );
 }

@@ -4,8 +4,8 @@ import { Command } from 'commander';
 import type { FleetEventMessage, Row } from '../remote/door.ts';
 import { CommandFailure, EXIT } from '../remote/exits.ts';
 import { asking } from '../remote/run.ts';
-import { printJson, printLine, say } from '../show/output.ts';
 import { shownTime } from '../show/times.ts';
+import { print, printJson, warn } from '../terminal.ts';
 
 interface EventsFlags {
   kind?: string[];
@@ -56,7 +56,7 @@ export function command(): Command {
     let seen = 0;
     let isFirst = true;
     const opened = () => {
-      if (isFirst) say('Following; Ctrl-C ends it.');
+      if (isFirst) warn('Following; Ctrl-C ends it.');
       isFirst = false;
     };
     let lastId: string | undefined;
@@ -68,16 +68,16 @@ export function command(): Command {
             heardAt = Date.now();
             lastId = message.id || lastId;
             if (message.event === 'dropped') break;
-            if (message.event === 'reset') say('Some events before this are missing.');
+            if (message.event === 'reset') warn('Some events before this are missing.');
             else if (flags.json) printJson(message);
-            else printLine(lineOf(message, flags.utc ?? false));
+            else print(lineOf(message, flags.utc ?? false));
             if (message.event !== 'reset' && ++seen >= count) return;
           }
         } catch (error) {
           if (stop.signal.aborted) return;
           const away = error instanceof CommandFailure && error.exit === EXIT.unreachable;
           if (!away || Date.now() - heardAt > AWAY_MS_MAX) throw error;
-          say('The stream ended; connecting again.');
+          warn('The stream ended; connecting again.');
         }
         await sleep(AGAIN_MS, undefined, { signal: stop.signal }).catch(() => undefined);
       }

@@ -6,7 +6,8 @@ import { chosenContext, readContexts, writeContexts } from '../remote/contexts.t
 import { Door } from '../remote/door.ts';
 import { CommandFailure, EXIT } from '../remote/exits.ts';
 import { readHidden } from '../show/hidden-input.ts';
-import { printJson, printTable, say } from '../show/output.ts';
+import { printTable } from '../show/output.ts';
+import { printJson, warn } from '../terminal.ts';
 
 interface LoginFlags {
   user?: string;
@@ -92,7 +93,7 @@ async function login(url: string, flags: LoginFlags): Promise<void> {
   }
   writeContexts(process.env, { ...known, current: name });
   const { user, role, expires } = known.contexts[name] ?? {};
-  say(
+  warn(
     `Signed in at ${address} as ${user} (${role}), until ${expires ?? 'the token is revoked'}. The context "${name}" is in use.`,
   );
 }
@@ -130,7 +131,7 @@ export function logoutCommand(): Command {
       delete known.contexts[name];
       const { current, ...rest } = known;
       writeContexts(process.env, current === name ? rest : known);
-      say(
+      warn(
         ended
           ? `The token of "${name}" has ended.`
           : `"${name}" is forgotten; its token could not be ended and holds until it expires.`,
@@ -157,7 +158,7 @@ export function contextCommand(): Command {
         inUse: name === used,
       }));
       if (flags.json) for (const row of rows) printJson(row);
-      else if (rows.length === 0) say('There are none: platen login URL adds one.');
+      else if (rows.length === 0) warn('There are none: platen login URL adds one.');
       else {
         printTable(
           [
@@ -180,7 +181,7 @@ export function contextCommand(): Command {
       const known = readContexts(process.env);
       chosenContext(known, name);
       writeContexts(process.env, { ...known, current: name });
-      say(`"${name}" is in use.`);
+      warn(`"${name}" is in use.`);
     });
   return command;
 }

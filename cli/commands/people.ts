@@ -3,19 +3,17 @@ import { Command } from 'commander';
 import type { Row } from '../remote/door.ts';
 import { asking } from '../remote/run.ts';
 import type { Column } from '../show/columns.ts';
-import { type ConfirmFlags, confirmed } from '../show/confirm.ts';
+import { addConfirmOptions, type ConfirmFlags, confirmed } from '../show/confirm.ts';
 import {
   addListOptions,
   addOutputOptions,
   type ListFlags,
   type OutputFlags,
-  printJson,
-  printLine,
   printList,
   rowsMax,
-  say,
 } from '../show/output.ts';
 import { isoLength } from '../show/typed-time.ts';
+import { print, printJson, warn } from '../terminal.ts';
 
 const USERS: readonly Column[] = [
   { name: 'name', usual: true },
@@ -66,27 +64,24 @@ export function users(): Command {
           ...(flags.newPassword ? { newPassword: true } : {}),
         });
         if (flags.json) return printJson(done);
-        say(`${name} is ${flags.role}.`);
+        warn(`${name} is ${flags.role}.`);
         if (typeof done['password'] === 'string') {
-          say('The password is shown this once:');
-          printLine(done['password']);
+          warn('The password is shown this once:');
+          print(done['password']);
         }
       },
     ),
   );
   const remove = addOutputOptions(
-    new Command('remove')
-      .description('end what somebody may do, at once')
-      .argument('<name>')
-      .option('--yes', "don't ask")
-      .option('--dry-run', 'change nothing'),
+    new Command('remove').description('end what somebody may do, at once').argument('<name>'),
   );
+  addConfirmOptions(remove, 'change nothing');
   command.addCommand(
     asking<ConfirmFlags & OutputFlags>(remove, async (door, { args: [name = ''], flags }) => {
       if (!(await confirmed(`Sessions, tokens and connections of ${name} end at once.`, flags))) return;
       const done = await door.call('users.remove', { name });
       if (flags.json) printJson(done);
-      else say(`${name} is removed.`);
+      else warn(`${name} is removed.`);
     }),
   );
   return command;
@@ -122,8 +117,8 @@ export function tokens(): Command {
         const done = await door.call('tokens.create', params);
         if (flags.json) printJson(done);
         else {
-          say(`Token ${done['id']}, role ${done['role']}; it is shown this once:`);
-          printLine(String(done['token']));
+          warn(`Token ${done['id']}, role ${done['role']}; it is shown this once:`);
+          print(String(done['token']));
         }
       },
     ),
@@ -137,7 +132,7 @@ export function tokens(): Command {
         const done = await door.call('tokens.revoke', { id });
         if (flags.json) printJson(done);
       }
-      if (!flags.json) say('Done.');
+      if (!flags.json) warn('Done.');
     }),
   );
   return command;

@@ -4,22 +4,20 @@ import type { Door, Row } from '../remote/door.ts';
 import { CommandFailure, EXIT } from '../remote/exits.ts';
 import { asking } from '../remote/run.ts';
 import type { Column } from '../show/columns.ts';
-import { type ConfirmFlags, confirmed } from '../show/confirm.ts';
+import { addConfirmOptions, type ConfirmFlags, confirmed } from '../show/confirm.ts';
 import {
   addListOptions,
   addOutputOptions,
   type ListFlags,
   type OutputFlags,
-  printJson,
-  printLine,
   printList,
   printTable,
   printValues,
   rowsMax,
-  say,
 } from '../show/output.ts';
 import { sentenceOf } from '../show/timeline.ts';
 import { timeAgo } from '../show/typed-time.ts';
+import { print, printJson, warn } from '../terminal.ts';
 
 export const PRINTER_COLUMNS: readonly Column[] = [
   { name: 'printer', usual: true, narrowest: 12 },
@@ -122,7 +120,8 @@ function pairs(list: readonly string[], option: string): Record<string, string> 
   return result;
 }
 
-const collect = (value: string, list: string[]): string[] => [...list, value];
+/** Collects the values of an option that may be given several times. */
+export const collect = (value: string, list: string[]): string[] => [...list, value];
 
 interface PrintersFlags extends ListFlags, TargetFlags {
   sort?: string;
@@ -191,8 +190,8 @@ function showPrinter(found: Row, utc: boolean): void {
     ],
     utc,
   );
-  for (const { message } of (verdict?.['findings'] ?? []) as Row[]) printLine(`  ${message}`);
-  for (const { reason } of (found['setAside'] ?? []) as Row[]) printLine(`set aside: ${reason}`);
+  for (const { message } of (verdict?.['findings'] ?? []) as Row[]) print(`  ${message}`);
+  for (const { reason } of (found['setAside'] ?? []) as Row[]) print(`set aside: ${reason}`);
   const parts =
     structure === undefined
       ? []
@@ -201,7 +200,7 @@ function showPrinter(found: Row, utc: boolean): void {
           ...((structure['units'] ?? []) as Row[]),
         ];
   if (parts.length > 0) {
-    printLine('');
+    print('');
     printTable(
       [
         { name: 'unit', read: ({ symbol }) => symbol },
@@ -220,7 +219,7 @@ function showPrinter(found: Row, utc: boolean): void {
   }
   const supplies = (readings?.['supplies'] ?? []) as Row[];
   if (supplies.length > 0) {
-    printLine('');
+    print('');
     printTable(
       [
         { name: 'supply', read: ({ symbol }) => symbol },
@@ -281,9 +280,8 @@ function labelCommand(): Command {
     .option('--where <filter>', 'the printers that match')
     .option('--fleet', 'all printers')
     .option('--set <name=value>', 'sets a label; may be given several times', collect, [])
-    .option('--remove <name>', 'removes a label that was set; may be given several times', collect, [])
-    .option('--yes', "don't ask")
-    .option('--dry-run', 'only show how many it would be');
+    .option('--remove <name>', 'removes a label that was set; may be given several times', collect, []);
+  addConfirmOptions(label, 'only show how many it would be');
   addOutputOptions(label);
   return asking<TargetFlags & ConfirmFlags & OutputFlags & { set: string[]; remove: string[] }>(
     label,
@@ -304,7 +302,7 @@ function labelCommand(): Command {
         ...('printers' in target ? {} : { expect: { printers: count } }),
       });
       if (flags.json) printJson(done);
-      else say(what.replace('change', 'were changed'));
+      else warn(what.replace('change', 'were changed'));
     },
   );
 }
@@ -336,10 +334,10 @@ function whatifCommand(): Command {
       if (flags.json) return printJson(result);
       const verdict = (result['verdict'] ?? result) as Row;
       printValues([['verdict', verdict['status'], 'state']]);
-      for (const { message } of (verdict['findings'] ?? []) as Row[]) printLine(`  ${message}`);
+      for (const { message } of (verdict['findings'] ?? []) as Row[]) print(`  ${message}`);
       const remedy = (verdict['remedy'] ?? result['remedy']) as Row | undefined;
       for (const { subject, from, to } of (remedy?.['software'] ?? []) as Row[]) {
-        printLine(`  mend: ${subject} ${from ?? '?'} → ${to}`);
+        print(`  mend: ${subject} ${from ?? '?'} → ${to}`);
       }
     },
   );
@@ -360,7 +358,7 @@ function enrollCommand(): Command {
     if (flags.json) for (const item of list) printJson(item);
     else {
       printTable([{ name: 'printer' }, { name: 'password', kind: 'state' }], list);
-      say('The passwords are shown this once.');
+      warn('The passwords are shown this once.');
     }
   });
 }
@@ -371,11 +369,8 @@ function leaveCommand(
   description: string,
   what: (count: string) => string,
 ): Command {
-  const command = new Command(name)
-    .description(description)
-    .argument('<printers...>')
-    .option('--yes', "don't ask")
-    .option('--dry-run', 'only show which');
+  const command = new Command(name).description(description).argument('<printers...>');
+  addConfirmOptions(command, 'only show which');
   if (name === 'retire') command.option('--reason <text>', 'why');
   addOutputOptions(command);
   return asking<ConfirmFlags & OutputFlags & { reason?: string }>(command, async (door, { args, flags }) => {
@@ -386,7 +381,7 @@ function leaveCommand(
       const done = await door.call(method, { printer, ...(flags.reason ? { reason: flags.reason } : {}) });
       if (flags.json) printJson({ printer, ...done });
     }
-    if (!flags.json) say('Done.');
+    if (!flags.json) warn('Done.');
   });
 }
 

@@ -3,17 +3,16 @@ import { Command } from 'commander';
 import type { Row } from '../remote/door.ts';
 import { asking } from '../remote/run.ts';
 import type { Column } from '../show/columns.ts';
-import { type ConfirmFlags, confirmed } from '../show/confirm.ts';
+import { addConfirmOptions, type ConfirmFlags, confirmed } from '../show/confirm.ts';
 import {
   addListOptions,
   addOutputOptions,
   type ListFlags,
   type OutputFlags,
-  printJson,
   printList,
   rowsMax,
-  say,
 } from '../show/output.ts';
+import { printJson, warn } from '../terminal.ts';
 import { PRINTER_COLUMNS } from './printers.ts';
 
 const custom = (name: string) => (row: Row) => ((row['custom'] ?? {}) as Row)[name];
@@ -71,9 +70,8 @@ function releaseCommand(): Command {
     .description('lift the stop of a release: campaigns that it halted begin again with canaries')
     .argument('<software>')
     .argument('<version>')
-    .requiredOption('--reason <text>', 'why it may go out')
-    .option('--yes', "don't ask")
-    .option('--dry-run', 'only show what is stopped');
+    .requiredOption('--reason <text>', 'why it may go out');
+  addConfirmOptions(release, 'only show what is stopped');
   addOutputOptions(release);
   return asking<ConfirmFlags & OutputFlags & { reason: string }>(
     release,
@@ -87,7 +85,7 @@ function releaseCommand(): Command {
         return;
       const done = await door.call('releases.release', { software, version, reason: flags.reason });
       if (flags.json) printJson(done);
-      else say(`${software} ${version} may go out again.`);
+      else warn(`${software} ${version} may go out again.`);
     },
   );
 }

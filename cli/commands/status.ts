@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import type { Row } from '../remote/door.ts';
 import { EXIT } from '../remote/exits.ts';
 import { asking } from '../remote/run.ts';
-import { addOutputOptions, type OutputFlags, printJson, printValues } from '../show/output.ts';
+import { addOutputOptions, type OutputFlags, printValues } from '../show/output.ts';
+import { printJson } from '../terminal.ts';
 
 export function command(): Command {
   const status = addOutputOptions(

@@ -9,14 +9,12 @@ import {
   addOutputOptions,
   type ListFlags,
   type OutputFlags,
-  printJson,
-  printLine,
   printList,
   printValues,
   rowsMax,
-  say,
 } from '../show/output.ts';
 import { timeFrom } from '../show/typed-time.ts';
+import { print, printJson, warn } from '../terminal.ts';
 
 const COLUMNS: readonly Column[] = [
   { name: 'severity', usual: true, kind: 'state' },
@@ -112,9 +110,9 @@ function getCommand(): Command {
         ),
         flags.utc,
       );
-      if (remedy !== undefined) printLine(`remedy  ${JSON.stringify(remedy)}`);
+      if (remedy !== undefined) print(`remedy  ${JSON.stringify(remedy)}`);
       for (const each of (Array.isArray(evidence) ? evidence : []) as unknown[])
-        printLine(`  ${JSON.stringify(each)}`);
+        print(`  ${JSON.stringify(each)}`);
       return;
     }
     throw new CommandFailure(
@@ -137,7 +135,7 @@ function closeCommand(): Command {
       const done = await door.call('troubles.close', { id, ...(flags.note ? { note: flags.note } : {}) });
       if (flags.json) printJson(done);
     }
-    if (!flags.json) say(args.length === 1 ? 'It is closed.' : `${args.length} are closed.`);
+    if (!flags.json) warn(args.length === 1 ? 'It is closed.' : `${args.length} are closed.`);
   });
 }
 
@@ -171,7 +169,7 @@ function actCommand(
       if (flags.json) printJson(reply);
     }
     const count = args.length === 1 ? 'The trouble is' : `${args.length} troubles are`;
-    if (!flags.json) say(`${count} ${flags.undo ? 'as before' : done(flags)}.`);
+    if (!flags.json) warn(`${count} ${flags.undo ? 'as before' : done(flags)}.`);
   });
 }
 

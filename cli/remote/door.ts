@@ -20,6 +20,14 @@ export interface FleetEventMessage {
   data: unknown;
 }
 
+/** Who a session or token belongs to. */
+export interface Who {
+  name: string;
+  role: string;
+  how: string;
+  expires: string;
+}
+
 interface Envelope {
   status: 'ok' | 'accepted' | 'error';
   data?: unknown;
@@ -107,9 +115,9 @@ export class Door {
   }
 
   /** Who this is. */
-  async who(): Promise<{ name: string; role: string; how: string; expires: string }> {
+  async who(): Promise<Who> {
     const response = await this.#fetch('/session', {});
-    return dataOf(await envelopeOf(response, this.url), response.status, 'session') as never;
+    return dataOf(await envelopeOf(response, this.url), response.status, 'session') as Who;
   }
 
   /** Ends the session of `signIn`. */

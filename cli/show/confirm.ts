@@ -1,11 +1,17 @@
 /** Asks before something that touches more than one printer, or can't be undone. */
 import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
 import { CommandFailure, EXIT } from '../remote/exits.ts';
-import { say } from './output.ts';
+import { warn } from '../terminal.ts';
 
 export interface ConfirmFlags {
   yes?: boolean;
   dryRun?: boolean;
+}
+
+/** The options of a command that asks. @param dryRun what `--dry-run` does instead */
+export function addConfirmOptions(command: Command, dryRun: string): Command {
+  return command.option('--yes', "don't ask").option('--dry-run', dryRun);
 }
 
 /**
@@ -15,7 +21,7 @@ export interface ConfirmFlags {
  */
 export async function confirmed(what: string, { yes, dryRun }: ConfirmFlags): Promise<boolean> {
   if (dryRun) {
-    say(`${what}\nNothing was changed (--dry-run).`);
+    warn(`${what}\nNothing was changed (--dry-run).`);
     return false;
   }
   if (yes) return true;
@@ -26,7 +32,7 @@ export async function confirmed(what: string, { yes, dryRun }: ConfirmFlags): Pr
       'Nobody is there to ask: --yes confirms it, --dry-run only shows it.',
     );
   }
-  say(what);
+  warn(what);
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await reader.question('Go on? [y/N] ');

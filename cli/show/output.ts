@@ -3,9 +3,10 @@
  * else to stderr.
  */
 import type { Command } from 'commander';
-import { csvCell, lines, oneLine, shownJson } from '../../schemas/harmless.ts';
+import { csvCell, oneLine } from '../../schemas/harmless.ts';
 import type { Row } from '../remote/door.ts';
 import { CommandFailure, EXIT } from '../remote/exits.ts';
+import { printJson, warn } from '../terminal.ts';
 import { type Column, cellOf, chosenColumns, shownValue, tableColumn } from './columns.ts';
 import { painter, wantsColor } from './paint.ts';
 import { type Cell, layOut } from './table.ts';
@@ -52,19 +53,6 @@ export function rowsMax({ limit, all, csv }: ListFlags): number | undefined {
   return rows;
 }
 
-/** Says something beside the data. */
-export function say(text: string): void {
-  process.stderr.write(`${lines(text)}\n`);
-}
-
-export function printLine(text: string): void {
-  process.stdout.write(`${lines(text)}\n`);
-}
-
-export function printJson(value: unknown, indent?: number): void {
-  process.stdout.write(`${shownJson(value, indent)}\n`);
-}
-
 /** The width of the terminal; undefined where the output goes elsewhere. */
 function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns || 80 : undefined;
@@ -87,7 +75,7 @@ export function printTable(columns: readonly Column[], rows: readonly Row[], utc
   );
   for (const line of table.lines) process.stdout.write(`${line}\n`);
   if (table.hidden.length > 0) {
-    say(`The terminal is too narrow for ${table.hidden.join(', ')}; --columns chooses others.`);
+    warn(`The terminal is too narrow for ${table.hidden.join(', ')}; --columns chooses others.`);
   }
 }
 
@@ -118,17 +106,17 @@ export async function printList(
       for (const item of items) process.stdout.write(`${csvRow(shown, item)}\r\n`);
     } else table.push(...items);
     if (!flags.json && !flags.csv && table.length >= TABLE_ROWS_MAX) {
-      say(`A table ends after ${TABLE_ROWS_MAX} rows; --json and --csv give all of them.`);
+      warn(`A table ends after ${TABLE_ROWS_MAX} rows; --json and --csv give all of them.`);
       break;
     }
   }
   if (flags.json || flags.csv) return count;
-  if (count === 0) say(nothing);
+  if (count === 0) warn(nothing);
   else printTable(shown, table, utc);
   if (last['next'] !== undefined && most !== undefined && count >= most) {
     const { total, exact } = last;
     const of = typeof total === 'number' ? ` of ${exact === false ? 'about ' : ''}${total}` : '';
-    say(`${count}${of} shown; --all shows the rest.`);
+    warn(`${count}${of} shown; --all shows the rest.`);
   }
   return count;
 }
